@@ -1,0 +1,132 @@
+/** What people look at: agent activity, compliance records, cases, the health of rails. */
+import { sql } from 'drizzle-orm';
+import { bigserial, check, doublePrecision, index, integer, jsonb, pgTable, real, smallint, text, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import type { Facts, Reason } from '../../domain/decision.ts';
+import { bytea, createdAt, moment, updatedAt, writtenBy } from './columns.ts';
+import { payments } from './payments.ts';
+
+/** One row per decision of an agent, append-only. Facts carry no personal data. */
+export const agentActivity = pgTable(
+  'agent_activity',
+  {
+    id: uuid('id').primaryKey(),
+    txId: writtenBy(),
+    /** Order of writing; with `tx_id` the cursor of the live stream. */
+    position: bigserial('position', { mode: 'bigint' }).notNull(),
+    clientId: uuid('client_id').notNull(),
+    paymentId: uuid('payment_id').notNull().references(() => payments.id),
+    cohortId: uuid('cohort_id').notNull(),
+    agent: text('agent').notNull(),
+    policyVersion: text('policy_version').notNull(),
+    factsDigest: text('facts_digest').notNull(),
+    facts: jsonb('facts').notNull().$type<Facts>(),
+    outcome: text('outcome').notNull(),
+    reasons: jsonb('reasons').notNull().$type<readonly Reason[]>(),
+    confidence: real('confidence').notNull(),
+    durationUs: integer('duration_us').notNull(),
+    modelId: text('model_id'),
+    promptHash: text('prompt_hash'),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    index('agent_activity_payment').on(table.paymentId, table.position),
+    index('agent_activity_stream').on(table.txId, table.position),
+    index('agent_activity_agent').on(table.agent, table.outcome, table.position.desc()),
+  ],
+);
+
+/** What screening found for a payment, and against which version of which list. */
+export const complianceRecords = pgTable(
+  'compliance_records',
+  {
+    id: uuid('id').primaryKey(),
+    clientId: uuid('client_id').notNull(),
+    paymentId: uuid('payment_id').notNull().references(() => payments.id),
+    outcome: text('outcome').notNull(),
+    listVersion: text('list_version').notNull(),
+    /** `[{party, list, entryId, score, how}]`: which entries matched, never the name itself. */
+    hits: jsonb('hits').notNull(),
+    rules: jsonb('rules').notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    check('compliance_records_outcome', sql`${table.outcome} in ('clear', 'flag', 'block')`),
+    index('compliance_records_payment').on(table.paymentId),
+  ],
+);
+
+/** One payment held for people. */
+export const cases = pgTable(
+  'cases',
+  {
+    id: uuid('id').primaryKey(),
+    clientId: uuid('client_id').notNull(),
+    paymentId: uuid('payment_id').notNull().references(() => payments.id),
+    status: text('status').notNull().default('open'),
+    /** 0 to 100, the higher the sooner. */
+    priority: smallint('priority').notNull(),
+    reasons: jsonb('reasons').notNull().$type<readonly Reason[]>(),
+    /** What the officers decide on; without personal data, which is joined in when it is shown. */
+    evidence: jsonb('evidence').notNull().$type<Facts>(),
+    /** SHA-256 of the canonical JSON of `evidence`; a decision carries it. */
+    evidenceDigest: text('evidence_digest').notNull(),
+    /** How many different officers must agree to a release. */
+    approvalsNeeded: smallint('approvals_needed').notNull().default(1),
+    claimedBy: text('claimed_by'),
+    claimedUntil: moment('claimed_until'),
+    /** The interrupt of the case graph that waits for an answer. */
+    interruptId: text('interrupt_id'),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+    dueAt: moment('due_at').notNull(),
+    closedAt: moment('closed_at'),
+  },
+  (table) => [
+    check('cases_status', sql`${table.status} in ('open', 'deciding', 'released', 'rejected', 'withdrawn')`),
+    uniqueIndex('cases_one_open').on(table.paymentId).where(sql`${table.status} in ('open', 'deciding')`),
+    index('cases_queue').on(table.status, table.priority.desc(), table.createdAt),
+    index('cases_payment').on(table.paymentId),
+  ],
+);
+
+/** What an officer said, bound to the payment and the evidence that was seen. Append-only. */
+export const caseDecisions = pgTable(
+  'case_decisions',
+  {
+    id: uuid('id').primaryKey(),
+    caseId: uuid('case_id').notNull().references(() => cases.id),
+    paymentId: uuid('payment_id').notNull(),
+    officer: text('officer').notNull(),
+    verdict: text('verdict').notNull(),
+    reasonCode: text('reason_code').notNull(),
+    /** The officer's note, encrypted: people write names into notes. */
+    note: bytea('note'),
+    evidenceDigest: text('evidence_digest').notNull(),
+    createdAt: createdAt(),
+    /** When the case graph took it in. */
+    appliedAt: moment('applied_at'),
+  },
+  (table) => [
+    check('case_decisions_verdict', sql`${table.verdict} in ('release', 'reject')`),
+    unique('case_decisions_officer').on(table.caseId, table.officer),
+    index('case_decisions_waiting').on(table.caseId).where(sql`${table.appliedAt} is null`),
+  ],
+);
+
+/** How a rail does, per leg: decayed counts of outcomes, latency, and the breaker. */
+export const railHealth = pgTable(
+  'rail_health',
+  {
+    railId: text('rail_id').notNull(),
+    leg: text('leg').notNull(),
+    successWeight: doublePrecision('success_weight').notNull().default(0),
+    failureWeight: doublePrecision('failure_weight').notNull().default(0),
+    latencyMs: doublePrecision('latency_ms').notNull().default(0),
+    /** Failures to reach the operator in a row. */
+    outages: integer('outages').notNull().default(0),
+    /** Until when the rail counts as down. */
+    downUntil: moment('down_until'),
+    updatedAt: updatedAt(),
+  },
+  (table) => [unique('rail_health_rail').on(table.railId, table.leg)],
+);

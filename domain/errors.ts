@@ -1,0 +1,146 @@
+/**
+ * The error catalogue. Every error CAPP tells anybody has a stable code, an HTTP status, a public
+ * sentence, and says whether asking again can help. A code that is not in the table does not compile.
+ */
+
+/** `never`: the same request will fail again · `later`: try again after a while · `after_change`: correct it first. */
+export type Retry = 'never' | 'later' | 'after_change';
+
+export interface ErrorEntry {
+  readonly status: number;
+  readonly title: string;
+  readonly retry: Retry;
+}
+
+function entry(status: number, retry: Retry, title: string): ErrorEntry {
+  return { status, retry, title };
+}
+
+export const ERRORS = {
+  // The request.
+  malformed_body: entry(400, 'after_change', 'The body is not valid JSON, NDJSON or CSV.'),
+  validation_failed: entry(422, 'after_change', 'A field is missing or not of its form.'),
+  body_too_large: entry(413, 'after_change', 'The body is larger than this route takes.'),
+  row_too_large: entry(413, 'after_change', 'The row is larger than a payment intent may be.'),
+  too_many_rows: entry(413, 'after_change', 'The batch has more rows than one request may carry.'),
+  unsupported_media_type: entry(415, 'after_change', 'The content type is not one this route takes.'),
+  unauthenticated: entry(401, 'after_change', 'No valid API key was presented.'),
+  forbidden: entry(403, 'never', 'The API key does not carry the scope this route needs.'),
+  not_found: entry(404, 'never', 'There is no such resource.'),
+  method_not_allowed: entry(405, 'never', 'The route does not take this method.'),
+  rate_limited: entry(429, 'later', 'Too many requests.'),
+  overloaded: entry(503, 'later', 'The platform has all the work it can hold right now.'),
+  idempotency_key_reused: entry(422, 'never', 'The idempotency key was used before with another request.'),
+  idempotency_in_progress: entry(409, 'later', 'A request with this idempotency key is still being worked on.'),
+  invalid_cursor: entry(400, 'after_change', 'The cursor was not made by this list.'),
+
+  // The intent.
+  unknown_currency: entry(422, 'after_change', 'The currency is not one CAPP moves.'),
+  currency_mismatch: entry(422, 'after_change', 'The currency is not the one of the country or wallet.'),
+  amount_malformed: entry(422, 'after_change', 'The amount is not a plain decimal number.'),
+  amount_not_positive: entry(422, 'after_change', 'The amount must be more than zero.'),
+  amount_too_precise: entry(422, 'after_change', 'The amount has more decimal places than its currency.'),
+  amount_out_of_range: entry(422, 'after_change', 'The amount is outside what CAPP can hold.'),
+  rate_malformed: entry(422, 'after_change', 'The rate is not a positive decimal number.'),
+  phone_invalid: entry(422, 'after_change', 'The number is not a mobile number of that country.'),
+  phone_country_mismatch: entry(422, 'after_change', 'The number belongs to another country than the one given.'),
+  wallet_unknown: entry(422, 'after_change', 'No mobile-money operator CAPP reaches serves this number.'),
+  name_missing: entry(422, 'after_change', 'The full name of both parties is required.'),
+  name_invalid: entry(422, 'after_change', 'The name has characters a name cannot have, or is too long.'),
+  same_party: entry(422, 'after_change', 'Sender and receiver are the same wallet.'),
+  reference_missing: entry(422, 'after_change', 'Each intent needs a reference of its own.'),
+  duplicate_reference: entry(409, 'never', 'The reference was used before for another payment.'),
+  corridor_unavailable: entry(422, 'never', 'No corridor connects these two countries and currencies.'),
+
+  // Quotes.
+  quote_not_found: entry(404, 'never', 'There is no such quote.'),
+  quote_expired: entry(409, 'after_change', 'The quote has expired.'),
+  quote_used: entry(409, 'never', 'The quote was used for another payment.'),
+  quote_altered: entry(409, 'never', 'The quote does not carry our signature.'),
+  quote_mismatch: entry(422, 'after_change', 'The intent does not match its quote.'),
+  rate_unavailable: entry(503, 'later', 'No trustworthy exchange rate is available for this pair.'),
+
+  // What becomes of a payment.
+  amount_below_minimum: entry(422, 'after_change', 'The amount is below what the operators move at once.'),
+  amount_above_maximum: entry(422, 'after_change', 'The amount is above what the operators move at once.'),
+  amount_granularity: entry(422, 'after_change', 'The operator moves whole units only.'),
+  sanctions_match: entry(422, 'never', 'The payment cannot be made.'),
+  compliance_refused: entry(422, 'never', 'The payment cannot be made.'),
+  limit_exceeded: entry(422, 'later', 'The payment would pass a limit of the wallet or its tier.'),
+  no_route: entry(422, 'later', 'No route reaches the wallet at the moment.'),
+  liquidity_timeout: entry(503, 'later', 'No liquidity became free in time.'),
+  insufficient_funds: entry(402, 'after_change', 'The balance does not cover the payment.'),
+  collection_refused: entry(422, 'after_change', 'The sender did not approve, or could not pay.'),
+  collection_failed: entry(502, 'later', 'The collection did not succeed at any operator.'),
+  payout_failed: entry(502, 'later', 'The payout did not succeed at any operator; the money goes back.'),
+  illegal_transition: entry(409, 'never', 'The payment is past the point where this is possible.'),
+  not_cancellable: entry(409, 'never', 'The payment can no longer be cancelled.'),
+  not_refundable: entry(409, 'never', 'The payment cannot be refunded.'),
+
+  // Cases.
+  case_not_open: entry(409, 'never', 'The case has been decided or closed.'),
+  case_claimed: entry(409, 'later', 'Another officer holds the case.'),
+  case_not_claimed: entry(409, 'after_change', 'Claim the case before deciding it.'),
+  evidence_stale: entry(409, 'after_change', 'The evidence changed since it was read; read it again.'),
+  maker_is_checker: entry(409, 'never', 'The person who made a decision cannot approve it.'),
+
+  // Operators and callbacks.
+  operator_unavailable: entry(503, 'later', 'The operator cannot be reached.'),
+  operator_refused: entry(502, 'never', 'The operator refused the request.'),
+  callback_unknown: entry(404, 'never', 'No attempt belongs to this callback.'),
+
+  // The ledger.
+  account_not_found: entry(500, 'never', 'An account is missing from the books.'),
+  floor_passed: entry(409, 'later', 'An account would pass its floor.'),
+  transfer_conflict: entry(409, 'never', 'A transfer with this id exists with other content.'),
+  transfer_not_pending: entry(409, 'never', 'The pending transfer was posted, voided or has expired.'),
+
+  // The platform.
+  config_invalid: entry(500, 'after_change', 'A setting is missing or wrong.'),
+  database_unavailable: entry(503, 'later', 'The database cannot be reached.'),
+  database_newer: entry(500, 'after_change', 'The database was made by a newer version of CAPP.'),
+  storage_unwritable: entry(500, 'after_change', 'The data folder cannot be written.'),
+  port_in_use: entry(500, 'after_change', 'The port is taken by another program.'),
+  lease_lost: entry(409, 'later', 'Another worker has taken over the work.'),
+  internal: entry(500, 'later', 'Something went wrong on our side.'),
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface FaultDetails {
+  /** A sentence for whoever asked; never carries personal data. Defaults to the title of the code. */
+  readonly detail?: string;
+  /** For our logs only; never carries personal data. */
+  readonly internal?: string;
+  /** The field that is at fault, as a dotted path. */
+  readonly field?: string;
+  readonly cause?: unknown;
+}
+
+/** An error with a code of the catalogue. The only class CAPP throws on purpose. */
+export class Fault extends Error {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly internal: string | undefined;
+  readonly field: string | undefined;
+
+  constructor(code: ErrorCode, details: FaultDetails = {}) {
+    const detail = details.detail ?? ERRORS[code].title;
+    super(`${code}: ${detail}`, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'Fault';
+    this.code = code;
+    this.detail = detail;
+    this.internal = details.internal;
+    this.field = details.field;
+  }
+}
+
+/** Makes a fault to throw: `throw fault('quote_expired')`. */
+export function fault(code: ErrorCode, details?: FaultDetails): Fault {
+  return new Fault(code, details);
+}
+
+/** Says whether an error is a fault, of the given code if one is named. */
+export function isFault(error: unknown, code?: ErrorCode): error is Fault {
+  return error instanceof Fault && (code === undefined || error.code === code);
+}

@@ -1,0 +1,69 @@
+/**
+ * The contract every mobile money operator client keeps. A client knows a base URL and a `fetch`; it
+ * cannot tell a sandbox from the real thing.
+ *
+ * Outcomes are of four kinds, and only two are ends. `unknown` means that nobody can tell yet whether
+ * money moved; it is inquired until it converges and never treated as failed.
+ */
+import type { Money } from '../../domain/money.ts';
+
+/** When the same thing may be tried again: never, after a while, or once the customer has acted. */
+export type OperatorRetry = 'never' | 'later' | 'after_customer';
+
+/** Ids an inquiry needs, as the operator gave them. May hold the payer's number: encrypted at rest, never logged. */
+export type OperatorHandle = Readonly<Record<string, string>>;
+
+export type Outcome =
+  | { readonly state: 'succeeded'; readonly receipt: string; readonly amount: Money | null; readonly handle?: OperatorHandle }
+  | { readonly state: 'failed'; readonly reasonCode: string; readonly retry: OperatorRetry; readonly handle?: OperatorHandle }
+  | { readonly state: 'pending'; readonly handle?: OperatorHandle }
+  | { readonly state: 'unknown'; readonly reasonCode: string; readonly handle?: OperatorHandle };
+
+/** What one try of a leg asks of an operator. */
+export interface EffectRequest {
+  /** Ours, derived from payment, leg and sequence: a UUID with the shape of version 4. */
+  readonly requestId: string;
+  readonly amount: Money;
+  /** E.164 with plus. */
+  readonly phone: string;
+  /** Where the operator is to call back: unguessable, one per attempt. */
+  readonly callbackUrl: string;
+  /** Short text for the customer's prompt and statement, without names. */
+  readonly note: string;
+}
+
+/** What an inquiry may go by. `sentAtMs` tells how long the operator has had. */
+export interface InquiryRequest {
+  readonly requestId: string;
+  readonly leg: 'collection' | 'payout';
+  readonly amount: Money;
+  readonly handle: OperatorHandle;
+  readonly sentAtMs: number;
+  readonly nowMs: number;
+  /** For answers that come by callback (M-Pesa Transaction Status). */
+  readonly callbackUrl: string;
+}
+
+/** A callback put into our words. `authentic: 'confirm'` asks for an inquiry before anything is believed. */
+export interface CallbackEvent {
+  readonly kind: 'collection' | 'payout' | 'inquiry';
+  readonly outcome: Outcome;
+  readonly operatorReference: string | null;
+  readonly trust: 'confirm' | 'sufficient';
+}
+
+export interface OperatorClient {
+  readonly railId: string;
+  /** Asks the payer for money. Resolves for every answer and for none; throws only on a programming error. */
+  collect(request: EffectRequest): Promise<Outcome>;
+  /** Pays money out to a wallet, for payouts and refunds alike. */
+  disburse(request: EffectRequest): Promise<Outcome>;
+  /** Asks what became of an earlier request. `pending` and `unknown` both mean: ask again. */
+  inquire(request: InquiryRequest): Promise<Outcome>;
+  /** Our balance at the operator, or null when it cannot be told. */
+  balance(): Promise<Money | null>;
+  /** Reads a raw callback body. Throws `malformed_body` for what the operator cannot have sent. */
+  parseCallback(body: string): CallbackEvent;
+  /** The body with which this operator wants its callback answered. */
+  readonly callbackAnswer: { readonly status: number; readonly body: string; readonly contentType: string };
+}
