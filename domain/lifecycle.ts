@@ -31,7 +31,8 @@ export type PaymentStatus = (typeof PAYMENT_STATUSES)[number];
  * the pay-in leg is under way or in doubt · collected: the sender's money is with us · disbursing: the
  * payout leg is under way or in doubt · refunding: every payout route is spent, the money goes back ·
  * paid, refunded, rejected (by us, no money moved), failed (the pay-in did not succeed, no money
- * moved), cancelled (by the client, no money moved): terminal.
+ * moved), cancelled (by the client, no money moved): terminal. A leg that failed at one rail goes back one
+ * step (collecting → authorized, disbursing → collected) and is routed again without it.
  */
 export const TRANSITIONS: Readonly<Record<PaymentStatus, readonly PaymentStatus[]>> = {
   accepted: ['authorized', 'held', 'queued', 'rejected', 'cancelled'],
@@ -39,9 +40,9 @@ export const TRANSITIONS: Readonly<Record<PaymentStatus, readonly PaymentStatus[
   released: ['authorized', 'held', 'queued', 'rejected', 'cancelled'],
   queued: ['authorized', 'held', 'rejected', 'cancelled'],
   authorized: ['collecting', 'collected', 'cancelled', 'rejected'],
-  collecting: ['collected', 'failed'],
+  collecting: ['collected', 'authorized', 'failed'],
   collected: ['disbursing', 'refunding', 'paid'],
-  disbursing: ['paid', 'refunding'],
+  disbursing: ['paid', 'collected', 'refunding'],
   refunding: ['refunded'],
   paid: [],
   refunded: [],
