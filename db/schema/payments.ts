@@ -151,6 +151,8 @@ export const attempts = pgTable(
     /** The operator's receipt once it succeeded. */
     receipt: text('receipt'),
     reasonCode: text('reason_code'),
+    /** For a failed attempt: `never`, `later` or `after_customer`, as the operator's code says. */
+    retry: text('retry'),
     /** SHA-256 of the unguessable token in the callback address. */
     callbackTokenHash: bytea('callback_token_hash').notNull().unique('attempts_callback_token'),
     inquiries: integer('inquiries').notNull().default(0),
@@ -168,6 +170,7 @@ export const attempts = pgTable(
     unique('attempts_sequence').on(table.paymentId, table.leg, table.sequence),
     check('attempts_leg', sql`${table.leg} in ('collection', 'payout', 'refund')`),
     check('attempts_state', sql`${table.state} in ('created', 'sent', 'pending', 'unknown', 'succeeded', 'failed')`),
+    check('attempts_retry', sql`${table.retry} in ('never', 'later', 'after_customer')`),
     check('attempts_amount', sql`${table.amount} > 0`),
     // A leg succeeds once, and has one open try at a time: no second effect while the first is in doubt.
     uniqueIndex('attempts_one_success').on(table.paymentId, table.leg).where(sql`${table.state} = 'succeeded'`),
