@@ -1,0 +1,45 @@
+/** Recording what agents decided: append-only, set-wise, in the transaction of the durable boundary. */
+import type { PoolClient } from 'pg';
+import type { Decision } from '../../domain/decision.ts';
+
+/** A decision with the tenant whose payment it is about. */
+export interface RecordedDecision extends Decision {
+  readonly clientId: string;
+}
+
+const RECORD_SQL = `
+insert into agent_activity (id, client_id, payment_id, cohort_id, agent, policy_version, facts_digest, facts, outcome, reasons,
+  confidence, duration_us, model_id, prompt_hash, created_at)
+select id, client_id, payment_id, cohort_id, agent, policy_version, facts_digest, facts::jsonb, outcome, reasons::jsonb,
+  confidence, duration_us, model_id, prompt_hash, $15
+from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
+  $11::real[], $12::int[], $13::text[], $14::text[])
+  as decision(id, client_id, payment_id, cohort_id, agent, policy_version, facts_digest, facts, outcome, reasons,
+    confidence, duration_us, model_id, prompt_hash)`;
+
+/** Inserts decisions in the order given, which is the order in which the activity stream shows them. */
+export async function recordDecisions(tx: PoolClient, decisions: readonly RecordedDecision[], nowMs: number): Promise<void> {
+  if (decisions.length === 0) return;
+  const column = <T>(pick: (decision: RecordedDecision) => T): T[] => decisions.map(pick);
+  await tx.query({
+    name: 'record_decisions',
+    text: RECORD_SQL,
+    values: [
+      column((decision) => decision.id),
+      column((decision) => decision.clientId),
+      column((decision) => decision.paymentId),
+      column((decision) => decision.cohortId),
+      column((decision) => decision.agent),
+      column((decision) => decision.policyVersion),
+      column((decision) => decision.factsDigest),
+      column((decision) => JSON.stringify(decision.facts)),
+      column((decision) => decision.outcome),
+      column((decision) => JSON.stringify(decision.reasons)),
+      column((decision) => decision.confidence),
+      column((decision) => decision.durationUs),
+      column((decision) => decision.modelId),
+      column((decision) => decision.promptHash),
+      new Date(nowMs),
+    ],
+  });
+}

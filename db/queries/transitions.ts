@@ -1,0 +1,83 @@
+/**
+ * The one way a payment changes its status: set-wise, with its event, and with what its client is to
+ * be told, in the transaction that made it true.
+ */
+import type { PoolClient } from 'pg';
+import { fault } from '../../domain/errors.ts';
+import { assertMayFollow, type PaymentStatus } from '../../domain/lifecycle.ts';
+
+export interface Transition {
+  readonly paymentId: string;
+  readonly from: PaymentStatus;
+  readonly to: PaymentStatus;
+  /** A code of the error catalogue when something stands in the way, else null. */
+  readonly reasonCode: string | null;
+  /** `client`, `cohort:<id>`, `attempt:<id>`, `case:<id>`, `sweeper`. */
+  readonly cause: string;
+}
+
+/** Statuses that a client is told about. */
+export const ANNOUNCED: readonly PaymentStatus[] = ['held', 'released', 'paid', 'refunded', 'rejected', 'failed', 'cancelled'];
+
+const TRANSITION_SQL = `
+with change as (
+  select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) as change(id, from_status, to_status, reason, cause)
+), moved as (
+  update payments p set
+    status = change.to_status,
+    reason_code = change.reason,
+    updated_at = $6::timestamptz,
+    not_before = null,
+    authorized_at = case when change.to_status = 'authorized' then coalesce(p.authorized_at, $6) else p.authorized_at end,
+    collected_at = case when change.to_status = 'collected' then coalesce(p.collected_at, $6) else p.collected_at end,
+    completed_at = case when change.to_status in ('paid', 'refunded', 'rejected', 'failed', 'cancelled') then $6 else p.completed_at end
+  from change
+  where p.id = change.id and p.status = change.from_status and ($7::uuid is null or p.lease_token = $7)
+  returning p.id, p.client_id, p.reference_id, p.amount, p.from_currency, p.target_amount, p.to_currency,
+    change.from_status, change.to_status, change.reason, change.cause
+), events as (
+  insert into payment_events (client_id, payment_id, from_status, to_status, reason_code, cause, created_at)
+  select client_id, id, from_status, to_status, reason, cause, $6 from moved
+), announced as (
+  insert into outbox (client_id, payment_id, topic, payload, created_at)
+  select client_id, id, 'payment.' || to_status, jsonb_build_object(
+    'paymentId', id, 'referenceId', reference_id, 'status', to_status, 'reasonCode', reason,
+    'amountMinor', amount::text, 'fromCurrency', from_currency,
+    'targetAmountMinor', target_amount::text, 'toCurrency', to_currency, 'at', $6), $6
+  from moved where to_status = any($8::text[])
+)
+select count(*)::int as count from moved`;
+
+/**
+ * Moves payments from one status to the next, writes their events and outbox rows.
+ *
+ * `leaseToken` fences a slow worker: rows that another has taken over since do not move. Throws
+ * `illegal_transition` for a step the lifecycle does not know, and `lease_lost` unless every single
+ * payment moved, so that the caller's transaction rolls back as a whole.
+ */
+export async function transitionPayments(
+  tx: PoolClient,
+  transitions: readonly Transition[],
+  options: { readonly nowMs: number; readonly leaseToken: string | null },
+): Promise<void> {
+  if (transitions.length === 0) return;
+  for (const transition of transitions) assertMayFollow(transition.from, transition.to);
+  const result = await tx.query<{ count: number }>({
+    name: 'transition_payments',
+    text: TRANSITION_SQL,
+    values: [
+      transitions.map((transition) => transition.paymentId),
+      transitions.map((transition) => transition.from),
+      transitions.map((transition) => transition.to),
+      transitions.map((transition) => transition.reasonCode),
+      transitions.map((transition) => transition.cause),
+      new Date(options.nowMs),
+      options.leaseToken,
+      ANNOUNCED,
+    ],
+  });
+  const moved = result.rows[0]?.count ?? 0;
+  if (moved !== transitions.length) {
+    throw fault('lease_lost', { internal: `${moved} of ${transitions.length} payments were still where they were expected` });
+  }
+}
