@@ -1,0 +1,103 @@
+/**
+ * Phone numbers: what people write, turned into E.164 and the wallet behind it.
+ *
+ * Whether a number is a mobile number of its country is libphonenumber's knowledge; which operator
+ * serves it is read from the prefixes of `network.ts`, the longest first. Where numbers are portable
+ * the prefix is a hint, and the operator's own answer is the truth. No error repeats the number.
+ */
+import { type CountryCode, type PhoneNumber, parsePhoneNumberFromString } from 'libphonenumber-js/mobile';
+import { fault } from './errors.ts';
+import { COUNTRIES, today, walletsOfCountry } from './network.ts';
+import type { Country } from './rail.ts';
+
+export interface WalletNumber {
+  /** With plus: "+254712345678". */
+  readonly e164: string;
+  readonly country: Country;
+  readonly walletId: string;
+}
+
+/** Longest text that can still be one number with its separators. */
+const TEXT_LENGTH_MAX = 32;
+
+/** Digits and the separators people put between them; an international mark only in front. */
+const WRITING = /^\+?[\d\s().\-/\u2010-\u2013]+$/;
+
+/** Exit codes of the countries served all begin so; no national number does. */
+const EXIT_CODE = /^0{2,3}(?=[1-9])/;
+
+/**
+ * Reads a number as written in a country: "0712 345678", "+254 712 345678", "254712345678",
+ * "00254712345678". `asOf` is the day (UTC) whose wallets count.
+ *
+ * Throws `phone_invalid` (no mobile number), `phone_country_mismatch` (a mobile number of another
+ * country), `wallet_unknown` (no operator CAPP reaches has the prefix).
+ */
+export function parsePhone(text: string, country: Country, asOf: string = today()): WalletNumber {
+  if (text.length > TEXT_LENGTH_MAX || !WRITING.test(text.trim())) throw fault('phone_invalid');
+  const plain = text.replace(/[^\d+]/g, '').replace(EXIT_CODE, '+');
+  const number = readNumber(plain, country);
+  const callingCode = callingCodeOf(country);
+  if (number.countryCallingCode !== callingCode) throw fault('phone_country_mismatch');
+  const national = number.number.slice(1 + callingCode.length);
+  return { e164: number.number, country, walletId: walletOfNational(national, country, asOf) };
+}
+
+/** A valid mobile number of any country; without plus the given country is tried first. */
+function readNumber(plain: string, country: Country): PhoneNumber {
+  const asWritten = parsePhoneNumberFromString(plain, country as CountryCode);
+  if (asWritten?.isValid()) return asWritten;
+  if (!plain.startsWith('+') && !plain.startsWith('0')) {
+    const international = parsePhoneNumberFromString(`+${plain}`);
+    if (international?.isValid()) return international;
+  }
+  throw fault('phone_invalid');
+}
+
+/** The wallet whose prefix matches the national number best. Throws `wallet_unknown`. */
+export function walletOfNational(national: string, country: Country, asOf: string = today()): string {
+  let walletId: string | undefined;
+  let matched = 0;
+  for (const wallet of walletsOfCountry(country, asOf)) {
+    for (const prefix of wallet.nationalPrefixes) {
+      if (prefix.length > matched && national.startsWith(prefix)) {
+        walletId = wallet.id;
+        matched = prefix.length;
+      }
+    }
+  }
+  if (walletId === undefined) throw fault('wallet_unknown');
+  return walletId;
+}
+
+function callingCodeOf(country: Country): string {
+  const entry = COUNTRIES.find((each) => each.country === country);
+  if (!entry) throw fault('wallet_unknown', { internal: `no country entry for ${country}` });
+  return entry.callingCode;
+}
+
+/** Calling code of an E.164 number of a country CAPP serves, or null. No calling code begins another. */
+function callingCodeIn(e164: string): string | null {
+  return COUNTRIES.find((entry) => e164.startsWith(`+${entry.callingCode}`))?.callingCode ?? null;
+}
+
+/** The national part of an E.164 number; in Côte d'Ivoire it keeps its zero. Throws `phone_invalid`. */
+export function nationalNumber(e164: string): string {
+  const callingCode = callingCodeIn(e164);
+  if (callingCode === null) throw fault('phone_invalid');
+  return e164.slice(1 + callingCode.length);
+}
+
+/** An E.164 number without its plus, as M-Pesa and MTN want it. Throws `phone_invalid` without one. */
+export function msisdn(e164: string): string {
+  if (!/^\+[1-9]\d{6,14}$/.test(e164)) throw fault('phone_invalid');
+  return e164.slice(1);
+}
+
+/** For display: calling code and the last three digits, "+254••••••678". Of anything else nothing is shown. */
+export function maskPhone(e164: string): string {
+  const callingCode = callingCodeIn(e164);
+  const hidden = e164.length - 1 - (callingCode?.length ?? 0) - 3;
+  if (callingCode === null || hidden < 3) return '•••';
+  return `+${callingCode}${'•'.repeat(hidden)}${e164.slice(-3)}`;
+}
