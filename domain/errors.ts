@@ -99,6 +99,8 @@ export const ERRORS = {
   config_invalid: entry(500, 'after_change', 'A setting is missing or wrong.'),
   database_unavailable: entry(503, 'later', 'The database cannot be reached.'),
   database_newer: entry(500, 'after_change', 'The database was made by a newer version of CAPP.'),
+  database_diverged: entry(500, 'after_change', 'The database was made by another edition of the same migration.'),
+  already_running: entry(409, 'after_change', 'Another instance of CAPP works on this data folder.'),
   storage_unwritable: entry(500, 'after_change', 'The data folder cannot be written.'),
   port_in_use: entry(500, 'after_change', 'The port is taken by another program.'),
   lease_lost: entry(409, 'later', 'Another worker has taken over the work.'),

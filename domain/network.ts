@@ -79,11 +79,13 @@ function readRail(entry: (typeof railEntries)[number]): Rail {
 }
 
 const countryVersions = versionsBy(
-  countryEntries.map((entry): CountryEntry => ({
-    ...entry,
-    country: entry.country as Country,
-    currency: parseCurrency(entry.currency),
-  })),
+  countryEntries.map(
+    (entry): CountryEntry => ({
+      ...entry,
+      country: entry.country as Country,
+      currency: parseCurrency(entry.currency),
+    }),
+  ),
   (entry) => entry.country,
 );
 
@@ -137,7 +139,9 @@ export function railById(id: string, asOf: string = today()): Rail {
 
 /** The wallets of a country on a day, in the order of the file. */
 export function walletsOfCountry(country: Country, asOf: string = today()): readonly Wallet[] {
-  return WALLETS.filter((wallet) => wallet.country === country).flatMap((wallet) => inForce(walletVersions.get(wallet.id) ?? [], asOf) ?? []);
+  return WALLETS.filter((wallet) => wallet.country === country).flatMap(
+    (wallet) => inForce(walletVersions.get(wallet.id) ?? [], asOf) ?? [],
+  );
 }
 
 /** The rails that reach a wallet on a day, the direct one first, then the hubs. Throws `wallet_unknown`. */
@@ -153,7 +157,9 @@ export function railsOfWallet(walletId: string, asOf: string = today()): readonl
  * them can be paid over any of those rails. Throws `wallet_unknown`, `no_route` when nothing pays out.
  */
 export function payoutPlaces(walletId: string, asOf: string = today()): number {
-  const places = railsOfWallet(walletId, asOf).filter((rail) => rail.payout !== null).map((rail) => rail.places);
+  const places = railsOfWallet(walletId, asOf)
+    .filter((rail) => rail.payout !== null)
+    .map((rail) => rail.places);
   if (places.length === 0) throw fault('no_route', { internal: `no payout rail for ${walletId} on ${asOf}` });
   return Math.min(...places);
 }
