@@ -1,6 +1,6 @@
 /** The books: accounts, transfers, and the liquidity pools that treasury sees. */
 import { sql } from 'drizzle-orm';
-import { bigserial, check, index, integer, pgTable, pgView, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { bigserial, check, foreignKey, index, integer, pgTable, pgView, text, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import { createdAt, minorUnits, moment, updatedAt, writtenBy } from './columns.ts';
 import { clients } from './parties.ts';
 
@@ -21,14 +21,16 @@ export const accounts = pgTable(
     /** The balance less what is pending against it never goes below this; null: no floor. */
     floor: minorUnits('floor'),
     clientId: uuid('client_id').references(() => clients.id),
-    debitsPosted: minorUnits('debits_posted').notNull().default(0n),
-    creditsPosted: minorUnits('credits_posted').notNull().default(0n),
-    debitsPending: minorUnits('debits_pending').notNull().default(0n),
-    creditsPending: minorUnits('credits_pending').notNull().default(0n),
+    debitsPosted: minorUnits('debits_posted').notNull().default(sql`0`),
+    creditsPosted: minorUnits('credits_posted').notNull().default(sql`0`),
+    debitsPending: minorUnits('debits_pending').notNull().default(sql`0`),
+    creditsPending: minorUnits('credits_pending').notNull().default(sql`0`),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
   (table) => [
+    // Lets a transfer refer to account and currency at once, so that it cannot be of another currency.
+    unique('accounts_id_currency').on(table.id, table.currency),
     check('accounts_kind', sql`${table.kind} in ('float', 'clearing', 'fees', 'position', 'rounding', 'treasury', 'client')`),
     check('accounts_side', sql`${table.normalSide} in ('debit', 'credit')`),
     check(
@@ -56,8 +58,8 @@ export const transfers = pgTable(
     pendingId: uuid('pending_id'),
     /** Transfers of one exchange or one closing carry the same link. */
     linkId: uuid('link_id'),
-    debitAccountId: integer('debit_account_id').notNull().references(() => accounts.id),
-    creditAccountId: integer('credit_account_id').notNull().references(() => accounts.id),
+    debitAccountId: integer('debit_account_id').notNull(),
+    creditAccountId: integer('credit_account_id').notNull(),
     amount: minorUnits('amount').notNull(),
     currency: text('currency').notNull(),
     /** What it is for: collection, fee, exchange_out, exchange_in, rounding, payout, refund, opening, rebalance … */
@@ -69,6 +71,17 @@ export const transfers = pgTable(
     createdAt: createdAt(),
   },
   (table) => [
+    foreignKey({
+      name: 'transfers_debit_account',
+      columns: [table.debitAccountId, table.currency],
+      foreignColumns: [accounts.id, accounts.currency],
+    }),
+    foreignKey({
+      name: 'transfers_credit_account',
+      columns: [table.creditAccountId, table.currency],
+      foreignColumns: [accounts.id, accounts.currency],
+    }),
+    foreignKey({ name: 'transfers_pending_transfer', columns: [table.pendingId], foreignColumns: [table.id] }),
     check('transfers_type', sql`${table.type} in ('posted', 'pending', 'post', 'void', 'expire')`),
     check('transfers_pending', sql`(${table.type} in ('post', 'void', 'expire')) = (${table.pendingId} is not null)`),
     check('transfers_amount', sql`${table.amount} > 0`),
@@ -88,14 +101,17 @@ export const liquidityPools = pgTable(
   {
     /** The rail the float sits at: `mtn-ug`. */
     id: text('id').primaryKey(),
-    accountId: integer('account_id').notNull().unique('liquidity_pools_account').references(() => accounts.id),
+    accountId: integer('account_id')
+      .notNull()
+      .unique('liquidity_pools_account')
+      .references(() => accounts.id),
     currency: text('currency').notNull(),
     country: text('country').notNull(),
-    balance: minorUnits('balance').notNull().default(0n),
-    reserved: minorUnits('reserved').notNull().default(0n),
+    balance: minorUnits('balance').notNull().default(sql`0`),
+    reserved: minorUnits('reserved').notNull().default(sql`0`),
     /** Below this a rebalance is proposed, up to `target`. */
-    lowWater: minorUnits('low_water').notNull().default(0n),
-    target: minorUnits('target').notNull().default(0n),
+    lowWater: minorUnits('low_water').notNull().default(sql`0`),
+    target: minorUnits('target').notNull().default(sql`0`),
     updatedAt: updatedAt(),
   },
   (table) => [check('liquidity_pools_reserved', sql`${table.reserved} >= 0 and ${table.reserved} <= ${table.balance}`)],
@@ -126,7 +142,9 @@ export const rebalanceProposals = pgTable(
   {
     id: uuid('id').primaryKey(),
     fromPool: text('from_pool'),
-    toPool: text('to_pool').notNull().references(() => liquidityPools.id),
+    toPool: text('to_pool')
+      .notNull()
+      .references(() => liquidityPools.id),
     amount: minorUnits('amount').notNull(),
     currency: text('currency').notNull(),
     reasonCode: text('reason_code').notNull(),
@@ -164,14 +182,19 @@ export const settlementBatches = pgTable('settlement_batches', {
 export const settlementItems = pgTable(
   'settlement_items',
   {
-    batchId: uuid('batch_id').notNull().references(() => settlementBatches.id),
+    batchId: uuid('batch_id')
+      .notNull()
+      .references(() => settlementBatches.id),
     position: integer('position').notNull(),
     paymentId: uuid('payment_id').notNull(),
     leg: text('leg').notNull(),
     amount: minorUnits('amount').notNull(),
     leaf: text('leaf').notNull(),
   },
-  (table) => [uniqueIndex('settlement_items_leg').on(table.paymentId, table.leg), uniqueIndex('settlement_items_position').on(table.batchId, table.position)],
+  (table) => [
+    uniqueIndex('settlement_items_leg').on(table.paymentId, table.leg),
+    uniqueIndex('settlement_items_position').on(table.batchId, table.position),
+  ],
 );
 
 /** Rates as sources gave them. */
@@ -191,6 +214,6 @@ export const exchangeRates = pgTable(
   (table) => [
     check('exchange_rates_rate', sql`${table.rate} > 0`),
     uniqueIndex('exchange_rates_once').on(table.currency, table.asOf, table.source),
-    index('exchange_rates_history').on(table.currency, table.createdAt.desc()),
+    index('exchange_rates_history').on(table.currency, table.createdAt),
   ],
 );

@@ -1,6 +1,20 @@
 /** What people look at: agent activity, compliance records, cases, the health of rails. */
 import { sql } from 'drizzle-orm';
-import { bigserial, check, doublePrecision, index, integer, jsonb, pgTable, real, smallint, text, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import {
+  bigserial,
+  check,
+  doublePrecision,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  real,
+  smallint,
+  text,
+  unique,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import type { Facts, Reason } from '../../domain/decision.ts';
 import { bytea, createdAt, moment, updatedAt, writtenBy } from './columns.ts';
 import { payments } from './payments.ts';
@@ -14,7 +28,9 @@ export const agentActivity = pgTable(
     /** Order of writing; with `tx_id` the cursor of the live stream. */
     position: bigserial('position', { mode: 'bigint' }).notNull(),
     clientId: uuid('client_id').notNull(),
-    paymentId: uuid('payment_id').notNull().references(() => payments.id),
+    paymentId: uuid('payment_id')
+      .notNull()
+      .references(() => payments.id),
     cohortId: uuid('cohort_id').notNull(),
     agent: text('agent').notNull(),
     policyVersion: text('policy_version').notNull(),
@@ -31,7 +47,7 @@ export const agentActivity = pgTable(
   (table) => [
     index('agent_activity_payment').on(table.paymentId, table.position),
     index('agent_activity_stream').on(table.txId, table.position),
-    index('agent_activity_agent').on(table.agent, table.outcome, table.position.desc()),
+    index('agent_activity_agent').on(table.agent, table.outcome, table.position),
   ],
 );
 
@@ -41,7 +57,9 @@ export const complianceRecords = pgTable(
   {
     id: uuid('id').primaryKey(),
     clientId: uuid('client_id').notNull(),
-    paymentId: uuid('payment_id').notNull().references(() => payments.id),
+    paymentId: uuid('payment_id')
+      .notNull()
+      .references(() => payments.id),
     outcome: text('outcome').notNull(),
     listVersion: text('list_version').notNull(),
     /** `[{party, list, entryId, score, how}]`: which entries matched, never the name itself. */
@@ -61,7 +79,9 @@ export const cases = pgTable(
   {
     id: uuid('id').primaryKey(),
     clientId: uuid('client_id').notNull(),
-    paymentId: uuid('payment_id').notNull().references(() => payments.id),
+    paymentId: uuid('payment_id')
+      .notNull()
+      .references(() => payments.id),
     status: text('status').notNull().default('open'),
     /** 0 to 100, the higher the sooner. */
     priority: smallint('priority').notNull(),
@@ -84,7 +104,7 @@ export const cases = pgTable(
   (table) => [
     check('cases_status', sql`${table.status} in ('open', 'deciding', 'released', 'rejected', 'withdrawn')`),
     uniqueIndex('cases_one_open').on(table.paymentId).where(sql`${table.status} in ('open', 'deciding')`),
-    index('cases_queue').on(table.status, table.priority.desc(), table.createdAt),
+    index('cases_queue').on(table.status, table.priority.desc().nullsFirst(), table.createdAt),
     index('cases_payment').on(table.paymentId),
   ],
 );
@@ -94,7 +114,9 @@ export const caseDecisions = pgTable(
   'case_decisions',
   {
     id: uuid('id').primaryKey(),
-    caseId: uuid('case_id').notNull().references(() => cases.id),
+    caseId: uuid('case_id')
+      .notNull()
+      .references(() => cases.id),
     paymentId: uuid('payment_id').notNull(),
     officer: text('officer').notNull(),
     verdict: text('verdict').notNull(),

@@ -5,7 +5,7 @@ import { bytea, createdAt, moment, updatedAt } from './columns.ts';
 
 export const clients = pgTable('clients', {
   id: uuid('id').primaryKey(),
-  name: text('name').notNull().unique(),
+  name: text('name').notNull().unique('clients_name'),
   createdAt: createdAt(),
 });
 
@@ -13,11 +13,13 @@ export const apiKeys = pgTable(
   'api_keys',
   {
     id: uuid('id').primaryKey(),
-    clientId: uuid('client_id').notNull().references(() => clients.id),
+    clientId: uuid('client_id')
+      .notNull()
+      .references(() => clients.id),
     /** Who holds the key: a stable name such as `officer:amina`; makers and checkers are told apart by it. */
     principal: text('principal').notNull(),
     /** The public part of the key, by which it is found. */
-    prefix: text('prefix').notNull().unique(),
+    prefix: text('prefix').notNull().unique('api_keys_prefix'),
     /** Peppered SHA-256 of the secret part. */
     secretHash: bytea('secret_hash').notNull(),
     scopes: text('scopes').array().notNull(),
@@ -33,7 +35,9 @@ export const users = pgTable(
   'users',
   {
     id: uuid('id').primaryKey(),
-    clientId: uuid('client_id').notNull().references(() => clients.id),
+    clientId: uuid('client_id')
+      .notNull()
+      .references(() => clients.id),
     /** E.164 number, encrypted. */
     phone: bytea('phone').notNull(),
     /** Keyed hash of the number, for look-up by equality only. */

@@ -7,7 +7,9 @@ import { clients, users } from './parties.ts';
 /** One request that carried many intents. */
 export const intentBatches = pgTable('intent_batches', {
   id: uuid('id').primaryKey(),
-  clientId: uuid('client_id').notNull().references(() => clients.id),
+  clientId: uuid('client_id')
+    .notNull()
+    .references(() => clients.id),
   rowsAccepted: integer('rows_accepted').notNull(),
   rowsRejected: integer('rows_rejected').notNull(),
   createdAt: createdAt(),
@@ -17,7 +19,9 @@ export const payments = pgTable(
   'payments',
   {
     id: uuid('id').primaryKey(),
-    clientId: uuid('client_id').notNull().references(() => clients.id),
+    clientId: uuid('client_id')
+      .notNull()
+      .references(() => clients.id),
     /** The client's own name for the payment, unique per client. */
     referenceId: text('reference_id').notNull(),
     /** SHA-256 of the intent as accepted; tells a repeat from a clash of references. */
@@ -40,8 +44,12 @@ export const payments = pgTable(
     funding: text('funding').notNull().default('wallet'),
     /** Where it goes: the receiver's wallet, or the client's balance with us. */
     delivery: text('delivery').notNull().default('wallet'),
-    senderId: uuid('sender_id').notNull().references(() => users.id),
-    receiverId: uuid('receiver_id').notNull().references(() => users.id),
+    senderId: uuid('sender_id')
+      .notNull()
+      .references(() => users.id),
+    receiverId: uuid('receiver_id')
+      .notNull()
+      .references(() => users.id),
     senderWallet: text('sender_wallet').notNull(),
     receiverWallet: text('receiver_wallet').notNull(),
     /** Names and numbers as given in the intent: one encrypted JSON object. */
@@ -86,14 +94,12 @@ export const payments = pgTable(
     index('payments_work')
       .on(table.status, table.id)
       .where(sql`${table.status} in ('accepted','released','queued','authorized','collecting','collected','disbursing','refunding')`),
-    index('payments_client_list').on(table.clientId, table.id.desc()),
-    index('payments_client_status').on(table.clientId, table.status, table.id.desc()),
+    index('payments_client_list').on(table.clientId, table.id),
+    index('payments_client_status').on(table.clientId, table.status, table.id),
     index('payments_batch').on(table.batchId).where(sql`${table.batchId} is not null`),
     index('payments_sender_recent').on(table.senderId, table.createdAt),
     index('payments_receiver_recent').on(table.receiverId, table.createdAt),
-    index('payments_unsettled')
-      .on(table.completedAt)
-      .where(sql`${table.status} = 'paid' and ${table.settlementBatchId} is null`),
+    index('payments_unsettled').on(table.completedAt).where(sql`${table.status} = 'paid' and ${table.settlementBatchId} is null`),
   ],
 );
 
@@ -101,7 +107,9 @@ export const quotes = pgTable(
   'quotes',
   {
     id: uuid('id').primaryKey(),
-    clientId: uuid('client_id').notNull().references(() => clients.id),
+    clientId: uuid('client_id')
+      .notNull()
+      .references(() => clients.id),
     fromCurrency: text('from_currency').notNull(),
     toCurrency: text('to_currency').notNull(),
     fromCountry: text('from_country').notNull(),
@@ -125,9 +133,12 @@ export const quotes = pgTable(
     paymentId: uuid('payment_id').unique('quotes_payment'),
   },
   (table) => [
-    check('quotes_amounts', sql`${table.amount} > 0 and ${table.feeAmount} >= 0 and ${table.feeAmount} < ${table.amount} and ${table.targetAmount} > 0`),
+    check(
+      'quotes_amounts',
+      sql`${table.amount} > 0 and ${table.feeAmount} >= 0 and ${table.feeAmount} < ${table.amount} and ${table.targetAmount} > 0`,
+    ),
     check('quotes_rate', sql`${table.rate} > 0 and ${table.midRate} > 0`),
-    index('quotes_client').on(table.clientId, table.id.desc()),
+    index('quotes_client').on(table.clientId, table.id),
   ],
 );
 
@@ -135,8 +146,12 @@ export const attempts = pgTable(
   'attempts',
   {
     id: uuid('id').primaryKey(),
-    clientId: uuid('client_id').notNull().references(() => clients.id),
-    paymentId: uuid('payment_id').notNull().references(() => payments.id),
+    clientId: uuid('client_id')
+      .notNull()
+      .references(() => clients.id),
+    paymentId: uuid('payment_id')
+      .notNull()
+      .references(() => payments.id),
     leg: text('leg').notNull(),
     /** 1 for the first try of the leg. */
     sequence: smallint('sequence').notNull(),
@@ -211,7 +226,9 @@ export const paymentEvents = pgTable(
     id: bigserial('id', { mode: 'bigint' }).primaryKey(),
     txId: writtenBy(),
     clientId: uuid('client_id').notNull(),
-    paymentId: uuid('payment_id').notNull().references(() => payments.id),
+    paymentId: uuid('payment_id')
+      .notNull()
+      .references(() => payments.id),
     fromStatus: text('from_status'),
     toStatus: text('to_status').notNull(),
     reasonCode: text('reason_code'),
@@ -247,7 +264,9 @@ export const outbox = pgTable(
 export const idempotencyKeys = pgTable(
   'idempotency_keys',
   {
-    clientId: uuid('client_id').notNull().references(() => clients.id),
+    clientId: uuid('client_id')
+      .notNull()
+      .references(() => clients.id),
     key: text('key').notNull(),
     /** SHA-256 of method, path and body. */
     fingerprint: bytea('fingerprint').notNull(),
