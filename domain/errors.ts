@@ -59,6 +59,7 @@ export const ERRORS = {
   quote_altered: entry(409, 'never', 'The quote does not carry our signature.'),
   quote_mismatch: entry(422, 'after_change', 'The intent does not match its quote.'),
   rate_unavailable: entry(503, 'later', 'No trustworthy exchange rate is available for this pair.'),
+  rate_source_failed: entry(502, 'later', 'A source of exchange rates gave no usable answer.'),
 
   // What becomes of a payment.
   amount_below_minimum: entry(422, 'after_change', 'The amount is below what the operators move at once.'),
