@@ -207,6 +207,8 @@ export const operatorCallbacks = pgTable(
     bodyDigest: bytea('body_digest').notNull(),
     sourceAddress: text('source_address').notNull(),
     receivedAt: moment('received_at').notNull().default(sql`now()`),
+    /** Until when a worker is reading it. */
+    leaseUntil: moment('lease_until'),
     processedAt: moment('processed_at'),
     /** matched, duplicate or quarantined, once processed. */
     verdict: text('verdict'),

@@ -1,0 +1,86 @@
+/**
+ * Sending what attempts ask for. An attempt is marked `sent`, and that is committed, before its first
+ * byte leaves; whoever dies in between leaves an attempt that is inquired, never one that is sent again.
+ */
+import type { Currency } from '../../domain/currency.ts';
+import { newId } from '../../domain/ids.ts';
+import type { Leg } from '../../domain/lifecycle.ts';
+import { money } from '../../domain/money.ts';
+import type { EffectRequest, Outcome } from '../../tools/mmo/operator.ts';
+import type { GraphDeps } from '../types.ts';
+import { inquiryDelayMs, type Recorder } from './record.ts';
+
+interface SendRow {
+  id: string;
+  leg: Leg;
+  rail_id: string;
+  request_id: string;
+  amount: bigint;
+  currency: Currency;
+  parties: Buffer;
+}
+
+interface Parties {
+  readonly sender: { readonly phone: string };
+  readonly receiver: { readonly phone: string };
+}
+
+const CLAIM_SQL = `
+with picked as (
+  select id from attempts where state = 'created' order by id limit $1 for update skip locked
+)
+update attempts a set state = 'sent', sent_at = $2, updated_at = $2, next_inquiry_at = $3, lease_token = $4
+from picked, payments p
+where a.id = picked.id and p.id = a.payment_id
+returning a.id, a.leg, a.rail_id, a.request_id, a.amount, a.currency, p.parties`;
+
+/**
+ * Claims up to `limit` attempts, sends each, and records what came back. Resolves with the number
+ * sent, once each has an answer or has run out of time.
+ */
+export async function dispatchAttempts(deps: GraphDeps, recorder: Recorder, limit: number): Promise<number> {
+  const nowMs = deps.clock.now();
+  // An attempt whose sender dies is looked at once its request cannot be under way any more.
+  const overdueAt = new Date(nowMs + deps.settings.sendTimeoutMs + deps.settings.inquiryDelayMs);
+  const claimed = await deps.pool.query<SendRow>({
+    name: 'claim_attempts',
+    text: CLAIM_SQL,
+    values: [limit, new Date(nowMs), overdueAt, newId()],
+  });
+  await Promise.all(claimed.rows.map((row) => send(deps, recorder, row)));
+  return claimed.rows.length;
+}
+
+async function send(deps: GraphDeps, recorder: Recorder, row: SendRow): Promise<void> {
+  const outcome = await ask(deps, row);
+  await recorder.submit({
+    attemptId: row.id,
+    outcome,
+    handle: outcome.handle ?? {},
+    nextInquiryAtMs: deps.clock.now() + inquiryDelayMs(deps.settings, 0),
+  });
+}
+
+/** Sends one request; an error of our own code leaves the outcome unknown, for it may have happened after the send. */
+async function ask(deps: GraphDeps, row: SendRow): Promise<Outcome> {
+  try {
+    const operator = deps.operators(row.rail_id);
+    const request = requestOf(deps, row);
+    return row.leg === 'collection' ? await operator.collect(request) : await operator.disburse(request);
+  } catch (error) {
+    deps.log.error({ attemptId: row.id, railId: row.rail_id, error: error instanceof Error ? error.name : 'unknown' }, 'operator client failed');
+    return { state: 'unknown', reasonCode: 'client_error' };
+  }
+}
+
+function requestOf(deps: GraphDeps, row: SendRow): EffectRequest {
+  const parties = JSON.parse(deps.keyring.decrypt(row.parties, 'payments.parties')) as Parties;
+  return {
+    requestId: row.request_id,
+    amount: money(row.amount, row.currency),
+    // A refund goes back to whoever paid.
+    phone: row.leg === 'payout' ? parties.receiver.phone : parties.sender.phone,
+    callbackUrl: deps.callbacks.urlOf(row.rail_id, row.id),
+    note: row.leg === 'refund' ? 'CAPP refund' : 'CAPP transfer',
+  };
+}

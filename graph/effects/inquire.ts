@@ -1,0 +1,124 @@
+/**
+ * Asking operators what became of earlier requests, with growing waits, until each is an end. This is
+ * how a lost answer, a lost callback or a dead worker converges.
+ */
+import type { Currency } from '../../domain/currency.ts';
+import type { Leg } from '../../domain/lifecycle.ts';
+import { money } from '../../domain/money.ts';
+import type { OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
+import type { GraphDeps } from '../types.ts';
+import { inquiryDelayMs, openHandle, type Recorder } from './record.ts';
+
+/** An open attempt as an inquiry needs it. */
+export interface OpenAttempt {
+  readonly id: string;
+  readonly leg: Leg;
+  readonly railId: string;
+  readonly requestId: string;
+  readonly amountMinor: bigint;
+  readonly currency: Currency;
+  readonly handle: OperatorHandle;
+  readonly sentAtMs: number;
+  readonly inquiries: number;
+}
+
+interface OpenRow {
+  id: string;
+  leg: Leg;
+  rail_id: string;
+  request_id: string;
+  amount: bigint;
+  currency: Currency;
+  operator_handle: Buffer | null;
+  sent_at: Date;
+  inquiries: number;
+}
+
+const OPEN_COLUMNS = 'a.id, a.leg, a.rail_id, a.request_id, a.amount, a.currency, a.operator_handle, a.sent_at, a.inquiries';
+
+const CLAIM_SQL = `
+with picked as (
+  select id from attempts where state in ('sent', 'pending', 'unknown') and next_inquiry_at <= $2
+  order by next_inquiry_at limit $1 for update skip locked
+)
+update attempts a set inquiries = a.inquiries + 1, next_inquiry_at = $3, updated_at = $2
+from picked where a.id = picked.id
+returning ${OPEN_COLUMNS}`;
+
+/** Inquires up to `limit` attempts that are due; resolves with their number. */
+export async function inquireDue(deps: GraphDeps, recorder: Recorder, limit: number): Promise<number> {
+  const nowMs = deps.clock.now();
+  const claimed = await deps.pool.query<OpenRow>({
+    name: 'claim_inquiries',
+    text: CLAIM_SQL,
+    values: [limit, new Date(nowMs), new Date(nowMs + deps.settings.sendTimeoutMs + deps.settings.inquiryDelayMs)],
+  });
+  await Promise.all(claimed.rows.map((row) => inquireAndRecord(deps, recorder, openAttemptOf(deps, row))));
+  return claimed.rows.length;
+}
+
+async function inquireAndRecord(deps: GraphDeps, recorder: Recorder, attempt: OpenAttempt): Promise<void> {
+  const outcome = await inquire(deps, attempt);
+  await recorder.submit({
+    attemptId: attempt.id,
+    outcome: withKnownReceipt(outcome, attempt.handle),
+    handle: { ...attempt.handle, ...outcome.handle },
+    nextInquiryAtMs: deps.clock.now() + inquiryDelayMs(deps.settings, attempt.inquiries),
+  });
+}
+
+/** Asks once. An error of our own code tells nothing about the payment: unknown. */
+export async function inquire(deps: GraphDeps, attempt: OpenAttempt): Promise<Outcome> {
+  const amount = money(attempt.amountMinor, attempt.currency);
+  try {
+    const outcome = await deps.operators(attempt.railId).inquire({
+      requestId: attempt.requestId,
+      leg: attempt.leg === 'collection' ? 'collection' : 'payout',
+      amount,
+      handle: attempt.handle,
+      sentAtMs: attempt.sentAtMs,
+      nowMs: deps.clock.now(),
+      callbackUrl: deps.callbacks.urlOf(attempt.railId, attempt.id),
+    });
+    return checkedAmount(outcome, attempt);
+  } catch (error) {
+    deps.log.error({ attemptId: attempt.id, railId: attempt.railId, error: error instanceof Error ? error.name : 'unknown' }, 'inquiry failed');
+    return { state: 'unknown', reasonCode: 'client_error' };
+  }
+}
+
+/** A success over another amount than ours is not the success of this attempt: people must look. */
+export function checkedAmount(outcome: Outcome, attempt: { readonly amountMinor: bigint; readonly currency: Currency }): Outcome {
+  if (outcome.state !== 'succeeded' || outcome.amount === null) return outcome;
+  if (outcome.amount.minor === attempt.amountMinor && outcome.amount.currency === attempt.currency) return outcome;
+  return { state: 'unknown', reasonCode: 'amount_differs', ...(outcome.handle === undefined ? {} : { handle: outcome.handle }) };
+}
+
+/** Some status queries name no receipt; the callback did. */
+function withKnownReceipt(outcome: Outcome, handle: OperatorHandle): Outcome {
+  return outcome.state === 'succeeded' && outcome.receipt === '' ? { ...outcome, receipt: handle['callbackReceipt'] ?? '' } : outcome;
+}
+
+/** Loads attempts for a look at them, whatever their state. */
+export async function loadOpenAttempts(deps: GraphDeps, ids: readonly string[]): Promise<Map<string, OpenAttempt & { readonly state: string }>> {
+  const result = await deps.pool.query<OpenRow & { state: string }>({
+    name: 'load_attempts',
+    text: `select ${OPEN_COLUMNS}, a.state from attempts a where a.id = any($1::uuid[])`,
+    values: [ids],
+  });
+  return new Map(result.rows.map((row) => [row.id, { ...openAttemptOf(deps, row), state: row.state }]));
+}
+
+function openAttemptOf(deps: GraphDeps, row: OpenRow): OpenAttempt {
+  return {
+    id: row.id,
+    leg: row.leg,
+    railId: row.rail_id,
+    requestId: row.request_id,
+    amountMinor: row.amount,
+    currency: row.currency,
+    handle: openHandle(deps, row.operator_handle),
+    sentAtMs: row.sent_at?.getTime() ?? 0,
+    inquiries: row.inquiries,
+  };
+}

@@ -1,0 +1,152 @@
+/**
+ * Working the ends of attempts into their payments: one transaction for the whole cohort.
+ *
+ * A leg that succeeded is posted and moves the payment on. A leg that failed for sure is routed again
+ * without the rail, or ends the payment. An unknown outcome never gets here.
+ */
+import { transitionPayments, type Transition } from '../../db/queries/transitions.ts';
+import { withTransaction } from '../../db/connect.ts';
+import { limitsOf } from '../../domain/rail.ts';
+import { railsOfWallet } from '../../domain/network.ts';
+import type { PaymentStatus } from '../../domain/lifecycle.ts';
+import { type Movement, post } from '../../tools/ledger/index.ts';
+import { recordOutcomes } from '../../tools/rails/health.ts';
+import type { Cohort, ResolvedAttempt, Traveller } from '../cohort.ts';
+import { closingMovements, collectionMovements, refundMovements, releaseMovements } from '../postings.ts';
+import type { GraphDeps } from '../types.ts';
+
+/** What the end of an attempt means for its payment. */
+export interface Consequence {
+  readonly to: PaymentStatus;
+  readonly reasonCode: string | null;
+  readonly movements: readonly Movement[];
+  /** Rails of the leg that need not be tried again. */
+  readonly spent: readonly string[];
+}
+
+/** Pure: what follows for a payment from the end of its attempt. */
+export function consequenceOf(traveller: Traveller, attempt: ResolvedAttempt): Consequence {
+  if (attempt.leg === 'collection') return afterCollection(traveller, attempt);
+  if (attempt.leg === 'payout') return afterPayout(traveller, attempt);
+  if (attempt.state === 'succeeded') {
+    return { to: 'refunded', reasonCode: 'payout_failed', movements: refundMovements(traveller, attempt.railId), spent: [] };
+  }
+  return { to: 'refunding', reasonCode: attempt.reasonCode, movements: [], spent: [] };
+}
+
+function afterCollection(traveller: Traveller, attempt: ResolvedAttempt): Consequence {
+  if (attempt.state === 'succeeded') {
+    return { to: 'collected', reasonCode: null, movements: collectionMovements(traveller, attempt.railId), spent: [] };
+  }
+  const spent = [attempt.railId];
+  const left = railsLeft(traveller.payment.senderWallet, 'collection', [...traveller.payment.collectionSpent, ...spent]);
+  if (attempt.retry !== 'after_customer' && left.length > 0) {
+    return { to: 'authorized', reasonCode: attempt.reasonCode, movements: [], spent };
+  }
+  const reasonCode = attempt.retry === 'after_customer' ? 'collection_refused' : 'collection_failed';
+  return { to: 'failed', reasonCode, movements: releaseMovements(traveller), spent };
+}
+
+function afterPayout(traveller: Traveller, attempt: ResolvedAttempt): Consequence {
+  if (attempt.state === 'succeeded') {
+    if (traveller.quote === undefined) throw new RangeError(`payment ${traveller.payment.id} was paid out without terms`);
+    return { to: 'paid', reasonCode: null, movements: closingMovements(traveller, traveller.quote), spent: [] };
+  }
+  // The receiver's wallet itself cannot take the money: no other rail will help, so every one is spent.
+  const spent =
+    attempt.retry === 'after_customer'
+      ? railsLeft(traveller.payment.receiverWallet, 'payout', traveller.payment.payoutSpent)
+      : [attempt.railId];
+  return { to: 'collected', reasonCode: attempt.reasonCode, movements: [], spent };
+}
+
+/** Rails that serve the leg for the wallet and are not spent. */
+export function railsLeft(walletId: string, leg: 'collection' | 'payout', spent: readonly string[]): string[] {
+  return railsOfWallet(walletId)
+    .filter((rail) => limitsOf(rail, leg) !== null && !spent.includes(rail.id))
+    .map((rail) => rail.id);
+}
+
+/** Commits the consequences for a cohort and returns it with its payments where they stand now. */
+export async function applyOutcomes(deps: GraphDeps, cohort: Cohort): Promise<Cohort> {
+  const nowMs = deps.clock.now();
+  const entries = cohort.travellers.flatMap((traveller) =>
+    traveller.attempt === undefined
+      ? []
+      : [{ traveller, attempt: traveller.attempt, consequence: consequenceOf(traveller, traveller.attempt) }],
+  );
+  await withTransaction(deps.pool, async (tx) => {
+    const taken = await tx.query({
+      name: 'take_outcomes',
+      text: 'update attempts set applied = true, updated_at = $2 where id = any($1::uuid[]) and not applied',
+      values: [entries.map((entry) => entry.attempt.id), new Date(nowMs)],
+    });
+    if (taken.rowCount !== entries.length) throw new RangeError('an outcome was worked in twice');
+    await post(tx, entries.flatMap((entry) => entry.consequence.movements));
+    await spendRails(tx, entries);
+    const transitions = entries.flatMap(({ traveller, attempt, consequence }): Transition[] =>
+      consequence.to === traveller.payment.status
+        ? []
+        : [{ paymentId: traveller.payment.id, from: traveller.payment.status, to: consequence.to, reasonCode: consequence.reasonCode, cause: `attempt:${attempt.id}` }],
+    );
+    await transitionPayments(tx, transitions, { nowMs, leaseToken: cohort.leaseToken });
+    await postponeRefunds(tx, deps, entries);
+    await recordOutcomes(
+      tx,
+      entries.map(({ attempt }) => ({
+        railId: attempt.railId,
+        leg: attempt.leg,
+        // A customer who says no is not the rail's failure.
+        ok: attempt.state === 'succeeded' || attempt.retry === 'after_customer',
+        outage: attempt.reasonCode === 'operator_unavailable',
+        latencyMs: Math.max(0, attempt.resolvedAtMs - attempt.sentAtMs),
+      })),
+      nowMs,
+    );
+  });
+  return { ...cohort, travellers: entries.map(({ traveller, consequence }) => moved(traveller, consequence)) };
+}
+
+type Entry = { readonly traveller: Traveller; readonly attempt: ResolvedAttempt; readonly consequence: Consequence };
+type Tx = Parameters<typeof transitionPayments>[0];
+
+async function spendRails(tx: Tx, entries: readonly Entry[]): Promise<void> {
+  const rows = entries.flatMap(({ traveller, attempt, consequence }) =>
+    consequence.spent.map((railId) => ({ paymentId: traveller.payment.id, leg: attempt.leg, railId })),
+  );
+  if (rows.length === 0) return;
+  await tx.query({
+    name: 'spend_rails',
+    text: `
+      with spent as (
+        select id, leg, array_agg(rail) as rails from unnest($1::uuid[], $2::text[], $3::text[]) as spent(id, leg, rail) group by id, leg)
+      update payments p set
+        collection_spent = case when spent.leg = 'collection' then p.collection_spent || spent.rails else p.collection_spent end,
+        payout_spent = case when spent.leg = 'payout' then p.payout_spent || spent.rails else p.payout_spent end
+      from spent where p.id = spent.id`,
+    values: [rows.map((row) => row.paymentId), rows.map((row) => row.leg), rows.map((row) => row.railId)],
+  });
+}
+
+/** A refund that failed is tried again after a while: the money is owed until it is back. */
+async function postponeRefunds(tx: Tx, deps: GraphDeps, entries: readonly Entry[]): Promise<void> {
+  const ids = entries
+    .filter(({ attempt }) => attempt.leg === 'refund' && attempt.state === 'failed')
+    .map(({ traveller }) => traveller.payment.id);
+  if (ids.length === 0) return;
+  await tx.query('update payments set not_before = $2 where id = any($1::uuid[])', [ids, new Date(deps.clock.now() + deps.settings.retryDelayMs)]);
+}
+
+function moved(traveller: Traveller, consequence: Consequence): Traveller {
+  const { payment } = traveller;
+  const leg = traveller.attempt?.leg;
+  return {
+    ...traveller,
+    payment: {
+      ...payment,
+      status: consequence.to,
+      collectionSpent: leg === 'collection' ? [...payment.collectionSpent, ...consequence.spent] : payment.collectionSpent,
+      payoutSpent: leg === 'payout' ? [...payment.payoutSpent, ...consequence.spent] : payment.payoutSpent,
+    },
+  };
+}

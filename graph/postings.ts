@@ -1,0 +1,108 @@
+/**
+ * What each step of a payment writes into the books, as pure functions from a payment to movements.
+ *
+ * A collection brings money to a float and owes it on the clearing account; the closing takes the fee,
+ * exchanges through the position accounts, and posts the reserved payout; a refund gives everything
+ * back. Either way the clearing accounts end at zero for the payment.
+ */
+import type { QuoteTerms } from '../agents/agent.ts';
+import type { Currency } from '../domain/currency.ts';
+import { derivedId } from '../domain/ids.ts';
+import type { Movement } from '../tools/ledger/index.ts';
+import type { Traveller } from './cohort.ts';
+
+export const floatAccount = (railId: string): string => `float:${railId}`;
+export const clearingAccount = (currency: Currency): string => `clearing:${currency}`;
+export const clientAccount = (clientId: string, currency: Currency): string => `client:${clientId}:${currency}`;
+
+type Step = 'collection' | 'fee' | 'exchange_out' | 'exchange_in' | 'rounding' | 'payout' | 'refund';
+
+/** Transfer ids are derived, so that writing the same step twice is seen as the same transfer. */
+function posted(traveller: Traveller, reason: Step, debit: string, credit: string, amount: bigint, currency: Currency): Movement {
+  const paymentId = traveller.payment.id;
+  return {
+    id: derivedId('transfer', paymentId, reason),
+    type: 'posted',
+    debit,
+    credit,
+    amount,
+    currency,
+    reason,
+    paymentId,
+    linkId: derivedId('link', paymentId, reason === 'collection' || reason === 'refund' ? reason : 'closing'),
+    ...(traveller.attempt === undefined ? {} : { attemptId: traveller.attempt.id }),
+  };
+}
+
+/** The sender's money has arrived at the operator of `railId`. */
+export function collectionMovements(traveller: Traveller, railId: string): Movement[] {
+  const { payment } = traveller;
+  const clearing = clearingAccount(payment.fromCurrency);
+  return [posted(traveller, 'collection', floatAccount(railId), clearing, payment.amountMinor, payment.fromCurrency)];
+}
+
+/** The client's balance, reserved before, pays in. */
+export function balanceCollectionMovements(traveller: Traveller): Movement[] {
+  return traveller.reservationId === null ? [] : [endPending(traveller, 'post', derivedId('funding', traveller.payment.id), 'collection')];
+}
+
+/** The payout arrived: the fee is earned, the exchange booked, the reserved float spent. */
+export function closingMovements(traveller: Traveller, terms: QuoteTerms): Movement[] {
+  const { payment } = traveller;
+  const { fromCurrency, toCurrency } = payment;
+  const clearingFrom = clearingAccount(fromCurrency);
+  const clearingTo = clearingAccount(toCurrency);
+  const movements: Movement[] = [];
+  if (terms.feeMinor > 0n) {
+    movements.push(posted(traveller, 'fee', clearingFrom, `fees:${fromCurrency}`, terms.feeMinor, fromCurrency));
+  }
+  movements.push(
+    posted(traveller, 'exchange_out', clearingFrom, `position:${fromCurrency}`, payment.amountMinor - terms.feeMinor, fromCurrency),
+    posted(traveller, 'exchange_in', `position:${toCurrency}`, clearingTo, terms.exchangedMinor, toCurrency),
+  );
+  const rest = terms.exchangedMinor - terms.targetMinor;
+  if (rest > 0n) movements.push(posted(traveller, 'rounding', clearingTo, `rounding:${toCurrency}`, rest, toCurrency));
+  movements.push(
+    payment.delivery === 'balance'
+      ? posted(traveller, 'payout', clearingTo, clientAccount(payment.clientId, toCurrency), terms.targetMinor, toCurrency)
+      : endReservation(traveller, 'post', 'payout'),
+  );
+  return movements;
+}
+
+/** The sender has the money back from the operator of `railId`. */
+export function refundMovements(traveller: Traveller, railId: string): Movement[] {
+  const { payment } = traveller;
+  const clearing = clearingAccount(payment.fromCurrency);
+  return [posted(traveller, 'refund', clearing, floatAccount(railId), payment.amountMinor, payment.fromCurrency)];
+}
+
+/** The client's balance has the money back. */
+export function balanceRefundMovements(traveller: Traveller): Movement[] {
+  const { payment } = traveller;
+  const account = clientAccount(payment.clientId, payment.fromCurrency);
+  return [posted(traveller, 'refund', clearingAccount(payment.fromCurrency), account, payment.amountMinor, payment.fromCurrency)];
+}
+
+/** Lets go of the payout float a payment holds, if it holds any. */
+export function releaseMovements(traveller: Traveller): Movement[] {
+  return traveller.reservationId === null || traveller.payment.delivery === 'balance' ? [] : [endReservation(traveller, 'void', 'release')];
+}
+
+function endReservation(traveller: Traveller, type: 'post' | 'void', reason: string): Movement {
+  if (traveller.reservationId === null) throw new RangeError(`payment ${traveller.payment.id} holds no reservation`);
+  return endPending(traveller, type, traveller.reservationId, reason);
+}
+
+/** Ends a pending transfer; accounts and amount are the pending transfer's own. */
+function endPending(traveller: Traveller, type: 'post' | 'void', pendingId: string, reason: string): Movement {
+  return {
+    id: derivedId('end', pendingId),
+    type,
+    pendingId,
+    reason,
+    paymentId: traveller.payment.id,
+    ...(type === 'post' ? { linkId: derivedId('link', traveller.payment.id, 'closing') } : {}),
+    ...(traveller.attempt === undefined ? {} : { attemptId: traveller.attempt.id }),
+  };
+}

@@ -1,0 +1,68 @@
+/** What the graph needs from the floors below, handed in once at the composition root. */
+import type { Pool } from 'pg';
+import type { Clock } from '../domain/clock.ts';
+import type { Keyring } from '../db/keyring.ts';
+import type { OperatorClient } from '../tools/mmo/operator.ts';
+
+/** The part of a pino logger that the graph uses. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** A hint that work is ready. Losing one costs a sweep; delivering one twice costs a look. */
+export type Hint = 'authorize' | 'resume' | 'outcomes' | 'dispatch' | 'inquire' | 'callbacks' | 'cases' | 'settle';
+
+/** Tells the queue that work of a kind is ready. Never throws and never waits. */
+export type Notify = (hint: Hint) => void;
+
+export interface GraphSettings {
+  /** Payments in one cohort at most. */
+  readonly cohortMax: number;
+  /** How long a cohort may hold its payments before another worker takes them over, milliseconds. */
+  readonly leaseMs: number;
+  /** Requests under way at one operator at most, per process. */
+  readonly dispatchConcurrency: number;
+  /** How long a request to an operator may take before its outcome counts as unknown, milliseconds. */
+  readonly sendTimeoutMs: number;
+  /** First wait before an operator is asked again, milliseconds; it doubles up to the maximum. */
+  readonly inquiryDelayMs: number;
+  readonly inquiryDelayMsMax: number;
+  /** Wait before a payment that found no liquidity, or whose refund failed, is looked at again, milliseconds. */
+  readonly retryDelayMs: number;
+  /** From this case priority (0 to 100) on, a release needs two officers. */
+  readonly fourEyesPriority: number;
+}
+
+export const DEFAULT_GRAPH_SETTINGS: GraphSettings = {
+  cohortMax: 500,
+  leaseMs: 15_000,
+  dispatchConcurrency: 32,
+  sendTimeoutMs: 15_000,
+  inquiryDelayMs: 5_000,
+  inquiryDelayMsMax: 300_000,
+  retryDelayMs: 5_000,
+  fourEyesPriority: 90,
+};
+
+/** How operators reach us about one attempt. */
+export interface CallbackAddresses {
+  /** The address an operator is given: unguessable, derived from the attempt. */
+  urlOf(railId: string, attemptId: string): string;
+  /** SHA-256 of the token in that address, by which the attempt is found. */
+  tokenHash(attemptId: string): Buffer;
+}
+
+/** What every part of the graph works with. */
+export interface GraphDeps {
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly keyring: Keyring;
+  readonly operators: (railId: string) => OperatorClient;
+  readonly callbacks: CallbackAddresses;
+  readonly notify: Notify;
+  readonly settings: GraphSettings;
+}
