@@ -1,0 +1,177 @@
+/**
+ * Sanctions lists in memory, and the look-up of names in them.
+ *
+ * A look-up costs one normalisation and one map access. Two names match when they have the same words:
+ * in the same order the match is `exact`, otherwise (another order, a title more or less) it is
+ * `normalised`. A hit names the entry it found, never the name that was asked for.
+ */
+import { normaliseName } from './name.ts';
+
+export type EntryType = 'person' | 'entity' | 'vessel' | 'aircraft';
+
+/** One listed party with everything the list says that can tell it from a namesake. */
+export interface SanctionsEntry {
+  /** `OFAC-SDN`, `UN-SC`. */
+  readonly list: string;
+  /** The list's own id: the OFAC entity number, the UN reference number. */
+  readonly entryId: string;
+  readonly type: EntryType;
+  /** Primary name first, then aliases, in natural order of words. */
+  readonly names: readonly string[];
+  /** Aliases that the list itself calls weak or of low quality. */
+  readonly weakNames: readonly string[];
+  readonly program: string;
+  /** ISO 8601-2: `1953-07-05`, `1953`, `1953~` (about), `1953/1955` (between). */
+  readonly datesOfBirth: readonly string[];
+  /** Nationality or residence, as the list writes it. */
+  readonly countries: readonly string[];
+}
+
+/** One list as it was loaded. */
+export interface LoadedList {
+  readonly name: string;
+  /** `OFAC-SDN@2026-02-27#3f9a01c2b4d5`: name, date where the list has one, first digits of the SHA-256 of its bytes. */
+  readonly version: string;
+  /** The file it came from; null for the sample. */
+  readonly file: string | null;
+  readonly entries: readonly SanctionsEntry[];
+}
+
+/** `exact`: same words in the same order. `normalised`: the same after titles and order are set aside. */
+export type HitHow = 'exact' | 'normalised';
+
+export interface Hit {
+  readonly list: string;
+  readonly entryId: string;
+  readonly type: EntryType;
+  readonly program: string;
+  readonly how: HitHow;
+  /** The matching name is one the list calls weak: no ground for an alert by itself. */
+  readonly weak: boolean;
+  /** 0 to 1. */
+  readonly score: number;
+}
+
+export interface SanctionsDescription {
+  readonly sample: boolean;
+  readonly version: string;
+  readonly lists: readonly { readonly name: string; readonly version: string; readonly entries: number; readonly file: string | null }[];
+  readonly entries: number;
+  /** Different names and aliases that can be found. */
+  readonly names: number;
+  /** Files in the folder that are no list CAPP reads. */
+  readonly ignoredFiles: readonly string[];
+  /** One sentence for people. */
+  readonly text: string;
+}
+
+export interface SanctionsList {
+  /** The versions of all loaded lists: what a decision is bound to. */
+  readonly version: string;
+  /** The built-in sample is in use: it screens nobody real. */
+  readonly sample: boolean;
+  /** Hits per name, in the order of the names; best first. */
+  screen(names: readonly string[]): Hit[][];
+  /** The listed party behind a hit, for the people who decide; null when the list no longer has it. */
+  find(list: string, entryId: string): SanctionsEntry | null;
+  describe(): SanctionsDescription;
+}
+
+/** A match of words is a match in full; one after reordering leaves a little doubt. */
+const SCORES: Readonly<Record<HitHow, number>> = { exact: 1, normalised: 0.95 };
+
+interface IndexedName {
+  readonly entry: SanctionsEntry;
+  readonly sequence: string;
+  readonly weak: boolean;
+  /** One word does not identify a person, so a full match of it is never more than `normalised`. */
+  readonly vague: boolean;
+}
+
+type NameIndex = ReadonlyMap<string, readonly IndexedName[]>;
+
+/** The key under which all orders of a name's words, with and without titles, are found. */
+function orderlessKey(core: readonly string[]): string {
+  return core.length < 2 ? (core[0] ?? '') : core.toSorted().join(' ');
+}
+
+function indexNames(lists: readonly LoadedList[]): NameIndex {
+  const index = new Map<string, IndexedName[]>();
+  const put = (entry: SanctionsEntry, text: string, weak: boolean): void => {
+    const { tokens, core } = normaliseName(text);
+    const key = orderlessKey(core);
+    if (key === '') return;
+    const indexed = { entry, sequence: tokens.join(' '), weak, vague: entry.type === 'person' && core.length === 1 };
+    const present = index.get(key);
+    if (present === undefined) index.set(key, [indexed]);
+    else if (!present.some((other) => other.entry === entry && other.sequence === indexed.sequence && other.weak === weak))
+      present.push(indexed);
+  };
+  for (const entry of lists.flatMap((list) => list.entries)) {
+    // A ship or an aircraft is no party to a payment, and many bear the names of people.
+    if (entry.type === 'vessel' || entry.type === 'aircraft') continue;
+    for (const text of entry.names) put(entry, text, false);
+    for (const text of entry.weakNames) put(entry, text, true);
+  }
+  return index;
+}
+
+function screenName(index: NameIndex, name: string): Hit[] {
+  const { tokens, core } = normaliseName(name);
+  const candidates = index.get(orderlessKey(core));
+  if (candidates === undefined) return [];
+  const sequence = tokens.join(' ');
+  const best = new Map<SanctionsEntry, Hit>();
+  for (const { entry, sequence: listed, weak, vague } of candidates) {
+    const how: HitHow = listed === sequence && !vague ? 'exact' : 'normalised';
+    const hit = { list: entry.list, entryId: entry.entryId, type: entry.type, program: entry.program, how, weak, score: SCORES[how] };
+    const present = best.get(entry);
+    if (present === undefined || strengthOf(hit) > strengthOf(present)) best.set(entry, hit);
+  }
+  return [...best.values()].sort(
+    (a, b) => strengthOf(b) - strengthOf(a) || compareText(a.list, b.list) || compareText(a.entryId, b.entryId),
+  );
+}
+
+function strengthOf(hit: Hit): number {
+  return (hit.weak ? 0 : 2) + hit.score;
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/**
+ * Takes loaded lists, gives the look-up over all of them. `sample` says that they are the built-in
+ * sample; `ignoredFiles` are named in the description so that nobody believes them loaded.
+ */
+export function createSanctionsList(
+  lists: readonly LoadedList[],
+  options: { readonly sample?: boolean; readonly ignoredFiles?: readonly string[] } = {},
+): SanctionsList {
+  const index = indexNames(lists);
+  const entries = new Map(lists.flatMap((list) => list.entries).map((entry) => [`${entry.list}/${entry.entryId}`, entry]));
+  const version = lists
+    .map((list) => list.version)
+    .sort(compareText)
+    .join(' + ');
+  const sample = options.sample ?? false;
+  const description: SanctionsDescription = {
+    sample,
+    version,
+    lists: lists.map((list) => ({ name: list.name, version: list.version, entries: list.entries.length, file: list.file })),
+    entries: entries.size,
+    names: [...index.values()].reduce((sum, names) => sum + names.length, 0),
+    ignoredFiles: options.ignoredFiles ?? [],
+    text: sample
+      ? `The built-in sample of ${entries.size} invented entries is in use: it screens nobody real. Set CAPP_SANCTIONS_PATH to published lists.`
+      : `${lists.length} ${lists.length === 1 ? 'list' : 'lists'} with ${entries.size} entries: ${version}.`,
+  };
+  return {
+    version,
+    sample,
+    screen: (names) => names.map((name) => screenName(index, name)),
+    find: (list, entryId) => entries.get(`${list}/${entryId}`) ?? null,
+    describe: () => description,
+  };
+}
