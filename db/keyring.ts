@@ -1,0 +1,175 @@
+/**
+ * The keys CAPP works with, and the encryption of personal data in the database.
+ *
+ * A field is AES-256-GCM ciphertext: one byte that names the key, a random 96-bit nonce, the ciphertext,
+ * the 128-bit tag (NIST SP 800-38D). The context, `table.column`, is authenticated with it, so that
+ * ciphertext moved to another column does not open. Random nonces are safe for 2^32 fields per key.
+ */
+import { createCipheriv, createDecipheriv, hash, hkdfSync, randomBytes, randomFillSync } from 'node:crypto';
+import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fault } from '../domain/errors.ts';
+import { storageFault } from './cluster.ts';
+
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const INDEX_BYTES = 16;
+const KEY_BYTES = 32;
+
+export interface Keyring {
+  /** Encrypts a text for one place, named `table.column`. */
+  encrypt(plaintext: string, context: string): Buffer;
+  /** Opens what `encrypt` made for the same place. Throws `internal` for anything else, without saying what it saw. */
+  decrypt(ciphertext: Uint8Array, context: string): string;
+  /** A keyed hash of 16 bytes, for look-up by equality within one scope, `table.column`. Stays the same when keys change. */
+  blindIndex(text: string, scope: string): Buffer;
+}
+
+export interface Keys {
+  readonly keyring: Keyring;
+  /** Signs quotes. */
+  readonly quoteKey: Buffer;
+  /** Goes into the hash of API key secrets. */
+  readonly pepper: Buffer;
+  /** Makes callback tokens. */
+  readonly callbackKey: Buffer;
+}
+
+export interface FieldKey {
+  /** 1 to 255; written in front of every ciphertext. */
+  readonly id: number;
+  readonly master: Buffer;
+}
+
+/** A function that computes HMAC-SHA256 (RFC 2104) under one key, from one-shot hashes: a tenth of the cost of `createHmac` under load. */
+export function hmacSha256(key: Uint8Array): (message: string | Uint8Array) => Buffer {
+  const block = Buffer.alloc(64);
+  block.set(key.length > 64 ? hash('sha256', key, 'buffer') : key);
+  const inner = Buffer.from(block.map((byte) => byte ^ 0x36));
+  const outer = Buffer.from(block.map((byte) => byte ^ 0x5c));
+  return (message) => {
+    const bytes = typeof message === 'string' ? Buffer.from(message, 'utf8') : message;
+    return hash('sha256', Buffer.concat([outer, hash('sha256', Buffer.concat([inner, bytes]), 'buffer')]), 'buffer');
+  };
+}
+
+/**
+ * Makes a keyring. The first key encrypts, all of them open; the one with the lowest id makes the blind
+ * indexes. Each use has a key of its own, derived by HKDF-SHA256 (RFC 5869).
+ */
+export function createKeyring(keys: readonly FieldKey[]): Keyring {
+  const current = keys[0];
+  if (current === undefined) throw fault('config_invalid', { internal: 'a keyring without keys' });
+  const derive = (master: Buffer, use: string) => Buffer.from(hkdfSync('sha256', master, '', `capp ${use} v1`, KEY_BYTES));
+  const fieldKeys = new Map(keys.map(({ id, master }) => [id, derive(master, 'field')]));
+  const currentKey = fieldKeys.get(current.id) as Buffer;
+  const oldest = keys.reduce((lowest, key) => (key.id < lowest.id ? key : lowest));
+  const indexHash = hmacSha256(derive(oldest.master, 'index'));
+  const nextNonce = nonces();
+
+  return {
+    encrypt: (plaintext, context) => {
+      const nonce = nextNonce();
+      const cipher = createCipheriv('aes-256-gcm', currentKey, nonce).setAAD(Buffer.from(context));
+      const body = cipher.update(plaintext, 'utf8');
+      cipher.final();
+      return Buffer.concat([Buffer.of(current.id), nonce, body, cipher.getAuthTag()]);
+    },
+    decrypt: (ciphertext, context) => {
+      const key = fieldKeys.get(ciphertext[0] ?? 0);
+      if (key === undefined || ciphertext.length < 1 + NONCE_BYTES + TAG_BYTES) {
+        throw fault('internal', { internal: `a ciphertext of ${context} names no key of the keyring` });
+      }
+      const nonce = ciphertext.subarray(1, 1 + NONCE_BYTES);
+      const opener = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
+        .setAAD(Buffer.from(context))
+        .setAuthTag(ciphertext.subarray(-TAG_BYTES));
+      try {
+        return opener.update(ciphertext.subarray(1 + NONCE_BYTES, -TAG_BYTES), undefined, 'utf8') + opener.final('utf8');
+      } catch {
+        throw fault('internal', { internal: `a ciphertext of ${context} does not open` });
+      }
+    },
+    // The length in front keeps scope and text apart.
+    blindIndex: (text, scope) => indexHash(`${scope.length}:${scope}${text}`).subarray(0, INDEX_BYTES),
+  };
+}
+
+/** Nonces from a block of randomness, drawn anew when it is used up. */
+function nonces(): () => Buffer {
+  const pool = Buffer.alloc(NONCE_BYTES * 512);
+  let at = pool.length;
+  return () => {
+    if (at === pool.length) {
+      randomFillSync(pool);
+      at = 0;
+    }
+    at += NONCE_BYTES;
+    return Buffer.from(pool.subarray(at - NONCE_BYTES, at));
+  };
+}
+
+const SETTINGS = { field: 'CAPP_FIELD_KEY', quote: 'CAPP_QUOTE_KEY', pepper: 'CAPP_KEY_PEPPER', callback: 'CAPP_CALLBACK_KEY' } as const;
+type Use = keyof typeof SETTINGS;
+const USES = Object.keys(SETTINGS) as Use[];
+
+/**
+ * Loads the keys: from the environment, and outside production those that are missing there from
+ * `<dataDir>/keys.json`, made at the first start and readable by its owner only.
+ *
+ * Each is 32 random bytes as 64 hex digits. CAPP_FIELD_KEY may name several as `2:hex,1:hex`, the first of
+ * which encrypts. Throws `config_invalid` for a missing, malformed, weak or repeated key, without showing it.
+ */
+export async function loadKeys(env: Readonly<Record<string, string | undefined>>, dataDir: string): Promise<Keys> {
+  const missing = USES.filter((use) => (env[SETTINGS[use]] ?? '') === '');
+  if (missing.length > 0 && env.CAPP_ENV === 'production') {
+    throw fault('config_invalid', { detail: `In production ${missing.map((use) => SETTINGS[use]).join(', ')} must be set.` });
+  }
+  const kept = missing.length > 0 ? await keptKeys(dataDir) : {};
+  const text = (use: Use) => (missing.includes(use) ? kept[use] : env[SETTINGS[use]]) ?? '';
+  const single = (use: Use) => parseKey(text(use), SETTINGS[use]);
+  const keys = { fields: parseFieldKeys(text('field')), quoteKey: single('quote'), pepper: single('pepper'), callbackKey: single('callback') };
+  const all = [...keys.fields.map(({ master }) => master), keys.quoteKey, keys.pepper, keys.callbackKey].map((key) => key.toString('hex'));
+  if (new Set(all).size !== all.length) throw fault('config_invalid', { detail: 'Two settings hold the same key; each needs one of its own.' });
+  return { keyring: createKeyring(keys.fields), quoteKey: keys.quoteKey, pepper: keys.pepper, callbackKey: keys.callbackKey };
+}
+
+function parseFieldKeys(text: string): FieldKey[] {
+  const keys = text.split(',').map((part) => {
+    const match = /^(?:(\d{1,3}):)?(.*)$/s.exec(part.trim());
+    const id = Number(match?.[1] ?? '1');
+    if (id < 1 || id > 255) throw fault('config_invalid', { detail: `${SETTINGS.field} numbers its keys from 1 to 255.` });
+    return { id, master: parseKey(match?.[2] ?? '', SETTINGS.field) };
+  });
+  if (new Set(keys.map(({ id }) => id)).size !== keys.length) throw fault('config_invalid', { detail: `${SETTINGS.field} uses a number twice.` });
+  return keys;
+}
+
+function parseKey(text: string, setting: string): Buffer {
+  if (!/^[0-9a-f]{64}$/i.test(text)) throw fault('config_invalid', { detail: `${setting} must be 32 random bytes as 64 hex digits.` });
+  const key = Buffer.from(text, 'hex');
+  // 32 random bytes with fewer than 16 different values happen once in 10^14; patterns typed by hand happen daily.
+  if (new Set(key).size < 16) throw fault('config_invalid', { detail: `${setting} is not random; make one with: openssl rand -hex 32` });
+  return key;
+}
+
+async function keptKeys(dataDir: string): Promise<Partial<Record<Use, string>>> {
+  const file = join(dataDir, 'keys.json');
+  const draft = `${file}.${process.pid}`;
+  try {
+    await mkdir(dataDir, { recursive: true });
+    const made = Object.fromEntries(USES.map((use) => [use, randomBytes(KEY_BYTES).toString('hex')]));
+    await writeFile(draft, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600 });
+    // A link is made whole or not at all, and never over a file that is there.
+    await link(draft, file).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    await chmod(file, 0o600);
+    return JSON.parse(await readFile(file, 'utf8')) as Partial<Record<Use, string>>;
+  } catch (error) {
+    if (error instanceof SyntaxError) throw fault('config_invalid', { detail: `${file} is damaged.` });
+    throw storageFault(error, dataDir);
+  } finally {
+    await rm(draft, { force: true }).catch(() => undefined);
+  }
+}
