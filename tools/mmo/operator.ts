@@ -44,10 +44,18 @@ export interface InquiryRequest {
   readonly callbackUrl: string;
 }
 
-/** A callback put into our words. `authentic: 'confirm'` asks for an inquiry before anything is believed. */
+/**
+ * A callback put into our words. With `trust: 'confirm'` an inquiry decides before anything is believed;
+ * the handle in its outcome may hold ids that were lost with an answer, so it is merged into the
+ * attempt's first. With `trust: 'sufficient'` the outcome stands, once `ourReference` is the attempt's
+ * request id and an amount, where there is one, is the attempt's amount.
+ */
 export interface CallbackEvent {
+  /** `inquiry`: the late answer to an inquiry, or a message that does not tell which leg it is about. */
   readonly kind: 'collection' | 'payout' | 'inquiry';
   readonly outcome: Outcome;
+  /** The request id as the operator repeats it; null where it repeats none. One that is not the attempt's belongs elsewhere. */
+  readonly ourReference: string | null;
   readonly operatorReference: string | null;
   readonly trust: 'confirm' | 'sufficient';
 }

@@ -1,0 +1,48 @@
+/** Checks every client makes before it sends, and rules every client keeps about answers that never came. */
+import { fault } from '../../domain/errors.ts';
+import { type Money, truncateToPlaces } from '../../domain/money.ts';
+import { limitsOf, type Rail } from '../../domain/rail.ts';
+import type { HttpAnswer } from './http.ts';
+import type { EffectRequest, OperatorHandle, Outcome } from './operator.ts';
+import { failed, unknown } from './reasons.ts';
+
+/**
+ * What is wrong with a request that must not be sent, or null. Throws `currency_mismatch` when the
+ * amount is not in the rail's currency, for that is a mistake in the program.
+ */
+export function refusalBeforeSending(rail: Rail, leg: 'collection' | 'payout', request: EffectRequest): Outcome | null {
+  if (request.amount.currency !== rail.currency)
+    throw fault('currency_mismatch', { internal: `${request.amount.currency} over ${rail.id}` });
+  if (!/^\+[1-9]\d{7,14}$/.test(request.phone)) return failed('phone_invalid');
+  if (truncateToPlaces(request.amount, rail.places).minor !== request.amount.minor) return failed('amount_granularity');
+  const limits = limitsOf(rail, leg);
+  if (limits === null) return failed('rail_misconfigured');
+  if (request.amount.minor < limits.minMinor || request.amount.minor <= 0n) return failed('amount_below_minimum');
+  if (request.amount.minor > limits.maxMinor) return failed('amount_above_maximum');
+  return null;
+}
+
+/** The outcome of a money call that got no answer: failed only when for sure nothing was sent. */
+export function outcomeWithoutAnswer(answer: Exclude<HttpAnswer, { kind: 'answered' }>): Outcome {
+  if (answer.kind === 'no_answer') return unknown('no_answer');
+  return failed(answer.reason === 'credentials_refused' ? 'rail_misconfigured' : 'operator_unavailable');
+}
+
+/** Success, provided that the operator speaks of the amount we asked for; otherwise nobody can tell. */
+export function succeededWith(receipt: string, amount: Money | null, expected: Money, handle?: OperatorHandle): Outcome {
+  if (amount !== null && (amount.minor !== expected.minor || amount.currency !== expected.currency))
+    return unknown('amount_mismatch', handle);
+  return { state: 'succeeded', receipt, amount, ...(handle ? { handle } : {}) };
+}
+
+/** Text that every operator takes: letters, digits and single spaces, at most `lengthMax` characters, never empty. */
+export function plainText(text: string, lengthMax: number): string {
+  const plain = text
+    .normalize('NFKD')
+    .replaceAll(/\p{M}/gu, '')
+    .replaceAll(/[^A-Za-z0-9]+/g, ' ')
+    .trim()
+    .slice(0, lengthMax)
+    .trim();
+  return plain === '' ? 'Payment' : plain;
+}

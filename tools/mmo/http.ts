@@ -1,0 +1,106 @@
+/**
+ * The one place that sends anything to an operator. It never throws for network trouble: it says
+ * whether an answer came, whether for sure nothing left us, or whether the request may have arrived
+ * without an answer. Money hangs on that difference. Nothing here logs, for bodies hold personal data.
+ */
+
+/** The part of `fetch` the clients use; tests and simulations hand in their own. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+export interface HttpCall {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  /** Path with query, beginning with a slash; put after the base address. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export type HttpAnswer =
+  | { readonly kind: 'answered'; readonly status: number; readonly headers: Headers; readonly body: string }
+  /** For sure nothing reached the operator: the connection was refused, or its name is not known. */
+  | { readonly kind: 'not_sent'; readonly reason: 'unreachable' | 'no_token' | 'credentials_refused' }
+  /** The request may have arrived. */
+  | { readonly kind: 'no_answer'; readonly reason: 'timeout' | 'connection' | 'oversized' };
+
+export type Send = (call: HttpCall) => Promise<HttpAnswer>;
+
+export interface SendOptions {
+  readonly fetch: Fetch;
+  /** Address of the operator without a slash at the end. */
+  readonly baseUrl: string;
+  /** Time for the whole exchange, body included, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** No answer of any operator comes near this; a longer one is not read on. */
+const BODY_BYTES_MAX = 4 * 1024 * 1024;
+
+/**
+ * Errors that prove that no byte of the request left: each names the system call of the connection's
+ * making. The same codes on an open connection prove nothing, so the call must match as well.
+ */
+const UNSENT: Readonly<Record<string, string | null>> = {
+  ECONNREFUSED: 'connect',
+  EHOSTUNREACH: 'connect',
+  ENETUNREACH: 'connect',
+  ENOTFOUND: 'getaddrinfo',
+  EAI_AGAIN: 'getaddrinfo',
+  UND_ERR_CONNECT_TIMEOUT: null,
+};
+
+/** Makes the function that sends to one operator. */
+export function createSend(options: SendOptions): Send {
+  return async (call) => {
+    try {
+      const response = await options.fetch(options.baseUrl + call.path, {
+        method: call.method,
+        headers: call.headers,
+        redirect: 'manual',
+        signal: AbortSignal.timeout(options.timeoutMs),
+        ...(call.body === undefined ? {} : { body: call.body }),
+      });
+      const body = await readBounded(response);
+      if (body === null) return { kind: 'no_answer', reason: 'oversized' };
+      return { kind: 'answered', status: response.status, headers: response.headers, body };
+    } catch (error) {
+      return classifyTrouble(error);
+    }
+  };
+}
+
+/** Sorts what `fetch` threw. What is not proven unsent may have arrived. */
+function classifyTrouble(error: unknown): HttpAnswer {
+  if (error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError')) {
+    return { kind: 'no_answer', reason: 'timeout' };
+  }
+  const cause = error instanceof Error ? error.cause : undefined;
+  const causes = cause instanceof AggregateError ? cause.errors : [cause];
+  if (causes.length > 0 && causes.every(provesUnsent)) return { kind: 'not_sent', reason: 'unreachable' };
+  return { kind: 'no_answer', reason: 'connection' };
+}
+
+function provesUnsent(cause: unknown): boolean {
+  if (typeof cause !== 'object' || cause === null) return false;
+  const { code, syscall } = cause as { code?: unknown; syscall?: unknown };
+  if (typeof code !== 'string' || !Object.hasOwn(UNSENT, code)) return false;
+  return UNSENT[code] === null || UNSENT[code] === syscall;
+}
+
+/** The body as text, or null when it is longer than any operator's answer. */
+async function readBounded(response: Response): Promise<string | null> {
+  if (response.body === null) return '';
+  const reader = response.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.byteLength;
+    if (length > BODY_BYTES_MAX) {
+      await reader.cancel();
+      return null;
+    }
+    chunks.push(value);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,147 @@
+/**
+ * Reads what Daraja posts to us: STK callbacks, B2C results, Transaction Status results, and whatever
+ * comes to the queue time-out address. Fields are found by name, never by place; one item or a list of
+ * them is the same to us; old and new spellings are both read.
+ */
+import { fault } from '../../../domain/errors.ts';
+import type { Money } from '../../../domain/money.ts';
+import type { CallbackEvent, OperatorHandle, Outcome } from '../operator.ts';
+import { listOf, objectOf, parseCallbackObject, readAmount, type ReadingObject, textOf } from '../reading.ts';
+import { failed, pending, unknown, unmapped } from '../reasons.ts';
+import { b2cFailure, stkFailure } from './outcomes.ts';
+
+/** What the `Occasion` of our Transaction Status calls begins with; Daraja repeats it in the result. */
+const OCCASION = /^inquiry (last )?([0-9a-f-]{36})$/;
+
+/** The occasion of an inquiry; `last` lets a "no such transaction" end the attempt. */
+export function occasionOf(requestId: string, last: boolean): string {
+  return `inquiry ${last ? 'last ' : ''}${requestId}`;
+}
+
+/** Reads a callback body. Throws `malformed_body` for what Daraja cannot have sent. */
+export function parseMpesaCallback(body: string, absentResultCodes: readonly string[]): CallbackEvent {
+  const message = parseCallbackObject(body);
+  const stk = objectOf(objectOf(message, 'Body'), 'stkCallback');
+  if (stk !== undefined) return parseStk(stk);
+  const result = objectOf(message, 'Result');
+  if (result !== undefined && textOf(result, 'ResultCode') !== null) return parseResult(result, absentResultCodes);
+  return parseQueueTimeout(result ?? message);
+}
+
+function parseStk(stk: ReadingObject): CallbackEvent {
+  const code = textOf(stk, 'ResultCode');
+  const checkoutRequestId = textOf(stk, 'CheckoutRequestID');
+  if (code === null || checkoutRequestId === null) throw fault('malformed_body', { detail: 'The callback lacks its result or its ids.' });
+  const items = pairsOf(objectOf(stk, 'CallbackMetadata'), 'Item', 'Name');
+  const receipt = items.get('MpesaReceiptNumber') ?? null;
+  const merchantRequestId = textOf(stk, 'MerchantRequestID');
+  const handle: OperatorHandle = {
+    checkoutRequestId,
+    ...(merchantRequestId === null ? {} : { merchantRequestId }),
+    ...(receipt === null ? {} : { receipt }),
+  };
+  return {
+    kind: 'collection',
+    outcome: stkOutcome(code, receipt, readAmount(items.get('Amount') ?? null, 'KES'), handle),
+    ourReference: null,
+    operatorReference: receipt,
+    trust: 'confirm',
+  };
+}
+
+function stkOutcome(code: string, receipt: string | null, amount: Money | null, handle: OperatorHandle): Outcome {
+  if (code !== '0') return stkFailure(code, handle);
+  // Success without receipt or amount contradicts itself; the inquiry will tell.
+  if (receipt === null || amount === null) return unknown('contradiction', handle);
+  return { state: 'succeeded', receipt, amount, handle };
+}
+
+function parseResult(result: ReadingObject, absentResultCodes: readonly string[]): CallbackEvent {
+  const parameters = pairsOf(objectOf(result, 'ResultParameters'), 'ResultParameter', 'Key');
+  const occasion = OCCASION.exec(pairsOf(objectOf(result, 'ReferenceData'), 'ReferenceItem', 'Key').get('Occasion') ?? '');
+  if (occasion !== null || parameters.has('TransactionStatus')) {
+    return parseStatusResult(result, parameters, occasion, absentResultCodes);
+  }
+  const conversationId = textOf(result, 'ConversationID');
+  const ourReference = textOf(result, 'OriginatorConversationID');
+  if (ourReference === null && conversationId === null) throw fault('malformed_body', { detail: 'The result carries no id.' });
+  const handle = conversationId === null ? undefined : { conversationId };
+  const outcome = payoutOutcome(textOf(result, 'ResultCode') ?? '', parameters, handle);
+  return {
+    kind: 'payout',
+    outcome,
+    ourReference,
+    operatorReference: outcome.state === 'succeeded' ? outcome.receipt : null,
+    trust: ourReference === null ? 'confirm' : 'sufficient',
+  };
+}
+
+function payoutOutcome(code: string, parameters: Map<string, string>, handle?: OperatorHandle): Outcome {
+  if (code !== '0') return b2cFailure(code, handle);
+  const receipt = parameters.get('TransactionReceipt') ?? null;
+  const amount = readAmount(parameters.get('TransactionAmount') ?? null, 'KES');
+  // Results of other products look alike; a payout's success always says what was paid and its receipt.
+  if (receipt === null || amount === null) return unknown('contradiction', handle);
+  return { state: 'succeeded', receipt, amount, ...(handle ? { handle } : {}) };
+}
+
+/** The result of Transaction Status: about the payout it was asked for, not about itself. */
+function parseStatusResult(
+  result: ReadingObject,
+  parameters: Map<string, string>,
+  occasion: RegExpExecArray | null,
+  absentResultCodes: readonly string[],
+): CallbackEvent {
+  const code = textOf(result, 'ResultCode') ?? '';
+  const receipt = parameters.get('ReceiptNo') ?? null;
+  const ourReference = parameters.get('OriginatorConversationID') ?? occasion?.[2] ?? null;
+  return {
+    kind: 'inquiry',
+    outcome: statusOutcome(code, parameters, receipt, occasion?.[1] !== undefined && absentResultCodes.includes(code)),
+    ourReference,
+    operatorReference: receipt,
+    trust: ourReference === null ? 'confirm' : 'sufficient',
+  };
+}
+
+function statusOutcome(code: string, parameters: Map<string, string>, receipt: string | null, endsAttempt: boolean): Outcome {
+  if (endsAttempt) return failed('never_received');
+  if (code !== '0') return unknown(unmapped(code));
+  const status = parameters.get('TransactionStatus')?.toLowerCase() ?? '';
+  if (status === 'completed') {
+    return receipt === null
+      ? unknown('contradiction')
+      : { state: 'succeeded', receipt, amount: readAmount(parameters.get('Amount') ?? null, 'KES') };
+  }
+  if (['cancelled', 'declined', 'expired'].includes(status)) return failed('operator_refused');
+  if (['authorized', 'pending authorized', 'initiated'].includes(status)) return pending();
+  return unknown(unmapped(status));
+}
+
+/**
+ * Safaricom publishes no form for what comes when its queue times out, so anything that carries one of
+ * the ids is taken as one. It says nothing about the money.
+ */
+function parseQueueTimeout(message: ReadingObject): CallbackEvent {
+  const ourReference = textOf(message, 'OriginatorConversationID');
+  const conversationId = textOf(message, 'ConversationID');
+  if (ourReference === null && conversationId === null) throw fault('malformed_body', { detail: 'Daraja sends no such message.' });
+  return {
+    kind: 'payout',
+    outcome: unknown('queue_timeout', conversationId === null ? undefined : { conversationId }),
+    ourReference,
+    operatorReference: null,
+    trust: 'confirm',
+  };
+}
+
+/** Key and value pairs; keys without the blanks that older versions had; the first of two wins. */
+function pairsOf(holder: ReadingObject | undefined, listKey: string, nameKey: string): Map<string, string> {
+  const pairs = new Map<string, string>();
+  for (const item of listOf(holder, listKey)) {
+    const name = textOf(item, nameKey)?.replaceAll(' ', '');
+    const value = textOf(item, 'Value');
+    if (name !== undefined && value !== null && !pairs.has(name)) pairs.set(name, value);
+  }
+  return pairs;
+}

@@ -1,0 +1,220 @@
+/**
+ * M-Pesa Kenya over Safaricom's Daraja 3.0: STK Push for collections, B2C v3 for payouts.
+ *
+ * STK Push knows no idempotency key: the same call twice is two prompts. So a lost answer is never
+ * sent again; it is looked for by the prompt's query while we hold its id, and in the statement by our
+ * account reference when we do not. B2C goes by our request id; a repeat is refused as a duplicate.
+ */
+import type { KeyObject } from 'node:crypto';
+import type { Clock } from '../../../domain/clock.ts';
+import { fault } from '../../../domain/errors.ts';
+import type { Rail } from '../../../domain/rail.ts';
+import { outcomeWithoutAnswer, plainText, refusalBeforeSending, succeededWith } from '../checks.ts';
+import { createSend, type Fetch, type HttpAnswer, type HttpCall, type Send } from '../http.ts';
+import type { EffectRequest, InquiryRequest, OperatorClient, OperatorHandle, Outcome } from '../operator.ts';
+import { parseObject, textOf } from '../reading.ts';
+import { failed, pending, unknown } from '../reasons.ts';
+import { callWithToken, type Grant, type TokenVault } from '../tokens.ts';
+import { occasionOf, parseMpesaCallback } from './callbacks.ts';
+import { accountReferenceOf, kenyanMsisdn, passwordOf, readCertificate, securityCredentialOf, shillingsOf, timestampOf } from './fields.ts';
+import { stkFailure, submitRefusal, TOKEN_REFUSALS } from './outcomes.ts';
+import type { MpesaProfile } from './profile.ts';
+import { inquireStatement } from './statement.ts';
+
+interface Daraja {
+  readonly rail: Rail;
+  readonly profile: MpesaProfile;
+  readonly clock: Clock;
+  readonly key: KeyObject;
+  readonly call: (path: string, body: Readonly<Record<string, string>>) => Promise<HttpAnswer>;
+}
+
+export interface MpesaDeps {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly tokens: TokenVault;
+}
+
+/** Makes the client of one rail. Throws `config_invalid` when the certificate cannot be read. */
+export function createMpesaClient(deps: MpesaDeps, rail: Rail, profile: MpesaProfile): OperatorClient {
+  const send = createSend({ fetch: deps.fetch, baseUrl: profile.baseUrl, timeoutMs: profile.timeoutMs });
+  const take = (stale: string | null) => deps.tokens.take(`mpesa:${rail.id}`, stale, () => fetchToken(send, profile, deps.clock));
+  const daraja: Daraja = {
+    rail,
+    profile,
+    clock: deps.clock,
+    key: certificateOf(rail, profile),
+    call: (path, body) => callWithToken(take, (token) => send(jsonCall(path, token, body)), refusesToken),
+  };
+  return {
+    railId: rail.id,
+    collect: (request) => collect(daraja, request),
+    disburse: (request) => disburse(daraja, request),
+    inquire: (request) => (request.leg === 'collection' ? inquireCollection(daraja, request) : inquirePayout(daraja, request)),
+    // Daraja tells balances by callback only.
+    balance: async () => null,
+    parseCallback: (body) => parseMpesaCallback(body, profile.absentResultCodes),
+    callbackAnswer: { status: 200, body: '{"ResultCode":0,"ResultDesc":"Accepted"}', contentType: 'application/json' },
+  };
+}
+
+function certificateOf(rail: Rail, profile: MpesaProfile): KeyObject {
+  try {
+    return readCertificate(profile.b2c.certificate);
+  } catch (cause) {
+    const field = `operators.${rail.id}.b2c.certificate`;
+    throw fault('config_invalid', { field, detail: `${field} is neither a certificate nor a public key in PEM form.`, cause });
+  }
+}
+
+async function fetchToken(send: Send, profile: MpesaProfile, clock: Clock): Promise<Grant> {
+  const credentials = Buffer.from(`${profile.consumerKey}:${profile.consumerSecret}`).toString('base64');
+  const answer = await send({
+    method: 'GET',
+    path: '/oauth/v1/generate?grant_type=client_credentials',
+    headers: { authorization: `Basic ${credentials}`, accept: 'application/json' },
+  });
+  if (answer.kind !== 'answered') return 'unavailable';
+  if (answer.status === 400 || answer.status === 401) return 'refused';
+  const body = parseObject(answer.body);
+  const value = textOf(body, 'access_token');
+  // Older answers write the lifetime as text, newer ones as a number; the reading makes both text.
+  const lifetimeS = Number(textOf(body, 'expires_in') ?? '0');
+  if (answer.status !== 200 || value === null || !(lifetimeS > 0)) return 'unavailable';
+  return { value, expiresAtMs: clock.now() + lifetimeS * 1000 };
+}
+
+/** A POST of JSON with a bearer token. */
+function jsonCall(path: string, token: string, body: Readonly<Record<string, string>>): HttpCall {
+  return {
+    method: 'POST',
+    path,
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', accept: 'application/json' },
+    body: JSON.stringify(body),
+  };
+}
+
+function refusesToken(answer: HttpAnswer & { kind: 'answered' }): boolean {
+  if (answer.status === 401) return true;
+  return TOKEN_REFUSALS.includes(textOf(parseObject(answer.body), 'errorCode') ?? '');
+}
+
+async function collect(daraja: Daraja, request: EffectRequest): Promise<Outcome> {
+  const refusal = refusalBeforeSending(daraja.rail, 'collection', request);
+  if (refusal !== null) return refusal;
+  const phone = kenyanMsisdn(request.phone);
+  if (phone === null) return failed('phone_invalid');
+  const { stk } = daraja.profile;
+  const answer = await daraja.call('/mpesa/stkpush/v1/processrequest', {
+    ...stkIdentity(daraja),
+    TransactionType: stk.transactionType,
+    Amount: shillingsOf(request.amount),
+    PartyA: phone,
+    PartyB: stk.till ?? stk.shortCode,
+    PhoneNumber: phone,
+    CallBackURL: request.callbackUrl,
+    AccountReference: accountReferenceOf(request.requestId),
+    TransactionDesc: plainText(request.note, 13),
+  });
+  return submitOutcome(answer, (body) => {
+    const checkoutRequestId = textOf(body, 'CheckoutRequestID');
+    const merchantRequestId = textOf(body, 'MerchantRequestID');
+    return checkoutRequestId === null || merchantRequestId === null ? null : { checkoutRequestId, merchantRequestId };
+  });
+}
+
+/** Short code, timestamp and the password made of both. */
+function stkIdentity(daraja: Daraja): { BusinessShortCode: string; Password: string; Timestamp: string } {
+  const { shortCode, passkey } = daraja.profile.stk;
+  const timestamp = timestampOf(daraja.clock.now());
+  return { BusinessShortCode: shortCode, Password: passwordOf(shortCode, passkey, timestamp), Timestamp: timestamp };
+}
+
+async function disburse(daraja: Daraja, request: EffectRequest): Promise<Outcome> {
+  const refusal = refusalBeforeSending(daraja.rail, 'payout', request);
+  if (refusal !== null) return refusal;
+  const phone = kenyanMsisdn(request.phone);
+  if (phone === null) return failed('phone_invalid');
+  const { b2c } = daraja.profile;
+  const answer = await daraja.call('/mpesa/b2c/v3/paymentrequest', {
+    OriginatorConversationID: request.requestId,
+    InitiatorName: b2c.initiatorName,
+    SecurityCredential: securityCredentialOf(b2c.initiatorPassword, daraja.key),
+    CommandID: b2c.commandId,
+    Amount: shillingsOf(request.amount),
+    PartyA: b2c.shortCode,
+    PartyB: phone,
+    Remarks: plainText(request.note, 100).padEnd(2, '.'),
+    QueueTimeOutURL: request.callbackUrl,
+    ResultURL: request.callbackUrl,
+  });
+  return submitOutcome(answer, (body) => {
+    const conversationId = textOf(body, 'ConversationID');
+    return conversationId === null ? null : { conversationId };
+  });
+}
+
+/** An acknowledgement with its ids is pending; every other answer goes by its code. */
+function submitOutcome(
+  answer: HttpAnswer,
+  handleOf: (body: NonNullable<ReturnType<typeof parseObject>>) => OperatorHandle | null,
+): Outcome {
+  if (answer.kind !== 'answered') return outcomeWithoutAnswer(answer);
+  const body = parseObject(answer.body);
+  if (answer.status !== 200 || body === undefined || textOf(body, 'ResponseCode') !== '0') return submitRefusal(answer.status, body);
+  const handle = handleOf(body);
+  return handle === null ? unknown('unreadable_answer') : pending(handle);
+}
+
+/** By the prompt's query while it decides; by the statement when its id was lost or it never decides. */
+async function inquireCollection(daraja: Daraja, request: InquiryRequest): Promise<Outcome> {
+  const { checkoutRequestId } = request.handle;
+  if (checkoutRequestId === undefined) return inquireStatement(daraja.call, daraja.profile, request);
+  const outcome = await queryPrompt(daraja, request, checkoutRequestId);
+  if (outcome.state === 'succeeded' || outcome.state === 'failed') return outcome;
+  const { promptLifetimeMs, settleMarginMs } = daraja.profile;
+  if (request.nowMs - request.sentAtMs < promptLifetimeMs + settleMarginMs) return outcome;
+  return inquireStatement(daraja.call, daraja.profile, request);
+}
+
+async function queryPrompt(daraja: Daraja, request: InquiryRequest, checkoutRequestId: string): Promise<Outcome> {
+  const answer = await daraja.call('/mpesa/stkpushquery/v1/query', { ...stkIdentity(daraja), CheckoutRequestID: checkoutRequestId });
+  if (answer.kind !== 'answered') return unknown('inquiry_failed');
+  const body = parseObject(answer.body);
+  const code = textOf(body, 'ResultCode');
+  if (body === undefined || code === null) {
+    // `500.001.1001` tells nothing about the payment, not even that it exists; only its text may say "pending".
+    return /being processed/i.test(textOf(body, 'errorMessage') ?? '') ? pending() : unknown('inquiry_failed');
+  }
+  const about = textOf(body, 'CheckoutRequestID');
+  if (about !== null && about !== checkoutRequestId) return unknown('reference_mismatch');
+  if (code === '0') {
+    // The query gives no receipt; the callback's is kept in the handle.
+    const receipt =
+      request.handle['receipt'] ?? textOf(body, 'MerchantRequestID') ?? request.handle['merchantRequestId'] ?? request.requestId;
+    return succeededWith(receipt, null, request.amount);
+  }
+  // A prompt that found no handset may still be answered while it lives.
+  if (code === '1037' && request.nowMs - request.sentAtMs < daraja.profile.promptLifetimeMs) return unknown('payer_unreachable');
+  return stkFailure(code);
+}
+
+/** Asks Transaction Status; its answer comes to the callback address, so all this can tell is that it was asked. */
+async function inquirePayout(daraja: Daraja, request: InquiryRequest): Promise<Outcome> {
+  const { b2c, absentAfterMs } = daraja.profile;
+  const answer = await daraja.call('/mpesa/transactionstatus/v1/query', {
+    Initiator: b2c.initiatorName,
+    SecurityCredential: securityCredentialOf(b2c.initiatorPassword, daraja.key),
+    CommandID: 'TransactionStatusQuery',
+    OriginalConversationID: request.requestId,
+    PartyA: b2c.shortCode,
+    IdentifierType: '4',
+    ResultURL: request.callbackUrl,
+    QueueTimeOutURL: request.callbackUrl,
+    Remarks: 'Status of a payout',
+    Occasion: occasionOf(request.requestId, request.nowMs - request.sentAtMs >= absentAfterMs),
+  });
+  if (answer.kind !== 'answered') return unknown('inquiry_failed');
+  if (textOf(parseObject(answer.body), 'ResponseCode') !== '0') return unknown('inquiry_failed');
+  return request.handle['conversationId'] === undefined ? unknown('awaiting_result') : pending();
+}

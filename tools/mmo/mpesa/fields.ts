@@ -1,0 +1,59 @@
+/** The fields Daraja wants in forms of its own: times, passwords, references, amounts and the security credential. */
+import { constants, createHash, createPublicKey, type KeyObject, publicEncrypt } from 'node:crypto';
+import { minorPerMajor } from '../../../domain/currency.ts';
+import type { Money } from '../../../domain/money.ts';
+
+/** East Africa Time is three hours ahead of UTC all year. */
+const EAT_OFFSET_MS = 3 * 3_600_000;
+
+/** A moment as `YYYYMMDDHHmmss` in Nairobi. */
+export function timestampOf(ms: number): string {
+  return eatParts(ms).replaceAll(/\D/g, '');
+}
+
+/** A moment as `YYYY-MM-DD HH:mm:ss` in Nairobi, as Pull Transactions takes it. */
+export function statementTimeOf(ms: number): string {
+  return eatParts(ms);
+}
+
+function eatParts(ms: number): string {
+  return new Date(ms + EAT_OFFSET_MS).toISOString().slice(0, 19).replace('T', ' ');
+}
+
+/** The STK password: base64 of short code, passkey and the very timestamp of the same body. */
+export function passwordOf(shortCode: string, passkey: string, timestamp: string): string {
+  return Buffer.from(shortCode + passkey + timestamp).toString('base64');
+}
+
+const REFERENCE_ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+
+/**
+ * The 12 characters by which a payment made through a prompt is found in Safaricom's statement again,
+ * derived from the request id. 60 bits: two of a billion references meet with a chance below 1 in 2.
+ */
+export function accountReferenceOf(requestId: string): string {
+  const digest = createHash('sha256').update(requestId).digest();
+  let text = '';
+  for (let index = 0; index < 12; index += 1) text += REFERENCE_ALPHABET[(digest[index] ?? 0) & 31];
+  return text;
+}
+
+/** Whole shillings as Daraja takes them. The amount must be whole; the caller has checked it. */
+export function shillingsOf(amount: Money): string {
+  return (amount.minor / minorPerMajor(amount.currency)).toString();
+}
+
+/** A 12-digit Kenyan mobile number without plus, or null when it is not one. */
+export function kenyanMsisdn(phone: string): string | null {
+  return /^\+254[17]\d{8}$/.test(phone) ? phone.slice(1) : null;
+}
+
+/** Reads Safaricom's certificate or public key (PEM). Throws when it is neither. */
+export function readCertificate(pem: string): KeyObject {
+  return createPublicKey(pem);
+}
+
+/** The initiator's password under Safaricom's RSA key with PKCS #1 v1.5 padding, as base64. */
+export function securityCredentialOf(password: string, key: KeyObject): string {
+  return publicEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, Buffer.from(password)).toString('base64');
+}

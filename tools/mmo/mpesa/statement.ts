@@ -1,0 +1,68 @@
+/**
+ * Pull Transactions: Safaricom's statement of a short code for the last 48 hours. It is the last resort
+ * for a prompt whose answer was lost, for without the id of that answer the prompt cannot be queried.
+ */
+import { isObject, parseObject, readAmount, type Reading, type ReadingObject, textOf } from '../reading.ts';
+import type { HttpAnswer } from '../http.ts';
+import type { InquiryRequest, Outcome } from '../operator.ts';
+import { failed, unknown } from '../reasons.ts';
+import { succeededWith } from '../checks.ts';
+import { accountReferenceOf, statementTimeOf } from './fields.ts';
+import type { MpesaProfile } from './profile.ts';
+
+/** How far back the statement reaches. */
+const WINDOW_MS = 48 * 3_600_000;
+/** Clocks differ; the statement is read from a little before we sent. */
+const CLOCK_SLACK_MS = 60_000;
+/** A window with more pages than this is left for the next try rather than read for minutes. */
+const PAGES_MAX = 50;
+
+type Call = (path: string, body: Readonly<Record<string, string>>) => Promise<HttpAnswer>;
+
+/**
+ * What the statement says about a collection. With a row: succeeded. Without one: failed once the
+ * prompt's lifetime and a margin are over, unknown before that.
+ */
+export async function inquireStatement(call: Call, profile: MpesaProfile, request: InquiryRequest): Promise<Outcome> {
+  if (request.nowMs - request.sentAtMs > WINDOW_MS - CLOCK_SLACK_MS) return unknown('statement_window_passed');
+  const reference = accountReferenceOf(request.requestId);
+  const query = {
+    ShortCode: profile.stk.shortCode,
+    StartDate: statementTimeOf(request.sentAtMs - CLOCK_SLACK_MS),
+    EndDate: statementTimeOf(request.nowMs + 1000),
+  };
+  let offset = 0;
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    const rows = rowsOf(await call('/pulltransactions/v1/query', { ...query, OffSetValue: offset.toString() }));
+    if (rows === null) return unknown('inquiry_failed');
+    const row = rows.find((candidate) => textOf(candidate, 'billreference')?.toUpperCase() === reference);
+    if (row !== undefined) return outcomeOfRow(row, request);
+    if (rows.length === 0) return outcomeWithoutRow(profile, request);
+    offset += rows.length;
+  }
+  return unknown('statement_too_long');
+}
+
+function outcomeOfRow(row: ReadingObject, request: InquiryRequest): Outcome {
+  const receipt = textOf(row, 'transactionId');
+  const amount = readAmount(textOf(row, 'amount'), request.amount.currency);
+  if (receipt === null || amount === null) return unknown('unreadable_answer');
+  return succeededWith(receipt, amount, request.amount, { receipt });
+}
+
+function outcomeWithoutRow(profile: MpesaProfile, request: InquiryRequest): Outcome {
+  const ageMs = request.nowMs - request.sentAtMs;
+  return ageMs >= profile.promptLifetimeMs + profile.settleMarginMs ? failed('no_payment_found') : unknown('not_found_yet');
+}
+
+/** The rows of a page, none for an empty one, null when the answer cannot be read. Rows come as a list in a list. */
+function rowsOf(answer: HttpAnswer): readonly ReadingObject[] | null {
+  if (answer.kind !== 'answered' || answer.status !== 200) return null;
+  const body = parseObject(answer.body);
+  const code = textOf(body, 'ResponseCode');
+  if (code === '1001') return [];
+  const response = body?.['Response'];
+  if (code !== '1000' || !Array.isArray(response)) return null;
+  const rows = (response as readonly Reading[]).flat() as readonly Reading[];
+  return rows.filter(isObject);
+}

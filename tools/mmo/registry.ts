@@ -1,0 +1,75 @@
+/**
+ * Gives each rail its client. A rail is its protocol and its settings; whether the far end is real is
+ * a matter of settings alone.
+ */
+import { z } from 'zod';
+import type { Clock } from '../../domain/clock.ts';
+import { fault } from '../../domain/errors.ts';
+import type { Rail } from '../../domain/rail.ts';
+import { createGsmaClient } from './gsma/client.ts';
+import { gsmaProfileSchema } from './gsma/profile.ts';
+import type { Fetch } from './http.ts';
+import { createMpesaClient } from './mpesa/client.ts';
+import { mpesaProfileSchema } from './mpesa/profile.ts';
+import { createMtnMomoClient } from './mtn-momo/client.ts';
+import { mtnMomoProfileSchema } from './mtn-momo/profile.ts';
+import type { OperatorClient } from './operator.ts';
+import { memoryTokenVault, type TokenVault } from './tokens.ts';
+
+export interface OperatorsDeps {
+  /** The rails to serve; those that touch no operator (`on_us`) are passed over. */
+  readonly rails: readonly Rail[];
+  /** Settings per rail id, unchecked: as they come out of a file. */
+  readonly profiles: Readonly<Record<string, unknown>>;
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  /** Where access tokens live; this process's memory unless a shared vault is given. */
+  readonly tokens?: TokenVault;
+}
+
+export type Operators = (railId: string) => OperatorClient;
+
+/**
+ * Makes a client for every rail. Throws `config_invalid`, naming the setting, when a rail has none or
+ * wrong ones. The function it returns throws `operator_unavailable` for a rail it was not made with.
+ */
+export function createOperators(deps: OperatorsDeps): Operators {
+  const tokens = deps.tokens ?? memoryTokenVault(deps.clock);
+  const shared = { fetch: deps.fetch, clock: deps.clock, tokens };
+  const clients = new Map<string, OperatorClient>();
+  for (const rail of deps.rails) {
+    const client = createClient(shared, rail, deps.profiles[rail.id]);
+    if (client !== null) clients.set(rail.id, client);
+  }
+  return (railId) => {
+    const client = clients.get(railId);
+    if (client === undefined) throw fault('operator_unavailable', { internal: `no client for rail ${railId}` });
+    return client;
+  };
+}
+
+function createClient(deps: { fetch: Fetch; clock: Clock; tokens: TokenVault }, rail: Rail, profile: unknown): OperatorClient | null {
+  switch (rail.protocol) {
+    case 'mpesa':
+      return createMpesaClient(deps, rail, parseProfile(mpesaProfileSchema, rail, profile));
+    case 'mtn_momo':
+      return createMtnMomoClient(deps, rail, parseProfile(mtnMomoProfileSchema, rail, profile));
+    case 'gsma':
+      return createGsmaClient(deps, rail, parseProfile(gsmaProfileSchema, rail, profile));
+    case 'on_us':
+      return null;
+  }
+}
+
+/** Checks settings; the error names the first wrong one and never shows its value, which may be a secret. */
+function parseProfile<Schema extends z.ZodType>(schema: Schema, rail: Rail, profile: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(profile);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const unrecognised = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+  const field = ['operators', rail.id, ...(issue?.path ?? []), ...unrecognised].join('.');
+  throw fault('config_invalid', {
+    field,
+    detail: `The setting ${field} is ${unrecognised.length > 0 ? 'not known' : 'missing or wrong'}.`,
+  });
+}

@@ -1,0 +1,71 @@
+/**
+ * Access tokens. One live token per name, fetched by one caller while the others wait, renewed early,
+ * and thrown away when the operator refuses it; a refused call is repeated once with a new token.
+ *
+ * At M-Pesa a new token may kill the one before it, so every process of a deployment should share one
+ * vault; the interface is small enough to stand on a database row.
+ */
+import type { Clock } from '../../domain/clock.ts';
+import type { HttpAnswer } from './http.ts';
+
+export interface Token {
+  readonly value: string;
+  readonly expiresAtMs: number;
+}
+
+/** What came of asking for a token. `refused`: our credentials are wrong; `unavailable`: ask later. */
+export type Grant = Token | 'refused' | 'unavailable';
+
+export interface TokenVault {
+  /**
+   * A token that is good for use. `stale` is one the operator has just refused: it is not handed out
+   * again. `fetchGrant` is called by one caller at a time per name.
+   */
+  take(name: string, stale: string | null, fetchGrant: () => Promise<Grant>): Promise<Grant>;
+}
+
+/** Renewed this long before its end, or at half its life when it lives shorter. */
+const RENEW_EARLY_MS = 60_000;
+
+/** A vault in this process's memory. */
+export function memoryTokenVault(clock: Clock): TokenVault {
+  const live = new Map<string, { value: string; renewAtMs: number }>();
+  const flights = new Map<string, Promise<Grant>>();
+  return {
+    async take(name, stale, fetchGrant) {
+      const held = live.get(name);
+      if (held && held.value !== stale && clock.now() < held.renewAtMs) return { value: held.value, expiresAtMs: held.renewAtMs };
+      const flight = flights.get(name) ?? fetchGrant().finally(() => flights.delete(name));
+      flights.set(name, flight);
+      const grant = await flight;
+      if (typeof grant === 'object') {
+        const lifeMs = grant.expiresAtMs - clock.now();
+        live.set(name, { value: grant.value, renewAtMs: grant.expiresAtMs - Math.min(RENEW_EARLY_MS, lifeMs / 2) });
+      }
+      return grant;
+    },
+  };
+}
+
+/**
+ * Calls with a token; when the operator refuses the token, once more with a new one. Without a token
+ * nothing is sent at all, and the answer says so.
+ */
+export async function callWithToken(
+  take: (stale: string | null) => Promise<Grant>,
+  call: (token: string) => Promise<HttpAnswer>,
+  refusesToken: (answer: HttpAnswer & { kind: 'answered' }) => boolean,
+): Promise<HttpAnswer> {
+  const first = await take(null);
+  if (typeof first === 'string') return notSent(first);
+  const answer = await call(first.value);
+  if (answer.kind !== 'answered' || !refusesToken(answer)) return answer;
+  const second = await take(first.value);
+  // The refused call did nothing at the operator, so to the caller nothing was sent.
+  if (typeof second === 'string') return notSent(second);
+  return call(second.value);
+}
+
+function notSent(grant: 'refused' | 'unavailable'): HttpAnswer {
+  return { kind: 'not_sent', reason: grant === 'refused' ? 'credentials_refused' : 'no_token' };
+}
