@@ -1,0 +1,117 @@
+/**
+ * Merkle trees over settlement items, as in Certificate Transparency (RFC 6962 section 2.1, RFC 9162
+ * section 2.1.3): SHA-256, leaves prefixed with 0x00 and nodes with 0x01, so that a node can never pass
+ * for a leaf; an odd node is promoted, never doubled.
+ *
+ * Hashes are lower-case hex at the edge. Anybody can check a proof with SHA-256 alone.
+ */
+import { createHash } from 'node:crypto';
+import type { Currency } from '../../domain/currency.ts';
+
+const HASH_PATTERN = /^[0-9a-f]{64}$/;
+const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** One leg of one payment in one batch. */
+export interface SettlementLeaf {
+  readonly batchId: string;
+  readonly paymentId: string;
+  readonly leg: 'collection' | 'payout';
+  readonly amountMinor: bigint;
+  readonly currency: Currency;
+}
+
+/** That a leaf stands at a place of a tree of a size: the hashes beside its way up, lowest first. */
+export interface MerkleProof {
+  readonly index: number;
+  readonly size: number;
+  readonly path: readonly string[];
+}
+
+const LEG_BYTES = { collection: 1, payout: 2 } as const;
+
+/**
+ * The one encoding of a leaf, 44 bytes: batch id (16), payment id (16), leg (1: collection, 2: payout),
+ * amount in minor units (8, big-endian), currency (3, ASCII). Fixed widths leave no two readings.
+ * Throws RangeError for ids that are no lower-case UUIDs and amounts outside 1 to 2^63-1.
+ */
+export function encodeLeaf(leaf: SettlementLeaf): Buffer {
+  if (!UUID_PATTERN.test(leaf.batchId) || !UUID_PATTERN.test(leaf.paymentId)) throw new RangeError('a leaf needs lower-case UUIDs');
+  if (leaf.amountMinor <= 0n || leaf.amountMinor >= 2n ** 63n) throw new RangeError('a leaf needs a positive amount of at most 63 bits');
+  const bytes = Buffer.alloc(44);
+  bytes.write(leaf.batchId.replaceAll('-', ''), 0, 'hex');
+  bytes.write(leaf.paymentId.replaceAll('-', ''), 16, 'hex');
+  bytes.writeUInt8(LEG_BYTES[leaf.leg], 32);
+  bytes.writeBigUInt64BE(leaf.amountMinor, 33);
+  bytes.write(leaf.currency, 41, 'ascii');
+  return bytes;
+}
+
+/** SHA-256(0x00 ‖ leaf), hex. */
+export function hashLeaf(leaf: SettlementLeaf): string {
+  return createHash('sha256').update(Buffer.of(0)).update(encodeLeaf(leaf)).digest('hex');
+}
+
+function hashNode(left: string, right: string): string {
+  return createHash('sha256').update(Buffer.of(1)).update(left, 'hex').update(right, 'hex').digest('hex');
+}
+
+/** The level above: neighbours hashed in pairs, an odd last one promoted. */
+function levelAbove(level: readonly string[]): string[] {
+  const above: string[] = [];
+  for (let index = 0; index < level.length; index += 2) {
+    const left = level[index] ?? '';
+    const right = level[index + 1];
+    above.push(right === undefined ? left : hashNode(left, right));
+  }
+  return above;
+}
+
+/** Root over leaf hashes in their order, hex. Throws RangeError for no leaves or for what is no hash. */
+export function merkleRoot(leaves: readonly string[]): string {
+  assertLeaves(leaves);
+  let level = leaves;
+  while (level.length > 1) level = levelAbove(level);
+  return level[0] ?? '';
+}
+
+/** Proof that the leaf at `index` is in the tree. Throws RangeError for an index outside it. */
+export function merkleProof(leaves: readonly string[], index: number): MerkleProof {
+  assertLeaves(leaves);
+  if (!Number.isInteger(index) || index < 0 || index >= leaves.length) throw new RangeError('no leaf at this index');
+  const path: string[] = [];
+  let level = leaves;
+  for (let at = index; level.length > 1; at = Math.floor(at / 2)) {
+    const sibling = level[at % 2 === 0 ? at + 1 : at - 1];
+    if (sibling !== undefined) path.push(sibling);
+    level = levelAbove(level);
+  }
+  return { index, size: leaves.length, path };
+}
+
+/**
+ * Says whether the proof leads from the leaf hash to the root. False for anything malformed; a proof
+ * with a hash too many or too few, or for another place of the tree, never passes.
+ */
+export function verifyMerkleProof(leaf: string, proof: MerkleProof, root: string): boolean {
+  const { index, size, path } = proof;
+  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return false;
+  if (![leaf, root, ...path].every((hash) => HASH_PATTERN.test(hash))) return false;
+  let hash = leaf;
+  let used = 0;
+  let at = index;
+  for (let last = size - 1; last > 0; last = Math.floor(last / 2)) {
+    // The last node of an odd level has no neighbour and is promoted.
+    if (at % 2 === 1 || at < last) {
+      const sibling = path[used++];
+      if (sibling === undefined) return false;
+      hash = at % 2 === 1 ? hashNode(sibling, hash) : hashNode(hash, sibling);
+    }
+    at = Math.floor(at / 2);
+  }
+  return used === path.length && hash === root;
+}
+
+function assertLeaves(leaves: readonly string[]): void {
+  if (leaves.length === 0) throw new RangeError('a tree needs a leaf');
+  if (!leaves.every((leaf) => HASH_PATTERN.test(leaf))) throw new RangeError('a leaf must be a SHA-256 in lower-case hex');
+}

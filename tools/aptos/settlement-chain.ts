@@ -1,0 +1,66 @@
+/**
+ * The contract between settlement and a chain: net obligations are proposed, approved by enough signers,
+ * executed once, and can be asked about.
+ *
+ * Every call is keyed by the batch id and may be repeated: what was done before is not done again, and
+ * the same reference comes back. A call whose transaction left us without a visible result answers
+ * `unknown`; `status` is asked until it converges, exactly as with an operator, and nothing is sent
+ * anew meanwhile. Calls throw faults of the catalogue only: when nothing was sent, or when the rules of
+ * the chain forbid the step.
+ */
+import type { Currency } from '../../domain/currency.ts';
+
+/** What one partner owes or is owed in one batch. */
+export interface NetObligation {
+  /** The rail whose operator is the partner. */
+  readonly partner: string;
+  readonly currency: Currency;
+  /** Collected less disbursed: positive, the partner owes us; negative, we owe the partner. Minor units. */
+  readonly netMinor: bigint;
+}
+
+export interface BatchProposal {
+  readonly batchId: string;
+  readonly obligation: NetObligation;
+  /** Root over the batch's items (see merkle.ts) and their count, bound to the batch at proposal. */
+  readonly merkleRoot: string;
+  readonly itemCount: number;
+  /** Distinct signers that must approve. */
+  readonly approvalsNeeded: number;
+  /** After this moment the proposal can no longer be approved or executed. */
+  readonly deadlineMs: number;
+}
+
+/** A signer's consent to exactly one proposal; `proposalDigest` is over all of its fields. */
+export interface BatchApproval {
+  readonly batchId: string;
+  readonly signer: string;
+  readonly proposalDigest: string;
+  /** Hex. */
+  readonly signature: string;
+}
+
+/** `absent`: the chain does not know the batch, and no transaction of ours can still make it appear. */
+export type ChainState = 'absent' | 'proposed' | 'approved' | 'executed' | 'disputed' | 'expired' | 'unknown';
+
+export interface ChainStatus {
+  readonly state: ChainState;
+  /** Approvals the chain has counted. */
+  readonly approvals: number;
+  /** Hash and ledger version of the transaction that brought the batch to this state; null while there is none. */
+  readonly transactionHash: string | null;
+  readonly ledgerVersion: bigint | null;
+  /** The root the chain holds; differs from ours only if something is wrong, which becomes a case. */
+  readonly merkleRoot: string | null;
+}
+
+export interface SettlementChain {
+  /** Puts a batch before its signers. Repeating it with the same content is harmless, with other content refused. */
+  propose(proposal: BatchProposal): Promise<ChainStatus>;
+  /** Adds one signer's approval. The same signer counts once. */
+  approve(approval: BatchApproval): Promise<ChainStatus>;
+  /** Executes an approved batch, once. */
+  execute(batchId: string): Promise<ChainStatus>;
+  /** What the chain knows of the batch; changes nothing. */
+  status(batchId: string): Promise<ChainStatus>;
+}
