@@ -7,6 +7,7 @@ import type { CohortPayment, QuoteTerms, Route, WorkItem } from '../agents/agent
 import type { RecordedDecision } from '../db/queries/decisions.ts';
 import { newId } from '../domain/ids.ts';
 import type { Leg, PaymentStatus } from '../domain/lifecycle.ts';
+import type { ExchangeRateVerdict, RouteVerdict, Screening } from './agents.ts';
 import type { GraphDeps } from './types.ts';
 
 /** An attempt that reached its end and waits to be worked into its payment. */
@@ -32,7 +33,11 @@ export interface Traveller extends WorkItem {
   readonly reservationId: string | null;
   readonly refundRequested: boolean;
   readonly attempt?: ResolvedAttempt;
-  /** What the agents said so far in this run; recorded at the next durable boundary. */
+  /** What the agents said in this run, for their `apply` at the durable boundary. */
+  readonly quoting?: ExchangeRateVerdict;
+  readonly screening?: Screening;
+  readonly routing?: RouteVerdict;
+  /** The same as it will be recorded. */
   readonly decisions: readonly RecordedDecision[];
   /** Set when the payment leaves the cohort here, and why. */
   readonly leaves?: { readonly to: PaymentStatus | 'waits'; readonly reasonCode: string | null };
@@ -120,6 +125,14 @@ select ${PAYMENT_COLUMNS}, ${NO_ATTEMPT}
 from leased p left join quotes q on q.payment_id = p.id and q.id = p.quote_id
 order by p.id`;
 
+// A refund whose attempt is open, or has ended and is not worked in yet, is not ours to begin again.
+const CLAIM_REFUNDS = CLAIM_BY_STATUS.replace(
+  'order by id',
+  `and not exists (select 1 from attempts a where a.payment_id = payments.id and a.leg = 'refund'
+     and (a.state in ('created', 'sent', 'pending', 'unknown') or not a.applied))
+  order by id`,
+);
+
 const CLAIM_BY_OUTCOME = `
 with picked as (
   select p.id, a.id as attempt_id from attempts a join payments p on p.id = a.payment_id
@@ -144,8 +157,8 @@ export async function claimByStatus(deps: GraphDeps, statuses: readonly PaymentS
   for (const status of statuses) {
     if (travellers.length >= limit) break;
     const result = await deps.pool.query<PaymentRow>({
-      name: 'claim_by_status',
-      text: CLAIM_BY_STATUS,
+      name: status === 'refunding' ? 'claim_refunds' : 'claim_by_status',
+      text: status === 'refunding' ? CLAIM_REFUNDS : CLAIM_BY_STATUS,
       values: [status, limit - travellers.length, new Date(nowMs), leaseToken, new Date(nowMs + deps.settings.leaseMs)],
     });
     for (const row of result.rows) travellers.push(travellerOf(row));

@@ -6,6 +6,7 @@
  * back. Either way the clearing accounts end at zero for the payment.
  */
 import type { QuoteTerms } from '../agents/agent.ts';
+import { fundingReservationId } from '../agents/liquidity/index.ts';
 import type { Currency } from '../domain/currency.ts';
 import { derivedId } from '../domain/ids.ts';
 import type { Movement } from '../tools/ledger/index.ts';
@@ -43,7 +44,7 @@ export function collectionMovements(traveller: Traveller, railId: string): Movem
 
 /** The client's balance, reserved before, pays in. */
 export function balanceCollectionMovements(traveller: Traveller): Movement[] {
-  return traveller.reservationId === null ? [] : [endPending(traveller, 'post', derivedId('funding', traveller.payment.id), 'collection')];
+  return [endPending(traveller, 'post', fundingReservationId(traveller.payment.id), 'collection')];
 }
 
 /** The payout arrived: the fee is earned, the exchange booked, the reserved float spent. */
@@ -65,7 +66,7 @@ export function closingMovements(traveller: Traveller, terms: QuoteTerms): Movem
   movements.push(
     payment.delivery === 'balance'
       ? posted(traveller, 'payout', clearingTo, clientAccount(payment.clientId, toCurrency), terms.targetMinor, toCurrency)
-      : endReservation(traveller, 'post', 'payout'),
+      : endPending(traveller, 'post', reservationOf(traveller), 'payout'),
   );
   return movements;
 }
@@ -84,14 +85,20 @@ export function balanceRefundMovements(traveller: Traveller): Movement[] {
   return [posted(traveller, 'refund', clearingAccount(payment.fromCurrency), account, payment.amountMinor, payment.fromCurrency)];
 }
 
-/** Lets go of the payout float a payment holds, if it holds any. */
+/** Lets go of what a payment holds: the payout's float, and the client's balance while it has not paid in. */
 export function releaseMovements(traveller: Traveller): Movement[] {
-  return traveller.reservationId === null || traveller.payment.delivery === 'balance' ? [] : [endReservation(traveller, 'void', 'release')];
+  const { payment, reservationId } = traveller;
+  const movements: Movement[] = [];
+  if (payment.delivery === 'wallet' && reservationId !== null) movements.push(endPending(traveller, 'void', reservationId, 'release'));
+  if (payment.funding === 'balance' && payment.status === 'authorized') {
+    movements.push(endPending(traveller, 'void', fundingReservationId(payment.id), 'release'));
+  }
+  return movements;
 }
 
-function endReservation(traveller: Traveller, type: 'post' | 'void', reason: string): Movement {
+function reservationOf(traveller: Traveller): string {
   if (traveller.reservationId === null) throw new RangeError(`payment ${traveller.payment.id} holds no reservation`);
-  return endPending(traveller, type, traveller.reservationId, reason);
+  return traveller.reservationId;
 }
 
 /** Ends a pending transfer; accounts and amount are the pending transfer's own. */

@@ -7,10 +7,11 @@
 import type { PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
 import { transitionPayments, type Transition } from '../../db/queries/transitions.ts';
+import type { Currency } from '../../domain/currency.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
 import type { PaymentStatus } from '../../domain/lifecycle.ts';
 import { railsOfWallet } from '../../domain/network.ts';
-import { type Movement, post } from '../../tools/ledger/index.ts';
+import { type AccountSpec, ensureAccounts, type Movement, post } from '../../tools/ledger/index.ts';
 import { type NewAttempt, openAttempts } from '../attempts.ts';
 import type { Cohort, Traveller } from '../cohort.ts';
 import {
@@ -146,7 +147,7 @@ async function runLeg(deps: GraphDeps, cohort: Cohort, stepOf: (traveller: Trave
 async function commitSteps(tx: PoolClient, deps: GraphDeps, cohort: Cohort, steps: readonly Step[]): Promise<void> {
   const nowMs = deps.clock.now();
   const movements = steps.flatMap((step) => step.movements);
-  await deps.ensureAccounts(tx, balanceAccounts(steps));
+  await ensureAccounts(tx, balanceAccounts(steps));
   await post(tx, movements);
   for (const depth of [0, 1]) {
     const transitions = steps.flatMap((step): Transition[] => {
@@ -161,15 +162,15 @@ async function commitSteps(tx: PoolClient, deps: GraphDeps, cohort: Cohort, step
 }
 
 /** Client balances that the movements touch may be new: a client receives in a currency for the first time. */
-function balanceAccounts(steps: readonly Step[]): { clientId: string; currency: string; code: string }[] {
+function balanceAccounts(steps: readonly Step[]): AccountSpec[] {
   return steps.flatMap(({ traveller: { payment } }) => [
-    ...(payment.delivery === 'balance'
-      ? [{ clientId: payment.clientId, currency: payment.toCurrency, code: clientAccount(payment.clientId, payment.toCurrency) }]
-      : []),
-    ...(payment.funding === 'balance'
-      ? [{ clientId: payment.clientId, currency: payment.fromCurrency, code: clientAccount(payment.clientId, payment.fromCurrency) }]
-      : []),
+    ...(payment.delivery === 'balance' ? [clientBalance(payment.clientId, payment.toCurrency)] : []),
+    ...(payment.funding === 'balance' ? [clientBalance(payment.clientId, payment.fromCurrency)] : []),
   ]);
+}
+
+function clientBalance(clientId: string, currency: Currency): AccountSpec {
+  return { code: clientAccount(clientId, currency), kind: 'client', currency, clientId };
 }
 
 async function refundsTried(deps: GraphDeps, cohort: Cohort): Promise<Map<string, number>> {

@@ -1,0 +1,66 @@
+/**
+ * Working through cohorts: claim, run the graph, give back. A cohort that fails is tried again in
+ * halves, so that one payment that cannot be worked on never keeps the others from going on; left
+ * alone, it is put off and reported.
+ */
+import { isFault } from '../domain/errors.ts';
+import type { PaymentStatus } from '../domain/lifecycle.ts';
+import { type Cohort, claimByOutcome, claimByStatus, releaseCohort } from './cohort.ts';
+import { type Entry, type PaymentGraph, runPaymentGraph } from './payment-graph.ts';
+import type { GraphDeps } from './types.ts';
+
+/** Kinds of work a cohort can be claimed for. */
+export type CohortStage = 'authorize' | 'resume' | 'outcomes';
+
+const STATUSES: Readonly<Record<Exclude<CohortStage, 'outcomes'>, readonly PaymentStatus[]>> = {
+  authorize: ['released', 'queued', 'accepted'],
+  resume: ['refunding', 'collected', 'authorized'],
+};
+
+/** Takes cohorts of a kind until there are none; resolves with the number of payments worked on. */
+export async function workCohorts(deps: GraphDeps, graph: PaymentGraph, stage: CohortStage): Promise<number> {
+  let worked = 0;
+  let limit = deps.settings.cohortMax;
+  for (;;) {
+    const cohort = await claim(deps, stage, limit);
+    if (cohort === null) return worked;
+    const size = cohort.travellers.length;
+    const failed = await runOne(deps, graph, stage === 'outcomes' ? 'outcomes' : 'chain', cohort);
+    if (failed && size > 1) limit = Math.ceil(size / 2);
+    else limit = Math.min(deps.settings.cohortMax, limit * 2);
+    if (!failed) worked += size;
+  }
+}
+
+function claim(deps: GraphDeps, stage: CohortStage, limit: number): Promise<Cohort | null> {
+  return stage === 'outcomes' ? claimByOutcome(deps, limit) : claimByStatus(deps, STATUSES[stage], limit);
+}
+
+/** Runs one cohort and gives it back; says whether it failed. */
+async function runOne(deps: GraphDeps, graph: PaymentGraph, entry: Entry, cohort: Cohort): Promise<boolean> {
+  const startedAtMs = performance.now();
+  try {
+    await runPaymentGraph(graph, entry, cohort);
+    await releaseCohort(deps.pool, cohort.leaseToken);
+    deps.log.debug({ cohortId: cohort.id, entry, payments: cohort.travellers.length, durationMs: Math.round(performance.now() - startedAtMs) }, 'cohort done');
+    return false;
+  } catch (error) {
+    if (isFault(error, 'lease_lost')) {
+      // Another worker has the payments, or a client cancelled one of them meanwhile: nothing was written here.
+      deps.log.info({ cohortId: cohort.id, payments: cohort.travellers.length }, 'cohort lost its lease');
+    } else {
+      deps.log.error({ cohortId: cohort.id, payments: cohort.travellers.length, error: describe(error) }, 'cohort failed');
+    }
+    const alone = cohort.travellers.length === 1;
+    await releaseCohort(deps.pool, cohort.leaseToken, alone ? new Date(deps.clock.now() + deps.settings.retryDelayMs) : null);
+    return true;
+  }
+}
+
+/** Messages of our own errors carry no personal data; those of the database might, so only their codes are told. */
+function describe(error: unknown): string {
+  if (isFault(error)) return `${error.code} ${error.internal ?? ''}`.trim();
+  if (!(error instanceof Error)) return 'unknown';
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' ? `${error.name} ${code}` : `${error.name}: ${error.message}`;
+}

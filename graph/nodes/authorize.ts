@@ -1,0 +1,191 @@
+/**
+ * The first durable boundary: what the agents decided about a cohort becomes true in one transaction.
+ * Float is reserved under lock, terms and routes are written, flagged payments get their case, and
+ * every decision is recorded, or none of it happens.
+ */
+import type { PoolClient } from 'pg';
+import { withTransaction } from '../../db/connect.ts';
+import { recordDecisions } from '../../db/queries/decisions.ts';
+import { transitionPayments, type Transition } from '../../db/queries/transitions.ts';
+import { evidenceOf } from '../../agents/compliance/index.ts';
+import { fault } from '../../domain/errors.ts';
+import type { PaymentStatus } from '../../domain/lifecycle.ts';
+import { post } from '../../tools/ledger/index.ts';
+import type { Agents, LiquidityVerdict } from '../agents.ts';
+import { openCases } from '../case/cases.ts';
+import type { Cohort, Traveller } from '../cohort.ts';
+import { bindAgent, runAgent } from '../decide.ts';
+import { releaseMovements } from '../postings.ts';
+import { isUnauthorised } from '../turns.ts';
+import type { GraphDeps } from '../types.ts';
+
+/** A traveller with what liquidity said, when it was asked. */
+interface Funded {
+  readonly traveller: Traveller;
+  readonly verdict: LiquidityVerdict | null;
+}
+
+/** Commits the cohort's decisions; returns it with its payments where they stand now. */
+export async function authorize(deps: GraphDeps, agents: Agents, cohort: Cohort): Promise<Cohort> {
+  const unauthorised = cohort.travellers.filter(isUnauthorised);
+  const rerouted = cohort.travellers.filter((traveller) => !isUnauthorised(traveller) && traveller.routing !== undefined);
+  const moved = new Map<string, Traveller>();
+  await withTransaction(deps.pool, async (tx) => {
+    moved.clear();
+    for (const traveller of await commitReroutes(tx, deps, agents, cohort, rerouted)) moved.set(traveller.payment.id, traveller);
+    for (const traveller of await commitDecisions(tx, deps, agents, cohort, unauthorised)) moved.set(traveller.payment.id, traveller);
+  });
+  if ([...moved.values()].some((traveller) => traveller.payment.status === 'held')) deps.notify('cases');
+  return { ...cohort, travellers: cohort.travellers.map((traveller) => moved.get(traveller.payment.id) ?? traveller) };
+}
+
+async function commitDecisions(
+  tx: PoolClient,
+  deps: GraphDeps,
+  agents: Agents,
+  cohort: Cohort,
+  travellers: readonly Traveller[],
+): Promise<Traveller[]> {
+  if (travellers.length === 0) return [];
+  const nowMs = deps.clock.now();
+  const funded = await fund(tx, agents, cohort, travellers, nowMs);
+  const granted = funded.filter((each) => each.verdict?.outcome === 'reserve');
+  const winners = granted.map((each) => each.traveller);
+  await agents.exchangeRate.apply(tx, winners, winners.flatMap((traveller) => traveller.quoting ?? []));
+  await writeTerms(tx, winners);
+  const screened = travellers.filter((traveller) => traveller.screening !== undefined);
+  await agents.compliance.apply(tx, screened, screened.flatMap((traveller) => traveller.screening?.verdict ?? []));
+  await agents.route.apply(tx, winners, winners.flatMap((traveller) => traveller.routing ?? []));
+  await agents.liquidity.apply(tx, winners, granted.flatMap((each) => each.verdict ?? []));
+  await recordDecisions(tx, funded.flatMap((each) => each.traveller.decisions), nowMs);
+  await transitionPayments(tx, funded.flatMap((each) => transitionOf(each, cohort)), { nowMs, leaseToken: cohort.leaseToken });
+  await openCases(
+    tx,
+    deps,
+    funded.flatMap(({ traveller }) => {
+      if (endOf(traveller) !== 'held' || traveller.screening === undefined) return [];
+      const { evidence, priority } = evidenceOf(traveller.screening.facts, traveller.screening.verdict);
+      const { clientId, id } = traveller.payment;
+      return [{ clientId, paymentId: id, reasons: traveller.screening.verdict.reasons, evidence, priority }];
+    }),
+  );
+  await postpone(tx, deps, funded.flatMap(({ traveller }) => (traveller.leaves?.to === 'waits' ? [traveller.payment.id] : [])), nowMs);
+  return reload(tx, funded);
+}
+
+/** Asks liquidity, under the locks of this transaction, about the payments that nobody has sent away. */
+async function fund(tx: PoolClient, agents: Agents, cohort: Cohort, travellers: readonly Traveller[], nowMs: number): Promise<Funded[]> {
+  const asking = travellers.filter((traveller) => traveller.leaves === undefined);
+  const decided = await runAgent(bindAgent(agents.liquidity, { tx, nowMs }), asking, cohort.id);
+  const byPayment = new Map(asking.map((traveller, index) => [traveller.payment.id, decided[index]]));
+  return travellers.map((traveller) => {
+    const said = byPayment.get(traveller.payment.id);
+    if (said === undefined) return { traveller, verdict: null };
+    const heard: Traveller = { ...traveller, decisions: [...traveller.decisions, said.record] };
+    const { outcome, data } = said.verdict;
+    if (outcome === 'reserve') return { traveller: heard, verdict: said.verdict };
+    const leaves: Traveller['leaves'] =
+      outcome === 'queue' ? { to: 'waits', reasonCode: 'liquidity_timeout' } : { to: 'rejected', reasonCode: data.code ?? 'liquidity_timeout' };
+    return { traveller: { ...heard, leaves }, verdict: said.verdict };
+  });
+}
+
+/** Where a payment goes at this boundary. A payment that waits is `queued`, and stays so while it waits again. */
+function endOf(traveller: Traveller): PaymentStatus {
+  if (traveller.leaves === undefined) return 'authorized';
+  return traveller.leaves.to === 'waits' ? 'queued' : traveller.leaves.to;
+}
+
+function transitionOf({ traveller }: Funded, cohort: Cohort): Transition[] {
+  const to = endOf(traveller);
+  const from = traveller.payment.status;
+  if (to === from) return [];
+  const reasonCode = traveller.leaves?.to === 'waits' ? null : (traveller.leaves?.reasonCode ?? null);
+  return [{ paymentId: traveller.payment.id, from, to, reasonCode, cause: `cohort:${cohort.id}` }];
+}
+
+async function writeTerms(tx: PoolClient, travellers: readonly Traveller[]): Promise<void> {
+  if (travellers.length === 0) return;
+  await tx.query({
+    name: 'write_terms',
+    text: `update payments p set quote_id = terms.quote_id, fee_amount = terms.fee, target_amount = terms.target
+           from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) as terms(id, quote_id, fee, target) where p.id = terms.id`,
+    values: [
+      travellers.map((traveller) => traveller.payment.id),
+      travellers.map((traveller) => traveller.quote?.id),
+      travellers.map((traveller) => traveller.quote?.feeMinor),
+      travellers.map((traveller) => traveller.quote?.targetMinor),
+    ],
+  });
+}
+
+async function postpone(tx: PoolClient, deps: GraphDeps, ids: readonly string[], nowMs: number): Promise<void> {
+  if (ids.length === 0) return;
+  await tx.query('update payments set not_before = $2 where id = any($1::uuid[])', [ids, new Date(nowMs + deps.settings.retryDelayMs)]);
+}
+
+/** A leg that is routed again: its new rails are written, and the payout's float moves to the new pool. */
+async function commitReroutes(
+  tx: PoolClient,
+  deps: GraphDeps,
+  agents: Agents,
+  cohort: Cohort,
+  travellers: readonly Traveller[],
+): Promise<Traveller[]> {
+  if (travellers.length === 0) return [];
+  const nowMs = deps.clock.now();
+  await assertLease(tx, cohort, travellers);
+  await agents.route.apply(tx, travellers, travellers.flatMap((traveller) => traveller.routing ?? []));
+  const movers = travellers.filter((traveller) => traveller.payment.status === 'collected' && (traveller.route?.payout.length ?? 0) > 0);
+  // What was held at the spent rail's pool is let go first, so that the new reservation sees it free.
+  await post(tx, movers.flatMap(releaseMovements));
+  const funded = await fund(tx, agents, cohort, movers, nowMs);
+  const granted = funded.filter((each) => each.verdict?.outcome === 'reserve');
+  await agents.liquidity.apply(tx, granted.map((each) => each.traveller), granted.flatMap((each) => each.verdict ?? []));
+  const without = funded.filter((each) => each.verdict?.outcome !== 'reserve').map((each) => each.traveller.payment.id);
+  if (without.length > 0) await tx.query('update payments set reservation_id = null where id = any($1::uuid[])', [without]);
+  await postpone(tx, deps, without, nowMs);
+  const after = new Map(funded.map((each) => [each.traveller.payment.id, each]));
+  const all = travellers.map((traveller): Funded => after.get(traveller.payment.id) ?? { traveller, verdict: null });
+  await recordDecisions(tx, all.flatMap((each) => each.traveller.decisions), nowMs);
+  const reloaded = await reload(tx, all);
+  // Money that is with us and finds no float in time goes back rather than wait for ever.
+  return reloaded.map((traveller) =>
+    traveller.leaves?.to === 'rejected' ? withoutPayout(traveller) : traveller,
+  );
+}
+
+function withoutPayout(traveller: Traveller): Traveller {
+  const { leaves: _refused, ...rest } = traveller;
+  return { ...rest, reservationId: null, route: { collection: traveller.route?.collection ?? [], payout: [] } };
+}
+
+async function assertLease(tx: PoolClient, cohort: Cohort, travellers: readonly Traveller[]): Promise<void> {
+  const held = await tx.query('select 1 from payments where id = any($1::uuid[]) and lease_token = $2 for no key update', [
+    travellers.map((traveller) => traveller.payment.id),
+    cohort.leaseToken,
+  ]);
+  if (held.rowCount !== travellers.length) throw fault('lease_lost');
+}
+
+/** Takes routes and reservations as they were written, which is how the next nodes must see them. */
+async function reload(tx: PoolClient, funded: readonly Funded[]): Promise<Traveller[]> {
+  const result = await tx.query<{ id: string; status: PaymentStatus; reservation_id: string | null; collection_route: string[]; payout_route: string[] }>({
+    name: 'reload_routes',
+    text: 'select id, status, reservation_id, collection_route, payout_route from payments where id = any($1::uuid[])',
+    values: [funded.map((each) => each.traveller.payment.id)],
+  });
+  const rows = new Map(result.rows.map((row) => [row.id, row]));
+  return funded.map(({ traveller }) => {
+    const row = rows.get(traveller.payment.id);
+    if (row === undefined) throw new RangeError(`payment ${traveller.payment.id} is gone`);
+    const spentOut = traveller.payment.status === 'collected' && traveller.route?.payout.length === 0;
+    return {
+      ...traveller,
+      payment: { ...traveller.payment, status: row.status },
+      reservationId: row.reservation_id,
+      route: { collection: row.collection_route, payout: spentOut ? [] : row.payout_route },
+      decisions: [],
+    };
+  });
+}
