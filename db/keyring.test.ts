@@ -95,7 +95,9 @@ describe('loading keys', () => {
 
   test('production takes them from the environment only', async () => {
     const env = { CAPP_FIELD_KEY: hexKey(), CAPP_QUOTE_KEY: hexKey(), CAPP_KEY_PEPPER: hexKey(), CAPP_CALLBACK_KEY: hexKey() };
-    await expect(loadKeys({ ...env, CAPP_ENV: 'production', CAPP_KEY_PEPPER: '' }, dataDir)).rejects.toThrow(/config_invalid.*CAPP_KEY_PEPPER/);
+    await expect(loadKeys({ ...env, CAPP_ENV: 'production', CAPP_KEY_PEPPER: '' }, dataDir)).rejects.toThrow(
+      /config_invalid.*CAPP_KEY_PEPPER/,
+    );
     await loadKeys({ ...env, CAPP_ENV: 'production' }, dataDir);
     await expect(stat(join(dataDir, 'keys.json'))).rejects.toThrow('ENOENT');
   });

@@ -128,9 +128,15 @@ export async function loadKeys(env: Readonly<Record<string, string | undefined>>
   const kept = missing.length > 0 ? await keptKeys(dataDir) : {};
   const text = (use: Use) => (missing.includes(use) ? kept[use] : env[SETTINGS[use]]) ?? '';
   const single = (use: Use) => parseKey(text(use), SETTINGS[use]);
-  const keys = { fields: parseFieldKeys(text('field')), quoteKey: single('quote'), pepper: single('pepper'), callbackKey: single('callback') };
+  const keys = {
+    fields: parseFieldKeys(text('field')),
+    quoteKey: single('quote'),
+    pepper: single('pepper'),
+    callbackKey: single('callback'),
+  };
   const all = [...keys.fields.map(({ master }) => master), keys.quoteKey, keys.pepper, keys.callbackKey].map((key) => key.toString('hex'));
-  if (new Set(all).size !== all.length) throw fault('config_invalid', { detail: 'Two settings hold the same key; each needs one of its own.' });
+  if (new Set(all).size !== all.length)
+    throw fault('config_invalid', { detail: 'Two settings hold the same key; each needs one of its own.' });
   return { keyring: createKeyring(keys.fields), quoteKey: keys.quoteKey, pepper: keys.pepper, callbackKey: keys.callbackKey };
 }
 
@@ -141,7 +147,8 @@ function parseFieldKeys(text: string): FieldKey[] {
     if (id < 1 || id > 255) throw fault('config_invalid', { detail: `${SETTINGS.field} numbers its keys from 1 to 255.` });
     return { id, master: parseKey(match?.[2] ?? '', SETTINGS.field) };
   });
-  if (new Set(keys.map(({ id }) => id)).size !== keys.length) throw fault('config_invalid', { detail: `${SETTINGS.field} uses a number twice.` });
+  if (new Set(keys.map(({ id }) => id)).size !== keys.length)
+    throw fault('config_invalid', { detail: `${SETTINGS.field} uses a number twice.` });
   return keys;
 }
 

@@ -1,0 +1,18 @@
+export {
+  type AccountKind,
+  type AccountSpec,
+  accountIds,
+  accountsOfCurrency,
+  type Balance,
+  balances,
+  clearingAccount,
+  clientAccount,
+  ensureAccounts,
+  feesAccount,
+  floatAccount,
+  positionAccount,
+  roundingAccount,
+  treasuryAccount,
+} from './accounts.ts';
+export { type ExpiredReservation, expireReservations } from './expire.ts';
+export { type Movement, post, type Resolving, type Transferring } from './post.ts';
