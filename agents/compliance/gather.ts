@@ -1,0 +1,197 @@
+/**
+ * The facts of a cohort: who pays whom, what the lists say of their names, and what they paid lately.
+ *
+ * Names are decrypted here, screened, and forgotten; facts hold only what was found. Payments of one cohort
+ * see each other in the order in which they were accepted; one that this very cohort refuses does not count.
+ */
+import type { Queryable } from '../../db/connect.ts';
+import type { Currency } from '../../domain/currency.ts';
+import { fault } from '../../domain/errors.ts';
+import { dayOf } from '../../domain/network.ts';
+import type { Hit, SanctionsList } from '../../tools/sanctions/list.ts';
+import { normaliseName } from '../../tools/sanctions/name.ts';
+import type { WorkItem } from '../agent.ts';
+import { decideCompliance } from './decide.ts';
+import type { ComplianceFacts, HitFacts, LimitFacts, PartyFacts } from './facts.ts';
+import { compareAccepted, type PastPayment, senderFacts, sendersWithinDay, thresholdFacts } from './history.ts';
+import { type CompliancePolicy, fatfStanding, reportingThresholds, tierLimits, type UsdRates } from './policy.ts';
+import { type HistoryRequest, type PartyRow, readFlaggedRules, readParties, readReceived, readSent, type UserHistory } from './queries.ts';
+
+export interface ComplianceDeps {
+  readonly db: Queryable;
+  /** Opens what the field encryption closed; `context` names the column. */
+  readonly keyring: { decrypt(ciphertext: Buffer, context: string): string };
+  readonly sanctions: SanctionsList;
+  /** Units of each currency for one USD, times 10^12, for thresholds stated in USD; without it dated reference rates are used. */
+  readonly usdRates?: () => Promise<UsdRates>;
+}
+
+interface Party {
+  readonly name: string;
+  readonly phone: string;
+}
+
+interface Parties {
+  readonly sender: Party;
+  readonly receiver: Party;
+}
+
+/** Everything that was read for a cohort. */
+interface Readings {
+  readonly parties: ReadonlyMap<string, PartyRow>;
+  readonly sent: ReadonlyMap<string, UserHistory>;
+  readonly received: ReadonlyMap<string, UserHistory>;
+  readonly flaggedRules: ReadonlyMap<string, readonly string[]>;
+  readonly rates: UsdRates;
+  /** The lists as they were when the cohort was screened; a new edition may take their place at any moment. */
+  readonly sanctions: SanctionsList;
+}
+
+/** Gathers facts for every item, in the order of the items. Throws when a payment of the cohort is not stored. */
+export async function gatherCompliance(
+  deps: ComplianceDeps,
+  policy: CompliancePolicy,
+  items: readonly WorkItem[],
+): Promise<ComplianceFacts[]> {
+  if (items.length === 0) return [];
+  const payments = items.map((item) => item.payment);
+  const released = payments.filter((payment) => payment.releasedByCase !== null).map((payment) => payment.id);
+  const [parties, sent, received, flaggedRules, rates] = await Promise.all([
+    readParties(
+      deps.db,
+      payments.map((payment) => payment.id),
+    ),
+    readSent(deps.db, requestsBy(items, 'senderId')),
+    readReceived(deps.db, requestsBy(items, 'receiverId')),
+    readFlaggedRules(deps.db, released),
+    deps.usdRates?.() ?? new Map(),
+  ]);
+  const readings: Readings = { parties, sent, received, flaggedRules, rates, sanctions: deps.sanctions };
+  const opened = items.map((item) => openParties(deps, rowOf(readings, item)));
+  const hits = readings.sanctions.screen(opened.flatMap(({ sender, receiver }) => [sender.name, receiver.name]));
+  const refused = new Set<string>();
+  const order = items.map((item, index) => ({ item, index })).sort((a, b) => compareAccepted(pastOf(a.item), pastOf(b.item)));
+  const facts = new Array<ComplianceFacts>(items.length);
+  for (const { item, index } of order) {
+    const parts = opened[index] ?? NOBODY;
+    const itemFacts = factsOf(policy, readings, item, parts, hitFacts(hits[2 * index], hits[2 * index + 1]), refused);
+    // The rows of this cohort are still `accepted` in the database, whatever is about to be decided.
+    if (decideCompliance(itemFacts, policy).outcome === 'block') refused.add(item.payment.id);
+    facts[index] = itemFacts;
+  }
+  return facts;
+}
+
+function requestsBy(items: readonly WorkItem[], key: 'senderId' | 'receiverId'): HistoryRequest[] {
+  return [...Map.groupBy(items, (item) => item.payment[key])].map(([userId, group]) => {
+    const moments = group.map((item) => item.payment.createdAtMs);
+    return { userId, fromMs: Math.min(...moments), untilMs: Math.max(...moments) };
+  });
+}
+
+function rowOf(readings: Readings, item: WorkItem): PartyRow {
+  const row = readings.parties.get(item.payment.id);
+  if (row === undefined) throw fault('internal', { internal: `payment ${item.payment.id} is not stored` });
+  return row;
+}
+
+const NOBODY: Parties = { sender: { name: '', phone: '' }, receiver: { name: '', phone: '' } };
+
+/** What cannot be read counts as missing, which refuses the payment; a wrong key throws. */
+function openParties(deps: ComplianceDeps, row: PartyRow): Parties {
+  const text = deps.keyring.decrypt(row.parties, 'payments.parties');
+  try {
+    const parsed = JSON.parse(text) as Record<string, Record<string, unknown> | undefined> | null;
+    return { sender: readParty(parsed?.['sender']), receiver: readParty(parsed?.['receiver']) };
+  } catch {
+    return NOBODY;
+  }
+}
+
+function readParty(party: Record<string, unknown> | undefined): Party {
+  const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+  return { name: textOf(party?.['name']), phone: textOf(party?.['phone']) };
+}
+
+function pastOf(item: WorkItem): PastPayment {
+  const { id, senderId, amountMinor, fromCurrency, createdAtMs } = item.payment;
+  return { id, senderId, amountMinor, currency: fromCurrency, createdAtMs };
+}
+
+function factsOf(
+  policy: CompliancePolicy,
+  readings: Readings,
+  item: WorkItem,
+  parties: Parties,
+  hits: readonly HitFacts[],
+  refused: ReadonlySet<string>,
+): ComplianceFacts {
+  const { payment, quote } = item;
+  const row = rowOf(readings, item);
+  const at = pastOf(item);
+  const day = dayOf(payment.createdAtMs);
+  const sent = readings.sent.get(payment.senderId);
+  const earlierSent = earlierThan(sent, at, refused);
+  const from = fatfStanding(payment.fromCountry, day);
+  return {
+    payment: {
+      amountMinor: payment.amountMinor.toString(),
+      currency: payment.fromCurrency,
+      fromCountry: payment.fromCountry,
+      toCountry: payment.toCountry,
+      targetMinor: quote?.targetMinor.toString() ?? null,
+      targetCurrency: payment.toCurrency,
+    },
+    sender: partyFacts(parties.sender, row.senderKycStatus, row.senderKycTier),
+    receiver: partyFacts(parties.receiver, row.receiverKycStatus, row.receiverKycTier),
+    listVersion: readings.sanctions.version,
+    listSample: readings.sanctions.sample,
+    hits,
+    limits: limitFacts(payment.fromCountry, payment.fromCurrency, row.senderKycTier, day),
+    receiverBalanceMinor: tierLimits(payment.toCountry, payment.toCurrency, row.receiverKycTier, day)?.balanceMinor?.toString() ?? null,
+    history: senderFacts(earlierSent, at, sent?.truncated ?? false),
+    thresholds: reportingThresholds(payment.fromCountry, payment.fromCurrency, day, readings.rates).map((threshold) =>
+      thresholdFacts(earlierSent, at, threshold, policy.structuring),
+    ),
+    receiverSenders24h: sendersWithinDay(earlierThan(readings.received.get(payment.receiverId), at, refused), at),
+    fatf: { from: from.standing, to: fatfStanding(payment.toCountry, day).standing, asOf: from.asOf },
+    released:
+      payment.releasedByCase === null ? null : { caseId: payment.releasedByCase, rules: readings.flaggedRules.get(payment.id) ?? [] },
+  };
+}
+
+function earlierThan(history: UserHistory | undefined, at: PastPayment, refused: ReadonlySet<string>): PastPayment[] {
+  return (history?.payments ?? []).filter((each) => compareAccepted(each, at) < 0 && !refused.has(each.id));
+}
+
+const NAME_WORDS_MAX = 99;
+
+function partyFacts(party: Party, kycStatus: string, kycTier: number): PartyFacts {
+  const name = normaliseName(party.name);
+  return {
+    kycStatus,
+    kycTier,
+    nameWords: Math.min(name.tokens.length, NAME_WORDS_MAX),
+    nameObscured: name.obscured,
+    phoneGiven: party.phone.trim() !== '',
+  };
+}
+
+function hitFacts(sender: readonly Hit[] | undefined, receiver: readonly Hit[] | undefined): HitFacts[] {
+  const of = (party: 'sender' | 'receiver', hits: readonly Hit[] | undefined): HitFacts[] =>
+    (hits ?? []).map(({ list, entryId, program, how, weak, score }) => ({ party, list, entryId, program, how, weak, score }));
+  return [...of('sender', sender), ...of('receiver', receiver)];
+}
+
+function limitFacts(country: string, currency: Currency, tier: number, day: string): LimitFacts {
+  const limits = tierLimits(country, currency, tier, day);
+  return {
+    country,
+    tier: limits?.tier ?? null,
+    validFrom: limits?.validFrom ?? null,
+    singleMinor: limits?.singleMinor?.toString() ?? null,
+    dailyMinor: limits?.dailyMinor?.toString() ?? null,
+    monthlyMinor: limits?.monthlyMinor?.toString() ?? null,
+    dailyCount: limits?.dailyCount ?? null,
+  };
+}

@@ -1,0 +1,56 @@
+/**
+ * The compliance agent: clears a payment, flags it for people, or blocks it.
+ *
+ * It screens both names against the loaded sanctions lists and looks at required data, KYC standing, tier
+ * limits, velocity, structuring, fan-in and the FATF's country lists. No model has a say in it.
+ */
+import type { PoolClient } from 'pg';
+import { newId } from '../../domain/ids.ts';
+import type { Agent, WorkItem } from '../agent.ts';
+import { type ComplianceData, type ComplianceOutcome, type ComplianceVerdict, decideCompliance } from './decide.ts';
+import type { ComplianceFacts } from './facts.ts';
+import { type ComplianceDeps, gatherCompliance } from './gather.ts';
+import { COMPLIANCE_POLICY, type CompliancePolicy } from './policy.ts';
+import { storeRecords } from './queries.ts';
+
+export { type ComplianceData, type ComplianceOutcome, type ComplianceVerdict, decideCompliance } from './decide.ts';
+export { evidenceOf } from './evidence.ts';
+export type { ComplianceFacts, HitFacts, PartyFacts } from './facts.ts';
+export type { ComplianceDeps } from './gather.ts';
+export { COMPLIANCE_POLICY, type CompliancePolicy, policyByVersion, type UsdRates } from './policy.ts';
+
+/** Stores one compliance record per payment: outcome, list version, hits and rules. */
+export async function applyCompliance(tx: PoolClient, items: readonly WorkItem[], verdicts: readonly ComplianceVerdict[]): Promise<void> {
+  await storeRecords(
+    tx,
+    items.flatMap(({ payment }, index) => {
+      const verdict = verdicts[index];
+      if (verdict === undefined) return [];
+      const { listVersion, hits, rules } = verdict.data;
+      return [
+        {
+          id: newId(),
+          client_id: payment.clientId,
+          payment_id: payment.id,
+          outcome: verdict.outcome,
+          list_version: listVersion,
+          hits,
+          rules,
+        },
+      ];
+    }),
+  );
+}
+
+/** Makes the agent by a policy. Outcomes: `clear`; `flag` with a priority for the case; `block` with the code its client is told. */
+export function createComplianceAgent(
+  policy: CompliancePolicy = COMPLIANCE_POLICY,
+): Agent<ComplianceDeps, ComplianceFacts, ComplianceOutcome, ComplianceData> {
+  return {
+    name: 'compliance',
+    policyVersion: policy.version,
+    gather: (deps, items) => gatherCompliance(deps, policy, items),
+    decide: (facts) => decideCompliance(facts, policy),
+    apply: applyCompliance,
+  };
+}

@@ -1,0 +1,132 @@
+/**
+ * The policy of the compliance agent: thresholds of its rules, limits of KYC tiers, reporting
+ * thresholds and country lists, all of them dated data with their sources. Pure.
+ */
+import type { Currency } from '../../domain/currency.ts';
+import { parseAmount } from '../../domain/money.ts';
+import { convert, parseRate } from '../../domain/rate.ts';
+import { inForce } from '../../domain/network.ts';
+import fatfEntries from './data/fatf.json' with { type: 'json' };
+import policyEntries from './data/policy.json' with { type: 'json' };
+import referenceRates from './data/reference-rates.json' with { type: 'json' };
+import thresholdEntries from './data/thresholds.json' with { type: 'json' };
+import limitEntries from './data/tier-limits.json' with { type: 'json' };
+
+/** Grounds on which a payment is held for people. */
+export type FlagRule = keyof (typeof policyEntries)[number]['priority'];
+
+export type CompliancePolicy = {
+  readonly version: string;
+  readonly validFrom: string;
+  readonly source: string;
+  /** A sender's payments, this one included, from which on the payment is flagged. */
+  readonly velocity: { readonly count1h: number; readonly count24h: number };
+  /** Amounts of `lowBps` to `highBps` of a threshold count; so many of them that reach it together are flagged. */
+  readonly structuring: { readonly lowBps: number; readonly highBps: number; readonly count: number };
+  /** Different senders to one receiver in 24 hours, this one included, from which on the payment is flagged. */
+  readonly fanIn: { readonly senders24h: number };
+  /** Case priority by rule, 0 to 100. */
+  readonly priority: Readonly<Record<FlagRule, number>>;
+  readonly priorityPerFurtherRule: number;
+  readonly priorityAboveTravelRule: number;
+};
+
+/** The policy that is live. Earlier versions stay in the data, so that their decisions can be made again. */
+export const COMPLIANCE_POLICY: CompliancePolicy = policyInForce();
+
+function policyInForce(): CompliancePolicy {
+  const policy = inForce(policyEntries, '9999-12-31');
+  if (policy === undefined) throw new RangeError('agents/compliance/data/policy.json holds no policy');
+  return policy;
+}
+
+/** The policy of that version, by which an earlier decision can be made again; undefined when there never was one. */
+export function policyByVersion(version: string): CompliancePolicy | undefined {
+  return policyEntries.find((policy) => policy.version === version);
+}
+
+/** What a wallet of a country and tier may hold and move, minor units of its currency; null: no figure is known. */
+export interface TierLimits {
+  readonly singleMinor: bigint | null;
+  readonly dailyMinor: bigint | null;
+  readonly monthlyMinor: bigint | null;
+  readonly balanceMinor: bigint | null;
+  readonly dailyCount: number | null;
+  readonly tier: number;
+  readonly validFrom: string;
+}
+
+/** The entry that counts on a day; before the first one, the first. */
+function onDay<Entry extends { readonly validFrom: string }>(versions: readonly Entry[], day: string): Entry | undefined {
+  return inForce(versions, day) ?? versions.toSorted((a, b) => (a.validFrom < b.validFrom ? -1 : 1))[0];
+}
+
+/**
+ * Limits of a KYC tier on a day (ISO date, UTC): those of the highest tier in the data that is not above
+ * the given one, or of the lowest there is. Null where no limits are known for country and currency.
+ */
+export function tierLimits(country: string, currency: Currency, tier: number, day: string): TierLimits | null {
+  const known = limitEntries.filter((entry) => entry.country === country && entry.currency === currency);
+  const tiers = [...new Set(known.map((entry) => entry.tier))].sort((a, b) => a - b);
+  const used = tiers.findLast((each) => each <= tier) ?? tiers[0];
+  const entry = onDay(
+    known.filter((each) => each.tier === used),
+    day,
+  );
+  if (entry === undefined) return null;
+  const minorOf = (text: string | null): bigint | null => (text === null ? null : parseAmount(text, currency).minor);
+  return {
+    singleMinor: minorOf(entry.single),
+    dailyMinor: minorOf(entry.daily),
+    monthlyMinor: minorOf(entry.monthly),
+    balanceMinor: minorOf(entry.balance),
+    dailyCount: entry.dailyCount,
+    tier: entry.tier,
+    validFrom: entry.validFrom,
+  };
+}
+
+/** Units of a currency for one USD, times 10^12. */
+export type UsdRates = ReadonlyMap<Currency, bigint>;
+
+const REFERENCE_RATES: UsdRates = new Map(
+  Object.entries(referenceRates.unitsPerUsd).map(([currency, rate]) => [currency as Currency, parseRate(rate)]),
+);
+
+/** A threshold from which on somebody must be told, in the currency asked for. */
+export interface ReportingThreshold {
+  /** `travel_rule`, `cash_report`, `transfer_report`, `transfer_abroad`. */
+  readonly id: string;
+  readonly minor: bigint;
+}
+
+/**
+ * The thresholds that count for payments out of a country in a currency on a day (UTC), rounded down to
+ * minor units. Those the law states in USD are converted by `rates`, or by dated reference rates.
+ */
+export function reportingThresholds(country: string, currency: Currency, day: string, rates: UsdRates): ReportingThreshold[] {
+  const known = thresholdEntries.filter((entry) => entry.countries.length === 0 || entry.countries.includes(country));
+  return [...Map.groupBy(known, (entry) => entry.id)].flatMap(([id, versions]) => {
+    const entry = onDay(versions, day);
+    const minor = entry === undefined ? null : inCurrency(entry.amount, entry.currency as Currency, currency, rates);
+    return minor === null ? [] : [{ id, minor }];
+  });
+}
+
+function inCurrency(amount: string, from: Currency, to: Currency, rates: UsdRates): bigint | null {
+  const value = parseAmount(amount, from);
+  if (from === to) return value.minor;
+  const rate = rates.get(to) ?? REFERENCE_RATES.get(to);
+  return from !== 'USD' || rate === undefined ? null : convert(value, to, rate, 'down').minor;
+}
+
+/** What the FATF says of a country: `black` calls for action, `grey` for attention. */
+export type FatfStanding = 'none' | 'grey' | 'black';
+
+/** The standing of a country (ISO 3166-1 alpha-2) on a day (UTC), and the date of the list that says so. */
+export function fatfStanding(country: string, day: string): { readonly standing: FatfStanding; readonly asOf: string } {
+  const list = onDay(fatfEntries, day);
+  if (list === undefined) throw new RangeError('agents/compliance/data/fatf.json holds no list');
+  const standing = list.black.includes(country) ? 'black' : list.grey.includes(country) ? 'grey' : 'none';
+  return { standing, asOf: list.validFrom };
+}

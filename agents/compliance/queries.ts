@@ -1,0 +1,151 @@
+/** What compliance reads, set-wise: one statement per source and cohort. */
+import type { Queryable } from '../../db/connect.ts';
+import { FAN_IN_MS, HISTORY_MS, type PastPayment } from './history.ts';
+
+export interface PartyRow {
+  readonly paymentId: string;
+  /** Ciphertext. */
+  readonly parties: Buffer;
+  readonly senderKycStatus: string;
+  readonly senderKycTier: number;
+  readonly receiverKycStatus: string;
+  readonly receiverKycTier: number;
+}
+
+/** Names (as ciphertext) and KYC standing of both parties, by payment id. */
+export async function readParties(db: Queryable, paymentIds: readonly string[]): Promise<Map<string, PartyRow>> {
+  const result = await db.query<PartyRow>({
+    name: 'compliance_parties',
+    text: `select p.id as "paymentId", p.parties,
+        sender.kyc_status as "senderKycStatus", sender.kyc_tier as "senderKycTier",
+        receiver.kyc_status as "receiverKycStatus", receiver.kyc_tier as "receiverKycTier"
+      from payments p
+      join users sender on sender.id = p.sender_id
+      join users receiver on receiver.id = p.receiver_id
+      where p.id = any($1::uuid[])`,
+    values: [paymentIds],
+  });
+  return new Map(result.rows.map((row) => [row.paymentId, row]));
+}
+
+/** Somebody whose payments are wanted: those accepted up to `untilMs`, and since a window before `fromMs`. */
+export interface HistoryRequest {
+  readonly userId: string;
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+export interface UserHistory {
+  /** In the order of acceptance. */
+  readonly payments: readonly PastPayment[];
+  /** There were more; the oldest are missing. */
+  readonly truncated: boolean;
+}
+
+/** Payments of one user that are read at most; who has more in a window is flagged for that. */
+export const HISTORY_ROWS_MAX = 1_000;
+
+interface HistoryRow {
+  readonly userId: string;
+  readonly id: string;
+  readonly senderId: string;
+  readonly amount: bigint | string;
+  readonly currency: string;
+  readonly createdAt: Date;
+}
+
+/** Payments by sender or receiver; those that were refused, cancelled or never collected do not count. */
+function historySql(column: 'sender_id' | 'receiver_id'): string {
+  return `select wanted.user_id as "userId", recent.*
+    from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) as wanted(user_id, since, until)
+    cross join lateral (
+      select p.id, p.sender_id as "senderId", p.amount, p.from_currency as currency, p.created_at as "createdAt"
+      from payments p
+      where p.${column} = wanted.user_id and p.created_at > wanted.since and p.created_at <= wanted.until
+        and p.status not in ('rejected', 'cancelled', 'failed')
+      order by p.created_at desc, p.id desc
+      limit $4) recent
+    order by recent."createdAt", recent.id`;
+}
+
+const SENT_SQL = historySql('sender_id');
+const RECEIVED_SQL = historySql('receiver_id');
+
+/** What each sender sent in the 30 days before `fromMs` and up to `untilMs`, by user id. */
+export function readSent(db: Queryable, requests: readonly HistoryRequest[]): Promise<Map<string, UserHistory>> {
+  return readHistory(db, { name: 'compliance_sent', text: SENT_SQL }, requests, HISTORY_MS);
+}
+
+/** What each receiver was sent in the 24 hours before `fromMs` and up to `untilMs`, by user id. */
+export function readReceived(db: Queryable, requests: readonly HistoryRequest[]): Promise<Map<string, UserHistory>> {
+  return readHistory(db, { name: 'compliance_received', text: RECEIVED_SQL }, requests, FAN_IN_MS);
+}
+
+async function readHistory(
+  db: Queryable,
+  statement: { readonly name: string; readonly text: string },
+  requests: readonly HistoryRequest[],
+  windowMs: number,
+): Promise<Map<string, UserHistory>> {
+  const result = await db.query<HistoryRow>({
+    ...statement,
+    values: [
+      requests.map((each) => each.userId),
+      requests.map((each) => new Date(each.fromMs - windowMs)),
+      requests.map((each) => new Date(each.untilMs)),
+      HISTORY_ROWS_MAX,
+    ],
+  });
+  return new Map(
+    [...Map.groupBy(result.rows, (row) => row.userId)].map(([userId, rows]) => [
+      userId,
+      { payments: rows.map(pastPayment), truncated: rows.length >= HISTORY_ROWS_MAX },
+    ]),
+  );
+}
+
+function pastPayment(row: HistoryRow): PastPayment {
+  return {
+    id: row.id,
+    senderId: row.senderId,
+    amountMinor: BigInt(row.amount),
+    currency: row.currency,
+    createdAtMs: row.createdAt.getTime(),
+  };
+}
+
+/** The rules on which each payment was last flagged: what the people saw who released it. */
+export async function readFlaggedRules(db: Queryable, paymentIds: readonly string[]): Promise<Map<string, readonly string[]>> {
+  if (paymentIds.length === 0) return new Map();
+  const result = await db.query<{ paymentId: string; rules: readonly string[] }>({
+    name: 'compliance_flagged_rules',
+    text: `select distinct on (payment_id) payment_id as "paymentId", rules
+      from compliance_records where payment_id = any($1::uuid[]) and outcome = 'flag'
+      order by payment_id, created_at desc, id desc`,
+    values: [paymentIds],
+  });
+  return new Map(result.rows.map((row) => [row.paymentId, row.rules]));
+}
+
+export interface NewRecord {
+  readonly id: string;
+  readonly client_id: string;
+  readonly payment_id: string;
+  readonly outcome: string;
+  readonly list_version: string;
+  readonly hits: readonly unknown[];
+  readonly rules: readonly string[];
+}
+
+/** Stores what screening found, one row per payment. */
+export async function storeRecords(db: Queryable, records: readonly NewRecord[]): Promise<void> {
+  if (records.length === 0) return;
+  await db.query({
+    name: 'compliance_records_store',
+    text: `insert into compliance_records (id, client_id, payment_id, outcome, list_version, hits, rules)
+      select id, client_id, payment_id, outcome, list_version, hits, rules
+      from jsonb_to_recordset($1::jsonb)
+        as record(id uuid, client_id uuid, payment_id uuid, outcome text, list_version text, hits jsonb, rules jsonb)`,
+    values: [JSON.stringify(records)],
+  });
+}
