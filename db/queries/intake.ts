@@ -1,0 +1,200 @@
+/** Storing payment intents: users, payments and their first events, set-wise. */
+import type { Pool } from 'pg';
+
+/** A payment as it is first stored. */
+export interface NewPayment {
+  readonly id: string;
+  readonly clientId: string;
+  readonly referenceId: string;
+  /** Keyed hash of the intent. */
+  readonly fingerprint: Buffer;
+  readonly batchId: string | null;
+  readonly amountMinor: bigint;
+  readonly fromCurrency: string;
+  readonly toCurrency: string;
+  readonly fromCountry: string;
+  readonly toCountry: string;
+  readonly funding: string;
+  readonly delivery: string;
+  readonly senderId: string;
+  readonly receiverId: string;
+  readonly senderWallet: string;
+  readonly receiverWallet: string;
+  /** Ciphertext. */
+  readonly parties: Buffer;
+  readonly preference: string;
+  readonly purpose: string;
+  readonly quoteId: string | null;
+}
+
+/** Somebody who may be stored already, under another id. */
+export interface NewPerson {
+  readonly candidateId: string;
+  readonly clientId: string;
+  readonly phoneIndex: Buffer;
+  /** Ciphertext. */
+  readonly phone: Buffer;
+  /** Ciphertext. */
+  readonly name: Buffer;
+  readonly country: string;
+  readonly walletId: string;
+}
+
+/**
+ * Stores people whom we do not know yet and says under which id each of them is kept, in the order
+ * given. Sort by client and phone index, so that two callers never wait for each other in a circle.
+ */
+export async function storePeople(db: Pool, people: readonly NewPerson[], nowMs: number): Promise<string[]> {
+  const column = <T>(pick: (each: NewPerson) => T): T[] => people.map(pick);
+  const added = await db.query<{ id: string }>({
+    name: 'store_people',
+    text: `insert into users (id, client_id, phone, phone_index, name, country, wallet_id, created_at, updated_at)
+      select id, client_id, phone, phone_index, name, country, wallet_id, $8, $8
+      from unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::bytea[], $5::bytea[], $6::text[], $7::text[])
+        as person(id, client_id, phone, phone_index, name, country, wallet_id)
+      on conflict (client_id, phone_index) do nothing returning id`,
+    values: [
+      column((each) => each.candidateId),
+      column((each) => each.clientId),
+      column((each) => each.phone),
+      column((each) => each.phoneIndex),
+      column((each) => each.name),
+      column((each) => each.country),
+      column((each) => each.walletId),
+      new Date(nowMs),
+    ],
+  });
+  const addedIds = new Set(added.rows.map((row) => row.id));
+  const rest = people.filter((each) => !addedIds.has(each.candidateId));
+  const userIds = rest.length === 0 ? new Map<string, string>() : await findPeople(db, rest);
+  return people.map((each) => userIds.get(each.candidateId) ?? each.candidateId);
+}
+
+/** Ids under which people are kept, by the id they were to get. A statement of its own, so that it sees what others just committed. */
+async function findPeople(db: Pool, people: readonly NewPerson[]): Promise<Map<string, string>> {
+  const result = await db.query<{ candidateId: string; id: string }>({
+    name: 'find_people',
+    text: `select person.candidate_id as "candidateId", users.id
+      from unnest($1::uuid[], $2::uuid[], $3::bytea[]) as person(candidate_id, client_id, phone_index)
+      join users on users.client_id = person.client_id and users.phone_index = person.phone_index`,
+    values: [people.map((each) => each.candidateId), people.map((each) => each.clientId), people.map((each) => each.phoneIndex)],
+  });
+  return new Map(result.rows.map((row) => [row.candidateId, row.id]));
+}
+
+/**
+ * Stores payments with their first events, all or none, and says which of them were new. A reference
+ * that its client used before is left as it is.
+ */
+export async function storePayments(db: Pool, payments: readonly NewPayment[], nowMs: number): Promise<Set<string>> {
+  const column = <T>(pick: (each: NewPayment) => T): T[] => payments.map(pick);
+  const result = await db.query<{ id: string }>({
+    name: 'store_payments',
+    text: `with stored as (
+        insert into payments (id, client_id, reference_id, fingerprint, batch_id, amount, from_currency, to_currency, from_country,
+          to_country, funding, delivery, sender_id, receiver_id, sender_wallet, receiver_wallet, parties, preference, purpose, quote_id,
+          created_at, updated_at)
+        select intent.*, $21, $21 from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::uuid[], $6::bigint[], $7::text[],
+          $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::uuid[], $14::uuid[], $15::text[], $16::text[], $17::bytea[],
+          $18::text[], $19::text[], $20::uuid[]) as intent
+        on conflict (client_id, reference_id) do nothing
+        returning id, client_id
+      ), told as (
+        insert into payment_events (client_id, payment_id, from_status, to_status, cause, created_at)
+        select client_id, id, null, 'accepted', 'client', $21 from stored
+      )
+      select id from stored`,
+    values: [
+      column((each) => each.id),
+      column((each) => each.clientId),
+      column((each) => each.referenceId),
+      column((each) => each.fingerprint),
+      column((each) => each.batchId),
+      column((each) => each.amountMinor.toString()),
+      column((each) => each.fromCurrency),
+      column((each) => each.toCurrency),
+      column((each) => each.fromCountry),
+      column((each) => each.toCountry),
+      column((each) => each.funding),
+      column((each) => each.delivery),
+      column((each) => each.senderId),
+      column((each) => each.receiverId),
+      column((each) => each.senderWallet),
+      column((each) => each.receiverWallet),
+      column((each) => each.parties),
+      column((each) => each.preference),
+      column((each) => each.purpose),
+      column((each) => each.quoteId),
+      new Date(nowMs),
+    ],
+  });
+  return new Set(result.rows.map((row) => row.id));
+}
+
+export interface KnownReference {
+  readonly clientId: string;
+  readonly referenceId: string;
+  readonly paymentId: string;
+  readonly fingerprint: Buffer;
+  readonly createdAt: Date;
+}
+
+/** The payments that carry these references, for those that exist. */
+export async function findReferences(
+  db: Pool,
+  wanted: readonly { readonly clientId: string; readonly referenceId: string }[],
+): Promise<KnownReference[]> {
+  const result = await db.query<KnownReference>({
+    name: 'find_references',
+    text: `select p.client_id as "clientId", p.reference_id as "referenceId", p.id as "paymentId", p.fingerprint,
+        p.created_at as "createdAt"
+      from unnest($1::uuid[], $2::text[]) as wanted(client_id, reference_id)
+      join payments p on p.client_id = wanted.client_id and p.reference_id = wanted.reference_id`,
+    values: [wanted.map((each) => each.clientId), wanted.map((each) => each.referenceId)],
+  });
+  return result.rows;
+}
+
+/** Opens a batch; its counts follow when its last row has been worked through. */
+export async function openBatch(db: Pool, batchId: string, clientId: string, nowMs: number): Promise<void> {
+  await db.query({
+    name: 'open_batch',
+    text: 'insert into intent_batches (id, client_id, rows_accepted, rows_rejected, created_at) values ($1, $2, 0, 0, $3)',
+    values: [batchId, clientId, new Date(nowMs)],
+  });
+}
+
+/** Writes down how many rows of a batch were taken and refused. */
+export async function closeBatch(
+  db: Pool,
+  batchId: string,
+  counts: { readonly accepted: number; readonly rejected: number },
+): Promise<void> {
+  await db.query({
+    name: 'close_batch',
+    text: 'update intent_batches set rows_accepted = $2, rows_rejected = $3 where id = $1',
+    values: [batchId, counts.accepted, counts.rejected],
+  });
+}
+
+export interface BatchRow {
+  readonly id: string;
+  readonly rowsAccepted: number;
+  readonly rowsRejected: number;
+  readonly createdAt: Date;
+  /** Payments of the batch per status. */
+  readonly byStatus: Readonly<Record<string, number>>;
+}
+
+/** A client's batch with its payments counted by status, or null. */
+export async function findBatch(db: Pool, clientId: string, batchId: string): Promise<BatchRow | null> {
+  const result = await db.query<BatchRow>({
+    name: 'find_batch',
+    text: `select b.id, b.rows_accepted as "rowsAccepted", b.rows_rejected as "rowsRejected", b.created_at as "createdAt",
+      coalesce((select jsonb_object_agg(status, count) from
+        (select status, count(*) from payments where batch_id = b.id group by status) counted), '{}') as "byStatus"
+      from intent_batches b where b.id = $2 and b.client_id = $1`,
+    values: [clientId, batchId],
+  });
+  return result.rows[0] ?? null;
+}

@@ -1,0 +1,238 @@
+/** Reading payments and what belongs to them, for those who ask. Every function is bound to one client's rows. */
+import type { Pool } from 'pg';
+import type { AttemptState, Leg, PaymentStatus } from '../../domain/lifecycle.ts';
+import type { Queryable } from '../connect.ts';
+
+export interface PaymentRow {
+  readonly id: string;
+  readonly referenceId: string;
+  readonly batchId: string | null;
+  readonly status: PaymentStatus;
+  readonly reasonCode: string | null;
+  readonly amount: bigint;
+  readonly fromCurrency: string;
+  readonly toCurrency: string;
+  readonly fromCountry: string;
+  readonly toCountry: string;
+  readonly feeAmount: bigint | null;
+  readonly targetAmount: bigint | null;
+  readonly funding: string;
+  readonly delivery: string;
+  readonly senderWallet: string;
+  readonly receiverWallet: string;
+  /** Ciphertext of `{sender: {name, phone}, receiver: {name, phone}}`. */
+  readonly parties: Buffer;
+  readonly preference: string;
+  readonly purpose: string;
+  readonly quoteId: string | null;
+  readonly collectionRoute: readonly string[];
+  readonly payoutRoute: readonly string[];
+  readonly reservationId: string | null;
+  readonly refundRequestedAt: Date | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly authorizedAt: Date | null;
+  readonly collectedAt: Date | null;
+  readonly completedAt: Date | null;
+}
+
+const PAYMENT_COLUMNS = `id, reference_id as "referenceId", batch_id as "batchId", status, reason_code as "reasonCode", amount,
+  from_currency as "fromCurrency", to_currency as "toCurrency", from_country as "fromCountry", to_country as "toCountry",
+  fee_amount as "feeAmount", target_amount as "targetAmount", funding, delivery, sender_wallet as "senderWallet",
+  receiver_wallet as "receiverWallet", parties, preference, purpose, quote_id as "quoteId", collection_route as "collectionRoute",
+  payout_route as "payoutRoute", reservation_id as "reservationId", refund_requested_at as "refundRequestedAt",
+  created_at as "createdAt", updated_at as "updatedAt", authorized_at as "authorizedAt", collected_at as "collectedAt",
+  completed_at as "completedAt"`;
+
+/** A client's payment, or null. */
+export async function findPayment(db: Queryable | Pool, clientId: string, paymentId: string): Promise<PaymentRow | null> {
+  const result = await db.query<PaymentRow>({
+    name: 'find_payment',
+    text: `select ${PAYMENT_COLUMNS} from payments where id = $2 and client_id = $1`,
+    values: [clientId, paymentId],
+  });
+  return result.rows[0] ?? null;
+}
+
+export interface PaymentFilter {
+  readonly status?: string | undefined;
+  readonly fromCountry?: string | undefined;
+  readonly toCountry?: string | undefined;
+  readonly createdFrom?: Date | undefined;
+  /** Exclusive. */
+  readonly createdBefore?: Date | undefined;
+  readonly referenceId?: string | undefined;
+  readonly batchId?: string | undefined;
+}
+
+/** A client's payments, newest first, from after a payment id on. */
+export async function listPayments(
+  db: Pool,
+  clientId: string,
+  filter: PaymentFilter,
+  page: { readonly afterId: string | null; readonly limit: number },
+): Promise<PaymentRow[]> {
+  const values: unknown[] = [clientId];
+  const conditions = ['client_id = $1'];
+  const where = (condition: string, value: unknown): void => {
+    if (value === undefined || value === null) return;
+    values.push(value);
+    conditions.push(condition.replace('?', `$${values.length}`));
+  };
+  where('status = ?', filter.status);
+  where('from_country = ?', filter.fromCountry);
+  where('to_country = ?', filter.toCountry);
+  where('created_at >= ?', filter.createdFrom);
+  where('created_at < ?', filter.createdBefore);
+  where('reference_id = ?', filter.referenceId);
+  where('batch_id = ?', filter.batchId);
+  where('id < ?', page.afterId);
+  values.push(page.limit);
+  const text = `select ${PAYMENT_COLUMNS} from payments where ${conditions.join(' and ')} order by id desc limit $${values.length}`;
+  return (await db.query<PaymentRow>(text, values)).rows;
+}
+
+export interface EventRow {
+  readonly fromStatus: string | null;
+  readonly toStatus: string;
+  readonly reasonCode: string | null;
+  readonly cause: string;
+  readonly createdAt: Date;
+}
+
+/** Every change of a payment's status, oldest first. */
+export async function findEvents(db: Pool, paymentId: string): Promise<EventRow[]> {
+  const result = await db.query<EventRow>({
+    name: 'find_events',
+    text: `select from_status as "fromStatus", to_status as "toStatus", reason_code as "reasonCode", cause, created_at as "createdAt"
+      from payment_events where payment_id = $1 order by id`,
+    values: [paymentId],
+  });
+  return result.rows;
+}
+
+export interface AttemptRow {
+  readonly id: string;
+  readonly paymentId: string;
+  readonly leg: Leg;
+  readonly sequence: number;
+  readonly railId: string;
+  readonly amount: bigint;
+  readonly currency: string;
+  readonly state: AttemptState;
+  readonly receipt: string | null;
+  readonly reasonCode: string | null;
+  readonly inquiries: number;
+  readonly createdAt: Date;
+  readonly sentAt: Date | null;
+  readonly resolvedAt: Date | null;
+}
+
+// The operator's handle stays where it is: it may hold the payer's number.
+const ATTEMPT_COLUMNS = `id, payment_id as "paymentId", leg, sequence, rail_id as "railId", amount, currency, state, receipt,
+  reason_code as "reasonCode", inquiries, created_at as "createdAt", sent_at as "sentAt", resolved_at as "resolvedAt"`;
+
+/** Every try at an operator for a payment, in the order they were made. */
+export async function findAttempts(db: Pool, paymentId: string): Promise<AttemptRow[]> {
+  const result = await db.query<AttemptRow>({
+    name: 'find_attempts',
+    text: `select ${ATTEMPT_COLUMNS} from attempts where payment_id = $1 order by created_at, leg, sequence`,
+    values: [paymentId],
+  });
+  return result.rows;
+}
+
+/** A client's attempts in one state, newest first, from after an attempt id on. */
+export async function listAttempts(
+  db: Pool,
+  clientId: string,
+  state: string,
+  page: { readonly after: { readonly createdAt: Date; readonly id: string } | null; readonly limit: number },
+): Promise<AttemptRow[]> {
+  const result = await db.query<AttemptRow>({
+    name: 'list_attempts',
+    text: `select ${ATTEMPT_COLUMNS} from attempts where client_id = $1 and state = $2
+      and ($3::timestamptz is null or (created_at, id) < ($3, $4::uuid)) order by created_at desc, id desc limit $5`,
+    values: [clientId, state, page.after?.createdAt ?? null, page.after?.id ?? null, page.limit],
+  });
+  return result.rows;
+}
+
+export interface TransferRow {
+  readonly id: string;
+  readonly type: string;
+  readonly reason: string;
+  readonly debitAccount: string;
+  readonly creditAccount: string;
+  readonly amount: bigint;
+  readonly currency: string;
+  readonly pendingId: string | null;
+  readonly linkId: string | null;
+  readonly createdAt: Date;
+}
+
+/** Every transfer made for a payment, oldest first. */
+export async function findTransfers(db: Pool, paymentId: string): Promise<TransferRow[]> {
+  const result = await db.query<TransferRow>({
+    name: 'find_transfers',
+    text: `select t.id, t.type, t.reason, debit.code as "debitAccount", credit.code as "creditAccount", t.amount, t.currency,
+        t.pending_id as "pendingId", t.link_id as "linkId", t.created_at as "createdAt"
+      from transfers t join accounts debit on debit.id = t.debit_account_id join accounts credit on credit.id = t.credit_account_id
+      where t.payment_id = $1 order by t.created_at, t.id`,
+    values: [paymentId],
+  });
+  return result.rows;
+}
+
+/**
+ * Notes that a client wants its money back, once, while the payment is in one of these statuses.
+ * Returns false when it is in none of them, or not this client's.
+ */
+export async function requestRefund(
+  db: Pool,
+  clientId: string,
+  paymentId: string,
+  statuses: readonly PaymentStatus[],
+  nowMs: number,
+): Promise<boolean> {
+  const result = await db.query({
+    name: 'request_refund',
+    text: `update payments set refund_requested_at = coalesce(refund_requested_at, $4), updated_at = $4
+      where id = $2 and client_id = $1 and status = any($3::text[])`,
+    values: [clientId, paymentId, statuses, new Date(nowMs)],
+  });
+  return (result.rowCount ?? 0) > 0;
+}
+
+/** Locks a client's payment for a change; null when there is none. `leased` says that a worker holds it now. */
+export async function lockPayment(
+  tx: Queryable,
+  clientId: string,
+  paymentId: string,
+  nowMs: number,
+): Promise<{ readonly status: PaymentStatus; readonly reservationId: string | null; readonly leased: boolean } | null> {
+  const result = await tx.query<{ status: PaymentStatus; reservationId: string | null; leased: boolean }>({
+    name: 'lock_payment',
+    text: `select status, reservation_id as "reservationId", coalesce(lease_until > $3, false) as leased
+      from payments where id = $2 and client_id = $1 for update`,
+    values: [clientId, paymentId, new Date(nowMs)],
+  });
+  return result.rows[0] ?? null;
+}
+
+export interface Count {
+  readonly key: string;
+  readonly count: number;
+}
+
+/** How many payments there are per status, over all clients. Reads an index, not the table. */
+export async function countPayments(db: Pool): Promise<Count[]> {
+  const result = await db.query<Count>('select status as key, count(*)::int as count from payments group by status');
+  return result.rows;
+}
+
+/** How many attempts there are per state, over all clients. */
+export async function countAttempts(db: Pool): Promise<Count[]> {
+  const result = await db.query<Count>('select state as key, count(*)::int as count from attempts group by state');
+  return result.rows;
+}

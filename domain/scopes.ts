@@ -1,0 +1,14 @@
+/** What an API key may be allowed to do. A route needs one scope; a key carries some. */
+export const SCOPES = {
+  'quotes:write': 'Ask for quotes, read them.',
+  'payments:write': 'Submit, cancel and refund payments.',
+  'payments:read': 'Read payments, batches and attempts.',
+  'activity:read': 'Read what agents decided, and follow it live.',
+  'treasury:read': 'Read corridors, rates and liquidity pools.',
+  'cases:read': 'Read cases, with the names of the people concerned.',
+  'cases:decide': 'Claim and decide cases.',
+} as const;
+
+export type Scope = keyof typeof SCOPES;
+
+export const ALL_SCOPES = Object.keys(SCOPES) as readonly Scope[];

@@ -1,0 +1,60 @@
+/**
+ * Who asks, and may they. Keys are looked up once and remembered for a short while, so that a revoked
+ * key stops working within that time. The presented key itself is never kept, only its hash.
+ */
+import { hash } from 'node:crypto';
+import type { Clock } from '../../domain/clock.ts';
+import { fault } from '../../domain/errors.ts';
+import type { Scope } from '../../domain/scopes.ts';
+import type { Caller } from './deps.ts';
+import type { ApiContext } from './http.ts';
+
+/** How long a key is remembered; a revoked key works no longer than this. */
+const KNOWN_FOR_MS = 30_000;
+/** How long a wrong key is remembered, so that a new key works soon. */
+const UNKNOWN_FOR_MS = 5_000;
+const REMEMBERED_MAX = 10_000;
+/** `Bearer`, then a key as `capp keys` makes them. */
+const PRESENTED = /^Bearer ([A-Za-z0-9_.-]{8,200})$/i;
+
+interface Remembered {
+  readonly caller: Promise<Caller | null>;
+  untilMs: number;
+}
+
+export type Authenticate = (c: ApiContext) => Promise<Caller>;
+
+/** Makes the function that finds the caller of a request. It throws `unauthenticated`. */
+export function createAuthenticate(deps: { clock: Clock; findCaller: (presented: string) => Promise<Caller | null> }): Authenticate {
+  const remembered = new Map<string, Remembered>();
+
+  function look(presented: string, nowMs: number): Promise<Caller | null> {
+    const key = hash('sha256', presented, 'base64');
+    const earlier = remembered.get(key);
+    if (earlier && earlier.untilMs > nowMs) return earlier.caller;
+    if (remembered.size >= REMEMBERED_MAX) remembered.clear();
+    const entry: Remembered = { caller: deps.findCaller(presented), untilMs: nowMs + KNOWN_FOR_MS };
+    remembered.set(key, entry);
+    entry.caller.then(
+      (caller) => {
+        if (caller === null) entry.untilMs = nowMs + UNKNOWN_FOR_MS;
+      },
+      () => remembered.delete(key),
+    );
+    return entry.caller;
+  }
+
+  return async (c) => {
+    const presented = PRESENTED.exec(c.req.header('authorization') ?? '')?.[1];
+    const caller = presented === undefined ? null : await look(presented, deps.clock.now());
+    if (caller === null) throw fault('unauthenticated');
+    return caller;
+  };
+}
+
+/** The caller of an authenticated request, who must hold the scope. Throws `forbidden`. */
+export function requireScope(c: ApiContext, scope: Scope): Caller {
+  const caller = c.get('caller');
+  if (!caller.scopes.includes(scope)) throw fault('forbidden', { detail: `The API key does not carry the scope ${scope}.` });
+  return caller;
+}

@@ -1,0 +1,70 @@
+/** What the API needs from elsewhere, handed in once at the composition root. */
+import type { Pool, PoolClient } from 'pg';
+import type { Keyring } from '../../db/keyring.ts';
+import type { Clock } from '../../domain/clock.ts';
+import type { Money } from '../../domain/money.ts';
+import type { Country } from '../../domain/rail.ts';
+import type { Currency } from '../../domain/currency.ts';
+import type { Intake } from '../intake.ts';
+import type { Log } from '../log.ts';
+
+/** Who asks: a client's key, and the person or program that holds it. */
+export interface Caller {
+  readonly clientId: string;
+  readonly principal: string;
+  readonly scopes: readonly string[];
+}
+
+export interface QuoteRequest {
+  readonly clientId: string;
+  /** What the sender pays in all. */
+  readonly amount: Money;
+  readonly toCurrency: Currency;
+  readonly fromCountry: Country;
+  readonly toCountry: Country;
+}
+
+/** `degraded` still serves: a fallback is in use, or a figure is old. */
+export interface DependencyState {
+  readonly state: 'up' | 'degraded' | 'down';
+  /** One sentence for the people who run it; no addresses, no secrets. */
+  readonly detail?: string;
+}
+
+/** How an operator wants its callback answered. */
+export interface CallbackAnswer {
+  readonly status: number;
+  readonly body: string;
+  readonly contentType: string;
+}
+
+/** Work that may be waiting after a commit; losing a hint costs a sweep. */
+export type ApiHint = 'authorize' | 'resume' | 'callbacks' | 'cases';
+
+export interface ApiDeps {
+  readonly pool: Pool;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly intake: Intake;
+  /** Finds the holder of a presented key, or null: not known, expired, revoked. */
+  readonly findCaller: (presented: string) => Promise<Caller | null>;
+  /** Makes, signs and stores a quote. Throws `rate_unavailable`, `corridor_unavailable`, amount codes. */
+  readonly createQuote: (request: QuoteRequest) => Promise<{ readonly id: string }>;
+  /** Never throws and never waits. */
+  readonly notify: (hint: ApiHint) => void;
+  /** The operator's own answer, or null for a rail without callbacks. */
+  readonly callbackAnswer: (railId: string) => CallbackAnswer | null;
+  /** Gives back the float a cancelled payment had reserved, inside the transaction that cancels it. */
+  readonly voidReservation: (tx: PoolClient, reservation: { readonly paymentId: string; readonly reservationId: string }) => Promise<void>;
+  /** What readiness depends on besides the database, by name; `required` ones take the API out of service when down. */
+  readonly dependencies: Readonly<Record<string, { readonly required: boolean; readonly check: () => Promise<DependencyState> }>>;
+  /** Jobs that wait, per queue. */
+  readonly queueDepths: () => Promise<Readonly<Record<string, number>>>;
+  /** Version of the program, for the OpenAPI document and the metrics. */
+  readonly version: string;
+  /** How often the live stream looks for new activity, milliseconds; 500 unless told. */
+  readonly streamPollMs?: number;
+  /** Listeners of the live stream at once; 200 unless told. */
+  readonly streamListenersMax?: number;
+}

@@ -1,0 +1,136 @@
+/**
+ * Schema-first routes: one definition checks what comes in, documents the route, and, where asked,
+ * checks what goes out. Every handler runs in one order: authenticate → validate → load → authorise →
+ * act → audit; the first two happen here.
+ */
+import { type OpenAPIHono, z } from '@hono/zod-openapi';
+import { fault } from '../../domain/errors.ts';
+import { SCOPES, type Scope } from '../../domain/scopes.ts';
+import { type Authenticate, requireScope } from './authenticate.ts';
+import type { ApiDeps, Caller } from './deps.ts';
+import { type ApiContext, type ApiEnv, mediaTypeOf, parseJson, readJsonText, validate } from './http.ts';
+import type { Answer, Idempotency } from './idempotency.ts';
+import type { Metrics } from './metrics.ts';
+
+/** What all routes of one API share. */
+export interface Api {
+  readonly app: OpenAPIHono<ApiEnv>;
+  readonly deps: ApiDeps;
+  readonly authenticate: Authenticate;
+  readonly idempotency: Idempotency;
+  readonly metrics: Metrics;
+  /** Every route, by method and path in the words of OpenAPI. */
+  readonly mounted: { readonly method: string; readonly path: string }[];
+  /** Check answers against their schemas: in tests, where a mismatch should hurt. */
+  readonly checkAnswers: boolean;
+}
+
+type Responses = Readonly<Record<number, { readonly description: string; readonly content?: Readonly<Record<string, { readonly schema: z.ZodType }>> }>>;
+
+export interface RouteDefinition<Query extends z.ZodType, Body> {
+  readonly method: 'get' | 'post' | 'put';
+  /** In the words of OpenAPI: `/v1/payments/{id}`. */
+  readonly path: string;
+  readonly operationId: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** What a key must be allowed to do; null: no key is needed. */
+  readonly scope: Scope | null;
+  readonly params?: z.ZodObject;
+  readonly query?: Query;
+  readonly headers?: z.ZodObject;
+  /** A JSON body. `read` takes the parsed value and returns it checked; by default it is checked by the schema. */
+  readonly body?: { readonly schema: z.ZodType; readonly required?: boolean; readonly read?: (value: unknown) => Body };
+  /** Bodies of other kinds, for the document; the handler reads them itself. */
+  readonly rawBody?: Readonly<Record<string, { readonly schema: z.ZodType }>>;
+  /** Takes an `Idempotency-Key`. */
+  readonly idempotent?: boolean;
+  readonly responses: Responses;
+}
+
+export interface Request<Query, Body> {
+  readonly c: ApiContext;
+  readonly caller: Caller;
+  readonly query: Query;
+  readonly body: Body;
+}
+
+const NOBODY: Caller = { clientId: '', principal: '', scopes: [] };
+
+const idempotencyHeader = z.object({
+  'Idempotency-Key': z.string().max(255).optional().openapi({ description: 'Sent again with the same request, gives the first answer and does nothing.' }),
+});
+
+/** Puts a route into the API and its document. The handler gives back an answer, or a whole response. */
+export function mount<Query extends z.ZodType, Body>(
+  api: Api,
+  definition: RouteDefinition<Query, Body>,
+  act: (request: Request<z.infer<Query>, Body>) => Promise<Answer | Response> | Answer | Response,
+): void {
+  const { method, path, scope } = definition;
+  api.mounted.push({ method, path });
+  document(api, definition);
+  api.app.on(method.toUpperCase(), path.replace(/\{(\w+)\}/g, ':$1'), async (context) => {
+    const c = context as unknown as ApiContext;
+    c.set('route', path);
+    const caller = scope === null ? NOBODY : await admit(api, c, scope);
+    const query = (definition.query ? validate(definition.query, c.req.query()) : undefined) as z.infer<Query>;
+    const text = definition.body ? await readText(c, definition.body.required !== false) : '';
+    const body = readBodyOf(definition, text);
+    const run = async () => checkAnswer(api, definition, await act({ c, caller, query, body }));
+    return definition.idempotent ? api.idempotency.run(c, text, run as () => Promise<Answer>) : respond(c, await run());
+  });
+}
+
+async function admit(api: Api, c: ApiContext, scope: Scope): Promise<Caller> {
+  c.set('caller', await api.authenticate(c));
+  return requireScope(c, scope);
+}
+
+/** An optional body may be left out altogether, with its content type. */
+async function readText(c: ApiContext, required: boolean): Promise<string> {
+  if (!required && mediaTypeOf(c) === '' && !c.req.header('transfer-encoding') && Number(c.req.header('content-length') ?? 0) === 0) return '';
+  return readJsonText(c);
+}
+
+function readBodyOf<Query extends z.ZodType, Body>(definition: RouteDefinition<Query, Body>, text: string): Body {
+  if (!definition.body) return undefined as Body;
+  const value = text === '' && definition.body.required === false ? {} : parseJson(text);
+  return definition.body.read ? definition.body.read(value) : (validate(definition.body.schema, value) as Body);
+}
+
+function respond(c: ApiContext, answer: Answer | Response): Response {
+  return answer instanceof Response ? answer : c.json(answer.body, answer.status as 200);
+}
+
+function checkAnswer<Query extends z.ZodType, Body>(api: Api, definition: RouteDefinition<Query, Body>, answer: Answer | Response): Answer | Response {
+  if (!api.checkAnswers || answer instanceof Response) return answer;
+  const schema = definition.responses[answer.status]?.content?.['application/json']?.schema;
+  const result = schema?.safeParse(answer.body);
+  if (result?.success) return answer;
+  const where = result?.error?.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ') ?? 'no schema for the status';
+  throw fault('internal', { internal: `${definition.operationId} answered ${answer.status} out of its schema: ${where}` });
+}
+
+function document<Query extends z.ZodType, Body>(api: Api, definition: RouteDefinition<Query, Body>): void {
+  const { method, path, operationId, tag, summary, description, scope, body, rawBody } = definition;
+  const content = body ? { 'application/json': { schema: body.schema } } : rawBody;
+  const headers = definition.idempotent ? idempotencyHeader.extend(definition.headers?.shape ?? {}) : definition.headers;
+  api.app.openAPIRegistry.registerPath({
+    method,
+    path,
+    operationId,
+    tags: [tag],
+    summary,
+    description: [description, scope && `Scope: \`${scope}\` (${SCOPES[scope]})`].filter(Boolean).join('\n\n'),
+    security: scope === null ? [] : [{ apiKey: [] }],
+    request: {
+      ...(definition.params ? { params: definition.params } : {}),
+      ...(definition.query ? { query: definition.query as unknown as z.ZodObject } : {}),
+      ...(headers ? { headers } : {}),
+      ...(content ? { body: { required: body?.required !== false, content } } : {}),
+    },
+    responses: definition.responses,
+  });
+}

@@ -1,0 +1,238 @@
+/**
+ * The way in: checked intents become stored payments. A payment that was answered for is on disk;
+ * a reference that was used before gives the payment it was used for, or is refused when it was for
+ * something else.
+ *
+ * Requests that arrive together share one statement (see `bounded-commit.ts`). Names and numbers leave
+ * this module as ciphertext and keyed hashes only.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import { databaseCodeOf } from '../db/connect.ts';
+import type { Keyring } from '../db/keyring.ts';
+import { findReferences, type NewPayment, type NewPerson, storePayments, storePeople } from '../db/queries/intake.ts';
+import { findQuotes, type QuoteRow } from '../db/queries/quotes.ts';
+import type { Clock } from '../domain/clock.ts';
+import { type Fault, fault, isFault } from '../domain/errors.ts';
+import { newId } from '../domain/ids.ts';
+import { fingerprintOf, type Party, type PaymentIntent } from '../domain/intent.ts';
+import { createBoundedCommit, type Flushed } from './bounded-commit.ts';
+
+export interface IntakeDeps {
+  readonly pool: Pool;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+  /** Hears after each commit that payments wait to be authorised. */
+  readonly notify: (hint: 'authorize') => void;
+  /** Payments that may wait for their commit; 20,000 unless told. */
+  readonly waitingMax?: number;
+}
+
+export interface Submitted {
+  readonly paymentId: string;
+  /** The reference was used before, for the same intent: this is the payment it was used for. */
+  readonly replayed: boolean;
+  readonly createdAtMs: number;
+}
+
+export interface Intake {
+  /** Stores one intent. Throws `duplicate_reference`, `overloaded`, `quote_…`, `database_unavailable`. */
+  submit(clientId: string, intent: PaymentIntent): Promise<Submitted>;
+  /** Stores some hundreds of intents of one batch, with a verdict for each in their order; gives way to others in between. */
+  submitMany(clientId: string, batchId: string, intents: readonly PaymentIntent[]): Promise<(Submitted | Fault)[]>;
+  /** Payments that wait for their commit. */
+  depth(): number;
+  /** Resolves when everything handed in is committed. */
+  drain(): Promise<void>;
+}
+
+interface Prepared {
+  readonly payment: NewPayment;
+  /** Those of sender and receiver whose id is not known for certain. */
+  readonly people: readonly (NewPerson & { readonly personKey: string })[];
+}
+
+const FLUSH_MAX = 500;
+const KNOWN_PEOPLE_MAX = 50_000;
+/** How long a batch may hold the event loop before others get their turn, milliseconds. */
+const SLICE_MS = 4;
+
+/** Makes the way in. One per process, so that all its requests can share statements. */
+export function createIntake(deps: IntakeDeps): Intake {
+  const known = new Map<string, string>();
+  const commit = createBoundedCommit<Prepared, Submitted>({
+    flush: (items) => flush(deps, known, items),
+    flushMax: FLUSH_MAX,
+    waitingMax: deps.waitingMax ?? 20_000,
+  });
+
+  async function submit(clientId: string, intent: PaymentIntent): Promise<Submitted> {
+    if (intent.quoteId !== null) {
+      const refusal = (await checkQuotes(deps, clientId, [intent]))[0];
+      if (refusal) throw refusal;
+    }
+    return commit.submit(prepare(deps, known, clientId, null, intent));
+  }
+
+  async function submitMany(clientId: string, batchId: string, intents: readonly PaymentIntent[]): Promise<(Submitted | Fault)[]> {
+    const refusals = await checkQuotes(deps, clientId, intents);
+    const verdicts: Promise<Submitted | Fault>[] = [];
+    let sliceEndMs = performance.now() + SLICE_MS;
+    for (const [index, intent] of intents.entries()) {
+      if (performance.now() >= sliceEndMs) {
+        await nextTurn();
+        sliceEndMs = performance.now() + SLICE_MS;
+      }
+      const refusal = refusals[index];
+      verdicts.push(refusal ? Promise.resolve(refusal) : orFault(commit.submit(prepare(deps, known, clientId, batchId, intent))));
+    }
+    return Promise.all(verdicts);
+  }
+
+  return { submit, submitMany, depth: commit.depth, drain: commit.drain };
+}
+
+/** In a batch an error is the verdict of its row. */
+function orFault(submitted: Promise<Submitted>): Promise<Submitted | Fault> {
+  return submitted.catch((error: unknown) => (isFault(error) ? error : fault('internal', { cause: error })));
+}
+
+/** What speaks against each intent's quote; the exchange-rate agent looks again, under lock, when it is used. */
+async function checkQuotes(deps: IntakeDeps, clientId: string, intents: readonly PaymentIntent[]): Promise<(Fault | undefined)[]> {
+  const wanted = intents.flatMap((intent) => intent.quoteId ?? []);
+  if (wanted.length === 0) return [];
+  const quotes = new Map((await findQuotes(deps.pool, clientId, wanted)).map((quote) => [quote.id, quote]));
+  const nowMs = deps.clock.now();
+  return intents.map((intent) => (intent.quoteId === null ? undefined : quoteRefusal(quotes.get(intent.quoteId), intent, nowMs)));
+}
+
+function quoteRefusal(quote: QuoteRow | undefined, intent: PaymentIntent, nowMs: number): Fault | undefined {
+  if (!quote) return fault('quote_not_found', { field: 'quoteId' });
+  const matches =
+    quote.amount === intent.amount.minor &&
+    quote.fromCurrency === intent.amount.currency &&
+    quote.toCurrency === intent.toCurrency &&
+    quote.fromCountry === intent.sender.country &&
+    quote.toCountry === intent.receiver.country;
+  if (!matches) return fault('quote_mismatch', { field: 'quoteId' });
+  // A used or expired quote may belong to the very payment whose request is repeated; its reference tells.
+  if (quote.paymentId !== null) return undefined;
+  return quote.expiresAt.getTime() <= nowMs ? fault('quote_expired', { field: 'quoteId' }) : undefined;
+}
+
+function prepare(deps: IntakeDeps, known: Map<string, string>, clientId: string, batchId: string | null, intent: PaymentIntent): Prepared {
+  const { sender, receiver, amount } = intent;
+  const people: (NewPerson & { readonly personKey: string })[] = [];
+  const userIdOf = (party: Party): string => {
+    const phoneIndex = deps.keyring.blindIndex(party.phone, clientId);
+    const personKey = `${clientId}${phoneIndex.toString('latin1')}`;
+    const userId = known.get(personKey);
+    if (userId !== undefined) return userId;
+    const person = newPerson(deps.keyring, clientId, phoneIndex, party);
+    people.push({ ...person, personKey });
+    return person.candidateId;
+  };
+  const parties = { sender: { name: sender.name, phone: sender.phone }, receiver: { name: receiver.name, phone: receiver.phone } };
+  const payment: NewPayment = {
+    id: newId(),
+    clientId,
+    referenceId: intent.referenceId,
+    fingerprint: fingerprintOf(intent),
+    batchId,
+    amountMinor: amount.minor,
+    fromCurrency: amount.currency,
+    toCurrency: intent.toCurrency,
+    fromCountry: sender.country,
+    toCountry: receiver.country,
+    funding: intent.funding,
+    delivery: intent.delivery,
+    senderId: userIdOf(sender),
+    receiverId: userIdOf(receiver),
+    senderWallet: sender.walletId,
+    receiverWallet: receiver.walletId,
+    parties: deps.keyring.encrypt(JSON.stringify(parties), 'payments.parties'),
+    preference: intent.preference,
+    purpose: intent.purpose,
+    quoteId: intent.quoteId,
+  };
+  return { payment, people };
+}
+
+function newPerson(keyring: Keyring, clientId: string, phoneIndex: Buffer, party: Party): NewPerson {
+  return {
+    candidateId: newId(),
+    clientId,
+    phoneIndex,
+    phone: keyring.encrypt(party.phone, 'users.phone'),
+    name: keyring.encrypt(party.name, 'users.name'),
+    country: party.country,
+    walletId: party.walletId,
+  };
+}
+
+async function flush(deps: IntakeDeps, known: Map<string, string>, items: readonly Prepared[]): Promise<Flushed<Submitted>[]> {
+  const nowMs = deps.clock.now();
+  try {
+    const userIds = await settlePeople(deps, known, items, nowMs);
+    const payments = items.map(({ payment }) => ({
+      ...payment,
+      senderId: userIds.get(payment.senderId) ?? payment.senderId,
+      receiverId: userIds.get(payment.receiverId) ?? payment.receiverId,
+    }));
+    const stored = await storePayments(deps.pool, [...payments].sort(byReference), nowMs);
+    if (stored.size > 0) deps.notify('authorize');
+    const repeated = payments.filter((payment) => !stored.has(payment.id));
+    const earlier = repeated.length === 0 ? new Map<string, Flushed<Submitted>>() : await answerRepeated(deps, repeated);
+    return payments.map((payment) =>
+      stored.has(payment.id)
+        ? { result: { paymentId: payment.id, replayed: false, createdAtMs: nowMs } }
+        : (earlier.get(payment.id) ?? 'again'),
+    );
+  } catch (error) {
+    // A remembered user id that no longer exists: forget them all, the retry looks them up.
+    if (databaseCodeOf(error) === '23503') known.clear();
+    throw error;
+  }
+}
+
+/** Stores who is new in this flush and remembers their ids. Returns the kept id per candidate. */
+async function settlePeople(
+  deps: IntakeDeps,
+  known: Map<string, string>,
+  items: readonly Prepared[],
+  nowMs: number,
+): Promise<Map<string, string>> {
+  const all = items.flatMap((item) => item.people);
+  const unknown = new Map(all.filter((person) => !known.has(person.personKey)).map((person) => [person.personKey, person]));
+  if (unknown.size > 0) {
+    const people = [...unknown.values()].sort((a, b) => (a.personKey < b.personKey ? -1 : 1));
+    const ids = await storePeople(deps.pool, people, nowMs);
+    if (known.size + ids.length > KNOWN_PEOPLE_MAX) known.clear();
+    for (const [index, person] of people.entries()) known.set(person.personKey, ids[index] ?? person.candidateId);
+  }
+  return new Map(all.map((person) => [person.candidateId, known.get(person.personKey) ?? person.candidateId]));
+}
+
+/** The order in which every flush takes its locks, so that two flushes never wait for each other in a circle. */
+function byReference(a: NewPayment, b: NewPayment): number {
+  if (a.clientId !== b.clientId) return a.clientId < b.clientId ? -1 : 1;
+  return a.referenceId < b.referenceId ? -1 : 1;
+}
+
+/** Answers for references that were used before: the earlier payment, or a refusal. */
+async function answerRepeated(deps: IntakeDeps, repeated: readonly NewPayment[]): Promise<Map<string, Flushed<Submitted>>> {
+  const keyOf = (each: { clientId: string; referenceId: string }) => `${each.clientId}:${each.referenceId}`;
+  const earlier = new Map((await findReferences(deps.pool, repeated)).map((each) => [keyOf(each), each]));
+  const answers = new Map<string, Flushed<Submitted>>();
+  for (const payment of repeated) {
+    const found = earlier.get(keyOf(payment));
+    if (!found) continue;
+    answers.set(
+      payment.id,
+      found.fingerprint.equals(payment.fingerprint)
+        ? { result: { paymentId: found.paymentId, replayed: true, createdAtMs: found.createdAt.getTime() } }
+        : { error: fault('duplicate_reference', { field: 'referenceId' }) },
+    );
+  }
+  return answers;
+}
