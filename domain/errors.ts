@@ -67,6 +67,7 @@ export const ERRORS = {
   amount_granularity: entry(422, 'after_change', 'The operator moves whole units only.'),
   sanctions_match: entry(422, 'never', 'The payment cannot be made.'),
   compliance_refused: entry(422, 'never', 'The payment cannot be made.'),
+  compliance_review: entry(409, 'later', 'The payment is being looked at.'),
   limit_exceeded: entry(422, 'later', 'The payment would pass a limit of the wallet or its tier.'),
   no_route: entry(422, 'later', 'No route reaches the wallet at the moment.'),
   liquidity_timeout: entry(503, 'later', 'No liquidity became free in time.'),
@@ -106,6 +107,11 @@ export const ERRORS = {
   port_in_use: entry(500, 'after_change', 'The port is taken by another program.'),
   lease_lost: entry(409, 'later', 'Another worker has taken over the work.'),
   internal: entry(500, 'later', 'Something went wrong on our side.'),
+
+  // The command line.
+  usage_invalid: entry(400, 'after_change', 'The command was not understood.'),
+  file_unreadable: entry(400, 'after_change', 'The file cannot be read.'),
+  service_unreachable: entry(503, 'later', 'CAPP does not answer at that address.'),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;
