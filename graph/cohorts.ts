@@ -42,7 +42,10 @@ async function runOne(deps: GraphDeps, graph: PaymentGraph, entry: Entry, cohort
   try {
     await runPaymentGraph(graph, entry, cohort);
     await releaseCohort(deps.pool, cohort.leaseToken);
-    deps.log.debug({ cohortId: cohort.id, entry, payments: cohort.travellers.length, durationMs: Math.round(performance.now() - startedAtMs) }, 'cohort done');
+    deps.log.debug(
+      { cohortId: cohort.id, entry, payments: cohort.travellers.length, durationMs: Math.round(performance.now() - startedAtMs) },
+      'cohort done',
+    );
     return false;
   } catch (error) {
     if (isFault(error, 'lease_lost')) {

@@ -54,7 +54,8 @@ export async function runAgent<F extends Facts, Outcome extends string, Data>(
   return items.map((item, index) => {
     const itemFacts = facts[index];
     const verdict = verdicts[index];
-    if (itemFacts === undefined || verdict === undefined) throw new RangeError(`${agent.name} gathered fewer facts than there are payments`);
+    if (itemFacts === undefined || verdict === undefined)
+      throw new RangeError(`${agent.name} gathered fewer facts than there are payments`);
     return { facts: itemFacts, verdict, record: recordOf(agent, item, cohortId, itemFacts, verdict, durationUs) };
   });
 }

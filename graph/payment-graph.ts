@@ -33,14 +33,38 @@ export function buildPaymentGraph(deps: GraphDeps, agents: Agents) {
   const after = (from: ChainNode | 'start') => (state: State) => nextNode(state.cohort.travellers, from) ?? END;
   const laterThan = (from: ChainNode): [...ChainNode[], typeof END] => [...CHAIN.slice(CHAIN.indexOf(from) + 1), END];
   return new StateGraph(PaymentState)
-    .addNode('outcomes', node((cohort) => applyOutcomes(deps, cohort)))
-    .addNode('exchange_rate', node((cohort) => exchangeRate(cohort, agents.exchangeRate)))
-    .addNode('compliance', node((cohort) => compliance(cohort, agents.compliance)))
-    .addNode('route', node((cohort) => route(cohort, agents.route)))
-    .addNode('liquidity', node((cohort) => authorize(deps, agents, cohort)))
-    .addNode('collection', node((cohort) => collect(deps, cohort)))
-    .addNode('payout', node((cohort) => disburse(deps, cohort)))
-    .addNode('refund', node((cohort) => refund(deps, cohort)))
+    .addNode(
+      'outcomes',
+      node((cohort) => applyOutcomes(deps, cohort)),
+    )
+    .addNode(
+      'exchange_rate',
+      node((cohort) => exchangeRate(cohort, agents.exchangeRate)),
+    )
+    .addNode(
+      'compliance',
+      node((cohort) => compliance(cohort, agents.compliance)),
+    )
+    .addNode(
+      'route',
+      node((cohort) => route(cohort, agents.route)),
+    )
+    .addNode(
+      'liquidity',
+      node((cohort) => authorize(deps, agents, cohort)),
+    )
+    .addNode(
+      'collection',
+      node((cohort) => collect(deps, cohort)),
+    )
+    .addNode(
+      'payout',
+      node((cohort) => disburse(deps, cohort)),
+    )
+    .addNode(
+      'refund',
+      node((cohort) => refund(deps, cohort)),
+    )
     .addConditionalEdges(START, (state: State) => (state.entry === 'outcomes' ? 'outcomes' : after('start')(state)), [
       'outcomes',
       'exchange_rate',

@@ -9,12 +9,16 @@ import type { QuoteTerms } from '../agents/agent.ts';
 import { fundingReservationId } from '../agents/liquidity/index.ts';
 import type { Currency } from '../domain/currency.ts';
 import { derivedId } from '../domain/ids.ts';
-import type { Movement } from '../tools/ledger/index.ts';
+import {
+  clearingAccount,
+  clientAccount,
+  feesAccount,
+  floatAccount,
+  type Movement,
+  positionAccount,
+  roundingAccount,
+} from '../tools/ledger/index.ts';
 import type { Traveller } from './cohort.ts';
-
-export const floatAccount = (railId: string): string => `float:${railId}`;
-export const clearingAccount = (currency: Currency): string => `clearing:${currency}`;
-export const clientAccount = (clientId: string, currency: Currency): string => `client:${clientId}:${currency}`;
 
 type Step = 'collection' | 'fee' | 'exchange_out' | 'exchange_in' | 'rounding' | 'payout' | 'refund';
 
@@ -38,8 +42,10 @@ function posted(traveller: Traveller, reason: Step, debit: string, credit: strin
 /** The sender's money has arrived at the operator of `railId`. */
 export function collectionMovements(traveller: Traveller, railId: string): Movement[] {
   const { payment } = traveller;
-  const clearing = clearingAccount(payment.fromCurrency);
-  return [posted(traveller, 'collection', floatAccount(railId), clearing, payment.amountMinor, payment.fromCurrency)];
+  const clearing = clearingAccount(payment.fromCurrency).code;
+  return [
+    posted(traveller, 'collection', floatAccount(railId, payment.fromCurrency).code, clearing, payment.amountMinor, payment.fromCurrency),
+  ];
 }
 
 /** The client's balance, reserved before, pays in. */
@@ -51,21 +57,21 @@ export function balanceCollectionMovements(traveller: Traveller): Movement[] {
 export function closingMovements(traveller: Traveller, terms: QuoteTerms): Movement[] {
   const { payment } = traveller;
   const { fromCurrency, toCurrency } = payment;
-  const clearingFrom = clearingAccount(fromCurrency);
-  const clearingTo = clearingAccount(toCurrency);
+  const clearingFrom = clearingAccount(fromCurrency).code;
+  const clearingTo = clearingAccount(toCurrency).code;
   const movements: Movement[] = [];
   if (terms.feeMinor > 0n) {
-    movements.push(posted(traveller, 'fee', clearingFrom, `fees:${fromCurrency}`, terms.feeMinor, fromCurrency));
+    movements.push(posted(traveller, 'fee', clearingFrom, feesAccount(fromCurrency).code, terms.feeMinor, fromCurrency));
   }
   movements.push(
-    posted(traveller, 'exchange_out', clearingFrom, `position:${fromCurrency}`, payment.amountMinor - terms.feeMinor, fromCurrency),
-    posted(traveller, 'exchange_in', `position:${toCurrency}`, clearingTo, terms.exchangedMinor, toCurrency),
+    posted(traveller, 'exchange_out', clearingFrom, positionAccount(fromCurrency).code, payment.amountMinor - terms.feeMinor, fromCurrency),
+    posted(traveller, 'exchange_in', positionAccount(toCurrency).code, clearingTo, terms.exchangedMinor, toCurrency),
   );
   const rest = terms.exchangedMinor - terms.targetMinor;
-  if (rest > 0n) movements.push(posted(traveller, 'rounding', clearingTo, `rounding:${toCurrency}`, rest, toCurrency));
+  if (rest > 0n) movements.push(posted(traveller, 'rounding', clearingTo, roundingAccount(toCurrency).code, rest, toCurrency));
   movements.push(
     payment.delivery === 'balance'
-      ? posted(traveller, 'payout', clearingTo, clientAccount(payment.clientId, toCurrency), terms.targetMinor, toCurrency)
+      ? posted(traveller, 'payout', clearingTo, clientAccount(payment.clientId, toCurrency).code, terms.targetMinor, toCurrency)
       : endPending(traveller, 'post', reservationOf(traveller), 'payout'),
   );
   return movements;
@@ -74,15 +80,17 @@ export function closingMovements(traveller: Traveller, terms: QuoteTerms): Movem
 /** The sender has the money back from the operator of `railId`. */
 export function refundMovements(traveller: Traveller, railId: string): Movement[] {
   const { payment } = traveller;
-  const clearing = clearingAccount(payment.fromCurrency);
-  return [posted(traveller, 'refund', clearing, floatAccount(railId), payment.amountMinor, payment.fromCurrency)];
+  const clearing = clearingAccount(payment.fromCurrency).code;
+  return [
+    posted(traveller, 'refund', clearing, floatAccount(railId, payment.fromCurrency).code, payment.amountMinor, payment.fromCurrency),
+  ];
 }
 
 /** The client's balance has the money back. */
 export function balanceRefundMovements(traveller: Traveller): Movement[] {
   const { payment } = traveller;
-  const account = clientAccount(payment.clientId, payment.fromCurrency);
-  return [posted(traveller, 'refund', clearingAccount(payment.fromCurrency), account, payment.amountMinor, payment.fromCurrency)];
+  const account = clientAccount(payment.clientId, payment.fromCurrency).code;
+  return [posted(traveller, 'refund', clearingAccount(payment.fromCurrency).code, account, payment.amountMinor, payment.fromCurrency)];
 }
 
 /** Lets go of what a payment holds: the payout's float, and the client's balance while it has not paid in. */

@@ -9,7 +9,9 @@ import { createPostgresBackend, type Job, Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import type { Hint, Log } from './types.ts';
 
-export type QueueConnection = { readonly kind: 'postgres'; readonly url: string; readonly schema: string } | { readonly kind: 'redis'; readonly url: string };
+export type QueueConnection =
+  | { readonly kind: 'postgres'; readonly url: string; readonly schema: string }
+  | { readonly kind: 'redis'; readonly url: string };
 
 /** Hints that may be worked on side by side share a lane only with their like. */
 export const LANES = {

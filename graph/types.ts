@@ -23,8 +23,10 @@ export interface GraphSettings {
   readonly cohortMax: number;
   /** How long a cohort may hold its payments before another worker takes them over, milliseconds. */
   readonly leaseMs: number;
-  /** Requests under way at one operator at most, per process. */
-  readonly dispatchConcurrency: number;
+  /** Requests to operators under way at most, per process and kind (send, inquire, callback). */
+  readonly effectsMax: number;
+  /** The same for one rail. */
+  readonly effectsMaxPerRail: number;
   /** How long a request to an operator may take before its outcome counts as unknown, milliseconds. */
   readonly sendTimeoutMs: number;
   /** First wait before an operator is asked again, milliseconds; it doubles up to the maximum. */
@@ -39,7 +41,8 @@ export interface GraphSettings {
 export const DEFAULT_GRAPH_SETTINGS: GraphSettings = {
   cohortMax: 500,
   leaseMs: 15_000,
-  dispatchConcurrency: 32,
+  effectsMax: 128,
+  effectsMaxPerRail: 32,
   sendTimeoutMs: 15_000,
   inquiryDelayMs: 5_000,
   inquiryDelayMsMax: 300_000,

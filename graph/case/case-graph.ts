@@ -48,7 +48,10 @@ function ask(state: CaseState, question: 'first_officer' | 'second_officer'): Ca
       responseSchema: Answer.extend({
         paymentId: z.literal(state.paymentId),
         evidenceDigest: z.literal(state.evidenceDigest),
-        officer: z.string().min(1).refine((officer) => question === 'first_officer' || officer !== first?.officer, 'maker_is_checker'),
+        officer: z
+          .string()
+          .min(1)
+          .refine((officer) => question === 'first_officer' || officer !== first?.officer, 'maker_is_checker'),
       }),
     },
   );
@@ -70,7 +73,10 @@ export function buildCaseGraph(deps: CaseGraphDeps) {
       return { applied: true };
     })
     .addEdge(START, 'first_officer')
-    .addConditionalEdges('first_officer', (state: CaseState) => (needsSecond(state) ? 'second_officer' : 'apply'), ['second_officer', 'apply'])
+    .addConditionalEdges('first_officer', (state: CaseState) => (needsSecond(state) ? 'second_officer' : 'apply'), [
+      'second_officer',
+      'apply',
+    ])
     .addEdge('second_officer', 'apply')
     .addEdge('apply', END)
     .compile({ checkpointer: deps.checkpointer });
@@ -95,7 +101,10 @@ export async function pendingInterrupt(graph: CaseGraph, caseId: string): Promis
 }
 
 /** Starts a case's thread, or goes on where a crash left it; ends at the next interrupt, or at the end. */
-export async function runCase(graph: CaseGraph, start: Pick<CaseState, 'caseId' | 'paymentId' | 'evidenceDigest' | 'approvalsNeeded'>): Promise<string | null> {
+export async function runCase(
+  graph: CaseGraph,
+  start: Pick<CaseState, 'caseId' | 'paymentId' | 'evidenceDigest' | 'approvalsNeeded'>,
+): Promise<string | null> {
   const config = configOf(start.caseId);
   const state = await graph.getState(config);
   const begun = state.createdAt !== undefined;

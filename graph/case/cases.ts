@@ -157,7 +157,15 @@ export function verdictApplier(deps: GraphDeps): (state: CaseState) => Promise<v
       if (closed.rowCount === 0) return;
       await transitionPayments(
         tx,
-        [{ paymentId: state.paymentId, from: 'held', to: release ? 'released' : 'rejected', reasonCode: release ? null : 'compliance_refused', cause: `case:${state.caseId}` }],
+        [
+          {
+            paymentId: state.paymentId,
+            from: 'held',
+            to: release ? 'released' : 'rejected',
+            reasonCode: release ? null : 'compliance_refused',
+            cause: `case:${state.caseId}`,
+          },
+        ],
         { nowMs, leaseToken: null },
       );
     });

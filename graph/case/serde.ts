@@ -19,7 +19,8 @@ export const strictSerde: SerializerProtocol = {
 function encode(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return { $bigint: value.toString() };
   if (value === undefined) return undefined;
-  if (typeof value === 'function' || typeof value === 'symbol') throw new TypeError('a function or a symbol cannot be kept in a checkpoint');
+  if (typeof value === 'function' || typeof value === 'symbol')
+    throw new TypeError('a function or a symbol cannot be kept in a checkpoint');
   return value;
 }
 

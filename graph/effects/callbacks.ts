@@ -7,7 +7,8 @@ import { isFault } from '../../domain/errors.ts';
 import type { CallbackEvent, OperatorHandle } from '../../tools/mmo/operator.ts';
 import type { GraphDeps } from '../types.ts';
 import { checkedAmount, inquire, loadOpenAttempts, type OpenAttempt } from './inquire.ts';
-import { inquiryDelayMs, isEnd, type Recorder } from './record.ts';
+import { createPump, type Pump } from './pump.ts';
+import { inquiryDelayMs, isEnd, nameOf, type Recorder } from './record.ts';
 
 type Verdict = { readonly verdict: 'matched' | 'duplicate' | 'quarantined'; readonly reasonCode: string | null };
 
@@ -20,43 +21,54 @@ interface CallbackRow {
 
 const CLAIM_SQL = `
 with picked as (
-  select id from operator_callbacks where processed_at is null and (lease_until is null or lease_until < $2)
+  select id from operator_callbacks where processed_at is null and (lease_until is null or lease_until < $2) and rail_id <> all($4::text[])
   order by id limit $1 for update skip locked
 )
 update operator_callbacks c set lease_until = $3 from picked where c.id = picked.id
 returning c.id, c.rail_id, c.attempt_id, c.body`;
 
-/** Works through up to `limit` stored callbacks; resolves with their number. */
-export async function processCallbacks(deps: GraphDeps, recorder: Recorder, limit: number): Promise<number> {
+/** A callback with the attempt its address names. */
+interface Arrived extends CallbackRow {
+  readonly attempt: (OpenAttempt & { readonly state: string }) | undefined;
+}
+
+/** A pump that reads stored callbacks. */
+export function callbackPump(deps: GraphDeps, recorder: Recorder): Pump {
+  return createPump<Arrived>({
+    capacity: deps.settings.effectsMax,
+    groupCapacity: deps.settings.effectsMaxPerRail,
+    groupOf: (row) => row.rail_id,
+    claim: (limit, saturated) => claimArrived(deps, limit, saturated),
+    work: async (row) => close(deps, row.id, await judge(deps, recorder, row)),
+    onError: (error) => deps.log.error({ error: nameOf(error) }, 'callbacks failed'),
+  });
+}
+
+async function claimArrived(deps: GraphDeps, limit: number, saturated: readonly string[]): Promise<readonly Arrived[]> {
   const nowMs = deps.clock.now();
   const claimed = await deps.pool.query<CallbackRow>({
     name: 'claim_callbacks',
     text: CLAIM_SQL,
-    values: [limit, new Date(nowMs), new Date(nowMs + deps.settings.sendTimeoutMs * 2)],
+    values: [limit, new Date(nowMs), new Date(nowMs + deps.settings.sendTimeoutMs * 2), saturated],
   });
-  if (claimed.rows.length === 0) return 0;
-  const attempts = await loadOpenAttempts(deps, claimed.rows.flatMap((row) => row.attempt_id ?? []));
-  const verdicts = await Promise.all(claimed.rows.map((row) => judge(deps, recorder, row, attempts.get(row.attempt_id ?? ''))));
-  await deps.pool.query({
-    name: 'close_callbacks',
-    text: `update operator_callbacks c set processed_at = $4, lease_until = null, verdict = done.verdict, reason_code = done.reason
-           from unnest($1::bigint[], $2::text[], $3::text[]) as done(id, verdict, reason) where c.id = done.id`,
-    values: [
-      claimed.rows.map((row) => row.id),
-      verdicts.map((verdict) => verdict.verdict),
-      verdicts.map((verdict) => verdict.reasonCode),
-      new Date(deps.clock.now()),
-    ],
-  });
-  return claimed.rows.length;
+  if (claimed.rows.length === 0) return [];
+  const attempts = await loadOpenAttempts(
+    deps,
+    claimed.rows.flatMap((row) => row.attempt_id ?? []),
+  );
+  return claimed.rows.map((row) => ({ ...row, attempt: attempts.get(row.attempt_id ?? '') }));
 }
 
-async function judge(
-  deps: GraphDeps,
-  recorder: Recorder,
-  row: CallbackRow,
-  attempt: (OpenAttempt & { readonly state: string }) | undefined,
-): Promise<Verdict> {
+async function close(deps: GraphDeps, id: bigint, verdict: Verdict): Promise<void> {
+  await deps.pool.query({
+    name: 'close_callback',
+    text: 'update operator_callbacks set processed_at = $2, lease_until = null, verdict = $3, reason_code = $4 where id = $1',
+    values: [id, new Date(deps.clock.now()), verdict.verdict, verdict.reasonCode],
+  });
+}
+
+async function judge(deps: GraphDeps, recorder: Recorder, row: Arrived): Promise<Verdict> {
+  const { attempt } = row;
   if (attempt === undefined) return { verdict: 'quarantined', reasonCode: 'callback_unknown' };
   if (attempt.railId !== row.rail_id) return { verdict: 'quarantined', reasonCode: 'rail_differs' };
   const event = parse(deps, row);
@@ -95,8 +107,7 @@ async function learn(deps: GraphDeps, recorder: Recorder, attempt: OpenAttempt, 
     ...event.outcome.handle,
     ...(receipt === '' ? {} : { callbackReceipt: receipt }),
   };
-  const believed =
-    event.trust === 'sufficient' ? checkedAmount(event.outcome, attempt) : await inquire(deps, { ...attempt, handle });
+  const believed = event.trust === 'sufficient' ? checkedAmount(event.outcome, attempt) : await inquire(deps, { ...attempt, handle });
   const outcome = believed.state === 'succeeded' && believed.receipt === '' ? { ...believed, receipt } : believed;
   await recorder.submit({
     attemptId: attempt.id,

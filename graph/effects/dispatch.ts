@@ -8,7 +8,8 @@ import type { Leg } from '../../domain/lifecycle.ts';
 import { money } from '../../domain/money.ts';
 import type { EffectRequest, Outcome } from '../../tools/mmo/operator.ts';
 import type { GraphDeps } from '../types.ts';
-import { inquiryDelayMs, type Recorder } from './record.ts';
+import { createPump, type Pump } from './pump.ts';
+import { inquiryDelayMs, nameOf, type Recorder } from './record.ts';
 
 interface SendRow {
   id: string;
@@ -27,28 +28,35 @@ interface Parties {
 
 const CLAIM_SQL = `
 with picked as (
-  select id from attempts where state = 'created' order by id limit $1 for update skip locked
+  select id from attempts where state = 'created' and rail_id <> all($5::text[]) order by id limit $1 for update skip locked
 )
 update attempts a set state = 'sent', sent_at = $2, updated_at = $2, next_inquiry_at = $3, lease_token = $4
 from picked, payments p
 where a.id = picked.id and p.id = a.payment_id
 returning a.id, a.leg, a.rail_id, a.request_id, a.amount, a.currency, p.parties`;
 
-/**
- * Claims up to `limit` attempts, sends each, and records what came back. Resolves with the number
- * sent, once each has an answer or has run out of time.
- */
-export async function dispatchAttempts(deps: GraphDeps, recorder: Recorder, limit: number): Promise<number> {
+/** A pump that sends created attempts, each once, and records what came back. */
+export function dispatchPump(deps: GraphDeps, recorder: Recorder): Pump {
+  return createPump<SendRow>({
+    capacity: deps.settings.effectsMax,
+    groupCapacity: deps.settings.effectsMaxPerRail,
+    groupOf: (row) => row.rail_id,
+    claim: (limit, saturated) => claimToSend(deps, limit, saturated),
+    work: (row) => send(deps, recorder, row),
+    onError: (error) => deps.log.error({ error: nameOf(error) }, 'dispatch failed'),
+  });
+}
+
+async function claimToSend(deps: GraphDeps, limit: number, saturated: readonly string[]): Promise<readonly SendRow[]> {
   const nowMs = deps.clock.now();
   // An attempt whose sender dies is looked at once its request cannot be under way any more.
   const overdueAt = new Date(nowMs + deps.settings.sendTimeoutMs + deps.settings.inquiryDelayMs);
   const claimed = await deps.pool.query<SendRow>({
     name: 'claim_attempts',
     text: CLAIM_SQL,
-    values: [limit, new Date(nowMs), overdueAt, newId()],
+    values: [limit, new Date(nowMs), overdueAt, newId(), saturated],
   });
-  await Promise.all(claimed.rows.map((row) => send(deps, recorder, row)));
-  return claimed.rows.length;
+  return claimed.rows;
 }
 
 async function send(deps: GraphDeps, recorder: Recorder, row: SendRow): Promise<void> {
@@ -68,7 +76,7 @@ async function ask(deps: GraphDeps, row: SendRow): Promise<Outcome> {
     const request = requestOf(deps, row);
     return row.leg === 'collection' ? await operator.collect(request) : await operator.disburse(request);
   } catch (error) {
-    deps.log.error({ attemptId: row.id, railId: row.rail_id, error: error instanceof Error ? error.name : 'unknown' }, 'operator client failed');
+    deps.log.error({ attemptId: row.id, railId: row.rail_id, error: nameOf(error) }, 'operator client failed');
     return { state: 'unknown', reasonCode: 'client_error' };
   }
 }

@@ -7,7 +7,8 @@ import type { Leg } from '../../domain/lifecycle.ts';
 import { money } from '../../domain/money.ts';
 import type { OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
 import type { GraphDeps } from '../types.ts';
-import { inquiryDelayMs, openHandle, type Recorder } from './record.ts';
+import { createPump, type Pump } from './pump.ts';
+import { inquiryDelayMs, nameOf, openHandle, type Recorder } from './record.ts';
 
 /** An open attempt as an inquiry needs it. */
 export interface OpenAttempt {
@@ -38,23 +39,35 @@ const OPEN_COLUMNS = 'a.id, a.leg, a.rail_id, a.request_id, a.amount, a.currency
 
 const CLAIM_SQL = `
 with picked as (
-  select id from attempts where state in ('sent', 'pending', 'unknown') and next_inquiry_at <= $2
+  select id from attempts where state in ('sent', 'pending', 'unknown') and next_inquiry_at <= $2 and rail_id <> all($4::text[])
   order by next_inquiry_at limit $1 for update skip locked
 )
 update attempts a set inquiries = a.inquiries + 1, next_inquiry_at = $3, updated_at = $2
 from picked where a.id = picked.id
 returning ${OPEN_COLUMNS}`;
 
-/** Inquires up to `limit` attempts that are due; resolves with their number. */
-export async function inquireDue(deps: GraphDeps, recorder: Recorder, limit: number): Promise<number> {
+/** A pump that asks about attempts whose next inquiry is due. */
+export function inquiryPump(deps: GraphDeps, recorder: Recorder): Pump {
+  return createPump<OpenRow>({
+    capacity: deps.settings.effectsMax,
+    groupCapacity: deps.settings.effectsMaxPerRail,
+    groupOf: (row) => row.rail_id,
+    claim: (limit, saturated) => claimDue(deps, limit, saturated),
+    work: (row) => inquireAndRecord(deps, recorder, openAttemptOf(deps, row)),
+    onError: (error) => deps.log.error({ error: nameOf(error) }, 'inquiries failed'),
+  });
+}
+
+async function claimDue(deps: GraphDeps, limit: number, saturated: readonly string[]): Promise<readonly OpenRow[]> {
   const nowMs = deps.clock.now();
+  // Should this process die, somebody else asks again after the time a request may take.
+  const againAt = new Date(nowMs + deps.settings.sendTimeoutMs + deps.settings.inquiryDelayMs);
   const claimed = await deps.pool.query<OpenRow>({
     name: 'claim_inquiries',
     text: CLAIM_SQL,
-    values: [limit, new Date(nowMs), new Date(nowMs + deps.settings.sendTimeoutMs + deps.settings.inquiryDelayMs)],
+    values: [limit, new Date(nowMs), againAt, saturated],
   });
-  await Promise.all(claimed.rows.map((row) => inquireAndRecord(deps, recorder, openAttemptOf(deps, row))));
-  return claimed.rows.length;
+  return claimed.rows;
 }
 
 async function inquireAndRecord(deps: GraphDeps, recorder: Recorder, attempt: OpenAttempt): Promise<void> {
@@ -82,7 +95,7 @@ export async function inquire(deps: GraphDeps, attempt: OpenAttempt): Promise<Ou
     });
     return checkedAmount(outcome, attempt);
   } catch (error) {
-    deps.log.error({ attemptId: attempt.id, railId: attempt.railId, error: error instanceof Error ? error.name : 'unknown' }, 'inquiry failed');
+    deps.log.error({ attemptId: attempt.id, railId: attempt.railId, error: nameOf(error) }, 'inquiry failed');
     return { state: 'unknown', reasonCode: 'client_error' };
   }
 }
@@ -100,7 +113,10 @@ function withKnownReceipt(outcome: Outcome, handle: OperatorHandle): Outcome {
 }
 
 /** Loads attempts for a look at them, whatever their state. */
-export async function loadOpenAttempts(deps: GraphDeps, ids: readonly string[]): Promise<Map<string, OpenAttempt & { readonly state: string }>> {
+export async function loadOpenAttempts(
+  deps: GraphDeps,
+  ids: readonly string[],
+): Promise<Map<string, OpenAttempt & { readonly state: string }>> {
   const result = await deps.pool.query<OpenRow & { state: string }>({
     name: 'load_attempts',
     text: `select ${OPEN_COLUMNS}, a.state from attempts a where a.id = any($1::uuid[])`,

@@ -2,7 +2,7 @@
  * Writing down what operators answered. Answers of many attempts share one statement; an attempt that
  * has ended never changes again.
  */
-import type { GroupCommit } from '../../db/group-commit.ts';
+import { createGroupCommit, type GroupCommit } from '../../db/group-commit.ts';
 import type { OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
 import type { GraphDeps } from '../types.ts';
 
@@ -20,6 +20,15 @@ export interface Answer {
 export type Recorded = 'recorded' | 'ended_before';
 
 export type Recorder = GroupCommit<Answer, Recorded>;
+
+/** Makes the writer that all effects of a process share. */
+export function createRecorder(deps: GraphDeps): Recorder {
+  return createGroupCommit({
+    flush: (answers: readonly Answer[]) => recordAnswers(deps, answers),
+    groupMax: 500,
+    keyOf: (answer) => answer.attemptId,
+  });
+}
 
 const RECORD_SQL = `
 update attempts a set
@@ -80,4 +89,9 @@ export function openHandle(deps: GraphDeps, sealed: Buffer | null): OperatorHand
  */
 export function inquiryDelayMs(settings: { inquiryDelayMs: number; inquiryDelayMsMax: number }, inquiries: number): number {
   return Math.min(settings.inquiryDelayMsMax, settings.inquiryDelayMs * 2 ** Math.min(inquiries, 20));
+}
+
+/** The name of an error, which tells our logs what happened without telling them to whom. */
+export function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown';
 }

@@ -29,11 +29,12 @@ async function consult<F extends Facts, Outcome extends string, Data>(
 
 /** Every payment that is not authorised yet gets terms, or is rejected. */
 export async function exchangeRate(cohort: Cohort, agent: ExchangeRateAgent): Promise<Cohort> {
-  return consult(cohort, agent, isBeforeAuthorisation, (traveller, { verdict }) =>
-    verdict.data.quote === null
-      ? { ...traveller, leaves: { to: 'rejected', reasonCode: verdict.data.code ?? 'rate_unavailable' } }
-      : { ...traveller, quote: verdict.data.quote, quoting: verdict },
-  );
+  return consult(cohort, agent, isBeforeAuthorisation, (traveller, { verdict }) => {
+    const { quote, refusalCode } = verdict.data;
+    if (quote === null) return { ...traveller, leaves: { to: 'rejected', reasonCode: refusalCode ?? 'rate_unavailable' } };
+    // The signature is made when the quote is stored; nobody needs it on the way there.
+    return { ...traveller, quote: { ...quote, signature: '' }, quoting: verdict };
+  });
 }
 
 /** Every payment that is not authorised yet is screened: clear goes on, flagged is held, blocked is rejected. */
@@ -54,7 +55,8 @@ export async function route(cohort: Cohort, agent: RouteAgent): Promise<Cohort> 
     const { status } = traveller.payment;
     // The leg that is done, or whose float is reserved, keeps its rails.
     if (status === 'collected') return { ...routed, route: { collection: traveller.route?.collection ?? [], payout: found?.payout ?? [] } };
-    if (status === 'authorized') return { ...routed, route: { collection: found?.collection ?? [], payout: traveller.route?.payout ?? [] } };
+    if (status === 'authorized')
+      return { ...routed, route: { collection: found?.collection ?? [], payout: traveller.route?.payout ?? [] } };
     if (found !== null) return { ...routed, route: found };
     return { ...routed, leaves: { to: 'rejected', reasonCode: verdict.data.code ?? 'no_route' } };
   });

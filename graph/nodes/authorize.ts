@@ -12,7 +12,7 @@ import { fault } from '../../domain/errors.ts';
 import type { PaymentStatus } from '../../domain/lifecycle.ts';
 import { post } from '../../tools/ledger/index.ts';
 import type { Agents, LiquidityVerdict } from '../agents.ts';
-import { openCases } from '../case/cases.ts';
+import { type NewCase, openCases } from '../case/cases.ts';
 import type { Cohort, Traveller } from '../cohort.ts';
 import { bindAgent, runAgent } from '../decide.ts';
 import { releaseMovements } from '../postings.ts';
@@ -48,29 +48,73 @@ async function commitDecisions(
 ): Promise<Traveller[]> {
   if (travellers.length === 0) return [];
   const nowMs = deps.clock.now();
-  const funded = await fund(tx, agents, cohort, travellers, nowMs);
+  const funded = await fund(
+    tx,
+    agents,
+    cohort,
+    travellers.map((traveller) => refuseExpired(traveller, nowMs)),
+    nowMs,
+  );
   const granted = funded.filter((each) => each.verdict?.outcome === 'reserve');
   const winners = granted.map((each) => each.traveller);
-  await agents.exchangeRate.apply(tx, winners, winners.flatMap((traveller) => traveller.quoting ?? []));
+  await agents.exchangeRate.apply(
+    tx,
+    winners,
+    winners.flatMap((traveller) => traveller.quoting ?? []),
+  );
   await writeTerms(tx, winners);
   const screened = travellers.filter((traveller) => traveller.screening !== undefined);
-  await agents.compliance.apply(tx, screened, screened.flatMap((traveller) => traveller.screening?.verdict ?? []));
-  await agents.route.apply(tx, winners, winners.flatMap((traveller) => traveller.routing ?? []));
-  await agents.liquidity.apply(tx, winners, granted.flatMap((each) => each.verdict ?? []));
-  await recordDecisions(tx, funded.flatMap((each) => each.traveller.decisions), nowMs);
-  await transitionPayments(tx, funded.flatMap((each) => transitionOf(each, cohort)), { nowMs, leaseToken: cohort.leaseToken });
+  await agents.compliance.apply(
+    tx,
+    screened,
+    screened.flatMap((traveller) => traveller.screening?.verdict ?? []),
+  );
+  await agents.route.apply(
+    tx,
+    winners,
+    winners.flatMap((traveller) => traveller.routing ?? []),
+  );
+  await agents.liquidity.apply(
+    tx,
+    winners,
+    granted.flatMap((each) => each.verdict ?? []),
+  );
+  await recordDecisions(
+    tx,
+    funded.flatMap((each) => each.traveller.decisions),
+    nowMs,
+  );
+  await transitionPayments(
+    tx,
+    funded.flatMap((each) => transitionOf(each, cohort)),
+    { nowMs, leaseToken: cohort.leaseToken },
+  );
   await openCases(
     tx,
     deps,
-    funded.flatMap(({ traveller }) => {
-      if (endOf(traveller) !== 'held' || traveller.screening === undefined) return [];
-      const { evidence, priority } = evidenceOf(traveller.screening.facts, traveller.screening.verdict);
-      const { clientId, id } = traveller.payment;
-      return [{ clientId, paymentId: id, reasons: traveller.screening.verdict.reasons, evidence, priority }];
-    }),
+    funded.flatMap(({ traveller }) => caseOf(traveller)),
   );
-  await postpone(tx, deps, funded.flatMap(({ traveller }) => (traveller.leaves?.to === 'waits' ? [traveller.payment.id] : [])), nowMs);
+  await postpone(
+    tx,
+    deps,
+    funded.flatMap(({ traveller }) => (traveller.leaves?.to === 'waits' ? [traveller.payment.id] : [])),
+    nowMs,
+  );
   return reload(tx, funded);
+}
+
+/** A quote that ran out while its cohort was decided is not settled. */
+function refuseExpired(traveller: Traveller, nowMs: number): Traveller {
+  const expired = traveller.quote !== undefined && traveller.quote.expiresAtMs <= nowMs && traveller.leaves === undefined;
+  return expired ? { ...traveller, leaves: { to: 'rejected', reasonCode: 'quote_expired' } } : traveller;
+}
+
+/** The case of a payment that is held here; none for any other. */
+function caseOf(traveller: Traveller): NewCase[] {
+  if (endOf(traveller) !== 'held' || traveller.screening === undefined) return [];
+  const { facts, verdict } = traveller.screening;
+  const { clientId, id } = traveller.payment;
+  return [{ clientId, paymentId: id, reasons: verdict.reasons, evidence: evidenceOf(facts, verdict), priority: verdict.data.priority }];
 }
 
 /** Asks liquidity, under the locks of this transaction, about the payments that nobody has sent away. */
@@ -85,7 +129,9 @@ async function fund(tx: PoolClient, agents: Agents, cohort: Cohort, travellers: 
     const { outcome, data } = said.verdict;
     if (outcome === 'reserve') return { traveller: heard, verdict: said.verdict };
     const leaves: Traveller['leaves'] =
-      outcome === 'queue' ? { to: 'waits', reasonCode: 'liquidity_timeout' } : { to: 'rejected', reasonCode: data.code ?? 'liquidity_timeout' };
+      outcome === 'queue'
+        ? { to: 'waits', reasonCode: 'liquidity_timeout' }
+        : { to: 'rejected', reasonCode: data.code ?? 'liquidity_timeout' };
     return { traveller: { ...heard, leaves }, verdict: said.verdict };
   });
 }
@@ -135,24 +181,34 @@ async function commitReroutes(
   if (travellers.length === 0) return [];
   const nowMs = deps.clock.now();
   await assertLease(tx, cohort, travellers);
-  await agents.route.apply(tx, travellers, travellers.flatMap((traveller) => traveller.routing ?? []));
+  await agents.route.apply(
+    tx,
+    travellers,
+    travellers.flatMap((traveller) => traveller.routing ?? []),
+  );
   const movers = travellers.filter((traveller) => traveller.payment.status === 'collected' && (traveller.route?.payout.length ?? 0) > 0);
   // What was held at the spent rail's pool is let go first, so that the new reservation sees it free.
   await post(tx, movers.flatMap(releaseMovements));
   const funded = await fund(tx, agents, cohort, movers, nowMs);
   const granted = funded.filter((each) => each.verdict?.outcome === 'reserve');
-  await agents.liquidity.apply(tx, granted.map((each) => each.traveller), granted.flatMap((each) => each.verdict ?? []));
+  await agents.liquidity.apply(
+    tx,
+    granted.map((each) => each.traveller),
+    granted.flatMap((each) => each.verdict ?? []),
+  );
   const without = funded.filter((each) => each.verdict?.outcome !== 'reserve').map((each) => each.traveller.payment.id);
   if (without.length > 0) await tx.query('update payments set reservation_id = null where id = any($1::uuid[])', [without]);
   await postpone(tx, deps, without, nowMs);
   const after = new Map(funded.map((each) => [each.traveller.payment.id, each]));
   const all = travellers.map((traveller): Funded => after.get(traveller.payment.id) ?? { traveller, verdict: null });
-  await recordDecisions(tx, all.flatMap((each) => each.traveller.decisions), nowMs);
+  await recordDecisions(
+    tx,
+    all.flatMap((each) => each.traveller.decisions),
+    nowMs,
+  );
   const reloaded = await reload(tx, all);
   // Money that is with us and finds no float in time goes back rather than wait for ever.
-  return reloaded.map((traveller) =>
-    traveller.leaves?.to === 'rejected' ? withoutPayout(traveller) : traveller,
-  );
+  return reloaded.map((traveller) => (traveller.leaves?.to === 'rejected' ? withoutPayout(traveller) : traveller));
 }
 
 function withoutPayout(traveller: Traveller): Traveller {
@@ -170,7 +226,13 @@ async function assertLease(tx: PoolClient, cohort: Cohort, travellers: readonly 
 
 /** Takes routes and reservations as they were written, which is how the next nodes must see them. */
 async function reload(tx: PoolClient, funded: readonly Funded[]): Promise<Traveller[]> {
-  const result = await tx.query<{ id: string; status: PaymentStatus; reservation_id: string | null; collection_route: string[]; payout_route: string[] }>({
+  const result = await tx.query<{
+    id: string;
+    status: PaymentStatus;
+    reservation_id: string | null;
+    collection_route: string[];
+    payout_route: string[];
+  }>({
     name: 'reload_routes',
     text: 'select id, status, reservation_id, collection_route, payout_route from payments where id = any($1::uuid[])',
     values: [funded.map((each) => each.traveller.payment.id)],

@@ -7,20 +7,13 @@
 import type { PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
 import { transitionPayments, type Transition } from '../../db/queries/transitions.ts';
-import type { Currency } from '../../domain/currency.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
 import type { PaymentStatus } from '../../domain/lifecycle.ts';
 import { railsOfWallet } from '../../domain/network.ts';
-import { type AccountSpec, ensureAccounts, type Movement, post } from '../../tools/ledger/index.ts';
+import { type AccountSpec, clientAccount, ensureAccounts, type Movement, post } from '../../tools/ledger/index.ts';
 import { type NewAttempt, openAttempts } from '../attempts.ts';
 import type { Cohort, Traveller } from '../cohort.ts';
-import {
-  balanceCollectionMovements,
-  balanceRefundMovements,
-  clientAccount,
-  closingMovements,
-  releaseMovements,
-} from '../postings.ts';
+import { balanceCollectionMovements, balanceRefundMovements, closingMovements, releaseMovements } from '../postings.ts';
 import type { GraphDeps } from '../types.ts';
 
 /** One step of one payment within a leg's transaction. */
@@ -101,7 +94,8 @@ export function payoutStep(traveller: Traveller): Step | null {
 export function refundStep(traveller: Traveller, refundsTried: number): Step | null {
   const { payment } = traveller;
   if (traveller.leaves !== undefined) return null;
-  const begins = payment.status === 'collected' && (traveller.refundRequested || (payment.delivery === 'wallet' && payoutRail(traveller) === null));
+  const begins =
+    payment.status === 'collected' && (traveller.refundRequested || (payment.delivery === 'wallet' && payoutRail(traveller) === null));
   if (!begins && payment.status !== 'refunding') return null;
   const released = begins ? releaseMovements(traveller) : [];
   const reasonCode: ErrorCode | null = traveller.refundRequested ? null : 'payout_failed';
@@ -128,7 +122,11 @@ export function payoutRail(traveller: Traveller): string | null {
   return traveller.route === undefined ? null : nextRail(traveller.route.payout, traveller.payment.payoutSpent);
 }
 
-async function runLeg(deps: GraphDeps, cohort: Cohort, stepOf: (traveller: Traveller, refundsTried: number) => Step | null): Promise<Cohort> {
+async function runLeg(
+  deps: GraphDeps,
+  cohort: Cohort,
+  stepOf: (traveller: Traveller, refundsTried: number) => Step | null,
+): Promise<Cohort> {
   const tried = stepOf === refundStep ? await refundsTried(deps, cohort) : new Map<string, number>();
   const steps = cohort.travellers.flatMap((traveller) => stepOf(traveller, tried.get(traveller.payment.id) ?? 0) ?? []);
   if (steps.length === 0) return cohort;
@@ -158,19 +156,19 @@ async function commitSteps(tx: PoolClient, deps: GraphDeps, cohort: Cohort, step
     });
     await transitionPayments(tx, transitions, { nowMs, leaseToken: cohort.leaseToken });
   }
-  await openAttempts(tx, deps, steps.flatMap((step) => step.attempt ?? []));
+  await openAttempts(
+    tx,
+    deps,
+    steps.flatMap((step) => step.attempt ?? []),
+  );
 }
 
 /** Client balances that the movements touch may be new: a client receives in a currency for the first time. */
 function balanceAccounts(steps: readonly Step[]): AccountSpec[] {
   return steps.flatMap(({ traveller: { payment } }) => [
-    ...(payment.delivery === 'balance' ? [clientBalance(payment.clientId, payment.toCurrency)] : []),
-    ...(payment.funding === 'balance' ? [clientBalance(payment.clientId, payment.fromCurrency)] : []),
+    ...(payment.delivery === 'balance' ? [clientAccount(payment.clientId, payment.toCurrency)] : []),
+    ...(payment.funding === 'balance' ? [clientAccount(payment.clientId, payment.fromCurrency)] : []),
   ]);
-}
-
-function clientBalance(clientId: string, currency: Currency): AccountSpec {
-  return { code: clientAccount(clientId, currency), kind: 'client', currency, clientId };
 }
 
 async function refundsTried(deps: GraphDeps, cohort: Cohort): Promise<Map<string, number>> {

@@ -82,12 +82,23 @@ export async function applyOutcomes(deps: GraphDeps, cohort: Cohort): Promise<Co
       values: [entries.map((entry) => entry.attempt.id), new Date(nowMs)],
     });
     if (taken.rowCount !== entries.length) throw new RangeError('an outcome was worked in twice');
-    await post(tx, entries.flatMap((entry) => entry.consequence.movements));
+    await post(
+      tx,
+      entries.flatMap((entry) => entry.consequence.movements),
+    );
     await spendRails(tx, entries);
     const transitions = entries.flatMap(({ traveller, attempt, consequence }): Transition[] =>
       consequence.to === traveller.payment.status
         ? []
-        : [{ paymentId: traveller.payment.id, from: traveller.payment.status, to: consequence.to, reasonCode: consequence.reasonCode, cause: `attempt:${attempt.id}` }],
+        : [
+            {
+              paymentId: traveller.payment.id,
+              from: traveller.payment.status,
+              to: consequence.to,
+              reasonCode: consequence.reasonCode,
+              cause: `attempt:${attempt.id}`,
+            },
+          ],
     );
     await transitionPayments(tx, transitions, { nowMs, leaseToken: cohort.leaseToken });
     await postponeRefunds(tx, deps, entries);
@@ -134,7 +145,10 @@ async function postponeRefunds(tx: Tx, deps: GraphDeps, entries: readonly Entry[
     .filter(({ attempt }) => attempt.leg === 'refund' && attempt.state === 'failed')
     .map(({ traveller }) => traveller.payment.id);
   if (ids.length === 0) return;
-  await tx.query('update payments set not_before = $2 where id = any($1::uuid[])', [ids, new Date(deps.clock.now() + deps.settings.retryDelayMs)]);
+  await tx.query('update payments set not_before = $2 where id = any($1::uuid[])', [
+    ids,
+    new Date(deps.clock.now() + deps.settings.retryDelayMs),
+  ]);
 }
 
 function moved(traveller: Traveller, consequence: Consequence): Traveller {

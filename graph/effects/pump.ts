@@ -1,0 +1,87 @@
+/**
+ * A pump keeps a bounded number of calls under way: whenever one ends there is room for the next, so a
+ * slow operator delays nobody but itself.
+ */
+
+export interface PumpOptions<Row> {
+  /** Calls under way at most. */
+  readonly capacity: number;
+  /** Claims up to `limit` rows, none of a group in `saturated`. */
+  readonly claim: (limit: number, saturated: readonly string[]) => Promise<readonly Row[]>;
+  /** Works on one row; must settle by itself, errors are reported. */
+  readonly work: (row: Row) => Promise<void>;
+  /** Rows of one group share a limit of their own, so that one operator never takes all the room. */
+  readonly groupOf: (row: Row) => string;
+  readonly groupCapacity: number;
+  readonly onError: (error: unknown) => void;
+}
+
+export interface Pump {
+  /** Looks for work; resolves when this look has claimed all it could, not when the calls have ended. */
+  kick(): Promise<void>;
+  /** Calls under way. */
+  readonly underWay: number;
+  /** Claims nothing more and resolves once every call has ended. */
+  drain(): Promise<void>;
+}
+
+/** Makes a pump over rows that are claimed from the database. */
+export function createPump<Row>(options: PumpOptions<Row>): Pump {
+  const groups = new Map<string, number>();
+  const calls = new Set<Promise<void>>();
+  let looking: Promise<void> | null = null;
+  let again = false;
+  let stopped = false;
+
+  function run(row: Row): void {
+    const group = options.groupOf(row);
+    groups.set(group, (groups.get(group) ?? 0) + 1);
+    const call = options
+      .work(row)
+      .catch(options.onError)
+      .finally(() => {
+        const left = (groups.get(group) ?? 1) - 1;
+        if (left === 0) groups.delete(group);
+        else groups.set(group, left);
+        calls.delete(call);
+        void kick();
+      });
+    calls.add(call);
+  }
+
+  async function look(): Promise<void> {
+    try {
+      do {
+        again = false;
+        const room = options.capacity - calls.size;
+        if (stopped || room <= 0) return;
+        const saturated = [...groups].filter(([, count]) => count >= options.groupCapacity).map(([group]) => group);
+        const rows = await options.claim(Math.min(room, options.groupCapacity), saturated);
+        for (const row of rows) run(row);
+        if (rows.length > 0) again = true;
+      } while (again);
+    } catch (error) {
+      options.onError(error);
+    } finally {
+      looking = null;
+    }
+  }
+
+  function kick(): Promise<void> {
+    again = true;
+    looking ??= look();
+    return looking;
+  }
+
+  return {
+    kick,
+    get underWay() {
+      return calls.size;
+    },
+    drain: async () => {
+      stopped = true;
+      await looking;
+      while (calls.size > 0) await Promise.allSettled([...calls]);
+    },
+  };
+}

@@ -1,0 +1,31 @@
+/** The sweeper's look: which kinds of work are ready, whether or not a hint told of them. */
+import type { GraphDeps, Hint } from './types.ts';
+
+const FREE = '(lease_until is null or lease_until < $1) and (not_before is null or not_before <= $1)';
+
+const LOOK_SQL = `
+select
+  exists(select 1 from payments where status in ('accepted', 'released', 'queued') and ${FREE}) as authorize,
+  exists(select 1 from payments where status in ('authorized', 'collected') and ${FREE})
+    or exists(select 1 from payments p where status = 'refunding' and ${FREE}
+      and not exists (select 1 from attempts a where a.payment_id = p.id and a.leg = 'refund'
+        and (a.state in ('created', 'sent', 'pending', 'unknown') or not a.applied))) as resume,
+  exists(select 1 from attempts where state in ('succeeded', 'failed') and not applied) as outcomes,
+  exists(select 1 from attempts where state = 'created') as dispatch,
+  exists(select 1 from attempts where state in ('sent', 'pending', 'unknown') and next_inquiry_at <= $1) as inquire,
+  exists(select 1 from operator_callbacks where processed_at is null and (lease_until is null or lease_until < $1)) as callbacks,
+  exists(select 1 from cases where status = 'open' and interrupt_id is null)
+    or exists(select 1 from case_decisions d join cases c on c.id = d.case_id
+      where d.applied_at is null and c.status in ('open', 'deciding')) as cases`;
+
+/** Hints for which there is work right now. */
+export async function findWork(deps: Pick<GraphDeps, 'pool' | 'clock'>): Promise<Hint[]> {
+  const result = await deps.pool.query<Record<Exclude<Hint, 'settle'>, boolean>>({
+    name: 'find_work',
+    text: LOOK_SQL,
+    values: [new Date(deps.clock.now())],
+  });
+  const row = result.rows[0];
+  if (row === undefined) return [];
+  return (Object.keys(row) as Exclude<Hint, 'settle'>[]).filter((hint) => row[hint]);
+}

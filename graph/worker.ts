@@ -1,0 +1,132 @@
+/**
+ * A worker: takes hints from the queue, works what is ready, and sweeps for work that no hint told of.
+ * Any number of workers may run; leases and row locks keep them out of each other's way.
+ */
+import { withTransaction } from '../db/connect.ts';
+import { proposeRebalances, readPoolLevels, recordProposals } from '../agents/liquidity/index.ts';
+import { settle } from '../agents/settlement/index.ts';
+import type { Agents } from './agents.ts';
+import { buildCaseGraph, type CaseGraphDeps } from './case/case-graph.ts';
+import { verdictApplier, workCases } from './case/cases.ts';
+import { type CohortStage, workCohorts } from './cohorts.ts';
+import { callbackPump } from './effects/callbacks.ts';
+import { dispatchPump } from './effects/dispatch.ts';
+import { inquiryPump } from './effects/inquire.ts';
+import { createRecorder } from './effects/record.ts';
+import { buildPaymentGraph } from './payment-graph.ts';
+import type { HintQueue } from './queue.ts';
+import { findWork } from './sweep.ts';
+import type { GraphDeps, Hint } from './types.ts';
+
+export interface WorkerOptions {
+  readonly deps: GraphDeps;
+  readonly agents: Agents;
+  readonly queue: HintQueue;
+  readonly checkpointer: CaseGraphDeps['checkpointer'];
+  /** How often the worker looks for work without a hint, milliseconds. */
+  readonly sweepMs: number;
+  /** How often settlement windows and pool levels are looked at, milliseconds. */
+  readonly housekeepingMs: number;
+}
+
+export interface WorkerHandle {
+  /** Does one kind of work now; what the queue's hints do. */
+  work(hint: Hint): Promise<void>;
+  /** Takes no more work, waits for what is under way. */
+  stop(): Promise<void>;
+}
+
+const CASES_AT_ONCE = 50;
+
+/** Starts a worker. */
+export function startWorker(options: WorkerOptions): WorkerHandle {
+  const { deps, agents, queue } = options;
+  const paymentGraph = buildPaymentGraph(deps, agents);
+  const caseGraph = buildCaseGraph({ checkpointer: options.checkpointer, applyVerdict: verdictApplier(deps) });
+  const recorder = createRecorder(deps);
+  const pumps = { dispatch: dispatchPump(deps, recorder), inquire: inquiryPump(deps, recorder), callbacks: callbackPump(deps, recorder) };
+  const stages = oneRunEach((stage) => workCohorts(deps, paymentGraph, stage));
+
+  const work: Readonly<Record<Hint, () => Promise<unknown>>> = {
+    authorize: () => stages('authorize'),
+    resume: () => stages('resume'),
+    outcomes: () => stages('outcomes'),
+    dispatch: () => pumps.dispatch.kick(),
+    inquire: () => pumps.inquire.kick(),
+    callbacks: () => pumps.callbacks.kick(),
+    cases: () => workCases(deps, caseGraph, CASES_AT_ONCE),
+    settle: () => keepHouse(deps),
+  };
+  const run = async (hint: Hint): Promise<void> => void (await work[hint]());
+
+  queue.consume('cohorts', 4, run);
+  queue.consume('effects', 3, run);
+  queue.consume('cases', 1, run);
+  const sweeper = every(options.sweepMs, async () => {
+    for (const hint of await findWork(deps)) deps.notify(hint);
+  });
+  const housekeeper = every(options.housekeepingMs, async () => deps.notify('settle'));
+
+  function every(ms: number, task: () => Promise<void>): NodeJS.Timeout {
+    return setInterval(() => {
+      task().catch((error: unknown) => deps.log.warn({ error: error instanceof Error ? error.message : 'unknown' }, 'sweep failed'));
+    }, ms);
+  }
+
+  return {
+    work: run,
+    async stop() {
+      clearInterval(sweeper);
+      clearInterval(housekeeper);
+      await Promise.all(Object.values(pumps).map((pump) => pump.drain()));
+      await recorder.drain();
+    },
+  };
+}
+
+/**
+ * Two runs of one stage in one process would only share its cohorts: a hint that arrives during a run
+ * makes one more run after it.
+ */
+function oneRunEach(runStage: (stage: CohortStage) => Promise<number>): (stage: CohortStage) => Promise<void> {
+  const running = new Map<CohortStage, { again: boolean; done: Promise<void> }>();
+  return (stage) => {
+    const current = running.get(stage);
+    if (current !== undefined) {
+      current.again = true;
+      return current.done;
+    }
+    const entry = { again: true, done: Promise.resolve() };
+    const loop = async (): Promise<void> => {
+      try {
+        while (entry.again) {
+          entry.again = false;
+          await runStage(stage);
+        }
+      } finally {
+        running.delete(stage);
+      }
+    };
+    running.set(stage, entry);
+    entry.done = loop();
+    return entry.done;
+  };
+}
+
+/** Closes settlement windows that are due, and proposes rebalances to treasury. */
+async function keepHouse(deps: GraphDeps): Promise<void> {
+  const settlement = await settle({ pool: deps.pool, clock: deps.clock });
+  if (settlement.batches.length > 0) {
+    deps.log.info(
+      { windowId: settlement.windowId, batches: settlement.batches.length, payments: settlement.nettedCount },
+      'settlement window closed',
+    );
+  }
+  if (settlement.heldBack.length > 0) {
+    deps.log.warn({ payments: settlement.heldBack.length, first: settlement.heldBack[0]?.paymentId }, 'payments held back from settlement');
+  }
+  await withTransaction(deps.pool, async (tx) => {
+    const proposals = proposeRebalances(await readPoolLevels(tx), deps.clock.now());
+    await recordProposals(tx, proposals);
+  });
+}
