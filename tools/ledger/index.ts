@@ -15,4 +15,5 @@ export {
   treasuryAccount,
 } from './accounts.ts';
 export { type ExpiredReservation, expireReservations } from './expire.ts';
+export { demoFloatMinor, fundClient, type OpeningOptions, seedBooks } from './opening.ts';
 export { type Movement, post, type Resolving, type Transferring } from './post.ts';
