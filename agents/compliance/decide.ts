@@ -15,7 +15,7 @@ import type { CompliancePolicy, FlagRule } from './policy.ts';
 export type ComplianceOutcome = 'clear' | 'flag' | 'block';
 
 export type ComplianceData = {
-  /** For a blocked payment, the code of the error catalogue that its client is told; otherwise null. */
+  /** The code of the error catalogue that the client of a blocked or flagged payment is told; null for a clear one. A flag says no more than that people look. */
   readonly reasonCode: ErrorCode | null;
   /** How urgent the case is, 0 to 100; 0 when there is none. */
   readonly priority: number;
@@ -192,7 +192,7 @@ export function decideCompliance(facts: ComplianceFacts, policy: CompliancePolic
     reasons,
     confidence,
     data: {
-      reasonCode: blocks[0]?.code ?? null,
+      reasonCode: blocks[0]?.code ?? (outcome === 'flag' ? 'compliance_review' : null),
       priority: outcome === 'flag' ? priorityOf(unseen, facts, policy) : 0,
       listVersion: facts.listVersion,
       hits: facts.hits,

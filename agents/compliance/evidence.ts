@@ -4,16 +4,14 @@ import type { ComplianceData, ComplianceOutcome } from './decide.ts';
 import type { ComplianceFacts } from './facts.ts';
 
 /**
- * The evidence of a case. The same facts and verdict always give the same object, so its digest can bind an
+ * The evidence of a case and its priority (0 to 100). The same facts and verdict always give the same object, so its digest can bind an
  * approval to it. Names are joined in from the encrypted columns when the case is shown.
  */
-export function evidenceOf(facts: ComplianceFacts, verdict: Verdict<ComplianceOutcome, ComplianceData>): Facts {
-  return {
-    outcome: verdict.outcome,
-    confidence: verdict.confidence,
-    priority: verdict.data.priority,
-    reasons: verdict.reasons.map(({ code, text }) => ({ code, text })),
-    rules: verdict.data.rules,
-    facts,
-  };
+export function evidenceOf(
+  facts: ComplianceFacts,
+  verdict: Verdict<ComplianceOutcome, ComplianceData>,
+): { readonly evidence: Facts; readonly priority: number } {
+  const { priority, rules } = verdict.data;
+  const reasons = verdict.reasons.map(({ code, text }) => ({ code, text }));
+  return { evidence: { outcome: verdict.outcome, confidence: verdict.confidence, priority, reasons, rules, facts }, priority };
 }

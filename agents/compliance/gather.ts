@@ -67,7 +67,10 @@ export async function gatherCompliance(
     deps.usdRates?.() ?? new Map(),
   ]);
   const readings: Readings = { parties, sent, received, flaggedRules, rates, sanctions: deps.sanctions };
-  const opened = items.map((item) => openParties(deps, rowOf(readings, item)));
+  const opened = openAll(
+    deps,
+    items.map((item) => rowOf(readings, item)),
+  );
   const hits = readings.sanctions.screen(opened.flatMap(({ sender, receiver }) => [sender.name, receiver.name]));
   const refused = new Set<string>();
   const order = items.map((item, index) => ({ item, index })).sort((a, b) => compareAccepted(pastOf(a.item), pastOf(b.item)));
@@ -97,18 +100,34 @@ function rowOf(readings: Readings, item: WorkItem): PartyRow {
 
 const NOBODY: Parties = { sender: { name: '', phone: '' }, receiver: { name: '', phone: '' } };
 
-/** What cannot be read counts as missing, which refuses the payment; a wrong key throws. */
-function openParties(deps: ComplianceDeps, row: PartyRow): Parties {
-  const text = deps.keyring.decrypt(row.parties, 'payments.parties');
+/**
+ * The parties of each row. What cannot be opened or read counts as missing, which refuses that payment and
+ * no other; when nothing at all can be opened the key is at fault, and that throws.
+ */
+function openAll(deps: ComplianceDeps, rows: readonly PartyRow[]): Parties[] {
+  const faults: unknown[] = [];
+  const opened = rows.map((row) => {
+    try {
+      return partiesFrom(deps.keyring.decrypt(row.parties, 'payments.parties'));
+    } catch (error) {
+      faults.push(error);
+      return NOBODY;
+    }
+  });
+  if (faults.length === rows.length) throw faults[0];
+  return opened;
+}
+
+function partiesFrom(text: string): Parties {
   try {
     const parsed = JSON.parse(text) as Record<string, Record<string, unknown> | undefined> | null;
-    return { sender: readParty(parsed?.['sender']), receiver: readParty(parsed?.['receiver']) };
+    return { sender: partyFrom(parsed?.['sender']), receiver: partyFrom(parsed?.['receiver']) };
   } catch {
     return NOBODY;
   }
 }
 
-function readParty(party: Record<string, unknown> | undefined): Party {
+function partyFrom(party: Record<string, unknown> | undefined): Party {
   const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
   return { name: textOf(party?.['name']), phone: textOf(party?.['phone']) };
 }
