@@ -1,0 +1,158 @@
+/**
+ * The composition root: makes, from the settings, everything that a process of CAPP works with. Nothing
+ * else in the house makes a pool, a key, an agent or an operator client.
+ */
+import { createHash, createHmac } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
+import pg from 'pg';
+import { createComplianceAgent } from '../agents/compliance/index.ts';
+import { createExchangeRateAgent } from '../agents/exchange-rate/index.ts';
+import { createLiquidityAgent } from '../agents/liquidity/index.ts';
+import { createRouteAgent } from '../agents/route-optimizer/index.ts';
+import { connect, type Pool } from '../db/connect.ts';
+import { type Keys, loadKeys } from '../db/keyring.ts';
+import { GRAPH_SCHEMA, QUEUE_SCHEMA } from '../db/migrate.ts';
+import { systemClock } from '../domain/clock.ts';
+import { fault } from '../domain/errors.ts';
+import { RAILS, railsOfWallet } from '../domain/network.ts';
+import type { Agents } from '../graph/agents.ts';
+import { strictSerde } from '../graph/case/serde.ts';
+import { bindAgent } from '../graph/decide.ts';
+import { createHintQueue, type HintQueue, type QueueConnection } from '../graph/queue.ts';
+import { type CallbackAddresses, DEFAULT_GRAPH_SETTINGS, type GraphDeps, type GraphSettings } from '../graph/types.ts';
+import { createRateBoard, type RateBoard } from '../tools/fx/board.ts';
+import { fxSettingsFrom, rateSources } from '../tools/fx/sources.ts';
+import { createOperators, type Operators } from '../tools/mmo/registry.ts';
+import type { SanctionsList } from '../tools/sanctions/list.ts';
+import { loadSanctions } from '../tools/sanctions/load.ts';
+import type { Config } from './config.ts';
+import { createLog, type Log } from './log.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** What both the API and the workers hold. */
+export interface Foundation {
+  readonly config: Config;
+  readonly log: Log;
+  readonly pool: Pool;
+  readonly keys: Keys;
+  readonly queue: HintQueue;
+  readonly board: RateBoard;
+  readonly operators: Operators;
+  readonly sanctions: SanctionsList;
+  /** Closes what was opened, in the order in which it is needed. */
+  close(): Promise<void>;
+}
+
+/** Opens the foundation of a process. The database must be migrated, and `DATABASE_URL` known. */
+export async function openFoundation(config: Config, env: Env, program: 'api' | 'worker'): Promise<Foundation> {
+  if (config.databaseUrl === null) throw fault('config_invalid', { field: 'DATABASE_URL', detail: 'DATABASE_URL must be set for a single process.' });
+  const log = createLog({ program, level: config.logLevel });
+  const keys = await loadKeys(env, config.dataDir);
+  const operators = await openOperators(config);
+  const sanctions = await loadSanctions({ sanctionsPath: config.sanctionsPath, environment: config.env });
+  const pool = connect({
+    url: config.databaseUrl,
+    applicationName: `capp ${program}`,
+    max: 10,
+    onError: (error) => log.warn({ code: (error as { code?: string }).code }, 'database connection broke'),
+  });
+  const queue = createHintQueue({ connection: queueConnection(config, config.databaseUrl), log });
+  const board = createRateBoard({ sources: rateSources(fxSettingsFrom(env)), pool, clock: systemClock, log });
+  await board.start();
+  return {
+    config,
+    log,
+    pool,
+    keys,
+    queue,
+    board,
+    operators,
+    sanctions,
+    close: async () => {
+      await queue.close();
+      await board.stop();
+      await pool.end();
+    },
+  };
+}
+
+function queueConnection(config: Config, databaseUrl: string): QueueConnection {
+  return config.redisUrl === null ? { kind: 'postgres', url: databaseUrl, schema: QUEUE_SCHEMA } : { kind: 'redis', url: config.redisUrl };
+}
+
+async function openOperators(config: Config): Promise<Operators> {
+  const path = config.operatorsPath;
+  if (path === null) throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: 'CAPP_OPERATORS_PATH must name the settings of the operators.' });
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: `The operators' settings cannot be read from ${path}.`, cause });
+  });
+  const profiles = parseObject(text);
+  if (profiles === null) throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: `${path} is not a JSON object of settings per rail.` });
+  return createOperators({ rails: RAILS, profiles, fetch: (url, init) => fetch(url, init), clock: systemClock });
+}
+
+function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The agents, each with its own tools. */
+export function composeAgents(foundation: Pick<Foundation, 'pool' | 'keys' | 'board' | 'sanctions'>): Agents {
+  const { pool, keys, board, sanctions } = foundation;
+  const clock = systemClock;
+  return {
+    exchangeRate: bindAgent(createExchangeRateAgent({ quoteKey: keys.quoteKey }), { pool, board, clock }),
+    compliance: bindAgent(createComplianceAgent(), { db: pool, keyring: keys.keyring, sanctions }),
+    route: bindAgent(createRouteAgent(), { db: pool, clock, railsOfWallet }),
+    liquidity: createLiquidityAgent({ clock }),
+  };
+}
+
+/** What the graph works with in a worker process. */
+export function composeGraphDeps(foundation: Foundation): GraphDeps {
+  const { config, pool, log, keys, operators, queue } = foundation;
+  return {
+    pool,
+    clock: systemClock,
+    log,
+    keyring: keys.keyring,
+    operators,
+    callbacks: callbackAddresses(config.publicUrl, keys.callbackKey),
+    notify: (hint) => queue.notify(hint),
+    settings: graphSettings(config),
+  };
+}
+
+/** Addresses for callbacks: their token is a keyed hash of the attempt, so that nobody can guess or make one. */
+export function callbackAddresses(publicUrl: string, key: Buffer): CallbackAddresses {
+  const tokenOf = (attemptId: string): string => createHmac('sha256', key).update(attemptId).digest('base64url');
+  return {
+    urlOf: (railId, attemptId) => `${publicUrl}/v1/callbacks/${railId}/${tokenOf(attemptId)}`,
+    tokenHash: (attemptId) => createHash('sha256').update(tokenOf(attemptId)).digest(),
+  };
+}
+
+function graphSettings(config: Config): GraphSettings {
+  return {
+    ...DEFAULT_GRAPH_SETTINGS,
+    cohortMax: config.cohortMax,
+    leaseMs: config.leaseMs,
+    sendTimeoutMs: config.leaseMs,
+    inquiryDelayMs: config.inquiryDelayMs,
+    inquiryDelayMsMax: config.inquiryDelayMsMax,
+    retryDelayMs: config.retryDelayMs,
+  };
+}
+
+/** Where case threads are kept. A pool of its own: a burst of cases must not starve the postings. */
+export function openCheckpointer(config: Config, log: Log): { readonly saver: PostgresSaver; close(): Promise<void> } {
+  const pool = new pg.Pool({ connectionString: config.databaseUrl ?? '', application_name: 'capp cases', max: 2 });
+  pool.on('error', (error) => log.warn({ code: (error as { code?: string }).code }, 'database connection broke'));
+  return { saver: new PostgresSaver(pool, strictSerde, { schema: GRAPH_SCHEMA }), close: () => pool.end() };
+}

@@ -1,0 +1,107 @@
+/**
+ * Settings, read from the environment once and checked before anything is started. A wrong one is named;
+ * the value of a secret is never shown.
+ */
+import { z } from 'zod';
+import { fault } from '../domain/errors.ts';
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const optionalText = z
+  .string()
+  .optional()
+  .transform((text) => (text === undefined || text === '' ? null : text));
+
+const settingsSchema = z.object({
+  /** `production` refuses development keys, sandbox operators and built-in lists. */
+  CAPP_ENV: z.enum(['development', 'production']).default('development'),
+  CAPP_DATA_DIR: z.string().min(1).default('.capp'),
+  DATABASE_URL: optionalText,
+  REDIS_URL: optionalText,
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: port.default(8080),
+  /** The address operators call back to; the API's own unless set. */
+  CAPP_PUBLIC_URL: optionalText,
+  /** JSON file with one object of settings per rail; the sandbox's unless set. */
+  CAPP_OPERATORS_PATH: optionalText,
+  CAPP_SANCTIONS_PATH: optionalText,
+  /** Worker processes. */
+  CAPP_WORKERS: z.coerce.number().int().min(1).max(64).default(1),
+  CAPP_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  /** Payments in one cohort at most. */
+  CAPP_COHORT_MAX: z.coerce.number().int().min(1).max(5_000).default(500),
+  /** First wait before an operator is asked again, and the longest, milliseconds. */
+  CAPP_INQUIRY_DELAY_MS: z.coerce.number().int().min(50).default(5_000),
+  CAPP_INQUIRY_DELAY_MS_MAX: z.coerce.number().int().min(50).default(300_000),
+  /** How long a payment that found no float waits for another look, milliseconds. */
+  CAPP_RETRY_DELAY_MS: z.coerce.number().int().min(50).default(5_000),
+  /** How long a cohort, or a request to an operator, may be under way before it counts as lost, milliseconds. */
+  CAPP_LEASE_MS: z.coerce.number().int().min(1_000).default(15_000),
+  /** How often workers look for work that no hint told of, and for settlement, milliseconds. */
+  CAPP_SWEEP_MS: z.coerce.number().int().min(50).default(1_000),
+  CAPP_HOUSEKEEPING_MS: z.coerce.number().int().min(100).default(5_000),
+});
+
+export interface Config {
+  readonly env: 'development' | 'production';
+  readonly dataDir: string;
+  readonly databaseUrl: string | null;
+  readonly redisUrl: string | null;
+  readonly host: string;
+  readonly port: number;
+  readonly publicUrl: string;
+  readonly operatorsPath: string | null;
+  readonly sanctionsPath: string | null;
+  readonly workers: number;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly cohortMax: number;
+  readonly inquiryDelayMs: number;
+  readonly inquiryDelayMsMax: number;
+  readonly retryDelayMs: number;
+  readonly leaseMs: number;
+  readonly sweepMs: number;
+  readonly housekeepingMs: number;
+}
+
+const KNOWN_ELSEWHERE =
+  /^CAPP_(FIELD_KEY|QUOTE_KEY|KEY_PEPPER|CALLBACK_KEY|FX_OPEN_ER_API_URL|FX_CURRENCY_API_URL|FX_CURRENCY_API_FALLBACK_URL|DEBUG|URL|KEY)$/;
+
+/** Reads the settings. Throws `config_invalid` naming the first that is wrong, or one that is not known. */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const unknown = Object.keys(env).find((name) => name.startsWith('CAPP_') && !(name in settingsSchema.shape) && !KNOWN_ELSEWHERE.test(name));
+  if (unknown !== undefined) throw fault('config_invalid', { field: unknown, detail: `There is no setting ${unknown}.` });
+  const parsed = settingsSchema.safeParse(env);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const name = String(issue?.path[0] ?? 'setting');
+    throw fault('config_invalid', { field: name, detail: `${name} is wrong: ${issue?.message ?? 'not of its form'}.` });
+  }
+  const settings = parsed.data;
+  for (const name of ['DATABASE_URL', 'REDIS_URL', 'CAPP_PUBLIC_URL'] as const) assertUrl(name, settings[name]);
+  if (settings.CAPP_ENV === 'production' && settings.CAPP_OPERATORS_PATH === null) {
+    throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: 'In production CAPP_OPERATORS_PATH must name the settings of the operators.' });
+  }
+  return {
+    env: settings.CAPP_ENV,
+    dataDir: settings.CAPP_DATA_DIR,
+    databaseUrl: settings.DATABASE_URL,
+    redisUrl: settings.REDIS_URL,
+    host: settings.HOST,
+    port: settings.PORT,
+    publicUrl: (settings.CAPP_PUBLIC_URL ?? `http://${settings.HOST}:${settings.PORT}`).replace(/\/+$/, ''),
+    operatorsPath: settings.CAPP_OPERATORS_PATH,
+    sanctionsPath: settings.CAPP_SANCTIONS_PATH,
+    workers: settings.CAPP_WORKERS,
+    logLevel: settings.CAPP_LOG_LEVEL,
+    cohortMax: settings.CAPP_COHORT_MAX,
+    inquiryDelayMs: settings.CAPP_INQUIRY_DELAY_MS,
+    inquiryDelayMsMax: settings.CAPP_INQUIRY_DELAY_MS_MAX,
+    retryDelayMs: settings.CAPP_RETRY_DELAY_MS,
+    leaseMs: settings.CAPP_LEASE_MS,
+    sweepMs: settings.CAPP_SWEEP_MS,
+    housekeepingMs: settings.CAPP_HOUSEKEEPING_MS,
+  };
+}
+
+function assertUrl(name: string, value: string | null): void {
+  if (value !== null && !URL.canParse(value)) throw fault('config_invalid', { field: name, detail: `${name} is not an address.` });
+}
