@@ -3,7 +3,7 @@
  * what must become of each. Seeded: the same file every time. Run it with `node examples/generate-intents.ts`.
  *
  * `expect` is the end a row must reach: a payment status, or `invalid` for a row that must be refused
- * when it is submitted. `expect_code` is the reason where the end is not `paid`.
+ * when it is submitted. `expect_code` is the code that the client is told where the end is not `paid`.
  *
  * Fates that an operator decides are asked for by the last four digits of a number, which the sandbox
  * operators understand: 0001 the payer declines · 0002 the payer has not enough · 0003 the wallet can
@@ -17,7 +17,7 @@ import type { Country } from '../domain/rail.ts';
 import { drawUsd, LEAST_USD, purseOf, writeAmount } from './amounts.ts';
 import { createPeople, EXAMPLES_DAY, type People, type Person } from './people.ts';
 import { type Random, seededRandom } from './random.ts';
-import { draftSpecial } from './special-rows.ts';
+import { draftBurst, draftSpecial } from './special-rows.ts';
 
 export const SEED = 20_261_101;
 export const ROWS = 1_000;
@@ -121,13 +121,17 @@ function draftOrdinary(random: Random, people: People, count: number): Draft[] {
   return drafts;
 }
 
+/** Where the hurried sender's rows stand, all in one chunk of any usual size. */
+const BURST_AT = 610;
+
 /** All rows of the file, in their order. */
 export function generateIntents(seed: number = SEED): Row[] {
   const random = seededRandom(seed);
   const people = createPeople(random);
   const special = draftSpecial(random, people);
-  const ordinary = draftOrdinary(random, people, ROWS - special.length);
-  const drafts = random.shuffle([...special, ...ordinary]);
+  const burst = draftBurst(random, people);
+  const ordinary = draftOrdinary(random, people, ROWS - special.length - burst.length);
+  const drafts = random.shuffle([...special, ...ordinary]).toSpliced(BURST_AT, 0, ...burst);
   const rows = drafts.map((draft, index) => writeRow(random, people, `demo-${String(index + 1).padStart(4, '0')}`, draft));
   return rows.map((row) => (row.expect_code === 'duplicate_reference' ? { ...row, reference_id: earlierReference(rows, row) } : row));
 }

@@ -55,7 +55,7 @@ function draftFaulty(make: Make, stranger: Person): Draft[] {
 /** Names of the built-in sample list: as listed they block; with the words in another order people must look. */
 function draftSanctioned(make: Make): Draft[] {
   const blocked = { expect: 'rejected', code: 'sanctions_match' };
-  const held = { expect: 'held', code: 'sanctions_match' };
+  const held = { expect: 'held', code: 'compliance_review' };
   return [
     { ...make('SN', 'CI', {}, { name: 'Mamadou Keta Sanounou' }), ...blocked },
     { ...make('KE', 'UG', { name: 'Jelani Obote Wakhungu' }), ...blocked },
@@ -123,4 +123,17 @@ function draftTroubled(make: Make): Draft[] {
     make('UG', 'RW', { ending: '0009', walletId: 'mtn-ug' }),
     make('ZA', 'KE', {}, { ending: '0009', walletId: 'mpesa-ke' }),
   ];
+}
+
+/** A sender's payments within one hour that go through; the next ones are held. */
+const UNHURRIED = 4;
+
+/** One sender who pays six times in a row; the rows must stay together and in this order. */
+export function draftBurst(random: Random, people: People): Draft[] {
+  const sender = people.person('KE', { walletId: 'mpesa-ke' });
+  const receivers = [people.person('UG'), people.person('UG')];
+  return Array.from({ length: UNHURRIED + 2 }, (_, index): Draft => {
+    const draft = { sender, receiver: random.pick(receivers), usd: drawUsd(random, SMALL_USD) };
+    return index < UNHURRIED ? draft : { ...draft, expect: 'held', code: 'compliance_review' };
+  });
 }
