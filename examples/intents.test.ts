@@ -5,6 +5,8 @@ import { minorPerMajor } from '../domain/currency.ts';
 import { intentFromRecord, parseIntent, type PaymentIntent } from '../domain/intent.ts';
 import { limitsOf } from '../domain/rail.ts';
 import { railsOfWallet } from '../domain/network.ts';
+import { normaliseName } from '../tools/sanctions/name.ts';
+import { sampleList } from '../tools/sanctions/sample.ts';
 import { COLUMNS, generateIntents, ROWS, type Row, SEED, toCsv } from './generate-intents.ts';
 import { EXAMPLES_DAY } from './people.ts';
 import { purseOf } from './amounts.ts';
@@ -180,5 +182,25 @@ describe('numbers that steer the sandbox operators', () => {
       if (row.expect === 'failed') expect(steering(intent.sender.phone)).toMatch(/000[12]/);
       if (row.expect === 'refunded') expect(steering(intent.receiver.phone)).toBe('0003');
     }
+  });
+});
+
+describe('names of the sample list', () => {
+  const listed = sampleList().entries.flatMap((entry) => entry.names);
+  const wordsOf = (name: string): string => normaliseName(name).core.toSorted().join(' ');
+  const listedWords = new Set(listed.map(wordsOf));
+
+  it('stand only in the rows that are refused or held for them', () => {
+    for (const { row, intent } of inOrder) {
+      const names = [intent.sender.name, intent.receiver.name];
+      const refused = row.expect_code === 'sanctions_match';
+      expect([row.reference_id, names.some((name) => listed.includes(name))]).toEqual([row.reference_id, refused]);
+      if (row.expect === 'paid') expect(names.some((name) => listedWords.has(wordsOf(name)) || normaliseName(name).obscured)).toBe(false);
+    }
+    const held = inOrder.filter(
+      ({ row, intent }) =>
+        row.expect === 'held' && [intent.sender.name, intent.receiver.name].some((name) => listedWords.has(wordsOf(name))),
+    );
+    expect(held).toHaveLength(4);
   });
 });
