@@ -32,8 +32,10 @@ export function dropCodeOf(rail: RailFacts, amountMinor: bigint): DropCode | nul
 
 /**
  * The score of a rail for an amount, 0 to 1, six places:
- * weights · (1 - cost/costMax, halfSpeed/(halfSpeed + latency), (success - floor)/(1 - floor)), each part
- * kept within 0 and 1. The scales are absolute, so that a third rail never changes the order of two others.
+ * p · (wCost · cost + wSpeed · speed) + wSuccess · success, where p is the rail's success rate and
+ * cost = 1 - share/shareMax, speed = half/(half + latency), success = (p - floor)/(1 - floor), each kept at
+ * 0 or above. What is cheap or fast counts only as often as it succeeds. The scales are absolute, so that a
+ * third rail never changes the order of two others.
  */
 export function scoreOf(rail: RailFacts, amountMinor: bigint, facts: Pick<RouteFacts, 'weights' | 'scale'>): number {
   const { weights, scale } = facts;
@@ -41,7 +43,8 @@ export function scoreOf(rail: RailFacts, amountMinor: bigint, facts: Pick<RouteF
   const cost = Math.max(0, 1 - hundredthBps / 100 / scale.costBpsMax);
   const speed = scale.halfSpeedMs / (scale.halfSpeedMs + rail.latencyMs);
   const success = Math.max(0, (rail.successRate - scale.successFloor) / (1 - scale.successFloor));
-  return Math.round((weights.cost * cost + weights.speed * speed + weights.success * success) * 1_000_000) / 1_000_000;
+  const score = rail.successRate * (weights.cost * cost + weights.speed * speed) + weights.success * success;
+  return Math.round(score * 1_000_000) / 1_000_000;
 }
 
 interface Scored {

@@ -90,7 +90,8 @@ export function merkleProof(leaves: readonly string[], index: number): MerklePro
 
 /**
  * Says whether the proof leads from the leaf hash to the root. False for anything malformed; a proof
- * with a hash too many or too few, or for another place of the tree, never passes.
+ * with a hash too many or too few, or for another place of the tree, never passes. Make the leaf hash
+ * from the leaf itself (`hashLeaf`) and take root and size from who is trusted, not from the prover.
  */
 export function verifyMerkleProof(leaf: string, proof: MerkleProof, root: string): boolean {
   const { index, size, path } = proof;

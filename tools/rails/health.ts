@@ -95,13 +95,23 @@ export function breakerState(row: RailHealth, nowMs: number): BreakerState {
 }
 
 /**
- * Probability that the next request succeeds, 0 to 1: decayed successes over all decayed outcomes,
- * drawn towards the prior. The older the outcomes, the more the prior counts.
+ * Failures as they count for the success rate. The outages that opened the breaker are answered for by the
+ * breaker: counted a second time they would keep an operator out long after it is back.
+ */
+function countedFailures(row: RailHealth, left: number, policy: HealthPolicy): number {
+  const failures = row.failureWeight * left;
+  return row.downUntilMs === null ? failures : Math.max(0, failures - policy.outagesToOpen);
+}
+
+/**
+ * Probability that the next request succeeds once the operator can be reached, 0 to 1: decayed successes
+ * over all decayed outcomes, drawn towards the prior. The older the outcomes, the more the prior counts.
  */
 export function successRate(row: RailHealth, nowMs: number = row.updatedAtMs, policy: HealthPolicy = HEALTH_POLICY): number {
   const left = decay(nowMs - row.updatedAtMs, policy.halfLifeMs);
-  const seen = (row.successWeight + row.failureWeight) * left;
-  return (row.successWeight * left + policy.priorSuccess * policy.priorWeight) / (seen + policy.priorWeight);
+  const successes = row.successWeight * left;
+  const seen = successes + countedFailures(row, left, policy);
+  return (successes + policy.priorSuccess * policy.priorWeight) / (seen + policy.priorWeight);
 }
 
 /** Expected time to an outcome, milliseconds: the live average, drawn towards the rail's typical time by the prior's weight. */
@@ -121,12 +131,13 @@ export function absorbOutcome(row: RailHealth, outcome: RailOutcome, nowMs: numb
   const isOpen = row.downUntilMs !== null;
   const outages = outcome.outage ? row.outages + (isOpen ? 0 : 1) : 0;
   const opens = outcome.outage && !isOpen && outages >= policy.outagesToOpen;
+  const failures = outcome.outage ? row.failureWeight * left : countedFailures(row, left, policy);
+  const hasLatency = outcome.ok && outcome.latencyMs !== null;
   return {
     ...row,
     successWeight: row.successWeight * left + (outcome.ok ? 1 : 0),
-    failureWeight: row.failureWeight * left + (outcome.ok ? 0 : 1),
-    latencyMs:
-      outcome.ok && outcome.latencyMs !== null ? averageLatency(row.latencyMs, outcome.latencyMs, policy.latencyAlpha) : row.latencyMs,
+    failureWeight: failures + (outcome.ok || (outcome.outage && isOpen) ? 0 : 1),
+    latencyMs: hasLatency ? averageLatency(row.latencyMs, outcome.latencyMs, policy.latencyAlpha) : row.latencyMs,
     outages,
     downUntilMs: opens ? nowMs + downMs(outages, policy) : outcome.outage ? row.downUntilMs : null,
     updatedAtMs: Math.max(row.updatedAtMs, nowMs),
