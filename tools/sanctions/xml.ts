@@ -49,7 +49,7 @@ export function parseXml(text: string, file: string): XmlElement {
       const run = text.slice(position, end < 0 ? text.length : end);
       const parent = open.at(-1);
       if (parent !== undefined) parent.text += decodeEntities(run, () => refuse(position, 'an unknown entity'));
-      else if (run.trim() !== '') throw refuse(position, 'text outside of the root element');
+      else if (run.trim() !== '') throw refuse(position + run.search(/\S/), 'text outside of the root element');
       position += run.length;
       continue;
     }

@@ -1,0 +1,50 @@
+/** The loaders against published lists, where a copy of them lies beside the project. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { loadSanctions } from './load.ts';
+import { readUn } from './un.ts';
+import { parseXml } from './xml.ts';
+
+const FOLDER = new URL('../../../shared/data/sanctions', import.meta.url).pathname;
+
+describe.skipIf(!existsSync(FOLDER))('published lists', () => {
+  test('load whole within seconds, and a name is looked up in microseconds', async () => {
+    const startedAtMs = performance.now();
+    const list = await loadSanctions({ sanctionsPath: FOLDER, environment: 'production' });
+    expect(performance.now() - startedAtMs).toBeLessThan(10_000);
+    const description = list.describe();
+    expect(description.lists.map((each) => [each.name, each.entries])).toEqual([
+      ['OFAC-SDN', 14_965],
+      ['UN-SC', 1_003],
+    ]);
+    expect(description.names).toBeGreaterThan(38_000);
+    expect(list.version).toMatch(/^OFAC-SDN#[0-9a-f]{12} \+ UN-SC@2026-02-27#[0-9a-f]{12}$/);
+
+    const names = Array.from({ length: 10_000 }, (_, index) => `Amina Wanjiku ${index}`);
+    const screenedAtMs = performance.now();
+    expect(list.screen(names).flat()).toEqual([]);
+    expect((performance.now() - screenedAtMs) / names.length).toBeLessThan(0.1);
+  });
+
+  test('every name and alias finds its own party, in any order of its words', async () => {
+    const file = `${FOLDER}/un/consolidated_2026-02-27.xml`;
+    const { entries } = readUn(parseXml(await readFile(file, 'utf8'), file), file);
+    const list = await loadSanctions({ sanctionsPath: file });
+    const wanted = entries.flatMap((entry) => [...entry.names, ...entry.weakNames].map((name) => ({ entryId: entry.entryId, name })));
+    const reversed = list.screen(wanted.map(({ name }) => name.split(' ').reverse().join(' ')));
+    const missed = wanted.filter(({ entryId }, index) => !reversed[index]?.some((hit) => hit.entryId === entryId));
+    expect(wanted.length).toBeGreaterThan(4_000);
+    expect(missed).toEqual([]);
+  });
+
+  test('another order and a title make a match a possible one', async () => {
+    const list = await loadSanctions({ sanctionsPath: `${FOLDER}/un/consolidated_2026-02-27.xml` });
+    const hits = list.screen(['Badege, Eric', 'Eric Badege', 'Dr. Éric Badege']);
+    expect(hits.map((each) => each.map((hit) => `${hit.entryId} ${hit.how}`))).toEqual([
+      ['CDi.001 normalised'],
+      ['CDi.001 exact'],
+      ['CDi.001 normalised'],
+    ]);
+  });
+});
