@@ -138,10 +138,10 @@ export const PAYMENT_CHECKS: readonly Check[] = [
   {
     invariant: 5,
     name: 'an authorised payment has its decisions',
-    sql: `select 'payment ' || p.id as subject, format('no decision of %s', agent) as detail
-      from payments p cross join unnest(array['compliance', 'route-optimizer', 'liquidity']) as agent
+    sql: `select 'payment ' || p.id as subject, format('no decision of %s', needed) as detail
+      from payments p cross join unnest(array['compliance', 'route-optimizer', 'liquidity']) as needed
       where p.authorized_at is not null
-        and not exists (select 1 from agent_activity a where a.payment_id = p.id and a.agent = agent)`,
+        and not exists (select 1 from agent_activity a where a.payment_id = p.id and a.agent = needed)`,
   },
   {
     invariant: 6,
