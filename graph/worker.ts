@@ -32,6 +32,8 @@ export interface WorkerOptions {
 export interface WorkerHandle {
   /** Does one kind of work now; what the queue's hints do. */
   work(hint: Hint): Promise<void>;
+  /** Resolves when no request to an operator is under way and every answer is written. */
+  idle(): Promise<void>;
   /** Takes no more work, waits for what is under way. */
   stop(): Promise<void>;
 }
@@ -75,6 +77,10 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
 
   return {
     work: run,
+    async idle() {
+      await Promise.all(Object.values(pumps).map((pump) => pump.idle()));
+      await recorder.drain();
+    },
     async stop() {
       clearInterval(sweeper);
       clearInterval(housekeeper);

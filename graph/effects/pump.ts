@@ -21,6 +21,8 @@ export interface Pump {
   kick(): Promise<void>;
   /** Calls under way. */
   readonly underWay: number;
+  /** Resolves when no look and no call is under way. */
+  idle(): Promise<void>;
   /** Claims nothing more and resolves once every call has ended. */
   drain(): Promise<void>;
 }
@@ -73,15 +75,19 @@ export function createPump<Row>(options: PumpOptions<Row>): Pump {
     return looking;
   }
 
+  async function idle(): Promise<void> {
+    while (looking !== null || calls.size > 0) await Promise.allSettled([looking, ...calls]);
+  }
+
   return {
     kick,
     get underWay() {
       return calls.size;
     },
-    drain: async () => {
+    idle,
+    drain: () => {
       stopped = true;
-      await looking;
-      while (calls.size > 0) await Promise.allSettled([...calls]);
+      return idle();
     },
   };
 }

@@ -42,7 +42,7 @@ export async function compliance(cohort: Cohort, agent: ComplianceAgent): Promis
   return consult(cohort, agent, isBeforeAuthorisation, (traveller, { facts, verdict }) => {
     const screened: Traveller = { ...traveller, screening: { facts, verdict } };
     if (verdict.outcome === 'clear') return screened;
-    const reasonCode = verdict.reasons[0]?.code ?? 'compliance_refused';
+    const reasonCode = verdict.data.reasonCode ?? 'compliance_refused';
     return { ...screened, leaves: { to: verdict.outcome === 'flag' ? 'held' : 'rejected', reasonCode } };
   });
 }

@@ -154,8 +154,10 @@ async function postponeRefunds(tx: Tx, deps: GraphDeps, entries: readonly Entry[
 function moved(traveller: Traveller, consequence: Consequence): Traveller {
   const { payment } = traveller;
   const leg = traveller.attempt?.leg;
+  const refundFailed = leg === 'refund' && consequence.to === 'refunding';
   return {
     ...traveller,
+    ...(refundFailed ? { leaves: { to: 'waits', reasonCode: consequence.reasonCode } as const } : {}),
     payment: {
       ...payment,
       status: consequence.to,
