@@ -74,7 +74,7 @@ export async function gatherCompliance(
   const hits = readings.sanctions.screen(opened.flatMap(({ sender, receiver }) => [sender.name, receiver.name]));
   const refused = new Set<string>();
   const order = items.map((item, index) => ({ item, index })).sort((a, b) => compareAccepted(pastOf(a.item), pastOf(b.item)));
-  const facts = new Array<ComplianceFacts>(items.length);
+  const facts: ComplianceFacts[] = [];
   for (const { item, index } of order) {
     const parts = opened[index] ?? NOBODY;
     const itemFacts = factsOf(policy, readings, item, parts, hitFacts(hits[2 * index], hits[2 * index + 1]), refused);

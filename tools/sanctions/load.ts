@@ -69,8 +69,8 @@ async function loadFile(file: string, present: ReadonlySet<string>): Promise<Loa
     const altPath = [...present].find((other) => isBeside(other, file, 'alt.csv')) ?? (await siblingAlt(file));
     return [await loadOfac(file, altPath)];
   }
-  if (name.endsWith('.xml')) return await loadUn(file);
-  if (name.endsWith('.jsonl')) return await loadJsonl(file);
+  if (name.endsWith('.xml')) return loadUn(file);
+  if (name.endsWith('.jsonl')) return loadJsonl(file);
   return null;
 }
 
@@ -165,7 +165,9 @@ function isBeside(file: string, other: string, name: string): boolean {
 
 /** The alias file beside an `sdn.csv` that was named by itself. */
 async function siblingAlt(file: string): Promise<string | null> {
-  const names = await readdir(dirname(file));
+  const names = await readdir(dirname(file)).catch((cause: unknown) => {
+    throw fault('config_invalid', { detail: `CAPP_SANCTIONS_PATH: ${dirname(file)} cannot be read for the aliases of ${file}.`, cause });
+  });
   const alt = names.find((name) => name.toLowerCase() === 'alt.csv');
   return alt === undefined ? null : join(dirname(file), alt);
 }
