@@ -95,20 +95,22 @@ function accountsOf(items: readonly WorkItem[], planItems: readonly PlanItem[]):
 }
 
 /**
- * What each queued payment waits for, as its latest liquidity decision saw it: terms and routes are not
- * written before a payment is authorised.
+ * SQL for what each of some queued payments waits for, as its latest liquidity decision saw it: terms and
+ * routes are not written before a payment is authorised. `source` yields their id and created_at.
  */
-export const QUEUED_SQL = `
-select p.id, p.created_at, said.facts #>> '{payout,pools,0,pool}' as pool, (said.facts #>> '{payout,neededMinor}')::bigint as needed
-from payments p cross join lateral (
-  select facts from agent_activity where payment_id = p.id and agent = 'liquidity' order by position desc limit 1
-) said
-where p.status = 'queued'`;
+export function needsOfQueued(source: string): string {
+  return `
+    select queued.created_at, said.facts #>> '{payout,pools,0,pool}' as pool, (said.facts #>> '{payout,neededMinor}')::bigint as needed
+    from (${source}) queued cross join lateral (
+      select facts from agent_activity where payment_id = queued.id and agent = 'liquidity' order by position desc limit 1
+    ) said`;
+}
 
-const WAITING_SQL = `
-select pool, needed, created_at from (${QUEUED_SQL}) queued
-where created_at <= $1 and id <> all($2::uuid[]) and pool = any($3::text[])
-order by created_at limit $4`;
+/** Payment ids are ordered by time, so the first of the index are the oldest. */
+export const WAITING_SQL = `
+select * from (${needsOfQueued(`
+  select id, created_at from payments where status = 'queued' and created_at <= $1 and id <> all($2::uuid[]) order by id limit $4
+`)}) needs where pool = any($3::text[])`;
 
 /** Payments outside the cohort that have waited too long to be passed at these pools. Read it once the pools are locked. */
 async function readWaiting(

@@ -8,6 +8,7 @@ import { money } from '../../domain/money.ts';
 import { railById } from '../../domain/network.ts';
 import { balances, fundClient, post, seedBooks } from '../../tools/ledger/index.ts';
 import { emptyDatabase, type SeededPayment, type SeedOptions, seedPayments, someItem } from '../testing.ts';
+import { WAITING_SQL } from './gather.ts';
 import {
   createLiquidityAgent,
   fundingReservationId,
@@ -251,6 +252,19 @@ describe('waiting', () => {
     expect([await record(), await record()]).toEqual([1, 0]);
     await database.pool.query(`update rebalance_proposals set status = 'done'`);
     expect(await record()).toBe(1);
+  });
+});
+
+describe('reading who waits', () => {
+  it('goes by the indexes of queued payments and of their decisions', async () => {
+    const { rows } = await withTransaction(database.pool, async (tx) => {
+      await tx.query('set local enable_seqscan = off');
+      return tx.query(`explain ${WAITING_SQL}`, [new Date(NOW_MS), [newId()], ['mtn-ug'], 10]);
+    });
+    const text = rows.map((row) => row['QUERY PLAN']).join('\n');
+    expect(text).toContain('payments_work');
+    expect(text).toContain('agent_activity_payment');
+    expect(text).not.toContain('Seq Scan');
   });
 });
 

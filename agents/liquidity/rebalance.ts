@@ -3,7 +3,7 @@ import type { PoolClient } from 'pg';
 import type { Queryable } from '../../db/connect.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { newId } from '../../domain/ids.ts';
-import { QUEUED_SQL } from './gather.ts';
+import { needsOfQueued } from './gather.ts';
 
 export interface PoolLevel {
   readonly poolId: string;
@@ -71,7 +71,7 @@ function compareText(a: string, b: string): number {
 
 const LEVELS_SQL = `
 with waiting as (
-  select pool, sum(needed)::bigint as needed from (${QUEUED_SQL}) queued group by pool
+  select pool, sum(needed)::bigint as needed from (${needsOfQueued(`select id, created_at from payments where status = 'queued'`)}) needs group by pool
 )
 select pool.id, pool.currency, pool.balance - pool.reserved as free, coalesce(waiting.needed, 0) as waiting, pool.low_water, pool.target
 from liquidity_pools pool left join waiting on waiting.pool = pool.id order by pool.id`;

@@ -32,7 +32,7 @@ export async function applyRoutes(
 ): Promise<void> {
   const routed = items.flatMap((item, index) => {
     const route = verdicts[index]?.data.route;
-    return route == null ? [] : [{ item, route, legs: legsToRoute(item.payment.status) }];
+    return route === undefined || route === null ? [] : [{ item, route, legs: legsToRoute(item.payment.status) }];
   });
   if (routed.length === 0) return;
   await tx.query({

@@ -32,7 +32,7 @@ interface Row {
 }
 
 // Payments another settlement run holds are left to it.
-const WINDOW_SQL = `
+export const WINDOW_SQL = `
 with picked as (
   select id, client_id, status, amount, target_amount, from_currency, to_currency, funding, delivery, completed_at
   from payments where status = 'paid' and settlement_batch_id is null

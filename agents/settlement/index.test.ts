@@ -4,6 +4,7 @@ import { manualClock } from '../../domain/clock.ts';
 import { newId } from '../../domain/ids.ts';
 import { hashLeaf, merkleProof, merkleRoot, verifyMerkleProof } from '../../tools/aptos/merkle.ts';
 import { emptyDatabase, type SeededPayment, type SeedOptions, seedPayments, someItem } from '../testing.ts';
+import { WINDOW_SQL } from './gather.ts';
 import { decideSettlement, SETTLEMENT_POLICY, type SettlementFacts, settle } from './index.ts';
 
 const NOW_MS = Date.UTC(2026, 5, 1);
@@ -189,5 +190,13 @@ describe('settle', () => {
     expect(await query('select count(*)::int as items, count(distinct payment_id)::int as payments from settlement_items')).toEqual([
       { items: 24, payments: 12 },
     ]);
+  });
+
+  it('reads its window by the index of unsettled payments', async () => {
+    const connection = await database.pool.connect();
+    await connection.query('set enable_seqscan = off');
+    const { rows } = await connection.query(`explain ${WINDOW_SQL}`, [100]);
+    connection.release(true);
+    expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('payments_unsettled');
   });
 });
