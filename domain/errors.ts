@@ -78,6 +78,7 @@ export const ERRORS = {
   illegal_transition: entry(409, 'never', 'The payment is past the point where this is possible.'),
   not_cancellable: entry(409, 'never', 'The payment can no longer be cancelled.'),
   not_refundable: entry(409, 'never', 'The payment cannot be refunded.'),
+  payment_busy: entry(409, 'later', 'The payment is being worked on at this very moment.'),
 
   // Cases.
   case_not_open: entry(409, 'never', 'The case has been decided or closed.'),

@@ -6,7 +6,6 @@
  * Requests that arrive together share one statement (see `bounded-commit.ts`). Names and numbers leave
  * this module as ciphertext and keyed hashes only.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { databaseCodeOf } from '../db/connect.ts';
 import type { Keyring } from '../db/keyring.ts';
@@ -17,6 +16,7 @@ import { type Fault, fault, isFault } from '../domain/errors.ts';
 import { newId } from '../domain/ids.ts';
 import { fingerprintOf, type Party, type PaymentIntent } from '../domain/intent.ts';
 import { createBoundedCommit, type Flushed } from './bounded-commit.ts';
+import { turnTaker } from './turns.ts';
 
 export interface IntakeDeps {
   readonly pool: Pool;
@@ -54,8 +54,6 @@ interface Prepared {
 
 const FLUSH_MAX = 500;
 const KNOWN_PEOPLE_MAX = 50_000;
-/** How long a batch may hold the event loop before others get their turn, milliseconds. */
-const SLICE_MS = 4;
 
 /** Makes the way in. One per process, so that all its requests can share statements. */
 export function createIntake(deps: IntakeDeps): Intake {
@@ -77,12 +75,9 @@ export function createIntake(deps: IntakeDeps): Intake {
   async function submitMany(clientId: string, batchId: string, intents: readonly PaymentIntent[]): Promise<(Submitted | Fault)[]> {
     const refusals = await checkQuotes(deps, clientId, intents);
     const verdicts: Promise<Submitted | Fault>[] = [];
-    let sliceEndMs = performance.now() + SLICE_MS;
+    const takeTurn = turnTaker();
     for (const [index, intent] of intents.entries()) {
-      if (performance.now() >= sliceEndMs) {
-        await nextTurn();
-        sliceEndMs = performance.now() + SLICE_MS;
-      }
+      await takeTurn();
       const refusal = refusals[index];
       verdicts.push(refusal ? Promise.resolve(refusal) : orFault(commit.submit(prepare(deps, known, clientId, batchId, intent))));
     }

@@ -76,14 +76,17 @@ export function validate<T extends z.ZodType>(schema: T, value: unknown): z.infe
 /** The issues of a failed validation in the words of a problem document. */
 export function problemErrorsOf(error: z.ZodError): ProblemError[] {
   return error.issues.slice(0, 50).map((issue) => {
-    if (issue.code === 'unrecognized_keys') return { code: 'validation_failed', field: issue.path.join('.'), detail: 'There is a field this route does not know.' };
+    if (issue.code === 'unrecognized_keys')
+      return { code: 'validation_failed', field: issue.path.join('.'), detail: 'There is a field this route does not know.' };
     return { code: 'validation_failed', field: issue.path.join('.'), detail: issue.message };
   });
 }
 
 const problemContent = { 'application/problem+json': { schema: problemSchema } };
 
-type ProblemResponses<Code extends ErrorCode> = { [Status in (typeof ERRORS)[Code]['status']]: { description: string; content: typeof problemContent } };
+type ProblemResponses<Code extends ErrorCode> = {
+  [Status in (typeof ERRORS)[Code]['status']]: { description: string; content: typeof problemContent };
+};
 
 /** The error answers of a route for the document, by code of the catalogue. */
 export function problems<const Code extends ErrorCode>(...codes: Code[]): ProblemResponses<Code> {

@@ -82,9 +82,14 @@ export function createIdempotency(deps: Deps): Idempotency {
   async function run(c: ApiContext, text: string, act: () => Promise<Answer>): Promise<Response> {
     const key = c.req.header('idempotency-key');
     if (key === undefined) return send(c, await act());
-    if (!KEY.test(key)) throw fault('validation_failed', { field: 'Idempotency-Key', detail: 'An idempotency key is 1 to 255 printable characters.' });
+    if (!KEY.test(key))
+      throw fault('validation_failed', { field: 'Idempotency-Key', detail: 'An idempotency key is 1 to 255 printable characters.' });
     const { clientId } = c.get('caller');
-    const claim = { clientId, key, fingerprint: deps.keyring.blindIndex(`${c.req.method}\n${c.req.path}\n${text}`, `idempotency:${clientId}`) };
+    const claim = {
+      clientId,
+      key,
+      fingerprint: deps.keyring.blindIndex(`${c.req.method}\n${c.req.path}\n${text}`, `idempotency:${clientId}`),
+    };
     const mine = `${clientId}${key}`;
     refuseTwin(running.get(mine), claim.fingerprint);
     running.set(mine, claim.fingerprint);

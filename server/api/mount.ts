@@ -25,7 +25,9 @@ export interface Api {
   readonly checkAnswers: boolean;
 }
 
-type Responses = Readonly<Record<number, { readonly description: string; readonly content?: Readonly<Record<string, { readonly schema: z.ZodType }>> }>>;
+type Responses = Readonly<
+  Record<number, { readonly description: string; readonly content?: Readonly<Record<string, { readonly schema: z.ZodType }>> }>
+>;
 
 export interface RouteDefinition<Query extends z.ZodType, Body> {
   readonly method: 'get' | 'post' | 'put';
@@ -59,7 +61,11 @@ export interface Request<Query, Body> {
 const NOBODY: Caller = { clientId: '', principal: '', scopes: [] };
 
 const idempotencyHeader = z.object({
-  'Idempotency-Key': z.string().max(255).optional().openapi({ description: 'Sent again with the same request, gives the first answer and does nothing.' }),
+  'Idempotency-Key': z
+    .string()
+    .max(255)
+    .optional()
+    .openapi({ description: 'Sent again with the same request, gives the first answer and does nothing.' }),
 });
 
 /** Puts a route into the API and its document. The handler gives back an answer, or a whole response. */
@@ -90,7 +96,8 @@ async function admit(api: Api, c: ApiContext, scope: Scope): Promise<Caller> {
 
 /** An optional body may be left out altogether, with its content type. */
 async function readText(c: ApiContext, required: boolean): Promise<string> {
-  if (!required && mediaTypeOf(c) === '' && !c.req.header('transfer-encoding') && Number(c.req.header('content-length') ?? 0) === 0) return '';
+  if (!required && mediaTypeOf(c) === '' && !c.req.header('transfer-encoding') && Number(c.req.header('content-length') ?? 0) === 0)
+    return '';
   return readJsonText(c);
 }
 
@@ -104,7 +111,11 @@ function respond(c: ApiContext, answer: Answer | Response): Response {
   return answer instanceof Response ? answer : c.json(answer.body, answer.status as 200);
 }
 
-function checkAnswer<Query extends z.ZodType, Body>(api: Api, definition: RouteDefinition<Query, Body>, answer: Answer | Response): Answer | Response {
+function checkAnswer<Query extends z.ZodType, Body>(
+  api: Api,
+  definition: RouteDefinition<Query, Body>,
+  answer: Answer | Response,
+): Answer | Response {
   if (!api.checkAnswers || answer instanceof Response) return answer;
   const schema = definition.responses[answer.status]?.content?.['application/json']?.schema;
   const result = schema?.safeParse(answer.body);

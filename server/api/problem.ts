@@ -91,7 +91,8 @@ export function problemOf(error: Fault, requestId: string): Problem {
 export function answerProblem(c: Context, error: Fault): Response {
   const problem = problemOf(error, String(c.get('requestId') ?? ''));
   const headers: Record<string, string> = { 'Content-Type': 'application/problem+json' };
-  if (problem.status === 429 || problem.status === 503 || error.code === 'idempotency_in_progress') headers['Retry-After'] = String(RETRY_AFTER_S);
+  if (problem.status === 429 || problem.status === 503 || error.code === 'idempotency_in_progress')
+    headers['Retry-After'] = String(RETRY_AFTER_S);
   if (problem.status === 401) headers['WWW-Authenticate'] = 'Bearer realm="capp"';
   return c.body(JSON.stringify(problem), problem.status as ContentfulStatusCode, headers);
 }

@@ -1,0 +1,124 @@
+/**
+ * The HTTP API as a Hono app, without a socket. Every answer carries a request id; every request is one
+ * line in the log and one observation in the metrics; every error is a problem document.
+ */
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { ERRORS, fault } from '../../domain/errors.ts';
+import { newId } from '../../domain/ids.ts';
+import { createAuthenticate } from './authenticate.ts';
+import type { ApiDeps } from './deps.ts';
+import { mountDocs } from './docs.ts';
+import type { ApiContext, ApiEnv } from './http.ts';
+import { createIdempotency } from './idempotency.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import type { Api } from './mount.ts';
+import { answerProblem, toFault } from './problem.ts';
+import { mountActivity } from './routes/activity.ts';
+import { mountBatches } from './routes/batches.ts';
+import { createCallbackCommit, mountCallbacks } from './routes/callbacks.ts';
+import { mountCases } from './routes/cases.ts';
+import { mountHealth } from './routes/health.ts';
+import { mountPayments } from './routes/payments.ts';
+import { mountQuotes } from './routes/quotes.ts';
+import { mountTreasury } from './routes/treasury.ts';
+import { createActivityStream } from './stream.ts';
+
+export interface ApiApp {
+  readonly app: OpenAPIHono<ApiEnv>;
+  /** Every documented route, by method and path in the words of OpenAPI. */
+  readonly routes: readonly { readonly method: string; readonly path: string }[];
+  /** Ends live streams and waits for everything that was taken in to be committed. */
+  close(): Promise<void>;
+}
+
+/** Makes the API. `checkAnswers` holds every answer against its schema: for tests. */
+export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: boolean } = {}): ApiApp {
+  const app = new OpenAPIHono<ApiEnv>();
+  const stream = createActivityStream({
+    pool: deps.pool,
+    log: deps.log,
+    pollMs: deps.streamPollMs ?? 500,
+    listenersMax: deps.streamListenersMax ?? 200,
+  });
+  const metrics = createMetrics({
+    pool: deps.pool,
+    clock: deps.clock,
+    intakeDepth: deps.intake.depth,
+    streamListeners: stream.listeners,
+    queueDepths: deps.queueDepths,
+    version: deps.version,
+  });
+  const idempotency = createIdempotency(deps);
+  const callbacks = createCallbackCommit(deps);
+  const api: Api = {
+    app,
+    deps,
+    authenticate: createAuthenticate(deps),
+    idempotency,
+    metrics,
+    mounted: [],
+    checkAnswers: options.checkAnswers ?? false,
+  };
+
+  observeRequests(app, deps, metrics);
+  mountQuotes(api);
+  mountBatches(api);
+  mountPayments(api);
+  mountTreasury(api);
+  mountActivity(api, stream);
+  mountCases(api);
+  mountCallbacks(api, callbacks);
+  mountHealth(api);
+  mountDocs(app);
+  app.notFound((c) => answerProblem(c, fault(isOtherMethod(api, c as ApiContext) ? 'method_not_allowed' : 'not_found')));
+
+  return {
+    app,
+    routes: api.mounted,
+    close: async () => {
+      stream.close();
+      await Promise.all([deps.intake.drain(), callbacks.drain(), idempotency.drain()]);
+    },
+  };
+}
+
+/** Ids that callers may give their requests; others are replaced. */
+const REQUEST_ID = /^[A-Za-z0-9._:-]{8,128}$/;
+
+/** Sent with every answer. Set before the handler runs, so that the answer is still cheap to write. */
+const HEADERS: Readonly<Record<string, string>> = {
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Cache-Control': 'no-store',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+};
+
+function observeRequests(app: OpenAPIHono<ApiEnv>, deps: ApiDeps, metrics: Metrics): void {
+  app.use('*', async (c, next) => {
+    const startedMs = performance.now();
+    const given = c.req.header('x-request-id');
+    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : newId();
+    c.set('requestId', requestId);
+    c.header('X-Request-Id', requestId);
+    for (const name in HEADERS) c.header(name, HEADERS[name]);
+    await next();
+    const seconds = (performance.now() - startedMs) / 1000;
+    const [method, route, status] = [c.req.method, c.get('route') ?? 'unmatched', c.res.status];
+    metrics.observe({ method, route, status, seconds });
+    const clientId = c.get('caller')?.clientId;
+    deps.log.info({ requestId, method, route, status, ms: Math.round(seconds * 10_000) / 10, clientId, ...c.get('logged') }, 'request');
+  });
+  app.onError((error, c) => {
+    const known = toFault(error);
+    if (ERRORS[known.code].status >= 500)
+      deps.log.error({ err: known, requestId: c.get('requestId'), route: c.get('route') }, 'request.failed');
+    return answerProblem(c, known);
+  });
+}
+
+/** Whether the path exists under another method. */
+function isOtherMethod(api: Api, c: ApiContext): boolean {
+  return api.mounted.some(({ path }) => new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+').replaceAll('.', '\\.')}$`).test(c.req.path));
+}

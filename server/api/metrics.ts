@@ -1,0 +1,72 @@
+/** Figures for Prometheus: what requests cost, how much waits, and where payments and attempts stand. */
+import type { Pool } from 'pg';
+import { Gauge, Histogram, Registry } from 'prom-client';
+import { countAttempts, countPayments } from '../../db/queries/payment-views.ts';
+import { ATTEMPT_STATES, PAYMENT_STATUSES } from '../../domain/lifecycle.ts';
+import type { Clock } from '../../domain/clock.ts';
+
+export interface Metrics {
+  observe(request: { readonly method: string; readonly route: string; readonly status: number; readonly seconds: number }): void;
+  /** The figures in the text format of Prometheus. */
+  text(): Promise<string>;
+  readonly contentType: string;
+}
+
+interface Deps {
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly intakeDepth: () => number;
+  readonly streamListeners: () => number;
+  readonly queueDepths: () => Promise<Readonly<Record<string, number>>>;
+  readonly version: string;
+}
+
+/** Counting all payments reads an index as long as the table; a scrape more often than this gets the last count. */
+const COUNTS_KEPT_MS = 15_000;
+
+/** Makes the figures of one API. Nothing is global, so that tests can make as many as they like. */
+export function createMetrics(deps: Deps): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const duration = new Histogram({
+    name: 'capp_http_request_duration_seconds',
+    help: 'Time from request to answer, by route and status.',
+    labelNames: ['method', 'route', 'status'] as const,
+    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 10],
+    registers,
+  });
+  const payments = new Gauge({ name: 'capp_payments', help: 'Payments by status.', labelNames: ['status'] as const, registers });
+  const attempts = new Gauge({ name: 'capp_attempts', help: 'Attempts by state.', labelNames: ['state'] as const, registers });
+  const queues = new Gauge({ name: 'capp_queue_jobs', help: 'Hints that wait, by queue.', labelNames: ['queue'] as const, registers });
+  const intake = new Gauge({ name: 'capp_intake_waiting', help: 'Payments that wait for their commit.', registers });
+  const listeners = new Gauge({ name: 'capp_stream_listeners', help: 'Listeners of the activity stream.', registers });
+  new Gauge({ name: 'capp_build_info', help: 'The version that runs.', labelNames: ['version'] as const, registers }).set(
+    { version: deps.version },
+    1,
+  );
+  let countedAtMs = Number.NEGATIVE_INFINITY;
+
+  async function count(): Promise<void> {
+    const nowMs = deps.clock.now();
+    if (nowMs - countedAtMs < COUNTS_KEPT_MS) return;
+    countedAtMs = nowMs;
+    const [byStatus, byState] = await Promise.all([countPayments(deps.pool), countAttempts(deps.pool)]);
+    for (const status of PAYMENT_STATUSES) payments.set({ status }, byStatus.find((each) => each.key === status)?.count ?? 0);
+    for (const state of ATTEMPT_STATES) attempts.set({ state }, byState.find((each) => each.key === state)?.count ?? 0);
+  }
+
+  async function text(): Promise<string> {
+    intake.set(deps.intakeDepth());
+    listeners.set(deps.streamListeners());
+    // A scrape must say what it can even while the database or the queue is away.
+    const [depths] = await Promise.all([deps.queueDepths().catch(() => ({})), count().catch(() => undefined)]);
+    for (const [queue, depth] of Object.entries(depths)) queues.set({ queue }, depth);
+    return registry.metrics();
+  }
+
+  return {
+    observe: ({ method, route, status, seconds }) => duration.observe({ method, route, status: String(status) }, seconds),
+    text,
+    contentType: registry.contentType,
+  };
+}

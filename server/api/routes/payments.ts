@@ -1,0 +1,358 @@
+/** Payments: submit one, read one, list them, take one back, ask for the money back. */
+import { z } from '@hono/zod-openapi';
+import { findDecisions } from '../../../db/queries/activity.ts';
+import { withTransaction } from '../../../db/connect.ts';
+import { findCaseDecisions, findCasesOfPayment, withdrawCase } from '../../../db/queries/cases.ts';
+import {
+  findAttempts,
+  findEvents,
+  findPayment,
+  findTransfers,
+  listAttempts,
+  listPayments,
+  lockPayment,
+  type PaymentRow,
+  requestRefund,
+} from '../../../db/queries/payment-views.ts';
+import { transitionPayments } from '../../../db/queries/transitions.ts';
+import { fault } from '../../../domain/errors.ts';
+import { intentInputSchema, parseIntent, type PaymentIntent } from '../../../domain/intent.ts';
+import { ATTEMPT_STATES, mayFollow, type PaymentStatus } from '../../../domain/lifecycle.ts';
+import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
+import type { ApiDeps, Caller } from '../deps.ts';
+import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { type Api, mount } from '../mount.ts';
+import { faultWith } from '../problem.ts';
+import { idSchema, momentSchema } from '../resources/common.ts';
+import { caseDecisionSchema, caseOut, caseSchema, decisionOut, decisionSchema } from '../resources/oversight.ts';
+import {
+  acceptedOut,
+  attemptOut,
+  attemptSchema,
+  eventOut,
+  eventSchema,
+  paymentOut,
+  paymentSchema,
+  statusSchema,
+  transferOut,
+  transferSchema,
+} from '../resources/payment.ts';
+
+const detailSchema = paymentSchema.extend({ timeline: z.array(eventSchema), attempts: z.array(attemptSchema) }).openapi('PaymentDetail');
+
+const explanationSchema = z
+  .object({
+    payment: paymentSchema,
+    route: z.object({ collection: z.array(z.string()), payout: z.array(z.string()) }),
+    timeline: z.array(eventSchema),
+    decisions: z.array(decisionSchema),
+    attempts: z.array(attemptSchema),
+    transfers: z.array(transferSchema),
+    cases: z.array(caseSchema.extend({ decisions: z.array(caseDecisionSchema.omit({ note: true })) }).openapi('ExplainedCase')),
+  })
+  .openapi('PaymentExplanation');
+
+/** Statuses in which money is with us or on its way, and the payout has not succeeded. */
+const REFUNDABLE: readonly PaymentStatus[] = ['collecting', 'collected', 'disbursing', 'refunding', 'refunded'];
+
+/** Reads an intent; everything wrong with it is told at once. */
+function readIntent(value: unknown): PaymentIntent {
+  const verdict = parseIntent(value);
+  if (verdict.ok) return verdict.intent;
+  throw faultWith('validation_failed', verdict.errors);
+}
+
+/** Mounts the routes of payments. */
+export function mountPayments(api: Api): void {
+  mountSubmit(api);
+  mountReading(api);
+  mountChanges(api);
+}
+
+function mountSubmit(api: Api): void {
+  const { deps } = api;
+  mount(
+    api,
+    {
+      method: 'post',
+      path: '/v1/payments',
+      operationId: 'submitPayment',
+      tag: 'Payments',
+      summary: 'Submit a payment intent',
+      description:
+        'Stored before it is answered. The same intent under the same reference gives the payment that exists, with status 200; another intent under it is refused.',
+      scope: 'payments:write',
+      idempotent: true,
+      body: { schema: intentInputSchema.openapi('PaymentIntent'), read: readIntent },
+      responses: {
+        202: answers('Accepted; the agents take it from here.', paymentSchema),
+        200: answers('The payment this reference was used for before.', paymentSchema),
+        ...problems(
+          'malformed_body',
+          'unauthenticated',
+          'forbidden',
+          'quote_not_found',
+          'duplicate_reference',
+          'quote_expired',
+          'body_too_large',
+          'unsupported_media_type',
+          'validation_failed',
+          'quote_mismatch',
+          'idempotency_key_reused',
+          'overloaded',
+        ),
+      },
+    },
+    async ({ c, caller, body }) => {
+      const { paymentId, replayed, createdAtMs } = await deps.intake.submit(caller.clientId, body);
+      c.set('logged', { paymentId, replayed });
+      if (replayed) return { status: 200, body: paymentOut(deps.keyring, await load(deps, caller, paymentId)) };
+      c.header('Location', `/v1/payments/${paymentId}`);
+      return { status: 202, body: acceptedOut(paymentId, body, createdAtMs) };
+    },
+  );
+}
+
+async function load(deps: ApiDeps, caller: Caller, paymentId: string): Promise<PaymentRow> {
+  const row = await findPayment(deps.pool, caller.clientId, paymentId);
+  if (row === null) throw fault('not_found');
+  return row;
+}
+
+const listQuery = z.strictObject({
+  ...pageQuery,
+  status: statusSchema.optional(),
+  corridor: z
+    .string()
+    .regex(/^[A-Z]{2}-[A-Z]{2}$/, 'Invalid input: expected two countries, as in KE-UG')
+    .optional()
+    .openapi({ example: 'KE-UG' }),
+  createdFrom: momentSchema.optional(),
+  createdBefore: momentSchema.optional().openapi({ description: 'Exclusive.' }),
+  referenceId: z.string().max(64).optional(),
+  batchId: idSchema.optional(),
+});
+
+function mountReading(api: Api): void {
+  const { deps } = api;
+  mount(
+    api,
+    {
+      method: 'get',
+      path: '/v1/payments',
+      operationId: 'listPayments',
+      tag: 'Payments',
+      summary: 'List payments, newest first',
+      scope: 'payments:read',
+      query: listQuery,
+      responses: {
+        200: answers('A page of payments.', pageOf(paymentSchema)),
+        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
+      },
+    },
+    async ({ caller, query }) => {
+      const { limit, cursor, corridor, createdFrom, createdBefore, ...exact } = query;
+      const list = `payments ${JSON.stringify([exact.status, corridor, createdFrom, createdBefore, exact.referenceId, exact.batchId])}`;
+      const afterId = cursor === undefined ? null : (decodeCursor(list, cursor, [CURSOR_UUID])[0] ?? null);
+      const [fromCountry, toCountry] = corridor?.split('-') ?? [];
+      const filter = { ...exact, fromCountry, toCountry, createdFrom: dateOf(createdFrom), createdBefore: dateOf(createdBefore) };
+      const rows = await listPayments(deps.pool, caller.clientId, filter, { afterId, limit });
+      const items = rows.map((row) => paymentOut(deps.keyring, row));
+      return { status: 200, body: { items, nextCursor: nextCursor(rows, limit, (last) => encodeCursor(list, [last.id])) } };
+    },
+  );
+  mountDetail(api);
+  mountExplanation(api);
+  mountAttempts(api);
+}
+
+function dateOf(text: string | undefined): Date | undefined {
+  return text === undefined ? undefined : new Date(text);
+}
+
+const OF_ONE = problems('unauthenticated', 'forbidden', 'not_found');
+
+function mountDetail(api: Api): void {
+  const { deps } = api;
+  mount(
+    api,
+    {
+      method: 'get',
+      path: '/v1/payments/{id}',
+      operationId: 'getPayment',
+      tag: 'Payments',
+      summary: 'Read a payment with its timeline',
+      scope: 'payments:read',
+      params: idParams,
+      responses: { 200: answers('The payment.', detailSchema), ...OF_ONE },
+    },
+    async ({ c, caller }) => {
+      const row = await load(deps, caller, idParam(c));
+      const [events, attempts] = await Promise.all([findEvents(deps.pool, row.id), findAttempts(deps.pool, row.id)]);
+      return {
+        status: 200,
+        body: { ...paymentOut(deps.keyring, row), timeline: events.map(eventOut), attempts: attempts.map(attemptOut) },
+      };
+    },
+  );
+}
+
+function mountExplanation(api: Api): void {
+  const { deps } = api;
+  mount(
+    api,
+    {
+      method: 'get',
+      path: '/v1/payments/{id}/explanation',
+      operationId: 'explainPayment',
+      tag: 'Payments',
+      summary: 'Read why a payment is where it is',
+      description: 'Every status, every decision with its reasons, every attempt, every transfer.',
+      scope: 'payments:read',
+      params: idParams,
+      responses: { 200: answers('The whole story.', explanationSchema), ...OF_ONE },
+    },
+    async ({ c, caller }) => {
+      const row = await load(deps, caller, idParam(c));
+      const { pool } = deps;
+      const [events, decisions, attempts, transfers, cases] = await Promise.all([
+        findEvents(pool, row.id),
+        findDecisions(pool, row.id),
+        findAttempts(pool, row.id),
+        findTransfers(pool, row.id),
+        findCasesOfPayment(pool, row.id),
+      ]);
+      const said = await Promise.all(cases.map((each) => findCaseDecisions(pool, each.id)));
+      const body = {
+        payment: paymentOut(deps.keyring, row),
+        route: { collection: [...row.collectionRoute], payout: [...row.payoutRoute] },
+        timeline: events.map(eventOut),
+        decisions: decisions.map(decisionOut),
+        attempts: attempts.map(attemptOut),
+        transfers: transfers.map(transferOut),
+        cases: cases.map((each, index) => ({
+          ...caseOut(each, deps.clock.now()),
+          // Notes stay with the officers: whoever may read payments may not read them.
+          decisions: (said[index] ?? []).map(({ note: _note, createdAt, appliedAt, ...rest }) => ({
+            ...rest,
+            at: createdAt.toISOString(),
+            appliedAt: appliedAt?.toISOString() ?? null,
+          })),
+        })),
+      };
+      return { status: 200, body };
+    },
+  );
+}
+
+function mountAttempts(api: Api): void {
+  const { deps } = api;
+  mount(
+    api,
+    {
+      method: 'get',
+      path: '/v1/attempts',
+      operationId: 'listAttempts',
+      tag: 'Payments',
+      summary: 'List attempts in a state, newest first',
+      description: 'By default those whose outcome is unknown: they are inquired until they converge, and never tried again before.',
+      scope: 'payments:read',
+      query: z.strictObject({ ...pageQuery, state: z.enum(ATTEMPT_STATES).default('unknown') }),
+      responses: {
+        200: answers('A page of attempts.', pageOf(attemptSchema)),
+        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
+      },
+    },
+    async ({ caller, query: { limit, cursor, state } }) => {
+      const list = `attempts ${state}`;
+      const [at, id] = cursor === undefined ? [] : decodeCursor(list, cursor, [/^\d{4}-[\dT:.-]+Z$/, CURSOR_UUID]);
+      const after = at === undefined || id === undefined ? null : { createdAt: new Date(at), id };
+      const rows = await listAttempts(deps.pool, caller.clientId, state, { after, limit });
+      const encode = (last: (typeof rows)[number]) => encodeCursor(list, [last.createdAt.toISOString(), last.id]);
+      return { status: 200, body: { items: rows.map(attemptOut), nextCursor: nextCursor(rows, limit, encode) } };
+    },
+  );
+}
+
+function mountChanges(api: Api): void {
+  const { deps } = api;
+  mount(
+    api,
+    {
+      method: 'post',
+      path: '/v1/payments/{id}/cancel',
+      operationId: 'cancelPayment',
+      tag: 'Payments',
+      summary: 'Take a payment back before any money moves',
+      scope: 'payments:write',
+      idempotent: true,
+      params: idParams,
+      responses: {
+        200: answers('The cancelled payment.', paymentSchema),
+        ...problems('unauthenticated', 'forbidden', 'not_found', 'not_cancellable', 'payment_busy', 'idempotency_key_reused'),
+      },
+    },
+    async ({ c, caller }) => {
+      const paymentId = idParam(c);
+      await cancel(deps, caller, paymentId);
+      c.set('logged', { paymentId });
+      return { status: 200, body: paymentOut(deps.keyring, await load(deps, caller, paymentId)) };
+    },
+  );
+  mount(
+    api,
+    {
+      method: 'post',
+      path: '/v1/payments/{id}/refund',
+      operationId: 'refundPayment',
+      tag: 'Payments',
+      summary: 'Ask for the money back',
+      description:
+        'Possible until the payout has succeeded. While the payout is in doubt nothing goes back: first its outcome has to be known.',
+      scope: 'payments:write',
+      idempotent: true,
+      params: idParams,
+      responses: {
+        202: answers('The wish is noted; the payment follows.', paymentSchema),
+        ...problems('unauthenticated', 'forbidden', 'not_found', 'not_refundable', 'idempotency_key_reused'),
+      },
+    },
+    async ({ c, caller }) => {
+      const paymentId = idParam(c);
+      const noted = await requestRefund(deps.pool, caller.clientId, paymentId, REFUNDABLE, deps.clock.now());
+      const row = await load(deps, caller, paymentId);
+      if (!noted) throw refusalOfRefund(row.status);
+      deps.notify('resume');
+      c.set('logged', { paymentId });
+      return { status: 202, body: paymentOut(deps.keyring, row) };
+    },
+  );
+}
+
+function refusalOfRefund(status: PaymentStatus) {
+  const detail = mayFollow(status, 'cancelled')
+    ? 'No money has moved yet; cancel the payment instead.'
+    : `A payment that is ${status} cannot be refunded.`;
+  return fault('not_refundable', { detail });
+}
+
+/** Cancels a payment, closes its case and gives back its reservation, all in one transaction. */
+async function cancel(deps: ApiDeps, caller: Caller, paymentId: string): Promise<void> {
+  const nowMs = deps.clock.now();
+  await withTransaction(deps.pool, async (tx) => {
+    // The case before the payment: the order in which a decided case takes its locks.
+    await withdrawCase(tx, caller.clientId, paymentId, nowMs);
+    const payment = await lockPayment(tx, caller.clientId, paymentId, nowMs);
+    if (payment === null) throw fault('not_found');
+    if (payment.status === 'cancelled') return;
+    if (!mayFollow(payment.status, 'cancelled'))
+      throw fault('not_cancellable', { detail: `A payment that is ${payment.status} cannot be cancelled.` });
+    if (payment.leased) throw fault('payment_busy');
+    const { status, reservationId } = payment;
+    if (reservationId !== null) await deps.voidReservation(tx, { paymentId, reservationId });
+    await transitionPayments(tx, [{ paymentId, from: status, to: 'cancelled', reasonCode: null, cause: 'client' }], {
+      nowMs,
+      leaseToken: null,
+    });
+  });
+}

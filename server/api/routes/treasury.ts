@@ -1,0 +1,182 @@
+/** Corridors, exchange rates and liquidity pools: the same for every client. */
+import { z } from '@hono/zod-openapi';
+import { latestRates, listPools, rateHistory, type RateRow } from '../../../db/queries/treasury.ts';
+import { type Corridor, listCorridors } from '../../../domain/corridor.ts';
+import { CURRENCIES, isCurrency } from '../../../domain/currency.ts';
+import { fault } from '../../../domain/errors.ts';
+import { CURSOR_NUMBER, decodeCursor, encodeCursor } from '../cursor.ts';
+import { answers, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { type Api, mount } from '../mount.ts';
+import {
+  amountOut,
+  amountSchema,
+  countrySchema,
+  currencySchema,
+  minorSchema,
+  momentSchema,
+  rateOut,
+  rateSchema,
+} from '../resources/common.ts';
+
+const corridorSchema = z
+  .object({
+    id: z.string().openapi({ example: 'KE-UG' }),
+    fromCountry: countrySchema,
+    toCountry: countrySchema,
+    fromCurrency: currencySchema,
+    toCurrency: currencySchema,
+    fee: z
+      .object({ fixed: amountSchema, bps: z.int(), min: amountSchema, max: amountSchema })
+      .openapi({ description: 'In `fromCurrency`.' }),
+    validFrom: z.string().openapi({ example: '2025-01-01' }),
+  })
+  .openapi('Corridor');
+
+function corridorOut({ id, fromCountry, toCountry, fromCurrency, toCurrency, fee, validFrom }: Corridor): z.infer<typeof corridorSchema> {
+  const amount = (minor: bigint) => amountOut(minor, fromCurrency);
+  return {
+    id,
+    fromCountry,
+    toCountry,
+    fromCurrency,
+    toCurrency,
+    fee: { fixed: amount(fee.fixedMinor), bps: Number(fee.feeBps), min: amount(fee.minMinor), max: amount(fee.maxMinor) },
+    validFrom,
+  };
+}
+
+const sourceRateSchema = z
+  .object({
+    currency: currencySchema,
+    source: z.string(),
+    rate: rateSchema.openapi({ description: 'Units of the currency for one USD.' }),
+    asOf: momentSchema,
+    receivedAt: momentSchema,
+  })
+  .openapi('SourceRate');
+
+function rateRowOut(row: RateRow): z.infer<typeof sourceRateSchema> {
+  return {
+    currency: row.currency as z.infer<typeof sourceRateSchema>['currency'],
+    source: row.source,
+    rate: rateOut(row.rate),
+    asOf: row.asOf.toISOString(),
+    receivedAt: row.createdAt.toISOString(),
+  };
+}
+
+const poolSchema = z
+  .object({
+    id: z.string().openapi({ example: 'mtn-ug' }),
+    currency: currencySchema,
+    country: countrySchema,
+    balance: amountSchema,
+    balanceMinor: minorSchema,
+    reserved: amountSchema,
+    reservedMinor: minorSchema,
+    available: amountSchema,
+    availableMinor: minorSchema,
+    lowWater: amountSchema.openapi({ description: 'Below this a rebalance is proposed, up to `target`.' }),
+    target: amountSchema,
+    updatedAt: momentSchema,
+  })
+  .openapi('LiquidityPool');
+
+/** Mounts the routes of corridors, rates and pools. */
+export function mountTreasury(api: Api): void {
+  const denied = problems('unauthenticated', 'forbidden');
+  mount(
+    api,
+    {
+      method: 'get',
+      path: '/v1/corridors',
+      operationId: 'listCorridors',
+      tag: 'Treasury',
+      summary: 'List the corridors that are open today',
+      scope: 'treasury:read',
+      responses: { 200: answers('Every corridor.', z.object({ items: z.array(corridorSchema) })), ...denied },
+    },
+    () => ({ status: 200, body: { items: listCorridors().map(corridorOut) } }),
+  );
+  mountPools(api);
+  mountRates(api);
+}
+
+function mountPools(api: Api): void {
+  mount(
+    api,
+    {
+      method: 'get',
+      path: '/v1/pools',
+      operationId: 'listPools',
+      tag: 'Treasury',
+      summary: 'List the liquidity pools',
+      scope: 'treasury:read',
+      responses: { 200: answers('Every pool.', z.object({ items: z.array(poolSchema) })), ...problems('unauthenticated', 'forbidden') },
+    },
+    async () => {
+      const items = (await listPools(api.deps.pool)).map((row) => ({
+        id: row.id,
+        currency: row.currency,
+        country: row.country,
+        balance: amountOut(row.balance, row.currency),
+        balanceMinor: row.balance.toString(),
+        reserved: amountOut(row.reserved, row.currency),
+        reservedMinor: row.reserved.toString(),
+        available: amountOut(row.balance - row.reserved, row.currency),
+        availableMinor: (row.balance - row.reserved).toString(),
+        lowWater: amountOut(row.lowWater, row.currency),
+        target: amountOut(row.target, row.currency),
+        updatedAt: row.updatedAt.toISOString(),
+      }));
+      return { status: 200, body: { items } };
+    },
+  );
+}
+
+function mountRates(api: Api): void {
+  const { deps } = api;
+  mount(
+    api,
+    {
+      method: 'get',
+      path: '/v1/rates',
+      operationId: 'listRates',
+      tag: 'Treasury',
+      summary: 'List the newest rate of every source',
+      scope: 'treasury:read',
+      responses: {
+        200: answers('Rates by currency and source.', z.object({ items: z.array(sourceRateSchema) })),
+        ...problems('unauthenticated', 'forbidden'),
+      },
+    },
+    async () => ({ status: 200, body: { items: (await latestRates(deps.pool, CURRENCIES)).map(rateRowOut) } }),
+  );
+  mount(
+    api,
+    {
+      method: 'get',
+      path: '/v1/rates/{currency}/history',
+      operationId: 'listRateHistory',
+      tag: 'Treasury',
+      summary: 'List the rates of a currency as they came in, newest first',
+      scope: 'treasury:read',
+      params: z.object({ currency: currencySchema.openapi({ param: { name: 'currency', in: 'path' } }) }),
+      query: z.strictObject(pageQuery),
+      responses: {
+        200: answers('A page of rates.', pageOf(sourceRateSchema)),
+        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'not_found', 'validation_failed'),
+      },
+    },
+    async ({ c, query: { limit, cursor } }) => {
+      const currency = c.req.param('currency') ?? '';
+      if (!isCurrency(currency)) throw fault('not_found');
+      const list = `rates ${currency}`;
+      const [at, id] = cursor === undefined ? [] : decodeCursor(list, cursor, [/^\d{4}-[\dT:.-]+Z$/, CURSOR_NUMBER]);
+      const before = at === undefined || id === undefined ? null : { createdAt: new Date(at), id };
+      const rows = await rateHistory(deps.pool, currency, { before, limit });
+      const encode = (last: RateRow) => encodeCursor(list, [last.createdAt.toISOString(), last.id.toString()]);
+      return { status: 200, body: { items: rows.map(rateRowOut), nextCursor: nextCursor(rows, limit, encode) } };
+    },
+  );
+}

@@ -1,0 +1,198 @@
+/**
+ * The live stream of agent activity, as server-sent events. One poller reads for all listeners; each
+ * listener gets every row of its client once and in order, also across a reconnect, because a row is
+ * shown only when no earlier one can appear any more (see `db/queries/activity.ts`).
+ *
+ * Nothing piles up: a listener that does not keep up is told to come back and goes on where it was.
+ */
+import type { Pool } from 'pg';
+import { type ActivityFilter, type ActivityRow, readStream, streamHead, type StreamPlace } from '../../db/queries/activity.ts';
+import { fault } from '../../domain/errors.ts';
+import type { Log } from '../log.ts';
+import { decisionOut } from './resources/oversight.ts';
+
+export interface Listener {
+  readonly clientId: string;
+  readonly filter: ActivityFilter;
+  /** Where to go on; null: from now. */
+  readonly after: StreamPlace | null;
+}
+
+export interface ActivityStream {
+  /** Opens the stream of one listener. Throws `overloaded` when there are too many. */
+  open(listener: Listener): ReadableStream<Uint8Array>;
+  listeners(): number;
+  /** Ends every stream with the hint to come back, and stops reading. */
+  close(): void;
+}
+
+interface Deps {
+  readonly pool: Pool;
+  readonly log: Log;
+  readonly pollMs: number;
+  readonly listenersMax: number;
+}
+
+interface Open {
+  readonly listener: Listener;
+  readonly send: (text: string) => boolean;
+  readonly end: () => void;
+  /** The last place the listener has seen; null until it is known from where it listens. */
+  place: StreamPlace | null;
+  /** It has seen everything up to the head, and gets what the poller reads. */
+  live: boolean;
+}
+
+const PAGE = 500;
+const HEARTBEAT_MS = 15_000;
+const RETRY_MS = 2_000;
+/** What may wait for a slow reader, bytes. */
+const BUFFER_BYTES_MAX = 1024 * 1024;
+const encoder = new TextEncoder();
+
+/** Reads a `Last-Event-ID`: transaction and position. Throws `invalid_cursor` for anything else. */
+export function parseEventId(text: string): StreamPlace {
+  const match = /^(\d{1,20})-(\d{1,19})$/.exec(text.trim());
+  const place = match && { txId: match[1] as string, position: BigInt(match[2] as string) };
+  if (!place || BigInt(place.txId) >= 2n ** 64n || place.position >= 2n ** 63n) throw fault('invalid_cursor', { field: 'Last-Event-ID' });
+  return place;
+}
+
+function sameOrAfter(a: StreamPlace, b: StreamPlace): boolean {
+  const [txA, txB] = [BigInt(a.txId), BigInt(b.txId)];
+  return txA > txB || (txA === txB && a.position >= b.position);
+}
+
+function fits(listener: Listener, row: ActivityRow): boolean {
+  const { agent, outcome, paymentId } = listener.filter;
+  return (
+    row.clientId === listener.clientId &&
+    (agent === undefined || row.agent === agent) &&
+    (outcome === undefined || row.outcome === outcome) &&
+    (paymentId === undefined || row.paymentId === paymentId)
+  );
+}
+
+function eventOf(row: ActivityRow): string {
+  return `id: ${row.txId}-${row.position}\nevent: decision\ndata: ${JSON.stringify(decisionOut(row))}\n\n`;
+}
+
+/** Makes the stream. The poller runs only while somebody listens. */
+export function createActivityStream(deps: Deps): ActivityStream {
+  const open = new Set<Open>();
+  let head: StreamPlace | null = null;
+  let polling = false;
+  let closed = false;
+  let wake: (() => void) | null = null;
+
+  async function poll(): Promise<void> {
+    if (polling) return;
+    polling = true;
+    let beatAtMs = performance.now() + HEARTBEAT_MS;
+    while (open.size > 0 && !closed) {
+      try {
+        await step();
+      } catch (error) {
+        deps.log.warn({ err: error }, 'stream.reading_failed');
+      }
+      if (performance.now() >= beatAtMs) {
+        beatAtMs = performance.now() + HEARTBEAT_MS;
+        for (const each of open) each.send(': still here\n\n');
+      }
+      await pause();
+    }
+    polling = false;
+    head = null;
+    if (open.size > 0 && !closed) void poll();
+  }
+
+  function pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, deps.pollMs);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  async function step(): Promise<void> {
+    head ??= await streamHead(deps.pool);
+    for (const each of open) if (!each.live) await catchUp(each);
+    for (let more = true; more; ) {
+      const rows = await readStream(deps.pool, { after: head, upTo: null, clientId: null, limit: PAGE });
+      for (const each of open) if (each.live) deliver(each, rows);
+      const last = rows.at(-1);
+      if (last) head = { txId: last.txId, position: last.position };
+      more = rows.length === PAGE;
+    }
+  }
+
+  /** Brings one listener up to the head. Only the poller moves the head, and it waits for this. */
+  async function catchUp(each: Open): Promise<void> {
+    if (head === null) return;
+    each.place ??= head;
+    while (open.has(each) && !sameOrAfter(each.place, head)) {
+      const range = { after: each.place, upTo: head, clientId: each.listener.clientId, limit: PAGE };
+      const rows = await readStream(deps.pool, range);
+      deliver(each, rows);
+      const last = rows.at(-1);
+      each.place = rows.length === PAGE && last ? { txId: last.txId, position: last.position } : head;
+    }
+    each.live = true;
+  }
+
+  function deliver(each: Open, rows: readonly ActivityRow[]): void {
+    for (const row of rows) {
+      // A listener may name a place ahead of the head, which has seen less than the stream it comes from.
+      if (each.place !== null && sameOrAfter(each.place, row)) continue;
+      if (!fits(each.listener, row)) continue;
+      if (each.send(eventOf(row))) continue;
+      each.end();
+      return;
+    }
+  }
+
+  function start(listener: Listener): ReadableStream<Uint8Array> {
+    if (closed || open.size >= deps.listenersMax)
+      throw fault('overloaded', { detail: 'Too many listeners follow the activity right now.' });
+    let controller: ReadableStreamDefaultController<Uint8Array>;
+    const forget = () => open.delete(each);
+    const each: Open = {
+      listener,
+      place: listener.after,
+      live: false,
+      send: (text) => {
+        if (!open.has(each)) return true;
+        if ((controller.desiredSize ?? 0) <= 0) return false;
+        controller.enqueue(encoder.encode(text));
+        return true;
+      },
+      end: () => {
+        if (forget()) controller.close();
+      },
+    };
+    const stream = new ReadableStream<Uint8Array>(
+      {
+        start: (made) => {
+          controller = made;
+          made.enqueue(encoder.encode(`retry: ${RETRY_MS}\n\n`));
+        },
+        cancel: () => void forget(),
+      },
+      { highWaterMark: BUFFER_BYTES_MAX, size: (chunk) => chunk.byteLength },
+    );
+    open.add(each);
+    wake?.();
+    void poll();
+    return stream;
+  }
+
+  function close(): void {
+    closed = true;
+    for (const each of open) each.end();
+    wake?.();
+  }
+
+  return { open: start, listeners: () => open.size, close };
+}
