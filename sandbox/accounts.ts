@@ -1,0 +1,115 @@
+/**
+ * Our accounts at the sandbox operators, and the settings by which clients reach them. Everything
+ * follows from the rail's id, so that both sides agree without sharing a file; none of it is a secret.
+ */
+import { createHash } from 'node:crypto';
+import { derivedId } from '../domain/ids.ts';
+import type { Rail } from '../domain/rail.ts';
+import type { GsmaAccount } from './gsma/server.ts';
+import type { MpesaAccount } from './mpesa/server.ts';
+import type { MtnMomoAccount, MtnProduct } from './mtn-momo/server.ts';
+
+function keyOf(...names: readonly string[]): string {
+  return createHash('sha256')
+    .update(`sandbox ${names.join(' ')}`)
+    .digest('hex')
+    .slice(0, 32);
+}
+
+export function mpesaAccountOf(railId: string): MpesaAccount {
+  return {
+    consumerKey: keyOf(railId, 'consumer'),
+    consumerSecret: keyOf(railId, 'secret'),
+    shortCode: '174379',
+    passkey: keyOf(railId, 'passkey'),
+    payoutShortCode: '600992',
+    initiatorName: 'testapi',
+    initiatorPassword: keyOf(railId, 'initiator').slice(0, 16),
+  };
+}
+
+const ENVIRONMENTS: Readonly<Record<string, string>> = {
+  CI: 'mtnivorycoast',
+  CM: 'mtncameroon',
+  GH: 'mtnghana',
+  RW: 'mtnrwanda',
+  UG: 'mtnuganda',
+  ZM: 'mtnzambia',
+};
+
+export function mtnMomoAccountOf(rail: Rail): MtnMomoAccount {
+  return {
+    targetEnvironment: ENVIRONMENTS[rail.country] ?? 'sandbox',
+    collection: productOf(rail.id, 'collection'),
+    disbursement: productOf(rail.id, 'disbursement'),
+  };
+}
+
+function productOf(railId: string, product: string): MtnProduct {
+  return {
+    subscriptionKey: keyOf(railId, product, 'subscription'),
+    apiUser: derivedId('sandbox', railId, product, 'user'),
+    apiKey: keyOf(railId, product, 'key'),
+  };
+}
+
+export function gsmaAccountOf(railId: string): GsmaAccount {
+  return { clientId: keyOf(railId, 'client'), clientSecret: keyOf(railId, 'secret'), organisationId: `capp-${railId}` };
+}
+
+/** The times after which clients of a sandbox give up, in line with the sandbox's own pace. */
+function patience(speed: number) {
+  return {
+    timeoutMs: 5_000,
+    // The slowest customer takes 12 s at speed 1; a request is on its way for moments only.
+    promptLifetimeMs: Math.ceil(13_000 / speed),
+    settleMarginMs: Math.ceil(2_000 / speed),
+    absentAfterMs: Math.ceil(4_000 / speed),
+  };
+}
+
+/** Settings of the clients for every rail, in the form the operator registry takes. */
+export function sandboxProfiles(
+  rails: readonly Rail[],
+  options: { readonly baseUrl: string; readonly speed: number; readonly initiatorPublicPem: string },
+): Record<string, unknown> {
+  const profiles: Record<string, unknown> = {};
+  for (const rail of rails) {
+    const baseUrl = `${options.baseUrl}/${rail.id}`;
+    if (rail.protocol === 'mpesa') profiles[rail.id] = mpesaProfile(rail.id, baseUrl, options.speed, options.initiatorPublicPem);
+    if (rail.protocol === 'mtn_momo') profiles[rail.id] = mtnMomoProfile(rail, baseUrl, options.speed);
+    if (rail.protocol === 'gsma') profiles[rail.id] = gsmaProfile(rail.id, baseUrl, options.speed);
+  }
+  return profiles;
+}
+
+function mpesaProfile(railId: string, baseUrl: string, speed: number, certificate: string): unknown {
+  const account = mpesaAccountOf(railId);
+  return {
+    baseUrl,
+    consumerKey: account.consumerKey,
+    consumerSecret: account.consumerSecret,
+    stk: { shortCode: account.shortCode, passkey: account.passkey },
+    b2c: {
+      shortCode: account.payoutShortCode,
+      initiatorName: account.initiatorName,
+      initiatorPassword: account.initiatorPassword,
+      certificate,
+    },
+    ...patience(speed),
+    absentResultCodes: ['R000002'],
+  };
+}
+
+function mtnMomoProfile(rail: Rail, baseUrl: string, speed: number): unknown {
+  const { targetEnvironment, collection, disbursement } = mtnMomoAccountOf(rail);
+  const { timeoutMs, absentAfterMs } = patience(speed);
+  return { baseUrl, targetEnvironment, collection, disbursement, timeoutMs, absentAfterMs };
+}
+
+function gsmaProfile(railId: string, baseUrl: string, speed: number): unknown {
+  const { clientId, clientSecret, organisationId } = gsmaAccountOf(railId);
+  const { timeoutMs, absentAfterMs } = patience(speed);
+  const account = { key: 'organisationid', value: organisationId };
+  return { baseUrl, auth: { scheme: 'oauth2', clientId, clientSecret }, account, timeoutMs, absentAfterMs };
+}

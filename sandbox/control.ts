@@ -1,0 +1,60 @@
+/** The control plane: reads books, takes rails down and up, sets fault rates. Apart from every operator's own paths. */
+import { z } from 'zod';
+import { NO_FAULTS } from './fates.ts';
+import type { Books } from './journal.ts';
+import type { SandboxRail } from './rail.ts';
+import { type Answer, json, parseBody, type SandboxRequest } from './wire.ts';
+
+const share = z.number().min(0).max(1);
+const faultNames = Object.keys(NO_FAULTS) as (keyof typeof NO_FAULTS)[];
+
+export const faultsSchema = z.partialRecord(z.enum(faultNames as [keyof typeof NO_FAULTS, ...(keyof typeof NO_FAULTS)[]]), share);
+
+const changeSchema = z.strictObject({
+  /** `refusing`: takes and gives no token · `silent`: cuts every connection. */
+  mode: z.enum(['up', 'refusing', 'silent']).optional(),
+  /** Short for `refusing` and `up`. */
+  down: z.boolean().optional(),
+  faults: faultsSchema.optional(),
+  expireTokens: z.literal(true).optional(),
+});
+
+export type RailChange = z.infer<typeof changeSchema>;
+
+/** Changes how a rail behaves from now on. */
+export function changeRail(rail: SandboxRail, change: RailChange): void {
+  if (change.down !== undefined) rail.mode = change.down ? 'refusing' : 'up';
+  if (change.mode !== undefined) rail.mode = change.mode;
+  if (change.faults !== undefined) rail.faults = { ...rail.faults, ...change.faults };
+  if (change.expireTokens === true) rail.tokens.expireAll();
+}
+
+/** Books as JSON: amounts as decimal strings of minor units. */
+export function booksJson(books: Books): unknown {
+  return JSON.parse(JSON.stringify(books, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value)));
+}
+
+export interface ControlDeps {
+  readonly rails: ReadonlyMap<string, SandboxRail>;
+  readonly profiles: () => Record<string, unknown>;
+  readonly nowMs: () => number;
+}
+
+/** Answers a request under `/_sandbox`. */
+export function serveControl(deps: ControlDeps, request: SandboxRequest): Answer {
+  if (request.path === '/health' && request.method === 'GET')
+    return json(200, { status: 'up', rails: deps.rails.size, nowMs: deps.nowMs() });
+  if (request.path === '/profiles' && request.method === 'GET') return json(200, deps.profiles());
+  const [, noun, railId = ''] = /^\/(books|rails)\/([a-z0-9-]+)$/.exec(request.path) ?? [];
+  const rail = deps.rails.get(railId);
+  if (rail === undefined) return json(404, { error: 'there is no such rail' });
+  if (noun === 'books' && request.method === 'GET') return json(200, booksJson(rail.books()));
+  if (noun !== 'rails') return json(405, { error: 'method not allowed' });
+  if (request.method === 'POST') {
+    const change = changeSchema.safeParse(parseBody(request.body));
+    if (!change.success)
+      return json(400, { error: 'the change is not of its form', issues: change.error.issues.map((issue) => issue.message) });
+    changeRail(rail, change.data);
+  } else if (request.method !== 'GET') return json(405, { error: 'method not allowed' });
+  return json(200, { railId, mode: rail.mode, faults: rail.faults });
+}

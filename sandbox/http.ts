@@ -1,0 +1,75 @@
+/** Between the web and the sandbox: a node:http server, and a `fetch` that needs none. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Answer, SandboxRequest } from './wire.ts';
+
+export type WebFetch = (url: string, init: RequestInit) => Promise<Response>;
+
+const BODY_BYTES_MAX = 1024 * 1024;
+
+/** A request as `fetch` was given it. */
+export function requestOf(address: string, init: RequestInit): SandboxRequest {
+  const url = new URL(address);
+  const body = typeof init.body === 'string' ? init.body : '';
+  const headers = Object.fromEntries(new Headers(init.headers));
+  if (init.body !== undefined && init.body !== null) headers['content-length'] ??= String(Buffer.byteLength(body));
+  return { method: init.method ?? 'GET', path: url.pathname, query: url.searchParams, headers, body };
+}
+
+/** An answer as `fetch` gives it; a cut connection is thrown as undici throws it. */
+export function responseOf(answer: Answer): Response {
+  if (answer === 'cut') {
+    const cause = Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' });
+    throw new TypeError('fetch failed', { cause });
+  }
+  const hasBody = answer.status !== 204 && answer.status !== 304;
+  return new Response(hasBody ? answer.body : null, { status: answer.status, headers: answer.headers });
+}
+
+/** Listens on the loopback address. Rejects when the port is taken. */
+export async function listen(port: number, serve: (request: SandboxRequest) => Promise<Answer>): Promise<{ server: Server; url: string }> {
+  const server = createServer((message, response) => void handle(serve, message, response));
+  // Longer than any client keeps an idle connection, so that none is closed under a request.
+  server.keepAliveTimeout = 75_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+export async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeAllConnections();
+  await closed;
+}
+
+async function handle(
+  serve: (request: SandboxRequest) => Promise<Answer>,
+  message: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  try {
+    const body = await readBody(message);
+    if (body === null) return void response.writeHead(413).end();
+    const url = new URL(message.url ?? '/', 'http://127.0.0.1');
+    const headers: Record<string, string> = {};
+    for (const [name, value] of Object.entries(message.headers)) if (typeof value === 'string') headers[name] = value;
+    const answer = await serve({ method: message.method ?? 'GET', path: url.pathname, query: url.searchParams, headers, body });
+    if (answer === 'cut') return void message.socket.destroy();
+    response.writeHead(answer.status, answer.headers).end(answer.body);
+  } catch {
+    message.socket.destroy();
+  }
+}
+
+async function readBody(message: IncomingMessage): Promise<string | null> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of message) {
+    length += (chunk as Buffer).length;
+    if (length > BODY_BYTES_MAX) return null;
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,292 @@
+/**
+ * The core every sandbox operator shares: float and transactions, how each of them goes on in time, and
+ * the callbacks it sends. What travels on the wire is the protocol's business.
+ */
+import type { Rail } from '../domain/rail.ts';
+import { callbackFault, type CallbackFate, callFault, type Failure, type Faults, fateOfNumber, inquiryFault, type Kind } from './fates.ts';
+import { balanceOf, type Books, booksOf, type Journal, type Transaction } from './journal.ts';
+import { type Chance, logNormalMs } from './random.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { Tokens } from './tokens.ts';
+import { type Answer, page, type SandboxAnswer } from './wire.ts';
+
+/** `refusing`: the gateway takes no token and gives none · `silent`: connections end without an answer. */
+export type Mode = 'up' | 'refusing' | 'silent';
+
+export interface CallbackMessage {
+  readonly method: 'POST' | 'PUT';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface RailDeps {
+  readonly rail: Rail;
+  readonly scheduler: Scheduler;
+  readonly chance: Chance;
+  readonly journal: Journal;
+  readonly tokens: Tokens;
+  /** How many times faster than real time people and operators are. */
+  readonly speed: number;
+  readonly faults: Faults;
+  /** Numbers that have paid in on any rail. */
+  readonly paidIn: Set<string>;
+  /** Sends a callback; never throws. */
+  readonly deliver: (message: CallbackMessage) => Promise<void>;
+}
+
+export interface Submission {
+  readonly kind: Kind;
+  readonly ourReference: string;
+  readonly amountMinor: bigint;
+  readonly phone: string;
+  readonly callbackUrl: string | null;
+  /** A failure the protocol's own checks have found; the number and the rail decide otherwise. */
+  readonly failure?: Failure;
+  /** The protocol's ids for it, made from the operator's receipt. */
+  readonly namesOf: (receipt: string) => Record<string, string>;
+  /** Fields of the request that the protocol's messages repeat. */
+  readonly notes?: Readonly<Record<string, string>>;
+}
+
+export interface SandboxRail {
+  readonly rail: Rail;
+  readonly isHub: boolean;
+  readonly scheduler: Scheduler;
+  readonly chance: Chance;
+  readonly tokens: Tokens;
+  mode: Mode;
+  faults: Faults;
+  /** Puts a transaction into the books and lets it run. */
+  submit(submission: Submission): Promise<Transaction>;
+  /** The latest transaction of ours under a reference. */
+  byReference(kind: Kind, ourReference: string): Transaction | undefined;
+  /** The transaction that carries this id among its protocol's names, or as its receipt. */
+  byName(name: string): Transaction | undefined;
+  transactions(): Iterable<Transaction>;
+  balanceMinor(): bigint;
+  books(): Books;
+  /** The failure the customer's number foretells; for protocols that refuse at once. */
+  foretold(kind: Kind, phone: string): Failure | null;
+  /** Runs a call that moves money, under the faults of chance and number. */
+  underFaults(call: MoneyCall, act: () => Promise<SandboxAnswer>): Promise<Answer>;
+  /** Runs an inquiry under the faults of chance. */
+  inquiry(reference: string, error: SandboxAnswer, act: () => SandboxAnswer): Answer;
+  /** How often this name was counted, this time included. */
+  count(name: string): number;
+  /** Sends something later that is not about a transaction's own end; the delay is scaled by the speed. */
+  deliverLater(delayMs: number, message: CallbackMessage): void;
+}
+
+export interface MoneyCall {
+  readonly kind: Kind;
+  readonly reference: string;
+  readonly phone: string;
+  /** How the protocol writes an internal error. */
+  readonly error: SandboxAnswer;
+}
+
+/** The protocol's message about the end of a transaction; null when it sends none. */
+export type MessageOf = (rail: SandboxRail, transaction: Transaction) => CallbackMessage | null;
+
+const CUSTOMER_MEDIAN_MS = 300;
+const OPERATOR_MEDIAN_MS = 120;
+const CALLBACK_MS = 30;
+const SECOND_CALLBACK_MS = 400;
+const LATE_CALLBACK_MS = 3_000;
+
+const RECEIPT_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
+
+interface Core {
+  readonly deps: RailDeps;
+  readonly isHub: boolean;
+  readonly index: Index;
+  readonly counts: Map<string, number>;
+  readonly messageOf: MessageOf;
+  balanceMinor: bigint;
+  /** Set once the rail stands; its modes and fault rates change while it runs. */
+  self: SandboxRail;
+}
+
+/** Makes an operator out of its journal and lets everything that was under way go on. */
+export function createRail(deps: RailDeps, messageOf: MessageOf): SandboxRail {
+  const { scheduler, chance, journal, rail } = deps;
+  const isHub = rail.id.startsWith('hub-');
+  const index = createIndex(journal.transactions);
+  const self: SandboxRail = {
+    rail,
+    isHub,
+    scheduler,
+    chance,
+    tokens: deps.tokens,
+    mode: 'up',
+    faults: deps.faults,
+    submit: (submission) => submit(core, submission),
+    byReference: (kind, ourReference) => index.byReference.get(`${kind} ${ourReference}`),
+    byName: (name) => index.byName.get(name),
+    transactions: () => index.all,
+    balanceMinor: () => core.balanceMinor,
+    books: () => booksOf(journal.opening, index.all),
+    foretold: (kind, phone) => fateOfNumber(phone, kind, isHub, deps.paidIn.has(phone)).failure,
+    underFaults: (call, act) => underFaults(core, call, act),
+    inquiry: (reference, error, act) => inquire(core, reference, error, act),
+    count: (name) => countOf(core, name),
+    deliverLater: (delayMs, message) => scheduler.after(delayMs / deps.speed, () => deps.deliver(message)),
+  };
+  const core: Core = { deps, isHub, index, counts: new Map(), messageOf, balanceMinor: balanceOf(journal.opening, index.all), self };
+  for (const transaction of index.all) {
+    if (transaction.state === 'pending') run(core, transaction);
+    else scheduleCallbacks(core, transaction);
+  }
+  return self;
+}
+
+function countOf(core: Core, name: string): number {
+  const next = (core.counts.get(name) ?? 0) + 1;
+  core.counts.set(name, next);
+  return next;
+}
+
+async function submit(core: Core, submission: Submission): Promise<Transaction> {
+  const transaction = makeTransaction(core, submission, countOf(core, `taken ${submission.ourReference}`));
+  core.deps.journal.taken(transaction);
+  core.index.add(transaction);
+  if (transaction.callback === 'early') {
+    settle(core, transaction);
+    await tell(core, transaction);
+  } else run(core, transaction);
+  return transaction;
+}
+
+function run(core: Core, transaction: Transaction): void {
+  const { scheduler } = core.deps;
+  scheduler.after(Math.max(0, transaction.dueAtMs - scheduler.now()), () => {
+    settle(core, transaction);
+    scheduleCallbacks(core, transaction);
+  });
+}
+
+/** Ends a transaction; a payout the float does not cover fails here, where the money would leave. */
+function settle(core: Core, transaction: Transaction): void {
+  if (transaction.failure === null && transaction.kind === 'disbursement' && core.balanceMinor < transaction.amountMinor) {
+    transaction.failure = 'float_too_low';
+  }
+  transaction.state = transaction.failure === null ? 'succeeded' : 'failed';
+  transaction.settledAtMs = core.deps.scheduler.now();
+  core.deps.journal.settled(transaction);
+  if (transaction.state === 'failed') return;
+  core.balanceMinor += transaction.kind === 'collection' ? transaction.amountMinor : -transaction.amountMinor;
+  if (transaction.kind === 'collection') core.deps.paidIn.add(transaction.phone);
+}
+
+function scheduleCallbacks(core: Core, transaction: Transaction): void {
+  const { scheduler, speed } = core.deps;
+  if (transaction.callbackUrl === null) return;
+  const sinceMs = scheduler.now() - (transaction.settledAtMs ?? scheduler.now());
+  for (const delayMs of callbackDelays(transaction.callback).slice(transaction.told)) {
+    scheduler.after(Math.max(0, delayMs / speed - sinceMs), () => tell(core, transaction));
+  }
+}
+
+async function tell(core: Core, transaction: Transaction): Promise<void> {
+  const message = core.messageOf(core.self, transaction);
+  if (message === null) return;
+  transaction.told += 1;
+  core.deps.journal.told(transaction);
+  await core.deps.deliver(message);
+}
+
+/** When callbacks go out after the end of a transaction, in unscaled milliseconds. An early one is out already. */
+function callbackDelays(fate: CallbackFate): readonly number[] {
+  switch (fate) {
+    case 'lost':
+    case 'early':
+      return [];
+    case 'twice':
+      return [CALLBACK_MS, CALLBACK_MS + SECOND_CALLBACK_MS];
+    case 'late':
+      return [LATE_CALLBACK_MS];
+    case 'once':
+      return [CALLBACK_MS];
+  }
+}
+
+async function underFaults(core: Core, call: MoneyCall, act: () => Promise<SandboxAnswer>): Promise<Answer> {
+  const { chance, rail } = core.deps;
+  const { kind, reference, phone, error } = call;
+  const fault = callFault(chance, core.self.faults, rail.id, kind, reference, countOf(core, `call ${reference}`));
+  if (fault === 'lost_before') return 'cut';
+  if (fault === 'error') return error;
+  if (fault === 'page_before') return page(502);
+  const answer = await act();
+  if (fault === 'lost_after') return 'cut';
+  if (answer.status < 300 && fateOfNumber(phone, kind, core.isHub, false).answerLost) return 'cut';
+  return fault === 'page_after' ? page(504) : answer;
+}
+
+function inquire(core: Core, reference: string, error: SandboxAnswer, act: () => SandboxAnswer): Answer {
+  const { chance, rail } = core.deps;
+  const fault = inquiryFault(chance, core.self.faults, rail.id, reference, countOf(core, `inquiry ${reference}`));
+  if (fault === 'cut') return 'cut';
+  if (fault === 'error') return error;
+  return fault === 'page' ? page(502) : act();
+}
+
+function makeTransaction(core: Core, submission: Submission, occurrence: number): Transaction {
+  const { rail, chance, scheduler, speed, paidIn } = core.deps;
+  const { kind, ourReference, phone, amountMinor, callbackUrl } = submission;
+  const fate = fateOfNumber(phone, kind, core.isHub, paidIn.has(phone));
+  const names = [rail.id, kind, ourReference, occurrence] as const;
+  const medianMs = kind === 'collection' ? CUSTOMER_MEDIAN_MS : OPERATOR_MEDIAN_MS;
+  const timeMs = logNormalMs(medianMs, chance.draw('time', ...names), chance.draw('turn', ...names)) * fate.slowness;
+  const callback = fate.callback ?? callbackFault(chance, core.self.faults, ...names);
+  const receipt = chance.text(RECEIPT_ALPHABET, 10, 'receipt', ...names);
+  return {
+    id: receipt,
+    kind,
+    ourReference,
+    amountMinor,
+    phone,
+    callbackUrl,
+    names: submission.namesOf(receipt),
+    notes: submission.notes ?? {},
+    atMs: scheduler.now(),
+    dueAtMs: scheduler.now() + (callback === 'early' ? 0 : timeMs / speed),
+    callback,
+    state: 'pending',
+    failure: submission.failure ?? limitFailure(rail, kind, amountMinor) ?? fate.failure,
+    settledAtMs: null,
+    told: 0,
+  };
+}
+
+function limitFailure(rail: Rail, kind: Kind, amountMinor: bigint): Failure | null {
+  const limits = kind === 'collection' ? rail.collection : rail.payout;
+  if (limits === null) return 'unavailable';
+  if (amountMinor < limits.minMinor) return 'below_minimum';
+  return amountMinor > limits.maxMinor ? 'above_maximum' : null;
+}
+
+interface Index {
+  readonly all: Transaction[];
+  readonly byReference: Map<string, Transaction>;
+  readonly byName: Map<string, Transaction>;
+  add(transaction: Transaction): void;
+}
+
+/** Transactions by everything they are asked for by. */
+function createIndex(replayed: readonly Transaction[]): Index {
+  const index: Index = {
+    all: [],
+    byReference: new Map(),
+    byName: new Map(),
+    add(transaction) {
+      index.all.push(transaction);
+      index.byReference.set(`${transaction.kind} ${transaction.ourReference}`, transaction);
+      index.byName.set(transaction.id, transaction);
+      for (const name of Object.values(transaction.names)) index.byName.set(name, transaction);
+    },
+  };
+  for (const transaction of replayed) index.add(transaction);
+  return index;
+}

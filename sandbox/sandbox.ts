@@ -1,0 +1,179 @@
+/**
+ * The world as it misbehaves: every operator CAPP speaks to, and the exchange-rate sources, in one
+ * place. It can be reached over a socket, or in process by a `fetch` of its own; it keeps its own books
+ * in append-only journals; with one seed and one clock it does the same every time.
+ */
+import type { Server } from 'node:http';
+import { RAILS } from '../domain/network.ts';
+import type { Rail } from '../domain/rail.ts';
+import { gsmaAccountOf, mpesaAccountOf, mtnMomoAccountOf, sandboxProfiles } from './accounts.ts';
+import { changeRail, type RailChange, serveControl } from './control.ts';
+import { type Faults, NO_FAULTS } from './fates.ts';
+import { serveFx } from './fx.ts';
+import { gsmaMessageOf, serveGsma } from './gsma/server.ts';
+import { closeServer, listen, requestOf, responseOf, type WebFetch } from './http.ts';
+import { type Books, type Journal, openJournal } from './journal.ts';
+import { type InitiatorKey, openInitiatorKey } from './mpesa/keys.ts';
+import { mpesaMessageOf, serveMpesa } from './mpesa/server.ts';
+import { mtnMomoMessageOf, serveMtnMomo } from './mtn-momo/server.ts';
+import { type Chance, createChance } from './random.ts';
+import { type CallbackMessage, createRail, type RailDeps, type SandboxRail } from './rail.ts';
+import { type Scheduler, systemScheduler } from './scheduler.ts';
+import { createTokens } from './tokens.ts';
+import { type Answer, empty, type SandboxRequest } from './wire.ts';
+
+export interface SandboxOptions {
+  /** Rails to play; all of the network unless given. */
+  readonly rails?: readonly Rail[];
+  /** Opening balance of our float per rail id, in minor units. */
+  readonly openings?: Readonly<Record<string, bigint>>;
+  /** Where the journals are kept; null keeps the books in memory. */
+  readonly dataDir?: string | null;
+  readonly seed?: string;
+  /** 1: customers take a median of 300 ms; 2: half of that. */
+  readonly speed?: number;
+  readonly faults?: Partial<Faults>;
+  readonly scheduler?: Scheduler;
+  /** Sends callbacks. */
+  readonly send?: WebFetch;
+  /** Port to listen on, 0 for any; without one there is no socket, only `fetch`. */
+  readonly port?: number;
+  readonly tokenLifetimeMs?: number;
+  /** A new token kills the one before it. */
+  readonly singleToken?: boolean;
+}
+
+export interface Sandbox {
+  readonly url: string;
+  /** Reaches the sandbox without a socket, under the same address. */
+  readonly fetch: WebFetch;
+  /** Books of a rail; throws for a rail that is not played. */
+  books(railId: string): Books;
+  /** Settings with which clients reach the sandbox, per rail id. */
+  profiles(): Record<string, unknown>;
+  /** Changes how a rail behaves from now on. */
+  change(railId: string, change: RailChange): void;
+  /** Stops time and listening; the journals are whole. */
+  close(): Promise<void>;
+}
+
+/** Our float at an operator where no opening balance is given. */
+const OPENING_MINOR = 100_000_000_000n;
+const CALLBACK_TIMEOUT_MS = 10_000;
+const TOKEN_LIFETIME_MS = 3_600_000;
+
+type Serve = (request: SandboxRequest) => Promise<Answer>;
+
+interface World {
+  readonly chance: Chance;
+  readonly scheduler: Scheduler;
+  readonly key: InitiatorKey;
+  readonly rails: Map<string, SandboxRail>;
+  readonly serves: Map<string, Serve>;
+  readonly journals: Journal[];
+}
+
+/** Starts a sandbox. Throws what the system says when the port is taken or the folder cannot be written. */
+export async function createSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const rails = (options.rails ?? RAILS).filter((rail) => rail.protocol !== 'on_us');
+  const speed = options.speed ?? 1;
+  const world = createWorld(options, rails, speed);
+  let server: Server | null = null;
+  let url = 'http://sandbox.invalid';
+  const profiles = () => sandboxProfiles(rails, { baseUrl: url, speed, initiatorPublicPem: world.key.publicPem });
+  const serve = (request: SandboxRequest) => route(world, profiles, request);
+  if (options.port !== undefined) ({ server, url } = await listen(options.port, serve));
+  return {
+    url,
+    fetch: async (address, init) => responseOf(await serve(requestOf(address, init))),
+    books: (railId) => railOf(world, railId).books(),
+    profiles,
+    change: (railId, change) => changeRail(railOf(world, railId), change),
+    async close() {
+      world.scheduler.stop();
+      if (server !== null) await closeServer(server);
+      for (const journal of world.journals) journal.close();
+    },
+  };
+}
+
+function createWorld(options: SandboxOptions, rails: readonly Rail[], speed: number): World {
+  const dataDir = options.dataDir ?? null;
+  const scheduler = options.scheduler ?? systemScheduler();
+  const chance = createChance(options.seed ?? '1');
+  const world: World = { chance, scheduler, key: openInitiatorKey(dataDir), rails: new Map(), serves: new Map(), journals: [] };
+  const paidIn = new Set<string>();
+  const send = options.send ?? ((address, init) => fetch(address, init));
+  const opened = rails.map((rail) => {
+    const openingMinor = options.openings?.[rail.id] ?? OPENING_MINOR;
+    const journal = openJournal(dataDir, { railId: rail.id, currency: rail.currency, openingMinor });
+    for (const { kind, state, phone } of journal.transactions) if (kind === 'collection' && state === 'succeeded') paidIn.add(phone);
+    return { rail, journal };
+  });
+  for (const { rail, journal } of opened) {
+    const rules = { lifetimeMs: options.tokenLifetimeMs ?? TOKEN_LIFETIME_MS, single: options.singleToken ?? false };
+    const deps: RailDeps = {
+      rail,
+      scheduler,
+      chance,
+      journal,
+      tokens: createTokens(scheduler, createChance(`${options.seed ?? '1'} ${rail.id}`), rules),
+      speed,
+      faults: { ...NO_FAULTS, ...options.faults },
+      paidIn,
+      deliver: (message) => deliver(send, message),
+    };
+    world.journals.push(journal);
+    addRail(world, deps);
+  }
+  return world;
+}
+
+/** Puts an operator under its protocol's face. */
+function addRail(world: World, deps: RailDeps): void {
+  const { rail } = deps;
+  if (rail.protocol === 'mpesa') {
+    const account = mpesaAccountOf(rail.id);
+    const operator = createRail(deps, mpesaMessageOf(account));
+    world.rails.set(rail.id, operator);
+    world.serves.set(rail.id, (request) => serveMpesa({ rail: operator, account, key: world.key }, request));
+  } else if (rail.protocol === 'mtn_momo') {
+    const account = mtnMomoAccountOf(rail);
+    const operator = createRail(deps, mtnMomoMessageOf);
+    world.rails.set(rail.id, operator);
+    world.serves.set(rail.id, (request) => serveMtnMomo(operator, account, request));
+  } else {
+    const account = gsmaAccountOf(rail.id);
+    const operator = createRail(deps, gsmaMessageOf);
+    world.rails.set(rail.id, operator);
+    world.serves.set(rail.id, (request) => serveGsma(operator, account, request));
+  }
+}
+
+function railOf(world: World, railId: string): SandboxRail {
+  const rail = world.rails.get(railId);
+  if (rail === undefined) throw new RangeError(`the sandbox does not play ${railId}`);
+  return rail;
+}
+
+/** Sends by the first part of the path: an operator, the exchange rates, or the control plane. */
+async function route(world: World, profiles: () => Record<string, unknown>, request: SandboxRequest): Promise<Answer> {
+  const [, prefix = '', rest = ''] = /^\/([^/]+)(\/.*)?$/.exec(request.path) ?? [];
+  const inner = { ...request, path: rest };
+  if (prefix === '_sandbox') return serveControl({ rails: world.rails, profiles, nowMs: world.scheduler.now }, inner);
+  if (prefix === 'fx') return serveFx(world.chance, world.scheduler.now(), inner);
+  const serve = world.serves.get(prefix);
+  if (serve === undefined) return empty(404);
+  return railOf(world, prefix).mode === 'silent' ? 'cut' : serve(inner);
+}
+
+/** Sends a callback once. What the receiver says, or that there is none, is not looked at. */
+async function deliver(send: WebFetch, message: CallbackMessage): Promise<void> {
+  try {
+    const { method, url, headers, body } = message;
+    const response = await send(url, { method, headers, body, signal: AbortSignal.timeout(CALLBACK_TIMEOUT_MS) });
+    await response.arrayBuffer();
+  } catch {
+    // A receiver that cannot be reached has lost this callback, as it would a real operator's.
+  }
+}
