@@ -49,12 +49,16 @@ function readSettings(environment: NodeJS.ProcessEnv): SandboxOptions {
 try {
   const sandbox = await createSandbox(readSettings(process.env));
   process.stdout.write(`${JSON.stringify({ event: 'sandbox_listening', url: sandbox.url, pid: process.pid })}\n`);
+  process.send?.({ kind: 'ready', detail: { url: sandbox.url } });
   const stop = () => void sandbox.close().then(() => process.exit(0));
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
   // Started by a parent with a channel: when the parent dies, so does the world.
   process.once('disconnect', stop);
 } catch (error) {
-  process.stderr.write(`The sandbox cannot start: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
+  const detail = `The sandbox cannot start: ${error instanceof Error ? error.message : String(error)}`;
+  process.stderr.write(`${detail}\n`);
+  process.send?.({ kind: 'failed', code: 'config_invalid', detail });
+  process.exitCode = 1;
+  process.disconnect?.();
 }

@@ -1,0 +1,99 @@
+/** One process under the supervisor: launched, watched, started again when it dies, stopped when told. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { type ErrorCode, ERRORS, fault } from '../domain/errors.ts';
+import type { ChildMessage } from './processes/child.ts';
+
+export interface ChildOptions {
+  readonly name: string;
+  /** Path of the entry point, relative to this file. */
+  readonly module: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where its output is kept, one file per name. */
+  readonly logDir: string;
+}
+
+export interface Child {
+  readonly name: string;
+  /** Resolves with what the process told when it was ready; throws the fault it failed with at its first start. */
+  ready(): Promise<Readonly<Record<string, string | number>>>;
+  /** SIGKILL, at once. */
+  kill(): void;
+  /** How often it died without being told to. */
+  deaths(): number;
+  /** SIGTERM, and SIGKILL for one that does not end in time. */
+  stop(): Promise<void>;
+}
+
+const STOP_MS_MAX = 12_000;
+/** A process that dies at once is not started again at once; milliseconds. */
+const RESTART_DELAY_MS = 200;
+const RESTART_DELAY_MS_MAX = 10_000;
+
+/** Launches a process and keeps it alive. */
+export function launchChild(options: ChildOptions): Child {
+  const log = createWriteStream(join(options.logDir, `${options.name}.log`), { flags: 'a', mode: 0o600 });
+  let deaths = 0;
+  let stopping = false;
+  let current: ChildProcess | null = null;
+  let restart: NodeJS.Timeout | null = null;
+  let delayMs = RESTART_DELAY_MS;
+  let settle: { resolve(detail: Readonly<Record<string, string | number>>): void; reject(error: Error): void };
+  const ready = new Promise<Readonly<Record<string, string | number>>>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  // A failure is handed to whoever asks for readiness; until then it must not end the supervisor.
+  ready.catch(() => undefined);
+  let everReady = false;
+
+  function launch(): void {
+    const child = fork(new URL(options.module, import.meta.url), { env: { ...options.env }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+    current = child;
+    child.stdout?.pipe(log, { end: false });
+    child.stderr?.pipe(log, { end: false });
+    child.on('message', (message: ChildMessage) => {
+      if (message.kind === 'ready') {
+        everReady = true;
+        delayMs = RESTART_DELAY_MS;
+        settle.resolve(message.detail);
+      } else if (!everReady) {
+        settle.reject(fault(isErrorCode(message.code) ? message.code : 'internal', { detail: message.detail }));
+      }
+    });
+    child.on('exit', () => {
+      if (current === child) current = null;
+      if (stopping) return;
+      if (!everReady)
+        return settle.reject(fault('internal', { detail: `The process ${options.name} ended before it was ready; see its log.` }));
+      deaths += 1;
+      restart = setTimeout(launch, delayMs);
+      delayMs = Math.min(RESTART_DELAY_MS_MAX, delayMs * 2);
+    });
+  }
+
+  launch();
+  return {
+    name: options.name,
+    ready: () => ready,
+    kill: () => void current?.kill('SIGKILL'),
+    deaths: () => deaths,
+    async stop() {
+      stopping = true;
+      if (restart !== null) clearTimeout(restart);
+      const child = current;
+      if (child !== null) {
+        const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+        const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
+        child.kill('SIGTERM');
+        await ended;
+        clearTimeout(timer);
+      }
+      log.end();
+    },
+  };
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code);
+}

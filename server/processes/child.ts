@@ -1,0 +1,55 @@
+/**
+ * What every process under the supervisor has in common: it says when it is ready or why it is not,
+ * ends gracefully when told to or when its supervisor is gone, and never hangs on the way out.
+ */
+import { isFault } from '../../domain/errors.ts';
+
+/** What a child tells its supervisor. */
+export type ChildMessage =
+  | { readonly kind: 'ready'; readonly detail: Readonly<Record<string, string | number>> }
+  | { readonly kind: 'failed'; readonly code: string; readonly detail: string };
+
+export interface Running {
+  /** Told to the supervisor: the address served, for example. */
+  readonly detail?: Readonly<Record<string, string | number>>;
+  stop(): Promise<void>;
+}
+
+const STOP_MS_MAX = 10_000;
+
+/** Starts the process's work and sees it to its end. */
+export async function runChild(start: () => Promise<Running>): Promise<void> {
+  let running: Running;
+  try {
+    running = await start();
+  } catch (error) {
+    const failed: ChildMessage = isFault(error)
+      ? { kind: 'failed', code: error.code, detail: error.detail }
+      : { kind: 'failed', code: 'internal', detail: error instanceof Error ? `${error.name} at start` : 'unknown error at start' };
+    if (process.env['CAPP_DEBUG'] === '1') process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    await tell(failed);
+    process.exit(2);
+  }
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) return;
+    stopping = true;
+    setTimeout(() => process.exit(1), STOP_MS_MAX).unref();
+    running.stop().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.on('SIGTERM', stop);
+  // Ctrl-C reaches the whole group; the supervisor decides in which order its children end.
+  process.on('SIGINT', () => undefined);
+  process.on('disconnect', stop);
+  await tell({ kind: 'ready', detail: running.detail ?? {} });
+}
+
+function tell(message: ChildMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send === undefined) resolve();
+    else process.send(message, undefined, undefined, () => resolve());
+  });
+}

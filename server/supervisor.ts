@@ -1,0 +1,176 @@
+/**
+ * The supervisor: one command that brings up the whole platform on one machine and takes it down again.
+ *
+ * It starts the database, brings it forward, opens the books, and runs the sandbox, the API and the
+ * workers as processes of their own, each of which may die at any moment: it is started again and goes
+ * on from what is committed.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join, resolve } from 'node:path';
+import { connect } from '../db/connect.ts';
+import { type Database, startDatabase } from '../db/embedded.ts';
+import { loadKeys } from '../db/keyring.ts';
+import { migrate } from '../db/migrate.ts';
+import { seedClients } from '../db/seed.ts';
+import { fault } from '../domain/errors.ts';
+import { RAILS } from '../domain/network.ts';
+import { demoFloatMinor, seedBooks } from '../tools/ledger/index.ts';
+import { type Child, launchChild } from './child-process.ts';
+import { type Config, readConfig } from './config.ts';
+import { keepDemoKeys } from './demo/keys.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+export interface PlatformOptions {
+  readonly env: Env;
+  /** Worker processes; the configuration's unless given. */
+  readonly workers?: number;
+  /** Hears what happens, in sentences for the person who typed the command. */
+  readonly tell?: (sentence: string) => void;
+}
+
+export interface Platform {
+  readonly config: Config;
+  /** Where the API listens. */
+  readonly url: string;
+  /** Keys of the demo client and its officers, by principal. */
+  readonly keys: Readonly<Record<string, string>>;
+  readonly databaseUrl: string;
+  /** Address of the sandbox's control plane, or null when real operators are configured. */
+  readonly sandboxUrl: string | null;
+  /** Kills one worker process with SIGKILL, at once; it is started again. */
+  killWorker(index: number): void;
+  readonly workerCount: number;
+  /** How often a process died without being told to. */
+  readonly deaths: () => number;
+  stop(): Promise<void>;
+}
+
+/** Starts everything and resolves when the API answers. Throws faults in the words of the catalogue. */
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  const tell = options.tell ?? (() => undefined);
+  const config = readConfig(options.env);
+  await assertPortFree(config);
+  const dataDir = resolve(config.dataDir);
+  await prepareFolder(join(dataDir, 'logs'));
+  const children: Child[] = [];
+  const database = await startDatabase({ dataDir, databaseUrl: config.databaseUrl });
+  try {
+    tell(database.owned ? `PostgreSQL runs under ${config.dataDir}/postgres` : 'PostgreSQL is reached');
+    const keys = await prepareDatabase(database, options.env, dataDir, config);
+    const childEnv: Record<string, string | undefined> = { ...options.env, DATABASE_URL: database.url, CAPP_DATA_DIR: dataDir };
+    const sandboxUrl = config.operatorsPath === null ? await startSandbox(children, childEnv, dataDir) : null;
+    if (sandboxUrl !== null) {
+      Object.assign(childEnv, sandboxSettings(options.env, sandboxUrl, dataDir));
+      tell('Sandbox operators run (no real money moves)');
+    }
+    const workerCount = options.workers ?? config.workers;
+    const workers = Array.from({ length: workerCount }, (_, index) =>
+      launchChild({ name: `worker-${index + 1}`, module: './processes/worker.ts', env: childEnv, logDir: join(dataDir, 'logs') }),
+    );
+    const api = launchChild({ name: 'api', module: './processes/api.ts', env: childEnv, logDir: join(dataDir, 'logs') });
+    children.push(api, ...workers);
+    await Promise.all(children.map((child) => child.ready()));
+    const url = `http://${config.host}:${config.port}`;
+    tell(`The API listens on ${url}, its documentation on ${url}/docs`);
+    return {
+      config,
+      url,
+      keys,
+      databaseUrl: database.url,
+      sandboxUrl,
+      workerCount,
+      killWorker: (index) => workers[index % workers.length]?.kill(),
+      deaths: () => children.reduce((sum, child) => sum + child.deaths(), 0),
+      stop: () => stopAll(children, database),
+    };
+  } catch (error) {
+    await stopAll(children, database);
+    throw error;
+  }
+}
+
+/** The API and the workers end before the operators they talk to, and all before the database. */
+async function stopAll(children: readonly Child[], database: Database): Promise<void> {
+  const [sandbox, ...others] = [
+    children.filter((child) => child.name === 'sandbox'),
+    ...children.filter((child) => child.name !== 'sandbox'),
+  ];
+  await Promise.all(others.map((child) => child.stop()));
+  await Promise.all((sandbox ?? []).map((child) => child.stop()));
+  await database.stop();
+}
+
+async function prepareFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+    await writeFile(join(path, '.writable'), '');
+  } catch (cause) {
+    throw fault('storage_unwritable', { detail: `The data folder ${path} cannot be written.`, cause });
+  }
+}
+
+async function prepareDatabase(database: Database, env: Env, dataDir: string, config: Config): Promise<Readonly<Record<string, string>>> {
+  const pool = connect({ url: database.url, applicationName: 'capp supervisor', max: 2 });
+  try {
+    await migrate(pool);
+    const { pepper } = await loadKeys(env, dataDir);
+    await seedBooks(pool);
+    if (config.env === 'production') return {};
+    return await keepDemoKeys(dataDir, await seedClients(pool, pepper), pool, pepper);
+  } finally {
+    await pool.end();
+  }
+}
+
+async function startSandbox(children: Child[], env: Record<string, string | undefined>, dataDir: string): Promise<string> {
+  const opening = Object.fromEntries(
+    RAILS.filter((rail) => rail.protocol !== 'on_us').map((rail) => [rail.id, demoFloatMinor(rail).toString()]),
+  );
+  const folder = join(dataDir, 'sandbox');
+  await prepareFolder(folder);
+  const sandbox = launchChild({
+    name: 'sandbox',
+    module: '../sandbox/main.ts',
+    env: { SANDBOX_PORT: '0', ...env, SANDBOX_DATA_DIR: folder, SANDBOX_OPENING_BALANCES: JSON.stringify(opening) },
+    logDir: join(dataDir, 'logs'),
+  });
+  children.push(sandbox);
+  const { url } = await sandbox.ready();
+  if (typeof url !== 'string') throw fault('internal', { internal: 'the sandbox did not say where it listens' });
+  const profiles = await fetch(`${url}/_sandbox/profiles`);
+  await writeFile(join(dataDir, 'operators.json'), await profiles.text(), { mode: 0o600 });
+  return url;
+}
+
+/** With the sandbox, waits are those of a demonstration, and rates come from its copies of the public sources. */
+function sandboxSettings(env: Env, sandboxUrl: string, dataDir: string): Record<string, string> {
+  const preset: Record<string, string> = {
+    CAPP_OPERATORS_PATH: join(dataDir, 'operators.json'),
+    CAPP_FX_OPEN_ER_API_URL: `${sandboxUrl}/fx/open-er-api`,
+    CAPP_FX_CURRENCY_API_URL: `${sandboxUrl}/fx/currency-api`,
+    CAPP_INQUIRY_DELAY_MS: '1000',
+    CAPP_INQUIRY_DELAY_MS_MAX: '5000',
+    CAPP_RETRY_DELAY_MS: '1000',
+    CAPP_LEASE_MS: '5000',
+    CAPP_SWEEP_MS: '500',
+    CAPP_HOUSEKEEPING_MS: '2000',
+  };
+  return Object.fromEntries(Object.entries(preset).map(([name, value]) => [name, env[name] ?? value]));
+}
+
+/** Says at once when the port is taken, before anything is started. */
+function assertPortFree(config: Config): Promise<void> {
+  return new Promise((resolvePromise, reject) => {
+    const probe = createServer();
+    probe.once('error', (error: NodeJS.ErrnoException) => {
+      const detail =
+        error.code === 'EADDRINUSE'
+          ? `Port ${config.port} on ${config.host} is taken by another program; set PORT to another one.`
+          : `${config.host}:${config.port} cannot be listened on (${error.code ?? 'unknown'}).`;
+      reject(fault('port_in_use', { detail, cause: error }));
+    });
+    probe.listen(config.port, config.host, () => probe.close(() => resolvePromise()));
+  });
+}

@@ -1,0 +1,78 @@
+/**
+ * Checks every invariant of a system, running or stopped: the books and payments in the database, the
+ * signatures of quotes, and the operators' own books.
+ */
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { findTamperedQuotes } from '../agents/exchange-rate/audit.ts';
+import { connect, type Pool } from '../db/connect.ts';
+import { attachOrStartDatabase } from '../db/embedded.ts';
+import { loadKeys } from '../db/keyring.ts';
+import { checkBooks, type Violation } from '../tools/ledger/index.ts';
+import { readConfig } from './config.ts';
+import { compareOperators } from './verify-operators.ts';
+
+export interface VerifyOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Verification {
+  readonly violations: readonly Violation[];
+  readonly payments: number;
+  readonly transfers: number;
+}
+
+/** A system at work moves between two looks; what is still wrong after this many is wrong. */
+const LOOKS_MAX = 4;
+const LOOK_AGAIN_MS = 1_500;
+
+/** Verifies the system of the environment's data folder or database. Throws when it cannot be reached. */
+export async function verifyPlatform(options: VerifyOptions): Promise<Verification> {
+  const config = readConfig(options.env);
+  const dataDir = resolve(config.dataDir);
+  const database = await attachOrStartDatabase({ dataDir, databaseUrl: config.databaseUrl });
+  try {
+    const pool = connect({ url: database.url, applicationName: 'capp verify', max: 2 });
+    try {
+      const { quoteKey } = await loadKeys(options.env, dataDir);
+      return await verifyDatabase(pool, { quoteKey, sandboxFolder: join(dataDir, 'sandbox') });
+    } finally {
+      await pool.end();
+    }
+  } finally {
+    await database.stop();
+  }
+}
+
+/** The same for a database that is open already. */
+export async function verifyDatabase(
+  pool: Pool,
+  keys: { readonly quoteKey: Buffer; readonly sandboxFolder: string },
+): Promise<Verification> {
+  let violations = await look(pool, keys);
+  for (let looks = 1; looks < LOOKS_MAX && violations.some((each) => each.invariant === 2); looks += 1) {
+    await delay(LOOK_AGAIN_MS);
+    violations = await look(pool, keys);
+  }
+  const counted = await pool.query<{ payments: number; transfers: number }>(
+    'select (select count(*) from payments)::int as payments, (select count(*) from transfers)::int as transfers',
+  );
+  return { violations, payments: counted.rows[0]?.payments ?? 0, transfers: counted.rows[0]?.transfers ?? 0 };
+}
+
+async function look(pool: Pool, keys: { readonly quoteKey: Buffer; readonly sandboxFolder: string }): Promise<Violation[]> {
+  const books = await checkBooks(pool);
+  const tampered = await findTamperedQuotes(pool, keys.quoteKey);
+  const operators = await compareOperators(pool, keys.sandboxFolder);
+  return [
+    ...books,
+    ...tampered.map(
+      (quoteId): Violation => ({
+        invariant: 6,
+        subject: `quote ${quoteId}`,
+        detail: 'quotes are unaltered: the signature does not fit the terms',
+      }),
+    ),
+    ...operators,
+  ];
+}
