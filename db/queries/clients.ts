@@ -1,0 +1,43 @@
+/** Clients, the tenants of the platform, and the keys they hold. */
+import { newId } from '../../domain/ids.ts';
+import type { Queryable } from '../connect.ts';
+
+/** The id of the client with this name; it is made when there is none. */
+export async function ensureClient(db: Queryable, name: string): Promise<string> {
+  await db.query({
+    name: 'ensure_client',
+    text: 'insert into clients (id, name) values ($1, $2) on conflict (name) do nothing',
+    values: [newId(), name],
+  });
+  const { rows } = await db.query<{ id: string }>({
+    name: 'client_by_name',
+    text: 'select id from clients where name = $1',
+    values: [name],
+  });
+  const found = rows[0];
+  if (found === undefined) throw new RangeError('a client that was just made is missing');
+  return found.id;
+}
+
+/** A key as it may be shown: without its secret part, which nobody has. */
+export interface ListedKey {
+  readonly id: string;
+  readonly client: string;
+  readonly principal: string;
+  readonly prefix: string;
+  readonly scopes: readonly string[];
+  readonly createdAt: Date;
+  readonly expiresAt: Date | null;
+  readonly revokedAt: Date | null;
+}
+
+/** Every key that was ever made, oldest first. */
+export async function listApiKeys(db: Queryable): Promise<ListedKey[]> {
+  const { rows } = await db.query<ListedKey>({
+    name: 'list_api_keys',
+    text: `select api_keys.id, clients.name as client, principal, prefix, scopes, api_keys.created_at as "createdAt",
+        expires_at as "expiresAt", revoked_at as "revokedAt"
+      from api_keys join clients on clients.id = api_keys.client_id order by api_keys.id`,
+  });
+  return rows;
+}

@@ -1,0 +1,44 @@
+/**
+ * The client of CAPP's API.
+ *
+ *     const capp = createCapp({ baseUrl: 'http://127.0.0.1:8080', apiKey });
+ *     const payment = await capp.payments.create({ referenceId: 'inv-1', amount: '1250.50', … });
+ *
+ * It needs nothing but `fetch`, runs in Node and in browsers, and imports nothing of the house. What it
+ * throws is a `CappError` with a stable code.
+ */
+import { createActivity } from './activity.ts';
+import { createBatches } from './batches.ts';
+import { createCases } from './cases.ts';
+import { createPayments } from './payments.ts';
+import { createQuotes } from './quotes.ts';
+import { type CappOptions, createTransport } from './transport.ts';
+import { createCorridors, createPools, createRates } from './treasury.ts';
+
+export type { ActivityFilter, StreamedDecision, StreamOptions } from './activity.ts';
+export { BATCH_ROWS_MAX } from './batches.ts';
+export type { CaseFilter } from './cases.ts';
+export { CappApiError, CappConnectionError, CappError, type Problem, type ProblemError } from './errors.ts';
+export type { PageOptions } from './pages.ts';
+export type { PaymentDetails, PaymentFilter } from './payments.ts';
+export type { Quote, QuoteInput } from './quotes.ts';
+export type { CappOptions, RequestOptions, WriteOptions } from './transport.ts';
+export type { Corridor, LiquidityPool, Rate } from './treasury.ts';
+export type * from './types.ts';
+
+/** Makes a client. Throws `TypeError` for a base URL that is none. */
+export function createCapp(options: CappOptions) {
+  const transport = createTransport(options);
+  return {
+    payments: createPayments(transport),
+    batches: createBatches(transport),
+    quotes: createQuotes(transport),
+    cases: createCases(transport),
+    activity: createActivity(transport),
+    corridors: createCorridors(transport),
+    rates: createRates(transport),
+    pools: createPools(transport),
+  };
+}
+
+export type Capp = ReturnType<typeof createCapp>;

@@ -1,0 +1,239 @@
+/**
+ * What goes over the wire, as TypeScript sees it. Amounts are decimal strings, in major units or, where
+ * the name says so, in minor units; moments are ISO 8601 in UTC.
+ */
+import type { ProblemError } from './errors.ts';
+
+export type PaymentStatus =
+  | 'accepted'
+  | 'held'
+  | 'released'
+  | 'queued'
+  | 'authorized'
+  | 'collecting'
+  | 'collected'
+  | 'disbursing'
+  | 'refunding'
+  | 'paid'
+  | 'refunded'
+  | 'rejected'
+  | 'failed'
+  | 'cancelled';
+
+export interface PartyInput {
+  readonly name: string;
+  readonly phone: string;
+  readonly country: string;
+}
+
+/** A payment intent as clients write it. */
+export interface IntentInput {
+  readonly referenceId: string;
+  /** What the sender pays in all, major units: "1250.50". */
+  readonly amount: string;
+  readonly fromCurrency: string;
+  readonly toCurrency: string;
+  readonly sender: PartyInput;
+  readonly receiver: PartyInput;
+  readonly preference?: 'cheapest' | 'fastest' | 'most_reliable';
+  readonly purpose?: string;
+  readonly funding?: 'wallet' | 'balance';
+  readonly delivery?: 'wallet' | 'balance';
+  readonly quoteId?: string;
+}
+
+export interface PaymentParty {
+  /** Masked. */
+  readonly phone: string;
+  readonly country: string;
+  readonly walletId: string;
+}
+
+export interface Payment {
+  readonly id: string;
+  readonly referenceId: string;
+  readonly batchId: string | null;
+  readonly status: PaymentStatus;
+  readonly reasonCode: string | null;
+  readonly reason: string | null;
+  readonly amount: string;
+  readonly amountMinor: string;
+  readonly fromCurrency: string;
+  readonly toCurrency: string;
+  readonly feeAmount: string | null;
+  readonly feeAmountMinor: string | null;
+  readonly targetAmount: string | null;
+  readonly targetAmountMinor: string | null;
+  readonly funding: 'wallet' | 'balance';
+  readonly delivery: 'wallet' | 'balance';
+  readonly sender: PaymentParty;
+  readonly receiver: PaymentParty;
+  readonly preference: string;
+  readonly purpose: string;
+  readonly quoteId: string | null;
+  readonly refundRequestedAt: string | null;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly authorizedAt: string | null;
+  readonly collectedAt: string | null;
+  readonly completedAt: string | null;
+}
+
+export interface PaymentEvent {
+  readonly at: string;
+  readonly from: PaymentStatus | null;
+  readonly to: PaymentStatus;
+  readonly reasonCode: string | null;
+  readonly cause: string;
+}
+
+export interface Reason {
+  readonly code: string;
+  readonly text: string;
+}
+
+export interface Decision {
+  readonly id: string;
+  readonly at: string;
+  readonly paymentId: string;
+  readonly cohortId: string;
+  readonly agent: string;
+  readonly policyVersion: string;
+  readonly outcome: string;
+  readonly reasons: readonly Reason[];
+  /** 0 to 1. */
+  readonly confidence: number;
+  readonly durationUs: number;
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly factsDigest: string;
+  readonly modelId: string | null;
+  readonly promptHash: string | null;
+}
+
+export interface Attempt {
+  readonly id: string;
+  readonly paymentId: string;
+  readonly leg: 'collection' | 'payout' | 'refund';
+  readonly sequence: number;
+  readonly railId: string;
+  readonly state: 'created' | 'sent' | 'pending' | 'unknown' | 'succeeded' | 'failed';
+  readonly amount: string;
+  readonly amountMinor: string;
+  readonly currency: string;
+  readonly receipt: string | null;
+  readonly reasonCode: string | null;
+  readonly inquiries: number;
+  readonly createdAt: string;
+  readonly sentAt: string | null;
+  readonly resolvedAt: string | null;
+}
+
+export interface Transfer {
+  readonly id: string;
+  readonly type: 'posted' | 'pending' | 'post' | 'void' | 'expire';
+  readonly reason: string;
+  readonly debitAccount: string;
+  readonly creditAccount: string;
+  readonly amount: string;
+  readonly amountMinor: string;
+  readonly currency: string;
+  readonly pendingId: string | null;
+  readonly linkId: string | null;
+  readonly createdAt: string;
+}
+
+/** The whole story of a payment. */
+export interface Explanation {
+  readonly payment: Payment;
+  /** Rails in the order they are to be tried, per leg. */
+  readonly route: { readonly collection: readonly string[]; readonly payout: readonly string[] };
+  readonly timeline: readonly PaymentEvent[];
+  readonly decisions: readonly Decision[];
+  readonly attempts: readonly Attempt[];
+  readonly transfers: readonly Transfer[];
+  readonly cases: readonly ExplainedCase[];
+}
+
+/** A case with what was decided, without the officers' notes. */
+export interface ExplainedCase extends Case {
+  readonly decisions: readonly Omit<CaseDecision, 'note'>[];
+}
+
+export interface BatchRow {
+  /** Where in the request: 1 is the first row. */
+  readonly line: number;
+  readonly referenceId: string | null;
+  readonly status: 'accepted' | 'replayed' | 'rejected';
+  readonly paymentId?: string;
+  readonly errors?: readonly ProblemError[];
+}
+
+export interface BatchAnswer {
+  readonly batchId: string;
+  readonly accepted: number;
+  readonly replayed: number;
+  readonly rejected: number;
+  readonly rows: readonly BatchRow[];
+}
+
+/** How far a batch has come. */
+export interface BatchState {
+  readonly batchId: string;
+  readonly createdAt: string;
+  /** Rows taken, payments that existed already not counted. */
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly byStatus: Readonly<Partial<Record<PaymentStatus, number>>>;
+}
+
+export interface Case {
+  readonly id: string;
+  readonly paymentId: string;
+  readonly status: 'open' | 'deciding' | 'released' | 'rejected' | 'withdrawn';
+  /** 0 to 100, the higher the sooner. */
+  readonly priority: number;
+  readonly reasons: readonly Reason[];
+  readonly approvalsNeeded: number;
+  readonly claimedBy: string | null;
+  readonly claimedUntil: string | null;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly dueAt: string;
+  readonly closedAt: string | null;
+}
+
+export interface CaseDecision {
+  readonly id: string;
+  readonly at: string;
+  readonly officer: string;
+  readonly verdict: 'release' | 'reject';
+  readonly reasonCode: string;
+  readonly note: string | null;
+  readonly evidenceDigest: string;
+  readonly appliedAt: string | null;
+}
+
+/** A case with everything an officer decides on. */
+export interface CaseFile extends Case {
+  readonly evidence: Readonly<Record<string, unknown>>;
+  readonly evidenceDigest: string;
+  readonly parties: {
+    readonly sender: { readonly name: string; readonly phone: string };
+    readonly receiver: { readonly name: string; readonly phone: string };
+  };
+  readonly decisions: readonly CaseDecision[];
+}
+
+export interface CaseVerdict {
+  readonly verdict: 'release' | 'reject';
+  readonly reasonCode: string;
+  /** Of the evidence that was read. */
+  readonly evidenceDigest: string;
+  readonly note?: string;
+}
+
+/** One page of a list; `nextCursor` is null on the last. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}

@@ -1,0 +1,68 @@
+/** What every command works with, and the options that many of them share. */
+import { type Command, InvalidArgumentError } from 'commander';
+import { fault } from '../../domain/errors.ts';
+import { type Capp, createCapp } from '../../sdk/index.ts';
+import { type Config, readConfig } from '../config.ts';
+import { readDemoKeys } from '../demo-keys.ts';
+import type { ExitCode } from './failure.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface CommandContext {
+  readonly terminal: Terminal;
+  /** With which code the program ends when the command comes back; 0 unless it says otherwise. */
+  readonly endWith: (code: ExitCode) => void;
+  readonly fetch: typeof fetch;
+}
+
+export interface ApiOptions {
+  readonly url?: string;
+  readonly key?: string;
+}
+
+/** The principal whose key the command line uses when it is given none. */
+export const DEMO_PRINCIPAL = 'client:demo';
+
+/** Adds `--url` and `--key` to a command that talks to the API. */
+export function withApiOptions(command: Command): Command {
+  return command
+    .option('--url <address>', 'where CAPP listens (default: CAPP_URL, or http://127.0.0.1:PORT)')
+    .option('--key <key>', "API key (default: CAPP_KEY, or the demo client's key under CAPP_DATA_DIR)");
+}
+
+/** The client a command uses. Throws `config_invalid` for a wrong address, or when no key is to be found. */
+export async function openCapp(context: CommandContext, options: ApiOptions): Promise<Capp> {
+  const { env } = context.terminal;
+  const config = readConfig(env);
+  const baseUrl = options.url ?? env.CAPP_URL ?? ownUrl(config);
+  if (!URL.canParse(baseUrl) || !/^https?:$/.test(new URL(baseUrl).protocol)) {
+    throw fault('config_invalid', { detail: `${baseUrl} is not an address such as http://127.0.0.1:8080.` });
+  }
+  const apiKey = options.key ?? env.CAPP_KEY ?? (await readDemoKeys(config.dataDir))[DEMO_PRINCIPAL];
+  if (apiKey === undefined) {
+    throw fault('config_invalid', { detail: 'No API key: give --key, set CAPP_KEY, or make one with: capp keys create' });
+  }
+  // What a header cannot carry would be reported as a dead connection.
+  if (!/^[\x21-\x7e]+$/.test(apiKey)) throw fault('config_invalid', { detail: 'The API key has characters that no key has.' });
+  return createCapp({ baseUrl, apiKey, fetch: context.fetch });
+}
+
+function ownUrl(config: Config): string {
+  const host = ['0.0.0.0', '::'].includes(config.host) ? '127.0.0.1' : config.host;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${config.port}`;
+}
+
+/** Reads an option that is a whole number in a range, for commander. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}
+
+/** Examples at the end of a command's help. */
+export function withExamples(command: Command, examples: readonly (readonly [string, string])[]): Command {
+  const width = Math.max(...examples.map(([line]) => line.length));
+  const lines = examples.map(([line, what]) => `  ${line.padEnd(width)}  ${what}`);
+  return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
+}

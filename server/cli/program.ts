@@ -1,0 +1,86 @@
+/** The command line: `capp COMMAND`. Each command stands in a file of its own under `commands/`. */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { registerExplain } from './commands/explain.ts';
+import { registerGraph } from './commands/graph.ts';
+import { registerKeys } from './commands/keys.ts';
+import { registerNetwork } from './commands/network.ts';
+import { registerPay } from './commands/pay.ts';
+import type { CommandContext } from './context.ts';
+import { EXIT, type ExitCode, reportFailure } from './failure.ts';
+import type { Terminal } from './terminal.ts';
+
+const ABOUT = [
+  'CAPP moves money between African mobile-money wallets: agents quote, screen, route, fund and settle payments, ',
+  'and every decision and every transfer can be read afterwards.\n\n',
+  'From a checkout, put `npm run capp --` before a command; `npm start` and `npm run demo` are short for ',
+  '`capp start` and `capp demo`.',
+].join('');
+
+const ENVIRONMENT = `
+Environment:
+  CAPP_DATA_DIR   where data is kept (default: .capp)
+  DATABASE_URL    a PostgreSQL to use instead of the embedded one
+  REDIS_URL       a Redis for the queues instead of the database
+  PORT            where the API listens (default: 8080)
+  CAPP_URL        the API that pay and explain talk to
+  CAPP_KEY        their API key
+  CAPP_DEBUG=1    show where an error came from
+
+Exit codes: 0 all is well, 1 something is wrong with payments or books, 2 the command could not be carried out.`;
+
+/** Runs one command and returns the exit code. Never throws: whatever goes wrong becomes one line. */
+export async function runCli(argv: readonly string[], terminal: Terminal, dial: typeof fetch = fetch): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT.ok;
+  const context: CommandContext = {
+    terminal,
+    fetch: dial,
+    endWith: (code) => {
+      exitCode = code;
+    },
+  };
+  try {
+    await createProgram(context).parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    return reportFailure(terminal, error);
+  }
+}
+
+/** Builds the program with all its commands. */
+export function createProgram(context: CommandContext): Command {
+  const { terminal } = context;
+  const program = new Command('capp')
+    .description(ABOUT)
+    .version(versionOfCapp(), '-v, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help for a command')
+    .showSuggestionAfterError()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+      outputError: (text) => terminal.err(`capp: usage_invalid: ${sentenceOf(text)} See: capp --help`),
+    })
+    .addHelpText('after', ENVIRONMENT)
+    .exitOverride();
+  registerPay(program, context);
+  registerExplain(program, context);
+  registerGraph(program, context);
+  registerNetwork(program, context);
+  registerKeys(program, context);
+  return program;
+}
+
+/** What commander says of a mistake, as one sentence. */
+function sentenceOf(text: string): string {
+  const sentence = text
+    .replace(/^error: /, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+  return /[.?)]$/.test(sentence) ? sentence : `${sentence}.`;
+}
+
+function versionOfCapp(): string {
+  const path = new URL('../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+}
