@@ -52,6 +52,9 @@ const explanationSchema = z
   })
   .openapi('PaymentExplanation');
 
+/** The external shape of an intent, under a name of its own in the document. */
+const intentSchema = intentInputSchema.meta({ id: 'PaymentIntent' });
+
 /** Statuses in which money is with us or on its way, and the payout has not succeeded. */
 const REFUNDABLE: readonly PaymentStatus[] = ['collecting', 'collected', 'disbursing', 'refunding', 'refunded'];
 
@@ -83,7 +86,7 @@ function mountSubmit(api: Api): void {
         'Stored before it is answered. The same intent under the same reference gives the payment that exists, with status 200; another intent under it is refused.',
       scope: 'payments:write',
       idempotent: true,
-      body: { schema: intentInputSchema.openapi('PaymentIntent'), read: readIntent },
+      body: { schema: intentSchema, read: readIntent },
       responses: {
         202: answers('Accepted; the agents take it from here.', paymentSchema),
         200: answers('The payment this reference was used for before.', paymentSchema),
