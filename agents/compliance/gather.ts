@@ -14,7 +14,7 @@ import type { WorkItem } from '../agent.ts';
 import { decideCompliance } from './decide.ts';
 import type { ComplianceFacts, HitFacts, LimitFacts, PartyFacts } from './facts.ts';
 import { compareAccepted, type PastPayment, senderFacts, sendersWithinDay, thresholdFacts } from './history.ts';
-import { type CompliancePolicy, fatfStanding, reportingThresholds, tierLimits, type UsdRates } from './policy.ts';
+import { type CompliancePolicy, fatfStanding, type ReportingThreshold, reportingThresholds, tierLimits, type UsdRates } from './policy.ts';
 import { type HistoryRequest, type PartyRow, readFlaggedRules, readParties, readReceived, readSent, type UserHistory } from './queries.ts';
 
 export interface ComplianceDeps {
@@ -42,7 +42,8 @@ interface Readings {
   readonly sent: ReadonlyMap<string, UserHistory>;
   readonly received: ReadonlyMap<string, UserHistory>;
   readonly flaggedRules: ReadonlyMap<string, readonly string[]>;
-  readonly rates: UsdRates;
+  /** Thresholds that count for a country, a currency and a day. */
+  readonly thresholdsOf: (country: string, currency: Currency, day: string) => readonly ReportingThreshold[];
   /** The lists as they were when the cohort was screened; a new edition may take their place at any moment. */
   readonly sanctions: SanctionsList;
 }
@@ -66,7 +67,7 @@ export async function gatherCompliance(
     readFlaggedRules(deps.db, released),
     deps.usdRates?.() ?? new Map(),
   ]);
-  const readings: Readings = { parties, sent, received, flaggedRules, rates, sanctions: deps.sanctions };
+  const readings: Readings = { parties, sent, received, flaggedRules, thresholdsOf: rememberThresholds(rates), sanctions: deps.sanctions };
   const opened = openAll(
     deps,
     items.map((item) => rowOf(readings, item)),
@@ -90,6 +91,17 @@ function requestsBy(items: readonly WorkItem[], key: 'senderId' | 'receiverId'):
     const moments = group.map((item) => item.payment.createdAtMs);
     return { userId, fromMs: Math.min(...moments), untilMs: Math.max(...moments) };
   });
+}
+
+/** A cohort has few corridors and many payments, so each answer is worked out once. */
+function rememberThresholds(rates: UsdRates): Readings['thresholdsOf'] {
+  const known = new Map<string, readonly ReportingThreshold[]>();
+  return (country, currency, day) => {
+    const key = `${country} ${currency} ${day}`;
+    const thresholds = known.get(key) ?? reportingThresholds(country, currency, day, rates);
+    known.set(key, thresholds);
+    return thresholds;
+  };
 }
 
 function rowOf(readings: Readings, item: WorkItem): PartyRow {
@@ -169,9 +181,9 @@ function factsOf(
     limits: limitFacts(payment.fromCountry, payment.fromCurrency, row.senderKycTier, day),
     receiverBalanceMinor: tierLimits(payment.toCountry, payment.toCurrency, row.receiverKycTier, day)?.balanceMinor?.toString() ?? null,
     history: senderFacts(earlierSent, at, sent?.truncated ?? false),
-    thresholds: reportingThresholds(payment.fromCountry, payment.fromCurrency, day, readings.rates).map((threshold) =>
-      thresholdFacts(earlierSent, at, threshold, policy.structuring),
-    ),
+    thresholds: readings
+      .thresholdsOf(payment.fromCountry, payment.fromCurrency, day)
+      .map((threshold) => thresholdFacts(earlierSent, at, threshold, policy.structuring)),
     receiverSenders24h: sendersWithinDay(earlierThan(readings.received.get(payment.receiverId), at, refused), at),
     fatf: { from: from.standing, to: fatfStanding(payment.toCountry, day).standing, asOf: from.asOf },
     released:

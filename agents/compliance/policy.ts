@@ -2,7 +2,7 @@
  * The policy of the compliance agent: thresholds of its rules, limits of KYC tiers, reporting
  * thresholds and country lists, all of them dated data with their sources. Pure.
  */
-import type { Currency } from '../../domain/currency.ts';
+import { type Currency, parseCurrency } from '../../domain/currency.ts';
 import { parseAmount } from '../../domain/money.ts';
 import { convert, parseRate } from '../../domain/rate.ts';
 import { inForce } from '../../domain/network.ts';
@@ -61,36 +61,51 @@ function onDay<Entry extends { readonly validFrom: string }>(versions: readonly 
   return inForce(versions, day) ?? versions.toSorted((a, b) => (a.validFrom < b.validFrom ? -1 : 1))[0];
 }
 
+type TierEntry = TierLimits & { readonly country: string; readonly currency: string };
+
+function readTierEntry(entry: (typeof limitEntries)[number]): TierEntry {
+  const minorOf = (text: string | null): bigint | null => (text === null ? null : parseAmount(text, parseCurrency(entry.currency)).minor);
+  const { country, currency, tier, dailyCount, validFrom } = entry;
+  return {
+    country,
+    currency,
+    tier,
+    dailyCount,
+    validFrom,
+    singleMinor: minorOf(entry.single),
+    dailyMinor: minorOf(entry.daily),
+    monthlyMinor: minorOf(entry.monthly),
+    balanceMinor: minorOf(entry.balance),
+  };
+}
+
+/** Entries by country and currency, highest tier first. */
+const TIERS: ReadonlyMap<string, readonly TierEntry[]> = Map.groupBy(
+  limitEntries.map(readTierEntry).sort((a, b) => b.tier - a.tier),
+  (entry) => `${entry.country} ${entry.currency}`,
+);
+
 /**
  * Limits of a KYC tier on a day (ISO date, UTC): those of the highest tier in the data that is not above
  * the given one, or of the lowest there is. Null where no limits are known for country and currency.
  */
 export function tierLimits(country: string, currency: Currency, tier: number, day: string): TierLimits | null {
-  const known = limitEntries.filter((entry) => entry.country === country && entry.currency === currency);
-  const tiers = [...new Set(known.map((entry) => entry.tier))].sort((a, b) => a - b);
-  const used = tiers.findLast((each) => each <= tier) ?? tiers[0];
-  const entry = onDay(
-    known.filter((each) => each.tier === used),
-    day,
+  const known = TIERS.get(`${country} ${currency}`);
+  const used = known?.find((each) => each.tier <= tier) ?? known?.at(-1);
+  if (known === undefined || used === undefined) return null;
+  return (
+    onDay(
+      known.filter((each) => each.tier === used.tier),
+      day,
+    ) ?? null
   );
-  if (entry === undefined) return null;
-  const minorOf = (text: string | null): bigint | null => (text === null ? null : parseAmount(text, currency).minor);
-  return {
-    singleMinor: minorOf(entry.single),
-    dailyMinor: minorOf(entry.daily),
-    monthlyMinor: minorOf(entry.monthly),
-    balanceMinor: minorOf(entry.balance),
-    dailyCount: entry.dailyCount,
-    tier: entry.tier,
-    validFrom: entry.validFrom,
-  };
 }
 
 /** Units of a currency for one USD, times 10^12. */
 export type UsdRates = ReadonlyMap<Currency, bigint>;
 
 const REFERENCE_RATES: UsdRates = new Map(
-  Object.entries(referenceRates.unitsPerUsd).map(([currency, rate]) => [currency as Currency, parseRate(rate)]),
+  Object.entries(referenceRates.unitsPerUsd).map(([currency, rate]) => [parseCurrency(currency), parseRate(rate)]),
 );
 
 /** A threshold from which on somebody must be told, in the currency asked for. */
@@ -108,7 +123,7 @@ export function reportingThresholds(country: string, currency: Currency, day: st
   const known = thresholdEntries.filter((entry) => entry.countries.length === 0 || entry.countries.includes(country));
   return [...Map.groupBy(known, (entry) => entry.id)].flatMap(([id, versions]) => {
     const entry = onDay(versions, day);
-    const minor = entry === undefined ? null : inCurrency(entry.amount, entry.currency as Currency, currency, rates);
+    const minor = entry === undefined ? null : inCurrency(entry.amount, parseCurrency(entry.currency), currency, rates);
     return minor === null ? [] : [{ id, minor }];
   });
 }

@@ -36,7 +36,7 @@ export interface HistoryRequest {
 }
 
 export interface UserHistory {
-  /** In the order of acceptance. */
+  /** In no particular order. */
   readonly payments: readonly PastPayment[];
   /** There were more; the oldest are missing. */
   readonly truncated: boolean;
@@ -63,9 +63,8 @@ function historySql(column: 'sender_id' | 'receiver_id'): string {
       from payments p
       where p.${column} = wanted.user_id and p.created_at > wanted.since and p.created_at <= wanted.until
         and p.status not in ('rejected', 'cancelled', 'failed')
-      order by p.created_at desc, p.id desc
-      limit $4) recent
-    order by recent."createdAt", recent.id`;
+      order by p.created_at desc
+      limit $4) recent`;
 }
 
 const SENT_SQL = historySql('sender_id');
