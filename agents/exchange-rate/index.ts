@@ -17,7 +17,7 @@ import { insertQuotes, loadQuotes, markQuotesUsed, type QuoteRow, type QuoteUse,
 export type { ExchangeRateData, ExchangeRateOutcome, ExchangeRateVerdict, UnsignedQuote } from './decide.ts';
 export { decideExchangeRate } from './decide.ts';
 export type { ExchangeRateFacts } from './facts.ts';
-export { createQuote, quotedItems, signQuote, verifyQuote } from './quotes.ts';
+export { createQuote, signQuote, verifyQuote } from './quotes.ts';
 
 export interface ExchangeRateDeps {
   readonly pool: Pool;

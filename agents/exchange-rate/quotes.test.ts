@@ -9,7 +9,7 @@ import { parseAmount } from '../../domain/money.ts';
 import { parseRate } from '../../domain/rate.ts';
 import { consensus, emptySnapshot, NOTHING_BEFORE } from '../../tools/fx/consensus.ts';
 import type { CohortPayment, WorkItem } from '../agent.ts';
-import { createExchangeRateAgent, createQuote, quotedItems, verifyQuote } from './index.ts';
+import { createExchangeRateAgent, createQuote, verifyQuote } from './index.ts';
 import { loadQuotes, markQuotesUsed, type QuoteRow, type QuoteScope, signQuote } from './quotes.ts';
 
 const NOW_MS = Date.UTC(2026, 8, 30, 12);
@@ -136,12 +136,9 @@ describe('a cohort', () => {
     const verdicts = await decideAll(items);
     expect(verdicts.map((verdict) => verdict.data.refusalCode)).toEqual([null, 'corridor_unavailable', null]);
     await withTransaction(database.pool, (tx) => agent.apply(tx, items, verdicts));
-    const quoted = quotedItems(quoteKey, items, verdicts);
-    expect(quoted[1]?.quote).toBeUndefined();
-    for (const item of [quoted[0], quoted[2]]) {
-      const row = await rowOf(item?.quote?.id ?? '');
-      expect(row.paymentId).toBe(item?.payment.id);
-      expect(row.signature.toString('hex')).toBe(item?.quote?.signature);
+    for (const index of [0, 2]) {
+      const row = await rowOf(verdicts[index]?.data.quote?.id ?? '');
+      expect(row).toMatchObject({ paymentId: items[index]?.payment.id, clientId, amountMinor: items[index]?.payment.amountMinor });
       expect(verifyQuote(row, quoteKey)).toBe(true);
     }
   });
@@ -168,7 +165,7 @@ describe('a cohort', () => {
     const verdicts = await decideAll(items);
     expect(verdicts[0]?.data).toMatchObject({ isNew: false, quote: { id: quote.id, rate: quote.rate } });
     await withTransaction(database.pool, (tx) => agent.apply(tx, items, verdicts));
-    expect(quotedItems(quoteKey, items, verdicts)[0]?.quote?.signature).toBe(quote.signature);
+    expect((await rowOf(quote.id)).paymentId).toBe(items[0]?.payment.id);
     expect((await decideAll(items))[0]?.outcome).toBe('quoted');
     expect((await decideAll([itemOf({ quoteId: quote.id })]))[0]?.data.refusalCode).toBe('quote_used');
   });

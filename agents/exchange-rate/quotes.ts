@@ -14,8 +14,8 @@ import { newId } from '../../domain/ids.ts';
 import type { Money } from '../../domain/money.ts';
 import type { Country } from '../../domain/rail.ts';
 import type { RateBoard } from '../../tools/fx/board.ts';
-import type { QuoteTerms, WorkItem } from '../agent.ts';
-import { decideExchangeRate, type ExchangeRateVerdict, type UnsignedQuote } from './decide.ts';
+import type { QuoteTerms } from '../agent.ts';
+import { decideExchangeRate, type UnsignedQuote } from './decide.ts';
 import { priceFacts } from './facts.ts';
 
 /** Whose a quote is and which way it goes: what a payment has to match. */
@@ -65,31 +65,9 @@ export function verifyQuote(row: QuoteRow, key: Buffer): boolean {
   return row.signature.length === expected.length && timingSafeEqual(row.signature, expected);
 }
 
-/** Signs a decided quote for the payment or client it is of. */
-export function sealQuote(quote: UnsignedQuote, scope: QuoteScope, key: Buffer): QuoteTerms {
-  return { ...quote, signature: signQuote(signedTerms(quote, scope), key).toString('hex') };
-}
-
 function signedTerms(quote: UnsignedQuote, scope: QuoteScope): SignedTerms {
   const { clientId, fromCurrency, toCurrency, fromCountry, toCountry } = scope;
   return { ...quote, clientId, fromCurrency, toCurrency, fromCountry, toCountry };
-}
-
-/**
- * The items with the signed terms that were decided for them, in the order given; an item that was refused
- * comes back without a quote.
- */
-export function quotedItems<Item extends WorkItem>(
-  key: Buffer,
-  items: readonly Item[],
-  verdicts: readonly ExchangeRateVerdict[],
-): (Item & { readonly quote?: QuoteTerms })[] {
-  return items.map((item, index) => {
-    const quote = verdicts[index]?.data.quote ?? null;
-    if (quote !== null) return { ...item, quote: sealQuote(quote, item.payment, key) };
-    const { quote: _without, ...rest } = item;
-    return rest as Item;
-  });
 }
 
 interface DatabaseRow {

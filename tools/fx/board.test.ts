@@ -5,10 +5,11 @@ import type { Currency } from '../../domain/currency.ts';
 import { parseRate } from '../../domain/rate.ts';
 import { createRateBoard, type RateBoard } from './board.ts';
 import { type RateSource, type SourceRates, sourceFailed } from './source.ts';
-import { CONSENSUS, confirmMove, listRates, rowsOf, storeRates } from './store.ts';
+import { CONSENSUS, confirmMove, rowsOf, storeRates } from './store.ts';
 
 const START_MS = Date.UTC(2026, 8, 29, 6);
 const HOUR_MS = 3_600_000;
+const OUR_LOCKS = "locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())";
 
 let database: TestDatabase;
 let clock: ReturnType<typeof manualClock>;
@@ -106,9 +107,7 @@ describe('the rate board', () => {
     await leading.tick();
     const source = scripted('open-er-api', { KES: '129' });
     const next = boardOf([source]);
-    await database.pool.query(
-      "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())",
-    );
+    await database.pool.query(`select pg_terminate_backend(pid) from pg_locks where ${OUR_LOCKS}`);
     await expect.poll(async () => next.tick().then(() => source.asked)).toBe(1);
   });
 
@@ -134,7 +133,7 @@ describe('the rate board', () => {
       await board.tick();
       return source.asked;
     };
-    expect([await askedAfter(0), await askedAfter(5_000), await askedAfter(5_000), await askedAfter(5_000)]).toEqual([1, 2, 2, 3]);
+    expect([await askedAfter(0), await askedAfter(1_000), await askedAfter(1_000), await askedAfter(1_000)]).toEqual([1, 2, 2, 3]);
     source.failsWith = sourceFailed('open-er-api', 'status 429', undefined, 20 * 60_000);
     expect([await askedAfter(20_000), await askedAfter(19 * 60_000), await askedAfter(60_000)]).toEqual([4, 4, 5]);
   });
@@ -144,8 +143,10 @@ describe('the rate board', () => {
     await board.tick();
     clock.advance(60_000);
     await board.tick();
-    const rows = await listRates(database.pool, { currency: 'KES', sinceMs: 0, untilMs: clock.now(), limit: 10 });
-    expect(rows.map((row) => `${row.source} ${row.perUsd}`).sort()).toEqual([
+    const { rows } = await database.pool.query<{ source: string; rate: bigint }>(
+      "select source, rate from exchange_rates where currency = 'KES'",
+    );
+    expect(rows.map((row) => `${row.source} ${row.rate}`).sort()).toEqual([
       `${CONSENSUS} ${parseRate('129.1')}`,
       `currency-api ${parseRate('129.2')}`,
       `open-er-api ${parseRate('129')}`,
@@ -199,6 +200,23 @@ describe('the rate board', () => {
     isAway = false;
     await board.tick();
     expect(rateOf(board, 'KES')).toBe(parseRate('129'));
+  });
+
+  it('waits at its start for the rates that another process is fetching', async () => {
+    const slow = scripted('open-er-api', { KES: '129' });
+    const answer = Promise.withResolvers<void>();
+    const asking = boardOf([
+      { id: slow.id, fetch: () => answer.promise.then(() => slow.fetch()) },
+      scripted('currency-api', { KES: '129' }),
+    ]);
+    const asked = asking.start();
+    const waiting = boardOf([scripted('open-er-api', {}), scripted('currency-api', {})]);
+    // The first process has the lock before the second one looks.
+    await expect.poll(async () => (await database.pool.query(`select 1 from pg_locks where ${OUR_LOCKS}`)).rowCount).toBe(1);
+    const started = waiting.start();
+    answer.resolve();
+    await Promise.all([asked, started]);
+    expect(rateOf(waiting, 'KES')).toBe(parseRate('129'));
   });
 
   it('looks in the background once started', async () => {

@@ -6,6 +6,7 @@
  * same pure rules, so that all of them see the same rates, and a source that is down is missed by nobody
  * until its last word has become too old.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
 import type { Clock } from '../../domain/clock.ts';
 import { CURRENCIES } from '../../domain/currency.ts';
@@ -38,7 +39,10 @@ export interface RateBoard {
   current(): RateSnapshot;
   /** One look: asks sources that are due if this process is the one that asks, loads, and builds the snapshot. Never throws. */
   tick(): Promise<void>;
-  /** Looks once, then keeps looking in the background. */
+  /**
+   * Looks until there are rates, for ten seconds at most, then keeps looking in the background. A process
+   * that has no live source and so cannot have rates by itself looks once.
+   */
   start(): Promise<void>;
   /** Ends the background work and gives up the lock. */
   stop(): Promise<void>;
@@ -47,8 +51,11 @@ export interface RateBoard {
 const REFRESH_INTERVAL_MS = 3_600_000;
 const TICK_INTERVAL_MS = 5_000;
 const RELOAD_INTERVAL_MS = 60_000;
+/** While there are no rates at all, the database is looked at this often: another process may be asking right now. */
+const FIRST_TICK_INTERVAL_MS = 250;
+const FIRST_RATES_WAIT_MS = 10_000;
 /** A source that failed is asked again after this, then after twice as long each time, up to the maximum. */
-const RETRY_DELAY_MS = 5_000;
+const RETRY_DELAY_MS = 1_000;
 const RETRY_DELAY_MS_MAX = 20 * 60_000;
 /** "capp fx" as a number: the key of the advisory lock. */
 const LOCK_KEY = 7_165_011_208;
@@ -96,7 +103,8 @@ export function createRateBoard(deps: RateBoardDeps): RateBoard {
   };
   const keepLooking = (): void => {
     if (state.stopped) return;
-    state.timer = setTimeout(() => void tick().then(keepLooking), deps.tickIntervalMs ?? TICK_INTERVAL_MS);
+    const intervalMs = hasRates(state) ? (deps.tickIntervalMs ?? TICK_INTERVAL_MS) : FIRST_TICK_INTERVAL_MS;
+    state.timer = setTimeout(() => void tick().then(keepLooking), intervalMs);
     state.timer.unref();
   };
   return {
@@ -104,6 +112,12 @@ export function createRateBoard(deps: RateBoardDeps): RateBoard {
     tick,
     async start() {
       await tick();
+      const isLive = deps.sources.some((source) => source.id !== 'embedded');
+      const untilMs = performance.now() + FIRST_RATES_WAIT_MS;
+      while (isLive && !hasRates(state) && !state.stopped && performance.now() < untilMs) {
+        await delay(FIRST_TICK_INTERVAL_MS);
+        await tick();
+      }
       keepLooking();
     },
     async stop() {
@@ -113,6 +127,11 @@ export function createRateBoard(deps: RateBoardDeps): RateBoard {
       await resign(state);
     },
   };
+}
+
+/** The dollar alone is no rate. */
+function hasRates(state: BoardState): boolean {
+  return state.snapshot.rates.size > 1;
 }
 
 async function look(state: BoardState): Promise<void> {

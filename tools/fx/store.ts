@@ -163,22 +163,3 @@ export async function confirmMove(pool: Pool, request: MoveConfirmationRequest):
   const { currency, perUsd, principal, atMs } = request;
   await storeRates(pool, [{ source: `${PERSON}${principal}`, currency, perUsd, asOfMs: atMs }], atMs);
 }
-
-export interface HistoryRequest {
-  readonly currency: Currency;
-  readonly sinceMs: number;
-  readonly untilMs: number;
-  /** Most rows, newest kept. */
-  readonly limit: number;
-}
-
-/** Stored rates of a currency by every source and as accepted, newest first. */
-export async function listRates(pool: Pool, request: HistoryRequest): Promise<StoredRate[]> {
-  const result = await pool.query<RateRow>({
-    name: 'list_rates',
-    text: `select id, source, currency, rate, as_of from exchange_rates
-           where currency = $1 and as_of >= $2 and as_of <= $3 order by as_of desc, source limit $4`,
-    values: [request.currency, new Date(request.sinceMs), new Date(request.untilMs), request.limit],
-  });
-  return result.rows.flatMap(readRow);
-}
