@@ -76,6 +76,7 @@ export function createHintQueue(options: QueueOptions): HintQueue {
   }
 
   const waiting = new Set<Hint>();
+  const handling = new Set<Promise<void>>();
   return {
     notify(hint) {
       if (closed || waiting.has(hint)) return;
@@ -91,7 +92,12 @@ export function createHintQueue(options: QueueOptions): HintQueue {
       timers.add(timer);
     },
     consume(lane, concurrency, handle) {
-      const worker = backend.worker(lane, concurrency, async (job) => handle(job.name as Hint));
+      const worker = backend.worker(lane, concurrency, (job) => {
+        const handled = handle(job.name as Hint);
+        const settled = handled.catch(() => undefined).finally(() => handling.delete(settled));
+        handling.add(settled);
+        return handled;
+      });
       worker.on('error', (error) => options.log.warn({ lane, error: error.message }, 'worker error'));
       worker.on('failed', (job, error) => options.log.error({ lane, hint: job?.name, error: error.message }, 'hint failed'));
       workers.push(worker);
@@ -104,7 +110,10 @@ export function createHintQueue(options: QueueOptions): HintQueue {
       closed = true;
       for (const timer of timers) clearTimeout(timer);
       await Promise.allSettled([...pending]);
-      await Promise.allSettled(workers.map((worker) => worker.close()));
+      // BullMQ says goodbye to its store; to one that is gone it would say it for ever.
+      const isGone = !backend.isReachable();
+      if (isGone) await Promise.all([...handling]);
+      await Promise.allSettled(workers.map((worker) => worker.close(isGone)));
       await Promise.allSettled(Object.values(queues).map((queue) => queue.close()));
       await backend.close();
     },
@@ -122,12 +131,14 @@ interface JobQueue {
 interface JobWorker {
   on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'failed', listener: (job: { readonly name: string } | undefined, error: Error) => void): unknown;
-  close(): Promise<void>;
+  close(force: boolean): Promise<void>;
 }
 
 interface Backend {
   queue(lane: Lane): JobQueue;
   worker(lane: Lane, concurrency: number, handle: (job: Job) => Promise<void>): JobWorker;
+  /** False when the store is known not to answer. */
+  isReachable(): boolean;
   close(): Promise<void>;
 }
 
@@ -148,8 +159,11 @@ function openBackend(options: QueueOptions): Backend {
         consumers.push(consumer);
         return new Worker(nameOf(lane), handle, { connection: consumer, concurrency });
       },
+      isReachable: () => producer.status === 'ready',
       close: async () => {
-        await Promise.allSettled([producer, ...consumers].map((client) => client.quit()));
+        await Promise.allSettled(
+          [producer, ...consumers].map((client) => (client.status === 'ready' ? client.quit() : client.disconnect())),
+        );
       },
     };
   }
@@ -157,6 +171,7 @@ function openBackend(options: QueueOptions): Backend {
   return {
     queue: (lane) => new Queue(nameOf(lane), { connection: pg }, createPostgresBackend),
     worker: (lane, concurrency, handle) => new Worker(nameOf(lane), handle, { connection: pg, concurrency }, createPostgresBackend),
+    isReachable: () => true,
     close: async () => undefined,
   };
 }
