@@ -54,6 +54,13 @@ describe('gather and decide', () => {
     expect(payoutsOf(await routesOf(cohort, dueMs + 1))).toEqual(Array(5).fill('hub-ug'));
   });
 
+  it('makes one probe however many cohorts look at once', async () => {
+    await outages('mtn-ug');
+    await Promise.all(Array.from({ length: 6 }, () => database.pool.query('select 1')));
+    const cohorts = await Promise.all(Array.from({ length: 6 }, () => routesOf([someItem(NOW_MS)], NOW_MS + HEALTH_POLICY.downMsBase)));
+    expect(cohorts.flatMap(payoutsOf).filter((rail) => rail === 'mtn-ug')).toHaveLength(1);
+  });
+
   it('does not spend the probe on a payment that would not go that way', async () => {
     await outages('mtn-ug');
     const tooLarge = someItem(NOW_MS, { targetMinor: 5_000_001n });

@@ -192,6 +192,17 @@ describe('settle', () => {
     ]);
   });
 
+  it('leaves to another run the payments that run has taken, and does not wait for it', async () => {
+    const [taken, free] = [await paid(), await paid()];
+    const other = await database.pool.connect();
+    await other.query('begin');
+    await other.query('select 1 from payments where id = $1 for update', [taken.payment.id]);
+    expect(await settleAt(DUE_MS)).toMatchObject({ nettedCount: 1 });
+    await other.query('rollback');
+    other.release();
+    expect(await query('select payment_id from settlement_items group by payment_id')).toEqual([{ payment_id: free.payment.id }]);
+  });
+
   it('reads its window by the index of unsettled payments', async () => {
     const connection = await database.pool.connect();
     await connection.query('set enable_seqscan = off');
