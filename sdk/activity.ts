@@ -10,7 +10,7 @@ export interface ActivityFilter {
   readonly paymentId?: string;
 }
 
-export interface StreamOptions {
+export interface StreamOptions extends ActivityFilter {
   /** Goes on after this event; without it the stream begins now. */
   readonly lastEventId?: string;
   readonly signal?: AbortSignal;
@@ -64,9 +64,11 @@ interface Place {
 }
 
 async function* readOnce(transport: Transport, options: StreamOptions, place: Place): AsyncGenerator<StreamedDecision> {
+  const { lastEventId: _from, signal: _signal, ...filter } = options;
   const response = await transport.open({
     method: 'GET',
     path: '/v1/activity/stream',
+    query: filter,
     headers: { Accept: 'text/event-stream', ...(place.lastEventId === '' ? {} : { 'Last-Event-ID': place.lastEventId }) },
     ...(options.signal ? { signal: options.signal } : {}),
   });

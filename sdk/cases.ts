@@ -5,6 +5,8 @@ import type { Case, CaseFile, CaseVerdict } from './types.ts';
 
 export interface CaseFilter {
   readonly status?: Case['status'];
+  /** The officer who holds it. */
+  readonly claimedBy?: string;
 }
 
 export function createCases(transport: Transport) {
@@ -19,9 +21,13 @@ export function createCases(transport: Transport) {
     each: (filter: CaseFilter = {}, options: PageOptions = {}) => pages((cursor) => list(filter, { ...options, ...cursor })),
     /** With the evidence, and its digest that a decision must carry. */
     get: (id: string, options: RequestOptions = {}) => transport.json<CaseFile>({ method: 'GET', path: pathOf(id), ...options }),
-    /** Takes a case on, for a while. */
-    claim: (id: string, options: WriteOptions = {}) => transport.json<CaseFile>({ method: 'POST', path: pathOf(id, '/claim'), ...options }),
+    /** Takes a case on for a while; claiming again lengthens the claim. */
+    claim: (id: string, options: WriteOptions = {}) => transport.json<Case>({ method: 'POST', path: pathOf(id, '/claim'), ...options }),
+    /** Puts a claimed case back for others. */
+    releaseClaim: (id: string, options: WriteOptions = {}) =>
+      transport.json<Case>({ method: 'POST', path: pathOf(id, '/release-claim'), ...options }),
+    /** Says whether the payment may go on. The officer is the holder of the key. */
     decide: (id: string, verdict: CaseVerdict, options: WriteOptions = {}) =>
-      transport.json<CaseFile>({ method: 'POST', path: pathOf(id, '/decide'), body: jsonBody(verdict), ...options }),
+      transport.json<Case>({ method: 'POST', path: pathOf(id, '/decisions'), body: jsonBody(verdict), ...options }),
   };
 }

@@ -23,7 +23,7 @@ export type { PageOptions } from './pages.ts';
 export type { PaymentDetails, PaymentFilter } from './payments.ts';
 export type { Quote, QuoteInput } from './quotes.ts';
 export type { CappOptions, RequestOptions, WriteOptions } from './transport.ts';
-export type { Corridor, LiquidityPool, Rate } from './treasury.ts';
+export type { Corridor, LiquidityPool, SourceRate } from './treasury.ts';
 export type * from './types.ts';
 
 /** Makes a client. Throws `TypeError` for a base URL that is none. */

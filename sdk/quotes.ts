@@ -12,19 +12,26 @@ export interface QuoteInput {
 
 export interface Quote {
   readonly id: string;
+  readonly amount: string;
+  readonly amountMinor: string;
+  readonly feeAmount: string;
+  readonly feeAmountMinor: string;
+  /** What is left after the fee at the quoted rate, before operators round. */
+  readonly targetAmount: string;
+  readonly targetAmountMinor: string;
   readonly fromCurrency: string;
   readonly toCurrency: string;
   readonly fromCountry: string;
   readonly toCountry: string;
-  readonly amount: string;
-  readonly feeAmount: string;
-  readonly targetAmount: string;
-  /** Units of the target currency for one of the source currency, spread included. */
+  /** Units of the target currency for one of the source currency, spread included; `midRate` without it. */
   readonly rate: string;
   readonly midRate: string;
   readonly spreadBps: number;
+  readonly policyVersion: string;
+  readonly signature: string;
   readonly createdAt: string;
   readonly expiresAt: string;
+  /** The payment that used it; a quote is used once. */
   readonly paymentId: string | null;
 }
 
