@@ -17,6 +17,8 @@ import { type Fault, fault } from '../domain/errors.ts';
 
 /** How often a state of the outside world is looked at while we wait for it. */
 const POLL_MS = 20;
+/** Longer than this no server takes between making `postmaster.pid` and writing into it. */
+const EMPTY_PID_FILE_MS_MAX = 5_000;
 const SUPERUSER = 'capp';
 
 export interface Cluster {
@@ -67,7 +69,7 @@ export function storageFault(error: unknown, folder: string): unknown {
 export async function ensureCluster(cluster: Cluster): Promise<void> {
   if (existsSync(join(cluster.directory, 'PG_VERSION'))) return;
   const parent = dirname(cluster.directory);
-  const fresh = `${cluster.directory}.${process.pid}.new`;
+  const fresh = `${cluster.directory}.${randomBytes(4).toString('hex')}.new`;
   const passwordFile = `${fresh}.password`;
   try {
     await mkdir(parent, { recursive: true });
@@ -124,6 +126,9 @@ export async function findRunning(cluster: Cluster): Promise<RunningServer | nul
   const lines = text.split('\n');
   const pid = Number(lines[0]);
   if (pid > 0 && (await isPostgres(pid))) return { pid, port: Number(lines[3] ?? 0) };
+  // A server that is just starting has made the file and not yet written into it.
+  const madeMs = (await stat(pidFile).catch(() => null))?.mtimeMs ?? Date.now();
+  if (!(pid > 0) && Date.now() - madeMs < EMPTY_PID_FILE_MS_MAX) return null;
   await rm(pidFile, { force: true }).catch((error: unknown) => {
     throw storageFault(error, cluster.directory);
   });

@@ -1,14 +1,103 @@
-import { expect, test } from 'vitest';
-import { testDatabase } from './testing.ts';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { newId } from '../domain/ids.ts';
+import { insertAttempt, insertClient, insertPayment } from './fixtures.ts';
+import { GRAPH_SCHEMA, migrate, QUEUE_SCHEMA, readMigrations } from './migrate.ts';
+import { type TestDatabase, testDatabase } from './testing.ts';
 
-test('smoke', async () => {
-  const { pool, close } = await testDatabase();
-  const { rows } = await pool.query('select count(*) as n, array_agg(1::bigint) as a from pg_class');
-  expect(typeof rows[0].n).toBe('bigint');
-  expect(rows[0].a[0]).toBe(1n);
-  const t0 = performance.now();
-  const other = await testDatabase();
-  console.log('create', performance.now() - t0);
-  await other.close();
-  await close();
+let database: TestDatabase;
+beforeEach(async () => {
+  database = await testDatabase({ empty: true });
+});
+afterEach(() => database.close());
+
+/** Columns, constraints, indexes, triggers: all that a migration may make. */
+async function shapeOf(): Promise<unknown[]> {
+  const { rows } = await database.pool.query(`
+    select 'column ' || table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable || ' ' || coalesce(column_default, '') as what
+    from information_schema.columns where table_schema = 'public'
+    union all select 'constraint ' || conname || ' ' || pg_get_constraintdef(oid) from pg_constraint where connamespace = 'public'::regnamespace
+    union all select 'index ' || indexdef from pg_indexes where schemaname = 'public'
+    union all select 'trigger ' || tgrelid::regclass || ' ' || pg_get_triggerdef(oid) from pg_trigger where not tgisinternal
+    order by 1`);
+  return rows.map((row) => row.what);
+}
+
+describe('migrations', () => {
+  test('build the database once, however often and by however many they are run', async () => {
+    const { pool } = database;
+    const tags = (await readMigrations()).map(({ tag }) => tag);
+    const applied = await Promise.all([migrate(pool), migrate(pool)]);
+    expect(applied.flat()).toEqual(tags);
+    const shape = await shapeOf();
+    expect(await migrate(pool)).toEqual([]);
+    expect(await shapeOf()).toEqual(shape);
+    const { rows } = await pool.query('select schema_name from information_schema.schemata where schema_name = any($1) order by 1', [
+      [GRAPH_SCHEMA, QUEUE_SCHEMA],
+    ]);
+    expect(rows.map((row) => row.schema_name)).toEqual([GRAPH_SCHEMA, QUEUE_SCHEMA]);
+  });
+
+  test('run forward over a database in use: its rows stay, and the new rules count for them', async () => {
+    const { pool } = database;
+    const [base] = await readMigrations();
+    await migrate(pool, { upTo: base?.tag as string, ownOnly: true });
+    const clientId = await insertClient(pool);
+    const paymentId = await insertPayment(pool, { clientId, status: 'collecting' });
+    await insertAttempt(pool, { clientId, paymentId, leg: 'collection', state: 'pending' });
+    await pool.query(`insert into accounts (code, kind, currency, normal_side, floor, debits_posted) values
+      ('float:mpesa-ke', 'float', 'KES', 'debit', 0, 900), ('treasury:KES', 'treasury', 'KES', 'credit', null, 0)`);
+    // Before its trigger, a pool can say anything.
+    await pool.query(`insert into liquidity_pools (id, account_id, currency, country, balance)
+      select 'mpesa-ke', id, 'KES', 'KE', 5 from accounts where code = 'float:mpesa-ke'`);
+    await pool.query(
+      `insert into transfers (id, type, debit_account_id, credit_account_id, amount, currency, reason)
+        select $1, 'posted', debit.id, credit.id, 900, 'KES', 'opening' from accounts debit, accounts credit
+        where debit.code = 'float:mpesa-ke' and credit.code = 'treasury:KES'`,
+      [newId()],
+    );
+    const count = async () =>
+      (await pool.query('select (select count(*) from payments) p, (select count(*) from attempts) a, (select count(*) from transfers) t'))
+        .rows[0];
+    const before = await count();
+
+    const applied = await migrate(pool, { ownOnly: true });
+    expect(applied.length).toBeGreaterThan(0);
+    expect(applied).not.toContain(base?.tag);
+
+    expect(await count()).toEqual(before);
+    expect((await pool.query('select balance from liquidity_pools')).rows[0].balance).toBe(900n);
+    await expect(pool.query("update payments set status = 'paid' where id = $1", [paymentId])).rejects.toMatchObject({
+      constraint: 'payments_transition',
+    });
+    await pool.query("update payments set status = 'collected' where id = $1", [paymentId]);
+    await expect(pool.query('delete from transfers')).rejects.toMatchObject({ constraint: 'transfers_append_only' });
+    await pool.query("update accounts set credits_posted = 100 where code = 'float:mpesa-ke'");
+    expect((await pool.query('select balance from liquidity_pools')).rows[0].balance).toBe(800n);
+  });
+
+  test('a database of a newer version is left alone', async () => {
+    const { pool } = database;
+    await migrate(pool, { ownOnly: true });
+    await pool.query("insert into schema_migrations (tag, hash) values ('9999_later', 'x')");
+    await expect(migrate(pool)).rejects.toThrow(/database_newer.*9999_later/);
+  });
+
+  test('a migration that was applied in another wording is noticed', async () => {
+    const { pool } = database;
+    await migrate(pool, { ownOnly: true });
+    await pool.query("update schema_migrations set hash = 'x' where tag = '0000_base'");
+    await expect(migrate(pool)).rejects.toThrow(/database_diverged.*0000_base/);
+  });
+
+  test('one that fails leaves nothing of itself, and the next run goes on from there', async () => {
+    const { pool } = database;
+    await migrate(pool, { upTo: '0000_base', ownOnly: true });
+    // The name of a function that the guards will make is taken.
+    await pool.query('create function guard_payment_transition() returns trigger language plpgsql as $$ begin return new; end $$');
+    const before = await shapeOf();
+    await expect(migrate(pool, { ownOnly: true })).rejects.toThrow('already exists');
+    expect(await shapeOf()).toEqual(before);
+    await pool.query('drop function guard_payment_transition()');
+    expect(await migrate(pool, { ownOnly: true })).toContain('0001_guards');
+  });
 });

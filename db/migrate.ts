@@ -8,6 +8,7 @@ import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import { runMigrations } from 'bullmq';
 import type { Pool, PoolClient } from 'pg';
 import { fault } from '../domain/errors.ts';
+import { databaseFault } from './connect.ts';
 
 /** Where BullMQ keeps its jobs when it runs on PostgreSQL. */
 export const QUEUE_SCHEMA = 'queue';
@@ -37,7 +38,9 @@ export interface MigrateOptions {
  */
 export async function migrate(pool: Pool, options: MigrateOptions = {}): Promise<string[]> {
   const migrations = await readMigrations();
-  const client = await pool.connect();
+  const client = await pool.connect().catch((error: unknown) => {
+    throw databaseFault(error);
+  });
   try {
     // A migration may take longer than a statement of daily work; waiting for the lock counts as well.
     await client.query('set statement_timeout = 0');

@@ -136,6 +136,10 @@ CREATE TRIGGER accounts_move_pool AFTER UPDATE OF debits_posted, credits_posted,
   FOR EACH ROW WHEN (NEW.kind = 'float') EXECUTE FUNCTION touch_pool_of_account();
 --> statement-breakpoint
 
+-- Pools that were there before the rule follow it from now on.
+UPDATE liquidity_pools SET updated_at = now();
+--> statement-breakpoint
+
 -- Few rows, changed all the time: leave room for updates in place, and clear dead versions early.
 ALTER TABLE accounts SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 --> statement-breakpoint
