@@ -57,6 +57,12 @@ async function onRedis(): Promise<Store> {
   };
 }
 
+function counted(hints: readonly Hint[]): Partial<Record<Hint, number>> {
+  const counts: Partial<Record<Hint, number>> = {};
+  for (const hint of hints) counts[hint] = (counts[hint] ?? 0) + 1;
+  return counts;
+}
+
 interface Line {
   readonly fields: Record<string, unknown>;
   readonly message: string;
@@ -68,19 +74,7 @@ function listeningLog(): Log & { readonly lines: Line[] } {
   return { lines, debug: write, info: write, warn: write, error: write };
 }
 
-const unhandled: unknown[] = [];
-const noteUnhandled = (error: unknown) => void unhandled.push(error);
-
-beforeAll(() => {
-  process.on('unhandledRejection', noteUnhandled);
-});
-
-afterAll(() => {
-  process.removeListener('unhandledRejection', noteUnhandled);
-  expect(unhandled).toEqual([]);
-});
-
-/** The laws of the queue, whatever it runs on. */
+/** The laws of the queue, whatever it runs on. A rejection that nobody handles fails the run by itself. */
 function queueLaws(name: string, openStore: () => Promise<Store>): void {
   describe(`hints on ${name}`, { timeout: 60_000 }, () => {
     let store: Store;
@@ -126,7 +120,7 @@ function queueLaws(name: string, openStore: () => Promise<Store>): void {
       const seen = { cohorts: collect(queue, 'cohorts'), effects: collect(queue, 'effects'), cases: collect(queue, 'cases') };
       for (const hint of HINTS) queue.notify(hint);
       await vi.waitFor(() => expect(Object.values(seen).flat()).toHaveLength(HINTS.length), { timeout: 20_000 });
-      for (const lane of Object.keys(LANES) as Lane[]) expect(seen[lane].toSorted()).toEqual(LANES[lane].toSorted());
+      for (const lane of Object.keys(LANES) as Lane[]) expect(new Set(seen[lane])).toEqual(new Set(LANES[lane]));
     });
 
     it('wait for their own lane while another is worked, and are counted', async () => {
@@ -146,7 +140,7 @@ function queueLaws(name: string, openStore: () => Promise<Store>): void {
       queue.notify('settle');
       await waits(queue, { cohorts: 3 });
       const seen = collect(queue, 'cohorts');
-      await vi.waitFor(() => expect(seen.toSorted()).toEqual(['authorize', 'authorize', 'settle']), { timeout: 20_000 });
+      await vi.waitFor(() => expect(counted(seen)).toEqual({ authorize: 2, settle: 1 }), { timeout: 20_000 });
     });
 
     it('that come while their like is worked are worked after it', async () => {
@@ -174,7 +168,7 @@ function queueLaws(name: string, openStore: () => Promise<Store>): void {
       });
       queue.notify('dispatch');
       queue.notify('inquire');
-      await vi.waitFor(() => expect(seen.toSorted()).toEqual(['dispatch', 'inquire']), { timeout: 20_000 });
+      await vi.waitFor(() => expect(counted(seen)).toEqual({ dispatch: 1, inquire: 1 }), { timeout: 20_000 });
       await vi.waitFor(() => {
         expect(log.lines.filter((line) => line.message === 'hint failed')).toMatchObject([
           { fields: { lane: 'effects', hint: 'dispatch' } },

@@ -109,10 +109,10 @@ export function createHintQueue(options: QueueOptions): HintQueue {
     async close() {
       closed = true;
       for (const timer of timers) clearTimeout(timer);
-      await Promise.allSettled([...pending]);
+      await Promise.allSettled(pending);
       // BullMQ says goodbye to its store; to one that is gone it would say it for ever.
       const isGone = !backend.isReachable();
-      if (isGone) await Promise.all([...handling]);
+      if (isGone) await Promise.all(handling);
       await Promise.allSettled(workers.map((worker) => worker.close(isGone)));
       await Promise.allSettled(Object.values(queues).map((queue) => queue.close()));
       await backend.close();
@@ -161,9 +161,7 @@ function openBackend(options: QueueOptions): Backend {
       },
       isReachable: () => producer.status === 'ready',
       close: async () => {
-        await Promise.allSettled(
-          [producer, ...consumers].map((client) => (client.status === 'ready' ? client.quit() : client.disconnect())),
-        );
+        await Promise.allSettled([producer, ...consumers].map(endClient));
       },
     };
   }
@@ -174,6 +172,12 @@ function openBackend(options: QueueOptions): Backend {
     isReachable: () => true,
     close: async () => undefined,
   };
+}
+
+/** Says goodbye to Redis when it is there to hear it. */
+async function endClient(client: Redis): Promise<void> {
+  if (client.status === 'ready') await client.quit();
+  else client.disconnect();
 }
 
 function mapLanes<T>(make: (lane: Lane) => T): Record<Lane, T> {
