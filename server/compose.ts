@@ -47,7 +47,8 @@ export interface Foundation {
 
 /** Opens the foundation of a process. The database must be migrated, and `DATABASE_URL` known. */
 export async function openFoundation(config: Config, env: Env, program: 'api' | 'worker'): Promise<Foundation> {
-  if (config.databaseUrl === null) throw fault('config_invalid', { field: 'DATABASE_URL', detail: 'DATABASE_URL must be set for a single process.' });
+  if (config.databaseUrl === null)
+    throw fault('config_invalid', { field: 'DATABASE_URL', detail: 'DATABASE_URL must be set for a single process.' });
   const log = createLog({ program, level: config.logLevel });
   const keys = await loadKeys(env, config.dataDir);
   const operators = await openOperators(config);
@@ -84,12 +85,14 @@ function queueConnection(config: Config, databaseUrl: string): QueueConnection {
 
 async function openOperators(config: Config): Promise<Operators> {
   const path = config.operatorsPath;
-  if (path === null) throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: 'CAPP_OPERATORS_PATH must name the settings of the operators.' });
+  if (path === null)
+    throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: 'CAPP_OPERATORS_PATH must name the settings of the operators.' });
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: `The operators' settings cannot be read from ${path}.`, cause });
   });
   const profiles = parseObject(text);
-  if (profiles === null) throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: `${path} is not a JSON object of settings per rail.` });
+  if (profiles === null)
+    throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: `${path} is not a JSON object of settings per rail.` });
   return createOperators({ rails: RAILS, profiles, fetch: (url, init) => fetch(url, init), clock: systemClock });
 }
 

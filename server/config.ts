@@ -23,6 +23,8 @@ const settingsSchema = z.object({
   CAPP_PUBLIC_URL: optionalText,
   /** JSON file with one object of settings per rail; the sandbox's unless set. */
   CAPP_OPERATORS_PATH: optionalText,
+  /** Set by the supervisor when the operators are the sandbox's. */
+  CAPP_SANDBOX: z.enum(['0', '1']).default('0'),
   CAPP_SANCTIONS_PATH: optionalText,
   /** Worker processes. */
   CAPP_WORKERS: z.coerce.number().int().min(1).max(64).default(1),
@@ -50,6 +52,8 @@ export interface Config {
   readonly port: number;
   readonly publicUrl: string;
   readonly operatorsPath: string | null;
+  /** The operators are the sandbox's: no real money moves. */
+  readonly sandbox: boolean;
   readonly sanctionsPath: string | null;
   readonly workers: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -67,7 +71,9 @@ const KNOWN_ELSEWHERE =
 
 /** Reads the settings. Throws `config_invalid` naming the first that is wrong, or one that is not known. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const unknown = Object.keys(env).find((name) => name.startsWith('CAPP_') && !(name in settingsSchema.shape) && !KNOWN_ELSEWHERE.test(name));
+  const unknown = Object.keys(env).find(
+    (name) => name.startsWith('CAPP_') && !(name in settingsSchema.shape) && !KNOWN_ELSEWHERE.test(name),
+  );
   if (unknown !== undefined) throw fault('config_invalid', { field: unknown, detail: `There is no setting ${unknown}.` });
   const parsed = settingsSchema.safeParse(env);
   if (!parsed.success) {
@@ -78,7 +84,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const settings = parsed.data;
   for (const name of ['DATABASE_URL', 'REDIS_URL', 'CAPP_PUBLIC_URL'] as const) assertUrl(name, settings[name]);
   if (settings.CAPP_ENV === 'production' && settings.CAPP_OPERATORS_PATH === null) {
-    throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: 'In production CAPP_OPERATORS_PATH must name the settings of the operators.' });
+    throw fault('config_invalid', {
+      field: 'CAPP_OPERATORS_PATH',
+      detail: 'In production CAPP_OPERATORS_PATH must name the settings of the operators.',
+    });
+  }
+  if (settings.CAPP_ENV === 'production' && settings.CAPP_SANDBOX === '1') {
+    throw fault('config_invalid', { field: 'CAPP_SANDBOX', detail: 'Production does not run on sandbox operators.' });
   }
   return {
     env: settings.CAPP_ENV,
@@ -89,6 +101,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     port: settings.PORT,
     publicUrl: (settings.CAPP_PUBLIC_URL ?? `http://${settings.HOST}:${settings.PORT}`).replace(/\/+$/, ''),
     operatorsPath: settings.CAPP_OPERATORS_PATH,
+    sandbox: settings.CAPP_SANDBOX === '1',
     sanctionsPath: settings.CAPP_SANCTIONS_PATH,
     workers: settings.CAPP_WORKERS,
     logLevel: settings.CAPP_LOG_LEVEL,

@@ -8,17 +8,18 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
-import { connect } from '../db/connect.ts';
+import { connect, type Pool, withTransaction } from '../db/connect.ts';
 import { type Database, startDatabase } from '../db/embedded.ts';
 import { loadKeys } from '../db/keyring.ts';
 import { migrate } from '../db/migrate.ts';
-import { seedClients } from '../db/seed.ts';
+import { createApiKey } from '../db/queries/api-keys.ts';
+import { DEMO_CLIENT_ID, DEMO_PRINCIPALS, seedClients } from '../db/seed.ts';
 import { fault } from '../domain/errors.ts';
 import { RAILS } from '../domain/network.ts';
 import { demoFloatMinor, seedBooks } from '../tools/ledger/index.ts';
 import { type Child, launchChild } from './child-process.ts';
 import { type Config, readConfig } from './config.ts';
-import { keepDemoKeys } from './demo/keys.ts';
+import { type DemoKeys, keepDemoKeys } from './demo/keys.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -118,10 +119,21 @@ async function prepareDatabase(database: Database, env: Env, dataDir: string, co
     const { pepper } = await loadKeys(env, dataDir);
     await seedBooks(pool);
     if (config.env === 'production') return {};
-    return await keepDemoKeys(dataDir, await seedClients(pool, pepper), pool, pepper);
+    return await demoKeys(pool, pepper, dataDir);
   } finally {
     await pool.end();
   }
+}
+
+/** Keys of the demo client: those kept from earlier starts, and new ones for any that were lost. */
+async function demoKeys(pool: Pool, pepper: Buffer, dataDir: string): Promise<DemoKeys> {
+  const known = await keepDemoKeys(dataDir, (await seedClients(pool, pepper)).keys);
+  const made: Record<string, string> = {};
+  for (const [principal, scopes] of Object.entries(DEMO_PRINCIPALS)) {
+    if (known[principal] !== undefined) continue;
+    made[principal] = (await withTransaction(pool, (tx) => createApiKey(tx, pepper, { clientId: DEMO_CLIENT_ID, principal, scopes }))).key;
+  }
+  return keepDemoKeys(dataDir, made);
 }
 
 async function startSandbox(children: Child[], env: Record<string, string | undefined>, dataDir: string): Promise<string> {
@@ -147,6 +159,7 @@ async function startSandbox(children: Child[], env: Record<string, string | unde
 /** With the sandbox, waits are those of a demonstration, and rates come from its copies of the public sources. */
 function sandboxSettings(env: Env, sandboxUrl: string, dataDir: string): Record<string, string> {
   const preset: Record<string, string> = {
+    CAPP_SANDBOX: '1',
     CAPP_OPERATORS_PATH: join(dataDir, 'operators.json'),
     CAPP_FX_OPEN_ER_API_URL: `${sandboxUrl}/fx/open-er-api`,
     CAPP_FX_CURRENCY_API_URL: `${sandboxUrl}/fx/currency-api`,

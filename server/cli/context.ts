@@ -1,10 +1,9 @@
 /** What every command works with, and the options that many of them share. */
-import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { fault } from '../../domain/errors.ts';
 import { type Capp, createCapp } from '../../sdk/index.ts';
 import { type Config, readConfig } from '../config.ts';
-import { kept } from '../demo/keys.ts';
+import { readDemoKeys } from '../demo/keys.ts';
 import type { ExitCode } from './failure.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -38,7 +37,7 @@ export async function openCapp(context: CommandContext, options: ApiOptions): Pr
   if (!URL.canParse(baseUrl) || !/^https?:$/.test(new URL(baseUrl).protocol)) {
     throw fault('config_invalid', { detail: `${baseUrl} is not an address such as http://127.0.0.1:8080.` });
   }
-  const apiKey = options.key ?? env.CAPP_KEY ?? (await kept(join(config.dataDir, 'demo-keys.json')))[DEMO_PRINCIPAL];
+  const apiKey = options.key ?? env.CAPP_KEY ?? (await readDemoKeys(config.dataDir))[DEMO_PRINCIPAL];
   if (apiKey === undefined) {
     throw fault('config_invalid', { detail: 'No API key: give --key, set CAPP_KEY, or make one with: capp keys create' });
   }

@@ -1,38 +1,41 @@
 /**
- * API keys of the demo, kept beside the data so that a later start can use them: the database knows
- * only their hashes. Development only.
+ * The demo client's API keys, kept where the command line finds them. The database holds only hashes, so
+ * a key that is not written down when it is made cannot be used at the next start. Development only:
+ * the file lies under the data folder and is readable by its owner alone.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Pool } from '../../db/connect.ts';
-import { withTransaction } from '../../db/connect.ts';
-import { createApiKey } from '../../db/queries/api-keys.ts';
-import { DEMO_CLIENT_ID, DEMO_PRINCIPALS, type SeededClients } from '../../db/seed.ts';
+import { storageFault } from '../../db/cluster.ts';
 
-/** Keys by principal: those made now, those kept from an earlier start, and new ones for keys that were lost. */
-export async function keepDemoKeys(
-  dataDir: string,
-  seeded: SeededClients,
-  pool: Pool,
-  pepper: Uint8Array,
-): Promise<Readonly<Record<string, string>>> {
-  const path = join(dataDir, 'demo-keys.json');
-  const keys: Record<string, string> = { ...(await kept(path)), ...seeded.keys };
-  for (const [principal, scopes] of Object.entries(DEMO_PRINCIPALS)) {
-    keys[principal] ??= (
-      await withTransaction(pool, (tx) => createApiKey(tx, pepper, { clientId: DEMO_CLIENT_ID, principal, scopes }))
-    ).key;
+/** Keys by principal: `client:demo`, `officer:amina`. */
+export type DemoKeys = Readonly<Record<string, string>>;
+
+const FILE = 'demo-keys.json';
+
+/** Adds keys that were just made to those of earlier starts, and returns all. Throws `storage_unwritable`. */
+export async function keepDemoKeys(dataDir: string, made: DemoKeys): Promise<DemoKeys> {
+  const earlier = await readDemoKeys(dataDir);
+  if (Object.keys(made).length === 0) return earlier;
+  const all = { ...earlier, ...made };
+  const path = join(dataDir, FILE);
+  try {
+    await mkdir(dataDir, { recursive: true });
+    const draft = `${path}.${process.pid}`;
+    await writeFile(draft, `${JSON.stringify(all, null, 2)}\n`, { mode: 0o600 });
+    await rename(draft, path);
+  } catch (error) {
+    throw storageFault(error, dataDir);
   }
-  await writeFile(path, JSON.stringify(keys, null, 2), { mode: 0o600 });
-  return keys;
+  return all;
 }
 
-/** The kept keys, or none when there are none yet. */
-export async function kept(path: string): Promise<Record<string, string>> {
+/** The keys that were kept; none when there is no readable file of them. */
+export async function readDemoKeys(dataDir: string): Promise<DemoKeys> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as Record<string, string>;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw error;
+    const value: unknown = JSON.parse(await readFile(join(dataDir, FILE), 'utf8'));
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return {};
+    return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+  } catch {
+    return {};
   }
 }

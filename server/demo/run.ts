@@ -1,0 +1,173 @@
+/**
+ * The demo: submits a file of intents through the public API as any client would, watches the payments
+ * come to their ends, and proves that the books balance. With `killWorkers` it murders worker processes
+ * on the way.
+ */
+import { randomInt } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { formatOf } from '../cli/intents-file.ts';
+import { payFile } from '../cli/pay.ts';
+import { createProgress, type Progress, silentProgress, standingOf as countsLine } from '../cli/progress.ts';
+import type { Terminal } from '../cli/terminal.ts';
+import { connect, type Pool } from '../../db/connect.ts';
+import { loadKeys } from '../../db/keyring.ts';
+import { fault } from '../../domain/errors.ts';
+import { isTerminal, type PaymentStatus } from '../../domain/lifecycle.ts';
+import { type Capp, createCapp, type Payment } from '../../sdk/index.ts';
+import type { Platform } from '../supervisor.ts';
+import { verifyDatabase } from '../verify.ts';
+import { corridorLines, type DemoReport, type DemoRow, summaryOf, unexpectedRows } from './report.ts';
+import { readDemoRows } from './rows.ts';
+
+export interface DemoOptions {
+  readonly file: string;
+  readonly killWorkers: number;
+  /** Null: nothing is shown while it runs. */
+  readonly terminal: Terminal | null;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+const POLL_MS = 250;
+/** Without any payment coming nearer to its end for so long, the demo gives up waiting and reports what it sees. */
+const STANDSTILL_MS_MAX = 90_000;
+const SETTLEMENT_MS_MAX = 60_000;
+const READY_MS_MAX = 60_000;
+/** Kills come at random moments this far apart, milliseconds. */
+const KILL_GAP_MS = { min: 300, max: 1_800 };
+
+/** Runs the demo on a started platform. */
+export async function runDemo(platform: Platform, options: DemoOptions): Promise<DemoReport> {
+  const startedAtMs = performance.now();
+  await waitUntilReady(platform.url);
+  const capp = createCapp({ baseUrl: platform.url, apiKey: platform.keys['client:demo'] ?? '' });
+  const killer = startKiller(platform, options.killWorkers);
+  const resultFile = join(resolve(platform.config.dataDir), 'demo-results.csv');
+  await payFile({ capp }, { file: options.file, format: formatOf(options.file), resultFile });
+  const rows = await readDemoRows(options.file, resultFile);
+  const taken = rows.filter((row) => row.paymentId !== null);
+  const progress =
+    options.terminal === null ? silentProgress : createProgress(options.terminal, { label: 'payments', total: taken.length });
+  const pool = connect({ url: platform.databaseUrl, applicationName: 'capp demo', max: 2 });
+  try {
+    await watch(pool, taken, progress, killer.isDone).finally(progress.stop);
+    const workersKilled = await killer.finished;
+    await untilSettled(pool, taken);
+    const payments = await fetchPayments(capp, taken);
+    return await reportOf(pool, platform, options, {
+      rows,
+      payments,
+      workersKilled,
+      seconds: Math.round(performance.now() - startedAtMs) / 1000,
+    });
+  } finally {
+    await pool.end();
+  }
+}
+
+interface Findings {
+  readonly rows: readonly DemoRow[];
+  readonly payments: ReadonlyMap<string, Payment>;
+  readonly workersKilled: number;
+  readonly seconds: number;
+}
+
+async function reportOf(pool: Pool, platform: Platform, options: DemoOptions, findings: Findings): Promise<DemoReport> {
+  const { rows, payments, workersKilled, seconds } = findings;
+  const { quoteKey } = await loadKeys(options.env, resolve(platform.config.dataDir));
+  const verification = await verifyDatabase(pool, { quoteKey, sandboxFolder: join(resolve(platform.config.dataDir), 'sandbox') });
+  const counted = await pool.query<{ decisions: number; batches: number; netted: number }>(
+    `select (select count(*) from agent_activity)::int as decisions, (select count(*) from settlement_batches)::int as batches,
+       (select count(*) from payments where settlement_batch_id is not null)::int as netted`,
+  );
+  const { decisions = 0, batches = 0, netted = 0 } = counted.rows[0] ?? {};
+  const unexpected = unexpectedRows(rows, payments);
+  return {
+    ...summaryOf(rows, payments),
+    unexpected: unexpected.length,
+    unexpectedRows: unexpected,
+    corridors: corridorLines(rows, payments),
+    invariants: verification.violations.length === 0 ? 'hold' : verification.violations,
+    payments: verification.payments,
+    transfers: verification.transfers,
+    decisions,
+    settlement: { batches, netted },
+    workersKilled,
+    seconds,
+  };
+}
+
+async function waitUntilReady(url: string): Promise<void> {
+  const deadline = performance.now() + READY_MS_MAX;
+  for (;;) {
+    const answer = await fetch(`${url}/health/ready`);
+    if (answer.ok) return;
+    if (performance.now() > deadline)
+      throw fault('service_unreachable', { detail: `${url} did not become ready: ${(await answer.text()).slice(0, 400)}` });
+    await delay(POLL_MS);
+  }
+}
+
+/** Shows how the payments stand until each has come to rest: at an end, or held for people. */
+async function watch(pool: Pool, taken: readonly DemoRow[], progress: Progress, mayEnd: () => boolean): Promise<void> {
+  const ids = taken.map((row) => row.paymentId);
+  let before = '';
+  let movedAtMs = performance.now();
+  for (;;) {
+    const { rows } = await pool.query<{ status: PaymentStatus; count: number }>(
+      'select status, count(*)::int as count from payments where id = any($1::uuid[]) group by status order by status',
+      [ids],
+    );
+    const resting = rows.filter((row) => row.status === 'held' || isTerminal(row.status)).reduce((sum, row) => sum + row.count, 0);
+    const standing = countsLine(Object.fromEntries(rows.map((row) => [row.status, row.count])));
+    progress.update(resting, standing);
+    if (resting === ids.length && mayEnd()) return;
+    if (standing !== before) movedAtMs = performance.now();
+    else if (performance.now() - movedAtMs > STANDSTILL_MS_MAX) return;
+    before = standing;
+    await delay(POLL_MS);
+  }
+}
+
+/** Waits, within a bound, until every paid payment stands in a settlement batch. */
+async function untilSettled(pool: Pool, taken: readonly DemoRow[]): Promise<void> {
+  const deadline = performance.now() + SETTLEMENT_MS_MAX;
+  const ids = taken.map((row) => row.paymentId);
+  while (performance.now() < deadline) {
+    const left = await pool.query<{ left: number }>(
+      `select count(*)::int as left from payments where id = any($1::uuid[]) and status = 'paid' and settlement_batch_id is null`,
+      [ids],
+    );
+    if (left.rows[0]?.left === 0) return;
+    await delay(POLL_MS);
+  }
+}
+
+async function fetchPayments(capp: Capp, taken: readonly DemoRow[]): Promise<ReadonlyMap<string, Payment>> {
+  const wanted = new Set(taken.map((row) => row.paymentId));
+  const payments = new Map<string, Payment>();
+  for await (const payment of capp.payments.each({}, { limit: 200 })) {
+    if (wanted.has(payment.id)) payments.set(payment.id, payment);
+    if (payments.size === wanted.size) break;
+  }
+  return payments;
+}
+
+interface Killer {
+  readonly isDone: () => boolean;
+  readonly finished: Promise<number>;
+}
+
+/** Kills worker processes at random moments; the supervisor starts them again. */
+function startKiller(platform: Platform, kills: number): Killer {
+  let done = kills === 0;
+  const run = async (): Promise<number> => {
+    for (let killed = 0; killed < kills; killed += 1) {
+      await delay(randomInt(KILL_GAP_MS.min, KILL_GAP_MS.max));
+      platform.killWorker(randomInt(platform.workerCount));
+    }
+    done = true;
+    return kills;
+  };
+  return { isDone: () => done, finished: run() };
+}

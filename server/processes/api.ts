@@ -1,0 +1,97 @@
+/** The API process: takes intents in, serves everything that is read, stores callbacks. */
+import packageJson from '../../package.json' with { type: 'json' };
+import { createQuote } from '../../agents/exchange-rate/index.ts';
+import { findApiKey } from '../../db/queries/api-keys.ts';
+import { systemClock } from '../../domain/clock.ts';
+import { derivedId } from '../../domain/ids.ts';
+import { ON_US } from '../../domain/network.ts';
+import { post } from '../../tools/ledger/index.ts';
+import { createApi } from '../api/app.ts';
+import type { ApiDeps, DependencyState } from '../api/deps.ts';
+import { serveApi } from '../api/serve.ts';
+import { type Foundation, openFoundation } from '../compose.ts';
+import { readConfig } from '../config.ts';
+import { createIntake } from '../intake.ts';
+import { type Running, runChild } from './child.ts';
+
+async function start(): Promise<Running> {
+  const config = readConfig(process.env);
+  const foundation = await openFoundation(config, process.env, 'api');
+  const api = createApi(apiDeps(foundation));
+  const served = await serveApi(api, { port: config.port, host: config.host });
+  foundation.log.info({ url: served.url }, 'api listens');
+  return {
+    detail: { url: served.url },
+    stop: async () => {
+      await served.close();
+      await foundation.close();
+      foundation.log.info({}, 'api stopped');
+    },
+  };
+}
+
+function apiDeps(foundation: Foundation): ApiDeps {
+  const { pool, keys, log, queue, board, operators } = foundation;
+  const clock = systemClock;
+  return {
+    pool,
+    keyring: keys.keyring,
+    clock,
+    log,
+    intake: createIntake({ pool, keyring: keys.keyring, clock, notify: (hint) => queue.notify(hint) }),
+    findCaller: (presented) => findApiKey(pool, keys.pepper, presented, clock.now()),
+    createQuote: (request) => createQuote({ pool, board, clock, quoteKey: keys.quoteKey }, request),
+    notify: (hint) => queue.notify(hint),
+    callbackAnswer: (railId) => (railId === ON_US ? null : operators(railId).callbackAnswer),
+    voidReservation: async (tx, { paymentId, reservationId }) => {
+      await post(tx, [{ id: derivedId('end', reservationId), type: 'void', pendingId: reservationId, reason: 'release', paymentId }]);
+    },
+    dependencies: dependencies(foundation),
+    queueDepths: () => queue.depth(),
+    version: packageJson.version,
+  };
+}
+
+/** What readiness depends on besides the database. */
+function dependencies(foundation: Foundation): ApiDeps['dependencies'] {
+  const { queue, board, sanctions, config } = foundation;
+  return {
+    queue: {
+      required: false,
+      check: async () => {
+        await queue.depth();
+        return { state: 'up', detail: config.redisUrl === null ? 'hints travel through PostgreSQL' : 'hints travel through Redis' };
+      },
+    },
+    rates: {
+      required: true,
+      check: async (): Promise<DependencyState> => {
+        const snapshot = board.current();
+        const quotable = snapshot.rates.size - 1;
+        if (quotable <= 0) return { state: 'down', detail: 'No currency has a rate that may be quoted.' };
+        const oldestMs = Math.min(...[...snapshot.rates.values()].flatMap((rate) => rate.voices.map((voice) => voice.asOfMs)));
+        const hours = Math.round((systemClock.now() - oldestMs) / 3_600_000);
+        const detail = `${quotable} currencies have a rate, ${snapshot.refusals.size} have none; the oldest source is ${hours} h old.`;
+        return { state: snapshot.refusals.size > 0 ? 'degraded' : 'up', detail };
+      },
+    },
+    sanctions: {
+      required: false,
+      check: async () => ({
+        state: sanctions.sample ? 'degraded' : 'up',
+        detail: sanctions.sample
+          ? 'The built-in sample is in force: it screens nobody real. Set CAPP_SANCTIONS_PATH.'
+          : `In force: ${sanctions.version}`,
+      }),
+    },
+    operators: {
+      required: false,
+      check: async () =>
+        config.sandbox
+          ? { state: 'degraded', detail: 'Sandbox operators: no real money moves.' }
+          : { state: 'up', detail: 'Operators as configured.' },
+    },
+  };
+}
+
+await runChild(start);
