@@ -58,8 +58,12 @@ interface DecimalText {
  * Throws `rate_source_failed` for anything that is not JSON.
  */
 export function parseDecimalJson(text: string, sourceId: string): unknown {
-  const keepText = (_key: string, value: unknown, context?: { source?: string }): unknown =>
-    typeof value === 'number' ? { decimal: context?.source ?? String(value) } : value;
+  const keepText = (_key: string, value: unknown, context?: { source?: string }): unknown => {
+    if (typeof value !== 'number') return value;
+    // Node before 21 does not hand the text on; better no rate than one that was a float.
+    if (context?.source === undefined) throw new TypeError('this runtime does not keep the text of numbers');
+    return { decimal: context.source };
+  };
   try {
     return JSON.parse(text, keepText);
   } catch (cause) {

@@ -47,8 +47,11 @@ describe('the open.er-api source', () => {
   });
 
   it('takes the digits of the text, not those of a float', async () => {
-    const rates = await openEr(answering(openErBody('"KES":129.123456789012345678,"UGX":3.9e3,"ZMW":1.5E-7'))).fetch();
+    const rates = await openEr(
+      answering(openErBody('"KES":129.123456789012345678,"TZS":98765.123456789012,"UGX":3.9e3,"ZMW":1.5E-7')),
+    ).fetch();
     expect(rates.perUsd.get('KES')).toBe(129_123_456_789_012n);
+    expect(rates.perUsd.get('TZS')).toBe(98_765_123_456_789_012n);
     expect(rates.perUsd.get('UGX')).toBe(3_900_000_000_000_000n);
     expect(rates.perUsd.get('ZMW')).toBe(150_000n);
   });
