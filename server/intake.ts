@@ -75,11 +75,18 @@ export function createIntake(deps: IntakeDeps): Intake {
   async function submitMany(clientId: string, batchId: string, intents: readonly PaymentIntent[]): Promise<(Submitted | Fault)[]> {
     const refusals = await checkQuotes(deps, clientId, intents);
     const verdicts: Promise<Submitted | Fault>[] = [];
+    const byReference = new Map<string, Promise<unknown>>();
     const takeTurn = turnTaker();
     for (const [index, intent] of intents.entries()) {
-      await takeTurn();
+      const turn = takeTurn();
+      if (turn) await turn;
+      const submitIt = () => orFault(commit.submit(prepare(deps, known, clientId, batchId, intent)));
+      // Of two rows with one reference the first counts, also when their statements run side by side.
+      const earlier = byReference.get(intent.referenceId);
       const refusal = refusals[index];
-      verdicts.push(refusal ? Promise.resolve(refusal) : orFault(commit.submit(prepare(deps, known, clientId, batchId, intent))));
+      const verdict = refusal ? Promise.resolve(refusal) : earlier ? earlier.then(submitIt) : submitIt();
+      byReference.set(intent.referenceId, verdict);
+      verdicts.push(verdict);
     }
     return Promise.all(verdicts);
   }

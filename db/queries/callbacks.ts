@@ -26,8 +26,8 @@ export async function storeCallbacks(db: Pool, callbacks: readonly NewCallback[]
         left join attempts on attempts.callback_token_hash = called.token_hash and attempts.rail_id = called.rail_id
       ), stored as (
         insert into operator_callbacks (rail_id, attempt_id, body, body_digest, source_address, received_at, processed_at, verdict, reason_code)
-        select rail_id, attempt_id, body, body_digest, source_address, $6,
-          case when attempt_id is null then $6 end, case when attempt_id is null then 'quarantined' end,
+        select rail_id, attempt_id, body, body_digest, source_address, $6::timestamptz,
+          case when attempt_id is null then $6::timestamptz end, case when attempt_id is null then 'quarantined' end,
           case when attempt_id is null then 'callback_unknown' end
         from matched order by place
       )

@@ -13,6 +13,7 @@ export interface ServedApi {
 
 /** How long requests under way may take once the API is told to close, milliseconds. */
 const CLOSE_MS_MAX = 10_000;
+const SWEEP_MS = 50;
 
 /** Listens. Port 0 takes any free one. Throws `port_in_use`. */
 export async function serveApi(api: ApiApp, options: { readonly port: number; readonly host: string }): Promise<ServedApi> {
@@ -36,11 +37,13 @@ async function closeServer(server: Server, api: ApiApp): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
-  server.closeIdleConnections();
+  // Connections that are busy now are kept alive for seconds after their answer, unless somebody closes them.
+  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
   const cutOff = setTimeout(() => server.closeAllConnections(), CLOSE_MS_MAX);
   await api.close();
-  // Connections that were busy a moment ago may be idle and kept alive now.
-  server.closeIdleConnections();
   await closed;
+  clearInterval(sweep);
   clearTimeout(cutOff);
+  // What the last requests handed in while the socket was closing.
+  await api.close();
 }

@@ -190,7 +190,8 @@ async function judge(deps: ApiDeps, clientId: string, batchId: string, group: re
   const verdicts: (RowVerdict | null)[] = [];
   const intents: PaymentIntent[] = [];
   for (const row of group) {
-    await takeTurn();
+    const turn = takeTurn();
+    if (turn) await turn;
     if ('refusal' in row) {
       verdicts.push(rejected(row.line, null, [{ ...row.refusal, field: '', line: row.line }]));
       continue;

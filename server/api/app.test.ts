@@ -1,0 +1,252 @@
+import { Writable } from 'node:stream';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ERRORS } from '../../domain/errors.ts';
+import { newId } from '../../domain/ids.ts';
+import type { QuoteRequest } from './deps.ts';
+import { serveApi } from './serve.ts';
+import { bodyOf, intentOf, startTestApi, TEST_START_MS, type TestApi } from './testing.ts';
+
+let api: TestApi;
+let asked: QuoteRequest | null = null;
+let queueState: 'up' | 'down' = 'up';
+beforeAll(async () => {
+  api = await startTestApi({
+    createQuote: async (request) => {
+      asked = request;
+      return { id: await insertQuote() };
+    },
+    dependencies: {
+      queue: { required: true, check: async () => ({ state: queueState }) },
+      sanctions: { required: false, check: async () => ({ state: 'degraded', detail: 'The sample list is in force.' }) },
+      sandbox: { required: false, check: () => Promise.reject(new Error('http://10.0.0.1 refused')) },
+    },
+  });
+});
+afterAll(() => api.stop());
+
+async function insertQuote(over: { clientId?: string; expiresAtMs?: number; amount?: number } = {}): Promise<string> {
+  const id = newId();
+  await api.pool.query(
+    `insert into quotes (id, client_id, from_currency, to_currency, from_country, to_country, amount, fee_amount, target_amount, rate, mid_rate,
+       spread_bps, policy_version, signature, created_at, expires_at)
+     values ($1, $2, 'KES', 'UGX', 'KE', 'UG', $3, 1500, 35000, 28412000000000, 28500000000000, 30, '1', '\\x0a0b', $4, $5)`,
+    [
+      id,
+      over.clientId ?? api.clients.acme,
+      over.amount ?? 125_050,
+      new Date(TEST_START_MS),
+      new Date(over.expiresAtMs ?? TEST_START_MS + 60_000),
+    ],
+  );
+  return id;
+}
+
+const QUOTE = { amount: '1250.50', fromCurrency: 'KES', toCurrency: 'UGX', fromCountry: 'KE', toCountry: 'UG' };
+
+test('quotes: made for the caller, read by the caller only', async () => {
+  const response = await api.call('POST', '/v1/quotes', { json: QUOTE });
+  expect(response.status).toBe(201);
+  expect(asked).toEqual({
+    clientId: api.clients.acme,
+    amount: { minor: 125_050n, currency: 'KES' },
+    toCurrency: 'UGX',
+    fromCountry: 'KE',
+    toCountry: 'UG',
+  });
+  const quote = await bodyOf(response);
+  expect(quote).toMatchObject({ amount: '1250.50', feeAmount: '15.00', targetAmount: '35000', rate: '28.412', signature: '0a0b' });
+  expect((await api.call('GET', `/v1/quotes/${quote.id}`)).status).toBe(200);
+  expect((await api.call('GET', `/v1/quotes/${quote.id}`, { key: api.keys.zawadi })).status).toBe(404);
+});
+
+test('quotes: what cannot be quoted is refused before anybody is asked', async () => {
+  const outcomes = [
+    [{ toCountry: 'KE', toCurrency: 'KES' }, 422, 'corridor_unavailable'],
+    [{ toCurrency: 'TZS' }, 422, 'currency_mismatch'],
+    [{ amount: '1.005' }, 422, 'amount_too_precise'],
+    [{ amount: '0' }, 422, 'amount_not_positive'],
+    [{ fromCountry: 'FR' }, 422, 'validation_failed'],
+  ] as const;
+  for (const [over, status, code] of outcomes) {
+    const response = await api.call('POST', '/v1/quotes', { json: { ...QUOTE, ...over } });
+    expect([response.status, (await bodyOf(response)).code]).toEqual([status, code]);
+  }
+});
+
+test('a payment names its quote: missing, another client’s, other terms, expired', async () => {
+  const outcomes = [
+    [newId(), 404, 'quote_not_found'],
+    [await insertQuote({ clientId: api.clients.zawadi }), 404, 'quote_not_found'],
+    [await insertQuote({ amount: 2_000 }), 422, 'quote_mismatch'],
+    [await insertQuote({ expiresAtMs: TEST_START_MS }), 409, 'quote_expired'],
+  ] as const;
+  for (const [quoteId, status, code] of outcomes) {
+    const response = await api.call('POST', '/v1/payments', { json: intentOf(`quoted-${code}`, { quoteId }) });
+    expect([response.status, (await bodyOf(response)).code]).toEqual([status, code]);
+  }
+  const quoteId = await insertQuote();
+  expect((await api.call('POST', '/v1/payments', { json: intentOf('quoted', { quoteId }) })).status).toBe(202);
+});
+
+test('treasury: corridors, pools, rates and their history', async () => {
+  const corridors = await bodyOf(await api.call('GET', '/v1/corridors'));
+  expect(corridors.items).toContainEqual(
+    expect.objectContaining({ id: 'KE-UG', fromCurrency: 'KES', fee: expect.objectContaining({ fixed: '5.00' }) }),
+  );
+  const account = await api.pool.query(
+    `insert into accounts (code, kind, currency, normal_side, debits_posted) values ('float:mtn-ug', 'float', 'UGX', 'debit', 5000) returning id`,
+  );
+  await api.pool.query(`insert into liquidity_pools (id, account_id, currency, country) values ('mtn-ug', $1, 'UGX', 'UG')`, [
+    account.rows[0].id,
+  ]);
+  expect((await bodyOf(await api.call('GET', '/v1/pools'))).items).toMatchObject([{ id: 'mtn-ug', balance: '5000', available: '5000' }]);
+  for (const [source, rate, minute] of [
+    ['a', 129, 1],
+    ['a', 130, 2],
+    ['b', 131, 3],
+  ] as const) {
+    await api.pool.query(`insert into exchange_rates (source, currency, rate, as_of, created_at) values ($1, 'KES', $2, $3, $3)`, [
+      source,
+      `${rate}000000000000`,
+      new Date(TEST_START_MS + minute * 60_000),
+    ]);
+  }
+  const rates = await bodyOf(await api.call('GET', '/v1/rates'));
+  expect(rates.items.map((item: { source: string; rate: string }) => [item.source, item.rate])).toEqual([
+    ['a', '130'],
+    ['b', '131'],
+  ]);
+  const first = await bodyOf(await api.call('GET', '/v1/rates/KES/history?limit=2'));
+  const rest = await bodyOf(await api.call('GET', `/v1/rates/KES/history?limit=2&cursor=${first.nextCursor}`));
+  expect([...first.items, ...rest.items].map((item) => item.rate)).toEqual(['131', '130', '129']);
+  expect((await api.call('GET', '/v1/rates/XXX/history')).status).toBe(404);
+  const key = await api.makeKey(api.clients.acme, 'client:plain', ['payments:read']);
+  for (const path of ['/v1/corridors', '/v1/pools', '/v1/rates']) expect((await api.call('GET', path, { key })).status).toBe(403);
+});
+
+test('health: live always, ready says what is degraded, unavailable when something required is down', async () => {
+  expect((await api.call('GET', '/health/live', { key: null })).status).toBe(200);
+  const ready = await api.call('GET', '/health/ready', { key: null });
+  const body = await bodyOf(ready);
+  expect([ready.status, body.status]).toEqual([200, 'degraded']);
+  expect(body.dependencies).toMatchObject({
+    database: { state: 'up' },
+    queue: { state: 'up' },
+    sanctions: { state: 'degraded' },
+    sandbox: { state: 'down' },
+  });
+  expect(JSON.stringify(body)).not.toContain('10.0.0.1');
+  queueState = 'down';
+  expect((await api.call('GET', '/health/ready', { key: null })).status).toBe(503);
+  queueState = 'up';
+});
+
+test('metrics: requests by route, payments by status, queues, without an id or a token in a label', async () => {
+  await api.call('GET', `/v1/payments/${newId()}`);
+  const response = await api.call('GET', '/metrics', { key: null });
+  const text = await response.text();
+  expect(text).toContain('capp_http_request_duration_seconds_count{method="GET",route="/v1/payments/{id}",status="404"} 1');
+  expect(text).toMatch(/capp_payments\{status="accepted"\} [1-9]/);
+  expect(text).toContain('capp_queue_jobs{queue="cohorts"} 3');
+  expect(text).toContain('capp_intake_waiting 0');
+  expect(text).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-/);
+});
+
+test('the OpenAPI document is whole: every route, unique names, references that resolve, declared parameters', async () => {
+  const document = await bodyOf(await api.call('GET', '/openapi.json', { key: null }));
+  expect(document.openapi).toBe('3.1.0');
+  const documented = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method} ${path}`),
+  );
+  expect(documented.sort()).toEqual(api.api.routes.map((route) => `${route.method} ${route.path}`).sort());
+  const handled = api.api.app.routes
+    .filter((route) => route.method !== 'ALL' && !route.path.startsWith('/docs'))
+    .map((route) => `${route.method.toLowerCase()} ${route.path.replace(/:(\w+)/g, '{$1}')}`);
+  expect([...new Set(handled)].sort()).toEqual(documented.sort());
+  const operations = Object.entries<Record<string, never>>(document.paths).flatMap(([path, methods]) =>
+    Object.values<{
+      operationId: string;
+      parameters?: { name: string; in: string }[];
+      responses: Record<string, { description: string; content?: Record<string, unknown> }>;
+      security: unknown[];
+    }>(methods).map((operation) => ({ path, ...operation })),
+  );
+  expect(new Set(operations.map((operation) => operation.operationId)).size).toBe(operations.length);
+  for (const operation of operations) {
+    const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
+    const declared = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path').map((parameter) => parameter.name);
+    expect([operation.path, declared.sort()]).toEqual([operation.path, inPath.map(String).sort()]);
+    expect(Object.keys(operation.responses).every((status) => /^[2-5]\d\d$/.test(status))).toBe(true);
+    const keyed = operation.path.startsWith('/v1/') && !operation.path.startsWith('/v1/callbacks');
+    expect([operation.path, operation.security.length, '401' in operation.responses]).toEqual([operation.path, keyed ? 1 : 0, keyed]);
+  }
+  const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)].map((match) => match[1] as string);
+  expect(references.length).toBeGreaterThan(20);
+  for (const reference of references)
+    expect([reference, reference.split('/').reduce((at, key) => at?.[key], document)]).not.toEqual([reference, undefined]);
+  expect(Object.keys(document.components.schemas)).toEqual(
+    expect.arrayContaining(['Payment', 'PaymentIntent', 'Problem', 'Case', 'Quote']),
+  );
+});
+
+test('every code of the catalogue has a status that a problem document may carry', () => {
+  for (const [code, entry] of Object.entries(ERRORS)) expect([code, entry.status >= 400 && entry.status < 600]).toEqual([code, true]);
+});
+
+test('the docs page loads its own files and may load nothing else', async () => {
+  const page = await api.call('GET', '/docs', { key: null });
+  expect(page.status).toBe(200);
+  const policy = page.headers.get('content-security-policy') ?? '';
+  expect(policy).toContain("default-src 'none'");
+  expect(policy).not.toMatch(/unsafe|https?:|\*/);
+  const html = await page.text();
+  const sources = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1] as string);
+  expect(sources.length).toBeGreaterThan(2);
+  for (const source of sources) {
+    expect(source).toMatch(/^\/docs\//);
+    expect((await api.call('GET', source, { key: null })).status).toBe(200);
+  }
+  expect(html).not.toMatch(/<script>|style=|onload/);
+  for (const path of ['/docs/package.json', '/docs/..%2f..%2fpackage.json', '/docs/constructor'])
+    expect((await api.call('GET', path, { key: null })).status).toBe(404);
+});
+
+test('every answer, errors included, carries its request id and the headers that guard browsers', async () => {
+  for (const response of [
+    await api.call('GET', '/v1/payments'),
+    await api.call('GET', '/nowhere'),
+    await api.call('GET', '/v1/payments', { key: null }),
+  ]) {
+    expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(response.headers.get('cache-control')).toBe('no-store');
+  }
+  const own = await api.call('GET', '/v1/payments', { headers: { 'x-request-id': 'mine-12345678' } });
+  expect(own.headers.get('x-request-id')).toBe('mine-12345678');
+  const forged = await api.call('GET', '/v1/payments', { headers: { 'x-request-id': 'a b<script>' } });
+  expect(forged.headers.get('x-request-id')).not.toContain('script');
+});
+
+test('on a socket: streams, refuses a taken port, and closes without cutting anybody off', async () => {
+  const own = await startTestApi();
+  const served = await serveApi(own.api, { port: 0, host: '127.0.0.1' });
+  const headers = { authorization: `Bearer ${own.keys.acme}` };
+  await expect(serveApi(own.api, { port: Number(new URL(served.url).port), host: '127.0.0.1' })).rejects.toMatchObject({
+    code: 'port_in_use',
+  });
+  const stream = await fetch(`${served.url}/v1/activity/stream`, { headers });
+  expect(stream.status).toBe(200);
+  const batch = fetch(`${served.url}/v1/payments/batches`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/x-ndjson' },
+    body: Array.from({ length: 300 }, (_, index) => JSON.stringify(intentOf(`socket-${index}`))).join('\n'),
+  });
+  await expect.poll(async () => (await own.pool.query('select 1 from payments limit 1')).rowCount).toBe(1);
+  const ended = stream.body?.pipeTo(Writable.toWeb(new Writable({ write: (_chunk, _encoding, done) => done() })));
+  await served.close();
+  await ended;
+  expect((await bodyOf(await batch)).accepted).toBe(300);
+  await expect(fetch(`${served.url}/health/live`)).rejects.toThrow();
+  await own.close();
+});
