@@ -57,14 +57,18 @@ export function gsmaAccountOf(railId: string): GsmaAccount {
   return { clientId: keyOf(railId, 'client'), clientSecret: keyOf(railId, 'secret'), organisationId: `capp-${railId}` };
 }
 
-/** The times after which clients of a sandbox give up, in line with the sandbox's own pace. */
+const TIMEOUT_MS = 5_000;
+
+/**
+ * The times after which clients of a sandbox give up. The slowest customer takes 12 s at speed 1. What
+ * a call may still be under way for does not shrink with the speed, so neither does the least patience.
+ */
 function patience(speed: number) {
   return {
-    timeoutMs: 5_000,
-    // The slowest customer takes 12 s at speed 1; a request is on its way for moments only.
+    timeoutMs: TIMEOUT_MS,
     promptLifetimeMs: Math.ceil(13_000 / speed),
-    settleMarginMs: Math.ceil(2_000 / speed),
-    absentAfterMs: Math.ceil(4_000 / speed),
+    settleMarginMs: Math.max(Math.ceil(2_000 / speed), 2 * TIMEOUT_MS - Math.ceil(13_000 / speed)),
+    absentAfterMs: 12_000,
   };
 }
 

@@ -87,7 +87,7 @@ export function openJournal(dir: string | null, fresh: Opening): Journal {
   if (replayed !== null) truncateSync(path, replayed.soundBytes);
   const file = openSync(path, 'a');
   const write = (line: Line) => void writeSync(file, `${JSON.stringify(line)}\n`);
-  if (replayed?.opening == null) write({ line: 'opened', ...fresh, openingMinor: fresh.openingMinor.toString() });
+  if (replayed === null || replayed.opening === null) write({ line: 'opened', ...fresh, openingMinor: fresh.openingMinor.toString() });
   return {
     opening: replayed?.opening ?? fresh,
     transactions: replayed?.transactions ?? [],

@@ -96,9 +96,29 @@ describe.each(ALL)('%s', (railId) => {
         retry: 'later',
         reasonCode: expect.stringMatching(/never_received|no_payment_found/),
       });
-      expect(tookMs).toBeGreaterThanOrEqual(4_000);
+      expect(tookMs).toBeGreaterThanOrEqual(12_000);
     }
     expect(bookLines(world, railId)).toEqual([]);
+  });
+
+  it('never calls an accepted request unseen, however long the operator denies it', async () => {
+    const world = await createTestWorld();
+    const request = requestOf({ railId, leg: 'payout' });
+    const accepted = await world.client(railId).disburse(request);
+    expect(accepted.state).toBe('pending');
+    // Another world has no such payment.
+    const other = await createTestWorld();
+    const nowMs = other.scheduler.now() + 86_400_000;
+    const inquiry = { ...request, leg: 'payout' as const, handle: accepted.handle ?? {}, sentAtMs: other.scheduler.now(), nowMs };
+    const outcome = await other.client(railId).inquire(inquiry);
+    await other.scheduler.advance(1_000);
+    const told = (other.inbox.get(request.callbackUrl) ?? []).map((body) => other.client(railId).parseCallback(body).outcome.state);
+    expect([outcome.state, ...told]).not.toContain('failed');
+    // The same denial ends a request that was never accepted.
+    const unseen = await other.client(railId).inquire({ ...inquiry, handle: {} });
+    await other.scheduler.advance(1_000);
+    const last = other.inbox.get(request.callbackUrl)?.at(-1);
+    expect([unseen.state, last === undefined ? '' : other.client(railId).parseCallback(last).outcome.state]).toContain('failed');
   });
 
   it.each(['serverError', 'htmlPage', 'answerLostAfter'] as const)(
@@ -263,7 +283,18 @@ describe('what the protocols do differently', () => {
 
   it('survives an operator where each new token kills the one before', async () => {
     const world = await createTestWorld({ singleToken: true });
-    expect((await drive(world, { railId: 'mpesa-ke', leg: 'collection' })).outcome.state).toBe('succeeded');
+    const { consumerKey, consumerSecret } = world.sandbox.profiles()['mpesa-ke'] as { consumerKey: string; consumerSecret: string };
+    const authorization = `Basic ${Buffer.from(`${consumerKey}:${consumerSecret}`).toString('base64')}`;
+    const anotherProcess = () =>
+      world.sandbox.fetch(`${world.sandbox.url}/mpesa-ke/oauth/v1/generate?grant_type=client_credentials`, {
+        method: 'GET',
+        headers: { authorization },
+      });
+    for (const name of ['a', 'b']) {
+      expect((await drive(world, { railId: 'mpesa-ke', leg: 'collection', name })).outcome.state).toBe('succeeded');
+      await anotherProcess();
+    }
+    expect(world.calls.filter((call) => call.includes('/oauth/'))).toHaveLength(2);
   });
 
   it('sends what each operator can print: no quotes, no ampersands', async () => {

@@ -33,7 +33,7 @@ export async function createTestWorld(
   const inbox = new Map<string, string[]>();
   const calls: string[] = [];
   const send = async (url: string, init: RequestInit) => {
-    inbox.set(url, [...(inbox.get(url) ?? []), String(init.body)]);
+    inbox.set(url, [...(inbox.get(url) ?? []), init.body as string]);
     return new Response('', { status: 200 });
   };
   const sandbox = await createSandbox({ scheduler, send, ...options });

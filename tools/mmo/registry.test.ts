@@ -25,6 +25,7 @@ describe('the operator registry', () => {
     [{ ...profile, baseUrl: 'hub' }, 'operators.hub-ke.baseUrl'],
     [{ ...profile, auth: { scheme: 'api_key', apiKey: '' } }, 'operators.hub-ke.auth.apiKey'],
     [{ ...profile, timeoutMs: -1 }, 'operators.hub-ke.timeoutMs'],
+    [{ ...profile, timeoutMs: 5_000, absentAfterMs: 9_999 }, 'operators.hub-ke.absentAfterMs'],
     [{ ...profile, timoutMs: 1 }, 'operators.hub-ke.timoutMs'],
   ])('names the setting that is wrong and shows no value', (settings, field) => {
     expect(() => make(settings)).toThrow(expect.objectContaining({ code: 'config_invalid', field }));

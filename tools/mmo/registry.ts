@@ -2,7 +2,7 @@
  * Gives each rail its client. A rail is its protocol and its settings; whether the far end is real is
  * a matter of settings alone.
  */
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Clock } from '../../domain/clock.ts';
 import { fault } from '../../domain/errors.ts';
 import type { Rail } from '../../domain/rail.ts';

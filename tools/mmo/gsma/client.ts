@@ -188,6 +188,8 @@ async function recoverAnswer(gsma: Gsma, request: InquiryRequest): Promise<Outco
   if (answer.kind !== 'answered') return unknown('inquiry_failed');
   const body = parseObject(answer.body);
   if (answer.status === 404 && body !== undefined && isErrorObject(body)) {
+    // A request the operator once gave an id to cannot turn out never to have come.
+    if (request.handle['serverCorrelationId'] !== undefined) return unknown('not_found_yet');
     return request.nowMs - request.sentAtMs >= gsma.profile.absentAfterMs ? failed('never_received') : unknown('not_found_yet');
   }
   // Only a link of these two forms is followed, so that an answer cannot send us anywhere else.

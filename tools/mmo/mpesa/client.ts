@@ -202,6 +202,8 @@ async function queryPrompt(daraja: Daraja, request: InquiryRequest, checkoutRequ
 /** Asks Transaction Status; its answer comes to the callback address, so all this can tell is that it was asked. */
 async function inquirePayout(daraja: Daraja, request: InquiryRequest): Promise<Outcome> {
   const { b2c, absentAfterMs } = daraja.profile;
+  // What Daraja acknowledged once cannot be called unseen, whatever Transaction Status finds.
+  const mayEnd = request.handle['conversationId'] === undefined && request.nowMs - request.sentAtMs >= absentAfterMs;
   const answer = await daraja.call('/mpesa/transactionstatus/v1/query', {
     Initiator: b2c.initiatorName,
     SecurityCredential: securityCredentialOf(b2c.initiatorPassword, daraja.key),
@@ -212,7 +214,7 @@ async function inquirePayout(daraja: Daraja, request: InquiryRequest): Promise<O
     ResultURL: request.callbackUrl,
     QueueTimeOutURL: request.callbackUrl,
     Remarks: 'Status of a payout',
-    Occasion: occasionOf(request.requestId, request.nowMs - request.sentAtMs >= absentAfterMs),
+    Occasion: occasionOf(request.requestId, mayEnd),
   });
   if (answer.kind !== 'answered') return unknown('inquiry_failed');
   if (textOf(parseObject(answer.body), 'ResponseCode') !== '0') return unknown('inquiry_failed');

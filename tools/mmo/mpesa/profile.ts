@@ -1,44 +1,51 @@
 /** Settings of an M-Pesa Kenya app at Safaricom's Daraja. Sandbox and production differ in these alone. */
 import { z } from 'zod';
+import { ABSENCE_IS_SURE, absenceIsSure } from '../patience.ts';
 
 const shortCode = z.string().regex(/^\d{5,7}$/, 'must be 5 to 7 digits');
 
-export const mpesaProfileSchema = z.strictObject({
-  /** `https://sandbox.safaricom.co.ke`, `https://api.safaricom.co.ke`. */
-  baseUrl: z.url().transform((url) => url.replace(/\/+$/, '')),
-  consumerKey: z.string().min(1),
-  consumerSecret: z.string().min(1),
-  stk: z.strictObject({
-    shortCode,
-    passkey: z.string().min(1),
-    transactionType: z.enum(['CustomerPayBillOnline', 'CustomerBuyGoodsOnline']).default('CustomerPayBillOnline'),
-    /** Buy Goods only: the till that is credited. */
-    till: z
-      .string()
-      .regex(/^\d{5,8}$/)
-      .optional(),
-  }),
-  b2c: z.strictObject({
-    shortCode,
-    initiatorName: z.string().min(1),
-    initiatorPassword: z.string().min(1),
-    /** PEM of Safaricom's certificate, or of its public key; sandbox and production have different ones. */
-    certificate: z.string().includes('-----BEGIN'),
-    commandId: z.enum(['BusinessPayment', 'SalaryPayment', 'PromotionPayment']).default('BusinessPayment'),
-  }),
-  /** Time for one exchange with Daraja. */
-  timeoutMs: z.number().int().positive().default(20_000),
-  /** How long a payer may take to answer the prompt. */
-  promptLifetimeMs: z.number().int().positive().default(180_000),
-  /** How long after that a payment may still turn up in the statement. */
-  settleMarginMs: z.number().int().nonnegative().default(600_000),
-  /** A payout unknown to Transaction Status this long after sending was never received. */
-  absentAfterMs: z.number().int().positive().default(1_800_000),
-  /**
-   * Result codes of Transaction Status that mean "no such transaction". Safaricom publishes none, so the
-   * default is empty: a payout in doubt then waits for people.
-   */
-  absentResultCodes: z.array(z.string()).default([]),
-});
+export const mpesaProfileSchema = z
+  .strictObject({
+    /** `https://sandbox.safaricom.co.ke`, `https://api.safaricom.co.ke`. */
+    baseUrl: z.url().transform((url) => url.replace(/\/+$/, '')),
+    consumerKey: z.string().min(1),
+    consumerSecret: z.string().min(1),
+    stk: z.strictObject({
+      shortCode,
+      passkey: z.string().min(1),
+      transactionType: z.enum(['CustomerPayBillOnline', 'CustomerBuyGoodsOnline']).default('CustomerPayBillOnline'),
+      /** Buy Goods only: the till that is credited. */
+      till: z
+        .string()
+        .regex(/^\d{5,8}$/)
+        .optional(),
+    }),
+    b2c: z.strictObject({
+      shortCode,
+      initiatorName: z.string().min(1),
+      initiatorPassword: z.string().min(1),
+      /** PEM of Safaricom's certificate, or of its public key; sandbox and production have different ones. */
+      certificate: z.string().includes('-----BEGIN'),
+      commandId: z.enum(['BusinessPayment', 'SalaryPayment', 'PromotionPayment']).default('BusinessPayment'),
+    }),
+    /** Time for one exchange with Daraja. */
+    timeoutMs: z.number().int().positive().default(20_000),
+    /** How long a payer may take to answer the prompt. */
+    promptLifetimeMs: z.number().int().positive().default(180_000),
+    /** How long after that a payment may still turn up in the statement. */
+    settleMarginMs: z.number().int().nonnegative().default(600_000),
+    /** A payout unknown to Transaction Status this long after sending was never received. */
+    absentAfterMs: z.number().int().positive().default(1_800_000),
+    /**
+     * Result codes of Transaction Status that mean "no such transaction". Safaricom publishes none, so the
+     * default is empty: a payout in doubt then waits for people.
+     */
+    absentResultCodes: z.array(z.string()).default([]),
+  })
+  .refine(absenceIsSure, ABSENCE_IS_SURE)
+  .refine(({ promptLifetimeMs, settleMarginMs, timeoutMs }) => promptLifetimeMs + settleMarginMs >= 2 * timeoutMs, {
+    path: ['settleMarginMs'],
+    message: 'together with promptLifetimeMs, must be at least twice timeoutMs',
+  });
 
 export type MpesaProfile = z.infer<typeof mpesaProfileSchema>;

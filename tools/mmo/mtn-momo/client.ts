@@ -10,7 +10,7 @@ import { formatAmount, type Money } from '../../../domain/money.ts';
 import type { Rail } from '../../../domain/rail.ts';
 import { outcomeWithoutAnswer, plainText, refusalBeforeSending, succeededWith } from '../checks.ts';
 import { createSend, type Fetch, type HttpAnswer, type Send } from '../http.ts';
-import type { CallbackEvent, EffectRequest, InquiryRequest, OperatorClient, Outcome } from '../operator.ts';
+import type { CallbackEvent, EffectRequest, InquiryRequest, OperatorClient, OperatorHandle, Outcome } from '../operator.ts';
 import { isObject, objectOf, parseCallbackObject, parseObject, readAmount, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, unknown } from '../reasons.ts';
 import { callWithToken, type Grant, type TokenVault } from '../tokens.ts';
@@ -120,10 +120,13 @@ async function submit(momo: Momo, leg: Leg, request: EffectRequest): Promise<Out
     payeeNote: note,
   });
   if (answer.kind !== 'answered') return outcomeWithoutAnswer(answer);
-  if (answer.status === 202) return pending();
+  if (answer.status === 202) return pending(ACCEPTED);
   if (answer.status === 401) return failed('rail_misconfigured');
   return submitRefusal(answer.status, answer.body, parseObject(answer.body), leg);
 }
+
+/** Kept with the attempt: MTN took it, so it cannot turn out never to have come. */
+const ACCEPTED: OperatorHandle = { accepted: 'yes' };
 
 /** MTN writes whole amounts without places: "600", "10.50". */
 function wireAmount(amount: Money): string {
@@ -149,9 +152,10 @@ async function inquire(momo: Momo, request: InquiryRequest): Promise<Outcome> {
   return succeededWith(outcome.receipt, amount, request.amount);
 }
 
-/** A reference MTN does not know may be on its way still; long after sending, it never came. */
+/** A reference MTN does not know may be on its way still; long after sending, and never accepted, it never came. */
 function outcomeOfAbsence(momo: Momo, request: InquiryRequest, body: ReadingObject | undefined): Outcome {
   if (textOf(body, 'code') !== 'RESOURCE_NOT_FOUND') return unknown('inquiry_failed');
+  if (request.handle['accepted'] !== undefined) return unknown('not_found_yet');
   return request.nowMs - request.sentAtMs >= momo.profile.absentAfterMs ? failed('never_received') : unknown('not_found_yet');
 }
 

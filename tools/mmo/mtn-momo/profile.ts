@@ -1,5 +1,6 @@
 /** Settings of an MTN MoMo account in one country. Sandbox and production differ in these alone. */
 import { z } from 'zod';
+import { ABSENCE_IS_SURE, absenceIsSure } from '../patience.ts';
 
 const productSchema = z.strictObject({
   /** Each product has a subscription key, an API user and a token of its own. */
@@ -8,19 +9,21 @@ const productSchema = z.strictObject({
   apiKey: z.string().min(1),
 });
 
-export const mtnMomoProfileSchema = z.strictObject({
-  /** `https://sandbox.momodeveloper.mtn.com`, `https://proxy.momoapi.mtn.com`, or the country's own. */
-  baseUrl: z.url().transform((url) => url.replace(/\/+$/, '')),
-  /** `mtnuganda`, `mtnghana`, `mtnrwanda` …; `sandbox` at MTN's sandbox. */
-  targetEnvironment: z.string().regex(/^[a-z]+$/),
-  collection: productSchema,
-  disbursement: productSchema,
-  /** The currency to write on the wire where it is not the rail's own: MTN's sandbox takes EUR only. */
-  wireCurrency: z.string().length(3).optional(),
-  /** Time for one exchange with MTN. */
-  timeoutMs: z.number().int().positive().default(20_000),
-  /** A reference that is unknown to MTN this long after sending was never received; before, it may be lag. */
-  absentAfterMs: z.number().int().positive().default(1_800_000),
-});
+export const mtnMomoProfileSchema = z
+  .strictObject({
+    /** `https://sandbox.momodeveloper.mtn.com`, `https://proxy.momoapi.mtn.com`, or the country's own. */
+    baseUrl: z.url().transform((url) => url.replace(/\/+$/, '')),
+    /** `mtnuganda`, `mtnghana`, `mtnrwanda` …; `sandbox` at MTN's sandbox. */
+    targetEnvironment: z.string().regex(/^[a-z]+$/),
+    collection: productSchema,
+    disbursement: productSchema,
+    /** The currency to write on the wire where it is not the rail's own: MTN's sandbox takes EUR only. */
+    wireCurrency: z.string().length(3).optional(),
+    /** Time for one exchange with MTN. */
+    timeoutMs: z.number().int().positive().default(20_000),
+    /** A reference that is unknown to MTN this long after sending was never received; before, it may be lag. */
+    absentAfterMs: z.number().int().positive().default(1_800_000),
+  })
+  .refine(absenceIsSure, ABSENCE_IS_SURE);
 
 export type MtnMomoProfile = z.infer<typeof mtnMomoProfileSchema>;
