@@ -1,0 +1,198 @@
+/** Every query that runs often finds its rows by an index: its plan is read on a filled table, in which a scan would be the wrong choice. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { newId } from '../domain/ids.ts';
+import { insertClient, insertUser } from './fixtures.ts';
+import { type TestDatabase, testDatabase } from './testing.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  // One connection, whose settings last from statement to statement.
+  database = await testDatabase({ max: 1 });
+  await fill();
+});
+afterAll(() => database.close());
+
+const ROWS = 20_000;
+const TERMINAL = 0.97;
+const CLIENTS = 10;
+
+/** A database as it is after a while: nearly everything finished, a little still to do. */
+async function fill(): Promise<void> {
+  const { pool } = database;
+  const clientId = await insertClient(pool);
+  for (let count = 1; count < CLIENTS; count++) await insertClient(pool);
+  const [senderId, receiverId] = [await insertUser(pool, clientId), await insertUser(pool, clientId, 'UG', 'mtn-ug')];
+  await pool.query('set session_replication_role = replica');
+  await pool.query(
+    `insert into users (id, client_id, phone, phone_index, name, country, wallet_id)
+      select gen_random_uuid(), $1, '\\x00', sha256(n::text::bytea), '\\x00', 'KE', 'mpesa-ke' from generate_series(1, ${ROWS}) n`,
+    [clientId],
+  );
+  await pool.query(
+    `insert into payments (id, client_id, reference_id, fingerprint, status, amount, from_currency, to_currency, from_country, to_country,
+        sender_id, receiver_id, sender_wallet, receiver_wallet, parties, created_at, completed_at, settlement_batch_id)
+      select gen_random_uuid(), (select array_agg(id) from clients)[n % ${CLIENTS} + 1], 'ref-' || n, '\\x00', case when n < ${ROWS * TERMINAL} then 'paid' else 'accepted' end, 100, 'KES', 'UGX', 'KE',
+        'UG', case when n % 100 = 0 then $1::uuid else gen_random_uuid() end, $2, 'mpesa-ke', 'mtn-ug', '\\x00',
+        now() - n * interval '1 minute', now(), case when n < ${ROWS * TERMINAL - 100} then gen_random_uuid() end
+      from generate_series(1, ${ROWS}) n`,
+    [senderId, receiverId],
+  );
+  await pool.query(
+    `insert into attempts (id, client_id, payment_id, leg, sequence, rail_id, request_id, amount, currency, state, callback_token_hash, applied,
+        next_inquiry_at)
+      select gen_random_uuid(), client_id, id, 'collection', 1, 'mpesa-ke', gen_random_uuid(), 100, 'KES',
+        case when n < ${ROWS * TERMINAL} then 'succeeded' when n % 2 = 0 then 'created' else 'unknown' end,
+        sha256(id::text::bytea), n < ${ROWS * TERMINAL - 50}, now() + n * interval '1 second'
+      from (select *, row_number() over () as n from payments) p`,
+  );
+  await pool.query(
+    `insert into payment_events (client_id, payment_id, to_status, cause) select client_id, id, 'accepted', 'client' from payments`,
+  );
+  await pool.query(
+    `insert into outbox (client_id, payment_id, topic, payload, published_at)
+      select client_id, id, 'payment.paid', '{}', case when status = 'paid' then now() end from payments`,
+  );
+  await pool.query(
+    `insert into agent_activity (id, client_id, payment_id, cohort_id, agent, policy_version, facts_digest, facts, outcome, reasons, confidence,
+        duration_us) select gen_random_uuid(), client_id, id, gen_random_uuid(), 'compliance', 'v1', 'd', '{}', 'clear', '[]', 1, 1 from payments`,
+  );
+  await pool.query(
+    `insert into accounts (code, kind, currency, normal_side) select 'client:' || n, 'client', 'KES', 'credit' from generate_series(1, 3000) n`,
+  );
+  await pool.query(
+    `insert into transfers (id, type, debit_account_id, credit_account_id, amount, currency, reason, payment_id, expires_at)
+      select gen_random_uuid(), 'pending', 1, 2, 1, 'KES', 'reservation', id, now() + random() * interval '1 day' from payments`,
+  );
+  await pool.query(
+    `insert into transfers (id, type, pending_id, debit_account_id, credit_account_id, amount, currency, reason, payment_id)
+      select gen_random_uuid(), 'post', id, 1, 2, 1, 'KES', 'payout', payment_id from transfers`,
+  );
+  await pool.query(
+    `insert into exchange_rates (source, currency, rate, as_of, created_at)
+      select 's' || n % 3, (array['KES', 'UGX', 'GHS', 'ZMW'])[n % 4 + 1], n + 1, now() - n * interval '1 minute', now() - n * interval '1 minute'
+      from generate_series(1, ${ROWS}) n`,
+  );
+  await pool.query(
+    `insert into operator_callbacks (rail_id, attempt_id, body, body_digest, source_address, processed_at, verdict)
+      select 'mpesa-ke', id, '\\x00', '\\x00', '127.0.0.1', case when applied then now() end, 'matched' from attempts`,
+  );
+  await pool.query(
+    `insert into api_keys (id, client_id, principal, prefix, secret_hash, scopes)
+      select gen_random_uuid(), $1, 'client:' || n, 'p' || n, '\\x00', '{}' from generate_series(1, 5000) n`,
+    [clientId],
+  );
+  await pool.query(
+    `insert into idempotency_keys (client_id, key, fingerprint, locked_until, created_at)
+      select $1, 'k' || n, '\\x00', now(), now() - n * interval '1 minute' from generate_series(1, ${ROWS}) n`,
+    [clientId],
+  );
+  await pool.query(
+    `insert into cases (id, client_id, payment_id, status, priority, reasons, evidence, evidence_digest, due_at)
+      select gen_random_uuid(), client_id, id, case when status = 'paid' then 'released' else 'open' end, 50, '[]', '{}', 'd', now() from payments`,
+  );
+  await pool.query('set session_replication_role = origin');
+  await pool.query('analyze');
+}
+
+interface Plan {
+  readonly 'Node Type': string;
+  readonly 'Relation Name'?: string;
+  readonly 'Index Name'?: string;
+  readonly Plans?: readonly Plan[];
+}
+
+const flatten = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(flatten)];
+
+async function planOf(text: string): Promise<Plan[]> {
+  const { rows } = await database.pool.query(`explain (format json) ${text}`);
+  return flatten(rows[0]['QUERY PLAN'][0].Plan);
+}
+
+const ID = newId();
+const MANY = `array(select id from payments limit 100)`;
+
+/** What is asked often, by the index that has to answer it. */
+const HOT: readonly (readonly [index: string, query: string])[] = [
+  ['payments_pkey', `select * from payments where id = any('{${ID},${newId()}}'::uuid[])`],
+  [
+    'payments_reference',
+    `select id from payments where client_id = (select id from clients limit 1) and reference_id = any('{ref-1,ref-2}')`,
+  ],
+  [
+    'payments_work',
+    `select id from payments where status = 'accepted' and (lease_until is null or lease_until < now()) order by id limit 500 for update skip locked`,
+  ],
+  ['payments_client_list', 'select id from payments where client_id = (select id from clients limit 1) order by id desc limit 50'],
+  [
+    'payments_client_status',
+    `select id from payments where client_id = (select id from clients limit 1) and status = 'held' and id < '${ID}' order by id desc limit 50`,
+  ],
+  ['payments_batch', `select status, count(*) from payments where batch_id = '${ID}' group by status`],
+  [
+    'payments_sender_recent',
+    `select count(*), sum(amount) from payments where sender_id = any('{${ID}}'::uuid[]) and created_at > now() - interval '1 day'`,
+  ],
+  [
+    'payments_receiver_recent',
+    `select count(*), sum(amount) from payments where receiver_id = any('{${ID}}'::uuid[]) and created_at > now() - interval '1 day'`,
+  ],
+  ['payments_unsettled', `select id from payments where status = 'paid' and settlement_batch_id is null order by completed_at limit 1000`],
+  [
+    'users_client_phone',
+    `select id from users where client_id = (select id from clients limit 1) and phone_index = any('{"\\\\x00"}'::bytea[])`,
+  ],
+  ['attempts_sequence', `select * from attempts where payment_id = '${ID}' order by leg, sequence`],
+  ['attempts_request', `select * from attempts where request_id = '${ID}'`],
+  ['attempts_callback_token', `select * from attempts where callback_token_hash = '\\x00'`],
+  ['attempts_to_send', `select id from attempts where state = 'created' and rail_id = 'mpesa-ke' order by id limit 100`],
+  ['attempts_to_inquire', `select id from attempts where state in ('sent', 'pending', 'unknown') and next_inquiry_at <= now() limit 100`],
+  ['attempts_to_apply', `select id from attempts where state in ('succeeded', 'failed') and not applied order by id limit 100`],
+  ['payment_events_payment', `select * from payment_events where payment_id = '${ID}' order by id`],
+  ['outbox_unpublished', 'select * from outbox where published_at is null order by id limit 100'],
+  ['agent_activity_payment', `select * from agent_activity where payment_id = '${ID}' order by position`],
+  [
+    'agent_activity_stream',
+    `select * from agent_activity where (tx_id, position) > ('9'::xid8, 5) and tx_id < pg_snapshot_xmin(pg_current_snapshot())
+      order by tx_id, position limit 100`,
+  ],
+  ['agent_activity_agent', `select * from agent_activity where agent = 'liquidity' and outcome = 'queue' order by position desc limit 50`],
+  ['transfers_payment', `select * from transfers where payment_id = '${ID}'`],
+  ['transfers_pkey', `select * from transfers where id = any('{${ID}}'::uuid[]) and type = 'pending'`],
+  ['transfers_pending_once', `select 1 from transfers where pending_id = '${ID}'`],
+  [
+    'transfers_expiring',
+    `select id from transfers where type = 'pending' and expires_at > now() - interval '1 hour' and expires_at <= now() order by expires_at`,
+  ],
+  ['accounts_code', `select id from accounts where code = any('{client:1,client:2}')`],
+  ['exchange_rates_history', `select * from exchange_rates where currency = 'KES' order by created_at desc limit 50`],
+  ['operator_callbacks_waiting', 'select id from operator_callbacks where processed_at is null order by id limit 100'],
+  ['api_keys_prefix', `select * from api_keys where prefix = 'p1'`],
+  ['idempotency_keys_key', `select * from idempotency_keys where client_id = (select id from clients limit 1) and key = 'k1'`],
+  ['cases_queue', `select * from cases where status = 'open' order by priority desc, created_at limit 50`],
+  ['cases_one_open', `select * from cases where payment_id = '${ID}' and status in ('open', 'deciding')`],
+];
+
+describe('plans', () => {
+  test.each(HOT)('%s', async (index, query) => {
+    const nodes = await planOf(query);
+    const shown = nodes.map((node) => `${node['Node Type']} ${node['Index Name'] ?? node['Relation Name'] ?? ''}`).join(' · ');
+    expect(nodes.map((node) => node['Index Name'])).toContain(index);
+    const scanned = nodes.filter((node) => node['Node Type'] === 'Seq Scan' && node['Relation Name'] !== 'clients');
+    expect(scanned.map(() => shown)).toEqual([]);
+    // Order comes from the index, so a page costs the same however long the list is.
+    if (/order by/.test(query) && /limit/.test(query)) expect(shown).not.toContain('Sort');
+  });
+
+  test('a join from a set of ids looks each of them up', async () => {
+    const nodes = await planOf(`select a.* from unnest(${MANY}) as wanted(id) join attempts a on a.payment_id = wanted.id`);
+    expect(nodes.some((node) => node['Index Name'] === 'attempts_sequence' || node['Index Name'] === 'attempts_one_success')).toBe(true);
+  });
+
+  test('no foreign key between growing tables is without an index to follow it by', async () => {
+    const { rows } = await database.pool.query(`
+      select conrelid::regclass || ' ' || pg_get_constraintdef(oid) as key from pg_constraint c
+      where contype = 'f' and connamespace = 'public'::regnamespace and confrelid in ('payments'::regclass, 'settlement_batches'::regclass, 'cases'::regclass)
+        and not exists (select 1 from pg_index i where i.indrelid = c.conrelid and i.indkey[0] = c.conkey[1])`);
+    expect(rows).toEqual([]);
+  });
+});
