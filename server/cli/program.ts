@@ -1,11 +1,14 @@
 /** The command line: `capp COMMAND`. Each command stands in a file of its own under `commands/`. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { registerDemo } from './commands/demo.ts';
 import { registerExplain } from './commands/explain.ts';
 import { registerGraph } from './commands/graph.ts';
 import { registerKeys } from './commands/keys.ts';
 import { registerNetwork } from './commands/network.ts';
 import { registerPay } from './commands/pay.ts';
+import { registerStart } from './commands/start.ts';
+import { registerVerify } from './commands/verify.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT, type ExitCode, reportFailure } from './failure.ts';
 import type { Terminal } from './terminal.ts';
@@ -63,7 +66,10 @@ export function createProgram(context: CommandContext): Command {
     })
     .addHelpText('after', ENVIRONMENT)
     .exitOverride();
+  registerStart(program, context);
+  registerDemo(program, context);
   registerPay(program, context);
+  registerVerify(program, context);
   registerExplain(program, context);
   registerGraph(program, context);
   registerNetwork(program, context);

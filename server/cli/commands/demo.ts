@@ -1,0 +1,82 @@
+/** `capp demo`: pays a file of intents on a platform of its own, reports, and exits. */
+import { rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { clusterIn, findRunning } from '../../../db/cluster.ts';
+import { fault } from '../../../domain/errors.ts';
+import { readConfig } from '../../config.ts';
+import { type CommandContext, wholeNumber, withExamples } from '../context.ts';
+import { EXAMPLE_FILE } from '../example.ts';
+import { EXIT } from '../failure.ts';
+import { waitForSignal } from '../signals.ts';
+
+interface DemoOptions {
+  readonly json?: true;
+  readonly kill: number;
+  readonly fresh?: true;
+  readonly file: string;
+}
+
+const DETAILS = `
+A column expect in the file names the end each row must reach: a status, or invalid for a row that must
+be refused when it is submitted.
+
+Exit code: 0 when every payment reached its end and every invariant holds, 1 when not, 2 when it could not run.
+The JSON report is the last line of the output.`;
+
+export function registerDemo(program: Command, context: CommandContext): void {
+  const command = program
+    .command('demo')
+    .summary('pay a file of intents, check the books, exit')
+    .description('Starts the platform, pays a file of intents through the public API, checks every invariant, reports, and exits.')
+    .option('--json', 'print one JSON report, and nothing else')
+    .option('--kill <times>', 'kill worker processes with SIGKILL at random moments, so many times', wholeNumber(0, 1_000), 0)
+    .option('--fresh', 'forget the data of earlier runs under CAPP_DATA_DIR first')
+    .option('--file <file>', 'the intents to pay', EXAMPLE_FILE)
+    .addHelpText('after', DETAILS)
+    .action((options: DemoOptions) => demo(context, options));
+  withExamples(command, [
+    ['capp demo', 'a table by corridor'],
+    ['capp demo --json --kill 10', 'a report for programs, with ten murders on the way'],
+    ['capp demo --fresh --file mine.csv', 'other intents on an empty database'],
+  ]);
+}
+
+async function demo(context: CommandContext, options: DemoOptions): Promise<void> {
+  const { terminal } = context;
+  const config = readConfig(terminal.env);
+  if (options.fresh) await forgetData(resolve(config.dataDir), config.databaseUrl);
+  const [{ startPlatform }, { runDemo }, { renderReport }] = await Promise.all([
+    import('../../supervisor.ts'),
+    import('../../demo/run.ts'),
+    import('../../demo/render.ts'),
+  ]);
+  const told = waitForSignal();
+  const platform = await startPlatform({ env: terminal.env, ...(options.json ? {} : { tell: terminal.err }) });
+  try {
+    const shown = options.json ? null : terminal;
+    const running = runDemo(platform, { file: options.file, killWorkers: options.kill, terminal: shown, env: terminal.env });
+    const report = await Promise.race([running, told.signal]);
+    if (report === undefined) {
+      context.endWith(EXIT.failed);
+      return;
+    }
+    terminal.out(options.json ? JSON.stringify(report) : renderReport(terminal, report));
+    if (report.unexpected > 0 || report.invariants !== 'hold') context.endWith(EXIT.wrong);
+  } finally {
+    await platform.stop();
+    told.finish();
+  }
+}
+
+/** What CAPP keeps in its data folder. The folder itself may hold other things, and stays. */
+const KEPT = ['postgres', 'sandbox', 'logs', 'keys.json', 'demo-keys.json', 'demo-results.csv'];
+
+/** Removes what earlier runs left. Throws `config_invalid` for a database of somebody else, `already_running`. */
+async function forgetData(dataDir: string, databaseUrl: string | null): Promise<void> {
+  if (databaseUrl !== null) throw fault('config_invalid', { detail: 'DATABASE_URL is set: --fresh empties the embedded database only.' });
+  if ((await findRunning(clusterIn(dataDir))) !== null) {
+    throw fault('already_running', { detail: `CAPP works on the data folder ${dataDir}; stop it before its data is forgotten.` });
+  }
+  for (const name of KEPT) await rm(join(dataDir, name), { recursive: true, force: true });
+}

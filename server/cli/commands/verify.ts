@@ -1,0 +1,46 @@
+/** `capp verify`: checks every invariant of a running or stopped system. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { fault } from '../../../domain/errors.ts';
+import { readConfig } from '../../config.ts';
+import { type CommandContext, withExamples } from '../context.ts';
+import { EXIT } from '../failure.ts';
+
+const SHOWN_MAX = 50;
+
+export function registerVerify(program: Command, context: CommandContext): void {
+  const command = program
+    .command('verify')
+    .summary('check that the books balance and every invariant holds')
+    .description(
+      "Checks the books, the payments, the quotes and the operators' own books against the invariants, whether CAPP runs or not. " +
+        'Exit code: 0 when all hold, 1 when one is broken.',
+    )
+    .option('--json', 'print as JSON')
+    .action((options: { readonly json?: true }) => verify(context, options.json === true));
+  withExamples(command, [
+    ['capp verify', 'the system under CAPP_DATA_DIR, or at DATABASE_URL'],
+    ['capp verify --json', 'for programs'],
+  ]);
+}
+
+async function verify(context: CommandContext, json: boolean): Promise<void> {
+  const { terminal } = context;
+  const { databaseUrl, dataDir } = readConfig(terminal.env);
+  if (databaseUrl === null && !existsSync(join(dataDir, 'postgres'))) {
+    throw fault('not_found', { detail: `There is no data under ${dataDir}. Start CAPP first, or name its folder in CAPP_DATA_DIR.` });
+  }
+  const { verifyPlatform } = await import('../../verify.ts');
+  const { violations, payments, transfers } = await verifyPlatform({ env: terminal.env });
+  const holds = violations.length === 0;
+  const looked = `${payments} payments and ${transfers} transfers`;
+  if (json) terminal.out(JSON.stringify({ invariants: holds ? 'hold' : violations, payments, transfers }));
+  else if (holds) terminal.out(`Every invariant holds over ${looked}.`);
+  else {
+    const shown = violations.slice(0, SHOWN_MAX).map(({ invariant, subject, detail }) => `  ${invariant}. ${subject}: ${detail}`);
+    const more = violations.length > SHOWN_MAX ? [`  and ${violations.length - SHOWN_MAX} more; see them all with --json`] : [];
+    terminal.out([`${violations.length} violations over ${looked}:`, ...shown, ...more].join('\n'));
+  }
+  if (!holds) context.endWith(EXIT.wrong);
+}

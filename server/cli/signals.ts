@@ -1,0 +1,35 @@
+/** Ctrl-C and its kin, as something to wait for. */
+
+export interface ToldToStop {
+  /** Resolves when the process is told to stop. */
+  readonly signal: Promise<void>;
+  readonly isHeard: () => boolean;
+  /** The end has been put in order. After a signal the process ends here, whatever else still waits in it. */
+  readonly finish: () => void;
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Listens from now on. The first signal asks for an orderly end; a second one is obeyed at once. */
+export function waitForSignal(): ToldToStop {
+  let heard = false;
+  let tell: () => void = () => undefined;
+  const signal = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
+  const listen = (): void => {
+    if (heard) process.exit(130);
+    heard = true;
+    tell();
+  };
+  for (const name of SIGNALS) process.on(name, listen);
+  return {
+    signal,
+    isHeard: () => heard,
+    finish: () => {
+      for (const name of SIGNALS) process.removeListener(name, listen);
+      // Not before the exit code of the command has been set.
+      if (heard) setImmediate(() => process.exit());
+    },
+  };
+}
