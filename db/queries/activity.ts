@@ -37,18 +37,24 @@ export async function findDecisions(db: Pool, paymentId: string): Promise<Activi
   return result.rows;
 }
 
+/** A place in the stream: transaction, then position inside it. */
+export interface StreamPlace {
+  readonly txId: string;
+  readonly position: bigint;
+}
+
 export interface ActivityFilter {
   readonly agent?: string | undefined;
   readonly outcome?: string | undefined;
   readonly paymentId?: string | undefined;
 }
 
-/** A client's activity, newest first, from before a position on. */
+/** A client's activity, newest first, from before a place in the stream on. */
 export async function listActivity(
   db: Pool,
   clientId: string,
   filter: ActivityFilter,
-  page: { readonly before: string | null; readonly limit: number },
+  page: { readonly before: StreamPlace | null; readonly limit: number },
 ): Promise<ActivityRow[]> {
   const values: unknown[] = [clientId];
   const conditions = ['client_id = $1'];
@@ -60,16 +66,14 @@ export async function listActivity(
   where('agent = ?', filter.agent);
   where('outcome = ?', filter.outcome);
   where('payment_id = ?', filter.paymentId);
-  where('position < ?', page.before);
+  if (page.before !== null) {
+    values.push(page.before.txId, page.before.position);
+    conditions.push(`(tx_id, position) < ($${values.length - 1}::xid8, $${values.length}::bigint)`);
+  }
   values.push(page.limit);
-  const text = `select ${COLUMNS} from agent_activity where ${conditions.join(' and ')} order by position desc limit $${values.length}`;
+  const text = `select ${COLUMNS} from agent_activity where ${conditions.join(' and ')}
+    order by tx_id desc, position desc limit $${values.length}`;
   return (await db.query<ActivityRow>(text, values)).rows;
-}
-
-/** A place in the stream: transaction, then position inside it. */
-export interface StreamPlace {
-  readonly txId: string;
-  readonly position: bigint;
 }
 
 /**

@@ -35,9 +35,10 @@ export function mountActivity(api: Api, stream: ActivityStream): void {
     },
     async ({ caller, query: { limit, cursor, ...filter } }) => {
       const list = `activity ${JSON.stringify([filter.agent, filter.outcome, filter.paymentId])}`;
-      const before = cursor === undefined ? null : (decodeCursor(list, cursor, [CURSOR_NUMBER])[0] ?? null);
+      const [txId, position] = cursor === undefined ? [] : decodeCursor(list, cursor, [CURSOR_NUMBER, CURSOR_NUMBER]);
+      const before = txId === undefined || position === undefined ? null : { txId, position: BigInt(position) };
       const rows = await listActivity(deps.pool, caller.clientId, filter, { before, limit });
-      const encode = (last: (typeof rows)[number]) => encodeCursor(list, [last.position.toString()]);
+      const encode = (last: (typeof rows)[number]) => encodeCursor(list, [last.txId, last.position.toString()]);
       return { status: 200, body: { items: rows.map(decisionOut), nextCursor: nextCursor(rows, limit, encode) } };
     },
   );

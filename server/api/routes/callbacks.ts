@@ -67,8 +67,8 @@ async function take(deps: ApiDeps, commit: BoundedCommit<NewCallback, boolean>, 
     sourceAddress: addressOf(c),
   });
   c.set('logged', { railId, known });
-  const answer = deps.callbackAnswer(railId);
-  if (!known || answer === null) throw fault('callback_unknown');
+  const answer = known ? deps.callbackAnswer(railId) : null;
+  if (answer === null) throw fault('callback_unknown');
   return c.body(answer.body, answer.status as 200, { 'Content-Type': answer.contentType });
 }
 

@@ -143,7 +143,11 @@ function mountClaims(api: Api): void {
       description: 'Claiming again lengthens the claim.',
       scope: 'cases:decide',
       params: idParams,
-      responses: { 200: answers('The case, yours for a quarter of an hour.', caseSchema), ...refused, ...problems('case_not_open', 'case_claimed') },
+      responses: {
+        200: answers('The case, yours for a quarter of an hour.', caseSchema),
+        ...refused,
+        ...problems('case_not_open', 'case_claimed'),
+      },
     },
     async ({ c, caller }) => {
       const [caseId, nowMs] = [idParam(c), deps.clock.now()];
