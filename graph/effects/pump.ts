@@ -71,7 +71,8 @@ export function createPump<Row>(options: PumpOptions<Row>): Pump {
 
   function kick(): Promise<void> {
     again = true;
-    looking ??= look();
+    // A look that ends before its first wait must not end before it is noted down.
+    looking ??= Promise.resolve().then(look);
     return looking;
   }
 
