@@ -25,12 +25,17 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
   for (const database of opened.splice(0)) await database.stop();
-  await vi.waitFor(async () => expect(await findRunning(clusterIn(dataDir))).toBeNull(), { timeout: 20_000 });
+  await untilGone();
   await rm(dataDir, { recursive: true });
 });
 
 const config = () => ({ dataDir, databaseUrl: null, durable: false });
 const pidFile = () => join(dataDir, 'postgres', 'postmaster.pid');
+
+/** Waits until no server runs on the data folder. */
+async function untilGone(): Promise<void> {
+  await vi.waitUntil(async () => (await findRunning(clusterIn(dataDir))) === null, { timeout: 20_000 });
+}
 
 /** Makes the data folder one that has been worked on before, which is quicker than making a cluster. */
 async function copyMade(): Promise<void> {
@@ -57,7 +62,7 @@ async function ask<T extends object>(url: string, text: string): Promise<T[]> {
 
 /** Starts the database in a process of its own, and returns once it says that it owns it. */
 async function startElsewhere(): Promise<ChildProcess> {
-  const script = `import { startDatabase } from '${new URL('embedded.ts', import.meta.url)}';
+  const script = `import { startDatabase } from '${new URL('embedded.ts', import.meta.url).href}';
     await startDatabase(${JSON.stringify(config())});
     console.log('started');`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -139,7 +144,7 @@ describe('after a death', () => {
     expect(guest.owned).toBe(false);
     await ask(guest.url, 'create table note as select 7 as number');
     owner.kill('SIGKILL');
-    await vi.waitFor(async () => expect(await findRunning(clusterIn(dataDir))).toBeNull(), { timeout: 20_000 });
+    await untilGone();
     const next = await start();
     expect(await ask(next.url, 'select number from note')).toEqual([{ number: 7 }]);
   });
@@ -151,7 +156,7 @@ describe('after a death', () => {
     await ask(first.url, 'create table note as select 7 as number');
     const running = await findRunning(clusterIn(dataDir));
     process.kill(running?.pid as number, 'SIGKILL');
-    await vi.waitFor(async () => expect(await findRunning(clusterIn(dataDir))).toBeNull(), { timeout: 20_000 });
+    await untilGone();
     const next = await start();
     expect(await ask(next.url, 'select number from note')).toEqual([{ number: 7 }]);
   });

@@ -59,7 +59,13 @@ async function startTemplate(): Promise<TemplateServer> {
     await migrate(pool);
     await pool.end();
     const { url, stop } = database;
-    return { url, stop: () => stop().finally(remove) };
+    return {
+      url,
+      stop: async () => {
+        await stop();
+        await remove();
+      },
+    };
   } catch (error) {
     await database?.stop();
     await remove();

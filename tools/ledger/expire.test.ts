@@ -62,7 +62,8 @@ test('never takes the float away from a payment that collects or pays out', asyn
   }
   const expired = await run((tx) => expireReservations(tx, 1_000));
   expect(expired.every(({ paymentId, status }) => byPayment.get(paymentId as string) === status)).toBe(true);
-  expect(expired.map(({ status }) => status).sort()).toEqual(PAYMENT_STATUSES.filter((status) => !kept.includes(status)).sort());
+  const statuses = new Set(expired.map(({ status }) => status));
+  expect(statuses).toEqual(new Set(PAYMENT_STATUSES.filter((status) => !kept.includes(status))));
   expect(await reserved()).toBe(40n);
 });
 
