@@ -105,24 +105,31 @@ export async function runCase(
   graph: CaseGraph,
   start: Pick<CaseState, 'caseId' | 'paymentId' | 'evidenceDigest' | 'approvalsNeeded'>,
 ): Promise<string | null> {
-  const config = configOf(start.caseId);
-  const state = await graph.getState(config);
-  const begun = state.createdAt !== undefined;
-  if (!begun) await graph.invoke(start, config);
-  else if (state.next.length > 0 && state.tasks.every((task) => task.interrupts.length === 0)) await graph.invoke(null, config);
+  const snapshot = await graph.getState(configOf(start.caseId));
+  if (snapshot.createdAt === undefined) await graph.invoke(start, configOf(start.caseId));
+  else await goOn(graph, start.caseId, snapshot);
   return pendingInterrupt(graph, start.caseId);
 }
 
+/** Goes on with a thread that a crash or an error left between two nodes. */
+async function goOn(graph: CaseGraph, caseId: string, snapshot: Snapshot): Promise<void> {
+  if (snapshot.next.length > 0 && interruptOf(snapshot) === null) await graph.invoke(null, configOf(caseId));
+}
+
 /**
- * Gives an officer's answer to the interrupt a case waits at; an answer it has already does nothing. Throws `case_not_open` when it waits at
- * none; a wrong payment, stale evidence or the same officer twice is refused by the interrupt's schema.
+ * Gives an officer's answer to the interrupt a case waits at; an answer it has already is not given again, but what
+ * follows from it is done. Throws `case_not_open` when it waits at none; a wrong payment, stale evidence or the same
+ * officer twice is refused by the interrupt's schema.
  */
 export async function answerCase(graph: CaseGraph, caseId: string, answer: BoundAnswer): Promise<string | null> {
   const snapshot = await graph.getState(configOf(caseId));
   const interruptId = interruptOf(snapshot);
   // A crash after the graph took the answer in brings the same decision here again.
   const known = (snapshot.values as Partial<CaseState>).answers?.some((given) => given.decisionId === answer.decisionId);
-  if (known === true) return interruptId;
+  if (known === true) {
+    await goOn(graph, caseId, snapshot);
+    return pendingInterrupt(graph, caseId);
+  }
   if (interruptId === null) throw fault('case_not_open');
   await graph.invoke(new Command({ resume: { [interruptId]: answer } }), configOf(caseId));
   return pendingInterrupt(graph, caseId);

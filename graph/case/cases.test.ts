@@ -1,0 +1,151 @@
+import { MemorySaver } from '@langchain/langgraph';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { findWork } from '../sweep.ts';
+import { type TestPlatform, testPlatform } from '../testing.ts';
+import { buildCaseGraph, type CaseGraph } from './case-graph.ts';
+import { verdictApplier, workCases } from './cases.ts';
+
+let platform: TestPlatform;
+let graph: CaseGraph;
+let failures: number;
+const errors: string[] = [];
+
+beforeEach(async () => {
+  platform = await testPlatform();
+  failures = 0;
+  errors.length = 0;
+  const apply = verdictApplier(platform.deps);
+  graph = buildCaseGraph({
+    checkpointer: new MemorySaver(),
+    applyVerdict: async (state) => {
+      failures -= 1;
+      if (failures >= 0) throw new Error('the database is away');
+      await apply(state);
+    },
+  });
+});
+
+afterEach(async () => {
+  await platform.close();
+});
+
+/** Works cases as a worker does, but with this test's graph and ears. */
+function work(): Promise<number> {
+  const log = { ...platform.deps.log, error: (fields: object) => void errors.push((fields as { error: string }).error) };
+  return workCases({ ...platform.deps, log }, graph, 10);
+}
+
+async function hold(): Promise<string> {
+  const id = await platform.submit({ sender: { name: 'Sanounou Mamadou Keta' } });
+  await platform.worker.work('authorize');
+  expect((await platform.status(id)).status).toBe('held');
+  return id;
+}
+
+async function decide(
+  paymentId: string,
+  officer: string,
+  verdict: 'release' | 'reject' = 'release',
+  digest: string | null = null,
+): Promise<void> {
+  await platform.database.pool.query(
+    `with held as (update cases set status = 'deciding', claimed_by = $2 where payment_id = $1 returning id, payment_id, evidence_digest)
+     insert into case_decisions (id, case_id, payment_id, officer, verdict, reason_code, evidence_digest)
+     select gen_random_uuid(), id, payment_id, $2, $3, 'false_positive', coalesce($4, evidence_digest) from held`,
+    [paymentId, officer, verdict, digest],
+  );
+}
+
+async function caseOf(paymentId: string) {
+  const result = await platform.database.pool.query<{ status: string; interrupt_id: string | null; claimed_by: string | null }>(
+    'select status, interrupt_id, claimed_by from cases where payment_id = $1',
+    [paymentId],
+  );
+  return result.rows[0];
+}
+
+const needTwo = (paymentId: string) =>
+  platform.database.pool.query('update cases set approvals_needed = 2 where payment_id = $1', [paymentId]);
+
+describe('a held payment', () => {
+  it('gets a thread that waits, once', async () => {
+    const id = await hold();
+    expect(await work()).toBe(1);
+    const waiting = await caseOf(id);
+    expect(waiting).toMatchObject({ status: 'open', interrupt_id: expect.any(String) });
+    expect(await work()).toBe(0);
+    expect(await caseOf(id)).toEqual(waiting);
+  });
+
+  it('is released by its verdict, and worked on from there', async () => {
+    const id = await hold();
+    await work();
+    await decide(id, 'officer:amina');
+    expect(await findWork(platform.deps)).toEqual(['cases']);
+    await work();
+    expect(await caseOf(id)).toMatchObject({ status: 'released', interrupt_id: null });
+    expect(await findWork(platform.deps)).toEqual(['authorize']);
+  });
+
+  it('is open for another officer after the first of two', async () => {
+    const id = await hold();
+    await needTwo(id);
+    await work();
+    const first = await caseOf(id);
+    await decide(id, 'officer:amina');
+    await work();
+    const second = await caseOf(id);
+    expect(second).toMatchObject({ status: 'open', claimed_by: null, interrupt_id: expect.any(String) });
+    expect(second?.interrupt_id).not.toBe(first?.interrupt_id);
+    expect((await platform.status(id)).status).toBe('held');
+    await decide(id, 'officer:kofi');
+    await work();
+    expect((await platform.status(id)).status).toBe('released');
+  });
+});
+
+describe('a verdict that cannot be put into effect', () => {
+  it('is put into effect at a later look', async () => {
+    const id = await hold();
+    await work();
+    await decide(id, 'officer:amina');
+    failures = 2;
+    await work();
+    expect(errors).toEqual(['the database is away']);
+    expect((await platform.status(id)).status).toBe('held');
+    await work();
+    expect(await findWork(platform.deps)).toEqual(['cases']);
+    await work();
+    expect(errors).toHaveLength(2);
+    expect((await platform.status(id)).status).toBe('released');
+    expect(await findWork(platform.deps)).toEqual(['authorize']);
+  });
+});
+
+describe('a case that another worker has in hand', () => {
+  it('is left alone', async () => {
+    const id = await hold();
+    const other = await platform.database.pool.connect();
+    try {
+      await other.query(`select pg_advisory_lock(hashtextextended(id::text, 0)) from cases where payment_id = $1`, [id]);
+      await work();
+      expect(await caseOf(id)).toMatchObject({ interrupt_id: null });
+    } finally {
+      other.release(true);
+    }
+  });
+});
+
+describe('one case that cannot go on', () => {
+  it('does not keep the others waiting', async () => {
+    const bad = await hold();
+    const good = await hold();
+    await work();
+    await decide(bad, 'officer:amina', 'release', 'f'.repeat(64));
+    await decide(good, 'officer:amina');
+    await work();
+    expect(errors).toHaveLength(1);
+    expect((await platform.status(bad)).status).toBe('held');
+    expect((await platform.status(good)).status).toBe('released');
+  });
+});
