@@ -6,7 +6,7 @@
  * on from what is committed.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { connect, type Pool, withTransaction } from '../db/connect.ts';
 import { type Database, startDatabase } from '../db/embedded.ts';
@@ -145,7 +145,12 @@ async function startSandbox(children: Child[], env: Record<string, string | unde
   const sandbox = launchChild({
     name: 'sandbox',
     module: '../sandbox/main.ts',
-    env: { SANDBOX_PORT: '0', ...env, SANDBOX_DATA_DIR: folder, SANDBOX_OPENING_BALANCES: JSON.stringify(opening) },
+    env: {
+      ...env,
+      SANDBOX_PORT: env['SANDBOX_PORT'] ?? String(await freePort()),
+      SANDBOX_DATA_DIR: folder,
+      SANDBOX_OPENING_BALANCES: JSON.stringify(opening),
+    },
     logDir: join(dataDir, 'logs'),
   });
   children.push(sandbox);
@@ -171,6 +176,18 @@ function sandboxSettings(env: Env, sandboxUrl: string, dataDir: string): Record<
     CAPP_HOUSEKEEPING_MS: '2000',
   };
   return Object.fromEntries(Object.entries(preset).map(([name, value]) => [name, env[name] ?? value]));
+}
+
+/** A port that is free now. The sandbox keeps it when it is started again, for clients know its address. */
+function freePort(): Promise<number> {
+  return new Promise((resolvePromise, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolvePromise(port));
+    });
+  });
 }
 
 /** Says at once when the port is taken, before anything is started. */

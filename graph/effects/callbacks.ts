@@ -74,7 +74,7 @@ async function judge(deps: GraphDeps, recorder: Recorder, row: Arrived): Promise
   const event = parse(deps, row);
   if (event === null) return { verdict: 'quarantined', reasonCode: 'malformed_body' };
   if (attempt.state === 'succeeded' || attempt.state === 'failed') return afterTheEnd(event, attempt.state);
-  if (!namesTheSame(event, attempt.handle)) return { verdict: 'quarantined', reasonCode: 'reference_differs' };
+  if (!namesTheSame(event, attempt)) return { verdict: 'quarantined', reasonCode: 'reference_differs' };
   await learn(deps, recorder, attempt, event);
   return { verdict: 'matched', reasonCode: null };
 }
@@ -94,10 +94,14 @@ function afterTheEnd(event: CallbackEvent, state: 'succeeded' | 'failed'): Verdi
   return { verdict: 'quarantined', reasonCode: 'contradicts_outcome' };
 }
 
-/** Where both the stored answer and the callback carry an id of the operator, they must agree. */
-function namesTheSame(event: CallbackEvent, handle: OperatorHandle): boolean {
+/**
+ * Where the attempt and the callback both carry an id, they must agree. A callback that is believed
+ * without asking must name our request.
+ */
+function namesTheSame(event: CallbackEvent, attempt: OpenAttempt): boolean {
+  if (event.ourReference === null ? event.trust === 'sufficient' : event.ourReference !== attempt.requestId) return false;
   const told = event.outcome.handle ?? {};
-  return Object.entries(told).every(([key, value]) => handle[key] === undefined || handle[key] === value);
+  return Object.entries(told).every(([key, value]) => attempt.handle[key] === undefined || attempt.handle[key] === value);
 }
 
 async function learn(deps: GraphDeps, recorder: Recorder, attempt: OpenAttempt, event: CallbackEvent): Promise<void> {

@@ -43,8 +43,16 @@ function apiDeps(foundation: Foundation): ApiDeps {
     createQuote: (request) => createQuote({ pool, board, clock, quoteKey: keys.quoteKey }, request),
     notify: (hint) => queue.notify(hint),
     callbackAnswer: (railId) => (railId === ON_US ? null : operators(railId).callbackAnswer),
-    voidReservation: async (tx, { paymentId, reservationId }) => {
-      await post(tx, [{ id: derivedId('end', reservationId), type: 'void', pendingId: reservationId, reason: 'release', paymentId }]);
+    voidReservation: async (tx, { paymentId }) => {
+      const held = await tx.query<{ id: string }>(
+        `select p.id from transfers p where p.payment_id = $1 and p.type = 'pending'
+           and not exists (select 1 from transfers e where e.pending_id = p.id)`,
+        [paymentId],
+      );
+      await post(
+        tx,
+        held.rows.map(({ id }) => ({ id: derivedId('end', id), type: 'void', pendingId: id, reason: 'release', paymentId })),
+      );
     },
     dependencies: dependencies(foundation),
     queueDepths: () => queue.depth(),
