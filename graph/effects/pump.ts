@@ -58,7 +58,9 @@ export function createPump<Row>(options: PumpOptions<Row>): Pump {
         const room = options.capacity - calls.size;
         if (stopped || room <= 0) return;
         const saturated = [...groups].filter(([, count]) => count >= options.groupCapacity).map(([group]) => group);
-        const rows = await options.claim(Math.min(room, options.groupCapacity), saturated);
+        // All that is claimed may be of one group, the fullest that is not left out; its limit must hold even then.
+        const fullest = Math.max(0, ...[...groups.values()].filter((count) => count < options.groupCapacity));
+        const rows = await options.claim(Math.min(room, options.groupCapacity - fullest), saturated);
         for (const row of rows) run(row);
         if (rows.length > 0) again = true;
       } while (again);
