@@ -34,6 +34,8 @@ export interface GraphSettings {
   readonly inquiryDelayMsMax: number;
   /** Wait before a payment that found no liquidity, or whose refund failed, is looked at again, milliseconds. */
   readonly retryDelayMs: number;
+  /** How long a paid payment waits at most for its settlement window to close, milliseconds. */
+  readonly settlementAgeMs: number;
   /** From this case priority (0 to 100) on, a release needs two officers. */
   readonly fourEyesPriority: number;
 }
@@ -47,6 +49,7 @@ export const DEFAULT_GRAPH_SETTINGS: GraphSettings = {
   inquiryDelayMs: 5_000,
   inquiryDelayMsMax: 300_000,
   retryDelayMs: 5_000,
+  settlementAgeMs: 60_000,
   fourEyesPriority: 90,
 };
 

@@ -4,7 +4,7 @@
  */
 import { withTransaction } from '../db/connect.ts';
 import { proposeRebalances, readPoolLevels, recordProposals } from '../agents/liquidity/index.ts';
-import { settle } from '../agents/settlement/index.ts';
+import { SETTLEMENT_POLICY, settle } from '../agents/settlement/index.ts';
 import type { Agents } from './agents.ts';
 import { buildCaseGraph, type CaseGraphDeps } from './case/case-graph.ts';
 import { verdictApplier, workCases } from './case/cases.ts';
@@ -121,7 +121,11 @@ function oneRunEach(runStage: (stage: CohortStage) => Promise<number>): (stage: 
 
 /** Closes settlement windows that are due, and proposes rebalances to treasury. */
 async function keepHouse(deps: GraphDeps): Promise<void> {
-  const settlement = await settle({ pool: deps.pool, clock: deps.clock });
+  const settlement = await settle({
+    pool: deps.pool,
+    clock: deps.clock,
+    policy: { ...SETTLEMENT_POLICY, ageMsMax: deps.settings.settlementAgeMs },
+  });
   if (settlement.batches.length > 0) {
     deps.log.info(
       { windowId: settlement.windowId, batches: settlement.batches.length, payments: settlement.nettedCount },

@@ -18,8 +18,8 @@ export interface Child {
   readonly name: string;
   /** Resolves with what the process told when it was ready; throws the fault it failed with at its first start. */
   ready(): Promise<Readonly<Record<string, string | number>>>;
-  /** SIGKILL, at once. */
-  kill(): void;
+  /** SIGKILL, at once; says whether there was a process to kill that had got ready. */
+  kill(): boolean;
   /** How often it died without being told to. */
   deaths(): number;
   /** SIGTERM, and SIGKILL for one that does not end in time. */
@@ -46,6 +46,7 @@ export function launchChild(options: ChildOptions): Child {
   // A failure is handed to whoever asks for readiness; until then it must not end the supervisor.
   ready.catch(() => undefined);
   let everReady = false;
+  let isReady = false;
 
   function launch(): void {
     const child = fork(new URL(options.module, import.meta.url), { env: { ...options.env }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
@@ -55,6 +56,7 @@ export function launchChild(options: ChildOptions): Child {
     child.on('message', (message: ChildMessage) => {
       if (message.kind === 'ready') {
         everReady = true;
+        isReady = true;
         delayMs = RESTART_DELAY_MS;
         settle.resolve(message.detail);
       } else if (!everReady) {
@@ -63,6 +65,7 @@ export function launchChild(options: ChildOptions): Child {
     });
     child.on('exit', () => {
       if (current === child) current = null;
+      isReady = false;
       if (stopping) return;
       if (!everReady)
         return settle.reject(fault('internal', { detail: `The process ${options.name} ended before it was ready; see its log.` }));
@@ -76,7 +79,7 @@ export function launchChild(options: ChildOptions): Child {
   return {
     name: options.name,
     ready: () => ready,
-    kill: () => void current?.kill('SIGKILL'),
+    kill: () => isReady && (current?.kill('SIGKILL') ?? false),
     deaths: () => deaths,
     async stop() {
       stopping = true;

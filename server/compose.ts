@@ -150,6 +150,7 @@ function graphSettings(config: Config): GraphSettings {
     inquiryDelayMs: config.inquiryDelayMs,
     inquiryDelayMsMax: config.inquiryDelayMsMax,
     retryDelayMs: config.retryDelayMs,
+    settlementAgeMs: config.settlementAgeMs,
   };
 }
 

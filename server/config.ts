@@ -40,6 +40,8 @@ const settingsSchema = z.object({
   CAPP_LEASE_MS: z.coerce.number().int().min(1_000).default(15_000),
   /** How often workers look for work that no hint told of, and for settlement, milliseconds. */
   CAPP_SWEEP_MS: z.coerce.number().int().min(50).default(1_000),
+  /** How long a paid payment waits at most for its settlement window to close, milliseconds. */
+  CAPP_SETTLEMENT_AGE_MS: z.coerce.number().int().min(0).default(60_000),
   CAPP_HOUSEKEEPING_MS: z.coerce.number().int().min(100).default(5_000),
 });
 
@@ -64,6 +66,7 @@ export interface Config {
   readonly leaseMs: number;
   readonly sweepMs: number;
   readonly housekeepingMs: number;
+  readonly settlementAgeMs: number;
 }
 
 const KNOWN_ELSEWHERE =
@@ -112,6 +115,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     leaseMs: settings.CAPP_LEASE_MS,
     sweepMs: settings.CAPP_SWEEP_MS,
     housekeepingMs: settings.CAPP_HOUSEKEEPING_MS,
+    settlementAgeMs: settings.CAPP_SETTLEMENT_AGE_MS,
   };
 }
 

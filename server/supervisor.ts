@@ -40,8 +40,8 @@ export interface Platform {
   readonly databaseUrl: string;
   /** Address of the sandbox's control plane, or null when real operators are configured. */
   readonly sandboxUrl: string | null;
-  /** Kills one worker process with SIGKILL, at once; it is started again. */
-  killWorker(index: number): void;
+  /** Kills one worker process with SIGKILL, at once; it is started again. False when it was not up. */
+  killWorker(index: number): boolean;
   readonly workerCount: number;
   /** How often a process died without being told to. */
   readonly deaths: () => number;
@@ -82,7 +82,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       databaseUrl: database.url,
       sandboxUrl,
       workerCount,
-      killWorker: (index) => workers[index % workers.length]?.kill(),
+      killWorker: (index) => workers[index % workers.length]?.kill() ?? false,
       deaths: () => children.reduce((sum, child) => sum + child.deaths(), 0),
       stop: () => stopAll(children, database),
     };
@@ -174,6 +174,7 @@ function sandboxSettings(env: Env, sandboxUrl: string, dataDir: string): Record<
     CAPP_LEASE_MS: '5000',
     CAPP_SWEEP_MS: '500',
     CAPP_HOUSEKEEPING_MS: '2000',
+    CAPP_SETTLEMENT_AGE_MS: '5000',
   };
   return Object.fromEntries(Object.entries(preset).map(([name, value]) => [name, env[name] ?? value]));
 }

@@ -22,7 +22,12 @@ export interface Consequence {
   readonly movements: readonly Movement[];
   /** Rails of the leg that need not be tried again. */
   readonly spent: readonly string[];
+  /** The next try is not made at once. */
+  readonly waits?: true;
 }
+
+/** Tries of one leg at most, over all its rails, before the payment fails or the money goes back. */
+const TRIES_MAX = { collection: 3, payout: 4 } as const;
 
 /** Pure: what follows for a payment from the end of its attempt. */
 export function consequenceOf(traveller: Traveller, attempt: ResolvedAttempt): Consequence {
@@ -31,7 +36,8 @@ export function consequenceOf(traveller: Traveller, attempt: ResolvedAttempt): C
   if (attempt.state === 'succeeded') {
     return { to: 'refunded', reasonCode: 'payout_failed', movements: refundMovements(traveller, attempt.railId), spent: [] };
   }
-  return { to: 'refunding', reasonCode: attempt.reasonCode, movements: [], spent: [] };
+  // The money is owed until it is back.
+  return { to: 'refunding', reasonCode: attempt.reasonCode, movements: [], spent: [], waits: true };
 }
 
 function afterCollection(traveller: Traveller, attempt: ResolvedAttempt): Consequence {
@@ -43,6 +49,7 @@ function afterCollection(traveller: Traveller, attempt: ResolvedAttempt): Conseq
   if (attempt.retry !== 'after_customer' && left.length > 0) {
     return { to: 'authorized', reasonCode: attempt.reasonCode, movements: [], spent };
   }
+  if (mayTryAgain(attempt)) return { to: 'authorized', reasonCode: attempt.reasonCode, movements: [], spent: [], waits: true };
   const reasonCode = attempt.retry === 'after_customer' ? 'collection_refused' : 'collection_failed';
   return { to: 'failed', reasonCode, movements: releaseMovements(traveller), spent };
 }
@@ -52,12 +59,19 @@ function afterPayout(traveller: Traveller, attempt: ResolvedAttempt): Consequenc
     if (traveller.quote === undefined) throw new RangeError(`payment ${traveller.payment.id} was paid out without terms`);
     return { to: 'paid', reasonCode: null, movements: closingMovements(traveller, traveller.quote), spent: [] };
   }
-  // The receiver's wallet itself cannot take the money: no other rail will help, so every one is spent.
-  const spent =
-    attempt.retry === 'after_customer'
-      ? railsLeft(traveller.payment.receiverWallet, 'payout', traveller.payment.payoutSpent)
-      : [attempt.railId];
+  const { payment } = traveller;
+  const left = railsLeft(payment.receiverWallet, 'payout', [...payment.payoutSpent, attempt.railId]);
+  if (left.length === 0 && mayTryAgain(attempt)) {
+    return { to: 'collected', reasonCode: attempt.reasonCode, movements: [], spent: [], waits: true };
+  }
+  // Where the receiver's wallet itself cannot take the money no other rail will help: every one is spent.
+  const spent = attempt.retry === 'after_customer' ? [attempt.railId, ...left] : [attempt.railId];
   return { to: 'collected', reasonCode: attempt.reasonCode, movements: [], spent };
+}
+
+/** Trouble that passes is worth another try at the last rail that is left, after a while and not for ever. */
+function mayTryAgain(attempt: ResolvedAttempt): boolean {
+  return attempt.leg !== 'refund' && attempt.retry === 'later' && attempt.sequence < TRIES_MAX[attempt.leg];
 }
 
 /** Rails that serve the leg for the wallet and are not spent. */
@@ -101,7 +115,7 @@ export async function applyOutcomes(deps: GraphDeps, cohort: Cohort): Promise<Co
           ],
     );
     await transitionPayments(tx, transitions, { nowMs, leaseToken: cohort.leaseToken });
-    await postponeRefunds(tx, deps, entries);
+    await postpone(tx, deps, entries);
     await recordOutcomes(
       tx,
       entries.map(({ attempt }) => ({
@@ -139,11 +153,8 @@ async function spendRails(tx: Tx, entries: readonly Entry[]): Promise<void> {
   });
 }
 
-/** A refund that failed is tried again after a while: the money is owed until it is back. */
-async function postponeRefunds(tx: Tx, deps: GraphDeps, entries: readonly Entry[]): Promise<void> {
-  const ids = entries
-    .filter(({ attempt }) => attempt.leg === 'refund' && attempt.state === 'failed')
-    .map(({ traveller }) => traveller.payment.id);
+async function postpone(tx: Tx, deps: GraphDeps, entries: readonly Entry[]): Promise<void> {
+  const ids = entries.flatMap(({ traveller, consequence }) => (consequence.waits === true ? [traveller.payment.id] : []));
   if (ids.length === 0) return;
   await tx.query('update payments set not_before = $2 where id = any($1::uuid[])', [
     ids,
@@ -154,10 +165,9 @@ async function postponeRefunds(tx: Tx, deps: GraphDeps, entries: readonly Entry[
 function moved(traveller: Traveller, consequence: Consequence): Traveller {
   const { payment } = traveller;
   const leg = traveller.attempt?.leg;
-  const refundFailed = leg === 'refund' && consequence.to === 'refunding';
   return {
     ...traveller,
-    ...(refundFailed ? { leaves: { to: 'waits', reasonCode: consequence.reasonCode } as const } : {}),
+    ...(consequence.waits === true ? { leaves: { to: 'waits', reasonCode: consequence.reasonCode } as const } : {}),
     payment: {
       ...payment,
       status: consequence.to,

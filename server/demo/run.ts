@@ -162,9 +162,9 @@ interface Killer {
 function startKiller(platform: Platform, kills: number): Killer {
   let done = kills === 0;
   const run = async (): Promise<number> => {
-    for (let killed = 0; killed < kills; killed += 1) {
+    for (let killed = 0; killed < kills; ) {
       await delay(randomInt(KILL_GAP_MS.min, KILL_GAP_MS.max));
-      platform.killWorker(randomInt(platform.workerCount));
+      if (platform.killWorker(randomInt(platform.workerCount))) killed += 1;
     }
     done = true;
     return kills;

@@ -88,7 +88,7 @@ async function onDatabase(context: CommandContext, work: (pool: Pool, pepper: Ui
   const keys = await loadKeys(context.terminal.env, config.dataDir);
   const database = await attachOrStartDatabase(config);
   try {
-    const pool = connect({ url: database.url, applicationName: 'capp keys', max: 1 });
+    const pool = connect({ url: database.url, applicationName: 'capp keys', max: 2 });
     try {
       await migrate(pool);
       await work(pool, keys.pepper);

@@ -55,8 +55,12 @@ async function demo(
   file: string,
 ): Promise<void> {
   const { terminal } = context;
-  const [{ runDemo }, { renderReport }] = await Promise.all([import('../../demo/run.ts'), import('../../demo/render.ts')]);
+  const [{ runDemo }, { renderReport }, { isSound }] = await Promise.all([
+    import('../../demo/run.ts'),
+    import('../../demo/render.ts'),
+    import('../../demo/report.ts'),
+  ]);
   const report = await runDemo(platform, { file, killWorkers: 0, terminal, env: terminal.env });
   terminal.out(renderReport(terminal, report));
-  if (report.unexpected > 0 || report.invariants !== 'hold') context.endWith(EXIT.wrong);
+  if (!isSound(report)) context.endWith(EXIT.wrong);
 }
