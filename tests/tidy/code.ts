@@ -114,7 +114,7 @@ const LOG_CALL = /(^|\.)(log|logger)\.(trace|debug|info|warn|error|fatal|child)$
 export function checkLogCalls(source: Source): Problem[] {
   const found: Problem[] = [];
   walk(source.tree, (node) => {
-    if (node.type !== 'CallExpression' || !LOG_CALL.test(chainOf(childOf(node, 'callee')) ?? '')) return undefined;
+    if (!/^(Optional)?CallExpression$/.test(node.type) || !LOG_CALL.test(chainOf(childOf(node, 'callee')) ?? '')) return undefined;
     for (const argument of (node.arguments as unknown[]).filter(isNode)) {
       walk(argument, (inner) => {
         const name = personalNameOf(inner);
@@ -134,8 +134,8 @@ function personalNameOf(node: Node): string | null {
       : null;
   const name = nameOf(key);
   if (name === null || !PERSONAL_NAMES.has(name.toLowerCase().replaceAll('_', ''))) return null;
-  // The name of an error says what kind it is.
-  return chainOf(node)?.match(/^(err|error|cause)\.name$/) ? null : name;
+  // The names of things are no names of people.
+  return /(^|\.)(err|error|cause|job|queue|agent|rail|wallet|corridor)\.name$/.test(chainOf(node) ?? '') ? null : name;
 }
 
 /** `decide` code and the domain, which must give the same answer at any time; the clock is where time comes from. */
