@@ -1,0 +1,148 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Outcome } from '../../tools/mmo/operator.ts';
+import { type TestPlatform, testPlatform } from '../testing.ts';
+import type { GraphDeps, Hint } from '../types.ts';
+import { type Answer, createRecorder, inquiryDelayMs, isEnd, openHandle, recordAnswers } from './record.ts';
+
+let platform: TestPlatform;
+let deps: GraphDeps;
+let hints: Hint[];
+let attemptIds: string[];
+
+beforeEach(async () => {
+  platform = await testPlatform();
+  hints = [];
+  deps = { ...platform.deps, notify: (hint) => void hints.push(hint) };
+  for (let count = 0; count < 3; count += 1) await platform.submit();
+  await platform.worker.work('authorize');
+  const sent = await platform.database.pool.query<{ id: string }>(`update attempts set state = 'sent', sent_at = $1 returning id`, [
+    new Date(platform.clock.now()),
+  ]);
+  attemptIds = sent.rows.map((row) => row.id);
+});
+
+afterEach(async () => {
+  await platform.close();
+});
+
+async function attempt(index: number) {
+  const result = await platform.database.pool.query<{
+    state: string;
+    receipt: string | null;
+    reason_code: string | null;
+    retry: string | null;
+    operator_handle: Buffer | null;
+    next_inquiry_at: Date | null;
+    resolved_at: Date | null;
+  }>('select state, receipt, reason_code, retry, operator_handle, next_inquiry_at, resolved_at from attempts where id = $1', [
+    attemptIds[index],
+  ]);
+  return result.rows[0];
+}
+
+function answerOf(index: number, outcome: Outcome, handle: Answer['handle'] = {}): Answer {
+  return { attemptId: attemptIds[index] ?? '', outcome, handle, nextInquiryAtMs: platform.clock.now() + 5_000 };
+}
+
+const SUCCEEDED: Outcome = { state: 'succeeded', receipt: 'QK1', amount: null };
+const FAILED: Outcome = { state: 'failed', reasonCode: '1032', retry: 'after_customer' };
+
+describe('an answer', () => {
+  it('that is an end is kept with what it says, and is never asked about again', async () => {
+    expect(await recordAnswers(deps, [answerOf(0, SUCCEEDED), answerOf(1, FAILED)])).toEqual(['recorded', 'recorded']);
+    const now = new Date(platform.clock.now());
+    expect(await attempt(0)).toMatchObject({ state: 'succeeded', receipt: 'QK1', retry: null, next_inquiry_at: null, resolved_at: now });
+    expect(await attempt(1)).toMatchObject({
+      state: 'failed',
+      reason_code: '1032',
+      retry: 'after_customer',
+      next_inquiry_at: null,
+      resolved_at: now,
+    });
+    expect(hints).toEqual(['outcomes']);
+  });
+
+  it('that is none says when to ask again, and hints at nothing', async () => {
+    await recordAnswers(deps, [answerOf(0, { state: 'pending' }), answerOf(1, { state: 'unknown', reasonCode: 'no_answer' })]);
+    const next_inquiry_at = new Date(platform.clock.now() + 5_000);
+    expect(await attempt(0)).toMatchObject({ state: 'pending', next_inquiry_at, resolved_at: null });
+    expect(await attempt(1)).toMatchObject({ state: 'unknown', reason_code: 'no_answer', next_inquiry_at, resolved_at: null });
+    expect(hints).toEqual([]);
+  });
+
+  it('never changes an attempt that has ended', async () => {
+    await recordAnswers(deps, [answerOf(0, SUCCEEDED)]);
+    const before = await attempt(0);
+    for (const outcome of [FAILED, { state: 'pending' }, { ...SUCCEEDED, receipt: 'QK2' }] as Outcome[]) {
+      expect(await recordAnswers(deps, [answerOf(0, outcome)])).toEqual(['ended_before']);
+    }
+    expect(await attempt(0)).toEqual(before);
+    expect(hints).toEqual(['outcomes']);
+  });
+
+  it('never touches an attempt that was not sent', async () => {
+    await platform.submit();
+    await platform.worker.work('authorize');
+    const fresh = await platform.database.pool.query<{ id: string }>(`select id from attempts where state = 'created'`);
+    expect(await recordAnswers(deps, [{ ...answerOf(0, SUCCEEDED), attemptId: fresh.rows[0]?.id ?? '' }])).toEqual(['ended_before']);
+  });
+
+  it('keeps the ids of the operator encrypted, and an answer without ids leaves them', async () => {
+    await recordAnswers(deps, [answerOf(0, { state: 'pending' }, { msisdn: '254712345678' })]);
+    await recordAnswers(deps, [answerOf(0, { state: 'unknown', reasonCode: 'no_answer' })]);
+    const row = await attempt(0);
+    expect(row?.operator_handle?.toString('latin1')).not.toContain('254712345678');
+    expect(openHandle(deps, row?.operator_handle ?? null)).toEqual({ msisdn: '254712345678' });
+  });
+});
+
+describe('the recorder', () => {
+  it('answers each in its own words when many come at once', async () => {
+    const recorder = createRecorder(deps);
+    await recordAnswers(deps, [answerOf(1, FAILED)]);
+    const answers = [answerOf(0, SUCCEEDED), answerOf(1, SUCCEEDED), answerOf(2, { state: 'pending' })];
+    expect(await Promise.all(answers.map((answer) => recorder.submit(answer)))).toEqual(['recorded', 'ended_before', 'recorded']);
+  });
+
+  it('takes two answers to one attempt in their order: the first end stands', async () => {
+    const recorder = createRecorder(deps);
+    const told = await Promise.all(
+      [answerOf(0, { state: 'pending' }), answerOf(0, FAILED), answerOf(0, SUCCEEDED)].map((each) => recorder.submit(each)),
+    );
+    expect(told).toEqual(['recorded', 'recorded', 'ended_before']);
+    expect((await attempt(0))?.state).toBe('failed');
+  });
+});
+
+describe('the wait before the next inquiry', () => {
+  it('never shrinks, doubles from the first, and has a maximum', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 10_000 }),
+        fc.integer({ min: 1, max: 600_000 }),
+        fc.nat({ max: 500 }),
+        (first, more, inquiries) => {
+          const settings = { inquiryDelayMs: first, inquiryDelayMsMax: first + more };
+          const now = inquiryDelayMs(settings, inquiries);
+          const next = inquiryDelayMs(settings, inquiries + 1);
+          expect(inquiryDelayMs(settings, 0)).toBe(first);
+          expect(next).toBeGreaterThanOrEqual(now);
+          expect(next).toBeLessThanOrEqual(settings.inquiryDelayMsMax);
+          if (next < settings.inquiryDelayMsMax) expect(next).toBe(now * 2);
+        },
+      ),
+    );
+  });
+});
+
+describe('an end', () => {
+  it('is a success or a failure, nothing else', () => {
+    expect([SUCCEEDED, FAILED, { state: 'pending' } as Outcome, { state: 'unknown', reasonCode: 'x' } as Outcome].map(isEnd)).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+  });
+});
