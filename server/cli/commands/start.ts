@@ -1,5 +1,6 @@
 /** `capp start`: brings the platform up, shows what it does, and stays until it is told to stop. */
 import type { Command } from 'commander';
+import type { Platform } from '../../supervisor.ts';
 import { type CommandContext, withExamples } from '../context.ts';
 import { EXAMPLE_FILE } from '../example.ts';
 import { EXIT } from '../failure.ts';
@@ -49,11 +50,7 @@ async function start(context: CommandContext, options: StartOptions): Promise<vo
   }
 }
 
-async function demo(
-  context: CommandContext,
-  platform: Awaited<ReturnType<typeof import('../../supervisor.ts').startPlatform>>,
-  file: string,
-): Promise<void> {
+async function demo(context: CommandContext, platform: Platform, file: string): Promise<void> {
   const { terminal } = context;
   const [{ runDemo }, { renderReport }, { isSound }] = await Promise.all([
     import('../../demo/run.ts'),
