@@ -78,7 +78,7 @@ function attemptLine(startMs: number, attempt: Attempt): string {
     attempt.receipt === null ? null : `receipt ${printable(attempt.receipt)}`,
     attempt.reasonCode,
     attempt.sentAt !== null && attempt.resolvedAt !== null ? `took ${sinceStart(Date.parse(attempt.sentAt), attempt.resolvedAt)}` : null,
-    attempt.inquiries === 0 ? null : `inquired ${attempt.inquiries} times`,
+    attempt.inquiries === 0 ? null : `inquired ${attempt.inquiries === 1 ? 'once' : `${attempt.inquiries} times`}`,
   ].filter((fact) => fact !== null);
   const what = `${attempt.leg} ${attempt.sequence} over ${attempt.railId}, ${attempt.amount} ${attempt.currency}: ${attempt.state}`;
   return `${sinceStart(startMs, attempt.createdAt).padStart(9)}  ${what}${facts.length === 0 ? '' : `  (${facts.join(', ')})`}`;

@@ -76,7 +76,7 @@ async function demo(context: CommandContext, options: DemoOptions): Promise<void
 }
 
 /** What CAPP keeps in its data folder. The folder itself may hold other things, and stays. */
-const KEPT = ['postgres', 'sandbox', 'logs', 'keys.json', 'demo-keys.json', 'demo-results.csv'];
+const KEPT = ['postgres', 'postgres.log', 'sandbox', 'logs', 'keys.json', 'demo-keys.json', 'demo-results.csv', 'operators.json'];
 
 /** Removes what earlier runs left. Throws `config_invalid` for a database of somebody else, `already_running`. */
 async function forgetData(dataDir: string, databaseUrl: string | null): Promise<void> {
