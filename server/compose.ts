@@ -2,7 +2,7 @@
  * The composition root: makes, from the settings, everything that a process of CAPP works with. Nothing
  * else in the house makes a pool, a key, an agent or an operator client.
  */
-import { createHash, createHmac } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import pg from 'pg';
@@ -11,7 +11,7 @@ import { createExchangeRateAgent } from '../agents/exchange-rate/index.ts';
 import { createLiquidityAgent } from '../agents/liquidity/index.ts';
 import { createRouteAgent } from '../agents/route-optimizer/index.ts';
 import { connect, type Pool } from '../db/connect.ts';
-import { type Keys, loadKeys } from '../db/keyring.ts';
+import { hmacSha256, type Keys, loadKeys } from '../db/keyring.ts';
 import { GRAPH_SCHEMA, QUEUE_SCHEMA } from '../db/migrate.ts';
 import { systemClock } from '../domain/clock.ts';
 import { fault } from '../domain/errors.ts';
@@ -134,7 +134,8 @@ export function composeGraphDeps(foundation: Foundation): GraphDeps {
 
 /** Addresses for callbacks: their token is a keyed hash of the attempt, so that nobody can guess or make one. */
 export function callbackAddresses(publicUrl: string, key: Buffer): CallbackAddresses {
-  const tokenOf = (attemptId: string): string => createHmac('sha256', key).update(attemptId).digest('base64url');
+  const keyedHash = hmacSha256(key);
+  const tokenOf = (attemptId: string): string => keyedHash(attemptId).toString('base64url');
   return {
     urlOf: (railId, attemptId) => `${publicUrl}/v1/callbacks/${railId}/${tokenOf(attemptId)}`,
     tokenHash: (attemptId) => createHash('sha256').update(tokenOf(attemptId)).digest(),

@@ -4,10 +4,11 @@
  * The signature is HMAC-SHA256 over the canonical JSON (RFC 8785) of all terms that the row holds, so that
  * a row that was changed, or copied to another client, is told from one that we made.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { Pool, PoolClient } from 'pg';
 import type { Clock } from '../../domain/clock.ts';
+import { hmacSha256 } from '../../db/keyring.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
@@ -56,7 +57,7 @@ export function signQuote(terms: SignedTerms, key: Buffer): Buffer {
     toCurrency: terms.toCurrency,
   });
   if (text === undefined) throw new TypeError('the terms of a quote have no canonical form');
-  return createHmac('sha256', key).update(text).digest();
+  return hmacSha256(key)(text);
 }
 
 /** Says whether the row is as we signed it. */
