@@ -29,6 +29,8 @@ import { loadSanctions } from '../tools/sanctions/load.ts';
 import type { Config } from './config.ts';
 import { createLog, type Log } from './log.ts';
 
+const HINT_QUIET_MS = 50;
+
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** What both the API and the workers hold. */
@@ -59,7 +61,8 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
     max: 10,
     onError: (error) => log.warn({ code: (error as { code?: string }).code }, 'database connection broke'),
   });
-  const queue = createHintQueue({ connection: queueConnection(config, config.databaseUrl), log });
+  // Outcomes come in one by one; a moment's patience lets them travel together.
+  const queue = createHintQueue({ connection: queueConnection(config, config.databaseUrl), log, quietMs: HINT_QUIET_MS });
   const board = createRateBoard({ sources: rateSources(fxSettingsFrom(env)), pool, clock: systemClock, log });
   await board.start();
   return {
