@@ -69,6 +69,8 @@ export interface TestPlatform {
   readonly database: TestDatabase;
   readonly clock: ReturnType<typeof manualClock>;
   readonly sent: Sent[];
+  /** What was logged as an error. */
+  readonly problems: readonly object[];
   script: Script;
   /** Stores an intent as the API would; gives the payment's id. */
   submit(input?: IntentOverrides): Promise<string>;
@@ -112,10 +114,16 @@ export async function testPlatform(settings: Partial<GraphSettings> = {}): Promi
   const clock = manualClock(START_MS);
   const platform: { script: Script } = { script: {} };
   const sent: Sent[] = [];
+  const problems: object[] = [];
   const deps: GraphDeps = {
     pool: database.pool,
     clock,
-    log: quietLog,
+    log: {
+      debug: () => undefined,
+      info: () => undefined,
+      warn: () => undefined,
+      error: (fields, message) => problems.push({ ...fields, message }),
+    },
     keyring,
     operators: (railId) => scriptedOperator(railId, platform, sent),
     callbacks: {
@@ -140,6 +148,7 @@ export async function testPlatform(settings: Partial<GraphSettings> = {}): Promi
     database,
     clock,
     sent,
+    problems,
     worker,
     submit: (input?: IntentOverrides) => store(deps, intentOf(input)),
     settleDown: () => settleDown(deps, worker),
@@ -260,8 +269,6 @@ async function settleDown(deps: GraphDeps, worker: WorkerHandle): Promise<void> 
   }
   throw new Error(`work is left after ${ROUNDS_MAX} rounds: ${(await findWork(deps)).join(', ')}`);
 }
-
-const quietLog = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: console.error };
 
 const silentQueue: HintQueue = {
   notify: () => undefined,

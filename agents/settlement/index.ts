@@ -14,6 +14,7 @@ import type { Currency } from '../../domain/currency.ts';
 import type { Verdict } from '../../domain/decision.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
 import { hashLeaf, merkleRoot } from '../../tools/aptos/merkle.ts';
+import type { NetObligation } from '../../tools/aptos/settlement-chain.ts';
 import { type ClosingCause, decideSettlement, type NetPosition, netLegs, type SettlementOutcome } from './decide.ts';
 import { gatherWindow, nettableLegs, type WindowPayment } from './gather.ts';
 import { SETTLEMENT_POLICY, type SettlementPolicy } from './policy.ts';
@@ -27,12 +28,10 @@ export interface SettleDeps {
   readonly policy?: SettlementPolicy;
 }
 
-export interface SettledBatch {
+/** A closed batch: the obligation that the chain side is to settle, and what proves its payments. */
+export interface SettledBatch extends NetObligation {
   readonly id: string;
-  readonly partner: string;
-  readonly currency: Currency;
   readonly paymentCount: number;
-  readonly netMinor: bigint;
   readonly merkleRoot: string;
 }
 
