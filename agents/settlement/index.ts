@@ -10,7 +10,6 @@ import type { Pool, PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
 import { type RecordedDecision, recordDecisions } from '../../db/queries/decisions.ts';
 import type { Clock } from '../../domain/clock.ts';
-import type { Currency } from '../../domain/currency.ts';
 import type { Verdict } from '../../domain/decision.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
 import { hashLeaf, merkleRoot } from '../../tools/aptos/merkle.ts';
