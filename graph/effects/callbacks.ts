@@ -7,8 +7,8 @@ import { isFault } from '../../domain/errors.ts';
 import type { CallbackEvent, OperatorHandle } from '../../tools/mmo/operator.ts';
 import type { GraphDeps } from '../types.ts';
 import { checkedAmount, inquire, loadOpenAttempts, type OpenAttempt } from './inquire.ts';
-import { createPump, type Pump } from './pump.ts';
-import { inquiryDelayMs, isEnd, nameOf, type Recorder } from './record.ts';
+import { createRailPump, type Pump } from './pump.ts';
+import { inquiryDelayMs, isEnd, type Recorder } from './record.ts';
 
 type Verdict = { readonly verdict: 'matched' | 'duplicate' | 'quarantined'; readonly reasonCode: string | null };
 
@@ -34,13 +34,10 @@ interface Arrived extends CallbackRow {
 
 /** A pump that reads stored callbacks. */
 export function callbackPump(deps: GraphDeps, recorder: Recorder): Pump {
-  return createPump<Arrived>({
-    capacity: deps.settings.effectsMax,
-    groupCapacity: deps.settings.effectsMaxPerRail,
-    groupOf: (row) => row.rail_id,
+  return createRailPump<Arrived>(deps, {
+    what: 'callback',
     claim: (limit, saturated) => claimArrived(deps, limit, saturated),
     work: async (row) => close(deps, row.id, await judge(deps, recorder, row)),
-    onError: (error) => deps.log.error({ error: nameOf(error) }, 'callbacks failed'),
   });
 }
 

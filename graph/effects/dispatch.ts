@@ -8,8 +8,8 @@ import type { Leg } from '../../domain/lifecycle.ts';
 import { money } from '../../domain/money.ts';
 import type { EffectRequest, Outcome } from '../../tools/mmo/operator.ts';
 import type { GraphDeps } from '../types.ts';
-import { createPump, type Pump } from './pump.ts';
-import { inquiryDelayMs, nameOf, type Recorder } from './record.ts';
+import { createRailPump, nameOf, type Pump } from './pump.ts';
+import { inquiryDelayMs, type Recorder } from './record.ts';
 
 interface SendRow {
   id: string;
@@ -37,13 +37,10 @@ returning a.id, a.leg, a.rail_id, a.request_id, a.amount, a.currency, p.parties`
 
 /** A pump that sends created attempts, each once, and records what came back. */
 export function dispatchPump(deps: GraphDeps, recorder: Recorder): Pump {
-  return createPump<SendRow>({
-    capacity: deps.settings.effectsMax,
-    groupCapacity: deps.settings.effectsMaxPerRail,
-    groupOf: (row) => row.rail_id,
+  return createRailPump<SendRow>(deps, {
+    what: 'dispatch',
     claim: (limit, saturated) => claimToSend(deps, limit, saturated),
     work: (row) => send(deps, recorder, row),
-    onError: (error) => deps.log.error({ error: nameOf(error) }, 'dispatch failed'),
   });
 }
 

@@ -7,8 +7,8 @@ import type { Leg } from '../../domain/lifecycle.ts';
 import { money } from '../../domain/money.ts';
 import type { OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
 import type { GraphDeps } from '../types.ts';
-import { createPump, type Pump } from './pump.ts';
-import { inquiryDelayMs, nameOf, openHandle, type Recorder } from './record.ts';
+import { createRailPump, nameOf, type Pump } from './pump.ts';
+import { inquiryDelayMs, openHandle, type Recorder } from './record.ts';
 
 /** An open attempt as an inquiry needs it. */
 export interface OpenAttempt {
@@ -48,13 +48,10 @@ returning ${OPEN_COLUMNS}`;
 
 /** A pump that asks about attempts whose next inquiry is due. */
 export function inquiryPump(deps: GraphDeps, recorder: Recorder): Pump {
-  return createPump<OpenRow>({
-    capacity: deps.settings.effectsMax,
-    groupCapacity: deps.settings.effectsMaxPerRail,
-    groupOf: (row) => row.rail_id,
+  return createRailPump<OpenRow>(deps, {
+    what: 'inquiry',
     claim: (limit, saturated) => claimDue(deps, limit, saturated),
     work: (row) => inquireAndRecord(deps, recorder, openAttemptOf(deps, row)),
-    onError: (error) => deps.log.error({ error: nameOf(error) }, 'inquiries failed'),
   });
 }
 

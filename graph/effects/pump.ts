@@ -2,6 +2,7 @@
  * A pump keeps a bounded number of calls under way: whenever one ends there is room for the next, so a
  * slow operator delays nobody but itself.
  */
+import type { GraphDeps } from '../types.ts';
 
 export interface PumpOptions<Row> {
   /** Calls under way at most. */
@@ -93,4 +94,24 @@ export function createPump<Row>(options: PumpOptions<Row>): Pump {
       return idle();
     },
   };
+}
+
+/** A pump over rows of rails, within the limits of the settings: for what is sent, asked and read. */
+export function createRailPump<Row extends { readonly rail_id: string }>(
+  deps: Pick<GraphDeps, 'settings' | 'log'>,
+  options: Pick<PumpOptions<Row>, 'claim' | 'work'> & { readonly what: string },
+): Pump {
+  return createPump<Row>({
+    capacity: deps.settings.effectsMax,
+    groupCapacity: deps.settings.effectsMaxPerRail,
+    groupOf: (row) => row.rail_id,
+    claim: options.claim,
+    work: options.work,
+    onError: (error) => deps.log.error({ what: options.what, error: nameOf(error) }, 'effect failed'),
+  });
+}
+
+/** The name of an error, which tells our logs what happened without telling them to whom. */
+export function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown';
 }

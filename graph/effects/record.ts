@@ -90,8 +90,3 @@ export function openHandle(deps: GraphDeps, sealed: Buffer | null): OperatorHand
 export function inquiryDelayMs(settings: { inquiryDelayMs: number; inquiryDelayMsMax: number }, inquiries: number): number {
   return Math.min(settings.inquiryDelayMsMax, settings.inquiryDelayMs * 2 ** Math.min(inquiries, 20));
 }
-
-/** The name of an error, which tells our logs what happened without telling them to whom. */
-export function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : 'unknown';
-}
