@@ -56,6 +56,12 @@ async function fill(): Promise<void> {
     `insert into agent_activity (id, client_id, payment_id, cohort_id, agent, policy_version, facts_digest, facts, outcome, reasons, confidence,
         duration_us) select gen_random_uuid(), client_id, id, gen_random_uuid(), 'compliance', 'v1', 'd', '{}', 'clear', '[]', 1, 1 from payments`,
   );
+  await fillLedgerAndOversight(pool, clientId);
+  await pool.query('set session_replication_role = origin');
+  await pool.query('analyze');
+}
+
+async function fillLedgerAndOversight(pool: TestDatabase['pool'], clientId: string): Promise<void> {
   await pool.query(
     `insert into accounts (code, kind, currency, normal_side) select 'client:' || n, 'client', 'KES', 'credit' from generate_series(1, 3000) n`,
   );
@@ -90,8 +96,6 @@ async function fill(): Promise<void> {
     `insert into cases (id, client_id, payment_id, status, priority, reasons, evidence, evidence_digest, due_at)
       select gen_random_uuid(), client_id, id, case when status = 'paid' then 'released' else 'open' end, 50, '[]', '{}', 'd', now() from payments`,
   );
-  await pool.query('set session_replication_role = origin');
-  await pool.query('analyze');
 }
 
 interface Plan {
