@@ -179,13 +179,13 @@ export async function claimByOutcome(deps: GraphDeps, limit: number): Promise<Co
   return { id: newId(), leaseToken, travellers: result.rows.map(travellerOf) };
 }
 
-/** Gives payments back, so that the next run need not wait for the lease to end. */
-export async function releaseCohort(pool: Pool, leaseToken: string, notBefore: Date | null = null): Promise<void> {
+/** Gives back what a cohort still holds, so that the next run need not wait for the lease to end. */
+export async function releaseCohort(pool: Pool, cohort: Cohort, notBefore: Date | null = null): Promise<void> {
   await pool.query({
     name: 'release_cohort',
-    text: `update payments set lease_token = null, lease_until = null, not_before = coalesce($2, not_before)
-           where lease_token = $1`,
-    values: [leaseToken, notBefore],
+    text: `update payments set lease_token = null, lease_until = null, not_before = coalesce($3, not_before)
+           where id = any($1::uuid[]) and lease_token = $2`,
+    values: [cohort.travellers.map((traveller) => traveller.payment.id), cohort.leaseToken, notBefore],
   });
 }
 

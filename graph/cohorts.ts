@@ -41,7 +41,7 @@ async function runOne(deps: GraphDeps, graph: PaymentGraph, entry: Entry, cohort
   const startedAtMs = performance.now();
   try {
     await runPaymentGraph(graph, entry, cohort);
-    await releaseCohort(deps.pool, cohort.leaseToken);
+    await releaseCohort(deps.pool, cohort);
     deps.log.debug(
       { cohortId: cohort.id, entry, payments: cohort.travellers.length, durationMs: Math.round(performance.now() - startedAtMs) },
       'cohort done',
@@ -55,7 +55,7 @@ async function runOne(deps: GraphDeps, graph: PaymentGraph, entry: Entry, cohort
       deps.log.error({ cohortId: cohort.id, payments: cohort.travellers.length, error: describe(error) }, 'cohort failed');
     }
     const alone = cohort.travellers.length === 1;
-    await releaseCohort(deps.pool, cohort.leaseToken, alone ? new Date(deps.clock.now() + deps.settings.retryDelayMs) : null);
+    await releaseCohort(deps.pool, cohort, alone ? new Date(deps.clock.now() + deps.settings.retryDelayMs) : null);
     return true;
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { PoolClient } from 'pg';
 import { fault } from '../../domain/errors.ts';
-import { assertMayFollow, type PaymentStatus } from '../../domain/lifecycle.ts';
+import { assertMayFollow, type PaymentStatus, TERMINAL_STATUSES } from '../../domain/lifecycle.ts';
 
 export interface Transition {
   readonly paymentId: string;
@@ -19,6 +19,9 @@ export interface Transition {
 /** Statuses that a client is told about. */
 export const ANNOUNCED: readonly PaymentStatus[] = ['held', 'released', 'paid', 'refunded', 'rejected', 'failed', 'cancelled'];
 
+/** Where a payment waits for somebody outside, or for nobody any more: a worker that brings it there has done with it. */
+const AT_REST: readonly PaymentStatus[] = ['held', 'collecting', 'disbursing', ...TERMINAL_STATUSES];
+
 const TRANSITION_SQL = `
 with change as (
   select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) as change(id, from_status, to_status, reason, cause)
@@ -28,6 +31,8 @@ with change as (
     reason_code = change.reason,
     updated_at = $6::timestamptz,
     not_before = null,
+    lease_token = case when change.to_status = any($9::text[]) then null else p.lease_token end,
+    lease_until = case when change.to_status = any($9::text[]) then null else p.lease_until end,
     authorized_at = case when change.to_status = 'authorized' then coalesce(p.authorized_at, $6) else p.authorized_at end,
     collected_at = case when change.to_status = 'collected' then coalesce(p.collected_at, $6) else p.collected_at end,
     completed_at = case when change.to_status in ('paid', 'refunded', 'rejected', 'failed', 'cancelled') then $6 else p.completed_at end
@@ -74,6 +79,7 @@ export async function transitionPayments(
       new Date(options.nowMs),
       options.leaseToken,
       ANNOUNCED,
+      AT_REST,
     ],
   });
   const moved = result.rows[0]?.count ?? 0;
