@@ -3,13 +3,14 @@
  * byte leaves; whoever dies in between leaves an attempt that is inquired, never one that is sent again.
  */
 import type { Currency } from '../../domain/currency.ts';
+import { fault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
 import type { Leg } from '../../domain/lifecycle.ts';
 import { money } from '../../domain/money.ts';
-import type { EffectRequest, Outcome } from '../../tools/mmo/operator.ts';
+import type { EffectRequest, OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
 import type { GraphDeps } from '../types.ts';
 import { createRailPump, nameOf, type Pump } from './pump.ts';
-import { inquiryDelayMs, type Recorder } from './record.ts';
+import { inquiryDelayMs, type Recorder, sealHandle } from './record.ts';
 
 interface SendRow {
   id: string;
@@ -87,5 +88,16 @@ function requestOf(deps: GraphDeps, row: SendRow): EffectRequest {
     phone: row.leg === 'payout' ? parties.receiver.phone : parties.sender.phone,
     callbackUrl: deps.callbacks.urlOf(row.rail_id, row.id),
     note: row.leg === 'refund' ? 'CAPP refund' : 'CAPP transfer',
+    remember: (handle) => remember(deps, row.id, handle),
   };
+}
+
+/** Keeps an operator's ids with an open attempt; rejects once it has ended, so that nothing is sent for it any more. */
+async function remember(deps: GraphDeps, attemptId: string, handle: OperatorHandle): Promise<void> {
+  const result = await deps.pool.query({
+    name: 'remember_handle',
+    text: "update attempts set operator_handle = $2 where id = $1 and state in ('sent', 'pending', 'unknown')",
+    values: [attemptId, sealHandle(deps, handle)],
+  });
+  if (result.rowCount !== 1) throw fault('lease_lost', { internal: 'the attempt ended before its call was made' });
 }

@@ -74,7 +74,8 @@ export function isEnd(outcome: Outcome): boolean {
 
 const HANDLE_CONTEXT = 'attempts.operator_handle';
 
-function sealHandle(deps: GraphDeps, handle: OperatorHandle): Buffer | null {
+/** The operator's ids encrypted, or null for none. */
+export function sealHandle(deps: GraphDeps, handle: OperatorHandle): Buffer | null {
   return Object.keys(handle).length === 0 ? null : deps.keyring.encrypt(JSON.stringify(handle), HANDLE_CONTEXT);
 }
 

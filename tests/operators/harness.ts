@@ -101,6 +101,7 @@ export function requestOf(attempt: Attempt) {
     phone: phoneOf(attempt.railId, attempt.ending ?? '4321'),
     callbackUrl: `https://hooks.test/callbacks/${requestId}`,
     note: "Ama's gift & more",
+    remember: async () => undefined,
   };
 }
 

@@ -30,12 +30,25 @@ export interface EffectRequest {
   readonly callbackUrl: string;
   /** Short text for the customer's prompt and statement, without names. */
   readonly note: string;
+  /**
+   * Keeps ids that must outlive this process before the call that moves money leaves: without them the
+   * call could not be inquired. The client sends nothing when it rejects.
+   */
+  readonly remember: (handle: OperatorHandle) => Promise<void>;
 }
+
+/** Gives the money of a collection back to its payer. The amount is all of it, or part where the operator takes parts. */
+export interface RefundRequest extends EffectRequest {
+  readonly original: { readonly requestId: string; readonly receipt: string; readonly amount: Money };
+}
+
+export type OperatorLeg = 'collection' | 'payout' | 'refund';
 
 /** What an inquiry may go by. `sentAtMs` tells how long the operator has had. */
 export interface InquiryRequest {
   readonly requestId: string;
-  readonly leg: 'collection' | 'payout';
+  /** `refund`: what `refund` sent, not a refund that went out as a payout. */
+  readonly leg: OperatorLeg;
   readonly amount: Money;
   readonly handle: OperatorHandle;
   readonly sentAtMs: number;
@@ -52,7 +65,7 @@ export interface InquiryRequest {
  */
 export interface CallbackEvent {
   /** `inquiry`: the late answer to an inquiry, or a message that does not tell which leg it is about. */
-  readonly kind: 'collection' | 'payout' | 'inquiry';
+  readonly kind: OperatorLeg | 'inquiry';
   readonly outcome: Outcome;
   /** The request id as the operator repeats it; null where it repeats none. One that is not the attempt's belongs elsewhere. */
   readonly ourReference: string | null;
@@ -60,12 +73,35 @@ export interface CallbackEvent {
   readonly trust: 'confirm' | 'sufficient';
 }
 
+/** What an operator can do and how, as far as others have to know. */
+export interface Capabilities {
+  /** How a payer approves: a prompt on the handset, or a page that somebody must lead them to. */
+  readonly approval: 'prompt' | 'redirect';
+  /** Whether the same request id sent again is the same payment. What is not repeatable is never sent twice. */
+  readonly repeatable: { readonly collection: boolean; readonly payout: boolean };
+  /** `operation`: the operator takes a collection back · `payout`: the money goes out as a payout. */
+  readonly refund: 'operation' | 'payout';
+  /** Whether part of a collection can be given back. */
+  readonly refundsParts: boolean;
+  /** `callback`: it has to be asked for and comes later. */
+  readonly balance: 'answer' | 'callback' | 'none';
+  /** What can be learnt about a wallet before money is sent. */
+  readonly walletCheck: 'name' | 'active' | 'none';
+  /** What of a callback proves its sender, besides the address it comes to. */
+  readonly callbackProof: 'hash' | 'token' | 'none';
+  /** Whether each attempt has a callback address of its own, or the operator knows one for all. */
+  readonly callbackAddress: 'attempt' | 'application';
+}
+
 export interface OperatorClient {
   readonly railId: string;
+  readonly capabilities: Capabilities;
   /** Asks the payer for money. Resolves for every answer and for none; throws only on a programming error. */
   collect(request: EffectRequest): Promise<Outcome>;
-  /** Pays money out to a wallet, for payouts and refunds alike. */
+  /** Pays money out to a wallet; refunds too, where money goes back as a payment of its own. */
   disburse(request: EffectRequest): Promise<Outcome>;
+  /** Gives a collection back by the operator's own operation, or as a payout where it has none. */
+  refund(request: RefundRequest): Promise<Outcome>;
   /** Asks what became of an earlier request. `pending` and `unknown` both mean: ask again. */
   inquire(request: InquiryRequest): Promise<Outcome>;
   /** Our balance at the operator, or null when it cannot be told. */

@@ -10,7 +10,7 @@ import { formatAmount, type Money } from '../../../domain/money.ts';
 import type { Rail } from '../../../domain/rail.ts';
 import { outcomeWithoutAnswer, plainText, refusalBeforeSending, succeededWith } from '../checks.ts';
 import { createSend, type Fetch, type HttpAnswer, type Send } from '../http.ts';
-import type { CallbackEvent, EffectRequest, InquiryRequest, OperatorClient, OperatorHandle, Outcome } from '../operator.ts';
+import type { CallbackEvent, Capabilities, EffectRequest, InquiryRequest, OperatorClient, OperatorHandle, Outcome } from '../operator.ts';
 import { objectOf, parseCallbackObject, parseObject, readAmount, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, unknown } from '../reasons.ts';
 import { callWithToken, type Grant, type TokenVault } from '../tokens.ts';
@@ -32,13 +32,26 @@ interface Gsma {
   readonly call: (method: 'GET' | 'POST', path: string, headers?: Readonly<Record<string, string>>, body?: object) => Promise<HttpAnswer>;
 }
 
+const CAPABILITIES: Capabilities = {
+  approval: 'prompt',
+  repeatable: { collection: true, payout: true },
+  refund: 'payout',
+  refundsParts: true,
+  balance: 'answer',
+  walletCheck: 'none',
+  callbackProof: 'none',
+  callbackAddress: 'attempt',
+};
+
 /** Makes the client of one rail. */
 export function createGsmaClient(deps: GsmaDeps, rail: Rail, profile: GsmaProfile): OperatorClient {
   const gsma = connect(deps, rail, profile);
   return {
     railId: rail.id,
+    capabilities: CAPABILITIES,
     collect: (request) => submit(gsma, 'collection', request),
     disburse: (request) => submit(gsma, 'payout', request),
+    refund: (request) => submit(gsma, 'payout', request),
     inquire: (request) => inquire(gsma, request),
     balance: () => balance(gsma),
     parseCallback: (body) => parseGsmaCallback(body, rail, profile),
@@ -170,7 +183,8 @@ async function inquireRequestState(
   const body = parseObject(answer.body);
   if (answer.status === 404) return whenMissing();
   if (answer.status !== 200 || body === undefined) return unknown('inquiry_failed');
-  if (textOf(body, 'status')?.toLowerCase() !== 'completed') return requestStateOutcome(body, request.leg);
+  if (textOf(body, 'status')?.toLowerCase() !== 'completed')
+    return requestStateOutcome(body, request.leg === 'collection' ? 'collection' : 'payout');
   const reference = textOf(body, 'objectReference');
   return reference === null ? unknown('unreadable_answer') : inquireTransaction(gsma, request, reference);
 }

@@ -11,7 +11,7 @@ import { fault } from '../../../domain/errors.ts';
 import type { Rail } from '../../../domain/rail.ts';
 import { outcomeWithoutAnswer, plainText, refusalBeforeSending, succeededWith } from '../checks.ts';
 import { createSend, type Fetch, type HttpAnswer, type HttpCall, type Send } from '../http.ts';
-import type { EffectRequest, InquiryRequest, OperatorClient, OperatorHandle, Outcome } from '../operator.ts';
+import type { Capabilities, EffectRequest, InquiryRequest, OperatorClient, OperatorHandle, Outcome } from '../operator.ts';
 import { parseObject, textOf } from '../reading.ts';
 import { failed, pending, unknown } from '../reasons.ts';
 import { callWithToken, type Grant, type TokenVault } from '../tokens.ts';
@@ -35,6 +35,17 @@ export interface MpesaDeps {
   readonly tokens: TokenVault;
 }
 
+const CAPABILITIES: Capabilities = {
+  approval: 'prompt',
+  repeatable: { collection: false, payout: true },
+  refund: 'payout',
+  refundsParts: true,
+  balance: 'callback',
+  walletCheck: 'none',
+  callbackProof: 'none',
+  callbackAddress: 'attempt',
+};
+
 /** Makes the client of one rail. Throws `config_invalid` when the certificate cannot be read. */
 export function createMpesaClient(deps: MpesaDeps, rail: Rail, profile: MpesaProfile): OperatorClient {
   const send = createSend({ fetch: deps.fetch, baseUrl: profile.baseUrl, timeoutMs: profile.timeoutMs });
@@ -48,8 +59,10 @@ export function createMpesaClient(deps: MpesaDeps, rail: Rail, profile: MpesaPro
   };
   return {
     railId: rail.id,
+    capabilities: CAPABILITIES,
     collect: (request) => collect(daraja, request),
     disburse: (request) => disburse(daraja, request),
+    refund: (request) => disburse(daraja, request),
     inquire: (request) => (request.leg === 'collection' ? inquireCollection(daraja, request) : inquirePayout(daraja, request)),
     // Daraja tells balances by callback only.
     balance: async () => null,

@@ -10,7 +10,7 @@ import { formatAmount, type Money } from '../../../domain/money.ts';
 import type { Rail } from '../../../domain/rail.ts';
 import { outcomeWithoutAnswer, plainText, refusalBeforeSending, succeededWith } from '../checks.ts';
 import { createSend, type Fetch, type HttpAnswer, type Send } from '../http.ts';
-import type { CallbackEvent, EffectRequest, InquiryRequest, OperatorClient, OperatorHandle, Outcome } from '../operator.ts';
+import type { CallbackEvent, Capabilities, EffectRequest, InquiryRequest, OperatorClient, OperatorHandle, Outcome } from '../operator.ts';
 import { isObject, objectOf, parseCallbackObject, parseObject, readAmount, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, unknown } from '../reasons.ts';
 import { callWithToken, type Grant, type TokenVault } from '../tokens.ts';
@@ -33,13 +33,26 @@ interface Momo {
   readonly post: (product: Product, path: string, headers: Readonly<Record<string, string>>, body: object) => Promise<HttpAnswer>;
 }
 
+const CAPABILITIES: Capabilities = {
+  approval: 'prompt',
+  repeatable: { collection: true, payout: true },
+  refund: 'payout',
+  refundsParts: true,
+  balance: 'answer',
+  walletCheck: 'active',
+  callbackProof: 'none',
+  callbackAddress: 'attempt',
+};
+
 /** Makes the client of one rail. */
 export function createMtnMomoClient(deps: MtnMomoDeps, rail: Rail, profile: MtnMomoProfile): OperatorClient {
   const momo = connect(deps, rail, profile);
   return {
     railId: rail.id,
+    capabilities: CAPABILITIES,
     collect: (request) => submit(momo, 'collection', request),
     disburse: (request) => submit(momo, 'payout', request),
+    refund: (request) => submit(momo, 'payout', request),
     inquire: (request) => inquire(momo, request),
     balance: () => balance(momo),
     parseCallback: (body) => parseMtnMomoCallback(body, rail),
@@ -138,14 +151,15 @@ function wireCurrency(momo: Momo): string {
 }
 
 async function inquire(momo: Momo, request: InquiryRequest): Promise<Outcome> {
-  const answer = await momo.get(productOf(request.leg), `${resourceOf(request.leg)}/${request.requestId}`);
+  const leg = request.leg === 'collection' ? 'collection' : 'payout';
+  const answer = await momo.get(productOf(leg), `${resourceOf(leg)}/${request.requestId}`);
   if (answer.kind !== 'answered') return unknown('inquiry_failed');
   const body = parseObject(answer.body);
   if (answer.status === 404) return outcomeOfAbsence(momo, request, body);
   if (answer.status !== 200 || body === undefined) return unknown('inquiry_failed');
   const externalId = textOf(body, 'externalId');
   if (externalId !== null && externalId !== request.requestId) return unknown('reference_mismatch');
-  const outcome = statusOutcome(body, request.leg);
+  const outcome = statusOutcome(body, leg);
   if (outcome.state !== 'succeeded') return outcome;
   const amount = readAmount(textOf(body, 'amount'), momo.rail.currency);
   if (amount === null || textOf(body, 'currency') !== wireCurrency(momo)) return unknown('amount_mismatch');
