@@ -3,12 +3,15 @@
  * unguessable address, and unless its operator's message is sufficient by itself, the operator is
  * asked before anything is believed. What fits no attempt, or contradicts one, is quarantined.
  */
+import { createGroupCommit } from '../../db/group-commit.ts';
 import { isFault } from '../../domain/errors.ts';
 import type { CallbackEvent, OperatorHandle } from '../../tools/mmo/operator.ts';
 import type { GraphDeps } from '../types.ts';
 import { checkedAmount, inquire, loadOpenAttempts, type OpenAttempt } from './inquire.ts';
 import { createRailPump, type Pump } from './pump.ts';
 import { inquiryDelayMs, isEnd, type Recorder } from './record.ts';
+
+const CLOSED_AT_ONCE_MAX = 500;
 
 type Verdict = { readonly verdict: 'matched' | 'duplicate' | 'quarantined'; readonly reasonCode: string | null };
 
@@ -34,10 +37,11 @@ interface Arrived extends CallbackRow {
 
 /** A pump that reads stored callbacks. */
 export function callbackPump(deps: GraphDeps, recorder: Recorder): Pump {
+  const closing = createGroupCommit({ flush: (judged: readonly Judged[]) => closeCallbacks(deps, judged), groupMax: CLOSED_AT_ONCE_MAX });
   return createRailPump<Arrived>(deps, {
     what: 'callback',
     claim: (limit, saturated) => claimArrived(deps, limit, saturated),
-    work: async (row) => close(deps, row.id, await judge(deps, recorder, row)),
+    work: async (row) => closing.submit({ id: row.id, ...(await judge(deps, recorder, row)) }),
   });
 }
 
@@ -56,12 +60,24 @@ async function claimArrived(deps: GraphDeps, limit: number, saturated: readonly 
   return claimed.rows.map((row) => ({ ...row, attempt: attempts.get(row.attempt_id ?? '') }));
 }
 
-async function close(deps: GraphDeps, id: bigint, verdict: Verdict): Promise<void> {
+interface Judged extends Verdict {
+  readonly id: bigint;
+}
+
+/** Verdicts of callbacks that are read at the same time share one statement. */
+async function closeCallbacks(deps: GraphDeps, judged: readonly Judged[]): Promise<undefined[]> {
   await deps.pool.query({
-    name: 'close_callback',
-    text: 'update operator_callbacks set processed_at = $2, lease_until = null, verdict = $3, reason_code = $4 where id = $1',
-    values: [id, new Date(deps.clock.now()), verdict.verdict, verdict.reasonCode],
+    name: 'close_callbacks',
+    text: `update operator_callbacks c set processed_at = $4, lease_until = null, verdict = done.verdict, reason_code = done.reason
+           from unnest($1::bigint[], $2::text[], $3::text[]) as done(id, verdict, reason) where c.id = done.id`,
+    values: [
+      judged.map((each) => each.id),
+      judged.map((each) => each.verdict),
+      judged.map((each) => each.reasonCode),
+      new Date(deps.clock.now()),
+    ],
   });
+  return judged.map(() => undefined);
 }
 
 async function judge(deps: GraphDeps, recorder: Recorder, row: Arrived): Promise<Verdict> {
