@@ -1,0 +1,161 @@
+/**
+ * The way in under load: the whole platform as it is started by `npm start`, with one worker, and a crowd of
+ * clients in a process of their own, each sending its next payment as soon as the last is answered.
+ * Afterwards every answer is held against the database.
+ */
+import { fork } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { connect, type Pool } from '../db/connect.ts';
+import { startPlatform } from '../server/supervisor.ts';
+import { checkBooks } from '../tools/ledger/index.ts';
+import type { ClientOrder, ClientReport } from './api-client.ts';
+import { type Finding, figure, quantile } from './finding.ts';
+import { fsyncMicroseconds } from './meters.ts';
+
+export interface ApiBenchOptions {
+  readonly clients: number;
+  readonly seconds: number;
+  /** Requests at most. */
+  readonly requests: number;
+  /** Fails from this p99 on, milliseconds. */
+  readonly p99: number;
+}
+
+/** Requests before the clock starts, so that the first compilation of the code is not what is measured. */
+const WARM_UP_REQUESTS = 2_000;
+const READY_MS_MAX = 60_000;
+const POLL_MS = 100;
+
+/** Runs the bench. Fails when p99 is not below the limit, a request fails, or an accepted payment is not stored exactly once. */
+export async function runApiBench(options: ApiBenchOptions, tell: (line: string) => void): Promise<Finding> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'capp-bench-'));
+  try {
+    const fsyncUs = fsyncMicroseconds(dataDir);
+    tell(`one page is durable after ${figure(fsyncUs)} µs on this disk`);
+    const platform = await startPlatform({ env: await environmentFor(dataDir), workers: 1, tell });
+    const pool = connect({ url: platform.databaseUrl, applicationName: 'capp bench', max: 2 });
+    try {
+      await untilReady(platform.url);
+      const report = await runClients({
+        url: platform.url,
+        key: platform.keys['client:demo'] ?? '',
+        clients: options.clients,
+        seconds: options.seconds,
+        requests: options.requests,
+        warmUp: WARM_UP_REQUESTS,
+      });
+      return await conclude(pool, options, report, { fsyncUs, deaths: platform.deaths() }, tell);
+    } finally {
+      await pool.end();
+      await platform.stop();
+    }
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+/** Our own environment without settings of CAPP, on a free port. */
+async function environmentFor(dataDir: string): Promise<Record<string, string | undefined>> {
+  const own = Object.entries(process.env).filter(([name]) => !/^(CAPP_|SANDBOX_|DATABASE_URL$|REDIS_URL$|PORT$|HOST$)/.test(name));
+  return { ...Object.fromEntries(own), CAPP_DATA_DIR: dataDir, CAPP_LOG_LEVEL: 'warn', PORT: String(await freePort()) };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+async function untilReady(url: string): Promise<void> {
+  const deadlineMs = performance.now() + READY_MS_MAX;
+  while (performance.now() < deadlineMs) {
+    const answer = await fetch(`${url}/health/ready`);
+    await answer.arrayBuffer();
+    if (answer.ok) return;
+    await delay(POLL_MS);
+  }
+  throw new Error(`${url} did not become ready`);
+}
+
+/** Runs the clients in a process of their own; resolves with what they saw. */
+function runClients(order: ClientOrder): Promise<ClientReport> {
+  return new Promise((resolve, reject) => {
+    const child = fork(new URL('./api-client.ts', import.meta.url), { serialization: 'advanced' });
+    child.once('message', (report) => resolve(report as ClientReport));
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`the clients ended with ${code} before they reported`)));
+    child.send(order);
+  });
+}
+
+interface Stored {
+  readonly missing: number;
+  readonly doubled: number;
+  readonly otherId: number;
+}
+
+/** Holds the answers against the database. */
+async function compare(pool: Pool, accepted: ClientReport['accepted']): Promise<Stored> {
+  const { rows } = await pool.query<{ missing: number; doubled: number; other: number }>(
+    `select count(*) filter (where stored.times is null)::int as missing, count(*) filter (where stored.times > 1)::int as doubled,
+       count(*) filter (where stored.times = 1 and stored.id <> said.id)::int as other
+     from unnest($1::text[], $2::text[]) as said(reference_id, id)
+     left join (select reference_id, count(*) as times, min(id::text) as id from payments group by reference_id) stored using (reference_id)`,
+    [accepted.map(([reference]) => reference), accepted.map(([, id]) => id)],
+  );
+  return { missing: rows[0]?.missing ?? -1, doubled: rows[0]?.doubled ?? -1, otherId: rows[0]?.other ?? -1 };
+}
+
+async function conclude(
+  pool: Pool,
+  options: ApiBenchOptions,
+  report: ClientReport,
+  platform: { readonly fsyncUs: number; readonly deaths: number },
+  tell: (line: string) => void,
+): Promise<Finding> {
+  const latencies = report.latenciesMs.toSorted();
+  const [p50, p99] = [quantile(latencies, 0.5), quantile(latencies, 0.99)];
+  const max = latencies.at(-1) ?? Number.NaN;
+  const perSecond = latencies.length / report.seconds;
+  const failed = Object.values(report.failures).reduce((sum, count) => sum + count, 0);
+  tell(`${options.clients} clients, ${figure(latencies.length)} requests in ${figure(report.seconds)} s: ${figure(perSecond)} requests/s`);
+  tell(`latency: p50 ${figure(p50)} ms, p99 ${figure(p99)} ms, longest ${figure(max)} ms; failures: ${failed}`);
+  const stored = await compare(pool, report.accepted);
+  const violations = await checkBooks(pool);
+  tell(
+    `${figure(report.accepted.length)} were accepted: ${stored.missing} missing, ${stored.doubled} stored twice, ${stored.otherId} under another id`,
+  );
+  tell(`books: ${violations.length === 0 ? 'every invariant holds' : `${violations.length} violations`}`);
+  return {
+    bench: 'api',
+    figures: {
+      perSecond,
+      p50Ms: p50,
+      p99Ms: p99,
+      maxMs: max,
+      requests: latencies.length,
+      accepted: report.accepted.length,
+      answersByFailure: report.failures,
+      ...stored,
+      options,
+      fsyncUs: Math.round(platform.fsyncUs),
+      invariants: violations.length === 0 ? 'hold' : violations,
+    },
+    failures: [
+      ...(p99 < options.p99 ? [] : [`p99 is ${figure(p99)} ms, not below ${options.p99}`]),
+      ...Object.entries(report.failures).map(([kind, count]) => `${count} requests failed: ${kind}`),
+      ...(stored.missing + stored.doubled + stored.otherId === 0 ? [] : ['what was accepted is not what is stored']),
+      ...(platform.deaths === 0 ? [] : [`processes died ${platform.deaths} times`]),
+      ...violations.map(({ invariant, subject, detail }) => `invariant ${invariant}: ${subject}: ${detail}`),
+    ],
+  };
+}

@@ -1,0 +1,69 @@
+/** `npm run bench -- NAME`: what the platform does in a second on this machine, and whether its books balance after it. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { runApiBench } from './api.ts';
+import { runCohortBench } from './cohort.ts';
+import type { Finding } from './finding.ts';
+
+/** Makes a reader for whole numbers within bounds. */
+function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < min || value > max)
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    return value;
+  };
+}
+
+function number(flags: string, description: string, fallback: number, min: number, max: number): Option {
+  return new Option(flags, description).default(fallback).argParser(wholeNumber(min, max));
+}
+
+/** Prints a finding and ends the process with 1 when it does not hold. */
+async function report(json: boolean, bench: (tell: (line: string) => void) => Promise<Finding>): Promise<void> {
+  // With --json standard output carries nothing but the report.
+  const tell = (line: string): void => (json ? console.error(line) : console.log(line));
+  const finding = await bench(tell);
+  for (const failure of finding.failures) tell(`FAILED: ${failure}`);
+  if (json)
+    console.log(
+      JSON.stringify({ bench: finding.bench, ok: finding.failures.length === 0, failures: finding.failures, ...finding.figures }),
+    );
+  process.exitCode = finding.failures.length === 0 ? 0 : 1;
+}
+
+const program = new Command('bench')
+  .description('Measures the platform on this machine, in a database of its own that is removed afterwards.')
+  .showHelpAfterError();
+
+program
+  .command('cohort')
+  .description(
+    'Payments per second by cohorts, against one graph run per payment, in turns; fails below the least ratio or when the books do not balance.',
+  )
+  .addOption(number('--rounds <n>', 'rounds of each kind', 4, 1, 50))
+  .addOption(number('--cohort <n>', 'payments in one cohort at most', 500, 2, 5_000))
+  .addOption(number('--payments <n>', 'payments in one round by cohorts', 6_000, 10, 200_000))
+  .addOption(number('--singles <n>', 'payments in one round one by one', 400, 10, 50_000))
+  .addOption(number('--at-once <n>', 'runs under way at once, one by one', 8, 1, 64))
+  .addOption(number('--least-ratio <n>', 'fails below this ratio', 20, 1, 1_000))
+  .option('--json', 'end with one line of JSON on standard output', false)
+  .action(
+    (options: { rounds: number; cohort: number; payments: number; singles: number; atOnce: number; leastRatio: number; json: boolean }) =>
+      report(options.json, (tell) => runCohortBench(options, tell)),
+  );
+
+program
+  .command('api')
+  .description(
+    'Latency of POST /v1/payments under concurrent clients; fails when it is slow, or when anything accepted is lost or doubled.',
+  )
+  .addOption(number('--clients <n>', 'clients at once', 200, 1, 2_000))
+  .addOption(number('--seconds <n>', 'for so long at most', 20, 1, 600))
+  .addOption(number('--requests <n>', 'requests at most', 20_000, 1, 2_000_000))
+  .addOption(number('--p99 <ms>', 'fails from this p99 on, milliseconds', 200, 1, 60_000))
+  .option('--json', 'end with one line of JSON on standard output', false)
+  .action((options: { clients: number; seconds: number; requests: number; p99: number; json: boolean }) =>
+    report(options.json, (tell) => runApiBench(options, tell)),
+  );
+
+await program.parseAsync();

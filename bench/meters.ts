@@ -1,0 +1,100 @@
+/** Meters of the machine, from Linux's /proc: what our processes and the database's use, and what others do meanwhile. */
+import { closeSync, fdatasyncSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { spreadOf } from './finding.ts';
+
+/** The kernel counts CPU time in hundredths of a second for every program on Linux. */
+const TICKS_PER_SECOND = 100;
+
+interface Stat {
+  readonly parent: number;
+  /** User and system time, of the process itself, seconds. */
+  readonly own: number;
+  /** The same of its children that have ended and been waited for. */
+  readonly ended: number;
+}
+
+function statOf(pid: number): Stat | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The second field is the program's name in brackets and may hold anything; proc(5) numbers fields from 1.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const ticks = (field: number): number => Number(fields[field - 3]) / TICKS_PER_SECOND;
+    return { parent: Number(fields[1]), own: ticks(14) + ticks(15), ended: ticks(16) + ticks(17) };
+  } catch {
+    return null;
+  }
+}
+
+/** CPU seconds that a process and its children, past and present, have used. Zero where there is no /proc. */
+export function treeCpuSeconds(pid: number): number {
+  const root = statOf(pid);
+  if (root === null) return 0;
+  let seconds = root.own + root.ended;
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = statOf(Number(name));
+    if (stat?.parent === pid) seconds += stat.own + stat.ended;
+  }
+  return seconds;
+}
+
+/** CPU seconds that the machine has worked and that it has had. */
+function machineCpuSeconds(): { readonly busy: number; readonly all: number } {
+  try {
+    const fields = (readFileSync('/proc/stat', 'latin1').split('\n', 1)[0] ?? '').split(/\s+/).slice(1, 9).map(Number);
+    const all = fields.reduce((sum, ticks) => sum + ticks, 0) / TICKS_PER_SECOND;
+    const idle = ((fields[3] ?? 0) + (fields[4] ?? 0)) / TICKS_PER_SECOND;
+    return { busy: all - idle, all };
+  } catch {
+    return { busy: 0, all: 0 };
+  }
+}
+
+export interface Reading {
+  readonly seconds: number;
+  /** CPU seconds of this process. */
+  readonly node: number;
+  /** CPU seconds of the database server. */
+  readonly postgres: number;
+  /** Share of the machine's CPU time that went to anybody else, 0 to 1. */
+  readonly others: number;
+}
+
+/** Starts measuring; the result says what was used since. */
+export function startMeter(postgresPid: number): () => Reading {
+  const startMs = performance.now();
+  const nodeStart = process.cpuUsage();
+  const postgresStart = treeCpuSeconds(postgresPid);
+  const machineStart = machineCpuSeconds();
+  return () => {
+    const { user, system } = process.cpuUsage(nodeStart);
+    const node = (user + system) / 1e6;
+    const postgres = treeCpuSeconds(postgresPid) - postgresStart;
+    const machine = machineCpuSeconds();
+    const all = machine.all - machineStart.all;
+    const others = all === 0 ? 0 : Math.max(0, (machine.busy - machineStart.busy - node - postgres) / all);
+    return { seconds: (performance.now() - startMs) / 1000, node, postgres, others };
+  };
+}
+
+const FSYNC_TRIES = 50;
+const PAGE_BYTES = 8_192;
+
+/** How long this disk takes to make one page durable (write and fdatasync), median in microseconds. */
+export function fsyncMicroseconds(folder: string): number {
+  const file = openSync(join(folder, 'fsync.probe'), 'w');
+  try {
+    const page = Buffer.alloc(PAGE_BYTES, 1);
+    const times: number[] = [];
+    for (let index = 0; index < FSYNC_TRIES; index += 1) {
+      const startMs = performance.now();
+      writeSync(file, page, 0, PAGE_BYTES, 0);
+      fdatasyncSync(file);
+      times.push((performance.now() - startMs) * 1000);
+    }
+    return spreadOf(times).median;
+  } finally {
+    closeSync(file);
+  }
+}
