@@ -79,6 +79,9 @@ export function isRetryable(error: unknown): boolean {
 /** Constraints that mean something to whoever asked. */
 const CONSTRAINT_CODES: Readonly<Record<string, ErrorCode>> = {
   accounts_floor: 'floor_passed',
+  // Somebody else has made the try, or the money went the other way.
+  attempts_one_alive: 'lease_lost',
+  attempts_out_or_back: 'lease_lost',
   attempts_transition: 'illegal_transition',
   liquidity_pools_reserved: 'floor_passed',
   payments_reference: 'duplicate_reference',

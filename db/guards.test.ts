@@ -114,15 +114,29 @@ describe('what is written once', () => {
 });
 
 describe('attempts', () => {
-  test('a leg has one open try, and one success, for ever', async () => {
+  test('a leg has one try that has not failed: no other is made while it is open, none once it succeeded', async () => {
     const { pool } = database;
     const paymentId = await insertPayment(pool, { clientId });
-    await insertAttempt(pool, { clientId, paymentId, leg: 'payout', state: 'unknown' });
-    await expect(insertAttempt(pool, { clientId, paymentId, leg: 'payout', sequence: 2 })).rejects.toThrow('attempts_one_open');
-    await pool.query("update attempts set state = 'succeeded' where payment_id = $1", [paymentId]);
-    await expect(insertAttempt(pool, { clientId, paymentId, leg: 'payout', sequence: 2, state: 'succeeded' })).rejects.toThrow(
-      'attempts_one_success',
-    );
+    const again = (sequence: number) => insertAttempt(pool, { clientId, paymentId, leg: 'payout', sequence });
+    await insertAttempt(pool, { clientId, paymentId, leg: 'payout', state: 'sent' });
+    await expect(again(2)).rejects.toThrow('attempts_one_alive');
+    await pool.query("update attempts set state = 'failed' where payment_id = $1", [paymentId]);
+    await again(2);
+    await pool.query("update attempts set state = 'sent' where payment_id = $1 and sequence = 2", [paymentId]);
+    await pool.query("update attempts set state = 'succeeded' where payment_id = $1 and sequence = 2", [paymentId]);
+    await expect(again(3)).rejects.toThrow('attempts_one_alive');
+  });
+
+  test('the money goes out or back: a refund waits until every payout has failed, and rules out another', async () => {
+    const { pool } = database;
+    const paymentId = await insertPayment(pool, { clientId });
+    const make = (leg: 'collection' | 'payout' | 'refund', sequence: number) => insertAttempt(pool, { clientId, paymentId, leg, sequence, state: 'unknown' });
+    await make('collection', 1);
+    await make('payout', 1);
+    await expect(make('refund', 1)).rejects.toThrow('paid out or refunded');
+    await pool.query("update attempts set state = 'failed' where payment_id = $1 and leg = 'payout'", [paymentId]);
+    await make('refund', 1);
+    await expect(make('payout', 2)).rejects.toThrow('paid out or refunded');
   });
 });
 

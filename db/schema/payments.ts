@@ -174,6 +174,8 @@ export const attempts = pgTable(
     nextInquiryAt: moment('next_inquiry_at'),
     /** The outcome has been worked into the payment. */
     applied: boolean('applied').notNull().default(false),
+    /** When the operator first said something that cannot be true if the recorded end is: for people to look at. */
+    contradictedAt: moment('contradicted_at'),
     leaseToken: uuid('lease_token'),
     leaseUntil: moment('lease_until'),
     createdAt: createdAt(),
@@ -187,11 +189,11 @@ export const attempts = pgTable(
     check('attempts_state', sql`${table.state} in ('created', 'sent', 'pending', 'unknown', 'succeeded', 'failed')`),
     check('attempts_retry', sql`${table.retry} in ('never', 'later', 'after_customer')`),
     check('attempts_amount', sql`${table.amount} > 0`),
-    // A leg succeeds once, and has one open try at a time: no second effect while the first is in doubt.
-    uniqueIndex('attempts_one_success').on(table.paymentId, table.leg).where(sql`${table.state} = 'succeeded'`),
-    uniqueIndex('attempts_one_open').on(table.paymentId, table.leg).where(sql`${table.state} in ('created', 'sent', 'pending', 'unknown')`),
+    // A leg has one try that has not failed: none is made while the first is in doubt, none after a success.
+    uniqueIndex('attempts_one_alive').on(table.paymentId, table.leg).where(sql`${table.state} <> 'failed'`),
     index('attempts_to_send').on(table.railId, table.id).where(sql`${table.state} = 'created'`),
     index('attempts_to_inquire').on(table.nextInquiryAt).where(sql`${table.state} in ('sent', 'pending', 'unknown')`),
+    index('attempts_contradicted').on(table.contradictedAt).where(sql`${table.contradictedAt} is not null`),
     index('attempts_to_apply').on(table.id).where(sql`${table.state} in ('succeeded', 'failed') and not ${table.applied}`),
   ],
 );
