@@ -8,18 +8,15 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
-import { connect, type Pool, withTransaction } from '../db/connect.ts';
+import { connect } from '../db/connect.ts';
 import { type Database, startDatabase } from '../db/embedded.ts';
-import { loadKeys } from '../db/keyring.ts';
-import { migrate } from '../db/migrate.ts';
-import { createApiKey } from '../db/queries/api-keys.ts';
-import { DEMO_CLIENT_ID, DEMO_PRINCIPALS, seedClients } from '../db/seed.ts';
 import { fault } from '../domain/errors.ts';
 import { RAILS } from '../domain/network.ts';
-import { demoFloatMinor, seedBooks } from '../tools/ledger/index.ts';
+import { demoFloatMinor } from '../tools/ledger/index.ts';
 import { type Child, launchChild } from './child-process.ts';
 import { type Config, readConfig } from './config.ts';
-import { type DemoKeys, keepDemoKeys } from './demo/keys.ts';
+import type { DemoKeys } from './demo/keys.ts';
+import { prepareDatabase } from './prepare.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -59,7 +56,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const database = await startDatabase({ dataDir, databaseUrl: config.databaseUrl });
   try {
     tell(database.owned ? `PostgreSQL runs under ${config.dataDir}/postgres` : 'PostgreSQL is reached');
-    const keys = await prepareDatabase(database, options.env, dataDir, config);
+    const keys = await keysOf(database, options.env, dataDir, config);
     const childEnv: Record<string, string | undefined> = { ...options.env, DATABASE_URL: database.url, CAPP_DATA_DIR: dataDir };
     const sandboxUrl = config.operatorsPath === null ? await startSandbox(children, childEnv, dataDir) : null;
     if (sandboxUrl !== null) {
@@ -112,28 +109,13 @@ async function prepareFolder(path: string): Promise<void> {
   }
 }
 
-async function prepareDatabase(database: Database, env: Env, dataDir: string, config: Config): Promise<Readonly<Record<string, string>>> {
+async function keysOf(database: Database, env: Env, dataDir: string, config: Config): Promise<DemoKeys> {
   const pool = connect({ url: database.url, applicationName: 'capp supervisor', max: 2 });
   try {
-    await migrate(pool);
-    const { pepper } = await loadKeys(env, dataDir);
-    await seedBooks(pool);
-    if (config.env === 'production') return {};
-    return await demoKeys(pool, pepper, dataDir);
+    return (await prepareDatabase(pool, { env, dataDir, environment: config.env })).keys;
   } finally {
     await pool.end();
   }
-}
-
-/** Keys of the demo client: those kept from earlier starts, and new ones for any that were lost. */
-async function demoKeys(pool: Pool, pepper: Buffer, dataDir: string): Promise<DemoKeys> {
-  const known = await keepDemoKeys(dataDir, (await seedClients(pool, pepper)).keys);
-  const made: Record<string, string> = {};
-  for (const [principal, scopes] of Object.entries(DEMO_PRINCIPALS)) {
-    if (known[principal] !== undefined) continue;
-    made[principal] = (await withTransaction(pool, (tx) => createApiKey(tx, pepper, { clientId: DEMO_CLIENT_ID, principal, scopes }))).key;
-  }
-  return keepDemoKeys(dataDir, made);
 }
 
 async function startSandbox(children: Child[], env: Record<string, string | undefined>, dataDir: string): Promise<string> {

@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { testDatabase } from '../../db/testing.ts';
+import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { listCorridors } from '../../domain/corridor.ts';
 import { createProgram, runCli } from './program.ts';
 import { recordedTerminal } from './terminal.ts';
@@ -204,4 +205,62 @@ test('keys are made, listed and revoked', async () => {
   } finally {
     await database.close();
   }
+});
+
+describe('migrate', () => {
+  const floats = async (database: TestDatabase) =>
+    (await database.pool.query<{ sum: bigint }>('select sum(balance)::bigint as sum from liquidity_pools')).rows[0]?.sum;
+  const madeKey = (digit: number) => createHash('sha256').update(String(digit)).digest('hex');
+
+  test('opens the books and keeps the demo keys, once', async () => {
+    const database = await testDatabase();
+    try {
+      const env = { DATABASE_URL: database.url };
+      expect(await run(['migrate'], { env })).toEqual({ code: 0, out: 'The database was up to date.', err: '' });
+      const keys = await readFile(join(folder, 'demo-keys.json'), 'utf8');
+      expect(JSON.parse(keys)).toHaveProperty(['officer:amina']);
+      expect(await floats(database)).toBeGreaterThan(0n);
+      expect(await run(['migrate', '--json'], { env })).toEqual({ code: 0, out: '{"applied":[]}', err: '' });
+      expect(await readFile(join(folder, 'demo-keys.json'), 'utf8')).toBe(keys);
+    } finally {
+      await database.close();
+    }
+  });
+
+  test.each([
+    ['what is no JSON', '{', /is not a JSON object of amounts by rail\.$/],
+    ['a rail that does not exist', '{"mpesa-xx": "1"}', /there is no rail "mpesa-xx"; see: capp rails$/],
+    ['an amount that is none', '{"mpesa-ke": 1}', /the amount of mpesa-ke is not a text such as "2500000" in KES\.$/],
+  ] as const)('takes no floats from %s', async (_what, text, expected) => {
+    const file = join(folder, 'floats.json');
+    await writeFile(file, text);
+    const { code, out, err } = await run(['migrate', '--floats', file], { env: { DATABASE_URL: 'postgres://127.0.0.1:1/none' } });
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(/^capp: config_invalid: [^\n]*$/);
+    expect(err).toMatch(expected);
+  });
+
+  test('puts no money into the books of production that no operator holds, and makes no key', async () => {
+    const database = await testDatabase();
+    try {
+      const names = ['CAPP_FIELD_KEY', 'CAPP_QUOTE_KEY', 'CAPP_KEY_PEPPER', 'CAPP_CALLBACK_KEY'];
+      const secrets = Object.fromEntries(names.map((name, index) => [name, madeKey(index)]));
+      const env = { DATABASE_URL: database.url, CAPP_ENV: 'production', CAPP_OPERATORS_PATH: 'operators.json', ...secrets };
+      expect(await run(['migrate'], { env })).toMatchObject({ code: 0, err: '' });
+      expect(await floats(database)).toBe(0n);
+      expect((await database.pool.query('select id from api_keys')).rows).toEqual([]);
+      expect(await readdir(folder)).toEqual([]);
+
+      const file = join(folder, 'floats.json');
+      await writeFile(file, '{"mpesa-ke": "2500.50"}');
+      expect(await run(['migrate', '--floats', file], { env })).toMatchObject({ code: 0, err: '' });
+      await writeFile(file, '{"mpesa-ke": "9"}');
+      expect(await run(['migrate', '--floats', file], { env })).toMatchObject({ code: 0, err: '' });
+      expect(await floats(database)).toBe(250_050n);
+      const pools = await database.pool.query("select target, low_water from liquidity_pools where id = 'mpesa-ke'");
+      expect(pools.rows).toEqual([{ target: 250_050n, low_water: 50_010n }]);
+    } finally {
+      await database.close();
+    }
+  });
 });

@@ -5,6 +5,7 @@ import { registerDemo } from './commands/demo.ts';
 import { registerExplain } from './commands/explain.ts';
 import { registerGraph } from './commands/graph.ts';
 import { registerKeys } from './commands/keys.ts';
+import { registerMigrate } from './commands/migrate.ts';
 import { registerNetwork } from './commands/network.ts';
 import { registerPay } from './commands/pay.ts';
 import { registerStart } from './commands/start.ts';
@@ -74,6 +75,7 @@ export function createProgram(context: CommandContext): Command {
   registerGraph(program, context);
   registerNetwork(program, context);
   registerKeys(program, context);
+  registerMigrate(program, context);
   return program;
 }
 

@@ -87,14 +87,15 @@ async function missing<T extends { readonly id: string }>(tx: PoolClient, moveme
   return movements.filter(({ id }) => !known.has(id));
 }
 
-/** A pool asks for a rebalance below a fifth of what it began with, up to all of it. */
+/** A pool asks for a rebalance below a fifth of what it began with, up to all of it; one that began empty, never. */
 async function ensurePools(tx: PoolClient, rails: readonly Rail[], floatMinor: (rail: Rail) => bigint): Promise<void> {
   await tx.query(
     `insert into liquidity_pools (id, account_id, currency, country, low_water, target)
       select rail.id, account.id, rail.currency, rail.country, rail.target / 5, rail.target
       from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) as rail(id, currency, country, target)
       join accounts account on account.code = 'float:' || rail.id
-      on conflict (id) do nothing`,
+      on conflict (id) do update set low_water = excluded.low_water, target = excluded.target
+        where liquidity_pools.target = 0 and excluded.target > 0`,
     [rails.map((rail) => rail.id), rails.map((rail) => rail.currency), rails.map((rail) => rail.country), rails.map(floatMinor)],
   );
 }

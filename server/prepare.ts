@@ -1,0 +1,53 @@
+/**
+ * Makes a database ready for CAPP: the schema of this version, the accounts and pools of the network, and
+ * outside production the demo client with its keys. Safe to run at every start, by any number of programs
+ * at once.
+ */
+import { type Pool, withTransaction } from '../db/connect.ts';
+import { loadKeys } from '../db/keyring.ts';
+import { migrate } from '../db/migrate.ts';
+import { createApiKey } from '../db/queries/api-keys.ts';
+import { DEMO_CLIENT_ID, DEMO_PRINCIPALS, seedClients } from '../db/seed.ts';
+import type { Rail } from '../domain/rail.ts';
+import { demoFloatMinor, seedBooks } from '../tools/ledger/index.ts';
+import type { Config } from './config.ts';
+import { type DemoKeys, keepDemoKeys } from './demo/keys.ts';
+
+export interface PrepareOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly dataDir: string;
+  readonly environment: Config['env'];
+  /** What a float that is not yet in the books begins with, minor units. */
+  readonly floatMinor?: ((rail: Rail) => bigint) | undefined;
+}
+
+export interface Prepared {
+  /** Migrations that were applied now. */
+  readonly applied: readonly string[];
+  /** Keys of the demo client and its officers, by principal; none in production. */
+  readonly keys: DemoKeys;
+}
+
+/**
+ * Brings the database forward and opens the books. The floats of a demonstration begin with money; those of
+ * production begin empty unless told, because nothing may stand in the books that no operator holds. Throws what
+ * `migrate` and `loadKeys` throw.
+ */
+export async function prepareDatabase(pool: Pool, options: PrepareOptions): Promise<Prepared> {
+  const isProduction = options.environment === 'production';
+  const { pepper } = await loadKeys(options.env, options.dataDir);
+  const applied = await migrate(pool);
+  await seedBooks(pool, { floatMinor: options.floatMinor ?? (isProduction ? () => 0n : demoFloatMinor) });
+  return { applied, keys: isProduction ? {} : await demoKeys(pool, pepper, options.dataDir) };
+}
+
+/** Keys of the demo client: those kept from earlier starts, and new ones for any that were lost. */
+async function demoKeys(pool: Pool, pepper: Buffer, dataDir: string): Promise<DemoKeys> {
+  const known = await keepDemoKeys(dataDir, (await seedClients(pool, pepper)).keys);
+  const made: Record<string, string> = {};
+  for (const [principal, scopes] of Object.entries(DEMO_PRINCIPALS)) {
+    if (known[principal] !== undefined) continue;
+    made[principal] = (await withTransaction(pool, (tx) => createApiKey(tx, pepper, { clientId: DEMO_CLIENT_ID, principal, scopes }))).key;
+  }
+  return keepDemoKeys(dataDir, made);
+}
