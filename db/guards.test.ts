@@ -57,15 +57,14 @@ describe('transitions', () => {
 });
 
 describe('what is written once', () => {
-  test.each(['transfers', 'agent_activity', 'payment_events', 'compliance_records', 'settlement_items'])(
-    '%s refuses change and deletion',
-    async (table) => {
-      const column = { transfers: 'reason', settlement_items: 'leg' }[table] ?? 'created_at';
-      for (const statement of [`update ${table} set ${column} = ${column}`, `delete from ${table}`, `truncate ${table} cascade`]) {
-        expect(await refusal(statement)).toMatch(/_append_only$/);
-      }
-    },
-  );
+  const tables = ['transfers', 'agent_activity', 'payment_events', 'compliance_records', 'settlement_items'];
+  test.each([...tables, 'audit_events', 'audit_blocks', 'audit_ranges'])('%s refuses change and deletion', async (table) => {
+    const columns = { transfers: 'reason', settlement_items: 'leg', audit_blocks: 'hash', audit_ranges: 'source' };
+    const column = columns[table as keyof typeof columns] ?? 'created_at';
+    for (const statement of [`update ${table} set ${column} = ${column}`, `delete from ${table}`, `truncate ${table} cascade`]) {
+      expect(await refusal(statement)).toMatch(/_append_only$/);
+    }
+  });
 
   test('a decision of an officer is applied once and otherwise stays', async () => {
     const { pool } = database;
@@ -130,7 +129,8 @@ describe('attempts', () => {
   test('the money goes out or back: a refund waits until every payout has failed, and rules out another', async () => {
     const { pool } = database;
     const paymentId = await insertPayment(pool, { clientId });
-    const make = (leg: 'collection' | 'payout' | 'refund', sequence: number) => insertAttempt(pool, { clientId, paymentId, leg, sequence, state: 'unknown' });
+    const make = (leg: 'collection' | 'payout' | 'refund', sequence: number) =>
+      insertAttempt(pool, { clientId, paymentId, leg, sequence, state: 'unknown' });
     await make('collection', 1);
     await make('payout', 1);
     await expect(make('refund', 1)).rejects.toThrow('paid out or refunded');

@@ -69,6 +69,7 @@ export const transfers = pgTable(
     /** When a pending transfer may be expired. */
     expiresAt: moment('expires_at'),
     createdAt: createdAt(),
+    txId: writtenBy(),
   },
   (table) => [
     foreignKey({
@@ -89,6 +90,8 @@ export const transfers = pgTable(
     uniqueIndex('transfers_pending_once').on(table.pendingId).where(sql`${table.pendingId} is not null`),
     index('transfers_payment').on(table.paymentId).where(sql`${table.paymentId} is not null`),
     index('transfers_expiring').on(table.expiresAt).where(sql`${table.type} = 'pending'`),
+    // The audit log seals rows in the order of their transactions.
+    index('transfers_written').on(table.txId),
   ],
 );
 

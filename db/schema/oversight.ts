@@ -17,7 +17,7 @@ import {
 } from 'drizzle-orm/pg-core';
 import type { Facts, Reason } from '../../domain/decision.ts';
 import { bytea, createdAt, moment, updatedAt, writtenBy } from './columns.ts';
-import { payments } from './payments.ts';
+import { attempts, payments } from './payments.ts';
 
 /** One row per decision of an agent, append-only. Facts carry no personal data. */
 export const agentActivity = pgTable(
@@ -66,14 +66,20 @@ export const complianceRecords = pgTable(
     hits: jsonb('hits').notNull(),
     rules: jsonb('rules').notNull(),
     createdAt: createdAt(),
+    txId: writtenBy(),
   },
   (table) => [
     check('compliance_records_outcome', sql`${table.outcome} in ('clear', 'flag', 'block')`),
     index('compliance_records_payment').on(table.paymentId),
+    index('compliance_records_written').on(table.txId),
   ],
 );
 
-/** One payment held for people. */
+/**
+ * What waits for people. `held`: a payment that compliance flagged, with a thread of the case graph ·
+ * `in_doubt`: an attempt whose outcome its operator has not told within its limit; it ends with the
+ * attempt · `late_success`: an operator says it moved money for an attempt that was recorded as failed.
+ */
 export const cases = pgTable(
   'cases',
   {
@@ -82,6 +88,9 @@ export const cases = pgTable(
     paymentId: uuid('payment_id')
       .notNull()
       .references(() => payments.id),
+    kind: text('kind').notNull().default('held'),
+    /** What a case that is not `held` is about. */
+    attemptId: uuid('attempt_id').references(() => attempts.id),
     status: text('status').notNull().default('open'),
     /** 0 to 100, the higher the sooner. */
     priority: smallint('priority').notNull(),
@@ -102,8 +111,11 @@ export const cases = pgTable(
     closedAt: moment('closed_at'),
   },
   (table) => [
-    check('cases_status', sql`${table.status} in ('open', 'deciding', 'released', 'rejected', 'withdrawn')`),
-    uniqueIndex('cases_one_open').on(table.paymentId).where(sql`${table.status} in ('open', 'deciding')`),
+    check('cases_status', sql`${table.status} in ('open', 'deciding', 'released', 'rejected', 'withdrawn', 'resolved')`),
+    check('cases_kind', sql`${table.kind} in ('held', 'in_doubt', 'late_success')`),
+    check('cases_attempt', sql`(${table.kind} = 'held') = (${table.attemptId} is null)`),
+    uniqueIndex('cases_one_open').on(table.paymentId).where(sql`${table.kind} = 'held' and ${table.status} in ('open', 'deciding')`),
+    uniqueIndex('cases_once_per_attempt').on(table.attemptId, table.kind).where(sql`${table.kind} <> 'held'`),
     index('cases_queue').on(table.status, table.priority.desc().nullsFirst(), table.createdAt),
     index('cases_payment').on(table.paymentId),
   ],
@@ -127,10 +139,13 @@ export const caseDecisions = pgTable(
     createdAt: createdAt(),
     /** When the case graph took it in. */
     appliedAt: moment('applied_at'),
+    txId: writtenBy(),
   },
   (table) => [
-    check('case_decisions_verdict', sql`${table.verdict} in ('release', 'reject')`),
+    check('case_decisions_verdict', sql`${table.verdict} in ('release', 'reject', 'resolve')`),
     unique('case_decisions_officer').on(table.caseId, table.officer),
+    index('case_decisions_written').on(table.txId),
+    index('case_decisions_payment').on(table.paymentId),
     index('case_decisions_waiting').on(table.caseId).where(sql`${table.appliedAt} is null`),
   ],
 );
