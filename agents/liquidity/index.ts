@@ -34,11 +34,17 @@ export function fundingReservationId(paymentId: string): string {
   return derivedId('funding', paymentId);
 }
 
-interface Reservation {
-  readonly movements: readonly Movement[];
+/** What a payment holds from now on. */
+export interface Reserved {
   readonly paymentId: string;
+  /** The pending transfer to be posted or voided by whoever ends the payment. */
   readonly reservationId: string;
+  /** Payout rails with the reserved one first; empty when no operator pays out. */
   readonly payout: readonly string[];
+}
+
+interface Reservation extends Reserved {
+  readonly movements: readonly Movement[];
 }
 
 /** What one verdict reserves; null when nothing is to be held. */
@@ -96,9 +102,28 @@ from unnest($1::uuid[], $2::uuid[], $3::text[]) as r(id, reservation_id, payout)
 where p.id = r.id`;
 
 /**
- * Writes the pending transfers of every `reserve` and points the payments at them. Throws `floor_passed`
- * should an account not cover them, which the locks of `gather` rule out.
+ * Writes the pending transfers of every `reserve` and says what each payment holds; the caller writes that to
+ * the payments. Throws `floor_passed` should an account not cover them, which the locks of `gather` rule out.
  */
+export async function reserve(
+  tx: PoolClient,
+  items: readonly WorkItem[],
+  verdicts: readonly Verdict<LiquidityOutcome, LiquidityData>[],
+  nowMs: number,
+  policy: LiquidityPolicy = LIQUIDITY_POLICY,
+): Promise<readonly Reserved[]> {
+  const reservations = items.flatMap((item, index) => {
+    const verdict = verdicts[index];
+    return (verdict && reservationOf(item, verdict, nowMs, policy)) ?? [];
+  });
+  await post(
+    tx,
+    reservations.flatMap((each) => each.movements),
+  );
+  return reservations;
+}
+
+/** Reserves as `reserve` does and points the payments at what they hold. */
 export async function applyReservations(
   tx: PoolClient,
   items: readonly WorkItem[],
@@ -106,22 +131,15 @@ export async function applyReservations(
   nowMs: number,
   policy: LiquidityPolicy = LIQUIDITY_POLICY,
 ): Promise<void> {
-  const reservations = items.flatMap((item, index) => {
-    const verdict = verdicts[index];
-    return (verdict && reservationOf(item, verdict, nowMs, policy)) ?? [];
-  });
-  if (reservations.length === 0) return;
-  await post(
-    tx,
-    reservations.flatMap((each) => each.movements),
-  );
+  const reserved = await reserve(tx, items, verdicts, nowMs, policy);
+  if (reserved.length === 0) return;
   await tx.query({
     name: 'apply_reservations',
     text: APPLY_SQL,
     values: [
-      reservations.map((each) => each.paymentId),
-      reservations.map((each) => each.reservationId),
-      reservations.map((each) => each.payout.join(',')),
+      reserved.map((each) => each.paymentId),
+      reserved.map((each) => each.reservationId),
+      reserved.map((each) => each.payout.join(',')),
     ],
   });
 }

@@ -14,6 +14,18 @@ export interface Transition {
   readonly reasonCode: string | null;
   /** `client`, `cohort:<id>`, `attempt:<id>`, `case:<id>`, `sweeper`. */
   readonly cause: string;
+  /** What the payment is authorised at, written with the step: one update of a row costs a fraction of several. */
+  readonly terms?: AuthorisedTerms;
+}
+
+export interface AuthorisedTerms {
+  readonly quoteId: string;
+  readonly feeMinor: bigint;
+  readonly targetMinor: bigint;
+  /** Rail ids, best first. */
+  readonly collectionRoute: readonly string[];
+  readonly payoutRoute: readonly string[];
+  readonly reservationId: string | null;
 }
 
 /** Statuses that a client is told about. */
@@ -22,11 +34,13 @@ export const ANNOUNCED: readonly PaymentStatus[] = ['held', 'released', 'paid', 
 /** Where a payment waits for somebody outside, or for nobody any more: a worker that brings it there has done with it. */
 const AT_REST: readonly PaymentStatus[] = ['held', 'collecting', 'disbursing', ...TERMINAL_STATUSES];
 
-const TRANSITION_SQL = `
+/** The statement, with the columns that are set besides the status and the parameters they come from. */
+const transitionSql = (columns: string, parameters: string, assignments: string): string => `
 with change as (
-  select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) as change(id, from_status, to_status, reason, cause)
+  select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]${parameters})
+    as change(id, from_status, to_status, reason, cause${columns})
 ), moved as (
-  update payments p set
+  update payments p set${assignments}
     status = change.to_status,
     reason_code = change.reason,
     updated_at = $6::timestamptz,
@@ -53,6 +67,21 @@ with change as (
 )
 select count(*)::int as count from moved`;
 
+const TRANSITION_SQL = transitionSql('', '', '');
+
+// Rail ids carry no commas.
+const AUTHORISE_SQL = transitionSql(
+  ', quote_id, fee, target, collection, payout, reservation_id',
+  ', $10::uuid[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::uuid[]',
+  `
+    quote_id = coalesce(change.quote_id, p.quote_id),
+    fee_amount = coalesce(change.fee, p.fee_amount),
+    target_amount = coalesce(change.target, p.target_amount),
+    collection_route = coalesce(string_to_array(change.collection, ','), p.collection_route),
+    payout_route = coalesce(string_to_array(change.payout, ','), p.payout_route),
+    reservation_id = coalesce(change.reservation_id, p.reservation_id),`,
+);
+
 /**
  * Moves payments from one status to the next, writes their events and outbox rows.
  *
@@ -67,9 +96,10 @@ export async function transitionPayments(
 ): Promise<void> {
   if (transitions.length === 0) return;
   for (const transition of transitions) assertMayFollow(transition.from, transition.to);
+  const authorises = transitions.some((transition) => transition.terms !== undefined);
   const result = await tx.query<{ count: number }>({
-    name: 'transition_payments',
-    text: TRANSITION_SQL,
+    name: authorises ? 'authorise_payments' : 'transition_payments',
+    text: authorises ? AUTHORISE_SQL : TRANSITION_SQL,
     values: [
       transitions.map((transition) => transition.paymentId),
       transitions.map((transition) => transition.from),
@@ -80,10 +110,24 @@ export async function transitionPayments(
       options.leaseToken,
       ANNOUNCED,
       AT_REST,
+      ...(authorises ? termsColumns(transitions) : []),
     ],
   });
   const moved = result.rows[0]?.count ?? 0;
   if (moved !== transitions.length) {
     throw fault('lease_lost', { internal: `${moved} of ${transitions.length} payments were still where they were expected` });
   }
+}
+
+function termsColumns(transitions: readonly Transition[]): unknown[] {
+  const column = <T>(pick: (terms: AuthorisedTerms) => T): (T | null)[] =>
+    transitions.map(({ terms }) => (terms === undefined ? null : pick(terms)));
+  return [
+    column((terms) => terms.quoteId),
+    column((terms) => terms.feeMinor),
+    column((terms) => terms.targetMinor),
+    column((terms) => terms.collectionRoute.join(',')),
+    column((terms) => terms.payoutRoute.join(',')),
+    column((terms) => terms.reservationId),
+  ];
 }

@@ -34,6 +34,8 @@ beforeEach(() => {
 function openGraph() {
   const pool = new pg.Pool({ connectionString: database.url, max: 2 });
   savers.push(pool);
+  // The database is dropped while connections that were told to end may still be ending.
+  pool.on('connect', (client) => void client.on('error', () => undefined));
   const checkpointer = new PostgresSaver(pool, strictSerde, { schema: GRAPH_SCHEMA });
   return buildCaseGraph({ checkpointer, applyVerdict: (state) => applyVerdict(state) });
 }

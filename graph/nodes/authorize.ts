@@ -6,8 +6,9 @@
 import type { PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
 import { recordDecisions } from '../../db/queries/decisions.ts';
-import { transitionPayments, type Transition } from '../../db/queries/transitions.ts';
+import { type AuthorisedTerms, transitionPayments, type Transition } from '../../db/queries/transitions.ts';
 import { evidenceOf } from '../../agents/compliance/index.ts';
+import { type Reserved, reserve } from '../../agents/liquidity/index.ts';
 import { fault } from '../../domain/errors.ts';
 import type { PaymentStatus } from '../../domain/lifecycle.ts';
 import { post } from '../../tools/ledger/index.ts';
@@ -62,31 +63,27 @@ async function commitDecisions(
     winners,
     winners.flatMap((traveller) => traveller.quoting ?? []),
   );
-  await writeTerms(tx, winners);
   const screened = travellers.filter((traveller) => traveller.screening !== undefined);
   await agents.compliance.apply(
     tx,
     screened,
     screened.flatMap((traveller) => traveller.screening?.verdict ?? []),
   );
-  await agents.route.apply(
-    tx,
-    winners,
-    winners.flatMap((traveller) => traveller.routing ?? []),
-  );
-  await agents.liquidity.apply(
+  const reserved = await reserve(
     tx,
     winners,
     granted.flatMap((each) => each.verdict ?? []),
+    nowMs,
   );
   await recordDecisions(
     tx,
     funded.flatMap((each) => each.traveller.decisions),
     nowMs,
   );
+  const holds = new Map(reserved.map((each) => [each.paymentId, each]));
   await transitionPayments(
     tx,
-    funded.flatMap((each) => transitionOf(each, cohort)),
+    funded.flatMap((each) => transitionOf(each, cohort, holds.get(each.traveller.payment.id))),
     { nowMs, leaseToken: cohort.leaseToken },
   );
   await openCases(
@@ -142,27 +139,26 @@ function endOf(traveller: Traveller): PaymentStatus {
   return traveller.leaves.to === 'waits' ? 'queued' : traveller.leaves.to;
 }
 
-function transitionOf({ traveller }: Funded, cohort: Cohort): Transition[] {
+function transitionOf({ traveller }: Funded, cohort: Cohort, held: Reserved | undefined): Transition[] {
   const to = endOf(traveller);
   const from = traveller.payment.status;
   if (to === from) return [];
   const reasonCode = traveller.leaves?.to === 'waits' ? null : (traveller.leaves?.reasonCode ?? null);
-  return [{ paymentId: traveller.payment.id, from, to, reasonCode, cause: `cohort:${cohort.id}` }];
+  const terms = to === 'authorized' ? { terms: termsOf(traveller, held) } : {};
+  return [{ paymentId: traveller.payment.id, from, to, reasonCode, cause: `cohort:${cohort.id}`, ...terms }];
 }
 
-async function writeTerms(tx: PoolClient, travellers: readonly Traveller[]): Promise<void> {
-  if (travellers.length === 0) return;
-  await tx.query({
-    name: 'write_terms',
-    text: `update payments p set quote_id = terms.quote_id, fee_amount = terms.fee, target_amount = terms.target
-           from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]) as terms(id, quote_id, fee, target) where p.id = terms.id`,
-    values: [
-      travellers.map((traveller) => traveller.payment.id),
-      travellers.map((traveller) => traveller.quote?.id),
-      travellers.map((traveller) => traveller.quote?.feeMinor),
-      travellers.map((traveller) => traveller.quote?.targetMinor),
-    ],
-  });
+/** What a payment is authorised at: its quote, and its rails with the one whose float it holds first. */
+function termsOf({ payment, quote, route }: Traveller, held: Reserved | undefined): AuthorisedTerms {
+  if (quote === undefined || route === undefined) throw new RangeError(`payment ${payment.id} has no terms to be authorised at`);
+  return {
+    quoteId: quote.id,
+    feeMinor: quote.feeMinor,
+    targetMinor: quote.targetMinor,
+    collectionRoute: route.collection,
+    payoutRoute: held === undefined || held.payout.length === 0 ? route.payout : held.payout,
+    reservationId: held?.reservationId ?? null,
+  };
 }
 
 async function postpone(tx: PoolClient, deps: GraphDeps, ids: readonly string[], nowMs: number): Promise<void> {
