@@ -85,12 +85,20 @@ export const ERRORS = {
   case_claimed: entry(409, 'later', 'Another officer holds the case.'),
   case_not_claimed: entry(409, 'after_change', 'Claim the case before deciding it.'),
   evidence_stale: entry(409, 'after_change', 'The evidence changed since it was read; read it again.'),
+  verdict_not_applicable: entry(409, 'never', 'The case is not of the kind that this verdict ends.'),
   maker_is_checker: entry(409, 'never', 'The person who made a decision cannot approve it.'),
 
   // Operators and callbacks.
   operator_unavailable: entry(503, 'later', 'The operator cannot be reached.'),
   operator_refused: entry(502, 'never', 'The operator refused the request.'),
+  callback_unverified: entry(401, 'never', 'The callback does not carry the proof of its sender.'),
   callback_unknown: entry(404, 'never', 'No attempt belongs to this callback.'),
+
+  // Webhooks out.
+  webhook_target_refused: entry(422, 'after_change', 'Webhooks are not sent to this address.'),
+  webhook_endpoints_full: entry(409, 'after_change', 'The client has as many webhook endpoints as it may have.'),
+  webhook_endpoint_disabled: entry(409, 'after_change', 'The webhook endpoint is disabled; enable it first.'),
+  webhook_delivery_waiting: entry(409, 'later', 'The delivery is on its way already.'),
 
   // The ledger.
   account_not_found: entry(500, 'never', 'An account is missing from the books.'),

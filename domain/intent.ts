@@ -73,7 +73,7 @@ export const intentInputSchema = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9._:-]{1,64}$/, 'Invalid input: expected 1 to 64 of A-Z a-z 0-9 . _ : -')
     .meta({ description: "The client's own reference, unique per client.", example: 'inv-2026-000123' }),
-  amount: z.string().min(1).max(32).meta({ description: 'What the sender pays in all, in major units.', example: '1250.50' }),
+  amount: z.string().min(1).max(32).meta({ description: 'What the sender pays in all, in major units.', example: '1250' }),
   fromCurrency: z.enum(CURRENCIES).meta({ description: "ISO 4217, the currency of the sender's country.", example: 'KES' }),
   toCurrency: z.enum(CURRENCIES).meta({ description: "ISO 4217, the currency of the receiver's country.", example: 'UGX' }),
   sender: partySchema,

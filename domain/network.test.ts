@@ -45,14 +45,15 @@ describe('the data of the network', () => {
     }
   });
 
-  it('speaks M-Pesa in Kenya, MTN MoMo where it is open, GSMA elsewhere', () => {
+  it('speaks the operator’s own protocol where there is one, GSMA elsewhere', () => {
     const idsOf = (protocol: string) =>
       RAILS.filter((rail) => rail.protocol === protocol)
         .map((rail) => rail.id)
         .toSorted();
     expect(idsOf('mpesa')).toEqual(['mpesa-ke']);
     expect(idsOf('mtn_momo')).toEqual(['mtn-ci', 'mtn-cm', 'mtn-gh', 'mtn-rw', 'mtn-ug', 'mtn-zm']);
-    expect(idsOf('gsma')).toHaveLength(RAILS.length - 7);
+    expect(idsOf('airtel')).toEqual(['airtel-ke', 'airtel-ng', 'airtel-rw', 'airtel-tz', 'airtel-ug', 'airtel-zm']);
+    expect(idsOf('gsma')).toHaveLength(RAILS.length - 13);
     expect(RAILS.filter((rail) => rail.id.startsWith('hub-'))).toHaveLength(COUNTRIES.length);
   });
 

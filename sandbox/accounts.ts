@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { derivedId } from '../domain/ids.ts';
 import type { Rail } from '../domain/rail.ts';
+import type { AirtelAccount } from './airtel/server.ts';
 import type { GsmaAccount } from './gsma/server.ts';
 import type { MpesaAccount } from './mpesa/server.ts';
 import type { MtnMomoAccount, MtnProduct } from './mtn-momo/server.ts';
@@ -53,6 +54,38 @@ function productOf(railId: string, product: string): MtnProduct {
   };
 }
 
+type AirtelTerms = Pick<AirtelAccount, 'encryption' | 'collectionVersion' | 'payoutVersion' | 'signing' | 'callbackReading'> & {
+  readonly hasCallbackKey: boolean;
+};
+
+const AIRTEL_COMMON: AirtelTerms = {
+  encryption: 'pkcs1',
+  collectionVersion: 'v1',
+  payoutVersion: 'v1',
+  signing: false,
+  callbackReading: 'transaction',
+  hasCallbackKey: true,
+};
+
+/** Airtel's terms differ by country, so the sandbox's do. */
+const AIRTEL_TERMS: Readonly<Record<string, Partial<AirtelTerms>>> = {
+  NG: { collectionVersion: 'v2', payoutVersion: 'v3', encryption: 'oaep_sha256', hasCallbackKey: false },
+  RW: { payoutVersion: 'v2', encryption: 'oaep_sha256', callbackReading: 'payload' },
+  ZM: { collectionVersion: 'v2', payoutVersion: 'v2', signing: true, callbackReading: 'payload' },
+};
+
+export function airtelAccountOf(rail: Rail, callbackUrl: string | null = null): AirtelAccount {
+  const { hasCallbackKey, ...terms } = { ...AIRTEL_COMMON, ...AIRTEL_TERMS[rail.country] };
+  return {
+    ...terms,
+    clientId: keyOf(rail.id, 'client'),
+    clientSecret: keyOf(rail.id, 'secret'),
+    pin: '4711',
+    callbackKey: hasCallbackKey ? keyOf(rail.id, 'callback') : null,
+    callbackUrl,
+  };
+}
+
 export function gsmaAccountOf(railId: string): GsmaAccount {
   return { clientId: keyOf(railId, 'client'), clientSecret: keyOf(railId, 'secret'), organisationId: `capp-${railId}` };
 }
@@ -75,13 +108,14 @@ function patience(speed: number) {
 /** Settings of the clients for every rail, in the form the operator registry takes. */
 export function sandboxProfiles(
   rails: readonly Rail[],
-  options: { readonly baseUrl: string; readonly speed: number; readonly initiatorPublicPem: string },
+  options: { readonly baseUrl: string; readonly speed: number; readonly operatorPublicPem: string },
 ): Record<string, unknown> {
   const profiles: Record<string, unknown> = {};
   for (const rail of rails) {
     const baseUrl = `${options.baseUrl}/${rail.id}`;
-    if (rail.protocol === 'mpesa') profiles[rail.id] = mpesaProfile(rail.id, baseUrl, options.speed, options.initiatorPublicPem);
+    if (rail.protocol === 'mpesa') profiles[rail.id] = mpesaProfile(rail.id, baseUrl, options.speed, options.operatorPublicPem);
     if (rail.protocol === 'mtn_momo') profiles[rail.id] = mtnMomoProfile(rail, baseUrl, options.speed);
+    if (rail.protocol === 'airtel') profiles[rail.id] = airtelProfile(rail, baseUrl, options.speed, options.operatorPublicPem);
     if (rail.protocol === 'gsma') profiles[rail.id] = gsmaProfile(rail.id, baseUrl, options.speed);
   }
   return profiles;
@@ -116,4 +150,23 @@ function gsmaProfile(railId: string, baseUrl: string, speed: number): unknown {
   const { timeoutMs, absentAfterMs } = patience(speed);
   const account = { key: 'organisationid', value: organisationId };
   return { baseUrl, auth: { scheme: 'oauth2', clientId, clientSecret }, account, timeoutMs, absentAfterMs };
+}
+
+function airtelProfile(rail: Rail, baseUrl: string, speed: number, publicKey: string): unknown {
+  const { clientId, clientSecret, pin, encryption, collectionVersion, payoutVersion, signing, callbackKey } = airtelAccountOf(rail);
+  const { timeoutMs, absentAfterMs } = patience(speed);
+  return {
+    baseUrl,
+    clientId,
+    clientSecret,
+    collection: { version: collectionVersion },
+    payout: { version: payoutVersion, pin, publicKey, encryption },
+    signing,
+    ...(callbackKey === null ? {} : { callbackKey }),
+    // People in the sandbox answer in less than a second.
+    enquireAfterMs: 0,
+    absentCodes: ['ESB000045'],
+    timeoutMs,
+    absentAfterMs,
+  };
 }

@@ -52,9 +52,10 @@ try {
   process.send?.({ kind: 'ready', detail: { url: sandbox.url } });
   const stop = () => void sandbox.close().then(() => process.exit(0));
   process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
-  // Started by a parent with a channel: when the parent dies, so does the world.
+  // Ctrl-C reaches the whole group; a parent with a channel decides when the world ends, and when it dies, so does the world.
+  process.on('SIGINT', process.send === undefined ? stop : () => undefined);
   process.once('disconnect', stop);
+  if (process.send !== undefined && !process.connected) stop();
 } catch (error) {
   const detail = `The sandbox cannot start: ${error instanceof Error ? error.message : String(error)}`;
   process.stderr.write(`${detail}\n`);

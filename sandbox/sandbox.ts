@@ -6,14 +6,16 @@
 import type { Server } from 'node:http';
 import { RAILS } from '../domain/network.ts';
 import type { Rail } from '../domain/rail.ts';
-import { gsmaAccountOf, mpesaAccountOf, mtnMomoAccountOf, sandboxProfiles } from './accounts.ts';
+import { airtelMessageOf } from './airtel/messages.ts';
+import { serveAirtel } from './airtel/server.ts';
+import { airtelAccountOf, gsmaAccountOf, mpesaAccountOf, mtnMomoAccountOf, sandboxProfiles } from './accounts.ts';
 import { changeRail, type RailChange, serveControl } from './control.ts';
 import { type Faults, NO_FAULTS } from './fates.ts';
 import { serveFx } from './fx.ts';
 import { gsmaMessageOf, serveGsma } from './gsma/server.ts';
 import { closeServer, listen, requestOf, responseOf, type WebFetch } from './http.ts';
 import { type Books, type Journal, openJournal } from './journal.ts';
-import { type InitiatorKey, openInitiatorKey } from './mpesa/keys.ts';
+import { type OperatorKey, openOperatorKey } from './keys.ts';
 import { mpesaMessageOf, serveMpesa } from './mpesa/server.ts';
 import { mtnMomoMessageOf, serveMtnMomo } from './mtn-momo/server.ts';
 import { type Chance, createChance } from './random.ts';
@@ -38,6 +40,8 @@ export interface SandboxOptions {
   readonly send?: WebFetch;
   /** Port to listen on, 0 for any; without one there is no socket, only `fetch`. */
   readonly port?: number;
+  /** Where operators that know one callback address per application send theirs; without it they send none. */
+  readonly applicationUrl?: (railId: string) => string;
   readonly tokenLifetimeMs?: number;
   /** A new token kills the one before it. */
   readonly singleToken?: boolean;
@@ -67,7 +71,7 @@ type Serve = (request: SandboxRequest) => Promise<Answer>;
 interface World {
   readonly chance: Chance;
   readonly scheduler: Scheduler;
-  readonly key: InitiatorKey;
+  readonly key: OperatorKey;
   readonly rails: Map<string, SandboxRail>;
   readonly serves: Map<string, Serve>;
   readonly journals: Journal[];
@@ -80,7 +84,7 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
   const world = createWorld(options, rails, speed);
   let server: Server | null = null;
   let url = 'http://sandbox.invalid';
-  const profiles = () => sandboxProfiles(rails, { baseUrl: url, speed, initiatorPublicPem: world.key.publicPem });
+  const profiles = () => sandboxProfiles(rails, { baseUrl: url, speed, operatorPublicPem: world.key.publicPem });
   const serve = (request: SandboxRequest) => route(world, profiles, request);
   if (options.port !== undefined) ({ server, url } = await listen(options.port, serve));
   return {
@@ -101,7 +105,7 @@ function createWorld(options: SandboxOptions, rails: readonly Rail[], speed: num
   const dataDir = options.dataDir ?? null;
   const scheduler = options.scheduler ?? systemScheduler();
   const chance = createChance(options.seed ?? '1');
-  const world: World = { chance, scheduler, key: openInitiatorKey(dataDir), rails: new Map(), serves: new Map(), journals: [] };
+  const world: World = { chance, scheduler, key: openOperatorKey(dataDir), rails: new Map(), serves: new Map(), journals: [] };
   const paidIn = new Set<string>();
   const send = options.send ?? ((address, init) => fetch(address, init));
   const opened = rails.map((rail) => {
@@ -124,13 +128,13 @@ function createWorld(options: SandboxOptions, rails: readonly Rail[], speed: num
       deliver: (message) => deliver(send, message),
     };
     world.journals.push(journal);
-    addRail(world, deps);
+    addRail(world, deps, options.applicationUrl?.(rail.id) ?? null);
   }
   return world;
 }
 
 /** Puts an operator under its protocol's face. */
-function addRail(world: World, deps: RailDeps): void {
+function addRail(world: World, deps: RailDeps, applicationUrl: string | null): void {
   const { rail } = deps;
   if (rail.protocol === 'mpesa') {
     const account = mpesaAccountOf(rail.id);
@@ -142,6 +146,11 @@ function addRail(world: World, deps: RailDeps): void {
     const operator = createRail(deps, mtnMomoMessageOf);
     world.rails.set(rail.id, operator);
     world.serves.set(rail.id, (request) => serveMtnMomo(operator, account, request));
+  } else if (rail.protocol === 'airtel') {
+    const account = airtelAccountOf(rail, applicationUrl);
+    const operator = createRail(deps, airtelMessageOf(account));
+    world.rails.set(rail.id, operator);
+    world.serves.set(rail.id, (request) => serveAirtel({ rail: operator, account, key: world.key }, request));
   } else {
     const account = gsmaAccountOf(rail.id);
     const operator = createRail(deps, gsmaMessageOf);

@@ -7,7 +7,7 @@ import type { Transaction } from '../journal.ts';
 import type { CallbackMessage, SandboxRail } from '../rail.ts';
 import type { Answer, SandboxAnswer, SandboxRequest } from '../wire.ts';
 import { basicCredentials, bearerToken, fieldOf, isWebAddress, json, page, parseBody } from '../wire.ts';
-import type { InitiatorKey } from './keys.ts';
+import type { OperatorKey } from '../keys.ts';
 import { endMessage, shillings, statementTime, statusMessage, stkResultOf } from './messages.ts';
 
 export interface MpesaAccount {
@@ -23,7 +23,7 @@ export interface MpesaAccount {
 interface Daraja {
   readonly rail: SandboxRail;
   readonly account: MpesaAccount;
-  readonly key: InitiatorKey;
+  readonly key: OperatorKey;
 }
 
 type Body = Readonly<Record<string, unknown>>;

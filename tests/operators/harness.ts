@@ -23,6 +23,15 @@ export interface World {
   readonly calls: string[];
 }
 
+/** Where operators call back that know one address for all attempts. */
+export const APPLICATION_URL = 'https://hooks.test/application';
+
+/** The attempt that a callback to the application is about, by the request id it repeats. */
+function attemptUrlOf(body: string): string {
+  const { transaction } = JSON.parse(body) as { transaction: { id: string } };
+  return `https://hooks.test/callbacks/${transaction.id}`;
+}
+
 /** Builds a world in virtual time; settings per rail may be changed before the clients are made. */
 export async function createTestWorld(
   options: SandboxOptions = {},
@@ -32,11 +41,12 @@ export async function createTestWorld(
   const scheduler = manualScheduler(startMs);
   const inbox = new Map<string, string[]>();
   const calls: string[] = [];
-  const send = async (url: string, init: RequestInit) => {
+  const send = async (address: string, init: RequestInit) => {
+    const url = address === APPLICATION_URL ? attemptUrlOf(init.body as string) : address;
     inbox.set(url, [...(inbox.get(url) ?? []), init.body as string]);
     return new Response('', { status: 200 });
   };
-  const sandbox = await createSandbox({ scheduler, send, ...options });
+  const sandbox = await createSandbox({ scheduler, send, applicationUrl: () => APPLICATION_URL, ...options });
   const profiles = sandbox.profiles();
   adjust(profiles);
   const client = createOperators({
@@ -63,6 +73,11 @@ const PHONE_STEMS: Readonly<Record<string, string>> = {
   GH: '+23324455',
   RW: '+25078855',
   CI: '+2250555555',
+  TZ: '+25568555',
+  NG: '+234802555',
+  SN: '+22177555',
+  CM: '+23769955',
+  ZM: '+26097555',
 };
 
 /** A number of the rail's country with the given last four digits. */

@@ -46,3 +46,13 @@ export function plainText(text: string, lengthMax: number): string {
     .trim();
   return plain === '' ? 'Payment' : plain;
 }
+
+/** Whether ids were kept that the next call cannot be made without. When not, nothing may be sent. */
+export async function isRemembered(request: EffectRequest, handle: OperatorHandle): Promise<boolean> {
+  try {
+    await request.remember(handle);
+    return true;
+  } catch {
+    return false;
+  }
+}

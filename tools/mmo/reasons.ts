@@ -22,6 +22,8 @@ export const REASONS = {
   amount_below_minimum: 'never',
   amount_above_maximum: 'never',
   amount_granularity: 'never',
+  /** Below or above, the operator does not say which. */
+  amount_out_of_range: 'never',
 
   account_inactive: 'later',
   operator_unavailable: 'later',
@@ -33,11 +35,20 @@ export const REASONS = {
   rail_limit: 'later',
   rail_misconfigured: 'later',
   float_too_low: 'later',
+  /** The operator refused our PIN; it is not tried again, for the account would lock. */
+  pin_refused: 'later',
+  /** The operator takes whole collections back only. */
+  partial_refund: 'later',
+  /** The operator's page for the payer was never reached by them, and its time is over. */
+  page_expired: 'later',
   /** The operator never saw the request: it is sure that nothing happened. */
   never_received: 'later',
   /** The time for approval is over and the operator's statement has no such payment. */
   no_payment_found: 'later',
 } as const satisfies Record<string, OperatorRetry>;
+
+/** Every reason, for settings that name them. */
+export const REASON_NAMES = Object.keys(REASONS) as [Reason, ...Reason[]];
 
 export type Reason = keyof typeof REASONS;
 
@@ -50,6 +61,8 @@ export type Doubt =
   | 'awaiting_result'
   | 'not_found_yet'
   | 'queue_timeout'
+  | 'ambiguous'
+  | 'no_operator_id'
   | 'amount_mismatch'
   | 'reference_mismatch'
   | 'contradiction'

@@ -6,6 +6,8 @@ import type { z } from 'zod';
 import type { Clock } from '../../domain/clock.ts';
 import { fault } from '../../domain/errors.ts';
 import type { Rail } from '../../domain/rail.ts';
+import { createAirtelClient } from './airtel/client.ts';
+import { airtelProfileSchema } from './airtel/profile.ts';
 import { createGsmaClient } from './gsma/client.ts';
 import { gsmaProfileSchema } from './gsma/profile.ts';
 import type { Fetch } from './http.ts';
@@ -54,6 +56,8 @@ function createClient(deps: { fetch: Fetch; clock: Clock; tokens: TokenVault }, 
       return createMpesaClient(deps, rail, parseProfile(mpesaProfileSchema, rail, profile));
     case 'mtn_momo':
       return createMtnMomoClient(deps, rail, parseProfile(mtnMomoProfileSchema, rail, profile));
+    case 'airtel':
+      return createAirtelClient(deps, rail, parseProfile(airtelProfileSchema, rail, profile));
     case 'gsma':
       return createGsmaClient(deps, rail, parseProfile(gsmaProfileSchema, rail, profile));
     case 'on_us':
