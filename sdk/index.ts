@@ -2,7 +2,7 @@
  * The client of CAPP's API.
  *
  *     const capp = createCapp({ baseUrl: 'http://127.0.0.1:8080', apiKey });
- *     const payment = await capp.payments.create({ referenceId: 'inv-1', amount: '1250.50', … });
+ *     const payment = await capp.payments.create({ referenceId: 'inv-1', amount: '1250', … });
  *
  * It needs nothing but `fetch`, runs in Node and in browsers, and imports nothing of the house. What it
  * throws is a `CappError` with a stable code.

@@ -33,3 +33,17 @@ export function waitForSignal(): ToldToStop {
     },
   };
 }
+
+/**
+ * Starts what a signal may cut short: null when it failed because the process was told to stop. Ctrl-C reaches
+ * everything that was started from the terminal, so what fails after it is no news.
+ */
+export async function unlessTold<T>(told: ToldToStop, start: () => Promise<T>): Promise<T | null> {
+  try {
+    return await start();
+  } catch (error) {
+    if (!told.isHeard()) throw error;
+    told.finish();
+    return null;
+  }
+}

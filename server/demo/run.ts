@@ -81,7 +81,7 @@ async function reportOf(pool: Pool, platform: Platform, options: DemoOptions, fi
        (select count(*) from payments where settlement_batch_id is not null)::int as netted`,
   );
   const { decisions = 0, batches = 0, netted = 0 } = counted.rows[0] ?? {};
-  const unexpected = unexpectedRows(rows, payments);
+  const unexpected = unexpectedRows(rows, payments, await takenElsewhere(pool, [...payments.keys()]));
   return {
     ...summaryOf(rows, payments),
     unexpected: unexpected.length,
@@ -95,6 +95,16 @@ async function reportOf(pool: Pool, platform: Platform, options: DemoOptions, fi
     workersKilled,
     seconds,
   };
+}
+
+/** Payments in whose course people took a hand since an earlier start. */
+async function takenElsewhere(pool: Pool, paymentIds: readonly string[]): Promise<ReadonlySet<string>> {
+  const { rows } = await pool.query<{ id: string }>(
+    `select id from payments p where id = any($1::uuid[])
+       and (refund_requested_at is not null or status = 'cancelled' or exists (select 1 from case_decisions d where d.payment_id = p.id))`,
+    [paymentIds],
+  );
+  return new Set(rows.map(({ id }) => id));
 }
 
 async function waitUntilReady(url: string): Promise<void> {

@@ -44,6 +44,8 @@ export async function runChild(start: () => Promise<Running>): Promise<void> {
   // Ctrl-C reaches the whole group; the supervisor decides in which order its children end.
   process.on('SIGINT', () => undefined);
   process.on('disconnect', stop);
+  // A supervisor that died during the start is not told of any more.
+  if (process.send !== undefined && !process.connected) return stop();
   await tell({ kind: 'ready', detail: running.detail ?? {} });
 }
 

@@ -5,7 +5,7 @@ import { formatAmount, money } from '../../../domain/money.ts';
 import { formatRate } from '../../../domain/rate.ts';
 
 export const idSchema = z.uuid();
-export const amountSchema = z.string().openapi({ description: 'Decimal number of major units.', example: '1250.50' });
+export const amountSchema = z.string().openapi({ description: 'Decimal number of major units.', example: '1250.00' });
 export const minorSchema = z.string().openapi({ description: 'The same in minor units.', example: '125050' });
 export const rateSchema = z.string().openapi({ description: 'Decimal number, up to twelve places.', example: '28.412' });
 export const currencySchema = z.enum(CURRENCIES as [Currency, ...Currency[]]).openapi({ description: 'ISO 4217.', example: 'KES' });

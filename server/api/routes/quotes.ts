@@ -23,7 +23,7 @@ import {
 
 const requestSchema = z
   .strictObject({
-    amount: z.string().min(1).max(32).openapi({ description: 'What the sender pays in all, in major units.', example: '1250.50' }),
+    amount: z.string().min(1).max(32).openapi({ description: 'What the sender pays in all, in major units.', example: '1250' }),
     fromCurrency: z.enum(CURRENCIES),
     toCurrency: z.enum(CURRENCIES),
     fromCountry: z.enum(COUNTRIES.map((entry) => entry.country)),

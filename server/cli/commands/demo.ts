@@ -8,7 +8,7 @@ import { readConfig } from '../../config.ts';
 import { type CommandContext, wholeNumber, withExamples } from '../context.ts';
 import { EXAMPLE_FILE } from '../example.ts';
 import { EXIT } from '../failure.ts';
-import { waitForSignal } from '../signals.ts';
+import { unlessTold, waitForSignal } from '../signals.ts';
 
 interface DemoOptions {
   readonly json?: true;
@@ -53,16 +53,19 @@ async function demo(context: CommandContext, options: DemoOptions): Promise<void
     import('../../demo/report.ts'),
   ]);
   const told = waitForSignal();
-  const platform = await startPlatform({
-    env: terminal.env,
-    // While one worker is dead another goes on, as it would in earnest.
-    ...(options.kill > 0 ? { workers: Math.max(2, config.workers) } : {}),
-    ...(options.json ? {} : { tell: terminal.err }),
-  });
+  const platform = await unlessTold(told, () =>
+    startPlatform({
+      env: terminal.env,
+      // While one worker is dead another goes on, as it would in earnest.
+      ...(options.kill > 0 ? { workers: Math.max(2, config.workers) } : {}),
+      ...(options.json ? {} : { tell: terminal.err }),
+    }),
+  );
+  if (platform === null) return context.endWith(EXIT.failed);
   try {
     const shown = options.json ? null : terminal;
-    const running = runDemo(platform, { file: options.file, killWorkers: options.kill, terminal: shown, env: terminal.env });
-    const report = await Promise.race([running, told.signal]);
+    const run = () => runDemo(platform, { file: options.file, killWorkers: options.kill, terminal: shown, env: terminal.env });
+    const report = await Promise.race([told.isHeard() ? undefined : run(), told.signal]);
     if (report === undefined) {
       context.endWith(EXIT.failed);
       return;

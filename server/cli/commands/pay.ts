@@ -20,7 +20,7 @@ The file is CSV with a header line, or NDJSON with one intent per line. Columns 
 and, if wanted: preference (cheapest, fastest, most_reliable), purpose, funding, delivery, quote_id.
 Others are ignored. An amount is in major units and is what the sender pays in all; a reference is
 used once. An intent in NDJSON:
-  {"referenceId":"inv-1","amount":"1250.50","fromCurrency":"KES","toCurrency":"UGX",
+  {"referenceId":"inv-1","amount":"1250","fromCurrency":"KES","toCurrency":"UGX",
    "sender":{"name":"Wanjiru Kamau","phone":"0712345678","country":"KE"},
    "receiver":{"name":"Okello Moses","phone":"0772345678","country":"UG"}}
 

@@ -4,7 +4,7 @@ import type { Platform } from '../../supervisor.ts';
 import { type CommandContext, withExamples } from '../context.ts';
 import { EXAMPLE_FILE } from '../example.ts';
 import { EXIT } from '../failure.ts';
-import { waitForSignal } from '../signals.ts';
+import { unlessTold, waitForSignal } from '../signals.ts';
 
 interface StartOptions {
   readonly demo: boolean;
@@ -34,9 +34,11 @@ async function start(context: CommandContext, options: StartOptions): Promise<vo
   const { startPlatform } = await import('../../supervisor.ts');
   // Heard from the first moment, so that Ctrl-C while things are starting leaves nothing behind.
   const told = waitForSignal();
-  const platform = await startPlatform({ env: terminal.env, tell: terminal.err });
+  const platform = await unlessTold(told, () => startPlatform({ env: terminal.env, tell: terminal.err }));
+  if (platform === null) return terminal.err('Stopped before it was up.');
   try {
-    if (options.demo && platform.config.env !== 'production') await Promise.race([demo(context, platform, options.file), told.signal]);
+    if (!told.isHeard() && options.demo && platform.config.env !== 'production')
+      await Promise.race([demo(context, platform, options.file), told.signal]);
     if (!told.isHeard()) {
       const key = platform.keys['client:demo'];
       if (key !== undefined) terminal.out(`API key of the demo client: ${key}`);

@@ -1,0 +1,37 @@
+/** What is expected of the rows of a demo. */
+import { expect, test } from 'vitest';
+import type { Payment } from '../../sdk/index.ts';
+import { type DemoRow, unexpectedRows } from './report.ts';
+
+const row = (paymentId: string | null, expect_: string, expectCode: string | null = null, codes: string[] = []): DemoRow => ({
+  line: 2,
+  referenceId: 'r',
+  fromCountry: 'KE',
+  toCountry: 'UG',
+  expect: expect_,
+  expectCode,
+  paymentId,
+  codes,
+});
+const payments = new Map(
+  Object.entries({ a: ['paid', null], b: ['held', 'compliance_review'], c: ['paid', null] }).map(([id, [status, reasonCode]]) => [
+    id,
+    { status, reasonCode } as Payment,
+  ]),
+);
+
+test('a row at another end than its file names is told, with what was found', () => {
+  expect(unexpectedRows([row('a', 'paid'), row('b', 'held', 'compliance_review')], payments)).toEqual([]);
+  expect(unexpectedRows([row('a', 'refunded', 'payout_failed')], payments)).toMatchObject([
+    { expected: 'refunded (payout_failed)', found: 'paid' },
+  ]);
+  expect(unexpectedRows([row(null, 'invalid', 'phone_invalid', ['name_missing'])], payments)).toMatchObject([
+    { expected: 'invalid (phone_invalid)', found: 'invalid (name_missing)' },
+  ]);
+});
+
+test('a payment that people took elsewhere is no surprise', () => {
+  const held = [row('c', 'held', 'compliance_review')];
+  expect(unexpectedRows(held, payments)).toHaveLength(1);
+  expect(unexpectedRows(held, payments, new Set(['c']))).toEqual([]);
+});
