@@ -2,7 +2,7 @@
 import { expect, test, vi } from 'vitest';
 import { type ToldToStop, unlessTold } from './signals.ts';
 
-const told = (heard: boolean): ToldToStop => ({ signal: Promise.resolve(), isHeard: () => heard, finish: vi.fn() });
+const told = (heard: boolean): ToldToStop => ({ signal: Promise.resolve(), isHeard: () => heard, finish: vi.fn<() => void>() });
 const fail = () => Promise.reject(new Error('cut short'));
 
 test('what was started is handed on', async () => {
