@@ -38,6 +38,8 @@ export const auditBlocks = pgTable(
     leafCount: integer('leaf_count').notNull(),
     sealedAt: moment('sealed_at').notNull(),
     hash: text('hash').notNull(),
+    /** A keyed hash of the hash: who can write to the database, but has not the keys, cannot make a chain of his own. */
+    seal: bytea('seal').notNull(),
   },
   (table) => [
     unique('audit_blocks_hash').on(table.hash),

@@ -1,0 +1,1 @@
+ALTER TABLE "audit_blocks" ADD COLUMN "seal" "bytea" NOT NULL;
