@@ -72,6 +72,20 @@ async function startElsewhere(): Promise<ChildProcess> {
 }
 
 describe('the embedded database', () => {
+  test('tells when it is gone unasked, and can be started again at the same address', async () => {
+    await copyMade();
+    const first = await start();
+    const running = await findRunning(clusterIn(dataDir));
+    process.kill(running?.pid ?? 0, 'SIGKILL');
+    await first.lost;
+    const second = await vi.waitUntil(() => start().catch(() => null), { timeout: 20_000 });
+    expect(second?.url).toBe(first.url);
+    const told = vi.fn<() => void>();
+    void second?.lost.then(told);
+    await second?.stop();
+    expect(told).not.toHaveBeenCalled();
+  });
+
   test('starts, keeps what was written, and comes back on the same port', async () => {
     const first = await start();
     expect(first.owned).toBe(true);

@@ -25,6 +25,8 @@ export interface Database {
   readonly url: string;
   /** This process started the server, or took it over from an owner that died. */
   readonly owned: boolean;
+  /** Resolves when a server of our own is gone without having been told to; never for one of somebody else. */
+  readonly lost: Promise<void>;
   /** Stops the server if it is ours; does nothing otherwise. Close pools, queues and workers first. */
   stop(): Promise<void>;
 }
@@ -34,6 +36,7 @@ const OWNER_LOCK = 7_263_001;
 /** Recovery after a crash replays up to the WAL limit, which a slow disk takes its time for. */
 const READY_MS_MAX = 120_000;
 const POLL_MS = 25;
+const NEVER = new Promise<void>(() => undefined);
 
 /**
  * Starts the database, as its owner. Throws `already_running` when another process owns the server on
@@ -53,7 +56,7 @@ export async function startDatabase(config: DatabaseConfig): Promise<Database> {
 export async function attachOrStartDatabase(config: DatabaseConfig): Promise<Database> {
   if (config.databaseUrl !== null) {
     await assertReachable(config.databaseUrl);
-    return { url: config.databaseUrl, owned: false, stop: async () => undefined };
+    return { url: config.databaseUrl, owned: false, lost: NEVER, stop: async () => undefined };
   }
   const cluster = clusterIn(config.dataDir, config.durable ?? true);
   await ensureCluster(cluster);
@@ -62,15 +65,21 @@ export async function attachOrStartDatabase(config: DatabaseConfig): Promise<Dat
   await ensureDatabase(maintenanceUrl);
   const owner = await takeOwnership(maintenanceUrl);
   const url = await urlOf(cluster, server, DATABASE);
-  if (owner === null) return { url, owned: false, stop: async () => undefined };
+  if (owner === null) return { url, owned: false, lost: NEVER, stop: async () => undefined };
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     await owner.end().catch(() => undefined);
     await stopServer(server);
   };
+  const lost = new Promise<void>((resolve) => {
+    owner.once('end', () => {
+      if (stopping === undefined) resolve();
+    });
+  });
   return {
     url,
     owned: true,
+    lost,
     stop: () => {
       stopping ??= stop();
       return stopping;

@@ -52,8 +52,9 @@ try {
   process.send?.({ kind: 'ready', detail: { url: sandbox.url } });
   const stop = () => void sandbox.close().then(() => process.exit(0));
   process.once('SIGTERM', stop);
-  // Ctrl-C reaches the whole group; a parent with a channel decides when the world ends, and when it dies, so does the world.
-  process.on('SIGINT', process.send === undefined ? stop : () => undefined);
+  // Ctrl-C and a closed terminal reach the whole group; a parent with a channel decides when the world ends.
+  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, process.send === undefined ? stop : () => undefined);
+  // When such a parent dies, so does the world.
   process.once('disconnect', stop);
   if (process.send !== undefined && !process.connected) stop();
 } catch (error) {

@@ -8,8 +8,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from '../db/connect.ts';
-import { type Database, startDatabase } from '../db/embedded.ts';
+import { type Database, type DatabaseConfig, startDatabase } from '../db/embedded.ts';
 import { fault } from '../domain/errors.ts';
 import { RAILS } from '../domain/network.ts';
 import { demoFloatMinor } from '../tools/ledger/index.ts';
@@ -53,7 +54,13 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const dataDir = resolve(config.dataDir);
   await prepareFolder(join(dataDir, 'logs'));
   const children: Child[] = [];
-  const database = await startDatabase({ dataDir, databaseUrl: config.databaseUrl });
+  let database = await startDatabase({ dataDir, databaseUrl: config.databaseUrl });
+  const stopped = new AbortController();
+  const stop = async (): Promise<void> => {
+    stopped.abort();
+    await stopChildren(children);
+    await database.stop();
+  };
   try {
     tell(database.owned ? `PostgreSQL runs under ${config.dataDir}/postgres` : 'PostgreSQL is reached');
     const keys = await keysOf(database, options.env, dataDir, config);
@@ -70,6 +77,15 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const api = launchChild({ name: 'api', module: './processes/api.ts', env: childEnv, logDir: join(dataDir, 'logs') });
     children.push(api, ...workers);
     await Promise.all(children.map((child) => child.ready()));
+    const { url: firstUrl } = database;
+    void keepDatabase(database, stopped.signal, { dataDir, databaseUrl: config.databaseUrl }, (started) => {
+      database = started;
+      tell('PostgreSQL was gone and runs again');
+      if (started.url === firstUrl) return;
+      // Its port was taken meanwhile: the processes have to hear of the new one.
+      childEnv['DATABASE_URL'] = started.url;
+      for (const child of children) child.kill();
+    });
     const url = `http://${config.host}:${config.port}`;
     tell(`The API listens on ${url}, its documentation on ${url}/docs`);
     return {
@@ -81,23 +97,41 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       workerCount,
       killWorker: (index) => workers[index % workers.length]?.kill() ?? false,
       deaths: () => children.reduce((sum, child) => sum + child.deaths(), 0),
-      stop: () => stopAll(children, database),
+      stop,
     };
   } catch (error) {
-    await stopAll(children, database);
+    await stop();
     throw error;
   }
 }
 
-/** The API and the workers end before the operators they talk to, and all before the database. */
-async function stopAll(children: readonly Child[], database: Database): Promise<void> {
-  const [sandbox, ...others] = [
-    children.filter((child) => child.name === 'sandbox'),
-    ...children.filter((child) => child.name !== 'sandbox'),
-  ];
-  await Promise.all(others.map((child) => child.stop()));
-  await Promise.all((sandbox ?? []).map((child) => child.stop()));
-  await database.stop();
+/** The API and the workers end before the operators they talk to. */
+async function stopChildren(children: readonly Child[]): Promise<void> {
+  const isSandbox = ({ name }: Child): boolean => name === 'sandbox';
+  await Promise.all(children.filter((child) => !isSandbox(child)).map((child) => child.stop()));
+  await Promise.all(children.filter(isSandbox).map((child) => child.stop()));
+}
+
+const DATABASE_RETRY_MS = 500;
+
+/** Starts a server of our own again whenever it is gone, until the platform is stopped. */
+async function keepDatabase(
+  first: Database,
+  stopped: AbortSignal,
+  config: DatabaseConfig,
+  onStarted: (database: Database) => void,
+): Promise<void> {
+  for (let current = first; ; ) {
+    await current.lost;
+    for (let isUp = false; !isUp; ) {
+      if (stopped.aborted) return;
+      const started = await startDatabase(config).catch(() => null);
+      isUp = started !== null;
+      if (started === null) await delay(DATABASE_RETRY_MS, undefined, { ref: false });
+      else if (stopped.aborted) return started.stop();
+      else onStarted((current = started));
+    }
+  }
 }
 
 async function prepareFolder(path: string): Promise<void> {

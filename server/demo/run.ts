@@ -10,9 +10,9 @@ import { formatOf } from '../cli/intents-file.ts';
 import { payFile } from '../cli/pay.ts';
 import { createProgress, type Progress, silentProgress, standingOf as countsLine } from '../cli/progress.ts';
 import type { Terminal } from '../cli/terminal.ts';
-import { connect, type Pool } from '../../db/connect.ts';
+import { connect, databaseFault, type Pool } from '../../db/connect.ts';
 import { loadKeys } from '../../db/keyring.ts';
-import { fault } from '../../domain/errors.ts';
+import { fault, isFault } from '../../domain/errors.ts';
 import { isTerminal, type PaymentStatus } from '../../domain/lifecycle.ts';
 import { type Capp, createCapp, type Payment } from '../../sdk/index.ts';
 import type { Platform } from '../supervisor.ts';
@@ -124,10 +124,7 @@ async function watch(pool: Pool, taken: readonly DemoRow[], progress: Progress, 
   let before = '';
   let movedAtMs = performance.now();
   for (;;) {
-    const { rows } = await pool.query<{ status: PaymentStatus; count: number }>(
-      'select status, count(*)::int as count from payments where id = any($1::uuid[]) group by status order by status',
-      [ids],
-    );
+    const rows = await statusCounts(pool, ids);
     const resting = rows.filter((row) => row.status === 'held' || isTerminal(row.status)).reduce((sum, row) => sum + row.count, 0);
     const standing = countsLine(Object.fromEntries(rows.map((row) => [row.status, row.count])));
     progress.update(resting, standing);
@@ -136,6 +133,20 @@ async function watch(pool: Pool, taken: readonly DemoRow[], progress: Progress, 
     else if (performance.now() - movedAtMs > STANDSTILL_MS_MAX) return;
     before = standing;
     await delay(POLL_MS);
+  }
+}
+
+/** How many payments stand where; nothing while the database is being started again. */
+async function statusCounts(pool: Pool, ids: readonly (string | null)[]): Promise<{ status: PaymentStatus; count: number }[]> {
+  try {
+    const { rows } = await pool.query<{ status: PaymentStatus; count: number }>(
+      'select status, count(*)::int as count from payments where id = any($1::uuid[]) group by status order by status',
+      [ids],
+    );
+    return rows;
+  } catch (error) {
+    if (isFault(databaseFault(error), 'database_unavailable')) return [];
+    throw error;
   }
 }
 

@@ -41,8 +41,8 @@ export async function runChild(start: () => Promise<Running>): Promise<void> {
     );
   };
   process.on('SIGTERM', stop);
-  // Ctrl-C reaches the whole group; the supervisor decides in which order its children end.
-  process.on('SIGINT', () => undefined);
+  // Ctrl-C and a closed terminal reach the whole group; the supervisor decides in which order its children end.
+  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
   process.on('disconnect', stop);
   // A supervisor that died during the start is not told of any more.
   if (process.send !== undefined && !process.connected) return stop();
