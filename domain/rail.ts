@@ -5,6 +5,7 @@
  */
 import type { Currency } from './currency.ts';
 import type { Leg } from './lifecycle.ts';
+import { type Money, truncateToPlaces } from './money.ts';
 
 /** ISO 3166-1 alpha-2. */
 export type Country = 'CD' | 'CI' | 'CM' | 'GH' | 'KE' | 'MW' | 'MZ' | 'NG' | 'RW' | 'SN' | 'TZ' | 'UG' | 'ZA' | 'ZM';
@@ -59,4 +60,11 @@ export interface Rail {
 /** The limits that count for a leg; refunds are payouts. */
 export function limitsOf(rail: Rail, leg: Leg): RailLimits | null {
   return leg === 'collection' ? rail.collection : rail.payout;
+}
+
+/** Says whether a rail moves exactly this amount on a leg. */
+export function carries(rail: Rail, leg: Leg, amount: Money): boolean {
+  const limits = limitsOf(rail, leg);
+  if (limits === null || amount.minor < limits.minMinor || amount.minor > limits.maxMinor) return false;
+  return truncateToPlaces(amount, rail.places).minor === amount.minor;
 }

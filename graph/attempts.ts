@@ -30,11 +30,11 @@ from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::smallint[], $6::
   as attempt(id, client_id, payment_id, leg, sequence, rail_id, request_id, amount, currency, token_hash)`;
 
 /**
- * Inserts one attempt for each entry, in the state `created`. At most one entry per payment. Fails on
- * the unique index when a leg still has an open or a successful attempt.
+ * Inserts one attempt for each entry, in the state `created`; gives their ids in the order of the entries.
+ * At most one entry per payment. The index `attempts_one_alive` refuses a leg that has a try which has not failed.
  */
-export async function openAttempts(tx: PoolClient, deps: GraphDeps, wanted: readonly NewAttempt[]): Promise<void> {
-  if (wanted.length === 0) return;
+export async function openAttempts(tx: PoolClient, deps: GraphDeps, wanted: readonly NewAttempt[]): Promise<string[]> {
+  if (wanted.length === 0) return [];
   const sequences = await tx.query<{ payment_id: string; sequence: number }>({
     name: 'next_attempt_sequence',
     text: NEXT_SEQUENCE_SQL,
@@ -63,4 +63,5 @@ export async function openAttempts(tx: PoolClient, deps: GraphDeps, wanted: read
       new Date(deps.clock.now()),
     ],
   });
+  return rows.map((row) => row.requestId);
 }

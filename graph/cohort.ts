@@ -2,9 +2,10 @@
  * Cohorts: payments that travel the graph together. A cohort is claimed by a lease; whoever loses the
  * lease can no longer change its payments.
  */
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import type { CohortPayment, QuoteTerms, Route, WorkItem } from '../agents/agent.ts';
 import type { RecordedDecision } from '../db/queries/decisions.ts';
+import { fault } from '../domain/errors.ts';
 import { newId } from '../domain/ids.ts';
 import type { Leg, PaymentStatus } from '../domain/lifecycle.ts';
 import type { ExchangeRateVerdict, RouteVerdict, Screening } from './agents.ts';
@@ -133,12 +134,15 @@ const CLAIM_REFUNDS = CLAIM_BY_STATUS.replace(
   order by id`,
 );
 
+// A payment that could not be worked on is put off, or it would be claimed for ever before those behind it. The attempt is
+// locked too, so that one that was worked in this very moment is seen as it is now.
 const CLAIM_BY_OUTCOME = `
 with picked as (
   select p.id, a.id as attempt_id from attempts a join payments p on p.id = a.payment_id
   where a.state in ('succeeded', 'failed') and not a.applied and (p.lease_until is null or p.lease_until < $2)
+    and (p.not_before is null or p.not_before <= $2)
   order by a.id limit $1
-  for update of p skip locked
+  for update of p, a skip locked
 ), leased as (
   update payments p set lease_token = $3, lease_until = $4 from picked where p.id = picked.id returning p.*, picked.attempt_id
 )
@@ -177,6 +181,26 @@ export async function claimByOutcome(deps: GraphDeps, limit: number): Promise<Co
   });
   if (result.rows.length === 0) return null;
   return { id: newId(), leaseToken, travellers: result.rows.map(travellerOf) };
+}
+
+/**
+ * Locks payments of a cohort until the transaction ends, and makes sure that they are still its own. Throws
+ * `lease_lost`. Whatever is written without a change of status has to ask here first.
+ */
+export async function assertLease(tx: PoolClient, cohort: Cohort, travellers: readonly Traveller[]): Promise<void> {
+  if (travellers.length === 0) return;
+  const held = await tx.query({
+    name: 'assert_lease',
+    text: `select 1 from unnest($1::uuid[], $2::text[]) as mine(id, status)
+           join payments p on p.id = mine.id and p.status = mine.status where p.lease_token = $3 for no key update of p`,
+    values: [
+      travellers.map((traveller) => traveller.payment.id),
+      travellers.map((traveller) => traveller.payment.status),
+      cohort.leaseToken,
+    ],
+  });
+  if (held.rowCount !== travellers.length)
+    throw fault('lease_lost', { internal: `${held.rowCount} of ${travellers.length} payments were still held` });
 }
 
 /** Gives back what a cohort still holds, so that the next run need not wait for the lease to end. */

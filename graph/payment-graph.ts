@@ -11,8 +11,9 @@ import type { Agents } from './agents.ts';
 import type { Cohort } from './cohort.ts';
 import { compliance, exchangeRate, route } from './nodes/agents.ts';
 import { authorize } from './nodes/authorize.ts';
-import { collect, disburse, refund } from './nodes/legs.ts';
+import { collect, disburse } from './nodes/legs.ts';
 import { applyOutcomes } from './nodes/outcomes.ts';
+import { refund } from './nodes/refunds.ts';
 import { CHAIN, type ChainNode, nextNode } from './turns.ts';
 import type { GraphDeps } from './types.ts';
 

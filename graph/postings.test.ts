@@ -5,9 +5,10 @@ import { someItem } from '../agents/testing.ts';
 import { isTerminal, type Leg, type PaymentStatus } from '../domain/lifecycle.ts';
 import type { Movement } from '../tools/ledger/index.ts';
 import type { ResolvedAttempt, Traveller } from './cohort.ts';
-import { collectionStep, payoutRail, payoutStep, refundStep } from './nodes/legs.ts';
+import { collectionStep, payoutRail, payoutStep } from './nodes/legs.ts';
 import { consequenceOf, railsLeft } from './nodes/outcomes.ts';
-import { closingMovements, releaseMovements } from './postings.ts';
+import { refundRails } from './nodes/refunds.ts';
+import { balanceRefundMovements, closingMovements, refundReservation, releaseMovements } from './postings.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 2);
 
@@ -138,20 +139,29 @@ function live(
     return reserve({ ...traveller, route: { ...route, payout } }, best);
   };
 
+  const giveBack = (traveller: Traveller): Traveller => {
+    const isBeginning = traveller.payment.status === 'collected';
+    if (isBeginning) book.post(releaseMovements(traveller));
+    const at = isBeginning ? standAt(traveller, 'refunding') : traveller;
+    if (at.payment.funding === 'balance') {
+      book.post(balanceRefundMovements(at));
+      return standAt(at, 'refunded');
+    }
+    const railId = refundRails(at.payment, refundsTried)[0] ?? '';
+    refundsTried += 1;
+    book.post([refundReservation(at, `attempt ${attempts + 1}`, railId)]);
+    return resolve(at, 'refund', railId);
+  };
+
   const goOn = (given: Traveller): Traveller => {
     const { payment } = given;
     const again = payment.status === 'authorized' ? payment.collectionSpent.length > 0 : payment.payoutSpent.length > 0;
     const traveller = again && payment.status !== 'refunding' && !given.refundRequested ? reroute(given) : given;
-    const leg: Leg = payment.status === 'authorized' ? 'collection' : payoutStep(traveller) !== null ? 'payout' : 'refund';
-    const step =
-      leg === 'collection' ? collectionStep(traveller) : leg === 'payout' ? payoutStep(traveller) : refundStep(traveller, refundsTried);
-    if (step === null) throw new Error(`nothing follows ${payment.status}`);
+    const step = payment.status === 'authorized' ? collectionStep(traveller) : payoutStep(traveller);
+    if (step === null) return giveBack(traveller);
     book.post(step.movements);
-    let at = traveller;
-    for (const status of step.path) at = standAt(at, status);
-    if (step.attempt === null) return at;
-    if (leg === 'refund') refundsTried += 1;
-    return resolve(at, leg, step.attempt.railId);
+    const at = standAt(traveller, step.to);
+    return step.attempt === null ? at : resolve(at, step.attempt.leg, step.attempt.railId);
   };
 
   let at = start;
@@ -182,7 +192,8 @@ function live(
 
 const some = fc
   .record({
-    amountMinor: fc.bigInt({ min: 2n, max: 10n ** 12n }),
+    // Whole shillings that every rail of the sender's wallet pays back.
+    amountMinor: fc.bigInt({ min: 10n, max: 100_000n }).map((shillings) => shillings * 100n),
     feePart: fc.nat({ max: 99 }),
     exchanged: fc.bigInt({ min: 1n, max: 10n ** 12n }),
     roundingPart: fc.nat({ max: 99 }),

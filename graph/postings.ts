@@ -77,12 +77,37 @@ export function closingMovements(traveller: Traveller, terms: QuoteTerms): Movem
   return movements;
 }
 
-/** The sender has the money back from the operator of `railId`. */
-export function refundMovements(traveller: Traveller, railId: string): Movement[] {
-  const { payment } = traveller;
-  const clearing = clearingAccount(payment.fromCurrency).code;
+/** Id of the pending transfer that holds the float of one try to give the money back. */
+export function refundReservationId(attemptId: string): string {
+  return derivedId('refund_reservation', attemptId);
+}
+
+/** Before the money goes back over `railId` its float is held, so that whatever the operator does fits into the books. */
+export function refundReservation(traveller: Traveller, attemptId: string, railId: string): Movement {
+  const { id: paymentId, fromCurrency: currency, amountMinor: amount } = traveller.payment;
+  return {
+    id: refundReservationId(attemptId),
+    type: 'pending',
+    debit: clearingAccount(currency).code,
+    credit: floatAccount(railId, currency).code,
+    amount,
+    currency,
+    reason: 'reservation',
+    paymentId,
+    attemptId,
+  };
+}
+
+/** The end of a try to give the money back: the float that was held is spent, or free again. */
+export function refundMovements(
+  traveller: Traveller,
+  attempt: { readonly id: string; readonly state: 'succeeded' | 'failed' },
+): Movement[] {
+  const reservationId = refundReservationId(attempt.id);
   return [
-    posted(traveller, 'refund', clearing, floatAccount(railId, payment.fromCurrency).code, payment.amountMinor, payment.fromCurrency),
+    attempt.state === 'succeeded'
+      ? endPending(traveller, 'post', reservationId, 'refund')
+      : endPending(traveller, 'void', reservationId, 'release'),
   ];
 }
 

@@ -34,7 +34,8 @@ export function isUnauthorised(traveller: Traveller): boolean {
   return status === 'accepted' || status === 'released' || status === 'queued';
 }
 
-const WANTS: Readonly<Record<ChainNode, (traveller: Traveller) => boolean>> = {
+/** Whether a payment needs a node now. */
+export const WANTS: Readonly<Record<ChainNode, (traveller: Traveller) => boolean>> = {
   exchange_rate: isBeforeAuthorisation,
   compliance: isBeforeAuthorisation,
   route: wantsRoute,

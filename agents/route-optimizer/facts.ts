@@ -7,14 +7,14 @@ import type { Currency } from '../../domain/currency.ts';
 import { exponentOf } from '../../domain/currency.ts';
 import type { PaymentStatus } from '../../domain/lifecycle.ts';
 import { basisPoints, money } from '../../domain/money.ts';
-import { limitsOf, type Rail } from '../../domain/rail.ts';
+import { limitsOf, type Rail, type RailLimits } from '../../domain/rail.ts';
 import type { BreakerState, HealthLeg, RailHealth } from '../../tools/rails/health.ts';
 import { breakerState, expectedLatencyMs, successRate, untriedRail } from '../../tools/rails/health.ts';
 import type { RoutePolicy } from './policy.ts';
 
 export type RailFacts = {
   readonly rail: string;
-  /** What the rail moves at once, minor units; null: it does not serve this leg. */
+  /** What the rail moves at once, for a collection within what can be paid back, minor units; null: it does not serve this leg. */
   readonly minMinor: string | null;
   readonly maxMinor: string | null;
   /** The amount must be a multiple of this, minor units. */
@@ -67,11 +67,36 @@ export interface RailSituation {
   readonly floatMinor: bigint | null;
   readonly probe: boolean;
   readonly spent: boolean;
+  /** For a collection: what can be paid back to the wallet at once. */
+  readonly payback: RailLimits | null;
+}
+
+/**
+ * What can be paid back at once to a wallet that these rails reach: what none of them could return in one piece is not
+ * collected, or it would be owed for ever.
+ */
+export function paybackOf(rails: readonly Rail[]): RailLimits {
+  const payouts = rails.flatMap((rail) => rail.payout ?? []);
+  const least = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+  const greatest = (a: bigint, b: bigint): bigint => (a > b ? a : b);
+  if (payouts.length === 0) return { minMinor: 1n, maxMinor: 0n };
+  return {
+    minMinor: payouts.map((limits) => limits.minMinor).reduce(least),
+    maxMinor: payouts.map((limits) => limits.maxMinor).reduce(greatest),
+  };
+}
+
+function within(limits: RailLimits | null, bounds: RailLimits | null): RailLimits | null {
+  if (limits === null || bounds === null) return limits;
+  return {
+    minMinor: limits.minMinor > bounds.minMinor ? limits.minMinor : bounds.minMinor,
+    maxMinor: limits.maxMinor < bounds.maxMinor ? limits.maxMinor : bounds.maxMinor,
+  };
 }
 
 /** Puts what is known of one rail into facts. */
 export function railFacts(rail: Rail, situation: RailSituation): RailFacts {
-  const limits = limitsOf(rail, situation.leg);
+  const limits = within(limitsOf(rail, situation.leg), situation.payback);
   const health = situation.health ?? untriedRail(rail.id, situation.leg, situation.nowMs);
   const percentage = basisPoints(money(situation.amountMinor, rail.currency), BigInt(rail.costBps), 'up');
   return {

@@ -6,7 +6,7 @@ import type { Rail } from '../../domain/rail.ts';
 import { breakerState, type HealthLeg, healthKey, type RailHealth, readRailHealth, takeProbes } from '../../tools/rails/health.ts';
 import type { WorkItem } from '../agent.ts';
 import { chooseRails } from './decide.ts';
-import { type LegFacts, legsToRoute, policyFacts, type RouteFacts, railFacts } from './facts.ts';
+import { type LegFacts, legsToRoute, paybackOf, policyFacts, type RouteFacts, railFacts } from './facts.ts';
 import type { RoutePolicy } from './policy.ts';
 
 export interface RouteDeps {
@@ -63,7 +63,9 @@ function legFactsOf(around: Surroundings, { payment, quote }: WorkItem, leg: Hea
   if (!legsToRoute(payment.status).includes(leg)) return { need: 'settled', ...plain };
   if ((isCollection ? payment.funding : payment.delivery) === 'balance') return { need: 'on_us', ...plain };
   const spent = isCollection ? payment.collectionSpent : payment.payoutSpent;
-  const rails = around.railsOfWallet(isCollection ? payment.senderWallet : payment.receiverWallet).map((rail) => {
+  const reaching = around.railsOfWallet(isCollection ? payment.senderWallet : payment.receiverWallet);
+  const payback = isCollection ? paybackOf(reaching) : null;
+  const rails = reaching.map((rail) => {
     const key = healthKey(rail.id, leg);
     return railFacts(rail, {
       leg,
@@ -73,6 +75,7 @@ function legFactsOf(around: Surroundings, { payment, quote }: WorkItem, leg: Hea
       floatMinor: isCollection ? null : (around.floats.get(rail.id) ?? 0n),
       probe: probes.has(key),
       spent: spent.includes(rail.id),
+      payback,
     });
   });
   return { need: 'route', ...plain, rails };

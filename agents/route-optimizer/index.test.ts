@@ -36,6 +36,14 @@ describe('gather and decide', () => {
     expect(await routesOf([someItem(NOW_MS)])).toEqual([{ collection: ['mpesa-ke', 'hub-ke'], payout: ['mtn-ug', 'hub-ug'] }]);
   });
 
+  it('collects nothing that could not be paid back in one piece', async () => {
+    const fromSenegal = (amountMinor: bigint, funding: 'wallet' | 'balance' = 'wallet') =>
+      someItem(NOW_MS, { payment: { senderWallet: 'orange-sn', fromCountry: 'SN', fromCurrency: 'XOF', amountMinor, funding } });
+    const verdicts = await decide([fromSenegal(200_000n), fromSenegal(200_001n), fromSenegal(200_001n, 'balance')]);
+    // Orange collects ten times as much there as it pays out.
+    expect(verdicts.map((verdict) => verdict.data.code)).toEqual([null, 'amount_above_maximum', null]);
+  });
+
   it('takes live outcomes into account, per leg', async () => {
     const bad = { railId: 'mtn-ug', leg: 'payout' as const, ok: false, outage: false, latencyMs: null };
     await withTransaction(database.pool, (tx) => recordOutcomes(tx, Array(40).fill(bad), NOW_MS));

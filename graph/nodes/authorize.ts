@@ -9,12 +9,11 @@ import { recordDecisions } from '../../db/queries/decisions.ts';
 import { type AuthorisedTerms, transitionPayments, type Transition } from '../../db/queries/transitions.ts';
 import { evidenceOf } from '../../agents/compliance/index.ts';
 import { type Reserved, reserve } from '../../agents/liquidity/index.ts';
-import { fault } from '../../domain/errors.ts';
 import type { PaymentStatus } from '../../domain/lifecycle.ts';
 import { post } from '../../tools/ledger/index.ts';
 import type { Agents, LiquidityVerdict } from '../agents.ts';
 import { type NewCase, openCases } from '../case/cases.ts';
-import type { Cohort, Traveller } from '../cohort.ts';
+import { assertLease, type Cohort, type Traveller } from '../cohort.ts';
 import { bindAgent, runAgent } from '../decide.ts';
 import { releaseMovements } from '../postings.ts';
 import { isUnauthorised } from '../turns.ts';
@@ -85,6 +84,12 @@ async function commitDecisions(
     tx,
     funded.flatMap((each) => transitionOf(each, cohort, holds.get(each.traveller.payment.id))),
     { nowMs, leaseToken: cohort.leaseToken },
+  );
+  // A payment that waits again passes no transition that would notice another worker.
+  await assertLease(
+    tx,
+    cohort,
+    funded.flatMap(({ traveller }) => (endOf(traveller) === traveller.payment.status ? [traveller] : [])),
   );
   await openCases(
     tx,
@@ -210,14 +215,6 @@ async function commitReroutes(
 function withoutPayout(traveller: Traveller): Traveller {
   const { leaves: _refused, ...rest } = traveller;
   return { ...rest, reservationId: null, route: { collection: traveller.route?.collection ?? [], payout: [] } };
-}
-
-async function assertLease(tx: PoolClient, cohort: Cohort, travellers: readonly Traveller[]): Promise<void> {
-  const held = await tx.query('select 1 from payments where id = any($1::uuid[]) and lease_token = $2 for no key update', [
-    travellers.map((traveller) => traveller.payment.id),
-    cohort.leaseToken,
-  ]);
-  if (held.rowCount !== travellers.length) throw fault('lease_lost');
 }
 
 /** Takes routes and reservations as they were written, which is how the next nodes must see them. */

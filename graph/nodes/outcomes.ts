@@ -14,6 +14,7 @@ import { recordOutcomes } from '../../tools/rails/health.ts';
 import type { Cohort, ResolvedAttempt, Traveller } from '../cohort.ts';
 import { closingMovements, collectionMovements, refundMovements, releaseMovements } from '../postings.ts';
 import type { GraphDeps } from '../types.ts';
+import { refundReason } from './refunds.ts';
 
 /** What the end of an attempt means for its payment. */
 export interface Consequence {
@@ -33,11 +34,10 @@ const TRIES_MAX = { collection: 3, payout: 4 } as const;
 export function consequenceOf(traveller: Traveller, attempt: ResolvedAttempt): Consequence {
   if (attempt.leg === 'collection') return afterCollection(traveller, attempt);
   if (attempt.leg === 'payout') return afterPayout(traveller, attempt);
-  if (attempt.state === 'succeeded') {
-    return { to: 'refunded', reasonCode: 'payout_failed', movements: refundMovements(traveller, attempt.railId), spent: [] };
-  }
+  const movements = refundMovements(traveller, attempt);
+  if (attempt.state === 'succeeded') return { to: 'refunded', reasonCode: refundReason(traveller), movements, spent: [] };
   // The money is owed until it is back.
-  return { to: 'refunding', reasonCode: attempt.reasonCode, movements: [], spent: [], waits: true };
+  return { to: 'refunding', reasonCode: attempt.reasonCode, movements, spent: [], waits: true };
 }
 
 function afterCollection(traveller: Traveller, attempt: ResolvedAttempt): Consequence {
@@ -46,10 +46,13 @@ function afterCollection(traveller: Traveller, attempt: ResolvedAttempt): Conseq
   }
   const spent = [attempt.railId];
   const left = railsLeft(traveller.payment.senderWallet, 'collection', [...traveller.payment.collectionSpent, ...spent]);
-  if (attempt.retry !== 'after_customer' && left.length > 0) {
+  // Nobody is asked again to pay what its client wants back.
+  const mayAskAgain = attempt.retry !== 'after_customer' && !traveller.refundRequested;
+  if (mayAskAgain && left.length > 0) {
     return { to: 'authorized', reasonCode: attempt.reasonCode, movements: [], spent };
   }
-  if (mayTryAgain(attempt)) return { to: 'authorized', reasonCode: attempt.reasonCode, movements: [], spent: [], waits: true };
+  if (mayAskAgain && mayTryAgain(attempt))
+    return { to: 'authorized', reasonCode: attempt.reasonCode, movements: [], spent: [], waits: true };
   const reasonCode = attempt.retry === 'after_customer' ? 'collection_refused' : 'collection_failed';
   return { to: 'failed', reasonCode, movements: releaseMovements(traveller), spent };
 }
@@ -96,11 +99,6 @@ export async function applyOutcomes(deps: GraphDeps, cohort: Cohort): Promise<Co
       values: [entries.map((entry) => entry.attempt.id), new Date(nowMs)],
     });
     if (taken.rowCount !== entries.length) throw new RangeError('an outcome was worked in twice');
-    await post(
-      tx,
-      entries.flatMap((entry) => entry.consequence.movements),
-    );
-    await spendRails(tx, entries);
     const transitions = entries.flatMap(({ traveller, attempt, consequence }): Transition[] =>
       consequence.to === traveller.payment.status
         ? []
@@ -115,6 +113,11 @@ export async function applyOutcomes(deps: GraphDeps, cohort: Cohort): Promise<Co
           ],
     );
     await transitionPayments(tx, transitions, { nowMs, leaseToken: cohort.leaseToken });
+    await post(
+      tx,
+      entries.flatMap((entry) => entry.consequence.movements),
+    );
+    await spendRails(tx, entries);
     await postpone(tx, deps, entries);
     await recordOutcomes(
       tx,
@@ -154,12 +157,22 @@ async function spendRails(tx: Tx, entries: readonly Entry[]): Promise<void> {
 }
 
 async function postpone(tx: Tx, deps: GraphDeps, entries: readonly Entry[]): Promise<void> {
-  const ids = entries.flatMap(({ traveller, consequence }) => (consequence.waits === true ? [traveller.payment.id] : []));
-  if (ids.length === 0) return;
-  await tx.query('update payments set not_before = $2 where id = any($1::uuid[])', [
-    ids,
-    new Date(deps.clock.now() + deps.settings.retryDelayMs),
-  ]);
+  const waiting = entries.filter((entry) => entry.consequence.waits === true);
+  if (waiting.length === 0) return;
+  await tx.query({
+    name: 'postpone_payments',
+    text: `update payments p set not_before = waiting.until from unnest($1::uuid[], $2::timestamptz[]) as waiting(id, until)
+           where p.id = waiting.id`,
+    values: [
+      waiting.map((entry) => entry.traveller.payment.id),
+      waiting.map((entry) => new Date(deps.clock.now() + waitMs(deps.settings.retryDelayMs, entry.attempt.sequence))),
+    ],
+  });
+}
+
+/** The first wait, doubled for each try, up to a thousandfold: a refund that fails for days must not be tried every few seconds. */
+function waitMs(retryDelayMs: number, sequence: number): number {
+  return retryDelayMs * 2 ** Math.min(sequence - 1, 10);
 }
 
 function moved(traveller: Traveller, consequence: Consequence): Traveller {

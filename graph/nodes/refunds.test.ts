@@ -1,0 +1,149 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { railsOfWallet } from '../../domain/network.ts';
+import { checkBooks } from '../../tools/ledger/index.ts';
+import { claimByStatus } from '../cohort.ts';
+import { buildPaymentGraph, runPaymentGraph } from '../payment-graph.ts';
+import { type TestPlatform, testPlatform } from '../testing.ts';
+import { refundRails } from './refunds.ts';
+
+let platform: TestPlatform;
+/** Whether operators take the money back to the sender. */
+let refundsEnd: 'succeeded' | 'unknown' | 'failed';
+
+beforeEach(async () => {
+  platform = await testPlatform();
+  refundsEnd = 'succeeded';
+  platform.script = {
+    disburse: (_rail, request) => {
+      if (request.phone.startsWith('+256')) return { state: 'failed', reasonCode: 'PAYEE_NOT_FOUND', retry: 'never' };
+      if (refundsEnd === 'unknown') return { state: 'unknown', reasonCode: 'no_answer' };
+      if (refundsEnd === 'failed') return { state: 'failed', reasonCode: 'operator_busy', retry: 'later' };
+      return { state: 'succeeded', receipt: 'B1', amount: request.amount };
+    },
+  };
+});
+
+afterEach(async () => {
+  await platform.close();
+});
+
+const later = (ms: number) => {
+  platform.clock.advance(ms);
+  return platform.settleDown();
+};
+
+const refundsSent = () => platform.sent.filter((each) => each.kind === 'disburse' && each.phone.startsWith('+254'));
+
+async function pool(railId: string) {
+  const result = await platform.database.pool.query<{ balance: bigint; reserved: bigint }>(
+    'select balance, reserved from liquidity_pools where id = $1',
+    [railId],
+  );
+  return result.rows[0];
+}
+
+describe('a refund', () => {
+  it('holds its float from before it is sent until it has ended', async () => {
+    const before = await pool('mpesa-ke');
+    refundsEnd = 'unknown';
+    const id = await platform.submit({ amount: '1500' });
+    await platform.settleDown();
+    expect((await platform.status(id)).status).toBe('refunding');
+    expect(await pool('mpesa-ke')).toEqual({ balance: (before?.balance ?? 0n) + 150_000n, reserved: 150_000n });
+    platform.script = { ...platform.script, inquire: (_rail, request) => ({ state: 'succeeded', receipt: 'B2', amount: request.amount }) };
+    await later(600_000);
+    expect((await platform.status(id)).status).toBe('refunded');
+    expect(await pool('mpesa-ke')).toEqual({ balance: before?.balance, reserved: 0n });
+    expect(await checkBooks(platform.database.pool)).toEqual([]);
+  });
+
+  it('waits where no float is free, and is not sent on float that is promised to others', async () => {
+    const id = await platform.submit({ amount: '1500' });
+    await platform.worker.work('authorize');
+    await platform.worker.work('dispatch');
+    await platform.worker.idle();
+    const rails = railsOfWallet('mpesa-ke').map((rail) => `float:${rail.id}`);
+    // All but a shilling of what the collection brings is promised elsewhere.
+    const pinned = `update accounts set floor = debits_posted - credits_posted + 100 where code = any($1)`;
+    await platform.database.pool.query(pinned.replace('+ 100', ''), [rails]);
+    await platform.worker.work('outcomes');
+    await platform.database.pool.query(pinned.replace('+ 100', '- 149900'), [rails]);
+    await platform.settleDown();
+    expect((await platform.status(id)).status).toBe('refunding');
+    expect(refundsSent()).toEqual([]);
+    await platform.database.pool.query('update accounts set floor = 0 where code = $1', ['float:hub-ke']);
+    await later(platform.deps.settings.retryDelayMs + 1);
+    expect((await platform.status(id)).status).toBe('refunded');
+    expect(refundsSent().map((each) => each.railId)).toEqual(['hub-ke']);
+    expect(await checkBooks(platform.database.pool)).toEqual([]);
+  });
+
+  it('that fails lets go of its float and is tried over another rail, after longer and longer waits', async () => {
+    refundsEnd = 'failed';
+    const id = await platform.submit({ amount: '1500' });
+    await platform.settleDown();
+    const wait = platform.deps.settings.retryDelayMs;
+    expect((await pool('mpesa-ke'))?.reserved).toBe(0n);
+    await later(wait + 1);
+    expect(refundsSent().map((each) => each.railId)).toEqual(['mpesa-ke', 'hub-ke']);
+    await later(wait + 1);
+    expect(refundsSent()).toHaveLength(2);
+    refundsEnd = 'succeeded';
+    await later(wait + 1);
+    expect(refundsSent().map((each) => each.railId)).toEqual(['mpesa-ke', 'hub-ke', 'mpesa-ke']);
+    expect((await platform.status(id)).status).toBe('refunded');
+    expect(await checkBooks(platform.database.pool)).toEqual([]);
+  });
+
+  it('is not begun again by a worker that slept while another one finished it', async () => {
+    refundsEnd = 'failed';
+    const id = await platform.submit({ amount: '1500' });
+    await platform.settleDown();
+    platform.clock.advance(platform.deps.settings.retryDelayMs + 1);
+    const asleep = await claimByStatus(platform.deps, ['refunding'], 10);
+    if (asleep === null) throw new Error('nothing to claim');
+    refundsEnd = 'succeeded';
+    await later(platform.deps.settings.leaseMs + 1);
+    expect((await platform.status(id)).status).toBe('refunded');
+    const sent = refundsSent().length;
+    const graph = buildPaymentGraph(platform.deps, platform.agents);
+    await expect(runPaymentGraph(graph, 'chain', asleep)).rejects.toMatchObject({ code: 'lease_lost' });
+    await platform.settleDown();
+    expect(refundsSent()).toHaveLength(sent);
+    expect(await checkBooks(platform.database.pool)).toEqual([]);
+  });
+
+  it('goes over rails that pay out the whole amount at once', () => {
+    const payment = { senderWallet: 'mpesa-ke', fromCurrency: 'KES' } as Parameters<typeof refundRails>[0];
+    expect(refundRails({ ...payment, amountMinor: 150_000n }, 0)).toEqual(['mpesa-ke', 'hub-ke']);
+    expect(refundRails({ ...payment, amountMinor: 150_000n }, 3)).toEqual(['hub-ke', 'mpesa-ke']);
+    expect(refundRails({ ...payment, amountMinor: 15_000_000n }, 1)).toEqual(['mpesa-ke']);
+    expect(refundRails({ ...payment, amountMinor: 900n }, 0)).toEqual([]);
+  });
+});
+
+describe('a client that wants its money back while it is collected', () => {
+  it('sees nobody asked to pay once more', async () => {
+    platform.script = { collect: () => ({ state: 'unknown', reasonCode: 'no_answer' }) };
+    const id = await platform.submit();
+    await platform.settleDown();
+    await platform.database.pool.query('update payments set refund_requested_at = $2 where id = $1', [id, new Date(platform.clock.now())]);
+    platform.script = { inquire: () => ({ state: 'failed', reasonCode: 'operator_busy', retry: 'later' }) };
+    await later(600_000);
+    expect(await platform.status(id)).toEqual({ status: 'failed', reasonCode: 'collection_failed' });
+    expect(platform.sent).toHaveLength(1);
+    expect(await checkBooks(platform.database.pool)).toEqual([]);
+  });
+
+  it('has it back for the reason it gave, not for another', async () => {
+    platform.script = { collect: () => ({ state: 'unknown', reasonCode: 'no_answer' }) };
+    const id = await platform.submit();
+    await platform.settleDown();
+    await platform.database.pool.query('update payments set refund_requested_at = $2 where id = $1', [id, new Date(platform.clock.now())]);
+    platform.script = { inquire: (_rail, request) => ({ state: 'succeeded', receipt: 'R1', amount: request.amount }) };
+    await later(600_000);
+    expect(await platform.status(id)).toEqual({ status: 'refunded', reasonCode: null });
+    expect(platform.sent.map((each) => each.kind)).toEqual(['collect', 'disburse']);
+    expect(await checkBooks(platform.database.pool)).toEqual([]);
+  });
+});

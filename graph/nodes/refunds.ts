@@ -1,0 +1,145 @@
+/**
+ * The way back: money that was collected and will not be paid out returns to whoever paid.
+ *
+ * Like a payout, a refund goes out only once its float is held: what an operator then does always fits
+ * into the books. Where no float is free the payment waits and stays owed.
+ */
+import type { PoolClient } from 'pg';
+import { lockPools } from '../../agents/liquidity/index.ts';
+import { withTransaction } from '../../db/connect.ts';
+import { transitionPayments, type Transition } from '../../db/queries/transitions.ts';
+import type { ErrorCode } from '../../domain/errors.ts';
+import type { PaymentStatus } from '../../domain/lifecycle.ts';
+import { money } from '../../domain/money.ts';
+import { railsOfWallet } from '../../domain/network.ts';
+import { carries } from '../../domain/rail.ts';
+import { clientAccount, ensureAccounts, post } from '../../tools/ledger/index.ts';
+import { type NewAttempt, openAttempts } from '../attempts.ts';
+import { assertLease, type Cohort, type Traveller } from '../cohort.ts';
+import { balanceRefundMovements, refundReservation, releaseMovements } from '../postings.ts';
+import { WANTS } from '../turns.ts';
+import type { GraphDeps } from '../types.ts';
+
+/** A try to give money back over one rail. */
+interface Try {
+  readonly traveller: Traveller;
+  readonly railId: string;
+}
+
+/** Why the client is told that its money came back: because it asked, or because no payout succeeded. */
+export function refundReason(traveller: Pick<Traveller, 'refundRequested'>): ErrorCode | null {
+  return traveller.refundRequested ? null : 'payout_failed';
+}
+
+/**
+ * Pure: rails over which the sender's wallet can be paid the whole amount, another first after each try
+ * that failed. None for an amount no rail pays out at once; routing lets no such amount in.
+ */
+export function refundRails(payment: Traveller['payment'], tried: number): string[] {
+  const amount = money(payment.amountMinor, payment.fromCurrency);
+  const rails = railsOfWallet(payment.senderWallet).filter((rail) => carries(rail, 'refund', amount));
+  const first = tried % Math.max(1, rails.length);
+  return [...rails.slice(first), ...rails.slice(0, first)].map((rail) => rail.id);
+}
+
+/** Payments whose money goes back. */
+export async function refund(deps: GraphDeps, cohort: Cohort): Promise<Cohort> {
+  const owed = cohort.travellers.filter(WANTS.refund);
+  if (owed.length === 0) return cohort;
+  const tries = await withTransaction(deps.pool, (tx) => commitRefunds(tx, deps, cohort, owed));
+  if (tries.length > 0) deps.notify('dispatch');
+  const ids = new Set(owed.map((traveller) => traveller.payment.id));
+  return {
+    ...cohort,
+    travellers: cohort.travellers.map((traveller) =>
+      ids.has(traveller.payment.id) ? { ...traveller, payment: { ...traveller.payment, status: endOf(traveller) } } : traveller,
+    ),
+  };
+}
+
+async function commitRefunds(tx: PoolClient, deps: GraphDeps, cohort: Cohort, owed: readonly Traveller[]): Promise<readonly Try[]> {
+  // A payment that stays `refunding` passes no transition that would notice another worker.
+  await assertLease(tx, cohort, owed);
+  await begin(tx, deps, cohort, owed);
+  const byWallet = owed.filter((traveller) => traveller.payment.funding === 'wallet');
+  const tries = await chooseRails(tx, byWallet, await countTries(tx, byWallet));
+  const attemptIds = await openAttempts(tx, deps, tries.map(attemptOf));
+  await post(
+    tx,
+    tries.map(({ traveller, railId }, index) => refundReservation(traveller, attemptIds[index] ?? '', railId)),
+  );
+  const started = new Set(tries.map((each) => each.traveller));
+  const waiting = byWallet.filter((traveller) => !started.has(traveller));
+  if (waiting.length > 0) {
+    deps.log.warn({ payments: waiting.length, first: waiting[0]?.payment.id }, 'refunds wait for float');
+    await tx.query('update payments set not_before = $2 where id = any($1::uuid[])', [
+      waiting.map((traveller) => traveller.payment.id),
+      new Date(deps.clock.now() + deps.settings.retryDelayMs),
+    ]);
+  }
+  return tries;
+}
+
+/** Those that begin let go of what they hold for the payout; what came from a balance is back there at once. */
+async function begin(tx: PoolClient, deps: GraphDeps, cohort: Cohort, owed: readonly Traveller[]): Promise<void> {
+  const fence = { nowMs: deps.clock.now(), leaseToken: cohort.leaseToken };
+  const step = (traveller: Traveller, from: PaymentStatus, to: PaymentStatus): Transition => {
+    return { paymentId: traveller.payment.id, from, to, reasonCode: refundReason(traveller), cause: `cohort:${cohort.id}` };
+  };
+  const beginning = owed.filter((traveller) => traveller.payment.status === 'collected');
+  const toBalance = owed.filter((traveller) => traveller.payment.funding === 'balance');
+  await transitionPayments(
+    tx,
+    beginning.map((traveller) => step(traveller, 'collected', 'refunding')),
+    fence,
+  );
+  await transitionPayments(
+    tx,
+    toBalance.map((traveller) => step(traveller, 'refunding', 'refunded')),
+    fence,
+  );
+  await ensureAccounts(
+    tx,
+    toBalance.map(({ payment }) => clientAccount(payment.clientId, payment.fromCurrency)),
+  );
+  await post(tx, [...beginning.flatMap(releaseMovements), ...toBalance.flatMap(balanceRefundMovements)]);
+}
+
+/** For each the first rail whose free float covers it, under lock; those that find none are left out. */
+async function chooseRails(tx: PoolClient, owed: readonly Traveller[], tried: ReadonlyMap<string, number>): Promise<Try[]> {
+  const candidates = owed.map(({ payment }) => refundRails(payment, tried.get(payment.id) ?? 0));
+  const pools = await lockPools(tx, [...new Set(candidates.flat())]);
+  const free = new Map([...pools].map(([railId, pool]) => [railId, pool.freeMinor]));
+  return owed.flatMap((traveller, index) => {
+    const { amountMinor } = traveller.payment;
+    const railId = candidates[index]?.find((candidate) => (free.get(candidate) ?? 0n) >= amountMinor);
+    if (railId === undefined) return [];
+    free.set(railId, (free.get(railId) ?? 0n) - amountMinor);
+    return [{ traveller, railId }];
+  });
+}
+
+function attemptOf({ traveller: { payment }, railId }: Try): NewAttempt {
+  return {
+    clientId: payment.clientId,
+    paymentId: payment.id,
+    leg: 'refund',
+    railId,
+    amountMinor: payment.amountMinor,
+    currency: payment.fromCurrency,
+  };
+}
+
+function endOf(traveller: Traveller): PaymentStatus {
+  return traveller.payment.funding === 'balance' ? 'refunded' : 'refunding';
+}
+
+async function countTries(tx: PoolClient, owed: readonly Traveller[]): Promise<Map<string, number>> {
+  if (owed.length === 0) return new Map();
+  const result = await tx.query<{ payment_id: string; tried: number }>({
+    name: 'refunds_tried',
+    text: `select payment_id, count(*)::int as tried from attempts where payment_id = any($1::uuid[]) and leg = 'refund' group by payment_id`,
+    values: [owed.map((traveller) => traveller.payment.id)],
+  });
+  return new Map(result.rows.map((row) => [row.payment_id, row.tried]));
+}
