@@ -34,10 +34,12 @@ export const ANNOUNCED: readonly PaymentStatus[] = ['held', 'released', 'paid', 
 /** Where a payment waits for somebody outside, or for nobody any more: a worker that brings it there has done with it. */
 const AT_REST: readonly PaymentStatus[] = ['held', 'collecting', 'disbursing', ...TERMINAL_STATUSES];
 
+// The lease is compared as a column of `change`: compared with the parameter, the planner would take it to be as good as unique and
+// read all payments for it.
 /** The statement, with the columns that are set besides the status and the parameters they come from. */
 const transitionSql = (columns: string, parameters: string, assignments: string): string => `
-with change as (
-  select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]${parameters})
+with change as materialized (
+  select *, $7::uuid as lease from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]${parameters})
     as change(id, from_status, to_status, reason, cause${columns})
 ), moved as (
   update payments p set${assignments}
@@ -51,7 +53,7 @@ with change as (
     collected_at = case when change.to_status = 'collected' then coalesce(p.collected_at, $6) else p.collected_at end,
     completed_at = case when change.to_status in ('paid', 'refunded', 'rejected', 'failed', 'cancelled') then $6 else p.completed_at end
   from change
-  where p.id = change.id and p.status = change.from_status and ($7::uuid is null or p.lease_token = $7)
+  where p.id = change.id and p.status = change.from_status and (change.lease is null or p.lease_token = change.lease)
   returning p.id, p.client_id, p.reference_id, p.amount, p.from_currency, p.target_amount, p.to_currency,
     change.from_status, change.to_status, change.reason, change.cause
 ), events as (

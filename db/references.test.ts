@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '../domain/ids.ts';
+import { seedBooks } from '../tools/ledger/index.ts';
+import { type TestDatabase, testDatabase } from './testing.ts';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  await seedBooks(database.pool);
+});
+
+afterAll(async () => {
+  await database.close();
+});
+
+const run = (sql: string, values: readonly unknown[] = []) => database.pool.query(sql, [...values]);
+
+/** Inserts one transfer that is right and one with these accounts, in one statement. */
+async function transfer(debit: string, credit: string, currency: string): Promise<void> {
+  await run(
+    `insert into transfers (id, type, debit_account_id, credit_account_id, amount, currency, reason)
+     select id, 'posted', coalesce((select a.id from accounts a where a.code = debit), 999999),
+       coalesce((select a.id from accounts a where a.code = credit), 999999), 1, currency, 'test'
+     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as t(id, debit, credit, currency)`,
+    [
+      [newId(), newId()],
+      ['clearing:KES', debit],
+      ['fees:KES', credit],
+      ['KES', currency],
+    ],
+  );
+}
+
+const transfersTold = async () => (await run(`select 1 from transfers where reason = 'test'`)).rowCount;
+
+describe('references that are checked once for a statement', () => {
+  it('let in what they refer to', async () => {
+    await transfer('position:KES', 'clearing:KES', 'KES');
+    expect(await transfersTold()).toBe(2);
+  });
+
+  it.each([
+    ['debits an account that is not there', 'nowhere', 'fees:KES', 'KES', 'transfers_debit_account'],
+    ['credits an account that is not there', 'fees:KES', 'nowhere', 'KES', 'transfers_credit_account'],
+    ['debits an account of another currency', 'clearing:UGX', 'fees:KES', 'KES', 'transfers_debit_account'],
+    ['credits an account of another currency', 'clearing:KES', 'fees:UGX', 'KES', 'transfers_credit_account'],
+  ])('refuse a set with one transfer that %s', async (_what, debit, credit, currency, constraint) => {
+    const before = await transfersTold();
+    await expect(transfer(debit, credit, currency)).rejects.toMatchObject({ code: '23503', constraint });
+    expect(await transfersTold()).toBe(before);
+  });
+
+  it('refuse an event and a decision of no payment', async () => {
+    await expect(
+      run(`insert into payment_events (client_id, payment_id, to_status, cause) values ($1, $1, 'accepted', 'client')`, [newId()]),
+    ).rejects.toMatchObject({ code: '23503', constraint: 'payment_events_payment_id_payments_id_fk' });
+    await expect(
+      run(
+        `insert into agent_activity (id, client_id, payment_id, cohort_id, agent, policy_version, facts_digest, facts, outcome, reasons, confidence, duration_us)
+         values ($1, $1, $1, $1, 'liquidity', '1', '', '{}', 'reserve', '[]', 1, 1)`,
+        [newId()],
+      ),
+    ).rejects.toMatchObject({ code: '23503', constraint: 'agent_activity_payment_id_payments_id_fk' });
+  });
+
+  it('stand on rows that are never deleted', async () => {
+    for (const table of ['accounts', 'payments']) {
+      await expect(run(`delete from ${table}`)).rejects.toMatchObject({ constraint: `${table}_kept` });
+      await expect(run(`truncate ${table} cascade`)).rejects.toMatchObject({ code: '23514' });
+    }
+  });
+});
