@@ -8,10 +8,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { access, chmod, chown, constants, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, chmod, chown, constants, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { totalmem } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Fault, fault } from '../domain/errors.ts';
 
@@ -92,6 +92,13 @@ export async function ensureCluster(cluster: Cluster): Promise<void> {
     await rm(passwordFile, { force: true }).catch(() => undefined);
     await rm(fresh, { recursive: true, force: true }).catch(() => undefined);
   }
+}
+
+/** Removes what creations that were cut short have left. For the owner of the cluster: nobody else can be creating it. */
+export async function removeDrafts(cluster: Cluster): Promise<void> {
+  const [folder, name] = [dirname(cluster.directory), basename(cluster.directory)];
+  const drafts = (await readdir(folder)).filter((entry) => entry.startsWith(`${name}.`) && /\.new(\.password)?$/.test(entry));
+  for (const draft of drafts) await rm(join(folder, draft), { recursive: true, force: true });
 }
 
 async function runInitdb(cluster: Cluster, directory: string, passwordFile: string, identity: Identity): Promise<void> {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -181,9 +181,11 @@ describe('after a death', () => {
     expect((await start()).owned).toBe(true);
   });
 
-  test('what is left of a creation that was cut short is not taken for a cluster', async () => {
+  test('what is left of a creation that was cut short is not taken for a cluster, and goes', async () => {
     await mkdir(join(dataDir, 'postgres.00.new', 'base'), { recursive: true });
+    await writeFile(join(dataDir, 'postgres.00.new.password'), 'secret');
     expect((await start()).owned).toBe(true);
+    expect((await readdir(dataDir)).filter((name) => name.includes('.new'))).toEqual([]);
   });
 });
 

@@ -8,7 +8,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { fault } from '../domain/errors.ts';
-import { type Cluster, clusterIn, ensureCluster, findRunning, launch, type RunningServer, stopServer, urlOf } from './cluster.ts';
+import {
+  type Cluster,
+  clusterIn,
+  ensureCluster,
+  findRunning,
+  launch,
+  removeDrafts,
+  type RunningServer,
+  stopServer,
+  urlOf,
+} from './cluster.ts';
 import { databaseCodeOf, databaseFault } from './connect.ts';
 
 export interface DatabaseConfig {
@@ -66,6 +76,7 @@ export async function attachOrStartDatabase(config: DatabaseConfig): Promise<Dat
   const owner = await takeOwnership(maintenanceUrl);
   const url = await urlOf(cluster, server, DATABASE);
   if (owner === null) return { url, owned: false, lost: NEVER, stop: async () => undefined };
+  await removeDrafts(cluster).catch(() => undefined);
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     await owner.end().catch(() => undefined);

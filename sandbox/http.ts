@@ -26,16 +26,22 @@ export function responseOf(answer: Answer): Response {
   return new Response(hasBody ? answer.body : null, { status: answer.status, headers: answer.headers });
 }
 
-/** Listens on the loopback address. Rejects when the port is taken. */
-export async function listen(port: number, serve: (request: SandboxRequest) => Promise<Answer>): Promise<{ server: Server; url: string }> {
+export interface ListenAt {
+  readonly port: number;
+  readonly host: string;
+}
+
+/** Listens. Rejects when the port is taken. */
+export async function listen(at: ListenAt, serve: (request: SandboxRequest) => Promise<Answer>): Promise<{ server: Server; url: string }> {
   const server = createServer((message, response) => void handle(serve, message, response));
   // Longer than any client keeps an idle connection, so that none is closed under a request.
   server.keepAliveTimeout = 75_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen(at.port, at.host, resolve);
   });
-  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  const host = at.host === '0.0.0.0' ? '127.0.0.1' : at.host;
+  return { server, url: `http://${host}:${(server.address() as AddressInfo).port}` };
 }
 
 export async function closeServer(server: Server): Promise<void> {

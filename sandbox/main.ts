@@ -1,10 +1,15 @@
 /**
- * The sandbox as a process. Settings by environment: SANDBOX_PORT, SANDBOX_DATA_DIR, SANDBOX_SPEED,
- * SANDBOX_SEED, SANDBOX_OPENING_BALANCES (JSON, minor units as decimal strings per rail id) and
- * SANDBOX_FAULTS (JSON, shares; a modest set unless given). Prints one line of JSON when it listens;
- * a wrong setting or a taken port is one line on stderr and exit code 1.
+ * The sandbox as a process. Settings by environment: SANDBOX_PORT, SANDBOX_HOST, SANDBOX_URL (the address
+ * clients reach it at), SANDBOX_DATA_DIR, SANDBOX_PROFILES_PATH (a file for the settings with which clients
+ * reach it), SANDBOX_SPEED, SANDBOX_SEED, SANDBOX_OPENING_BALANCES (JSON, minor units as decimal strings per
+ * rail id; those of the demonstration unless given) and SANDBOX_FAULTS (JSON, shares; a modest set unless
+ * given). Prints one line of JSON when it listens; a wrong setting or a taken port is one line on stderr and
+ * exit code 1.
  */
+import { writeFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { demoFloatMinor } from '../domain/demo-float.ts';
+import { RAILS } from '../domain/network.ts';
 import { faultsSchema } from './control.ts';
 import { MODEST_FAULTS } from './fates.ts';
 import { createSandbox, type SandboxOptions } from './sandbox.ts';
@@ -20,6 +25,9 @@ const jsonText = z.string().transform((text, context): unknown => {
 
 const environmentSchema = z.object({
   SANDBOX_PORT: z.coerce.number().int().min(0).max(65_535).default(8090),
+  SANDBOX_HOST: z.string().min(1).default('127.0.0.1'),
+  SANDBOX_URL: z.url().optional(),
+  SANDBOX_PROFILES_PATH: z.string().min(1).optional(),
   SANDBOX_DATA_DIR: z.string().min(1).default('.capp/sandbox'),
   SANDBOX_SPEED: z.coerce.number().positive().default(1),
   SANDBOX_SEED: z.string().min(1).default('1'),
@@ -28,26 +36,32 @@ const environmentSchema = z.object({
 });
 
 /** Reads the settings; throws an error whose message names the wrong one. */
-function readSettings(environment: NodeJS.ProcessEnv): SandboxOptions {
+function readSettings(environment: NodeJS.ProcessEnv): { options: SandboxOptions; profilesPath: string | undefined } {
   const parsed = environmentSchema.safeParse(environment);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     throw new Error(`The setting ${String(issue?.path[0])} is wrong: ${issue?.message}`);
   }
   const settings = parsed.data;
-  const openings = Object.entries(settings.SANDBOX_OPENING_BALANCES ?? {}).map(([railId, minor]) => [railId, BigInt(minor)] as const);
-  return {
+  const given = Object.entries(settings.SANDBOX_OPENING_BALANCES ?? {}).map(([railId, minor]) => [railId, BigInt(minor)] as const);
+  const openings = settings.SANDBOX_OPENING_BALANCES ? given : RAILS.map((rail) => [rail.id, demoFloatMinor(rail)] as const);
+  const options: SandboxOptions = {
     port: settings.SANDBOX_PORT,
+    host: settings.SANDBOX_HOST,
+    ...(settings.SANDBOX_URL === undefined ? {} : { publicUrl: settings.SANDBOX_URL.replace(/\/+$/, '') }),
     dataDir: settings.SANDBOX_DATA_DIR,
     speed: settings.SANDBOX_SPEED,
     seed: settings.SANDBOX_SEED,
     openings: Object.fromEntries(openings),
     faults: (settings.SANDBOX_FAULTS as SandboxOptions['faults']) ?? MODEST_FAULTS,
   };
+  return { options, profilesPath: settings.SANDBOX_PROFILES_PATH };
 }
 
 try {
-  const sandbox = await createSandbox(readSettings(process.env));
+  const { options, profilesPath } = readSettings(process.env);
+  const sandbox = await createSandbox(options);
+  if (profilesPath !== undefined) await writeFile(profilesPath, JSON.stringify(sandbox.profiles()), { mode: 0o600 });
   process.stdout.write(`${JSON.stringify({ event: 'sandbox_listening', url: sandbox.url, pid: process.pid })}\n`);
   process.send?.({ kind: 'ready', detail: { url: sandbox.url } });
   const stop = () => void sandbox.close().then(() => process.exit(0));

@@ -8,7 +8,7 @@ import { RAILS } from '../domain/network.ts';
 import type { Rail } from '../domain/rail.ts';
 import { airtelMessageOf } from './airtel/messages.ts';
 import { serveAirtel } from './airtel/server.ts';
-import { airtelAccountOf, gsmaAccountOf, mpesaAccountOf, mtnMomoAccountOf, sandboxProfiles } from './accounts.ts';
+import { airtelAccountOf, gsmaAccountOf, orangeAccountOf, mpesaAccountOf, mtnMomoAccountOf, sandboxProfiles } from './accounts.ts';
 import { changeRail, type RailChange, serveControl } from './control.ts';
 import { type Faults, NO_FAULTS } from './fates.ts';
 import { serveFx } from './fx.ts';
@@ -18,6 +18,7 @@ import { type Books, type Journal, openJournal } from './journal.ts';
 import { type OperatorKey, openOperatorKey } from './keys.ts';
 import { mpesaMessageOf, serveMpesa } from './mpesa/server.ts';
 import { mtnMomoMessageOf, serveMtnMomo } from './mtn-momo/server.ts';
+import { orangeMessageOf, serveOrange } from './orange/server.ts';
 import { type Chance, createChance } from './random.ts';
 import { type CallbackMessage, createRail, type RailDeps, type SandboxRail } from './rail.ts';
 import { type Scheduler, systemScheduler } from './scheduler.ts';
@@ -40,6 +41,10 @@ export interface SandboxOptions {
   readonly send?: WebFetch;
   /** Port to listen on, 0 for any; without one there is no socket, only `fetch`. */
   readonly port?: number;
+  /** Where to listen; the loopback address unless given. */
+  readonly host?: string;
+  /** The address clients reach the sandbox at; where it listens unless given. */
+  readonly publicUrl?: string;
   /** Where operators that know one callback address per application send theirs; without it they send none. */
   readonly applicationUrl?: (railId: string) => string;
   readonly tokenLifetimeMs?: number;
@@ -86,7 +91,8 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
   let url = 'http://sandbox.invalid';
   const profiles = () => sandboxProfiles(rails, { baseUrl: url, speed, operatorPublicPem: world.key.publicPem });
   const serve = (request: SandboxRequest) => route(world, profiles, request);
-  if (options.port !== undefined) ({ server, url } = await listen(options.port, serve));
+  if (options.port !== undefined) ({ server, url } = await listen({ port: options.port, host: options.host ?? '127.0.0.1' }, serve));
+  url = options.publicUrl ?? url;
   return {
     url,
     fetch: async (address, init) => responseOf(await serve(requestOf(address, init))),
@@ -151,6 +157,11 @@ function addRail(world: World, deps: RailDeps, applicationUrl: string | null): v
     const operator = createRail(deps, airtelMessageOf(account));
     world.rails.set(rail.id, operator);
     world.serves.set(rail.id, (request) => serveAirtel({ rail: operator, account, key: world.key }, request));
+  } else if (rail.protocol === 'orange') {
+    const account = orangeAccountOf(rail);
+    const operator = createRail(deps, orangeMessageOf);
+    world.rails.set(rail.id, operator);
+    world.serves.set(rail.id, (request) => serveOrange({ rail: operator, account, key: world.key }, request));
   } else {
     const account = gsmaAccountOf(rail.id);
     const operator = createRail(deps, gsmaMessageOf);

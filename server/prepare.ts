@@ -8,8 +8,9 @@ import { loadKeys } from '../db/keyring.ts';
 import { migrate } from '../db/migrate.ts';
 import { createApiKey } from '../db/queries/api-keys.ts';
 import { DEMO_CLIENT_ID, DEMO_PRINCIPALS, seedClients } from '../db/seed.ts';
+import { demoFloatMinor } from '../domain/demo-float.ts';
 import type { Rail } from '../domain/rail.ts';
-import { demoFloatMinor, seedBooks } from '../tools/ledger/index.ts';
+import { seedBooks } from '../tools/ledger/index.ts';
 import type { Config } from './config.ts';
 import { type DemoKeys, keepDemoKeys } from './demo/keys.ts';
 

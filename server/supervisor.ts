@@ -12,8 +12,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from '../db/connect.ts';
 import { type Database, type DatabaseConfig, startDatabase } from '../db/embedded.ts';
 import { fault } from '../domain/errors.ts';
-import { RAILS } from '../domain/network.ts';
-import { demoFloatMinor } from '../tools/ledger/index.ts';
 import { type Child, launchChild } from './child-process.ts';
 import { type Config, readConfig } from './config.ts';
 import type { DemoKeys } from './demo/keys.ts';
@@ -153,9 +151,6 @@ async function keysOf(database: Database, env: Env, dataDir: string, config: Con
 }
 
 async function startSandbox(children: Child[], env: Record<string, string | undefined>, dataDir: string): Promise<string> {
-  const opening = Object.fromEntries(
-    RAILS.filter((rail) => rail.protocol !== 'on_us').map((rail) => [rail.id, demoFloatMinor(rail).toString()]),
-  );
   const folder = join(dataDir, 'sandbox');
   await prepareFolder(folder);
   const sandbox = launchChild({
@@ -165,15 +160,13 @@ async function startSandbox(children: Child[], env: Record<string, string | unde
       ...env,
       SANDBOX_PORT: env['SANDBOX_PORT'] ?? String(await freePort()),
       SANDBOX_DATA_DIR: folder,
-      SANDBOX_OPENING_BALANCES: JSON.stringify(opening),
+      SANDBOX_PROFILES_PATH: join(dataDir, 'operators.json'),
     },
     logDir: join(dataDir, 'logs'),
   });
   children.push(sandbox);
   const { url } = await sandbox.ready();
   if (typeof url !== 'string') throw fault('internal', { internal: 'the sandbox did not say where it listens' });
-  const profiles = await fetch(`${url}/_sandbox/profiles`);
-  await writeFile(join(dataDir, 'operators.json'), await profiles.text(), { mode: 0o600 });
   return url;
 }
 

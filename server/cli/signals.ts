@@ -10,26 +10,30 @@ export interface ToldToStop {
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Listens from now on. The first signal asks for an orderly end; a second one is obeyed at once. */
+/** Ctrl-C comes twice under npm: from the terminal, and from npm, which passes it on. */
+const SAME_MS = 1_000;
+
+/** Listens from now on. The first signal asks for an orderly end; a second one, a while later, is obeyed at once. */
 export function waitForSignal(): ToldToStop {
-  let heard = false;
+  let heardAtMs: number | null = null;
   let tell: () => void = () => undefined;
   const signal = new Promise<void>((resolve) => {
     tell = resolve;
   });
   const listen = (): void => {
-    if (heard) process.exit(130);
-    heard = true;
-    tell();
+    const nowMs = performance.now();
+    if (heardAtMs === null) tell();
+    else if (nowMs - heardAtMs > SAME_MS) process.exit(130);
+    heardAtMs ??= nowMs;
   };
   for (const name of SIGNALS) process.on(name, listen);
   return {
     signal,
-    isHeard: () => heard,
+    isHeard: () => heardAtMs !== null,
     finish: () => {
       for (const name of SIGNALS) process.removeListener(name, listen);
       // Not before the exit code of the command has been set.
-      if (heard) setImmediate(() => process.exit());
+      if (heardAtMs !== null) setImmediate(() => process.exit());
     },
   };
 }

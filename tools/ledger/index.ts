@@ -16,5 +16,5 @@ export {
 } from './accounts.ts';
 export { CHECKS, checkBooks, type Violation } from './checks.ts';
 export { type ExpiredReservation, expireReservations } from './expire.ts';
-export { demoFloatMinor, fundClient, type OpeningOptions, seedBooks } from './opening.ts';
+export { fundClient, type OpeningOptions, seedBooks } from './opening.ts';
 export { type Movement, post, type Resolving, type Transferring } from './post.ts';

@@ -2,10 +2,11 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { withTransaction } from '../../db/connect.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { CURRENCIES } from '../../domain/currency.ts';
+import { demoFloatMinor } from '../../domain/demo-float.ts';
 import { newId } from '../../domain/ids.ts';
 import { money } from '../../domain/money.ts';
 import { RAILS } from '../../domain/network.ts';
-import { balances, demoFloatMinor, fundClient, seedBooks } from './index.ts';
+import { balances, fundClient, seedBooks } from './index.ts';
 
 let database: TestDatabase;
 beforeEach(async () => {

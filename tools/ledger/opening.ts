@@ -1,37 +1,13 @@
 /** Opening the books: the accounts of the network, its pools, and the money they begin with. */
 import type { Pool, PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
-import { type Currency, minorPerMajor } from '../../domain/currency.ts';
+import { demoFloatMinor } from '../../domain/demo-float.ts';
 import { derivedId } from '../../domain/ids.ts';
 import type { Money } from '../../domain/money.ts';
 import { RAILS } from '../../domain/network.ts';
 import type { Rail } from '../../domain/rail.ts';
 import { accountsOfCurrency, clientAccount, ensureAccounts, floatAccount } from './accounts.ts';
 import { type Movement, post } from './post.ts';
-
-/** What each float of the demo begins with, in major units: about 400,000 US dollars, round in its own currency. */
-const DEMO_FLOAT_MAJOR: Readonly<Record<Currency, bigint>> = {
-  CDF: 1_000_000_000n,
-  EUR: 350_000n,
-  GHS: 5_000_000n,
-  KES: 50_000_000n,
-  MWK: 700_000_000n,
-  MZN: 25_000_000n,
-  NGN: 600_000_000n,
-  RWF: 600_000_000n,
-  TZS: 1_000_000_000n,
-  UGX: 1_500_000_000n,
-  USD: 400_000n,
-  XAF: 250_000_000n,
-  XOF: 250_000_000n,
-  ZAR: 7_000_000n,
-  ZMW: 10_000_000n,
-};
-
-/** The opening float of a rail in the demo, minor units. */
-export function demoFloatMinor(rail: Rail): bigint {
-  return DEMO_FLOAT_MAJOR[rail.currency] * minorPerMajor(rail.currency);
-}
 
 export interface OpeningOptions {
   /** The network unless given. */
