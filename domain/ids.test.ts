@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { derivedId, digestOf, newId } from './ids.ts';
+import { derivedId, digestOf, newId, shortIdOf, uuidOfShortId } from './ids.ts';
 
 const VERSION_4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const VERSION_7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -40,5 +40,20 @@ describe('derivedId', () => {
 describe('digestOf', () => {
   it('is SHA-256 in lower-case hex', () => {
     expect(digestOf('abc')).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+  });
+});
+
+describe('shortIdOf', () => {
+  it('says a UUID in 26 letters and digits, and goes back', () => {
+    fc.assert(
+      fc.property(fc.uuid(), (uuid) => {
+        expect(shortIdOf(uuid)).toMatch(/^[0-9A-HJKMNP-TV-Z]{26}$/);
+        expect(uuidOfShortId(shortIdOf(uuid))).toBe(uuid.toLowerCase());
+      }),
+    );
+  });
+
+  it('takes no other text for one', () => {
+    for (const text of ['', 'ORDER-1', 'Z'.repeat(26), 'I'.repeat(26), '0'.repeat(27)]) expect(uuidOfShortId(text)).toBeNull();
   });
 });

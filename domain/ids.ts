@@ -26,3 +26,25 @@ export function derivedId(...parts: readonly string[]): string {
 export function digestOf(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
+
+const SHORT_ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+
+/** A UUID in 26 letters and digits (Crockford's base 32), for operators that take no more; `uuidOfShortId` goes back. */
+export function shortIdOf(uuid: string): string {
+  let rest = BigInt(`0x${uuid.replaceAll('-', '')}`);
+  let text = '';
+  for (let place = 0; place < 26; place += 1) {
+    text = (SHORT_ALPHABET[Number(rest % 32n)] ?? '') + text;
+    rest /= 32n;
+  }
+  return text;
+}
+
+/** The UUID that `shortIdOf` made a text of; null for any other text. */
+export function uuidOfShortId(text: string): string | null {
+  if (!/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(text)) return null;
+  let value = 0n;
+  for (const character of text) value = value * 32n + BigInt(SHORT_ALPHABET.indexOf(character));
+  const hex = value.toString(16).padStart(32, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}

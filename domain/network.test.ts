@@ -53,7 +53,8 @@ describe('the data of the network', () => {
     expect(idsOf('mpesa')).toEqual(['mpesa-ke']);
     expect(idsOf('mtn_momo')).toEqual(['mtn-ci', 'mtn-cm', 'mtn-gh', 'mtn-rw', 'mtn-ug', 'mtn-zm']);
     expect(idsOf('airtel')).toEqual(['airtel-ke', 'airtel-ng', 'airtel-rw', 'airtel-tz', 'airtel-ug', 'airtel-zm']);
-    expect(idsOf('gsma')).toHaveLength(RAILS.length - 13);
+    expect(idsOf('orange')).toEqual(['orange-ci', 'orange-cm', 'orange-sn']);
+    expect(idsOf('gsma')).toHaveLength(RAILS.length - 16);
     expect(RAILS.filter((rail) => rail.id.startsWith('hub-'))).toHaveLength(COUNTRIES.length);
   });
 

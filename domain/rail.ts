@@ -11,7 +11,7 @@ import { type Money, truncateToPlaces } from './money.ts';
 export type Country = 'CD' | 'CI' | 'CM' | 'GH' | 'KE' | 'MW' | 'MZ' | 'NG' | 'RW' | 'SN' | 'TZ' | 'UG' | 'ZA' | 'ZM';
 
 /** The protocols our clients speak; `on_us` moves money between our own accounts. */
-export type Protocol = 'mpesa' | 'mtn_momo' | 'airtel' | 'gsma' | 'on_us';
+export type Protocol = 'mpesa' | 'mtn_momo' | 'airtel' | 'orange' | 'gsma' | 'on_us';
 
 export interface Wallet {
   /** `mpesa-ke`, `mtn-ug`, `orange-ci`. */

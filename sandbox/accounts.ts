@@ -8,6 +8,7 @@ import type { Rail } from '../domain/rail.ts';
 import type { AirtelAccount } from './airtel/server.ts';
 import type { GsmaAccount } from './gsma/server.ts';
 import type { MpesaAccount } from './mpesa/server.ts';
+import type { OrangeAccount } from './orange/types.ts';
 import type { MtnMomoAccount, MtnProduct } from './mtn-momo/server.ts';
 
 function keyOf(...names: readonly string[]): string {
@@ -86,6 +87,21 @@ export function airtelAccountOf(rail: Rail, callbackUrl: string | null = null): 
   };
 }
 
+export function orangeAccountOf(rail: Rail): OrangeAccount {
+  return {
+    clientId: keyOf(rail.id, 'client'),
+    clientSecret: keyOf(rail.id, 'secret'),
+    merchantKey: keyOf(rail.id, 'merchant').slice(0, 8),
+    countryPath: rail.country.toLowerCase(),
+    apiUser: keyOf(rail.id, 'user'),
+    apiPassword: keyOf(rail.id, 'password'),
+    channelMsisdn: '690000000',
+    pin: '4711',
+    partnerCode: '444444',
+    retailerMsisdn: '770000000',
+  };
+}
+
 export function gsmaAccountOf(railId: string): GsmaAccount {
   return { clientId: keyOf(railId, 'client'), clientSecret: keyOf(railId, 'secret'), organisationId: `capp-${railId}` };
 }
@@ -116,6 +132,7 @@ export function sandboxProfiles(
     if (rail.protocol === 'mpesa') profiles[rail.id] = mpesaProfile(rail.id, baseUrl, options.speed, options.operatorPublicPem);
     if (rail.protocol === 'mtn_momo') profiles[rail.id] = mtnMomoProfile(rail, baseUrl, options.speed);
     if (rail.protocol === 'airtel') profiles[rail.id] = airtelProfile(rail, baseUrl, options.speed, options.operatorPublicPem);
+    if (rail.protocol === 'orange') profiles[rail.id] = orangeProfile(rail, baseUrl, options.speed);
     if (rail.protocol === 'gsma') profiles[rail.id] = gsmaProfile(rail.id, baseUrl, options.speed);
   }
   return profiles;
@@ -169,4 +186,37 @@ function airtelProfile(rail: Rail, baseUrl: string, speed: number, publicKey: st
     timeoutMs,
     absentAfterMs,
   };
+}
+
+/** Which service serves which leg: Senegal has Sonatel, Cameroon its own, elsewhere the web page collects. */
+function orangeProfile(rail: Rail, baseUrl: string, speed: number): unknown {
+  const account = orangeAccountOf(rail);
+  const { timeoutMs, absentAfterMs, promptLifetimeMs, settleMarginMs } = patience(speed);
+  const access = { baseUrl, clientId: account.clientId, clientSecret: account.clientSecret };
+  const { pin, apiUser, apiPassword, channelMsisdn, partnerCode, retailerMsisdn, merchantKey, countryPath } = account;
+  const omcore = { variant: 'omcoreapis', ...access, apiUser, apiPassword, channelMsisdn, pin, unpaidAfterMs: absentAfterMs };
+  const sonatel = {
+    variant: 'sonatel',
+    ...access,
+    msisdnDigits: rail.country === 'CI' ? 10 : 9,
+    partnerCode,
+    retailerMsisdn,
+    pin,
+    sendsCallbackUrl: true,
+    findsByReference: true,
+  };
+  const webpay = {
+    variant: 'webpay',
+    ...access,
+    countryPath,
+    merchantKey,
+    returnUrl: 'https://capp.example/return',
+    cancelUrl: 'https://capp.example/cancel',
+    // Without it nobody in the sandbox would know whose page it is.
+    namesPayer: true,
+    pageLifetimeMs: promptLifetimeMs,
+    settleMarginMs,
+  };
+  const collection = { CM: omcore, SN: sonatel }[rail.country as string] ?? webpay;
+  return { collection, payout: rail.country === 'CM' ? omcore : sonatel, timeoutMs, absentAfterMs };
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { accountReferenceOf } from '../../tools/mmo/mpesa/fields.ts';
 import { createTestWorld, drive, hasEnded, type World } from './harness.ts';
 
-const RAILS = ['mpesa-ke', 'mtn-ug', 'airtel-ug', 'airtel-zm', 'hub-ke'] as const;
+const RAILS = ['mpesa-ke', 'mtn-ug', 'airtel-ug', 'airtel-zm', 'orange-ci', 'orange-cm', 'orange-sn', 'hub-ke'] as const;
 const share = fc.double({ min: 0, max: 0.3, noNaN: true });
 const faults = fc.record({
   answerLostAfter: share,

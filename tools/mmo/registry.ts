@@ -16,6 +16,8 @@ import { mpesaProfileSchema } from './mpesa/profile.ts';
 import { createMtnMomoClient } from './mtn-momo/client.ts';
 import { mtnMomoProfileSchema } from './mtn-momo/profile.ts';
 import type { OperatorClient } from './operator.ts';
+import { createOrangeClient } from './orange/client.ts';
+import { orangeProfileSchema } from './orange/profile.ts';
 import { memoryTokenVault, type TokenVault } from './tokens.ts';
 
 export interface OperatorsDeps {
@@ -58,6 +60,8 @@ function createClient(deps: { fetch: Fetch; clock: Clock; tokens: TokenVault }, 
       return createMtnMomoClient(deps, rail, parseProfile(mtnMomoProfileSchema, rail, profile));
     case 'airtel':
       return createAirtelClient(deps, rail, parseProfile(airtelProfileSchema, rail, profile));
+    case 'orange':
+      return createOrangeClient(deps, rail, parseProfile(orangeProfileSchema, rail, profile));
     case 'gsma':
       return createGsmaClient(deps, rail, parseProfile(gsmaProfileSchema, rail, profile));
     case 'on_us':

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { isFault } from '../../../domain/errors.ts';
 import { parseObject } from '../reading.ts';
 import { parseAirtelCallback } from './callbacks.ts';
-import { encryptPin, hasRightHash, readPublicKey, signatureHeaders } from './crypto.ts';
+import { encryptUnder, readPublicKey } from '../public-key.ts';
+import { hasRightHash, signatureHeaders } from './crypto.ts';
 import { submitOutcome } from './outcomes.ts';
 
 const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -15,9 +16,9 @@ const hashOf = (text: string) => createHmac('sha256', 'key').update(text).digest
 
 describe('cryptography', () => {
   it('encrypts the PIN in the classic and in the newer way, differently each time', () => {
-    expect(decrypt(encryptPin('4711', publicKey, 'pkcs1'), pkcs1)).toBe('4711');
-    expect(decrypt(encryptPin('4711', publicKey, 'oaep_sha256'), oaep)).toBe('4711');
-    expect(encryptPin('4711', publicKey, 'pkcs1')).not.toBe(encryptPin('4711', publicKey, 'pkcs1'));
+    expect(decrypt(encryptUnder(publicKey, '4711', 'pkcs1'), pkcs1)).toBe('4711');
+    expect(decrypt(encryptUnder(publicKey, '4711', 'oaep_sha256'), oaep)).toBe('4711');
+    expect(encryptUnder(publicKey, '4711', 'pkcs1')).not.toBe(encryptUnder(publicKey, '4711', 'pkcs1'));
   });
 
   it('reads keys as PEM and as base64 of DER', () => {

@@ -14,11 +14,11 @@ import type { Fetch, HttpAnswer } from '../http.ts';
 import type { Capabilities, EffectRequest, InquiryRequest, OperatorClient, Outcome, RefundRequest } from '../operator.ts';
 import { objectOf, parseObject, readAmount, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, unknown } from '../reasons.ts';
+import { encryptUnder } from '../public-key.ts';
 import type { TokenVault } from '../tokens.ts';
 import { nationalOf, wireNumber } from '../writing.ts';
 import { parseAirtelCallback } from './callbacks.ts';
 import { type Airtel, connect } from './connection.ts';
-import { encryptPin } from './crypto.ts';
 import { ACCEPTED, meaningOf, statusOutcome, submitOutcome } from './outcomes.ts';
 import type { AirtelProfile } from './profile.ts';
 
@@ -93,7 +93,7 @@ async function disburse(airtel: Airtel, request: EffectRequest): Promise<Outcome
   const answer = await airtel.post(`/standard/${payout.version}/disbursements/`, {
     payee: { msisdn, ...(payout.version === 'v3' ? { currency: airtel.rail.currency, wallet_type: payout.walletType } : {}) },
     reference: plainText(request.note, 64),
-    pin: encryptPin(payout.pin, airtel.pinKey, payout.encryption),
+    pin: encryptUnder(airtel.pinKey, payout.pin, payout.encryption),
     transaction: { amount: wireNumber(request.amount), id: request.requestId, ...(payout.version === 'v1' ? {} : { type: 'B2C' }) },
   });
   if (answer.kind !== 'answered') return outcomeWithoutAnswer(answer);

@@ -4,10 +4,11 @@ import type { Clock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import type { Rail } from '../../../domain/rail.ts';
 import { createSend, type Fetch, type HttpAnswer, type Send } from '../http.ts';
+import { readPublicKey } from '../public-key.ts';
 import { grantOf } from '../oauth.ts';
 import { objectOf, parseObject, textOf } from '../reading.ts';
 import { callWithToken, type TokenVault } from '../tokens.ts';
-import { readPublicKey, signatureHeaders } from './crypto.ts';
+import { signatureHeaders } from './crypto.ts';
 import { codesOf, SIGNATURE_REFUSALS } from './outcomes.ts';
 import type { AirtelProfile } from './profile.ts';
 

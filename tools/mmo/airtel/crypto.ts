@@ -1,30 +1,9 @@
 /**
- * Airtel's uses of cryptography: the PIN under Airtel's key, the signature over a body, and the hash of a
- * callback. Source: Airtel Open API, pages on encryption, message signing and callbacks, 2024 to 2026.
+ * Airtel's uses of cryptography: the signature over a body, and the hash of a callback.
+ * Source: Airtel Open API, pages on message signing and callbacks, 2024 to 2026.
  */
-import {
-  constants,
-  createCipheriv,
-  createHmac,
-  createPublicKey,
-  type KeyObject,
-  publicEncrypt,
-  randomBytes,
-  timingSafeEqual,
-} from 'node:crypto';
-
-/** Reads a public key: PEM, or base64 of its DER form. Throws when it is neither. */
-export function readPublicKey(text: string): KeyObject {
-  if (text.includes('-----BEGIN')) return createPublicKey(text);
-  return createPublicKey({ key: Buffer.from(text, 'base64'), format: 'der', type: 'spki' });
-}
-
-/** The PIN under Airtel's key, as base64. Padding is random, so each text is different. */
-export function encryptPin(pin: string, key: KeyObject, encryption: 'pkcs1' | 'oaep_sha256'): string {
-  const padding =
-    encryption === 'pkcs1' ? { padding: constants.RSA_PKCS1_PADDING } : { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' };
-  return publicEncrypt({ key, ...padding }, Buffer.from(pin)).toString('base64');
-}
+import { createCipheriv, createHmac, type KeyObject, randomBytes, timingSafeEqual } from 'node:crypto';
+import { encryptUnder } from '../public-key.ts';
 
 /**
  * The headers that sign a body: the body under a fresh AES-256-CBC key, and that key with its
@@ -35,8 +14,8 @@ export function signatureHeaders(body: string, key: KeyObject): { 'x-signature':
   const vector = randomBytes(16);
   const cipher = createCipheriv('aes-256-cbc', secret, vector);
   const signature = Buffer.concat([cipher.update(body, 'utf8'), cipher.final()]).toString('base64');
-  const pair = Buffer.from(`${secret.toString('base64')}:${vector.toString('base64')}`);
-  return { 'x-signature': signature, 'x-key': publicEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, pair).toString('base64') };
+  const pair = `${secret.toString('base64')}:${vector.toString('base64')}`;
+  return { 'x-signature': signature, 'x-key': encryptUnder(key, pair, 'pkcs1') };
 }
 
 /**

@@ -12,11 +12,12 @@ import type { Rail } from '../../../domain/rail.ts';
 import { outcomeWithoutAnswer, plainText, refusalBeforeSending, succeededWith } from '../checks.ts';
 import { createSend, type Fetch, type HttpAnswer, type HttpCall, type Send } from '../http.ts';
 import type { Capabilities, EffectRequest, InquiryRequest, OperatorClient, OperatorHandle, Outcome } from '../operator.ts';
+import { readPublicKey } from '../public-key.ts';
 import { parseObject, textOf } from '../reading.ts';
 import { failed, pending, unknown } from '../reasons.ts';
 import { callWithToken, type Grant, type TokenVault } from '../tokens.ts';
 import { occasionOf, parseMpesaCallback } from './callbacks.ts';
-import { accountReferenceOf, kenyanMsisdn, passwordOf, readCertificate, securityCredentialOf, shillingsOf, timestampOf } from './fields.ts';
+import { accountReferenceOf, kenyanMsisdn, passwordOf, securityCredentialOf, shillingsOf, timestampOf } from './fields.ts';
 import { stkFailure, submitRefusal, TOKEN_REFUSALS } from './outcomes.ts';
 import type { MpesaProfile } from './profile.ts';
 import { inquireStatement } from './statement.ts';
@@ -73,7 +74,7 @@ export function createMpesaClient(deps: MpesaDeps, rail: Rail, profile: MpesaPro
 
 function certificateOf(rail: Rail, profile: MpesaProfile): KeyObject {
   try {
-    return readCertificate(profile.b2c.certificate);
+    return readPublicKey(profile.b2c.certificate);
   } catch (cause) {
     const field = `operators.${rail.id}.b2c.certificate`;
     throw fault('config_invalid', { field, detail: `${field} is neither a certificate nor a public key in PEM form.`, cause });

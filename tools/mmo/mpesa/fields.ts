@@ -1,7 +1,8 @@
 /** The fields Daraja wants in forms of its own: times, passwords, references, amounts and the security credential. */
-import { constants, createHash, createPublicKey, type KeyObject, publicEncrypt } from 'node:crypto';
+import { createHash, type KeyObject } from 'node:crypto';
 import { minorPerMajor } from '../../../domain/currency.ts';
 import type { Money } from '../../../domain/money.ts';
+import { encryptUnder } from '../public-key.ts';
 
 /** East Africa Time is three hours ahead of UTC all year. */
 const EAT_OFFSET_MS = 3 * 3_600_000;
@@ -48,12 +49,7 @@ export function kenyanMsisdn(phone: string): string | null {
   return /^\+254[17]\d{8}$/.test(phone) ? phone.slice(1) : null;
 }
 
-/** Reads Safaricom's certificate or public key (PEM). Throws when it is neither. */
-export function readCertificate(pem: string): KeyObject {
-  return createPublicKey(pem);
-}
-
 /** The initiator's password under Safaricom's RSA key with PKCS #1 v1.5 padding, as base64. */
 export function securityCredentialOf(password: string, key: KeyObject): string {
-  return publicEncrypt({ key, padding: constants.RSA_PKCS1_PADDING }, Buffer.from(password)).toString('base64');
+  return encryptUnder(key, password, 'pkcs1');
 }
