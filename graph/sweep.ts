@@ -14,7 +14,11 @@ select
   exists(select 1 from attempts where state = 'created') as dispatch,
   exists(select 1 from attempts where state in ('sent', 'pending', 'unknown') and next_inquiry_at <= $1) as inquire,
   exists(select 1 from operator_callbacks where processed_at is null and (lease_until is null or lease_until < $1)) as callbacks,
-  exists(select 1 from cases where status = 'open' and interrupt_id is null)
+  exists(select 1 from outbox where planned_at is null)
+    or exists(select 1 from webhook_deliveries where state = 'waiting' and next_attempt_at <= $1)
+    or exists(select 1 from webhook_endpoints e join webhook_deliveries d on d.endpoint_id = e.id and d.state = 'waiting'
+      where e.status = 'disabled' or e.deleted_at is not null) as webhooks,
+  exists(select 1 from cases where kind = 'held' and status = 'open' and interrupt_id is null)
     or exists(select 1 from case_decisions d join cases c on c.id = d.case_id
       where d.applied_at is null and c.status in ('open', 'deciding')) as cases`;
 

@@ -13,7 +13,7 @@ export interface Log {
 }
 
 /** A hint that work is ready. Losing one costs a sweep; delivering one twice costs a look. */
-export type Hint = 'authorize' | 'resume' | 'outcomes' | 'dispatch' | 'inquire' | 'callbacks' | 'cases' | 'settle';
+export type Hint = 'authorize' | 'resume' | 'outcomes' | 'dispatch' | 'inquire' | 'callbacks' | 'webhooks' | 'cases' | 'settle';
 
 /** Tells the queue that work of a kind is ready. Never throws and never waits. */
 export type Notify = (hint: Hint) => void;
@@ -38,6 +38,11 @@ export interface GraphSettings {
   readonly settlementAgeMs: number;
   /** From this case priority (0 to 100) on, a release needs two officers. */
   readonly fourEyesPriority: number;
+  /** How long an operator may leave an outcome open before people are told, milliseconds; by rail where it differs. */
+  readonly doubtLimitMs: number;
+  readonly doubtLimitsMs: Readonly<Record<string, number>>;
+  /** Sends webhooks into private networks as well: for development. */
+  readonly webhookAllowPrivate: boolean;
 }
 
 export const DEFAULT_GRAPH_SETTINGS: GraphSettings = {
@@ -51,6 +56,9 @@ export const DEFAULT_GRAPH_SETTINGS: GraphSettings = {
   retryDelayMs: 5_000,
   settlementAgeMs: 60_000,
   fourEyesPriority: 90,
+  doubtLimitMs: 1_800_000,
+  doubtLimitsMs: {},
+  webhookAllowPrivate: false,
 };
 
 /** How operators reach us about one attempt. */

@@ -8,11 +8,13 @@ import { SETTLEMENT_POLICY, settle } from '../agents/settlement/index.ts';
 import type { Agents } from './agents.ts';
 import { buildCaseGraph, type CaseGraphDeps } from './case/case-graph.ts';
 import { verdictApplier, workCases } from './case/cases.ts';
+import { closeSettledDoubts, escalateDoubts } from './case/doubts.ts';
 import { type CohortStage, workCohorts } from './cohorts.ts';
 import { callbackPump } from './effects/callbacks.ts';
 import { dispatchPump } from './effects/dispatch.ts';
 import { inquiryPump } from './effects/inquire.ts';
 import { createRecorder } from './effects/record.ts';
+import { webhookPump, workWebhooks } from './effects/webhooks.ts';
 import { buildPaymentGraph } from './payment-graph.ts';
 import type { HintQueue } from './queue.ts';
 import { findWork } from './sweep.ts';
@@ -46,7 +48,12 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
   const paymentGraph = buildPaymentGraph(deps, agents);
   const caseGraph = buildCaseGraph({ checkpointer: options.checkpointer, applyVerdict: verdictApplier(deps) });
   const recorder = createRecorder(deps);
-  const pumps = { dispatch: dispatchPump(deps, recorder), inquire: inquiryPump(deps, recorder), callbacks: callbackPump(deps, recorder) };
+  const pumps = {
+    dispatch: dispatchPump(deps, recorder),
+    inquire: inquiryPump(deps, recorder),
+    callbacks: callbackPump(deps, recorder),
+    webhooks: webhookPump(deps),
+  };
   const stages = oneRunEach((stage) => workCohorts(deps, paymentGraph, stage));
 
   const work: Readonly<Record<Hint, () => Promise<unknown>>> = {
@@ -56,6 +63,7 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
     dispatch: () => pumps.dispatch.kick(),
     inquire: () => pumps.inquire.kick(),
     callbacks: () => pumps.callbacks.kick(),
+    webhooks: () => workWebhooks(deps, pumps.webhooks),
     cases: () => workCases(deps, caseGraph, CASES_AT_ONCE),
     settle: () => keepHouse(deps),
   };
@@ -119,8 +127,10 @@ function oneRunEach(runStage: (stage: CohortStage) => Promise<number>): (stage: 
   };
 }
 
-/** Closes settlement windows that are due, and proposes rebalances to treasury. */
+/** Tells people of outcomes that stay open, closes settlement windows that are due, and proposes rebalances to treasury. */
 async function keepHouse(deps: GraphDeps): Promise<void> {
+  await escalateDoubts(deps);
+  await closeSettledDoubts(deps);
   const settlement = await settle({
     pool: deps.pool,
     clock: deps.clock,

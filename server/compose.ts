@@ -155,6 +155,9 @@ function graphSettings(config: Config): GraphSettings {
     inquiryDelayMsMax: config.inquiryDelayMsMax,
     retryDelayMs: config.retryDelayMs,
     settlementAgeMs: config.settlementAgeMs,
+    doubtLimitMs: config.doubtLimitMs,
+    doubtLimitsMs: config.doubtLimitsMs,
+    webhookAllowPrivate: config.webhookAllowPrivate,
   };
 }
 

@@ -42,6 +42,14 @@ const settingsSchema = z.object({
   CAPP_SWEEP_MS: z.coerce.number().int().min(50).default(1_000),
   /** How long a paid payment waits at most for its settlement window to close, milliseconds. */
   CAPP_SETTLEMENT_AGE_MS: z.coerce.number().int().min(0).default(60_000),
+  /** How long an operator may leave an outcome open before people are told, milliseconds; and by rail, as `mtn-ug=600000,hub-ke=900000`. */
+  CAPP_DOUBT_LIMIT_MS: z.coerce.number().int().min(1_000).default(1_800_000),
+  CAPP_DOUBT_LIMITS_MS: z
+    .string()
+    .regex(/^([a-z0-9-]+=\d{4,9}(,(?!$)|$))*$/, 'must be rails with milliseconds, as mtn-ug=600000,hub-ke=900000')
+    .default(''),
+  /** 1 sends webhooks to private networks and over plain HTTP as well. */
+  CAPP_WEBHOOK_ALLOW_PRIVATE: z.enum(['0', '1']).default('0'),
   CAPP_HOUSEKEEPING_MS: z.coerce.number().int().min(100).default(5_000),
 });
 
@@ -67,6 +75,9 @@ export interface Config {
   readonly sweepMs: number;
   readonly housekeepingMs: number;
   readonly settlementAgeMs: number;
+  readonly doubtLimitMs: number;
+  readonly doubtLimitsMs: Readonly<Record<string, number>>;
+  readonly webhookAllowPrivate: boolean;
 }
 
 const KNOWN_ELSEWHERE =
@@ -116,7 +127,15 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     sweepMs: settings.CAPP_SWEEP_MS,
     housekeepingMs: settings.CAPP_HOUSEKEEPING_MS,
     settlementAgeMs: settings.CAPP_SETTLEMENT_AGE_MS,
+    doubtLimitMs: settings.CAPP_DOUBT_LIMIT_MS,
+    doubtLimitsMs: limitsByRail(settings.CAPP_DOUBT_LIMITS_MS),
+    webhookAllowPrivate: settings.CAPP_WEBHOOK_ALLOW_PRIVATE === '1',
   };
+}
+
+function limitsByRail(text: string): Record<string, number> {
+  const entries = text.split(',').filter((entry) => entry !== '');
+  return Object.fromEntries(entries.map((entry) => [entry.split('=')[0] ?? '', Number(entry.split('=')[1])]));
 }
 
 function assertUrl(name: string, value: string | null): void {

@@ -175,7 +175,7 @@ export async function withdrawCase(tx: Queryable, clientId: string, paymentId: s
   await tx.query({
     name: 'withdraw_case',
     text: `update cases set status = 'withdrawn', closed_at = $3, updated_at = $3, interrupt_id = null
-      where payment_id = $2 and client_id = $1 and status in ('open', 'deciding')`,
+      where payment_id = $2 and client_id = $1 and kind = 'held' and status in ('open', 'deciding')`,
     values: [clientId, paymentId, new Date(nowMs)],
   });
 }

@@ -71,8 +71,8 @@ export const webhookDeliveries = pgTable(
       .notNull()
       .default([])
       .$type<readonly { at: string; durationMs: number; status: number | null; code: string | null }[]>(),
+    /** Fences a slow sender: the next try's moment doubles as the end of its lease. */
     leaseToken: uuid('lease_token'),
-    leaseUntil: moment('lease_until'),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
     endedAt: moment('ended_at'),

@@ -69,7 +69,7 @@ export async function workCases(deps: GraphDeps, graph: CaseGraph, limit: number
   const fresh = await deps.pool.query<CaseRow>({
     name: 'fresh_cases',
     text: `select id, payment_id, evidence_digest, approvals_needed::int from cases
-           where status = 'open' and interrupt_id is null order by priority desc, created_at limit $1`,
+           where kind = 'held' and status = 'open' and interrupt_id is null order by priority desc, created_at limit $1`,
     values: [limit],
   });
   for (const row of fresh.rows) await oneAtATime(deps, row.id, () => startCase(deps, graph, row));

@@ -6,6 +6,7 @@
 import { createGroupCommit } from '../../db/group-commit.ts';
 import { isFault } from '../../domain/errors.ts';
 import type { CallbackEvent, OperatorHandle } from '../../tools/mmo/operator.ts';
+import { raiseLateSuccess } from '../case/doubts.ts';
 import type { GraphDeps } from '../types.ts';
 import { checkedAmount, inquire, loadOpenAttempts, type OpenAttempt } from './inquire.ts';
 import { createRailPump, type Pump } from './pump.ts';
@@ -86,7 +87,7 @@ async function judge(deps: GraphDeps, recorder: Recorder, row: Arrived): Promise
   if (attempt.railId !== row.rail_id) return { verdict: 'quarantined', reasonCode: 'rail_differs' };
   const event = parse(deps, row);
   if (event === null) return { verdict: 'quarantined', reasonCode: 'malformed_body' };
-  if (attempt.state === 'succeeded' || attempt.state === 'failed') return afterTheEnd(event, attempt.state);
+  if (attempt.state === 'succeeded' || attempt.state === 'failed') return afterTheEnd(deps, event, { ...attempt, state: attempt.state });
   if (!namesTheSame(event, attempt)) return { verdict: 'quarantined', reasonCode: 'reference_differs' };
   await learn(deps, recorder, attempt, event);
   return { verdict: 'matched', reasonCode: null };
@@ -101,9 +102,21 @@ function parse(deps: GraphDeps, row: CallbackRow): CallbackEvent | null {
   }
 }
 
-/** A late callback that says the same is a repeat; one that says otherwise is for people to look at. */
-function afterTheEnd(event: CallbackEvent, state: 'succeeded' | 'failed'): Verdict {
-  if (!isEnd(event.outcome) || event.outcome.state === state) return { verdict: 'duplicate', reasonCode: null };
+/**
+ * A late callback that says the same is a repeat; one that says otherwise changes nothing. When it says
+ * that a failed attempt has moved money after all, people get a case, unless the operator denies it.
+ */
+async function afterTheEnd(
+  deps: GraphDeps,
+  event: CallbackEvent,
+  attempt: OpenAttempt & { state: 'succeeded' | 'failed' },
+): Promise<Verdict> {
+  if (!isEnd(event.outcome) || event.outcome.state === attempt.state) return { verdict: 'duplicate', reasonCode: null };
+  const isLate = attempt.state === 'failed' && namesTheSame(event, attempt) && checkedAmount(event.outcome, attempt).state === 'succeeded';
+  if (isLate) {
+    const word = event.trust === 'sufficient' ? event.outcome : await inquire(deps, attempt);
+    if (word.state !== 'failed') await raiseLateSuccess(deps, attempt.id, word.state === 'succeeded' ? 'operator' : 'message');
+  }
   return { verdict: 'quarantined', reasonCode: 'contradicts_outcome' };
 }
 

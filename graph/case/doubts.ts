@@ -1,0 +1,198 @@
+/**
+ * Doubts that people should know of. An attempt whose outcome its operator has not told within its limit
+ * gets a case, which ends by itself with the attempt; an operator that says it moved money for an attempt
+ * recorded as failed gets a case with the entries that would put the books right. Neither moves money:
+ * what is unknown is never retried or refunded, and proposed entries are posted by people.
+ */
+import type { Pool } from 'pg';
+import type { Currency } from '../../domain/currency.ts';
+import type { Facts, Reason } from '../../domain/decision.ts';
+import { newId } from '../../domain/ids.ts';
+import type { Leg } from '../../domain/lifecycle.ts';
+import { clientAccount, floatAccount, treasuryAccount } from '../../tools/ledger/index.ts';
+import { factsDigest } from '../decide.ts';
+import type { GraphDeps } from '../types.ts';
+
+/** An entry of the ledger as it is proposed: it is not posted. */
+export interface ProposedEntry {
+  readonly debit: string;
+  readonly credit: string;
+  readonly amountMinor: bigint;
+  readonly currency: Currency;
+  readonly reason: string;
+}
+
+/**
+ * What the books lack when an operator did move money for an attempt they hold as failed. Money that came
+ * in is the client's, who owes it to the payer; money that went out is gone from our own, for the payment
+ * was or will be settled without it. They name no payment: its own entries stay as they are.
+ */
+export function correctingEntries(attempt: {
+  readonly leg: Leg;
+  readonly railId: string;
+  readonly clientId: string;
+  readonly amountMinor: bigint;
+  readonly currency: Currency;
+}): readonly ProposedEntry[] {
+  const { leg, amountMinor, currency } = attempt;
+  const float = floatAccount(attempt.railId, currency).code;
+  const reason = `late_${leg}`;
+  if (leg === 'collection')
+    return [{ debit: float, credit: clientAccount(attempt.clientId, currency).code, amountMinor, currency, reason }];
+  return [{ debit: treasuryAccount(currency).code, credit: float, amountMinor, currency, reason }];
+}
+
+interface DoubtfulAttempt {
+  id: string;
+  client_id: string;
+  payment_id: string;
+  payment_status: string;
+  leg: Leg;
+  rail_id: string;
+  state: string;
+  amount: bigint;
+  currency: Currency;
+  sent_at: Date;
+  inquiries: number;
+  reason_code: string | null;
+}
+
+const COLUMNS = `a.id, a.client_id, a.payment_id, p.status as payment_status, a.leg, a.rail_id, a.state, a.amount, a.currency, a.sent_at,
+  a.inquiries, a.reason_code`;
+
+interface DoubtCase {
+  readonly kind: 'in_doubt' | 'late_success';
+  readonly attempt: DoubtfulAttempt;
+  readonly priority: number;
+  readonly reason: Reason;
+  readonly evidence: Facts;
+  readonly dueInMs: number;
+}
+
+const HOUR_MS = 3_600_000;
+const DOUBTS_AT_ONCE = 500;
+
+/** Opens a case for every attempt that has been open for longer than its rail's limit; resolves with how many. */
+export async function escalateDoubts(deps: GraphDeps): Promise<number> {
+  const { doubtLimitMs, doubtLimitsMs } = deps.settings;
+  const nowMs = deps.clock.now();
+  const overdue = await deps.pool.query<DoubtfulAttempt>({
+    name: 'overdue_attempts',
+    text: `select ${COLUMNS} from attempts a join payments p on p.id = a.payment_id
+      where a.state in ('sent', 'pending', 'unknown')
+        and a.sent_at <= $1::timestamptz - coalesce(($2::jsonb ->> a.rail_id)::bigint, $3) * interval '1 millisecond'
+        and not exists (select 1 from cases c where c.attempt_id = a.id and c.kind = 'in_doubt')
+      order by a.sent_at limit $4`,
+    values: [new Date(nowMs), JSON.stringify(doubtLimitsMs), doubtLimitMs, DOUBTS_AT_ONCE],
+  });
+  const opened = await openDoubtCases(
+    deps,
+    overdue.rows.map((attempt) => overdueCase(attempt, doubtLimitsMs[attempt.rail_id] ?? doubtLimitMs, nowMs)),
+  );
+  if (opened > 0) deps.log.warn({ cases: opened }, 'attempts in doubt escalated');
+  return opened;
+}
+
+function overdueCase(attempt: DoubtfulAttempt, limitMs: number, nowMs: number): DoubtCase {
+  const ageMs = nowMs - attempt.sent_at.getTime();
+  return {
+    kind: 'in_doubt',
+    attempt,
+    priority: 60,
+    reason: { code: 'outcome_overdue', text: `The operator has not told the outcome of a ${attempt.leg} within its limit.` },
+    evidence: { ...aboutAttempt(attempt), state: attempt.state, inquiries: attempt.inquiries, ageMs, limitMs },
+    dueInMs: 4 * HOUR_MS,
+  };
+}
+
+/** What is known of an attempt, without anything of the people concerned. */
+function aboutAttempt(attempt: DoubtfulAttempt): Facts {
+  return {
+    attemptId: attempt.id,
+    leg: attempt.leg,
+    railId: attempt.rail_id,
+    amountMinor: attempt.amount.toString(),
+    currency: attempt.currency,
+    sentAt: attempt.sent_at.toISOString(),
+    paymentStatus: attempt.payment_status,
+    reasonCode: attempt.reason_code,
+  };
+}
+
+/** Closes cases whose attempt has got its outcome meanwhile; resolves with how many. */
+export async function closeSettledDoubts(deps: Pick<GraphDeps, 'pool' | 'clock'>): Promise<number> {
+  const result = await deps.pool.query({
+    name: 'close_settled_doubts',
+    text: `update cases c set status = 'resolved', closed_at = $1, updated_at = $1 from attempts a
+      where c.kind = 'in_doubt' and c.status = 'open' and a.id = c.attempt_id and a.state in ('succeeded', 'failed')`,
+    values: [new Date(deps.clock.now())],
+  });
+  return result.rowCount ?? 0;
+}
+
+/** Who says that the money moved: the operator when asked, or its message alone. */
+export type LateWord = 'operator' | 'message';
+
+/**
+ * Opens a case for an attempt recorded as failed whose operator says it moved the money after all, with
+ * the entries that would correct the books. False when there is one already, or the attempt did not fail.
+ */
+export async function raiseLateSuccess(deps: GraphDeps, attemptId: string, saidBy: LateWord): Promise<boolean> {
+  const found = await deps.pool.query<DoubtfulAttempt>({
+    name: 'late_attempt',
+    text: `select ${COLUMNS} from attempts a join payments p on p.id = a.payment_id where a.id = $1 and a.state = 'failed' and a.sent_at is not null`,
+    values: [attemptId],
+  });
+  const attempt = found.rows[0];
+  if (attempt === undefined) return false;
+  const { leg, rail_id: railId, client_id: clientId, amount: amountMinor, currency } = attempt;
+  const entries = correctingEntries({ leg, railId, clientId, amountMinor, currency });
+  const opened = await openDoubtCases(deps, [
+    {
+      kind: 'late_success',
+      attempt,
+      priority: 85,
+      reason: { code: 'late_success', text: `The operator says that a ${leg} recorded as failed has moved money.` },
+      evidence: {
+        ...aboutAttempt(attempt),
+        saidBy,
+        proposedEntries: entries.map((entry) => ({ ...entry, amountMinor: entry.amountMinor.toString() })),
+      },
+      dueInMs: 8 * HOUR_MS,
+    },
+  ]);
+  if (opened > 0) deps.log.warn({ attemptId, railId }, 'late success raised');
+  return opened > 0;
+}
+
+/** An attempt has one case of each kind, however often it is found. */
+async function openDoubtCases(
+  deps: { readonly pool: Pool; readonly clock: GraphDeps['clock'] },
+  doubts: readonly DoubtCase[],
+): Promise<number> {
+  if (doubts.length === 0) return 0;
+  const nowMs = deps.clock.now();
+  const column = <T>(pick: (each: DoubtCase) => T): T[] => doubts.map(pick);
+  const result = await deps.pool.query({
+    name: 'open_doubt_cases',
+    text: `insert into cases (id, client_id, payment_id, kind, attempt_id, priority, reasons, evidence, evidence_digest, due_at, created_at, updated_at)
+      select id, client_id, payment_id, kind, attempt_id, priority, reasons::jsonb, evidence::jsonb, digest, due_at, $11, $11
+      from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::smallint[], $7::text[], $8::text[], $9::text[], $10::timestamptz[])
+        as doubt(id, client_id, payment_id, kind, attempt_id, priority, reasons, evidence, digest, due_at)
+      on conflict (attempt_id, kind) where kind <> 'held' do nothing`,
+    values: [
+      column(() => newId()),
+      column((each) => each.attempt.client_id),
+      column((each) => each.attempt.payment_id),
+      column((each) => each.kind),
+      column((each) => each.attempt.id),
+      column((each) => each.priority),
+      column((each) => JSON.stringify([each.reason])),
+      column((each) => JSON.stringify(each.evidence)),
+      column((each) => factsDigest(each.evidence)),
+      column((each) => new Date(nowMs + each.dueInMs)),
+      new Date(nowMs),
+    ],
+  });
+  return result.rowCount ?? 0;
+}
