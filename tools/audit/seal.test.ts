@@ -1,0 +1,143 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { recordAuditEvents } from '../../db/queries/audit.ts';
+import { newId } from '../../domain/ids.ts';
+import { merkleRoot } from '../aptos/merkle.ts';
+import { readBlocks } from './chain.ts';
+import { FIRST_PREVIOUS_HASH, hashesOf, rootOf } from './encoding.ts';
+import { sealAudit } from './seal.ts';
+import { SOURCE_NAMES } from './sources.ts';
+import { testLog, type TestLog } from './testing.ts';
+
+let log: TestLog;
+beforeEach(async () => {
+  log = await testLog();
+});
+afterEach(() => log.close());
+
+const event = (details: Record<string, unknown> = {}) => ({
+  clientId: log.clientId,
+  actor: 'client:shop',
+  action: 'payment.cancelled',
+  subject: `payment:${newId()}`,
+  details,
+});
+
+describe('sealing', () => {
+  test('puts every row of every source into blocks that follow one another', async () => {
+    await log.writePayment();
+    const first = await log.sealAll();
+    await log.writePayment();
+    const second = await log.sealAll();
+    expect(first.rows).toBe(8);
+    expect(second.rows).toBe(8);
+    const blocks = await readBlocks(log.pool, 1n, 99n, { withLeaves: true });
+    expect(blocks.length).toBe(first.blocks + second.blocks);
+    expect(blocks.at(-1)?.hash).toBe(second.head?.hash);
+    for (const [at, block] of blocks.entries()) {
+      expect(block.header.number).toBe(String(at + 1));
+      expect(block.header.previousHash).toBe(at === 0 ? FIRST_PREVIOUS_HASH : blocks[at - 1]?.hash);
+      expect(block.ranges.map((range) => range.source)).toEqual([...SOURCE_NAMES]);
+    }
+    expect(await log.verify()).toMatchObject({ findings: [], rows: 16, unsealed: 0 });
+  });
+
+  test('makes no block of nothing', async () => {
+    expect(await sealAudit(log.deps)).toEqual({ blocks: 0, rows: 0, head: null, stalled: false });
+    await log.writePayment();
+    await log.sealAll();
+    expect(await sealAudit(log.deps)).toMatchObject({ blocks: 0, rows: 0 });
+  });
+
+  test('cuts what one transaction wrote into blocks of a bounded size', async () => {
+    await recordAuditEvents(
+      log.pool,
+      Array.from({ length: 10 }, (_, n) => event({ n })),
+      0,
+    );
+    const sealed = await log.sealAll({ rowsMax: 3 });
+    expect(sealed).toMatchObject({ blocks: 4, rows: 10 });
+    expect(await log.verify()).toMatchObject({ findings: [], blocks: 4, rows: 10, unsealed: 0 });
+  });
+
+  test('makes at most as many blocks as it may, and goes on from there', async () => {
+    await recordAuditEvents(
+      log.pool,
+      Array.from({ length: 10 }, (_, n) => event({ n })),
+      0,
+    );
+    await expect.poll(() => sealAudit(log.deps, { rowsMax: 2, blocksMax: 2 })).toMatchObject({ blocks: 2, rows: 4 });
+    expect(await log.sealAll({ rowsMax: 2 })).toMatchObject({ rows: 6 });
+    expect((await log.verify()).findings).toEqual([]);
+  });
+
+  test('waits for a transaction that could still write an earlier row, and misses nothing of it', async () => {
+    const slow = await log.pool.connect();
+    await slow.query('begin');
+    await recordAuditEvents(slow, [event({ who: 'slow' })], 0);
+    await recordAuditEvents(log.pool, [event({ who: 'fast' })], 0);
+    expect(await sealAudit(log.deps)).toMatchObject({ blocks: 0, rows: 0 });
+    expect(await log.verify()).toMatchObject({ findings: [], unsealed: 1 });
+    await recordAuditEvents(slow, [event({ who: 'slow again' })], 0);
+    await slow.query('commit');
+    slow.release();
+    expect(await log.sealAll()).toMatchObject({ rows: 3 });
+    expect((await log.verify()).findings).toEqual([]);
+  });
+
+  test('is done by one at a time, whoever asks', async () => {
+    for (let round = 0; round < 5; round++) {
+      await recordAuditEvents(log.pool, [event({ round })], 0);
+      await Promise.all(Array.from({ length: 6 }, () => sealAudit(log.deps)));
+    }
+    await log.sealAll();
+    expect(await log.verify()).toMatchObject({ findings: [], rows: 5, unsealed: 0 });
+  });
+
+  test('stops when the database counts its transactions anew', async () => {
+    await log.writePayment();
+    await log.sealAll();
+    await log.pool.query('alter table audit_ranges disable trigger all');
+    await log.pool.query("update audit_ranges set up_to_tx = '9000000000'");
+    await recordAuditEvents(log.pool, [event()], 0);
+    expect(await sealAudit(log.deps)).toEqual({ blocks: 0, rows: 0, head: null, stalled: true });
+  });
+});
+
+describe('the encoding', () => {
+  test('is the same in SQL and in JavaScript, whatever stands in a row', async () => {
+    const texts = fc.string({ unit: 'grapheme', maxLength: 40 }).map((text) => text.replaceAll('\0', ''));
+    const awkward = fc.constantFrom('\u0001\u001f\u007f\b\f\n\r\t"\\/', '\u2028\u2029\ufeff', '😀\ud7ff\ue000', "'; drop table", '\\u0041');
+    const values = fc.oneof(
+      texts,
+      awkward,
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.maxSafeInteger(),
+      fc.boolean(),
+      fc.constant(null),
+    );
+    const rows = fc.sample(fc.tuple(fc.oneof(texts, awkward), fc.dictionary(texts, values, { maxKeys: 5 })), 300);
+    const events = rows.map(([actor, details]) => ({ ...event(details), actor }));
+    await recordAuditEvents(log.pool, events, Date.UTC(2026, 0, 1) + 7);
+    expect(await log.sealAll()).toMatchObject({ rows: 300 });
+    // Verifying makes every leaf anew in JavaScript.
+    expect((await log.verify()).findings).toEqual([]);
+  });
+
+  test('hangs on no setting of a session', async () => {
+    await log.writePayment();
+    await log.sealAll();
+    const client = await log.pool.connect();
+    await client.query(`set timezone = 'Africa/Nairobi'; set datestyle = 'German'; set bytea_output = 'escape'`);
+    client.release();
+    expect((await log.verify()).findings).toEqual([]);
+  });
+
+  test('makes the tree of the settlement batches', () => {
+    for (let size = 1; size < 40; size++) {
+      const leaves = Array.from({ length: size }, (_, n) => Buffer.alloc(32, n));
+      expect(rootOf(leaves)).toBe(merkleRoot(leaves.map((leaf) => leaf.toString('hex'))));
+      expect(hashesOf(Buffer.concat(leaves))).toEqual(leaves);
+    }
+  });
+});

@@ -1,0 +1,115 @@
+/**
+ * Sealing: rows that can no longer be joined by earlier ones go into the next block of the chain.
+ *
+ * A row carries the transaction that wrote it. Below the oldest transaction under way everything is
+ * decided, so that the rows there are complete for good, in the order of transaction and key. One sealer
+ * works at a time, in any process; the payments' own transactions know nothing of it.
+ */
+import type { Pool, PoolClient } from 'pg';
+import { withTransaction } from '../../db/connect.ts';
+import type { Keyring } from '../../db/keyring.ts';
+import type { Clock } from '../../domain/clock.ts';
+import { insertBlock, lastBlockNumber, readBlocks, type SealedBlock, type SealedRange } from './chain.ts';
+import { blockHash, FIRST_PREVIOUS_HASH, hashesOf, keysOf, type Place, rootOf } from './encoding.ts';
+import { FORM, KEY_BOUNDS, sealSql, type Source, SOURCE_NAMES, SOURCES } from './sources.ts';
+
+export interface SealDeps {
+  readonly pool: Pool;
+  readonly clock: Clock;
+  /** Makes the keyed hash of every block. */
+  readonly keyring: Pick<Keyring, 'blindIndex'>;
+}
+
+export interface SealLimits {
+  /** Rows of one source in a block at most: hashing them holds up whatever else the process does. */
+  readonly rowsMax?: number;
+  /** Blocks made by one call at most. */
+  readonly blocksMax?: number;
+}
+
+export interface Sealed {
+  readonly blocks: number;
+  readonly rows: number;
+  /** The last block made, null when none was. */
+  readonly head: { readonly number: string; readonly hash: string } | null;
+  /**
+   * The database counts its transactions from a lower number than it did: it was restored from a dump that
+   * does not keep them. Nothing is sealed until the counter is set forward.
+   */
+  readonly stalled: boolean;
+}
+
+const SEAL_LOCK = 7_263_005;
+const ROWS_MAX = 1_000;
+const BLOCKS_MAX = 50;
+
+const SEAL_CONTEXT = 'audit_blocks.seal';
+
+/** The keyed hash of a block: proves that somebody with the keys sealed it. */
+export function sealOf(keyring: Pick<Keyring, 'blindIndex'>, hash: string): Buffer {
+  return keyring.blindIndex(hash, SEAL_CONTEXT);
+}
+
+/** Seals what is complete, block by block, and says how much it was. Nothing when another process is at it. */
+export async function sealAudit(deps: SealDeps, limits: SealLimits = {}): Promise<Sealed> {
+  let sealed: Sealed = { blocks: 0, rows: 0, head: null, stalled: false };
+  while (sealed.blocks < (limits.blocksMax ?? BLOCKS_MAX)) {
+    const outcome = await withTransaction(deps.pool, (tx) => sealNext(tx, deps, limits.rowsMax ?? ROWS_MAX));
+    if (outcome === 'stalled') return { ...sealed, stalled: true };
+    if (outcome === null) return sealed;
+    const { header, hash } = outcome;
+    sealed = { blocks: sealed.blocks + 1, rows: sealed.rows + header.leafCount, head: { number: header.number, hash }, stalled: false };
+    // A block with room left in every range has taken all there was.
+    if (header.ranges.every((range) => range.leafCount < (limits.rowsMax ?? ROWS_MAX))) break;
+  }
+  return sealed;
+}
+
+async function sealNext(tx: PoolClient, deps: SealDeps, rowsMax: number): Promise<SealedBlock | 'stalled' | null> {
+  // What a row's text is must not hang on a setting of the session.
+  const lock = await tx.query<{ locked: boolean }>(
+    `select pg_try_advisory_xact_lock($1) as locked, set_config('extra_float_digits', '1', true)`,
+    [SEAL_LOCK],
+  );
+  if (lock.rows[0]?.locked !== true) return null;
+  const last = await lastBlockNumber(tx);
+  const [previous] = last === 0n ? [] : await readBlocks(tx, last, last, { withLeaves: false });
+  const horizon = await tx.query<{ xmin: string }>(`select pg_snapshot_xmin(pg_current_snapshot())::text as xmin`);
+  const beforeTx = BigInt(horizon.rows[0]?.xmin ?? '0');
+  const ranges: SealedRange[] = [];
+  for (const name of SOURCE_NAMES) {
+    const source = SOURCES[name];
+    const after = previous?.ranges.find((range) => range.source === name)?.upTo ?? { tx: '0', key: KEY_BOUNDS[source.keyType].first };
+    if (beforeTx <= BigInt(after.tx)) return 'stalled';
+    ranges.push(await readRange(tx, source, after, beforeTx, rowsMax));
+  }
+  const leaves = ranges.flatMap((range) => hashesOf(range.hashes));
+  if (leaves.length === 0) return null;
+  const header = {
+    number: (last + 1n).toString(),
+    previousHash: previous?.hash ?? FIRST_PREVIOUS_HASH,
+    merkleRoot: rootOf(leaves),
+    leafCount: leaves.length,
+    ranges: ranges.map(({ keys: _keys, hashes: _hashes, ...range }) => range),
+    sealedAt: new Date(deps.clock.now()).toISOString(),
+  };
+  const hash = blockHash(header);
+  const block = { header, hash, seal: sealOf(deps.keyring, hash), ranges };
+  await insertBlock(tx, block);
+  return block;
+}
+
+/** The next rows of a source. A range that is not full reaches up to the horizon: nothing can come into it any more. */
+async function readRange(tx: PoolClient, source: Source, after: Place, beforeTx: bigint, rowsMax: number): Promise<SealedRange> {
+  const { rows } = await tx.query<{ count: number; lastTx: string | null; keys: Buffer | null; hashes: Buffer | null }>({
+    name: `seal_${source.name}_${rowsMax}`,
+    text: sealSql(source, rowsMax),
+    values: [after.tx, after.key, beforeTx.toString()],
+  });
+  const { count = 0, lastTx, keys, hashes } = rows[0] ?? {};
+  const bytes = keys ?? Buffer.alloc(0);
+  const lastKey = keysOf(bytes, source.keyType).at(-1);
+  const full = count === rowsMax && lastTx !== null && lastTx !== undefined && lastKey !== undefined;
+  const upTo = full ? { tx: lastTx, key: lastKey } : { tx: (beforeTx - 1n).toString(), key: KEY_BOUNDS[source.keyType].last };
+  return { source: source.name, form: FORM, after, upTo, leafCount: count, keys: bytes, hashes: hashes ?? Buffer.alloc(0) };
+}

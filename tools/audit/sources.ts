@@ -1,0 +1,151 @@
+/**
+ * What the audit log seals: the append-only tables, and of each the columns that are sealed. A leaf holds
+ * every value as the text PostgreSQL gives, so that nothing is lost on the way through a number.
+ *
+ * The same leaf is made twice from this table: in SQL when it is sealed, which spares the worker the rows,
+ * and in JavaScript when it is verified. Both give the bytes of RFC 8785.
+ */
+
+/** The edition of the encoding below. Another list of columns is another edition; old blocks keep theirs. */
+export const FORM = 1;
+
+export const SOURCE_NAMES = [
+  'agent_activity',
+  'audit_events',
+  'case_decisions',
+  'compliance_records',
+  'payment_events',
+  'transfers',
+] as const;
+
+export type SourceName = (typeof SOURCE_NAMES)[number];
+
+type Kind = 'text' | 'moment' | 'bytes';
+
+export interface Source {
+  readonly name: SourceName;
+  /** The column that orders rows of one transaction and names a row. */
+  readonly key: string;
+  readonly keyType: 'bigint' | 'uuid';
+  readonly columns: Readonly<Record<string, Kind>>;
+}
+
+/** Names of columns that are all of one kind. */
+function each(kind: Kind, names: string): Record<string, Kind> {
+  return Object.fromEntries(names.split(' ').map((name) => [name, kind]));
+}
+
+export const SOURCES: Readonly<Record<SourceName, Source>> = {
+  agent_activity: {
+    name: 'agent_activity',
+    key: 'position',
+    keyType: 'bigint',
+    columns: {
+      ...each('text', 'id tx_id position client_id payment_id cohort_id agent policy_version facts_digest facts outcome reasons'),
+      ...each('text', 'confidence duration_us model_id prompt_hash'),
+      created_at: 'moment',
+    },
+  },
+  audit_events: {
+    name: 'audit_events',
+    key: 'id',
+    keyType: 'bigint',
+    columns: { ...each('text', 'id tx_id client_id actor action subject payment_id details'), created_at: 'moment' },
+  },
+  case_decisions: {
+    name: 'case_decisions',
+    key: 'id',
+    keyType: 'uuid',
+    // `applied_at` is not sealed: the case graph notes there that it has taken the decision in.
+    columns: {
+      ...each('text', 'id tx_id case_id payment_id officer verdict reason_code evidence_digest'),
+      note: 'bytes',
+      created_at: 'moment',
+    },
+  },
+  compliance_records: {
+    name: 'compliance_records',
+    key: 'id',
+    keyType: 'uuid',
+    columns: { ...each('text', 'id tx_id client_id payment_id outcome list_version hits rules'), created_at: 'moment' },
+  },
+  payment_events: {
+    name: 'payment_events',
+    key: 'id',
+    keyType: 'bigint',
+    columns: { ...each('text', 'id tx_id client_id payment_id from_status to_status reason_code cause'), created_at: 'moment' },
+  },
+  transfers: {
+    name: 'transfers',
+    key: 'id',
+    keyType: 'uuid',
+    columns: {
+      ...each('text', 'id tx_id type pending_id link_id debit_account_id credit_account_id amount currency reason payment_id attempt_id'),
+      ...each('moment', 'expires_at created_at'),
+    },
+  },
+};
+
+/** The places before the first and behind the last key there can be. */
+export const KEY_BOUNDS = {
+  bigint: { first: '0', last: (2n ** 63n - 1n).toString() },
+  uuid: { first: '00000000-0000-0000-0000-000000000000', last: 'ffffffff-ffff-ffff-ffff-ffffffffffff' },
+} as const;
+
+/** Columns of a source in the order RFC 8785 puts them: by UTF-16 code units. */
+export function columnsOf(source: Source): string[] {
+  return Object.keys(source.columns).toSorted((a, b) => (a < b ? -1 : 1));
+}
+
+const EXPRESSIONS: Readonly<Record<Kind, (column: string) => string>> = {
+  text: (column) => `${column}::text`,
+  moment: (column) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
+  bytes: (column) => `encode(${column}, 'hex')`,
+};
+
+/** The sealed columns as a select list of texts, of the row `r`. */
+function valuesSql(source: Source): string {
+  return columnsOf(source)
+    .map((column) => `${EXPRESSIONS[source.columns[column] ?? 'text'](`r.${column}`)} as ${column}`)
+    .join(', ');
+}
+
+/** Rows behind the place `$1`, `$2`, in the order of the log. The comparison of the transaction alone is what the index is asked for. */
+const behind = (source: Source): string =>
+  `from ${source.name} r where r.tx_id >= $1::xid8 and (r.tx_id, r.${source.key}) > ($1::xid8, $2::${source.keyType})`;
+
+/**
+ * Keys and leaf hashes of the first rows behind a place and before the transaction `$3`, each strung
+ * together in their order. `row_to_json` over texts in sorted order is what RFC 8785 asks for. The bound
+ * stands in the text, for a planner that does not know it sorts the whole table.
+ */
+export function sealSql(source: Source, rowsMax: number): string {
+  const send = source.keyType === 'uuid' ? 'uuid_send' : 'int8send';
+  return `
+    with leaf as (
+      select r.tx_id, r.${source.key} as key, sha256('\\x00'::bytea || convert_to('{"form":${FORM},"row":'
+        || (select row_to_json(v)::text from (select ${valuesSql(source)}) v) || ',"source":"${source.name}"}', 'UTF8')) as hash
+      ${behind(source)} and r.tx_id < $3::xid8
+      order by r.tx_id, r.${source.key} limit ${rowsMax}
+    )
+    select count(*)::int as count, max(tx_id)::text as "lastTx", string_agg(${send}(key), ''::bytea order by tx_id, key) as keys,
+      string_agg(hash, ''::bytea order by tx_id, key) as hashes
+    from leaf`;
+}
+
+/** The sealed columns of the rows behind a place, up to and including the place `$3`, `$4`. */
+export function readSql(source: Source): string {
+  return `select ${valuesSql(source)} ${behind(source)}
+    and (r.tx_id, r.${source.key}) <= ($3::xid8, $4::${source.keyType}) order by r.tx_id, r.${source.key}`;
+}
+
+/** The sealed columns of every row that belongs to the payment `$1`. */
+export function readOfPaymentSql(source: Source): string {
+  return `select ${valuesSql(source)} from ${source.name} r where r.payment_id = $1::uuid order by r.tx_id, r.${source.key}`;
+}
+
+/** How many rows are behind a place, and whether one names a transaction that has not begun. */
+export function countBehindSql(source: Source): string {
+  return `select count(*)::int as count, count(*) filter (where r.tx_id >= pg_snapshot_xmax(pg_current_snapshot()))::int as future
+    ${behind(source)}`;
+}
