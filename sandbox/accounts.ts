@@ -116,7 +116,7 @@ function patience(speed: number) {
   return {
     timeoutMs: TIMEOUT_MS,
     promptLifetimeMs: Math.ceil(13_000 / speed),
-    settleMarginMs: Math.max(Math.ceil(2_000 / speed), 2 * TIMEOUT_MS - Math.ceil(13_000 / speed)),
+    settleMarginMs: Math.ceil(2_000 / speed),
     absentAfterMs: 12_000,
   };
 }

@@ -19,6 +19,7 @@ interface SendRow {
   request_id: string;
   amount: bigint;
   currency: Currency;
+  sent_at: Date;
   parties: Buffer;
 }
 
@@ -34,7 +35,7 @@ with picked as (
 update attempts a set state = 'sent', sent_at = $2, updated_at = $2, next_inquiry_at = $3, lease_token = $4
 from picked, payments p
 where a.id = picked.id and p.id = a.payment_id
-returning a.id, a.leg, a.rail_id, a.request_id, a.amount, a.currency, p.parties`;
+returning a.id, a.leg, a.rail_id, a.request_id, a.amount, a.currency, a.sent_at, p.parties`;
 
 /** A pump that sends created attempts, each once, and records what came back. */
 export function dispatchPump(deps: GraphDeps, recorder: Recorder): Pump {
@@ -87,6 +88,7 @@ function requestOf(deps: GraphDeps, row: SendRow): EffectRequest {
     // A refund goes back to whoever paid.
     phone: row.leg === 'payout' ? parties.receiver.phone : parties.sender.phone,
     callbackUrl: deps.callbacks.urlOf(row.rail_id, row.id),
+    sentAtMs: row.sent_at.getTime(),
     note: row.leg === 'refund' ? 'CAPP refund' : 'CAPP transfer',
     remember: (handle) => remember(deps, row.id, handle),
   };

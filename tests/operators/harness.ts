@@ -49,7 +49,7 @@ export async function createTestWorld(
   const sandbox = await createSandbox({ scheduler, send, applicationUrl: () => APPLICATION_URL, ...options });
   const profiles = sandbox.profiles();
   adjust(profiles);
-  const client = createOperators({
+  const operators = createOperators({
     rails: RAILS.filter((rail) => profiles[rail.id] !== undefined),
     profiles,
     clock: scheduler,
@@ -58,7 +58,18 @@ export async function createTestWorld(
       return sandbox.fetch(url, init);
     },
   });
+  const client = (railId: string) => sentNow(operators(railId), scheduler);
   return { sandbox, scheduler, client, inbox, calls };
+}
+
+/** The same client, whose requests are marked as sent at the moment they are made. */
+function sentNow(client: OperatorClient, scheduler: ManualScheduler): OperatorClient {
+  return {
+    ...client,
+    collect: (request) => client.collect({ ...request, sentAtMs: scheduler.now() }),
+    disburse: (request) => client.disburse({ ...request, sentAtMs: scheduler.now() }),
+    refund: (request) => client.refund({ ...request, sentAtMs: scheduler.now() }),
+  };
 }
 
 export function railOf(railId: string): Rail {
@@ -117,6 +128,7 @@ export function requestOf(attempt: Attempt) {
     callbackUrl: `https://hooks.test/callbacks/${requestId}`,
     note: "Ama's gift & more",
     remember: async () => undefined,
+    sentAtMs: START_MS,
   };
 }
 

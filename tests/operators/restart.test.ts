@@ -62,7 +62,11 @@ describe('the sandbox process', () => {
     const rails = ['mpesa-ke', 'mtn-ug', 'hub-ke'].map(railOf);
     const operators = createOperators({ rails, profiles, fetch, clock: systemClock });
     for (const { id } of rails) {
-      const outcome = await operators(id).disburse({ ...requestOf({ railId: id, leg: 'payout' }), callbackUrl: 'http://127.0.0.1:9/none' });
+      const outcome = await operators(id).disburse({
+        ...requestOf({ railId: id, leg: 'payout' }),
+        sentAtMs: Date.now(),
+        callbackUrl: 'http://127.0.0.1:9/none',
+      });
       expect(outcome.state).toBe('pending');
     }
     child.kill('SIGKILL');

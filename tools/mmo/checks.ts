@@ -25,6 +25,7 @@ export function refusalBeforeSending(rail: Rail, leg: 'collection' | 'payout', r
 /** The outcome of a money call that got no answer: failed only when for sure nothing was sent. */
 export function outcomeWithoutAnswer(answer: Exclude<HttpAnswer, { kind: 'answered' }>): Outcome {
   if (answer.kind === 'no_answer') return unknown('no_answer');
+  if (answer.reason === 'too_late') return failed('never_received');
   return failed(answer.reason === 'credentials_refused' ? 'rail_misconfigured' : 'operator_unavailable');
 }
 

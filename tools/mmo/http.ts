@@ -17,8 +17,8 @@ export interface HttpCall {
 
 export type HttpAnswer =
   | { readonly kind: 'answered'; readonly status: number; readonly headers: Headers; readonly body: string }
-  /** For sure nothing reached the operator: the connection was refused, or its name is not known. */
-  | { readonly kind: 'not_sent'; readonly reason: 'unreachable' | 'no_token' | 'credentials_refused' }
+  /** For sure nothing reached the operator: the connection was refused, its name is not known, or we did not even try. */
+  | { readonly kind: 'not_sent'; readonly reason: 'unreachable' | 'too_late' | 'no_token' | 'credentials_refused' }
   /** The request may have arrived. */
   | { readonly kind: 'no_answer'; readonly reason: 'timeout' | 'connection' | 'oversized' };
 
@@ -48,6 +48,9 @@ const UNSENT: Readonly<Record<string, string | null>> = {
   UND_ERR_CONNECT_TIMEOUT: null,
 };
 
+/** The code of what a `fetch` throws instead of sending because it is too late: proof that nothing left. */
+export const TOO_LATE = 'CAPP_TOO_LATE';
+
 /** Makes the function that sends to one operator. */
 export function createSend(options: SendOptions): Send {
   return async (call) => {
@@ -75,15 +78,20 @@ function classifyTrouble(error: unknown): HttpAnswer {
   }
   const cause = error instanceof Error ? error.cause : undefined;
   const causes = cause instanceof AggregateError ? cause.errors : [cause];
+  if (causes.some((each) => codeOf(each) === TOO_LATE)) return { kind: 'not_sent', reason: 'too_late' };
   if (causes.length > 0 && causes.every(provesUnsent)) return { kind: 'not_sent', reason: 'unreachable' };
   return { kind: 'no_answer', reason: 'connection' };
 }
 
 function provesUnsent(cause: unknown): boolean {
-  if (typeof cause !== 'object' || cause === null) return false;
-  const { code, syscall } = cause as { code?: unknown; syscall?: unknown };
-  if (typeof code !== 'string' || !Object.hasOwn(UNSENT, code)) return false;
-  return UNSENT[code] === null || UNSENT[code] === syscall;
+  const code = codeOf(cause);
+  if (code === null || !Object.hasOwn(UNSENT, code)) return false;
+  return UNSENT[code] === null || UNSENT[code] === (cause as { syscall?: unknown }).syscall;
+}
+
+function codeOf(cause: unknown): string | null {
+  const code = typeof cause === 'object' && cause !== null ? (cause as { code?: unknown }).code : undefined;
+  return typeof code === 'string' ? code : null;
 }
 
 /** The body as text, or null when it is longer than any operator's answer. */

@@ -28,6 +28,8 @@ export interface EffectRequest {
   readonly phone: string;
   /** Where the operator is to call back: unguessable, one per attempt. */
   readonly callbackUrl: string;
+  /** When the attempt was marked as sent. Nothing leaves for it any more once that is too long ago (`patience.ts`). */
+  readonly sentAtMs: number;
   /** Short text for the customer's prompt and statement, without names. */
   readonly note: string;
   /**

@@ -86,7 +86,8 @@ export function pending(handle?: OperatorHandle): Outcome {
   return { state: 'pending', ...(handle ? { handle } : {}) };
 }
 
-/** A code no table knows, cut down to what is safe to store and log. */
+/** A code no table knows, cut down to what is safe to store and log: what has the length of a number may be somebody's. */
 export function unmapped(code: string): `unmapped:${string}` {
-  return `unmapped:${code.replaceAll(/[^A-Za-z0-9_.-]/g, '').slice(0, 40)}`;
+  const safe = code.replaceAll(/[^A-Za-z0-9_.-]/g, '').replaceAll(/\d{7,}/g, 'digits');
+  return `unmapped:${safe.slice(0, 40)}`;
 }

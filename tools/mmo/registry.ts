@@ -18,6 +18,7 @@ import { mtnMomoProfileSchema } from './mtn-momo/profile.ts';
 import type { OperatorClient } from './operator.ts';
 import { createOrangeClient } from './orange/client.ts';
 import { orangeProfileSchema } from './orange/profile.ts';
+import { createDeadlines } from './patience.ts';
 import { memoryTokenVault, type TokenVault } from './tokens.ts';
 
 export interface OperatorsDeps {
@@ -39,11 +40,12 @@ export type Operators = (railId: string) => OperatorClient;
  */
 export function createOperators(deps: OperatorsDeps): Operators {
   const tokens = deps.tokens ?? memoryTokenVault(deps.clock);
-  const shared = { fetch: deps.fetch, clock: deps.clock, tokens };
+  const deadlines = createDeadlines(deps);
+  const shared = { fetch: deadlines.fetch, clock: deps.clock, tokens };
   const clients = new Map<string, OperatorClient>();
   for (const rail of deps.rails) {
     const client = createClient(shared, rail, deps.profiles[rail.id]);
-    if (client !== null) clients.set(rail.id, client);
+    if (client !== null) clients.set(rail.id, deadlines.guard(client));
   }
   return (railId) => {
     const client = clients.get(railId);

@@ -14,13 +14,14 @@ import { createSend, type Fetch, type HttpAnswer, type HttpCall, type Send } fro
 import type { Capabilities, EffectRequest, InquiryRequest, OperatorClient, OperatorHandle, Outcome } from '../operator.ts';
 import { readPublicKey } from '../public-key.ts';
 import { parseObject, textOf } from '../reading.ts';
+import { reachesWithinMs } from '../patience.ts';
 import { failed, pending, unknown } from '../reasons.ts';
 import { callWithToken, type Grant, type TokenVault } from '../tokens.ts';
 import { occasionOf, parseMpesaCallback } from './callbacks.ts';
 import { accountReferenceOf, kenyanMsisdn, passwordOf, securityCredentialOf, shillingsOf, timestampOf } from './fields.ts';
 import { stkFailure, submitRefusal, TOKEN_REFUSALS } from './outcomes.ts';
 import type { MpesaProfile } from './profile.ts';
-import { inquireStatement } from './statement.ts';
+import { inquireStatement, mayStillBePaid } from './statement.ts';
 
 interface Daraja {
   readonly rail: Rail;
@@ -186,8 +187,7 @@ async function inquireCollection(daraja: Daraja, request: InquiryRequest): Promi
   if (checkoutRequestId === undefined) return inquireStatement(daraja.call, daraja.profile, request);
   const outcome = await queryPrompt(daraja, request, checkoutRequestId);
   if (outcome.state === 'succeeded' || outcome.state === 'failed') return outcome;
-  const { promptLifetimeMs, settleMarginMs } = daraja.profile;
-  if (request.nowMs - request.sentAtMs < promptLifetimeMs + settleMarginMs) return outcome;
+  if (mayStillBePaid(daraja.profile, request)) return outcome;
   return inquireStatement(daraja.call, daraja.profile, request);
 }
 
@@ -209,7 +209,8 @@ async function queryPrompt(daraja: Daraja, request: InquiryRequest, checkoutRequ
     return succeededWith(receipt, null, request.amount);
   }
   // A prompt that found no handset may still be answered while it lives.
-  if (code === '1037' && request.nowMs - request.sentAtMs < daraja.profile.promptLifetimeMs) return unknown('payer_unreachable');
+  if (code === '1037' && request.nowMs - request.sentAtMs < reachesWithinMs(daraja.profile) + daraja.profile.promptLifetimeMs)
+    return unknown('payer_unreachable');
   return stkFailure(code);
 }
 

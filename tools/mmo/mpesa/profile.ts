@@ -42,10 +42,6 @@ export const mpesaProfileSchema = z
      */
     absentResultCodes: z.array(z.string()).default([]),
   })
-  .refine(absenceIsSure, ABSENCE_IS_SURE)
-  .refine(({ promptLifetimeMs, settleMarginMs, timeoutMs }) => promptLifetimeMs + settleMarginMs >= 2 * timeoutMs, {
-    path: ['settleMarginMs'],
-    message: 'together with promptLifetimeMs, must be at least twice timeoutMs',
-  });
+  .refine(absenceIsSure, ABSENCE_IS_SURE);
 
 export type MpesaProfile = z.infer<typeof mpesaProfileSchema>;

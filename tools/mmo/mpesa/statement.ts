@@ -5,6 +5,7 @@
 import { isObject, parseObject, readAmount, type Reading, type ReadingObject, textOf } from '../reading.ts';
 import type { HttpAnswer } from '../http.ts';
 import type { InquiryRequest, Outcome } from '../operator.ts';
+import { reachesWithinMs } from '../patience.ts';
 import { failed, unknown } from '../reasons.ts';
 import { succeededWith } from '../checks.ts';
 import { accountReferenceOf, statementTimeOf } from './fields.ts';
@@ -51,8 +52,13 @@ function outcomeOfRow(row: ReadingObject, request: InquiryRequest): Outcome {
 }
 
 function outcomeWithoutRow(profile: MpesaProfile, request: InquiryRequest): Outcome {
+  return mayStillBePaid(profile, request) ? unknown('not_found_yet') : failed('no_payment_found');
+}
+
+/** Whether a prompt may still be answered, or its payment on its way into the statement. It lives from when it reached Daraja, at the latest. */
+export function mayStillBePaid(profile: MpesaProfile, request: Pick<InquiryRequest, 'sentAtMs' | 'nowMs'>): boolean {
   const ageMs = request.nowMs - request.sentAtMs;
-  return ageMs >= profile.promptLifetimeMs + profile.settleMarginMs ? failed('no_payment_found') : unknown('not_found_yet');
+  return ageMs < reachesWithinMs(profile) + profile.promptLifetimeMs + profile.settleMarginMs;
 }
 
 /** The rows of a page, none for an empty one, null when the answer cannot be read. Rows come as a list in a list. */

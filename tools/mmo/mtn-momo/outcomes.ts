@@ -104,6 +104,8 @@ export function submitRefusal(status: number, bodyText: string, body: ReadingObj
   const code = textOf(body, 'code') ?? '';
   if (status === 409) return pending();
   if (status === 429) return failed('operator_busy');
+  // A gateway that gave up waiting does not know what became of the call behind it.
+  if (status === 408) return unknown('operator_error');
   const refuses = status >= 400 && status < 500 && (body !== undefined || (status === 400 && bodyText.trim() === ''));
   if (refuses || (status === 500 && REFUSED_WITH_500.includes(code))) {
     if (code === 'RESOURCE_ALREADY_EXIST') return pending();
