@@ -4,7 +4,7 @@
  * `Move.toml` names. Nothing is fetched, and the checkout is left as it was.
  */
 import { spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bcs } from '@mysten/bcs';
@@ -83,22 +83,34 @@ async function withCopy<T>(use: (copy: string, native: (mode: string, filter?: s
     await mkdir(home);
     for (const name of ['Move.toml', 'sources', 'tests']) await cp(join(PACKAGE, name), join(copy, name), { recursive: true });
     await cp(join(PACKAGE, 'testing', 'framework'), join(home, FRAMEWORK), { recursive: true });
-    return await use(copy, (mode, filter = '') => runNative(home, [mode, copy, filter]));
+    return await use(copy, (mode, filter = '') => runNative(home, copy, [mode, copy, filter]));
   } finally {
     await rm(root, { recursive: true, force: true });
   }
 }
 
-function runNative(home: string, args: readonly string[]): Promise<Run> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(PACKAGE, 'native.ts'), ...args], { env: { ...process.env, MOVE_HOME: home } });
-    const out: Buffer[] = [];
-    const err: Buffer[] = [];
-    child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout: Buffer.concat(out).toString(), stderr: plain(Buffer.concat(err).toString()) }));
-  });
+/**
+ * One call of the compiler, in the package's folder, where its coverage report looks for the package. Its
+ * streams are files: the native code takes a pipe that is full for a moment for the end of the world.
+ */
+async function runNative(home: string, cwd: string, args: readonly string[]): Promise<Run> {
+  const [stdout, stderr] = [join(home, 'stdout'), join(home, 'stderr')];
+  const files = await Promise.all([stdout, stderr].map((path) => open(path, 'w')));
+  try {
+    const code = await new Promise<number | null>((resolve, reject) => {
+      const stdio = ['ignore' as const, ...files.map(({ fd }) => fd)];
+      const child = spawn(process.execPath, [join(PACKAGE, 'native.ts'), ...args], {
+        cwd,
+        env: { ...process.env, MOVE_HOME: home },
+        stdio,
+      });
+      child.on('error', reject);
+      child.on('close', resolve);
+    });
+    return { code, stdout: await readFile(stdout, 'utf8'), stderr: plain(await readFile(stderr, 'utf8')) };
+  } finally {
+    await Promise.all(files.map((file) => file.close()));
+  }
 }
 
 /** Without the colours of a terminal. */
