@@ -126,10 +126,11 @@ async function commitSteps(tx: PoolClient, deps: GraphDeps, cohort: Cohort, step
   );
 }
 
-/** Client balances that the movements touch may be new: a client receives in a currency for the first time. */
+/** Client balances that the movements touch may be new: a client receives in a currency for the first time. Each is named once. */
 function balanceAccounts(steps: readonly Step[]): AccountSpec[] {
-  return steps.flatMap(({ traveller: { payment } }) => [
+  const accounts = steps.flatMap(({ traveller: { payment } }) => [
     ...(payment.delivery === 'balance' ? [clientAccount(payment.clientId, payment.toCurrency)] : []),
     ...(payment.funding === 'balance' ? [clientAccount(payment.clientId, payment.fromCurrency)] : []),
   ]);
+  return [...new Map(accounts.map((account) => [account.code, account])).values()];
 }
