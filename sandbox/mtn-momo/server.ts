@@ -6,6 +6,7 @@ import type { Failure, Kind } from '../fates.ts';
 import type { Transaction } from '../journal.ts';
 import type { CallbackMessage, SandboxRail } from '../rail.ts';
 import { minorOf, shortTextOfMinor } from '../amounts.ts';
+import { provision, serveOperations } from './operations.ts';
 import type { Answer, SandboxAnswer, SandboxRequest } from '../wire.ts';
 import { basicCredentials, bearerToken, empty, fieldOf, isWebAddress, json, page, parseBody } from '../wire.ts';
 
@@ -61,6 +62,8 @@ const REASONS: Readonly<Record<Kind, Readonly<Record<Failure, string>>>> = {
 
 /** Answers a request to MTN. */
 export async function serveMtnMomo(rail: SandboxRail, account: MtnMomoAccount, request: SandboxRequest): Promise<Answer> {
+  const provisioned = provision(request);
+  if (provisioned !== null) return provisioned;
   const match = /^\/(collection|disbursement)(\/.*)$/.exec(request.path);
   if (match === null) return problem(404, 'RESOURCE_NOT_FOUND', 'Requested resource was not found.');
   const product = match[1] as ProductName;
@@ -73,8 +76,12 @@ export async function serveMtnMomo(rail: SandboxRail, account: MtnMomoAccount, r
     return problem(500, 'NOT_ALLOWED_TARGET_ENVIRONMENT', 'Access to target environment is forbidden.');
   }
   if (request.method === 'GET' && /^\/v1_0\/account\/balance(\/[A-Z]{3})?$/.test(resource)) return balance(momo);
+  const extra = await serveOperations(rail, product, resource, request);
+  if (extra !== null) return extra;
   const kind: Kind = product === 'collection' ? 'collection' : 'disbursement';
-  const base = kind === 'collection' ? '/v1_0/requesttopay' : '/v1_0/transfer';
+  // A deposit is a transfer by another name, and a refund's status is asked for like a transfer's.
+  const base =
+    kind === 'collection' ? '/v1_0/requesttopay' : (/^\/v1_0\/(transfer|deposit|refund)/.exec(resource)?.[0] ?? '/v1_0/transfer');
   if (resource === base && request.method === 'POST') return take(momo, kind);
   if (resource.startsWith(`${base}/`) && request.method === 'GET') return tellStatus(momo, kind, resource.slice(base.length + 1));
   return problem(404, 'RESOURCE_NOT_FOUND', 'Requested resource was not found.');
@@ -161,18 +168,29 @@ function isLagging(rail: SandboxRail, transaction: Transaction): boolean {
 
 function statusBody(rail: SandboxRail, transaction: Transaction): Record<string, unknown> {
   const { currency } = rail.rail;
-  const party = { partyIdType: 'MSISDN', partyId: transaction.phone };
   return {
     ...(transaction.state === 'succeeded'
       ? { financialTransactionId: rail.chance.text('0123456789', 11, 'financial', transaction.id) }
       : {}),
-    ...transaction.notes,
+    ...notesOf(transaction),
     amount: shortTextOfMinor(transaction.amountMinor, currency),
     currency,
-    ...(transaction.kind === 'collection' ? { payer: party } : { payee: party }),
+    ...partyOf(transaction),
     status: { pending: 'PENDING', succeeded: 'SUCCESSFUL', failed: 'FAILED' }[transaction.state],
     ...(transaction.failure === null || transaction.state !== 'failed' ? {} : { reason: reasonOf(rail, transaction, transaction.failure) }),
   };
+}
+
+/** A refund's message names neither payer nor payee. */
+function partyOf(transaction: Transaction): Record<string, unknown> {
+  if (transaction.notes['refunds'] !== undefined) return {};
+  const party = { partyIdType: 'MSISDN', partyId: transaction.phone };
+  return transaction.kind === 'collection' ? { payer: party } : { payee: party };
+}
+
+function notesOf(transaction: Transaction): Record<string, string> {
+  const { refunds: _, ...notes } = transaction.notes;
+  return notes;
 }
 
 /** Plain text nine times in ten; once the object of MTN's own description. */

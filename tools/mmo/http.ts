@@ -8,7 +8,7 @@
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 export interface HttpCall {
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Path with query, beginning with a slash; put after the base address. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
