@@ -7,6 +7,8 @@ export const SCOPES = {
   'treasury:read': 'Read corridors, rates and liquidity pools.',
   'cases:read': 'Read cases, with the names of the people concerned.',
   'cases:decide': 'Claim and decide cases.',
+  'webhooks:read': 'Read webhook endpoints and what they were told.',
+  'webhooks:write': 'Make, change and test webhook endpoints, rotate their secrets, replay deliveries.',
 } as const;
 
 export type Scope = keyof typeof SCOPES;

@@ -21,6 +21,7 @@ import { mountHealth } from './routes/health.ts';
 import { mountPayments } from './routes/payments.ts';
 import { mountQuotes } from './routes/quotes.ts';
 import { mountTreasury } from './routes/treasury.ts';
+import { mountWebhooks } from './routes/webhooks.ts';
 import { createActivityStream } from './stream.ts';
 
 export interface ApiApp {
@@ -67,6 +68,7 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   mountTreasury(api);
   mountActivity(api, stream);
   mountCases(api);
+  mountWebhooks(api);
   mountCallbacks(api, callbacks);
   mountHealth(api);
   mountDocs(app);

@@ -39,7 +39,7 @@ export interface CallbackAnswer {
 }
 
 /** Work that may be waiting after a commit; losing a hint costs a sweep. */
-export type ApiHint = 'authorize' | 'resume' | 'callbacks' | 'cases';
+export type ApiHint = 'authorize' | 'resume' | 'callbacks' | 'cases' | 'webhooks';
 
 export interface ApiDeps {
   readonly pool: Pool;
@@ -65,6 +65,8 @@ export interface ApiDeps {
   readonly version: string;
   /** How often the live stream looks for new activity, milliseconds; 500 unless told. */
   readonly streamPollMs?: number;
+  /** Whether webhooks may go into private networks and over plain HTTP; not unless told. */
+  readonly webhookAllowPrivate?: boolean;
   /** Listeners of the live stream at once; 200 unless told. */
   readonly streamListenersMax?: number;
 }

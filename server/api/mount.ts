@@ -30,7 +30,7 @@ type Responses = Readonly<
 >;
 
 export interface RouteDefinition<Query extends z.ZodType, Body> {
-  readonly method: 'get' | 'post' | 'put';
+  readonly method: 'get' | 'post' | 'put' | 'delete';
   /** In the words of OpenAPI: `/v1/payments/{id}`. */
   readonly path: string;
   readonly operationId: string;

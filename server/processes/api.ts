@@ -57,6 +57,7 @@ function apiDeps(foundation: Foundation): ApiDeps {
     dependencies: dependencies(foundation),
     queueDepths: () => queue.depth(),
     version: packageJson.version,
+    webhookAllowPrivate: foundation.config.webhookAllowPrivate,
   };
 }
 
