@@ -183,7 +183,7 @@ describe('a callback after the end', () => {
   it('read beside its twin is recorded once', async () => {
     await arrives(eventOf(SUCCEEDED));
     await arrives(eventOf({ state: 'failed', reasonCode: '1', retry: 'never' }));
-    await read();
+    expect(await read()).toEqual(['matched', 'quarantined contradicts_outcome']);
     expect(await attempt()).toMatchObject({ state: 'succeeded', reason_code: null });
   });
 });
@@ -210,6 +210,16 @@ describe('a callback that fits nothing', () => {
     );
     expect((await read()).at(-1)).toBe('quarantined rail_differs');
     expect(await attempt()).toEqual(before);
+  });
+
+  it('is quarantined when nothing was sent that it could answer', async () => {
+    await platform.submit();
+    await platform.worker.work('authorize');
+    const fresh = await platform.database.pool.query<{ id: string }>(`select id from attempts where state = 'created'`);
+    const id = fresh.rows[0]?.id ?? '';
+    await arrives(eventOf(SUCCEEDED, { ourReference: id }), { attemptId: id });
+    expect(await read()).toEqual(['quarantined not_sent']);
+    expect(asked).toBe(0);
   });
 
   it('is quarantined when its attempt is gone', async () => {

@@ -10,7 +10,7 @@ import { raiseLateSuccess } from '../case/doubts.ts';
 import type { GraphDeps } from '../types.ts';
 import { checkedAmount, inquire, loadOpenAttempts, type OpenAttempt } from './inquire.ts';
 import { createRailPump, type Pump } from './pump.ts';
-import { inquiryDelayMs, isEnd, type Recorder } from './record.ts';
+import { inquiryDelayMs, isEnd, noteContradictions, type Recorded, type Recorder } from './record.ts';
 
 const CLOSED_AT_ONCE_MAX = 500;
 
@@ -89,8 +89,16 @@ async function judge(deps: GraphDeps, recorder: Recorder, row: Arrived): Promise
   if (event === null) return { verdict: 'quarantined', reasonCode: 'malformed_body' };
   if (attempt.state === 'succeeded' || attempt.state === 'failed') return afterTheEnd(deps, event, { ...attempt, state: attempt.state });
   if (!namesTheSame(event, attempt)) return { verdict: 'quarantined', reasonCode: 'reference_differs' };
-  await learn(deps, recorder, attempt, event);
-  return { verdict: 'matched', reasonCode: null };
+  // An address is told to the operator with the request, so nobody can answer before it was sent.
+  if (attempt.state === 'created') return { verdict: 'quarantined', reasonCode: 'not_sent' };
+  switch (await learn(deps, recorder, attempt, event)) {
+    case 'recorded':
+      return { verdict: 'matched', reasonCode: null };
+    case 'ended_before':
+      return { verdict: 'duplicate', reasonCode: null };
+    case 'contradicts':
+      return { verdict: 'quarantined', reasonCode: 'contradicts_outcome' };
+  }
 }
 
 function parse(deps: GraphDeps, row: CallbackRow): CallbackEvent | null {
@@ -112,10 +120,11 @@ async function afterTheEnd(
   attempt: OpenAttempt & { state: 'succeeded' | 'failed' },
 ): Promise<Verdict> {
   if (!isEnd(event.outcome) || event.outcome.state === attempt.state) return { verdict: 'duplicate', reasonCode: null };
-  const isLate = attempt.state === 'failed' && namesTheSame(event, attempt) && checkedAmount(event.outcome, attempt).state === 'succeeded';
-  if (isLate) {
-    const word = event.trust === 'sufficient' ? event.outcome : await inquire(deps, attempt);
-    if (word.state !== 'failed') await raiseLateSuccess(deps, attempt.id, word.state === 'succeeded' ? 'operator' : 'message');
+  if (namesTheSame(event, attempt)) {
+    const told = checkedAmount(event.outcome, attempt);
+    const word = event.trust === 'sufficient' ? told : await inquire(deps, attempt);
+    if (isEnd(word) && word.state !== attempt.state) await noteContradictions(deps, [{ attemptId: attempt.id, outcome: word }]);
+    else if (!isEnd(word) && told.state === 'succeeded') await raiseLateSuccess(deps, attempt.id, 'message');
   }
   return { verdict: 'quarantined', reasonCode: 'contradicts_outcome' };
 }
@@ -130,7 +139,7 @@ function namesTheSame(event: CallbackEvent, attempt: OpenAttempt): boolean {
   return Object.entries(told).every(([key, value]) => attempt.handle[key] === undefined || attempt.handle[key] === value);
 }
 
-async function learn(deps: GraphDeps, recorder: Recorder, attempt: OpenAttempt, event: CallbackEvent): Promise<void> {
+async function learn(deps: GraphDeps, recorder: Recorder, attempt: OpenAttempt, event: CallbackEvent): Promise<Recorded> {
   const receipt = event.outcome.state === 'succeeded' ? event.outcome.receipt : '';
   const handle: OperatorHandle = {
     ...attempt.handle,
@@ -139,10 +148,11 @@ async function learn(deps: GraphDeps, recorder: Recorder, attempt: OpenAttempt, 
   };
   const believed = event.trust === 'sufficient' ? checkedAmount(event.outcome, attempt) : await inquire(deps, { ...attempt, handle });
   const outcome = believed.state === 'succeeded' && believed.receipt === '' ? { ...believed, receipt } : believed;
-  await recorder.submit({
+  return recorder.submit({
     attemptId: attempt.id,
     outcome,
     handle: { ...handle, ...outcome.handle },
+    stored: attempt.stored,
     // The operator said something a moment ago: its books will agree soon.
     nextInquiryAtMs: deps.clock.now() + inquiryDelayMs(deps.settings, 0),
   });

@@ -64,6 +64,7 @@ async function send(deps: GraphDeps, recorder: Recorder, row: SendRow): Promise<
     attemptId: row.id,
     outcome,
     handle: outcome.handle ?? {},
+    stored: null,
     nextInquiryAtMs: deps.clock.now() + inquiryDelayMs(deps.settings, 0),
   });
 }

@@ -19,6 +19,8 @@ export interface OpenAttempt {
   readonly amountMinor: bigint;
   readonly currency: Currency;
   readonly handle: OperatorHandle;
+  /** The same as it is stored. */
+  readonly stored: Buffer | null;
   readonly sentAtMs: number;
   readonly inquiries: number;
 }
@@ -73,6 +75,7 @@ async function inquireAndRecord(deps: GraphDeps, recorder: Recorder, attempt: Op
     attemptId: attempt.id,
     outcome: withKnownReceipt(outcome, attempt.handle),
     handle: { ...attempt.handle, ...outcome.handle },
+    stored: attempt.stored,
     nextInquiryAtMs: deps.clock.now() + inquiryDelayMs(deps.settings, attempt.inquiries),
   });
 }
@@ -131,6 +134,7 @@ function openAttemptOf(deps: GraphDeps, row: OpenRow): OpenAttempt {
     amountMinor: row.amount,
     currency: row.currency,
     handle: openHandle(deps, row.operator_handle),
+    stored: row.operator_handle,
     sentAtMs: row.sent_at?.getTime() ?? 0,
     inquiries: row.inquiries,
   };

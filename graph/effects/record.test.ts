@@ -42,7 +42,12 @@ async function attempt(index: number) {
 }
 
 function answerOf(index: number, outcome: Outcome, handle: Answer['handle'] = {}): Answer {
-  return { attemptId: attemptIds[index] ?? '', outcome, handle, nextInquiryAtMs: platform.clock.now() + 5_000 };
+  return { attemptId: attemptIds[index] ?? '', outcome, handle, stored: null, nextInquiryAtMs: platform.clock.now() + 5_000 };
+}
+
+async function contradicted(): Promise<string[]> {
+  const result = await platform.database.pool.query<{ id: string }>('select id from attempts where contradicted_at is not null');
+  return result.rows.map((row) => row.id);
 }
 
 const SUCCEEDED: Outcome = { state: 'succeeded', receipt: 'QK1', amount: null };
@@ -74,9 +79,11 @@ describe('an answer', () => {
   it('never changes an attempt that has ended', async () => {
     await recordAnswers(deps, [answerOf(0, SUCCEEDED)]);
     const before = await attempt(0);
-    for (const outcome of [FAILED, { state: 'pending' }, { ...SUCCEEDED, receipt: 'QK2' }] as Outcome[]) {
+    for (const outcome of [{ state: 'unknown', reasonCode: 'x' }, { state: 'pending' }, { ...SUCCEEDED, receipt: 'QK2' }] as Outcome[]) {
       expect(await recordAnswers(deps, [answerOf(0, outcome)])).toEqual(['ended_before']);
     }
+    expect(await contradicted()).toEqual([]);
+    expect(await recordAnswers(deps, [answerOf(0, FAILED)])).toEqual(['contradicts']);
     expect(await attempt(0)).toEqual(before);
     expect(hints).toEqual(['outcomes']);
   });
@@ -97,12 +104,53 @@ describe('an answer', () => {
   });
 });
 
+describe('an answer that cannot be true beside the end that is recorded', () => {
+  const cases = async () =>
+    (await platform.database.pool.query<{ kind: string; attempt_id: string }>('select kind, attempt_id from cases')).rows;
+
+  it('is seen: a late success marks the attempt and is a case, and moves nothing', async () => {
+    await recordAnswers(deps, [answerOf(0, FAILED)]);
+    expect(await recordAnswers(deps, [answerOf(0, SUCCEEDED), answerOf(1, SUCCEEDED)])).toEqual(['contradicts', 'recorded']);
+    expect((await attempt(0))?.state).toBe('failed');
+    expect(await contradicted()).toEqual([attemptIds[0]]);
+    expect(await cases()).toEqual([{ kind: 'late_success', attempt_id: attemptIds[0] }]);
+    await recordAnswers(deps, [answerOf(0, SUCCEEDED)]);
+    expect(await cases()).toHaveLength(1);
+  });
+
+  it('is seen when the operator took a request after all that it never had', async () => {
+    const absent: Outcome = { state: 'failed', reasonCode: 'never_received', retry: 'later' };
+    await recordAnswers(deps, [answerOf(0, absent), answerOf(1, FAILED)]);
+    expect(await recordAnswers(deps, [answerOf(0, { state: 'pending' }), answerOf(1, { state: 'pending' })])).toEqual([
+      'contradicts',
+      'ended_before',
+    ]);
+    expect(await contradicted()).toEqual([attemptIds[0]]);
+  });
+});
+
+describe('what an operator writes', () => {
+  it('cannot keep the answers beside it from being written', async () => {
+    const odd: Outcome = { ...SUCCEEDED, receipt: `Q\u0000K1\ud800${'x'.repeat(1_000)}` };
+    expect(await recordAnswers(deps, [answerOf(0, odd), answerOf(1, FAILED)])).toEqual(['recorded', 'recorded']);
+    expect((await attempt(0))?.receipt).toMatch(/^QK1x{125}$/);
+  });
+
+  it('is kept beside ids that somebody else stored while it was under way', async () => {
+    const late = answerOf(0, { state: 'pending' }, { conversationId: 'c-1' });
+    await recordAnswers(deps, [answerOf(0, { state: 'pending' }, { accepted: 'yes' })]);
+    expect(await recordAnswers(deps, [late])).toEqual(['recorded']);
+    const row = await attempt(0);
+    expect(openHandle(deps, row?.operator_handle ?? null)).toEqual({ accepted: 'yes', conversationId: 'c-1' });
+  });
+});
+
 describe('the recorder', () => {
   it('answers each in its own words when many come at once', async () => {
     const recorder = createRecorder(deps);
     await recordAnswers(deps, [answerOf(1, FAILED)]);
     const answers = [answerOf(0, SUCCEEDED), answerOf(1, SUCCEEDED), answerOf(2, { state: 'pending' })];
-    expect(await Promise.all(answers.map((answer) => recorder.submit(answer)))).toEqual(['recorded', 'ended_before', 'recorded']);
+    expect(await Promise.all(answers.map((answer) => recorder.submit(answer)))).toEqual(['recorded', 'contradicts', 'recorded']);
   });
 
   it('takes two answers to one attempt in their order: the first end stands', async () => {
@@ -110,7 +158,7 @@ describe('the recorder', () => {
     const told = await Promise.all(
       [answerOf(0, { state: 'pending' }), answerOf(0, FAILED), answerOf(0, SUCCEEDED)].map((each) => recorder.submit(each)),
     );
-    expect(told).toEqual(['recorded', 'recorded', 'ended_before']);
+    expect(told).toEqual(['recorded', 'recorded', 'contradicts']);
     expect((await attempt(0))?.state).toBe('failed');
   });
 });

@@ -3,7 +3,10 @@
  * has ended never changes again.
  */
 import { createGroupCommit, type GroupCommit } from '../../db/group-commit.ts';
+import { fault } from '../../domain/errors.ts';
 import type { OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
+import type { Reason } from '../../tools/mmo/reasons.ts';
+import { raiseLateSuccess } from '../case/doubts.ts';
 import type { GraphDeps } from '../types.ts';
 
 /** An answer to be written to an attempt. */
@@ -12,12 +15,14 @@ export interface Answer {
   readonly outcome: Outcome;
   /** Operator ids known so far, old and new together. */
   readonly handle: OperatorHandle;
+  /** The ids as they were stored when `handle` was put together: somebody else may have stored others since. */
+  readonly stored: Buffer | null;
   /** When to ask (again) while it is open, milliseconds since the epoch. */
   readonly nextInquiryAtMs: number;
 }
 
-/** Whether the attempt took the answer, or had ended before. */
-export type Recorded = 'recorded' | 'ended_before';
+/** Whether the attempt took the answer, or had ended before; `contradicts`: with another end than the answer says. */
+export type Recorded = 'recorded' | 'ended_before' | 'contradicts';
 
 export type Recorder = GroupCommit<Answer, Recorded>;
 
@@ -41,30 +46,111 @@ update attempts a set
   resolved_at = case when answer.state in ('succeeded', 'failed') then $8::timestamptz end,
   lease_token = null, lease_until = null,
   updated_at = $8
-from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[])
-  as answer(id, state, receipt, reason, retry, handle, next_inquiry_at)
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[], $9::bytea[])
+  as answer(id, state, receipt, reason, retry, handle, next_inquiry_at, stored)
 where a.id = answer.id and a.state in ('sent', 'pending', 'unknown')
+  and (answer.handle is null or a.operator_handle is not distinct from answer.stored)
 returning a.id`;
+
+/** Ids of one attempt are stored by few; who loses this often against others gives up, and the attempt is inquired again. */
+const ROUNDS_MAX = 5;
 
 /** Writes a set of answers, at most one for each attempt, and says for each whether it was taken. */
 export async function recordAnswers(deps: GraphDeps, answers: readonly Answer[]): Promise<Recorded[]> {
+  const recorded = new Map<string, Recorded>();
+  let left = answers;
+  for (let round = 1; left.length > 0; round += 1) {
+    if (round > ROUNDS_MAX) throw fault('lease_lost', { internal: `${left.length} attempts were written by others all the time` });
+    const taken = await write(deps, left);
+    for (const id of taken) recorded.set(id, 'recorded');
+    const refused = left.filter((answer) => !taken.has(answer.attemptId));
+    left = refused.length === 0 ? [] : await lookAgain(deps, refused, recorded);
+  }
+  if (answers.some((answer) => recorded.get(answer.attemptId) === 'recorded' && isEnd(answer.outcome))) deps.notify('outcomes');
+  return answers.map((answer) => recorded.get(answer.attemptId) ?? 'ended_before');
+}
+
+async function write(deps: GraphDeps, answers: readonly Answer[]): Promise<Set<string>> {
   const result = await deps.pool.query<{ id: string }>({
     name: 'record_answers',
     text: RECORD_SQL,
     values: [
       answers.map((answer) => answer.attemptId),
       answers.map((answer) => answer.outcome.state),
-      answers.map((answer) => (answer.outcome.state === 'succeeded' ? answer.outcome.receipt || null : null)),
+      answers.map((answer) => (answer.outcome.state === 'succeeded' ? plainReceipt(answer.outcome.receipt) : null)),
       answers.map((answer) => ('reasonCode' in answer.outcome ? answer.outcome.reasonCode : null)),
       answers.map((answer) => (answer.outcome.state === 'failed' ? answer.outcome.retry : null)),
       answers.map((answer) => sealHandle(deps, answer.handle)),
       answers.map((answer) => new Date(answer.nextInquiryAtMs)),
       new Date(deps.clock.now()),
+      answers.map((answer) => answer.stored),
     ],
   });
-  const taken = new Set(result.rows.map((row) => row.id));
-  if (answers.some((answer) => taken.has(answer.attemptId) && isEnd(answer.outcome))) deps.notify('outcomes');
-  return answers.map((answer) => (taken.has(answer.attemptId) ? 'recorded' : 'ended_before'));
+  return new Set(result.rows.map((row) => row.id));
+}
+
+const RECEIPT_LENGTH_MAX = 128;
+
+/** A receipt is the operator's text: what a database cannot hold must not keep the answers beside it from being written. */
+function plainReceipt(receipt: string): string | null {
+  return receipt.replaceAll(/[^\x20-\x7e]/g, '').slice(0, RECEIPT_LENGTH_MAX) || null;
+}
+
+interface Standing {
+  id: string;
+  state: string;
+  reason_code: string | null;
+  operator_handle: Buffer | null;
+}
+
+/**
+ * Why answers were not taken. Where ids have been stored meanwhile, they are added and the answer comes back to be
+ * written; where the attempt has ended, the answer must not say anything else.
+ */
+async function lookAgain(deps: GraphDeps, refused: readonly Answer[], recorded: Map<string, Recorded>): Promise<Answer[]> {
+  const found = await deps.pool.query<Standing>({
+    name: 'look_at_attempts',
+    text: 'select id, state, reason_code, operator_handle from attempts where id = any($1::uuid[])',
+    values: [refused.map((answer) => answer.attemptId)],
+  });
+  const standing = new Map(found.rows.map((row) => [row.id, row]));
+  const again: Answer[] = [];
+  const contradictions: Answer[] = [];
+  for (const answer of refused) {
+    const row = standing.get(answer.attemptId);
+    if (row !== undefined && ['sent', 'pending', 'unknown'].includes(row.state)) {
+      again.push({ ...answer, handle: { ...openHandle(deps, row.operator_handle), ...answer.handle }, stored: row.operator_handle });
+    } else {
+      const contradicts = row !== undefined && contradictsEnd(answer.outcome, row);
+      recorded.set(answer.attemptId, contradicts ? 'contradicts' : 'ended_before');
+      if (contradicts) contradictions.push(answer);
+    }
+  }
+  await noteContradictions(deps, contradictions);
+  return again;
+}
+
+/** Reasons that say that the operator has nothing: one that took the request after all contradicts them. */
+const ABSENCES: readonly (string | null)[] = ['never_received', 'no_payment_found'] satisfies Reason[];
+
+function contradictsEnd(outcome: Outcome, ended: Pick<Standing, 'state' | 'reason_code'>): boolean {
+  if (ended.state !== 'succeeded' && ended.state !== 'failed') return false;
+  if (isEnd(outcome)) return outcome.state !== ended.state;
+  return outcome.state === 'pending' && ended.state === 'failed' && ABSENCES.includes(ended.reason_code);
+}
+
+/** What cannot be true is marked for people, and where money may have moved unrecorded they get a case. Nothing else changes. */
+export async function noteContradictions(deps: GraphDeps, contradictions: readonly Pick<Answer, 'attemptId' | 'outcome'>[]): Promise<void> {
+  if (contradictions.length === 0) return;
+  await deps.pool.query({
+    name: 'note_contradictions',
+    text: 'update attempts set contradicted_at = coalesce(contradicted_at, $2) where id = any($1::uuid[])',
+    values: [contradictions.map((each) => each.attemptId), new Date(deps.clock.now())],
+  });
+  for (const { attemptId, outcome } of contradictions) {
+    deps.log.error({ attemptId, said: outcome.state }, 'operator contradicts a recorded outcome');
+    if (outcome.state === 'succeeded') await raiseLateSuccess(deps, attemptId, 'operator');
+  }
 }
 
 /** Says whether an outcome is final. */
