@@ -2,7 +2,7 @@
  * Identifiers. Rows get time-ordered UUIDs (version 7, RFC 9562); effects get ids derived from what
  * they are for, so that a second try of the same effect carries the same id.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { v7 } from 'uuid';
 
 /** A new time-ordered UUID (version 7). */
@@ -15,7 +15,7 @@ export function newId(): string {
  * variant bits of a version 4 UUID because MTN MoMo refuses any other in `X-Reference-Id`.
  */
 export function derivedId(...parts: readonly string[]): string {
-  const bytes = createHash('sha256').update(parts.join('\u001f')).digest().subarray(0, 16);
+  const bytes = hash('sha256', parts.join('\u001f'), 'buffer').subarray(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   const hex = bytes.toString('hex');
@@ -24,7 +24,7 @@ export function derivedId(...parts: readonly string[]): string {
 
 /** SHA-256 of a text, as lower-case hex. */
 export function digestOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text, 'hex');
 }
 
 const SHORT_ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';

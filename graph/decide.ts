@@ -1,8 +1,8 @@
 /** Running an agent over a cohort: gather once, decide each, and keep the record of why. */
-import canonicalize from 'canonicalize';
 import type { Agent, WorkItem } from '../agents/agent.ts';
 import type { PoolClient } from 'pg';
 import type { RecordedDecision } from '../db/queries/decisions.ts';
+import { canonicalJson } from '../domain/canonical.ts';
 import type { AgentName, Facts, Verdict } from '../domain/decision.ts';
 import { digestOf, newId } from '../domain/ids.ts';
 
@@ -69,6 +69,7 @@ export function recordOf(
   verdict: Verdict,
   durationUs: number,
 ): RecordedDecision {
+  const factsJson = canonicalJson(facts);
   return {
     id: newId(),
     clientId: item.payment.clientId,
@@ -76,8 +77,9 @@ export function recordOf(
     cohortId,
     agent: agent.name,
     policyVersion: agent.policyVersion,
-    factsDigest: factsDigest(facts),
+    factsDigest: digestOf(factsJson),
     facts,
+    factsJson,
     outcome: verdict.outcome,
     reasons: verdict.reasons,
     confidence: verdict.confidence,
@@ -89,5 +91,5 @@ export function recordOf(
 
 /** SHA-256 over the canonical JSON (RFC 8785) of facts, hex. */
 export function factsDigest(facts: Facts): string {
-  return digestOf(canonicalize(facts) ?? 'null');
+  return digestOf(canonicalJson(facts));
 }

@@ -5,6 +5,8 @@ import type { Decision } from '../../domain/decision.ts';
 /** A decision with the tenant whose payment it is about. */
 export interface RecordedDecision extends Decision {
   readonly clientId: string;
+  /** The facts as JSON, where somebody has written them already. */
+  readonly factsJson?: string;
 }
 
 const RECORD_SQL = `
@@ -32,7 +34,7 @@ export async function recordDecisions(tx: PoolClient, decisions: readonly Record
       column((decision) => decision.agent),
       column((decision) => decision.policyVersion),
       column((decision) => decision.factsDigest),
-      column((decision) => JSON.stringify(decision.facts)),
+      column((decision) => decision.factsJson ?? JSON.stringify(decision.facts)),
       column((decision) => decision.outcome),
       column((decision) => JSON.stringify(decision.reasons)),
       column((decision) => decision.confidence),
