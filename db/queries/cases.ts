@@ -6,7 +6,10 @@ import type { Queryable } from '../connect.ts';
 export interface CaseRow {
   readonly id: string;
   readonly paymentId: string;
-  readonly status: 'open' | 'deciding' | 'released' | 'rejected' | 'withdrawn';
+  readonly kind: 'held' | 'in_doubt' | 'late_success';
+  /** What a case that is not `held` is about. */
+  readonly attemptId: string | null;
+  readonly status: 'open' | 'deciding' | 'released' | 'rejected' | 'withdrawn' | 'resolved';
   readonly priority: number;
   readonly reasons: readonly Reason[];
   readonly evidence: Facts;
@@ -20,8 +23,8 @@ export interface CaseRow {
   readonly closedAt: Date | null;
 }
 
-const COLUMNS = `id, payment_id as "paymentId", status, priority, reasons, evidence, evidence_digest as "evidenceDigest",
-  approvals_needed as "approvalsNeeded", claimed_by as "claimedBy", claimed_until as "claimedUntil", created_at as "createdAt",
+const COLUMNS = `id, payment_id as "paymentId", kind, attempt_id as "attemptId", status, priority, reasons, evidence,
+  evidence_digest as "evidenceDigest", approvals_needed as "approvalsNeeded", claimed_by as "claimedBy", claimed_until as "claimedUntil", created_at as "createdAt",
   updated_at as "updatedAt", due_at as "dueAt", closed_at as "closedAt"`;
 
 /** A client's case, or null. */
@@ -54,7 +57,7 @@ export interface CasePlace {
 export async function listCases(
   db: Pool,
   clientId: string,
-  filter: { readonly status?: string | undefined; readonly claimedBy?: string | undefined },
+  filter: { readonly status?: string | undefined; readonly claimedBy?: string | undefined; readonly kind?: string | undefined },
   page: { readonly after: CasePlace | null; readonly limit: number },
 ): Promise<CaseRow[]> {
   const result = await db.query<CaseRow>({
@@ -62,6 +65,7 @@ export async function listCases(
     text: `select ${COLUMNS} from cases where client_id = $1
         and ($2::text is null or status = $2) and ($3::text is null or claimed_by = $3)
         and ($4::smallint is null or priority < $4 or (priority = $4 and (created_at, id) > ($5::timestamptz, $6::uuid)))
+        and ($8::text is null or kind = $8)
       order by priority desc, created_at, id limit $7`,
     values: [
       clientId,
@@ -71,9 +75,18 @@ export async function listCases(
       page.after?.createdAt ?? null,
       page.after?.id ?? null,
       page.limit,
+      filter.kind ?? null,
     ],
   });
   return result.rows;
+}
+
+/** Part of a statement: writes what the officer `$3` did to the cases in `cases` at the moment `$4` into the audit log. */
+function noted(cases: string, action: string): string {
+  return `noted as (
+    insert into audit_events (client_id, actor, action, subject, payment_id, created_at)
+    select client_id, $3, '${action}', 'case:' || id, payment_id, $4 from ${cases}
+  )`;
 }
 
 /** Gives an open case to an officer, or lengthens the officer's claim. Null when it is not to be had. */
@@ -83,9 +96,12 @@ export async function claimCase(
 ): Promise<CaseRow | null> {
   const result = await db.query<CaseRow>({
     name: 'claim_case',
-    text: `update cases set claimed_by = $3, claimed_until = $5, updated_at = $4
-      where id = $2 and client_id = $1 and status = 'open' and (claimed_by is null or claimed_by = $3 or claimed_until <= $4)
-      returning ${COLUMNS}`,
+    text: `with claimed as (
+        update cases set claimed_by = $3, claimed_until = $5, updated_at = $4
+        where id = $2 and client_id = $1 and status = 'open' and (claimed_by is null or claimed_by = $3 or claimed_until <= $4)
+        returning *
+      ), ${noted('claimed', 'case.claimed')}
+      select ${COLUMNS} from claimed`,
     values: [claim.clientId, claim.caseId, claim.officer, new Date(claim.nowMs), new Date(claim.untilMs)],
   });
   return result.rows[0] ?? null;
@@ -95,8 +111,11 @@ export async function claimCase(
 export async function releaseClaim(db: Pool, clientId: string, caseId: string, officer: string, nowMs: number): Promise<CaseRow | null> {
   const result = await db.query<CaseRow>({
     name: 'release_claim',
-    text: `update cases set claimed_by = null, claimed_until = null, updated_at = $4
-      where id = $2 and client_id = $1 and claimed_by = $3 and status = 'open' returning ${COLUMNS}`,
+    text: `with freed as (
+        update cases set claimed_by = null, claimed_until = null, updated_at = $4
+        where id = $2 and client_id = $1 and claimed_by = $3 and status = 'open' returning *
+      ), ${noted('freed', 'case.claim_released')}
+      select ${COLUMNS} from freed`,
     values: [clientId, caseId, officer, new Date(nowMs)],
   });
   return result.rows[0] ?? null;
@@ -115,7 +134,7 @@ export async function lockCase(tx: Queryable, clientId: string, caseId: string):
 export interface CaseDecisionRow {
   readonly id: string;
   readonly officer: string;
-  readonly verdict: 'release' | 'reject';
+  readonly verdict: 'release' | 'reject' | 'resolve';
   readonly reasonCode: string;
   /** Ciphertext. */
   readonly note: Buffer | null;
@@ -140,7 +159,7 @@ export interface NewCaseDecision {
   readonly caseId: string;
   readonly paymentId: string;
   readonly officer: string;
-  readonly verdict: 'release' | 'reject';
+  readonly verdict: 'release' | 'reject' | 'resolve';
   readonly reasonCode: string;
   readonly note: Buffer | null;
   readonly evidenceDigest: string;
@@ -167,6 +186,17 @@ export async function decideCase(tx: Queryable, decision: NewCaseDecision): Prom
       decision.evidenceDigest,
       new Date(decision.nowMs),
     ],
+  });
+}
+
+/** Writes down that an officer has seen to what a case is about, and closes it. */
+export async function resolveCase(tx: Queryable, decision: NewCaseDecision): Promise<void> {
+  await decideCase(tx, decision);
+  await tx.query({
+    name: 'resolve_case',
+    text: `with taken as (update case_decisions set applied_at = $3 where id = $2)
+      update cases set status = 'resolved', closed_at = $3, updated_at = $3 where id = $1`,
+    values: [decision.caseId, decision.id, new Date(decision.nowMs)],
   });
 }
 

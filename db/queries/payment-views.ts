@@ -123,6 +123,7 @@ export interface AttemptRow {
   readonly receipt: string | null;
   readonly reasonCode: string | null;
   readonly inquiries: number;
+  readonly nextInquiryAt: Date | null;
   readonly createdAt: Date;
   readonly sentAt: Date | null;
   readonly resolvedAt: Date | null;
@@ -130,7 +131,8 @@ export interface AttemptRow {
 
 // The operator's handle stays where it is: it may hold the payer's number.
 const ATTEMPT_COLUMNS = `id, payment_id as "paymentId", leg, sequence, rail_id as "railId", amount, currency, state, receipt,
-  reason_code as "reasonCode", inquiries, created_at as "createdAt", sent_at as "sentAt", resolved_at as "resolvedAt"`;
+  reason_code as "reasonCode", inquiries, next_inquiry_at as "nextInquiryAt", created_at as "createdAt", sent_at as "sentAt",
+  resolved_at as "resolvedAt"`;
 
 /** Every try at an operator for a payment, in the order they were made. */
 export async function findAttempts(db: Pool, paymentId: string): Promise<AttemptRow[]> {
@@ -186,21 +188,24 @@ export async function findTransfers(db: Pool, paymentId: string): Promise<Transf
 }
 
 /**
- * Notes that a client wants its money back, once, while the payment is in one of these statuses.
+ * Notes that a client wants its money back, once, while the payment is in one of these statuses. `actor`
+ * is the principal who asks, for the audit log.
  * Returns false when it is in none of them, or not this client's.
  */
 export async function requestRefund(
   db: Pool,
-  clientId: string,
-  paymentId: string,
+  asked: { readonly clientId: string; readonly actor: string; readonly paymentId: string; readonly nowMs: number },
   statuses: readonly PaymentStatus[],
-  nowMs: number,
 ): Promise<boolean> {
   const result = await db.query({
     name: 'request_refund',
-    text: `update payments set refund_requested_at = coalesce(refund_requested_at, $4), updated_at = $4
-      where id = $2 and client_id = $1 and status = any($3::text[])`,
-    values: [clientId, paymentId, statuses, new Date(nowMs)],
+    text: `with asked as (
+        update payments set refund_requested_at = coalesce(refund_requested_at, $4), updated_at = $4
+        where id = $2 and client_id = $1 and status = any($3::text[]) returning client_id, id
+      )
+      insert into audit_events (client_id, actor, action, subject, payment_id, created_at)
+      select client_id, $5, 'payment.refund_requested', 'payment:' || id, id, $4 from asked`,
+    values: [asked.clientId, asked.paymentId, statuses, new Date(asked.nowMs), asked.actor],
   });
   return (result.rowCount ?? 0) > 0;
 }
@@ -229,6 +234,23 @@ export interface Count {
 /** How many payments there are per status, over all clients. Reads an index, not the table. */
 export async function countPayments(db: Pool): Promise<Count[]> {
   const result = await db.query<Count>('select status as key, count(*)::int as count from payments group by status');
+  return result.rows;
+}
+
+export interface OpenAttempts {
+  readonly railId: string;
+  readonly state: 'sent' | 'pending' | 'unknown';
+  readonly count: number;
+  readonly oldestSentAt: Date;
+}
+
+/** Attempts whose outcome is not known, by rail and state, over all clients. Reads an index that holds only those. */
+export async function countOpenAttempts(db: Pool): Promise<OpenAttempts[]> {
+  const result = await db.query<OpenAttempts>({
+    name: 'count_open_attempts',
+    text: `select rail_id as "railId", state, count(*)::int as count, min(sent_at) as "oldestSentAt" from attempts
+      where state in ('sent', 'pending', 'unknown') group by rail_id, state`,
+  });
   return result.rows;
 }
 

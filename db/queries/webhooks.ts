@@ -182,3 +182,13 @@ export async function findDelivery(db: Pool, clientId: string, deliveryId: strin
   });
   return result.rows[0] ?? null;
 }
+
+/** How many deliveries wait, and how many endpoints were disabled for failing, over all clients. */
+export async function countWebhooks(db: Pool): Promise<{ readonly waiting: number; readonly disabled: number }> {
+  const result = await db.query<{ waiting: number; disabled: number }>({
+    name: 'count_webhooks',
+    text: `select (select count(*)::int from webhook_deliveries where state = 'waiting') as waiting,
+      (select count(*)::int from webhook_endpoints where deleted_at is null and disabled_reason in ('failing', 'gone')) as disabled`,
+  });
+  return result.rows[0] ?? { waiting: 0, disabled: 0 };
+}

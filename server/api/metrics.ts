@@ -1,7 +1,8 @@
 /** Figures for Prometheus: what requests cost, how much waits, and where payments and attempts stand. */
 import type { Pool } from 'pg';
 import { Gauge, Histogram, Registry } from 'prom-client';
-import { countAttempts, countPayments } from '../../db/queries/payment-views.ts';
+import { countAttempts, countOpenAttempts, countPayments } from '../../db/queries/payment-views.ts';
+import { countWebhooks } from '../../db/queries/webhooks.ts';
 import { ATTEMPT_STATES, PAYMENT_STATUSES } from '../../domain/lifecycle.ts';
 import type { Clock } from '../../domain/clock.ts';
 
@@ -37,6 +38,7 @@ export function createMetrics(deps: Deps): Metrics {
   });
   const payments = new Gauge({ name: 'capp_payments', help: 'Payments by status.', labelNames: ['status'] as const, registers });
   const attempts = new Gauge({ name: 'capp_attempts', help: 'Attempts by state.', labelNames: ['state'] as const, registers });
+  const open = createOpenGauges(registers);
   const queues = new Gauge({ name: 'capp_queue_jobs', help: 'Hints that wait, by queue.', labelNames: ['queue'] as const, registers });
   const intake = new Gauge({ name: 'capp_intake_waiting', help: 'Payments that wait for their commit.', registers });
   const listeners = new Gauge({ name: 'capp_stream_listeners', help: 'Listeners of the activity stream.', registers });
@@ -50,7 +52,7 @@ export function createMetrics(deps: Deps): Metrics {
     const nowMs = deps.clock.now();
     if (nowMs - countedAtMs < COUNTS_KEPT_MS) return;
     countedAtMs = nowMs;
-    const [byStatus, byState] = await Promise.all([countPayments(deps.pool), countAttempts(deps.pool)]);
+    const [byStatus, byState] = await Promise.all([countPayments(deps.pool), countAttempts(deps.pool), open.count(deps.pool, nowMs)]);
     for (const status of PAYMENT_STATUSES) payments.set({ status }, byStatus.find((each) => each.key === status)?.count ?? 0);
     for (const state of ATTEMPT_STATES) attempts.set({ state }, byState.find((each) => each.key === state)?.count ?? 0);
   }
@@ -68,5 +70,33 @@ export function createMetrics(deps: Deps): Metrics {
     observe: ({ method, route, status, seconds }) => duration.observe({ method, route, status: String(status) }, seconds),
     text,
     contentType: registry.contentType,
+  };
+}
+
+/** What is not told yet: by operators to us, by rail, and by us to clients. */
+function createOpenGauges(registers: Registry[]) {
+  const labelNames = ['rail', 'state'] as const;
+  const attempts = new Gauge({ name: 'capp_attempts_open', help: 'Attempts whose outcome is open, by rail.', labelNames, registers });
+  const oldest = new Gauge({
+    name: 'capp_attempts_open_oldest_seconds',
+    help: 'Age of the oldest attempt whose outcome is open, by rail.',
+    labelNames,
+    registers,
+  });
+  const deliveries = new Gauge({ name: 'capp_webhook_deliveries_waiting', help: 'Webhooks that wait for a try.', registers });
+  const disabled = new Gauge({ name: 'capp_webhook_endpoints_disabled', help: 'Webhook endpoints disabled for failing.', registers });
+  return {
+    async count(pool: Pool, nowMs: number): Promise<void> {
+      const [rows, webhooks] = await Promise.all([countOpenAttempts(pool), countWebhooks(pool)]);
+      // A rail that has nothing open any more must not go on saying what it had.
+      attempts.reset();
+      oldest.reset();
+      for (const { railId: rail, state, count, oldestSentAt } of rows) {
+        attempts.set({ rail, state }, count);
+        oldest.set({ rail, state }, Math.max(0, nowMs - oldestSentAt.getTime()) / 1000);
+      }
+      deliveries.set(webhooks.waiting);
+      disabled.set(webhooks.disabled);
+    },
   };
 }

@@ -46,12 +46,19 @@ export function decisionOut(row: ActivityRow): z.infer<typeof decisionSchema> {
   };
 }
 
-export const CASE_STATUSES = ['open', 'deciding', 'released', 'rejected', 'withdrawn'] as const;
+export const CASE_STATUSES = ['open', 'deciding', 'released', 'rejected', 'withdrawn', 'resolved'] as const;
+export const CASE_KINDS = ['held', 'in_doubt', 'late_success'] as const;
 
 export const caseSchema = z
   .object({
     id: idSchema,
     paymentId: idSchema,
+    kind: z.enum(CASE_KINDS).openapi({
+      description:
+        '`held`: the payment waits for a release. `in_doubt`: an operator has not told an outcome within its limit; ends by itself with the attempt. ' +
+        '`late_success`: an operator moved money for an attempt recorded as failed; the evidence proposes the correcting entries.',
+    }),
+    attemptId: idSchema.nullable(),
     status: z.enum(CASE_STATUSES),
     priority: z.int().openapi({ description: '0 to 100, the higher the sooner.' }),
     reasons: z.array(reasonSchema),
@@ -71,6 +78,8 @@ export function caseOut(row: CaseRow, nowMs: number): z.infer<typeof caseSchema>
   return {
     id: row.id,
     paymentId: row.paymentId,
+    kind: row.kind,
+    attemptId: row.attemptId,
     status: row.status,
     priority: row.priority,
     reasons: [...row.reasons],
@@ -89,7 +98,7 @@ export const caseDecisionSchema = z
     id: idSchema,
     at: momentSchema,
     officer: z.string(),
-    verdict: z.enum(['release', 'reject']),
+    verdict: z.enum(['release', 'reject', 'resolve']),
     reasonCode: z.string(),
     note: z.string().nullable(),
     evidenceDigest: z.string(),

@@ -165,13 +165,16 @@ export const attemptSchema = z
     receipt: z.string().nullable(),
     reasonCode: z.string().nullable(),
     inquiries: z.int().openapi({ description: 'How often the operator has been asked what became of it.' }),
+    nextInquiryAt: momentSchema.nullable().openapi({ description: 'When it is asked next, while the outcome is open.' }),
+    openForMs: z.int().nullable().openapi({ description: 'How long the outcome has been open; null before it is sent and after its end.' }),
     createdAt: momentSchema,
     sentAt: momentSchema.nullable(),
     resolvedAt: momentSchema.nullable(),
   })
   .openapi('Attempt');
 
-export function attemptOut(row: AttemptRow): z.infer<typeof attemptSchema> {
+export function attemptOut(row: AttemptRow, nowMs: number): z.infer<typeof attemptSchema> {
+  const isOpen = row.state === 'sent' || row.state === 'pending' || row.state === 'unknown';
   return {
     id: row.id,
     paymentId: row.paymentId,
@@ -185,6 +188,8 @@ export function attemptOut(row: AttemptRow): z.infer<typeof attemptSchema> {
     receipt: row.receipt,
     reasonCode: row.reasonCode,
     inquiries: row.inquiries,
+    nextInquiryAt: isOpen ? momentOut(row.nextInquiryAt) : null,
+    openForMs: isOpen && row.sentAt !== null ? Math.max(0, nowMs - row.sentAt.getTime()) : null,
     createdAt: momentOut(row.createdAt),
     sentAt: momentOut(row.sentAt),
     resolvedAt: momentOut(row.resolvedAt),

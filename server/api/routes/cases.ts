@@ -4,6 +4,7 @@
  */
 import { z } from '@hono/zod-openapi';
 import { withTransaction } from '../../../db/connect.ts';
+import { recordAuditEvents } from '../../../db/queries/audit.ts';
 import {
   type CasePlace,
   claimCase,
@@ -14,6 +15,7 @@ import {
   lockCase,
   type CaseRow,
   releaseClaim,
+  resolveCase,
 } from '../../../db/queries/cases.ts';
 import { findPayment } from '../../../db/queries/payment-views.ts';
 import { fault } from '../../../domain/errors.ts';
@@ -23,7 +25,7 @@ import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
 import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
-import { CASE_STATUSES, caseDecisionOut, caseFileSchema, caseOut, caseSchema } from '../resources/oversight.ts';
+import { CASE_KINDS, CASE_STATUSES, caseDecisionOut, caseFileSchema, caseOut, caseSchema } from '../resources/oversight.ts';
 import { openParties } from '../resources/payment.ts';
 
 /** How long a claim keeps a case from other officers. */
@@ -32,7 +34,9 @@ const NOTE_CONTEXT = 'case_decisions.note';
 
 const decisionRequestSchema = z
   .strictObject({
-    verdict: z.enum(['release', 'reject']),
+    verdict: z
+      .enum(['release', 'reject', 'resolve'])
+      .openapi({ description: 'A `held` case is released or rejected, one of a `late_success` resolved; one `in_doubt` ends by itself.' }),
     reasonCode: z
       .string()
       .regex(/^[a-z][a-z0-9_]{1,63}$/, 'Invalid input: expected a code such as false_positive')
@@ -65,14 +69,19 @@ function mountReading(api: Api): void {
       tag: 'Cases',
       summary: 'List cases, the most pressing first',
       scope: 'cases:read',
-      query: z.strictObject({ ...pageQuery, status: z.enum(CASE_STATUSES).optional(), claimedBy: z.string().max(100).optional() }),
+      query: z.strictObject({
+        ...pageQuery,
+        status: z.enum(CASE_STATUSES).optional(),
+        kind: z.enum(CASE_KINDS).optional(),
+        claimedBy: z.string().max(100).optional(),
+      }),
       responses: {
         200: answers('A page of cases.', pageOf(caseSchema)),
         ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
       },
     },
     async ({ caller, query: { limit, cursor, ...filter } }) => {
-      const list = `cases ${JSON.stringify([filter.status, filter.claimedBy])}`;
+      const list = `cases ${JSON.stringify([filter.status, filter.claimedBy, filter.kind])}`;
       const after = cursor === undefined ? null : placeOf(decodeCursor(list, cursor, [/^\d{1,3}$/, /^\d{4}-[\dT:.-]+Z$/, CURSOR_UUID]));
       const rows = await listCases(deps.pool, caller.clientId, filter, { after, limit });
       const encode = (last: CaseRow) => encodeCursor(list, [String(last.priority), last.createdAt.toISOString(), last.id]);
@@ -103,6 +112,8 @@ function mountReading(api: Api): void {
       if (payment === null) throw fault('internal', { internal: `case ${row.id} has no payment of its client` });
       const { sender, receiver } = openParties(deps.keyring, payment);
       // Who looked at whose names is part of the audit.
+      const shown = { clientId: caller.clientId, actor: caller.principal, action: 'case.names_shown', subject: `case:${row.id}` };
+      await recordAuditEvents(deps.pool, [{ ...shown, paymentId: row.paymentId }], deps.clock.now());
       deps.log.info({ requestId: c.get('requestId'), caseId: row.id, principal: caller.principal }, 'case.names_shown');
       const body = {
         ...caseOut(row, deps.clock.now()),
@@ -207,6 +218,7 @@ function mountDecisions(api: Api): void {
           'validation_failed',
         ),
         ...problems('maker_is_checker', 'case_not_open', 'case_claimed', 'case_not_claimed', 'evidence_stale', 'idempotency_in_progress'),
+        ...problems('verdict_not_applicable'),
       },
     },
     async ({ c, caller, body }) => {
@@ -241,12 +253,13 @@ async function decide(deps: ApiDeps, caller: Caller, caseId: string, request: De
       evidenceDigest,
       nowMs,
     };
-    await decideCase(tx, decision);
+    await (verdict === 'resolve' ? resolveCase(tx, decision) : decideCase(tx, decision));
   });
 }
 
-/** Throws `case_not_open`, `case_claimed`, `case_not_claimed`, `evidence_stale`. */
+/** Throws `verdict_not_applicable`, `case_not_open`, `case_claimed`, `case_not_claimed`, `evidence_stale`. */
 function assertDecidable(row: CaseRow, caller: Caller, request: DecisionRequest, nowMs: number): void {
+  if (row.kind === 'in_doubt' || (row.kind === 'late_success') !== (request.verdict === 'resolve')) throw fault('verdict_not_applicable');
   if (row.status !== 'open') throw fault('case_not_open');
   const claimed = row.claimedBy !== null && row.claimedUntil !== null && row.claimedUntil.getTime() > nowMs;
   if (claimed && row.claimedBy !== caller.principal) throw fault('case_claimed');

@@ -1,6 +1,7 @@
 /** Payments: submit one, read one, list them, take one back, ask for the money back. */
 import { z } from '@hono/zod-openapi';
 import { findDecisions } from '../../../db/queries/activity.ts';
+import { recordAuditEvents } from '../../../db/queries/audit.ts';
 import { withTransaction } from '../../../db/connect.ts';
 import { findCaseDecisions, findCasesOfPayment, withdrawCase } from '../../../db/queries/cases.ts';
 import {
@@ -194,7 +195,11 @@ function mountDetail(api: Api): void {
       const [events, attempts] = await Promise.all([findEvents(deps.pool, row.id), findAttempts(deps.pool, row.id)]);
       return {
         status: 200,
-        body: { ...paymentOut(deps.keyring, row), timeline: events.map(eventOut), attempts: attempts.map(attemptOut) },
+        body: {
+          ...paymentOut(deps.keyring, row),
+          timeline: events.map(eventOut),
+          attempts: attempts.map((each) => attemptOut(each, deps.clock.now())),
+        },
       };
     },
   );
@@ -231,7 +236,7 @@ function mountExplanation(api: Api): void {
         route: { collection: [...row.collectionRoute], payout: [...row.payoutRoute] },
         timeline: events.map(eventOut),
         decisions: decisions.map(decisionOut),
-        attempts: attempts.map(attemptOut),
+        attempts: attempts.map((each) => attemptOut(each, deps.clock.now())),
         transfers: transfers.map(transferOut),
         cases: cases.map((each, index) => ({
           ...caseOut(each, deps.clock.now()),
@@ -272,7 +277,8 @@ function mountAttempts(api: Api): void {
       const after = at === undefined || id === undefined ? null : { createdAt: new Date(at), id };
       const rows = await listAttempts(deps.pool, caller.clientId, state, { after, limit });
       const encode = (last: (typeof rows)[number]) => encodeCursor(list, [last.createdAt.toISOString(), last.id]);
-      return { status: 200, body: { items: rows.map(attemptOut), nextCursor: nextCursor(rows, limit, encode) } };
+      const items = rows.map((row) => attemptOut(row, deps.clock.now()));
+      return { status: 200, body: { items, nextCursor: nextCursor(rows, limit, encode) } };
     },
   );
 }
@@ -322,7 +328,8 @@ function mountChanges(api: Api): void {
     },
     async ({ c, caller }) => {
       const paymentId = idParam(c);
-      const noted = await requestRefund(deps.pool, caller.clientId, paymentId, REFUNDABLE, deps.clock.now());
+      const asked = { clientId: caller.clientId, actor: caller.principal, paymentId, nowMs: deps.clock.now() };
+      const noted = await requestRefund(deps.pool, asked, REFUNDABLE);
       const row = await load(deps, caller, paymentId);
       if (!noted) throw refusalOfRefund(row.status);
       deps.notify('resume');
@@ -357,5 +364,11 @@ async function cancel(deps: ApiDeps, caller: Caller, paymentId: string): Promise
       nowMs,
       leaseToken: null,
     });
+    const { clientId, principal } = caller;
+    await recordAuditEvents(
+      tx,
+      [{ clientId, actor: principal, action: 'payment.cancelled', subject: `payment:${paymentId}`, paymentId }],
+      nowMs,
+    );
   });
 }
