@@ -3,7 +3,7 @@
  * Orange documents badly is a setting whose default is the reading that cannot lose money.
  */
 import { z } from 'zod';
-import { ABSENCE_IS_SURE, absenceIsSure } from '../patience.ts';
+import { ABSENCE_IS_SURE, absenceIsSure, reachesWithinMs } from '../patience.ts';
 
 const address = z.url().transform((url) => url.replace(/\/+$/, ''));
 const nineDigits = z.string().regex(/^\d{9}$/, 'must be 9 digits');
@@ -74,6 +74,12 @@ const sonatelSchema = z.strictObject({
   findsByReference: z.boolean().default(false),
 });
 
+const TOO_SHORT = 'must be longer than a payment may be under way';
+
+function isLongEnough(half: { readonly variant: string; readonly unpaidAfterMs?: number | undefined }, timeoutMs: number): boolean {
+  return half.unpaidAfterMs === undefined || half.unpaidAfterMs >= reachesWithinMs({ timeoutMs });
+}
+
 export const orangeProfileSchema = z
   .strictObject({
     collection: z.discriminatedUnion('variant', [webpaySchema, omcoreSchema, sonatelSchema]),
@@ -84,25 +90,8 @@ export const orangeProfileSchema = z
     absentAfterMs: z.number().int().positive().default(1_800_000),
   })
   .refine(absenceIsSure, ABSENCE_IS_SURE)
-  .refine(
-    ({ collection, timeoutMs }) =>
-      collection.variant !== 'webpay' || collection.pageLifetimeMs + collection.settleMarginMs >= 2 * timeoutMs,
-    {
-      path: ['collection', 'settleMarginMs'],
-      message: 'together with pageLifetimeMs, must be at least twice timeoutMs',
-    },
-  )
-  .refine(
-    ({ collection, timeoutMs }) => collection.variant !== 'omcoreapis' || (collection.unpaidAfterMs ?? 2 * timeoutMs) >= 2 * timeoutMs,
-    {
-      path: ['collection', 'unpaidAfterMs'],
-      message: 'must be at least twice timeoutMs',
-    },
-  )
-  .refine(({ payout, timeoutMs }) => payout.variant !== 'omcoreapis' || (payout.unpaidAfterMs ?? 2 * timeoutMs) >= 2 * timeoutMs, {
-    path: ['payout', 'unpaidAfterMs'],
-    message: 'must be at least twice timeoutMs',
-  });
+  .refine(({ collection, timeoutMs }) => isLongEnough(collection, timeoutMs), { path: ['collection', 'unpaidAfterMs'], message: TOO_SHORT })
+  .refine(({ payout, timeoutMs }) => isLongEnough(payout, timeoutMs), { path: ['payout', 'unpaidAfterMs'], message: TOO_SHORT });
 
 export type OrangeProfile = z.infer<typeof orangeProfileSchema>;
 export type WebpayProfile = z.infer<typeof webpaySchema>;

@@ -10,6 +10,7 @@ import { outcomeWithoutAnswer, refusalBeforeSending, succeededWith } from '../ch
 import { basicAuthorization, CLIENT_CREDENTIALS_FORM } from '../oauth.ts';
 import type { EffectRequest, InquiryRequest, OperatorHandle, Outcome } from '../operator.ts';
 import { parseObject, textOf } from '../reading.ts';
+import { reachesWithinMs } from '../patience.ts';
 import { failed, pending, unknown, unmapped } from '../reasons.ts';
 import { nationalOf, wireNumber } from '../writing.ts';
 import { createLine, goodBody, type Half, type HalfDeps, isThrottled, type Line } from './line.ts';
@@ -34,7 +35,7 @@ export function createWebpay(deps: HalfDeps, profile: WebpayProfile): Half {
   });
   return {
     submit: (request) => start(deps, profile, line, request),
-    inquire: (request) => inquire(profile, line, request),
+    inquire: (request) => inquire(deps, profile, line, request),
     // The web payment tells no balance.
     balance: async () => null,
   };
@@ -80,12 +81,13 @@ export function notifHandle(notifToken: string | null): OperatorHandle {
   return notifToken === null ? {} : { notifDigest: digestOf(`orange notification ${notifToken}`) };
 }
 
-async function inquire(profile: WebpayProfile, line: Line, request: InquiryRequest): Promise<Outcome> {
+async function inquire(deps: HalfDeps, profile: WebpayProfile, line: Line, request: InquiryRequest): Promise<Outcome> {
   const { payToken, notified } = request.handle;
   if (payToken === undefined) {
     // Somebody told of a payment on a page nobody was led to: people must look.
     if (notified === 'SUCCESS') return unknown('contradiction');
-    const isDead = request.nowMs - request.sentAtMs >= profile.pageLifetimeMs + profile.settleMarginMs;
+    // A page lives from when its order reached Orange, at the latest.
+    const isDead = request.nowMs - request.sentAtMs >= reachesWithinMs(deps) + profile.pageLifetimeMs + profile.settleMarginMs;
     return isDead ? failed('page_expired') : unknown('no_operator_id');
   }
   const orderId = shortIdOf(request.requestId);
