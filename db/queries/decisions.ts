@@ -14,8 +14,8 @@ insert into agent_activity (id, client_id, payment_id, cohort_id, agent, policy_
   confidence, duration_us, model_id, prompt_hash, created_at)
 select id, client_id, payment_id, cohort_id, agent, policy_version, facts_digest, facts::jsonb, outcome, reasons::jsonb,
   confidence, duration_us, model_id, prompt_hash, $15
-from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
-  $11::real[], $12::int[], $13::text[], $14::text[])
+from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], string_to_array($8, E'\\x1e'), $9::text[],
+  string_to_array($10, E'\\x1e'), $11::real[], $12::int[], $13::text[], $14::text[])
   as decision(id, client_id, payment_id, cohort_id, agent, policy_version, facts_digest, facts, outcome, reasons,
     confidence, duration_us, model_id, prompt_hash)`;
 
@@ -23,6 +23,9 @@ from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text
 export async function recordDecisions(tx: PoolClient, decisions: readonly RecordedDecision[], nowMs: number): Promise<void> {
   if (decisions.length === 0) return;
   const column = <T>(pick: (decision: RecordedDecision) => T): T[] => decisions.map(pick);
+  // As elements of an array every quotation mark would be escaped here and unescaped there, at a third of the cost of the whole
+  // statement. JSON has no bare control characters, so the record separator stands between texts as it is.
+  const joined = (pick: (decision: RecordedDecision) => string): string => decisions.map(pick).join('\x1e');
   await tx.query({
     name: 'record_decisions',
     text: RECORD_SQL,
@@ -34,9 +37,9 @@ export async function recordDecisions(tx: PoolClient, decisions: readonly Record
       column((decision) => decision.agent),
       column((decision) => decision.policyVersion),
       column((decision) => decision.factsDigest),
-      column((decision) => decision.factsJson ?? JSON.stringify(decision.facts)),
+      joined((decision) => decision.factsJson ?? JSON.stringify(decision.facts)),
       column((decision) => decision.outcome),
-      column((decision) => JSON.stringify(decision.reasons)),
+      joined((decision) => JSON.stringify(decision.reasons)),
       column((decision) => decision.confidence),
       column((decision) => decision.durationUs),
       column((decision) => decision.modelId),
