@@ -7,7 +7,7 @@ import { derivedId } from '../domain/ids.ts';
 import type { Rail } from '../domain/rail.ts';
 import type { AirtelAccount } from './airtel/server.ts';
 import type { GsmaAccount } from './gsma/server.ts';
-import type { MpesaAccount } from './mpesa/server.ts';
+import type { MpesaAccount } from './mpesa/parts.ts';
 import type { OrangeAccount } from './orange/types.ts';
 import type { MtnMomoAccount, MtnProduct } from './mtn-momo/server.ts';
 

@@ -3,6 +3,7 @@ import { minorPerMajor } from '../../domain/currency.ts';
 import type { Failure } from '../fates.ts';
 import type { Transaction } from '../journal.ts';
 import type { CallbackMessage, SandboxRail } from '../rail.ts';
+import { reversalResult } from './operations.ts';
 
 const EAT_OFFSET_MS = 3 * 3_600_000;
 
@@ -29,7 +30,7 @@ export function stkResultOf(failure: Failure | null): readonly [number, string] 
   return failure === null ? [0, 'The service request is processed successfully.'] : STK_RESULTS[failure];
 }
 
-function digitsOfTime(ms: number): string {
+export function digitsOfTime(ms: number): string {
   return new Date(ms + EAT_OFFSET_MS).toISOString().slice(0, 19).replaceAll(/\D/g, '');
 }
 
@@ -62,8 +63,8 @@ function post(url: string, body: unknown, shortCode: string): CallbackMessage {
 /** The message about the end of a transaction. */
 export function endMessage(rail: SandboxRail, transaction: Transaction, shortCode: string): CallbackMessage | null {
   if (transaction.callbackUrl === null) return null;
-  const body = transaction.kind === 'collection' ? stkCallback(transaction) : b2cResult(rail, transaction);
-  return post(transaction.callbackUrl, body, shortCode);
+  const payout = () => (transaction.notes['reverses'] === undefined ? b2cResult(rail, transaction) : reversalResult(transaction));
+  return post(transaction.callbackUrl, transaction.kind === 'collection' ? stkCallback(transaction) : payout(), shortCode);
 }
 
 function stkCallback(transaction: Transaction): unknown {

@@ -7,24 +7,9 @@ import type { Transaction } from '../journal.ts';
 import type { CallbackMessage, SandboxRail } from '../rail.ts';
 import type { Answer, SandboxAnswer, SandboxRequest } from '../wire.ts';
 import { basicCredentials, bearerToken, fieldOf, isWebAddress, json, page, parseBody } from '../wire.ts';
-import type { OperatorKey } from '../keys.ts';
 import { endMessage, shillings, statementTime, statusMessage, stkResultOf } from './messages.ts';
-
-export interface MpesaAccount {
-  readonly consumerKey: string;
-  readonly consumerSecret: string;
-  readonly shortCode: string;
-  readonly passkey: string;
-  readonly payoutShortCode: string;
-  readonly initiatorName: string;
-  readonly initiatorPassword: string;
-}
-
-interface Daraja {
-  readonly rail: SandboxRail;
-  readonly account: MpesaAccount;
-  readonly key: OperatorKey;
-}
+import { accountBalance, payBusiness, registerC2b, reversal } from './operations.ts';
+import { acknowledge, conversationIdOf, type Daraja, invalid, type MpesaAccount, problem } from './parts.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 type Handler = (daraja: Daraja, body: Body) => Answer | Promise<Answer>;
@@ -40,6 +25,10 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   '/mpesa/b2c/v3/paymentrequest': b2c,
   '/mpesa/transactionstatus/v1/query': transactionStatus,
   '/pulltransactions/v1/query': pullTransactions,
+  '/mpesa/reversal/v1/request': reversal,
+  '/mpesa/accountbalance/v1/query': accountBalance,
+  '/mpesa/b2b/v1/paymentrequest': payBusiness,
+  '/mpesa/c2b/v2/registerurl': registerC2b,
 };
 
 /** The message about the end of a transaction on this account. */
@@ -61,15 +50,6 @@ export async function serveMpesa(daraja: Daraja, request: SandboxRequest): Promi
   const body = parseBody(request.body);
   if (body === null) return problem(daraja, 400, '400.002.05', 'Invalid Request Payload');
   return handler(daraja, body);
-}
-
-function problem(daraja: Daraja, status: number, errorCode: string, errorMessage: string): SandboxAnswer {
-  const requestId = daraja.rail.chance.text('0123456789abcdef', 16, 'problem', daraja.rail.count('problem'));
-  return json(status, { requestId, errorCode, errorMessage });
-}
-
-function invalid(daraja: Daraja, field: string): SandboxAnswer {
-  return problem(daraja, 400, '400.002.02', `Bad Request - Invalid ${field}`);
 }
 
 function giveToken(daraja: Daraja, request: SandboxRequest): SandboxAnswer {
@@ -230,20 +210,6 @@ async function b2c(daraja: Daraja, body: Body): Promise<Answer> {
       namesOf: (receipt) => ({ conversationId: conversationIdOf(rail, receipt) }),
     });
     return acknowledge(transaction.names['conversationId'] ?? '', reference);
-  });
-}
-
-function conversationIdOf(rail: SandboxRail, ...names: readonly (string | number)[]): string {
-  const day = new Date(rail.scheduler.now() + EAT_OFFSET_MS).toISOString().slice(0, 10).replaceAll('-', '');
-  return `AG_${day}_${rail.chance.text('0123456789abcdef', 20, 'conversation', ...names)}`;
-}
-
-function acknowledge(conversationId: string, originatorConversationId: string): SandboxAnswer {
-  return json(200, {
-    ConversationID: conversationId,
-    OriginatorConversationID: originatorConversationId,
-    ResponseCode: '0',
-    ResponseDescription: 'Accept the service request successfully.',
   });
 }
 

@@ -37,6 +37,8 @@ export const REASONS = {
   float_too_low: 'later',
   /** The operator refused our PIN; it is not tried again, for the account would lock. */
   pin_refused: 'later',
+  /** The operator's receipt of the collection is not known, and it knows the collection by nothing else. */
+  receipt_missing: 'later',
   /** The operator takes whole collections back only. */
   partial_refund: 'later',
   /** The operator's page for the payer was never reached by them, and its time is over. */

@@ -8,10 +8,12 @@ import type { Money } from '../../../domain/money.ts';
 import type { CallbackEvent, OperatorHandle, Outcome } from '../operator.ts';
 import { listOf, objectOf, parseCallbackObject, readAmount, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, unknown, unmapped } from '../reasons.ts';
-import { b2cFailure, stkFailure } from './outcomes.ts';
+import { b2cFailure, reversalFailure, stkFailure } from './outcomes.ts';
 
 /** What the `Occasion` of our Transaction Status calls begins with; Daraja repeats it in the result. */
 const OCCASION = /^inquiry (last )?([0-9a-f-]{36})$/;
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** The occasion of an inquiry; `last` lets a "no such transaction" end the attempt. */
 export function occasionOf(requestId: string, last: boolean): string {
@@ -62,6 +64,7 @@ function parseResult(result: ReadingObject, absentResultCodes: readonly string[]
   if (occasion !== null || parameters.has('TransactionStatus')) {
     return parseStatusResult(result, parameters, occasion, absentResultCodes);
   }
+  if (parameters.has('OriginalTransactionID')) return parseReversal(result, parameters);
   const conversationId = textOf(result, 'ConversationID');
   const ourReference = textOf(result, 'OriginatorConversationID');
   if (ourReference === null && conversationId === null) throw fault('malformed_body', { detail: 'The result carries no id.' });
@@ -73,6 +76,24 @@ function parseResult(result: ReadingObject, absentResultCodes: readonly string[]
     ourReference,
     operatorReference: outcome.state === 'succeeded' ? outcome.receipt : null,
     trust: ourReference === null ? 'confirm' : 'sufficient',
+  };
+}
+
+/** A reversal carries Daraja's ids only, so its attempt is asked about before it is believed. */
+function parseReversal(result: ReadingObject, parameters: Map<string, string>): CallbackEvent {
+  const conversationId = textOf(result, 'ConversationID');
+  const receipt = textOf(result, 'TransactionID');
+  const amount = readAmount(parameters.get('Amount') ?? null, 'KES');
+  const handle = conversationId === null ? undefined : { conversationId };
+  const isDone = textOf(result, 'ResultCode') === '0' && receipt !== null && amount !== null;
+  return {
+    kind: 'refund',
+    outcome: isDone
+      ? { state: 'succeeded', receipt, amount, ...(handle ? { handle } : {}) }
+      : reversalFailure(textOf(result, 'ResultCode') ?? '', handle),
+    ourReference: null,
+    operatorReference: receipt,
+    trust: 'confirm',
   };
 }
 
@@ -94,7 +115,10 @@ function parseStatusResult(
 ): CallbackEvent {
   const code = textOf(result, 'ResultCode') ?? '';
   const receipt = parameters.get('ReceiptNo') ?? null;
-  const ourReference = parameters.get('OriginatorConversationID') ?? occasion?.[2] ?? null;
+  // A reversal goes by an id of Daraja's own; only the occasion of our inquiry says whose it is.
+  const originator = parameters.get('OriginatorConversationID') ?? null;
+  const isOurs = originator !== null && (UUID.test(originator) || occasion === null);
+  const ourReference = isOurs ? originator : (occasion?.[2] ?? null);
   return {
     kind: 'inquiry',
     outcome: statusOutcome(code, parameters, receipt, occasion?.[1] !== undefined && absentResultCodes.includes(code)),

@@ -9,27 +9,21 @@ import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import type { Rail } from '../../../domain/rail.ts';
-import { outcomeWithoutAnswer, plainText, refusalBeforeSending, succeededWith } from '../checks.ts';
+import { plainText, refusalBeforeSending, succeededWith } from '../checks.ts';
 import { createSend, type Fetch, type HttpAnswer, type HttpCall, type Send } from '../http.ts';
-import type { Capabilities, EffectRequest, InquiryRequest, OperatorClient, OperatorHandle, Outcome } from '../operator.ts';
+import type { Capabilities, EffectRequest, InquiryRequest, OperatorClient, Outcome } from '../operator.ts';
 import { readPublicKey } from '../public-key.ts';
 import { parseObject, textOf } from '../reading.ts';
 import { reachesWithinMs } from '../patience.ts';
 import { failed, pending, unknown } from '../reasons.ts';
 import { callWithToken, type Grant, type TokenVault } from '../tokens.ts';
 import { occasionOf, parseMpesaCallback } from './callbacks.ts';
+import { type Daraja, submitOutcome } from './daraja.ts';
 import { accountReferenceOf, kenyanMsisdn, passwordOf, securityCredentialOf, shillingsOf, timestampOf } from './fields.ts';
-import { stkFailure, submitRefusal, TOKEN_REFUSALS } from './outcomes.ts';
+import { stkFailure, TOKEN_REFUSALS } from './outcomes.ts';
+import { inquireReversal, type MpesaOperations, operationsOf, reverse } from './operations.ts';
 import type { MpesaProfile } from './profile.ts';
 import { inquireStatement, mayStillBePaid } from './statement.ts';
-
-interface Daraja {
-  readonly rail: Rail;
-  readonly profile: MpesaProfile;
-  readonly clock: Clock;
-  readonly key: KeyObject;
-  readonly call: (path: string, body: Readonly<Record<string, string>>) => Promise<HttpAnswer>;
-}
 
 export interface MpesaDeps {
   readonly fetch: Fetch;
@@ -40,16 +34,19 @@ export interface MpesaDeps {
 const CAPABILITIES: Capabilities = {
   approval: 'prompt',
   repeatable: { collection: false, payout: true },
-  refund: 'payout',
-  refundsParts: true,
+  refund: 'operation',
+  refundsParts: false,
   balance: 'callback',
   walletCheck: 'none',
   callbackProof: 'none',
   callbackAddress: 'attempt',
 };
 
+/** What every operator does, and what only Daraja offers. */
+export type MpesaClient = OperatorClient & MpesaOperations;
+
 /** Makes the client of one rail. Throws `config_invalid` when the certificate cannot be read. */
-export function createMpesaClient(deps: MpesaDeps, rail: Rail, profile: MpesaProfile): OperatorClient {
+export function createMpesaClient(deps: MpesaDeps, rail: Rail, profile: MpesaProfile): MpesaClient {
   const send = createSend({ fetch: deps.fetch, baseUrl: profile.baseUrl, timeoutMs: profile.timeoutMs });
   const take = (stale: string | null) => deps.tokens.take(`mpesa:${rail.id}`, stale, () => fetchToken(send, profile, deps.clock));
   const daraja: Daraja = {
@@ -64,12 +61,13 @@ export function createMpesaClient(deps: MpesaDeps, rail: Rail, profile: MpesaPro
     capabilities: CAPABILITIES,
     collect: (request) => collect(daraja, request),
     disburse: (request) => disburse(daraja, request),
-    refund: (request) => disburse(daraja, request),
-    inquire: (request) => (request.leg === 'collection' ? inquireCollection(daraja, request) : inquirePayout(daraja, request)),
+    refund: (request) => reverse(daraja, request),
+    inquire: (request) => inquire(daraja, request),
     // Daraja tells balances by callback only.
     balance: async () => null,
     parseCallback: (body) => parseMpesaCallback(body, profile.absentResultCodes),
     callbackAnswer: { status: 200, body: '{"ResultCode":0,"ResultDesc":"Accepted"}', contentType: 'application/json' },
+    ...operationsOf(daraja),
   };
 }
 
@@ -169,16 +167,9 @@ async function disburse(daraja: Daraja, request: EffectRequest): Promise<Outcome
   });
 }
 
-/** An acknowledgement with its ids is pending; every other answer goes by its code. */
-function submitOutcome(
-  answer: HttpAnswer,
-  handleOf: (body: NonNullable<ReturnType<typeof parseObject>>) => OperatorHandle | null,
-): Outcome {
-  if (answer.kind !== 'answered') return outcomeWithoutAnswer(answer);
-  const body = parseObject(answer.body);
-  if (answer.status !== 200 || body === undefined || textOf(body, 'ResponseCode') !== '0') return submitRefusal(answer.status, body);
-  const handle = handleOf(body);
-  return handle === null ? unknown('unreadable_answer') : pending(handle);
+function inquire(daraja: Daraja, request: InquiryRequest): Promise<Outcome> {
+  if (request.leg === 'collection') return inquireCollection(daraja, request);
+  return request.leg === 'refund' ? inquireReversal(daraja, request) : inquirePayout(daraja, request);
 }
 
 /** By the prompt's query while it decides; by the statement when its id was lost or it never decides. */

@@ -21,6 +21,20 @@ function eatParts(ms: number): string {
   return new Date(ms + EAT_OFFSET_MS).toISOString().slice(0, 19).replace('T', ' ');
 }
 
+/**
+ * A moment in Nairobi as Daraja writes it, `YYYYMMDDHHmmss` or `DD.MM.YYYY HH:mm:ss`, in milliseconds since
+ * the epoch; null for anything else.
+ */
+export function eatTimeMs(text: string | null): number | null {
+  const [, year, month, day, hours, minutes, seconds] = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(text ?? '') ?? [];
+  const [, dottedDay, dottedMonth, dottedYear, time] = /^(\d\d)\.(\d\d)\.(\d{4}) (\d\d:\d\d:\d\d)$/.exec(text ?? '') ?? [];
+  const ms =
+    year === undefined
+      ? Date.parse(`${dottedYear}-${dottedMonth}-${dottedDay}T${time}Z`)
+      : Date.parse(`${year}-${month}-${day}T${hours}:${minutes}:${seconds}Z`);
+  return Number.isNaN(ms) ? null : ms - EAT_OFFSET_MS;
+}
+
 /** The STK password: base64 of short code, passkey and the very timestamp of the same body. */
 export function passwordOf(shortCode: string, passkey: string, timestamp: string): string {
   return Buffer.from(shortCode + passkey + timestamp).toString('base64');

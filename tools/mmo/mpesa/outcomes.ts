@@ -50,6 +50,19 @@ export const B2C_CODES: CodeTable = {
   SFC_IC0003: 'wallet_not_found',
 };
 
+/** Result codes of a reversal. 0 is success. */
+const REVERSAL_CODES: CodeTable = {
+  1: 'float_too_low',
+  11: 'rail_misconfigured',
+  21: 'rail_misconfigured',
+  26: 'operator_busy',
+  2001: 'rail_misconfigured',
+  2006: 'account_inactive',
+  2028: 'rail_misconfigured',
+  8006: 'rail_misconfigured',
+  R000002: 'receipt_missing',
+};
+
 /** Synchronous refusals of the gateway: nothing was done. Codes whose text decides are not in here. */
 const ERROR_CODES: CodeTable = {
   '400.002.02': 'rail_misconfigured',
@@ -80,6 +93,12 @@ export function stkFailure(code: string, handle?: OperatorHandle): Outcome {
 /** What a non-zero B2C result code means. */
 export function b2cFailure(code: string, handle?: OperatorHandle): Outcome {
   return fromTable(B2C_CODES, code, handle);
+}
+
+/** What a non-zero result code of a reversal means. R000001, "reversed already", does not tell by whom. */
+export function reversalFailure(code: string, handle?: OperatorHandle): Outcome {
+  if (code === 'R000001' || code === '0') return unknown(code === '0' ? 'contradiction' : 'reversed', handle);
+  return fromTable(REVERSAL_CODES, code, handle);
 }
 
 function fromTable(table: CodeTable, code: string, handle?: OperatorHandle): Outcome {

@@ -1,0 +1,54 @@
+/**
+ * C2B: customers who pay our short code by themselves. Safaricom may ask before (validation, about eight
+ * seconds to answer) and tells after (confirmation). The payer's number comes hashed or masked, so it is
+ * no key; the transaction id is.
+ */
+import { fault } from '../../../domain/errors.ts';
+import type { Money } from '../../../domain/money.ts';
+import { parseCallbackObject, readAmount, textOf } from '../reading.ts';
+import { eatTimeMs } from './fields.ts';
+
+export interface C2bPayment {
+  readonly transactionId: string;
+  readonly amount: Money;
+  readonly shortCode: string;
+  /** What the payer entered as account. */
+  readonly accountReference: string | null;
+  /** What our validation gave Safaricom to carry. */
+  readonly ours: string | null;
+  readonly occurredAtMs: number | null;
+}
+
+/** Reads a validation or a confirmation; both have one form. Throws `malformed_body` for anything else. */
+export function parseC2b(text: string): C2bPayment {
+  const body = parseCallbackObject(text);
+  const transactionId = textOf(body, 'TransID');
+  const amount = readAmount(textOf(body, 'TransAmount'), 'KES');
+  const shortCode = textOf(body, 'BusinessShortCode');
+  if (transactionId === null || amount === null || shortCode === null)
+    throw fault('malformed_body', { detail: 'The C2B message lacks its transaction, amount or short code.' });
+  return {
+    transactionId,
+    amount,
+    shortCode,
+    accountReference: textOf(body, 'BillRefNumber'),
+    ours: textOf(body, 'ThirdPartyTransID'),
+    occurredAtMs: eatTimeMs(textOf(body, 'TransTime')),
+  };
+}
+
+/** Why a customer's payment is not accepted, in Safaricom's codes. */
+export const C2B_REFUSALS = {
+  phone: 'C2B00011',
+  account: 'C2B00012',
+  amount: 'C2B00013',
+  identity: 'C2B00014',
+  shortCode: 'C2B00015',
+  other: 'C2B00016',
+} as const;
+
+/** The body that answers a validation; `ours` comes back in the confirmation. */
+export function validationAnswer(refusal: keyof typeof C2B_REFUSALS | null, ours?: string): string {
+  if (refusal !== null) return JSON.stringify({ ResultCode: C2B_REFUSALS[refusal], ResultDesc: 'Rejected' });
+  return JSON.stringify({ ResultCode: '0', ResultDesc: 'Accepted', ...(ours === undefined ? {} : { ThirdPartyTransID: ours }) });
+}

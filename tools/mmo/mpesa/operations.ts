@@ -1,0 +1,152 @@
+/**
+ * What Daraja offers beyond prompts and payouts: reversal, account balance, payments to businesses, and the
+ * registration for customers who pay by themselves (C2B). All but the last are acknowledged at once and
+ * told later, to the address given with them.
+ */
+import type { Money } from '../../../domain/money.ts';
+import { isRemembered, plainText } from '../checks.ts';
+import type { InquiryRequest, Outcome, RefundRequest } from '../operator.ts';
+import { parseObject, textOf } from '../reading.ts';
+import { failed, pending, unknown } from '../reasons.ts';
+import { occasionOf } from './callbacks.ts';
+import { type Daraja, submitOutcome } from './daraja.ts';
+import { securityCredentialOf, shillingsOf } from './fields.ts';
+
+export interface BusinessPayment {
+  readonly amount: Money;
+  /** `BusinessPayBill` and `BusinessBuyGoods` pay others; `BusinessPayToBulk` tops up our own payout account. */
+  readonly commandId: 'BusinessPayBill' | 'BusinessBuyGoods' | 'BusinessPayToBulk';
+  readonly receiverShortCode: string;
+  /** At most 13 characters. */
+  readonly accountReference: string;
+  readonly callbackUrl: string;
+  readonly note: string;
+}
+
+export interface C2bAddresses {
+  readonly validationUrl: string;
+  readonly confirmationUrl: string;
+  /** What Safaricom does when our validation does not answer. */
+  readonly withoutAnswer: 'Completed' | 'Cancelled';
+}
+
+export interface MpesaOperations {
+  /** Asks for the balances of our short code; they come to the address. True: Daraja took the request. */
+  requestBalance(callbackUrl: string): Promise<boolean>;
+  /** Pays another business, or tops up our payout account. The result comes to the address. */
+  payBusiness(payment: BusinessPayment): Promise<Outcome>;
+  /** Registers our C2B addresses, once per short code in production; `already` when they stand. */
+  registerC2b(addresses: C2bAddresses): Promise<'registered' | 'already' | 'refused'>;
+}
+
+export function operationsOf(daraja: Daraja): MpesaOperations {
+  return {
+    requestBalance: (callbackUrl) => requestBalance(daraja, callbackUrl),
+    payBusiness: (payment) => payBusiness(daraja, payment),
+    registerC2b: (addresses) => registerC2b(daraja, addresses),
+  };
+}
+
+/** Initiator and credential of a call, under each of Daraja's two names for the first. */
+function initiatorOf(daraja: Daraja): { Initiator: string; SecurityCredential: string } {
+  const { initiatorName, initiatorPassword } = daraja.profile.b2c;
+  return { Initiator: initiatorName, SecurityCredential: securityCredentialOf(initiatorPassword, daraja.key) };
+}
+
+const RECEIPT = /^[A-Z0-9]{10}$/;
+
+/**
+ * Takes a prompt's payment back. Daraja knows it by its receipt, takes whole payments, and gives the
+ * reversal no id of ours: its own id is kept, and a call whose answer was lost is never made again.
+ */
+export async function reverse(daraja: Daraja, request: RefundRequest): Promise<Outcome> {
+  const { original } = request;
+  if (request.amount.minor !== original.amount.minor || request.amount.currency !== original.amount.currency)
+    return failed('partial_refund');
+  if (!RECEIPT.test(original.receipt)) return failed('receipt_missing');
+  if (!(await isRemembered(request, { reverses: original.receipt }))) return failed('operator_unavailable');
+  const answer = await daraja.call('/mpesa/reversal/v1/request', {
+    ...initiatorOf(daraja),
+    CommandID: 'TransactionReversal',
+    TransactionID: original.receipt,
+    Amount: shillingsOf(request.amount),
+    ReceiverParty: daraja.profile.stk.shortCode,
+    // Daraja spells it so, and knows no other type here.
+    RecieverIdentifierType: '11',
+    ResultURL: request.callbackUrl,
+    QueueTimeOutURL: request.callbackUrl,
+    Remarks: plainText(request.note, 100).padEnd(2, '.'),
+    Occasion: plainText(request.note, 100),
+  });
+  return submitOutcome(answer, (body) => {
+    const conversationId = textOf(body, 'ConversationID');
+    const originatorConversationId = textOf(body, 'OriginatorConversationID');
+    if (conversationId === null || originatorConversationId === null) return null;
+    return { reverses: original.receipt, conversationId, originatorConversationId };
+  });
+}
+
+/** Asks Transaction Status about a reversal by the id Daraja gave it; the answer comes to the address. */
+export async function inquireReversal(daraja: Daraja, request: InquiryRequest): Promise<Outcome> {
+  const { originatorConversationId } = request.handle;
+  if (originatorConversationId === undefined) return unknown('no_operator_id');
+  const answer = await daraja.call('/mpesa/transactionstatus/v1/query', {
+    ...initiatorOf(daraja),
+    CommandID: 'TransactionStatusQuery',
+    OriginalConversationID: originatorConversationId,
+    PartyA: daraja.profile.b2c.shortCode,
+    IdentifierType: '4',
+    ResultURL: request.callbackUrl,
+    QueueTimeOutURL: request.callbackUrl,
+    Remarks: 'Status of a reversal',
+    Occasion: occasionOf(request.requestId, false),
+  });
+  const wasTaken = answer.kind === 'answered' && textOf(parseObject(answer.body), 'ResponseCode') === '0';
+  return wasTaken ? pending() : unknown('inquiry_failed');
+}
+
+async function requestBalance(daraja: Daraja, callbackUrl: string): Promise<boolean> {
+  const answer = await daraja.call('/mpesa/accountbalance/v1/query', {
+    ...initiatorOf(daraja),
+    CommandID: 'AccountBalance',
+    PartyA: daraja.profile.b2c.shortCode,
+    IdentifierType: '4',
+    ResultURL: callbackUrl,
+    QueueTimeOutURL: callbackUrl,
+    Remarks: 'Balance',
+  });
+  return answer.kind === 'answered' && textOf(parseObject(answer.body), 'ResponseCode') === '0';
+}
+
+async function payBusiness(daraja: Daraja, payment: BusinessPayment): Promise<Outcome> {
+  const answer = await daraja.call('/mpesa/b2b/v1/paymentrequest', {
+    ...initiatorOf(daraja),
+    CommandID: payment.commandId,
+    SenderIdentifierType: '4',
+    RecieverIdentifierType: '4',
+    Amount: shillingsOf(payment.amount),
+    PartyA: daraja.profile.b2c.shortCode,
+    PartyB: payment.receiverShortCode,
+    AccountReference: plainText(payment.accountReference, 13),
+    Remarks: plainText(payment.note, 100).padEnd(2, '.'),
+    QueueTimeOutURL: payment.callbackUrl,
+    ResultURL: payment.callbackUrl,
+  });
+  return submitOutcome(answer, (body) => {
+    const conversationId = textOf(body, 'ConversationID');
+    return conversationId === null ? null : { conversationId };
+  });
+}
+
+async function registerC2b(daraja: Daraja, addresses: C2bAddresses): Promise<'registered' | 'already' | 'refused'> {
+  const answer = await daraja.call('/mpesa/c2b/v2/registerurl', {
+    ShortCode: daraja.profile.stk.shortCode,
+    ResponseType: addresses.withoutAnswer,
+    ConfirmationURL: addresses.confirmationUrl,
+    ValidationURL: addresses.validationUrl,
+  });
+  if (answer.kind !== 'answered') return 'refused';
+  const body = parseObject(answer.body);
+  if (textOf(body, 'ResponseCode') === '0') return 'registered';
+  return /already registered/i.test(textOf(body, 'errorMessage') ?? '') ? 'already' : 'refused';
+}
