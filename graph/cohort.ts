@@ -191,8 +191,10 @@ export async function assertLease(tx: PoolClient, cohort: Cohort, travellers: re
   if (travellers.length === 0) return;
   const held = await tx.query({
     name: 'assert_lease',
-    text: `select 1 from unnest($1::uuid[], $2::text[]) as mine(id, status)
-           join payments p on p.id = mine.id and p.status = mine.status where p.lease_token = $3 for no key update of p`,
+    // The lease is a column, as in the transitions, so that the planner looks each payment up.
+    text: `with mine as materialized (select *, $3::uuid as lease from unnest($1::uuid[], $2::text[]) as mine(id, status))
+           select 1 from mine join payments p on p.id = mine.id
+           where p.status = mine.status and p.lease_token = mine.lease for no key update of p`,
     values: [
       travellers.map((traveller) => traveller.payment.id),
       travellers.map((traveller) => traveller.payment.status),

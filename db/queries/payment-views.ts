@@ -259,3 +259,9 @@ export async function countAttempts(db: Pool): Promise<Count[]> {
   const result = await db.query<Count>('select state as key, count(*)::int as count from attempts group by state');
   return result.rows;
 }
+
+/** How many attempts their operator has contradicted since they ended, over all clients. */
+export async function countContradicted(db: Pool): Promise<number> {
+  const result = await db.query<{ count: number }>('select count(*)::int as count from attempts where contradicted_at is not null');
+  return result.rows[0]?.count ?? 0;
+}

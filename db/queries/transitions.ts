@@ -54,6 +54,7 @@ with change as materialized (
     completed_at = case when change.to_status in ('paid', 'refunded', 'rejected', 'failed', 'cancelled') then $6 else p.completed_at end
   from change
   where p.id = change.id and p.status = change.from_status and (change.lease is null or p.lease_token = change.lease)
+    and (p.refund_requested_at is null or change.from_status <> 'collected' or change.to_status = 'refunding')
   returning p.id, p.client_id, p.reference_id, p.amount, p.from_currency, p.target_amount, p.to_currency,
     change.from_status, change.to_status, change.reason, change.cause
 ), events as (
@@ -87,7 +88,8 @@ const AUTHORISE_SQL = transitionSql(
 /**
  * Moves payments from one status to the next, writes their events and outbox rows.
  *
- * `leaseToken` fences a slow worker: rows that another has taken over since do not move. Throws
+ * `leaseToken` fences a slow worker: rows that another has taken over since do not move; nor does money go on to the
+ * receiver that its client has asked back meanwhile. Throws
  * `illegal_transition` for a step the lifecycle does not know, and `lease_lost` unless every single
  * payment moved, so that the caller's transaction rolls back as a whole.
  */

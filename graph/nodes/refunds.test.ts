@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { railsOfWallet } from '../../domain/network.ts';
 import { checkBooks } from '../../tools/ledger/index.ts';
-import { claimByStatus } from '../cohort.ts';
+import { claimByOutcome, claimByStatus } from '../cohort.ts';
 import { buildPaymentGraph, runPaymentGraph } from '../payment-graph.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
 import { refundRails } from './refunds.ts';
@@ -121,6 +121,45 @@ describe('a refund', () => {
     expect(refundRails({ ...payment, amountMinor: 900n }, 0)).toEqual([]);
   });
 });
+
+describe('a client that wants its money back', () => {
+  it('while the payout is about to begin has it back, and nobody is paid', async () => {
+    const id = await platform.submit();
+    for (const hint of ['authorize', 'dispatch'] as const) await platform.worker.work(hint);
+    await platform.worker.idle();
+    const cohort = await claimByOutcome(platform.deps, 10);
+    if (cohort === null) throw new Error('nothing to claim');
+    // The worker has read the payment; what the client asks for now must count all the same.
+    const asking = { ...platform.deps, pool: askingAfter('take_outcomes', id) };
+    await expect(runPaymentGraph(buildPaymentGraph(asking, platform.agents), 'outcomes', cohort)).rejects.toMatchObject({
+      code: 'lease_lost',
+    });
+    await later(platform.deps.settings.leaseMs + 1);
+    expect(await platform.status(id)).toEqual({ status: 'refunded', reasonCode: null });
+    expect(platform.sent.map((each) => `${each.kind} ${each.phone.slice(0, 4)}`)).toEqual(['collect +254', 'disburse +254']);
+    expect(await checkBooks(platform.database.pool)).toEqual([]);
+  });
+});
+
+/** The pool, with a client that asks for its money back right after the transaction that runs this statement. */
+function askingAfter(statement: string, paymentId: string): TestPlatform['database']['pool'] {
+  const { pool: whole } = platform.database;
+  const connect = async () => {
+    const client = await whole.connect();
+    let isIt = false;
+    const query = async (...args: [never]) => {
+      isIt ||= (args[0] as { name?: string }).name === statement;
+      const result = await client.query(...args);
+      if (isIt && args[0] === 'commit') {
+        isIt = false;
+        await whole.query('update payments set refund_requested_at = $2 where id = $1', [paymentId, new Date(platform.clock.now())]);
+      }
+      return result;
+    };
+    return Object.create(client, { query: { value: query }, release: { value: client.release.bind(client) } });
+  };
+  return Object.create(whole, { connect: { value: connect }, query: { value: whole.query.bind(whole) } });
+}
 
 describe('a client that wants its money back while it is collected', () => {
   it('sees nobody asked to pay once more', async () => {

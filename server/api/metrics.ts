@@ -1,7 +1,7 @@
 /** Figures for Prometheus: what requests cost, how much waits, and where payments and attempts stand. */
 import type { Pool } from 'pg';
 import { Gauge, Histogram, Registry } from 'prom-client';
-import { countAttempts, countOpenAttempts, countPayments } from '../../db/queries/payment-views.ts';
+import { countAttempts, countContradicted, countOpenAttempts, countPayments } from '../../db/queries/payment-views.ts';
 import { countWebhooks } from '../../db/queries/webhooks.ts';
 import { ATTEMPT_STATES, PAYMENT_STATUSES } from '../../domain/lifecycle.ts';
 import type { Clock } from '../../domain/clock.ts';
@@ -73,7 +73,7 @@ export function createMetrics(deps: Deps): Metrics {
   };
 }
 
-/** What is not told yet: by operators to us, by rail, and by us to clients. */
+/** What is not told yet, or not believed: by operators to us, by rail, and by us to clients. */
 function createOpenGauges(registers: Registry[]) {
   const labelNames = ['rail', 'state'] as const;
   const attempts = new Gauge({ name: 'capp_attempts_open', help: 'Attempts whose outcome is open, by rail.', labelNames, registers });
@@ -83,11 +83,17 @@ function createOpenGauges(registers: Registry[]) {
     labelNames,
     registers,
   });
+  const contradicted = new Gauge({
+    name: 'capp_attempts_contradicted',
+    help: 'Attempts whose operator said something that cannot be true beside the recorded outcome.',
+    registers,
+  });
   const deliveries = new Gauge({ name: 'capp_webhook_deliveries_waiting', help: 'Webhooks that wait for a try.', registers });
   const disabled = new Gauge({ name: 'capp_webhook_endpoints_disabled', help: 'Webhook endpoints disabled for failing.', registers });
   return {
     async count(pool: Pool, nowMs: number): Promise<void> {
-      const [rows, webhooks] = await Promise.all([countOpenAttempts(pool), countWebhooks(pool)]);
+      const [rows, webhooks, odd] = await Promise.all([countOpenAttempts(pool), countWebhooks(pool), countContradicted(pool)]);
+      contradicted.set(odd);
       // A rail that has nothing open any more must not go on saying what it had.
       attempts.reset();
       oldest.reset();

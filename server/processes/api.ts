@@ -3,9 +3,8 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { createQuote } from '../../agents/exchange-rate/index.ts';
 import { findApiKey } from '../../db/queries/api-keys.ts';
 import { systemClock } from '../../domain/clock.ts';
-import { derivedId } from '../../domain/ids.ts';
 import { ON_US } from '../../domain/network.ts';
-import { post } from '../../tools/ledger/index.ts';
+import { voidHolds } from '../../tools/ledger/index.ts';
 import { createApi } from '../api/app.ts';
 import type { ApiDeps, DependencyState } from '../api/deps.ts';
 import { serveApi } from '../api/serve.ts';
@@ -43,17 +42,7 @@ function apiDeps(foundation: Foundation): ApiDeps {
     createQuote: (request) => createQuote({ pool, board, clock, quoteKey: keys.quoteKey }, request),
     notify: (hint) => queue.notify(hint),
     callbackAnswer: (railId) => (railId === ON_US ? null : operators(railId).callbackAnswer),
-    voidReservation: async (tx, { paymentId }) => {
-      const held = await tx.query<{ id: string }>(
-        `select p.id from transfers p where p.payment_id = $1 and p.type = 'pending'
-           and not exists (select 1 from transfers e where e.pending_id = p.id)`,
-        [paymentId],
-      );
-      await post(
-        tx,
-        held.rows.map(({ id }) => ({ id: derivedId('end', id), type: 'void', pendingId: id, reason: 'release', paymentId })),
-      );
-    },
+    voidReservation: (tx, { paymentId }) => voidHolds(tx, paymentId),
     dependencies: dependencies(foundation),
     queueDepths: () => queue.depth(),
     version: packageJson.version,

@@ -18,3 +18,4 @@ export { CHECKS, checkBooks, type Violation } from './checks.ts';
 export { type ExpiredReservation, expireReservations } from './expire.ts';
 export { fundClient, type OpeningOptions, seedBooks } from './opening.ts';
 export { type Movement, post, type Resolving, type Transferring } from './post.ts';
+export { voidHolds } from './holds.ts';

@@ -69,7 +69,10 @@ async function take(deps: ApiDeps, commit: BoundedCommit<NewCallback, boolean>, 
   c.set('logged', { railId, known });
   const answer = known ? deps.callbackAnswer(railId) : null;
   if (answer === null) throw fault('callback_unknown');
-  return c.body(answer.body, answer.status as 200, { 'Content-Type': answer.contentType });
+  // An answer of 204 may not even have an empty body.
+  return answer.body === ''
+    ? c.body(null, answer.status as 200)
+    : c.body(answer.body, answer.status as 200, { 'Content-Type': answer.contentType });
 }
 
 /** Where the call came from, as the socket says; requests without one (tests, in-process) say so. */
