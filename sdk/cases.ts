@@ -5,6 +5,7 @@ import type { Case, CaseFile, CaseVerdict } from './types.ts';
 
 export interface CaseFilter {
   readonly status?: Case['status'];
+  readonly kind?: Case['kind'];
   /** The officer who holds it. */
   readonly claimedBy?: string;
 }

@@ -4,7 +4,8 @@
  *     const capp = createCapp({ baseUrl: 'http://127.0.0.1:8080', apiKey });
  *     const payment = await capp.payments.create({ referenceId: 'inv-1', amount: '1250', … });
  *
- * It needs nothing but `fetch`, runs in Node and in browsers, and imports nothing of the house. What it
+ * It needs nothing but `fetch`, runs in Node and in browsers, and imports nothing of the house. Webhooks are
+ * checked by `verifyWebhook`, with the library of Standard Webhooks. What it
  * throws is a `CappError` with a stable code.
  */
 import { createActivity } from './activity.ts';
@@ -14,6 +15,7 @@ import { createPayments } from './payments.ts';
 import { createQuotes } from './quotes.ts';
 import { type CappOptions, createTransport } from './transport.ts';
 import { createCorridors, createPools, createRates } from './treasury.ts';
+import { createWebhooks } from './webhooks.ts';
 
 export type { ActivityFilter, StreamedDecision, StreamOptions } from './activity.ts';
 export { BATCH_ROWS_MAX } from './batches.ts';
@@ -25,6 +27,15 @@ export type { Quote, QuoteInput } from './quotes.ts';
 export type { CappOptions, RequestOptions, WriteOptions } from './transport.ts';
 export type { Corridor, LiquidityPool, SourceRate } from './treasury.ts';
 export type * from './types.ts';
+export { verifyWebhook, type WebhookEvent, type WebhookHeaders, webhookTestHeaders } from './webhook-events.ts';
+export type {
+  DeliveryFilter,
+  WebhookDelivery,
+  WebhookDeliveryFile,
+  WebhookEndpoint,
+  WebhookEndpointWithSecret,
+  WebhookReplay,
+} from './webhooks.ts';
 
 /** Makes a client. Throws `TypeError` for a base URL that is none. */
 export function createCapp(options: CappOptions) {
@@ -38,6 +49,7 @@ export function createCapp(options: CappOptions) {
     corridors: createCorridors(transport),
     rates: createRates(transport),
     pools: createPools(transport),
+    webhooks: createWebhooks(transport),
   };
 }
 

@@ -123,6 +123,10 @@ export interface Attempt {
   readonly receipt: string | null;
   readonly reasonCode: string | null;
   readonly inquiries: number;
+  /** When the operator is asked next, while the outcome is open. */
+  readonly nextInquiryAt: string | null;
+  /** How long the outcome has been open, milliseconds. */
+  readonly openForMs: number | null;
   readonly createdAt: string;
   readonly sentAt: string | null;
   readonly resolvedAt: string | null;
@@ -189,7 +193,11 @@ export interface BatchState {
 export interface Case {
   readonly id: string;
   readonly paymentId: string;
-  readonly status: 'open' | 'deciding' | 'released' | 'rejected' | 'withdrawn';
+  /** What it waits for: a release, an operator's word, or people who put the books right. */
+  readonly kind: 'held' | 'in_doubt' | 'late_success';
+  /** What a case that is not `held` is about. */
+  readonly attemptId: string | null;
+  readonly status: 'open' | 'deciding' | 'released' | 'rejected' | 'withdrawn' | 'resolved';
   /** 0 to 100, the higher the sooner. */
   readonly priority: number;
   readonly reasons: readonly Reason[];
@@ -206,7 +214,7 @@ export interface CaseDecision {
   readonly id: string;
   readonly at: string;
   readonly officer: string;
-  readonly verdict: 'release' | 'reject';
+  readonly verdict: 'release' | 'reject' | 'resolve';
   readonly reasonCode: string;
   readonly note: string | null;
   readonly evidenceDigest: string;
@@ -225,7 +233,7 @@ export interface CaseFile extends Case {
 }
 
 export interface CaseVerdict {
-  readonly verdict: 'release' | 'reject';
+  readonly verdict: 'release' | 'reject' | 'resolve';
   readonly reasonCode: string;
   /** Of the evidence that was read. */
   readonly evidenceDigest: string;

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { fault } from '../domain/errors.ts';
+import { RAILS } from '../domain/network.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const optionalText = z
@@ -134,8 +135,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 }
 
 function limitsByRail(text: string): Record<string, number> {
-  const entries = text.split(',').filter((entry) => entry !== '');
-  return Object.fromEntries(entries.map((entry) => [entry.split('=')[0] ?? '', Number(entry.split('=')[1])]));
+  const entries = text.split(',').flatMap((entry) => (entry === '' ? [] : [entry.split('=')]));
+  const unknown = entries.find(([rail]) => !RAILS.some(({ id }) => id === rail))?.[0];
+  if (unknown !== undefined)
+    throw fault('config_invalid', { field: 'CAPP_DOUBT_LIMITS_MS', detail: `CAPP_DOUBT_LIMITS_MS names ${unknown}, which is no rail.` });
+  return Object.fromEntries(entries.map(([rail, ms]) => [rail, Number(ms)]));
 }
 
 function assertUrl(name: string, value: string | null): void {

@@ -194,9 +194,13 @@ export async function resolveCase(tx: Queryable, decision: NewCaseDecision): Pro
   await decideCase(tx, decision);
   await tx.query({
     name: 'resolve_case',
-    text: `with taken as (update case_decisions set applied_at = $3 where id = $2)
-      update cases set status = 'resolved', closed_at = $3, updated_at = $3 where id = $1`,
-    values: [decision.caseId, decision.id, new Date(decision.nowMs)],
+    text: `with taken as (
+        update case_decisions set applied_at = $4 where id = $2
+      ), closed as (
+        update cases set status = 'resolved', closed_at = $4, updated_at = $4 where id = $1 returning id, client_id, payment_id
+      ), ${noted('closed', 'case.resolved')}
+      select 1`,
+    values: [decision.caseId, decision.id, decision.officer, new Date(decision.nowMs)],
   });
 }
 

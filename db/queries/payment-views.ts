@@ -248,7 +248,7 @@ export interface OpenAttempts {
 export async function countOpenAttempts(db: Pool): Promise<OpenAttempts[]> {
   const result = await db.query<OpenAttempts>({
     name: 'count_open_attempts',
-    text: `select rail_id as "railId", state, count(*)::int as count, min(sent_at) as "oldestSentAt" from attempts
+    text: `select rail_id as "railId", state, count(*)::int as count, min(coalesce(sent_at, created_at)) as "oldestSentAt" from attempts
       where state in ('sent', 'pending', 'unknown') group by rail_id, state`,
   });
   return result.rows;

@@ -123,8 +123,13 @@ function aboutAttempt(attempt: DoubtfulAttempt): Facts {
 export async function closeSettledDoubts(deps: Pick<GraphDeps, 'pool' | 'clock'>): Promise<number> {
   const result = await deps.pool.query({
     name: 'close_settled_doubts',
-    text: `update cases c set status = 'resolved', closed_at = $1, updated_at = $1 from attempts a
-      where c.kind = 'in_doubt' and c.status = 'open' and a.id = c.attempt_id and a.state in ('succeeded', 'failed')`,
+    text: `with closed as (
+        update cases c set status = 'resolved', closed_at = $1, updated_at = $1 from attempts a
+        where c.kind = 'in_doubt' and c.status = 'open' and a.id = c.attempt_id and a.state in ('succeeded', 'failed')
+        returning c.id, c.client_id, c.payment_id, a.state
+      )
+      insert into audit_events (client_id, actor, action, subject, payment_id, details, created_at)
+      select client_id, 'system', 'case.resolved', 'case:' || id, payment_id, jsonb_build_object('attemptState', state), $1 from closed`,
     values: [new Date(deps.clock.now())],
   });
   return result.rowCount ?? 0;
@@ -175,11 +180,15 @@ async function openDoubtCases(
   const column = <T>(pick: (each: DoubtCase) => T): T[] => doubts.map(pick);
   const result = await deps.pool.query({
     name: 'open_doubt_cases',
-    text: `insert into cases (id, client_id, payment_id, kind, attempt_id, priority, reasons, evidence, evidence_digest, due_at, created_at, updated_at)
+    text: `with made as (insert into cases (id, client_id, payment_id, kind, attempt_id, priority, reasons, evidence, evidence_digest, due_at, created_at, updated_at)
       select id, client_id, payment_id, kind, attempt_id, priority, reasons::jsonb, evidence::jsonb, digest, due_at, $11, $11
       from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::smallint[], $7::text[], $8::text[], $9::text[], $10::timestamptz[])
         as doubt(id, client_id, payment_id, kind, attempt_id, priority, reasons, evidence, digest, due_at)
-      on conflict (attempt_id, kind) where kind <> 'held' do nothing`,
+      on conflict (attempt_id, kind) where kind <> 'held' do nothing
+      returning id, client_id, payment_id, kind, evidence_digest)
+      insert into audit_events (client_id, actor, action, subject, payment_id, details, created_at)
+      select client_id, 'system', 'case.opened', 'case:' || id, payment_id,
+        jsonb_build_object('kind', kind, 'evidenceDigest', evidence_digest), $11 from made`,
     values: [
       column(() => newId()),
       column((each) => each.attempt.client_id),

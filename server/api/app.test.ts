@@ -1,6 +1,7 @@
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ERRORS } from '../../domain/errors.ts';
+import { insertAttempt, insertPayment } from '../../db/fixtures.ts';
 import { newId } from '../../domain/ids.ts';
 import type { QuoteRequest } from './deps.ts';
 import { serveApi } from './serve.ts';
@@ -143,12 +144,19 @@ test('health: live always, ready says what is degraded, unavailable when somethi
 
 test('metrics: requests by route, payments by status, queues, without an id or a token in a label', async () => {
   await api.call('GET', `/v1/payments/${newId()}`);
+  const paymentId = await insertPayment(api.pool, { clientId: api.clients.acme, status: 'disbursing' });
+  const attemptId = await insertAttempt(api.pool, { clientId: api.clients.acme, paymentId, leg: 'payout', state: 'unknown' });
+  await api.pool.query('update attempts set sent_at = $2 where id = $1', [attemptId, new Date(api.clock.now() - 45_000)]);
+  api.clock.advance(15_000);
   const response = await api.call('GET', '/metrics', { key: null });
   const text = await response.text();
   expect(text).toContain('capp_http_request_duration_seconds_count{method="GET",route="/v1/payments/{id}",status="404"} 1');
   expect(text).toMatch(/capp_payments\{status="accepted"\} [1-9]/);
   expect(text).toContain('capp_queue_jobs{queue="cohorts"} 3');
   expect(text).toContain('capp_intake_waiting 0');
+  expect(text).toContain('capp_attempts_open{rail="mtn-ug",state="unknown"} 1');
+  expect(text).toContain('capp_attempts_open_oldest_seconds{rail="mtn-ug",state="unknown"} 60');
+  expect(text).toContain('capp_webhook_deliveries_waiting 0');
   expect(text).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-/);
 });
 

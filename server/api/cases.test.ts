@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { insertAttempt } from '../../db/fixtures.ts';
 import { newId } from '../../domain/ids.ts';
 import { bodyOf, intentOf, startTestApi, type TestApi, testKeyring } from './testing.ts';
 
@@ -145,4 +146,54 @@ test('the queue is ordered by priority and age, and pages', async () => {
   expect(seen[0]).toBe(90);
   expect(seen.at(-1)).toBe(10);
   expect(seen).toEqual([...seen].sort((a, b) => b - a));
+});
+
+describe('a case about an attempt', () => {
+  async function openAbout(kind: 'in_doubt' | 'late_success'): Promise<string> {
+    const { id: paymentId } = await bodyOf(await api.call('POST', '/v1/payments', { json: intentOf(`case-${count++}`) }));
+    const attemptId = await insertAttempt(api.pool, { clientId: api.clients.acme, paymentId, leg: 'payout', state: 'failed' });
+    const caseId = newId();
+    await api.pool.query(
+      `insert into cases (id, client_id, payment_id, kind, attempt_id, priority, reasons, evidence, evidence_digest, due_at)
+       values ($1, $2, $3, $4, $5, 60, '[{"code":"late_success","text":"Said late."}]', '{"saidBy":"operator"}', $6, now())`,
+      [caseId, api.clients.acme, paymentId, kind, attemptId, DIGEST],
+    );
+    return caseId;
+  }
+
+  test('of a late success is resolved by an officer who claimed it, at once and once', async () => {
+    const caseId = await openAbout('late_success');
+    const resolve = (key = amina) => decide(caseId, key, { verdict: 'resolve', reasonCode: 'entries_posted', note: 'Seen to.' });
+    expect(await codeOf(await resolve())).toEqual([409, 'case_not_claimed']);
+    await claim(caseId);
+    expect(await codeOf(await decide(caseId))).toEqual([409, 'verdict_not_applicable']);
+    const response = await resolve();
+    expect([response.status, (await bodyOf(response)).status]).toEqual([202, 'resolved']);
+    expect(await codeOf(await resolve(baraka))).toEqual([409, 'case_not_open']);
+    const file = await bodyOf(await api.call('GET', `/v1/cases/${caseId}`, { key: amina }));
+    expect(file).toMatchObject({ kind: 'late_success', closedAt: new Date(api.clock.now()).toISOString(), attemptId: expect.any(String) });
+    expect(file.decisions).toMatchObject([
+      { verdict: 'resolve', officer: 'officer:amina', appliedAt: new Date(api.clock.now()).toISOString() },
+    ]);
+    const { rows } = await api.pool.query(`select actor from audit_events where action = 'case.resolved' and subject = $1`, [
+      `case:${caseId}`,
+    ]);
+    expect(rows).toEqual([{ actor: 'officer:amina' }]);
+  });
+
+  test('in doubt is ended by nobody, and a held payment is not resolved', async () => {
+    const caseId = await openAbout('in_doubt');
+    await claim(caseId);
+    for (const verdict of ['release', 'reject', 'resolve']) {
+      expect(await codeOf(await decide(caseId, amina, { verdict }))).toEqual([409, 'verdict_not_applicable']);
+    }
+    const held = await openCase();
+    await claim(held);
+    expect(await codeOf(await decide(held, amina, { verdict: 'resolve' }))).toEqual([409, 'verdict_not_applicable']);
+  });
+
+  test('is found by its kind', async () => {
+    const { items } = await bodyOf(await api.call('GET', '/v1/cases?kind=in_doubt', { key: amina }));
+    expect(new Set(items.map((item: { kind: string }) => item.kind))).toEqual(new Set(['in_doubt']));
+  });
 });

@@ -271,7 +271,13 @@ test('the explanation tells decisions, attempts and transfers, and keeps handles
     attempts: [{ leg: 'collection', state: 'unknown', amount: '1250.50', railId: 'mpesa-ke' }],
     transfers: [{ debitAccount: 'float:mpesa-ke', creditAccount: 'clearing:KES', amount: '1250.50' }],
   });
+  await api.pool.query(`update attempts set sent_at = $2, next_inquiry_at = $3 where payment_id = $1`, [
+    id,
+    new Date(api.clock.now() - 90_000),
+    new Date(api.clock.now() + 5_000),
+  ]);
   const unknown = await bodyOf(await api.call('GET', '/v1/attempts'));
+  expect(unknown.items).toMatchObject([{ openForMs: 90_000, nextInquiryAt: new Date(api.clock.now() + 5_000).toISOString() }]);
   expect(unknown.items).toMatchObject([{ paymentId: id }]);
   expect((await bodyOf(await api.call('GET', '/v1/attempts', { key: api.keys.zawadi }))).items).toEqual([]);
 });

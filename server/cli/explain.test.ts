@@ -74,6 +74,8 @@ const story: Explanation = {
       receipt: null,
       reasonCode: 'payee_not_found',
       inquiries: 2,
+      nextInquiryAt: null,
+      openForMs: null,
       createdAt: at(3_000),
       sentAt: at(3_010),
       resolvedAt: at(4_260),
@@ -98,6 +100,8 @@ const story: Explanation = {
     {
       id: 'case-1',
       paymentId: id,
+      kind: 'held',
+      attemptId: null,
       status: 'released',
       priority: 50,
       reasons: [{ code: 'name_similar', text: 'A party resembles an entry of a list.' }],

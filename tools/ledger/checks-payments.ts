@@ -163,6 +163,7 @@ export const PAYMENT_CHECKS: readonly Check[] = [
     sql: `select 'agent_activity ' || id as subject, 'a number in facts or reasons' as detail from agent_activity
       where facts::text ~ ${PHONE} or reasons::text ~ ${PHONE}
       union all select 'outbox ' || id, 'a number in the payload' from outbox where payload::text ~ ${PHONE}
+      union all select 'webhook_delivery ' || id, 'a number in the body' from webhook_deliveries where body ~ ${PHONE}
       union all select 'case ' || id, 'a number in the evidence' from cases where evidence::text ~ ${PHONE} or reasons::text ~ ${PHONE}
       union all select 'compliance_record ' || id, 'a number in hits or rules' from compliance_records
         where hits::text ~ ${PHONE} or rules::text ~ ${PHONE}`,

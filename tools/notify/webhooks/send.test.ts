@@ -133,11 +133,13 @@ describe('a private network', () => {
       connect({
         host,
         port,
-        lookup: (name, options, callback) =>
-          lookup(name, options, (...found) => void (asked.push(JSON.stringify(found[1])), callback(...found))),
+        lookup: (name, options, callback) => {
+          asked.push(name);
+          lookup(name, options, callback);
+        },
       });
     await send({ ...LAX, resolve: async () => ['127.0.0.1'], dial }, `http://rebound.example:${receiver.port}/`);
-    expect(asked.join()).toContain('127.0.0.1');
+    expect(asked).toEqual(['rebound.example']);
     expect(receiver.received).toHaveLength(1);
   });
 });
