@@ -5,6 +5,7 @@
 import { withTransaction } from '../db/connect.ts';
 import { proposeRebalances, readPoolLevels, recordProposals } from '../agents/liquidity/index.ts';
 import { SETTLEMENT_POLICY, settle } from '../agents/settlement/index.ts';
+import { sealAudit } from '../tools/audit/index.ts';
 import type { Agents } from './agents.ts';
 import { buildCaseGraph, type CaseGraphDeps } from './case/case-graph.ts';
 import { verdictApplier, workCases } from './case/cases.ts';
@@ -65,7 +66,8 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
     callbacks: () => pumps.callbacks.kick(),
     webhooks: () => workWebhooks(deps, pumps.webhooks),
     cases: () => workCases(deps, caseGraph, CASES_AT_ONCE),
-    settle: () => keepHouse(deps),
+    // Neither waits for the other, nor for its mistakes.
+    settle: () => Promise.all([keepHouse(deps), sealLog(deps)]),
   };
   const run = async (hint: Hint): Promise<void> => void (await work[hint]());
 
@@ -149,4 +151,14 @@ async function keepHouse(deps: GraphDeps): Promise<void> {
     const proposals = proposeRebalances(await readPoolLevels(tx), deps.clock.now());
     await recordProposals(tx, proposals);
   });
+}
+
+/**
+ * Seals what the audit log has taken in since. The head goes into the log of the process as well: there it is
+ * out of reach of whoever can write to the database.
+ */
+async function sealLog(deps: GraphDeps): Promise<void> {
+  const { blocks, rows, head, stalled } = await sealAudit(deps);
+  if (head !== null) deps.log.info({ blocks, rows, block: head.number, hash: head.hash }, 'audit log sealed');
+  if (stalled) deps.log.error({}, 'audit log not sealed: the database counts its transactions from a lower number than before');
 }

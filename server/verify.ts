@@ -1,13 +1,14 @@
 /**
  * Checks every invariant of a system, running or stopped: the books and payments in the database, the
- * signatures of quotes, and the operators' own books.
+ * signatures of quotes, the audit log from its first block, and the operators' own books.
  */
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findTamperedQuotes } from '../agents/exchange-rate/audit.ts';
 import { connect, type Pool } from '../db/connect.ts';
 import { attachOrStartDatabase } from '../db/embedded.ts';
-import { loadKeys } from '../db/keyring.ts';
+import { type Keyring, loadKeys } from '../db/keyring.ts';
+import { type AuditFinding, verifyAudit } from '../tools/audit/index.ts';
 import { checkBooks, type Violation } from '../tools/ledger/index.ts';
 import { readConfig } from './config.ts';
 import { compareOperators } from './verify-operators.ts';
@@ -34,8 +35,8 @@ export async function verifyPlatform(options: VerifyOptions): Promise<Verificati
   try {
     const pool = connect({ url: database.url, applicationName: 'capp verify', max: 2 });
     try {
-      const { quoteKey } = await loadKeys(options.env, dataDir);
-      return await verifyDatabase(pool, { quoteKey, sandboxFolder: join(dataDir, 'sandbox') });
+      const { quoteKey, keyring } = await loadKeys(options.env, dataDir);
+      return await verifyDatabase(pool, { quoteKey, keyring, sandboxFolder: join(dataDir, 'sandbox') });
     } finally {
       await pool.end();
     }
@@ -44,11 +45,18 @@ export async function verifyPlatform(options: VerifyOptions): Promise<Verificati
   }
 }
 
+/** What is needed besides the database. */
+export interface VerifyKeys {
+  /** Signed the quotes. */
+  readonly quoteKey: Buffer;
+  /** Sealed the audit log. */
+  readonly keyring: Keyring;
+  /** Where the sandbox operators keep their books. */
+  readonly sandboxFolder: string;
+}
+
 /** The same for a database that is open already. */
-export async function verifyDatabase(
-  pool: Pool,
-  keys: { readonly quoteKey: Buffer; readonly sandboxFolder: string },
-): Promise<Verification> {
+export async function verifyDatabase(pool: Pool, keys: VerifyKeys): Promise<Verification> {
   let violations = await look(pool, keys);
   for (let looks = 1; looks < LOOKS_MAX && violations.some((each) => each.invariant === 2); looks += 1) {
     await delay(LOOK_AGAIN_MS);
@@ -60,9 +68,10 @@ export async function verifyDatabase(
   return { violations, payments: counted.rows[0]?.payments ?? 0, transfers: counted.rows[0]?.transfers ?? 0 };
 }
 
-async function look(pool: Pool, keys: { readonly quoteKey: Buffer; readonly sandboxFolder: string }): Promise<Violation[]> {
+async function look(pool: Pool, keys: VerifyKeys): Promise<Violation[]> {
   const books = await checkBooks(pool);
   const tampered = await findTamperedQuotes(pool, keys.quoteKey);
+  const audit = await verifyAudit({ pool, keyring: keys.keyring });
   const operators = await compareOperators(pool, keys.sandboxFolder);
   return [
     ...books,
@@ -73,6 +82,13 @@ async function look(pool: Pool, keys: { readonly quoteKey: Buffer; readonly sand
         detail: 'quotes are unaltered: the signature does not fit the terms',
       }),
     ),
+    ...audit.findings.map(violationOf),
     ...operators,
   ];
+}
+
+/** What is wrong with the audit log, as a violation of the invariant that everything has its event and the chain verifies. */
+function violationOf({ block, source, key, detail }: AuditFinding): Violation {
+  const subject = [source, key].filter((part) => part !== null).join(' ') || 'audit log';
+  return { invariant: 5, subject, detail: `the audit chain verifies: ${block === null ? '' : `block ${block}: `}${detail}` };
 }

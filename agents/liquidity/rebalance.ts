@@ -99,9 +99,16 @@ export async function readPoolLevels(db: Queryable): Promise<PoolLevel[]> {
 }
 
 const RECORD_SQL = `
-insert into rebalance_proposals (id, from_pool, to_pool, amount, currency, reason_code, created_at)
-select * from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[])
-on conflict (to_pool) where status = 'proposed' do nothing`;
+with made as (
+  insert into rebalance_proposals (id, from_pool, to_pool, amount, currency, reason_code, created_at)
+  select * from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[])
+  on conflict (to_pool) where status = 'proposed' do nothing
+  returning *
+)
+insert into audit_events (actor, action, subject, details, created_at)
+select 'agent:liquidity', 'rebalance.proposed', 'rebalance:' || id, jsonb_build_object('fromPool', from_pool, 'toPool', to_pool,
+  'amountMinor', amount::text, 'currency', currency, 'reasonCode', reason_code), created_at
+from made`;
 
 /**
  * Stores proposals; returns how many are new. A pool that has an open one keeps it unchanged, for somebody

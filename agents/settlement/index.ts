@@ -118,8 +118,15 @@ function batchOf(position: NetPosition): Batch {
 }
 
 const BATCHES_SQL = `
-insert into settlement_batches (id, partner, currency, payment_count, collected_amount, disbursed_amount, net_amount, merkle_root, created_at)
-select batch.*, $9 from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[]) as batch`;
+with closed as (
+  insert into settlement_batches (id, partner, currency, payment_count, collected_amount, disbursed_amount, net_amount, merkle_root, created_at)
+  select batch.*, $9 from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[]) as batch
+  returning *
+)
+insert into audit_events (actor, action, subject, details, created_at)
+select 'agent:settlement', 'settlement.closed', 'settlement_batch:' || id, jsonb_build_object('partner', partner, 'currency', currency,
+  'paymentCount', payment_count, 'netAmountMinor', net_amount::text, 'merkleRoot', merkle_root), created_at
+from closed`;
 
 const ITEMS_SQL = `
 insert into settlement_items (batch_id, position, payment_id, leg, amount, leaf)

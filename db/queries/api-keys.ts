@@ -23,6 +23,8 @@ export interface NewApiKey {
   readonly scopes: readonly string[];
   /** Never unless given. */
   readonly expiresAtMs?: number;
+  /** Who makes it, for the audit log; the platform itself unless given. */
+  readonly actor?: string;
 }
 
 const FORM = /^capp_test_([0-9a-f]{12})_([0-9a-f]{48})$/;
@@ -37,7 +39,13 @@ export async function createApiKey(db: Queryable, pepper: Uint8Array, wanted: Ne
   const [id, prefix, secret] = [newId(), randomBytes(6).toString('hex'), randomBytes(24).toString('hex')];
   await db.query({
     name: 'create_api_key',
-    text: `insert into api_keys (id, client_id, principal, prefix, secret_hash, scopes, expires_at) values ($1, $2, $3, $4, $5, $6, $7)`,
+    text: `with made as (
+        insert into api_keys (id, client_id, principal, prefix, secret_hash, scopes, expires_at) values ($1, $2, $3, $4, $5, $6, $7)
+        returning id, client_id, principal, prefix, scopes, expires_at
+      )
+      insert into audit_events (client_id, actor, action, subject, details)
+      select client_id, $8, 'key.created', 'key:' || id, jsonb_build_object('principal', principal, 'prefix', prefix, 'scopes', scopes,
+        'expiresAt', expires_at) from made`,
     values: [
       id,
       wanted.clientId,
@@ -46,6 +54,7 @@ export async function createApiKey(db: Queryable, pepper: Uint8Array, wanted: Ne
       hashSecret(pepper, secret),
       wanted.scopes,
       wanted.expiresAtMs === undefined ? null : new Date(wanted.expiresAtMs),
+      wanted.actor ?? 'system',
     ],
   });
   return { id, clientId: wanted.clientId, principal: wanted.principal, scopes: wanted.scopes, key: `capp_test_${prefix}_${secret}` };
@@ -74,12 +83,14 @@ export async function findApiKey(db: Queryable, pepper: Uint8Array, presented: s
   return { id: row.id, clientId: row.clientId, principal: row.principal, scopes: row.scopes };
 }
 
-/** Revokes a key; says whether there was one to revoke. */
-export async function revokeApiKey(db: Queryable, id: string, nowMs: number): Promise<boolean> {
+/** Revokes a key, in the name of `actor`; says whether there was one to revoke. */
+export async function revokeApiKey(db: Queryable, id: string, nowMs: number, actor = 'system'): Promise<boolean> {
   const { rowCount } = await db.query({
     name: 'revoke_api_key',
-    text: 'update api_keys set revoked_at = $2 where id = $1 and revoked_at is null',
-    values: [id, new Date(nowMs)],
+    text: `with revoked as (update api_keys set revoked_at = $2 where id = $1 and revoked_at is null returning id, client_id, principal)
+      insert into audit_events (client_id, actor, action, subject, details, created_at)
+      select client_id, $3, 'key.revoked', 'key:' || id, jsonb_build_object('principal', principal), $2 from revoked`,
+    values: [id, new Date(nowMs), actor],
   });
   return rowCount === 1;
 }

@@ -2,12 +2,14 @@
 import { newId } from '../../domain/ids.ts';
 import type { Queryable } from '../connect.ts';
 
-/** The id of the client with this name; it is made when there is none. */
-export async function ensureClient(db: Queryable, name: string): Promise<string> {
+/** The id of the client with this name; it is made, in the name of `actor`, when there is none. */
+export async function ensureClient(db: Queryable, name: string, actor = 'system'): Promise<string> {
   await db.query({
     name: 'ensure_client',
-    text: 'insert into clients (id, name) values ($1, $2) on conflict (name) do nothing',
-    values: [newId(), name],
+    text: `with made as (insert into clients (id, name) values ($1, $2) on conflict (name) do nothing returning id, name)
+      insert into audit_events (client_id, actor, action, subject, details)
+      select id, $3, 'client.created', 'client:' || id, jsonb_build_object('name', name) from made`,
+    values: [newId(), name, actor],
   });
   const { rows } = await db.query<{ id: string }>({
     name: 'client_by_name',

@@ -156,11 +156,17 @@ export async function findReferences(
 }
 
 /** Opens a batch; its counts follow when its last row has been worked through. */
-export async function openBatch(db: Pool, batchId: string, clientId: string, nowMs: number): Promise<void> {
+export async function openBatch(
+  db: Pool,
+  batch: { readonly id: string; readonly clientId: string; readonly actor: string; readonly nowMs: number },
+): Promise<void> {
   await db.query({
     name: 'open_batch',
-    text: 'insert into intent_batches (id, client_id, rows_accepted, rows_rejected, created_at) values ($1, $2, 0, 0, $3)',
-    values: [batchId, clientId, new Date(nowMs)],
+    text: `with opened as (
+        insert into intent_batches (id, client_id, rows_accepted, rows_rejected, created_at) values ($1, $2, 0, 0, $3) returning id
+      )
+      insert into audit_events (client_id, actor, action, subject, created_at) select $2, $4, 'batch.submitted', 'batch:' || id, $3 from opened`,
+    values: [batch.id, batch.clientId, new Date(batch.nowMs), batch.actor],
   });
 }
 

@@ -4,6 +4,7 @@
  */
 import { type PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
+import { type AuditEvent, recordAuditEvents } from '../../db/queries/audit.ts';
 import { transitionPayments } from '../../db/queries/transitions.ts';
 import type { Facts, Reason } from '../../domain/decision.ts';
 import { newId } from '../../domain/ids.ts';
@@ -29,10 +30,15 @@ export async function openCases(tx: PoolClient, deps: GraphDeps, wanted: readonl
   await tx.query({
     name: 'open_cases',
     text: `
-      insert into cases (id, client_id, payment_id, priority, reasons, evidence, evidence_digest, approvals_needed, due_at, created_at, updated_at)
-      select id, client_id, payment_id, priority, reasons::jsonb, evidence::jsonb, digest, approvals, due_at, $10, $10
-      from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::smallint[], $9::timestamptz[])
-        as opened(id, client_id, payment_id, priority, reasons, evidence, digest, approvals, due_at)`,
+      with made as (
+        insert into cases (id, client_id, payment_id, priority, reasons, evidence, evidence_digest, approvals_needed, due_at, created_at, updated_at)
+        select id, client_id, payment_id, priority, reasons::jsonb, evidence::jsonb, digest, approvals, due_at, $10, $10
+        from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::smallint[], $9::timestamptz[])
+          as opened(id, client_id, payment_id, priority, reasons, evidence, digest, approvals, due_at)
+        returning id, client_id, payment_id, evidence_digest
+      )
+      insert into audit_events (client_id, actor, action, subject, payment_id, details, created_at)
+      select client_id, 'system', 'case.opened', 'case:' || id, payment_id, jsonb_build_object('evidenceDigest', evidence_digest), $10 from made`,
     values: [
       wanted.map(() => newId()),
       wanted.map((entry) => entry.clientId),
@@ -143,18 +149,26 @@ async function noteInterrupt(deps: GraphDeps, caseId: string, interruptId: strin
   });
 }
 
+/** The closing of a case as the audit log tells it. */
+function closingOf({ caseId, paymentId, answers }: CaseState, release: boolean): Omit<AuditEvent, 'clientId'> {
+  const details = { decisions: answers.map((answer) => answer.decisionId) };
+  return { actor: 'system', action: release ? 'case.released' : 'case.rejected', subject: `case:${caseId}`, paymentId, details };
+}
+
 /** Puts what the officers agreed on into effect; a second call finds the case closed and does nothing. */
 export function verdictApplier(deps: GraphDeps): (state: CaseState) => Promise<void> {
   return async (state) => {
     const release = state.answers.every((answer) => answer.verdict === 'release');
     const nowMs = deps.clock.now();
     await withTransaction(deps.pool, async (tx) => {
-      const closed = await tx.query<{ status: string }>(
+      const closed = await tx.query<{ clientId: string }>(
         `update cases set status = $2, closed_at = $3, updated_at = $3, interrupt_id = null
-         where id = $1 and status in ('open', 'deciding') returning payment_id`,
+         where id = $1 and status in ('open', 'deciding') returning client_id as "clientId"`,
         [state.caseId, release ? 'released' : 'rejected', new Date(nowMs)],
       );
-      if (closed.rowCount === 0) return;
+      const clientId = closed.rows[0]?.clientId;
+      if (clientId === undefined) return;
+      await recordAuditEvents(tx, [{ ...closingOf(state, release), clientId }], nowMs);
       await transitionPayments(
         tx,
         [

@@ -1,4 +1,6 @@
 /** What every command works with, and the options that many of them share. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { fault } from '../../domain/errors.ts';
 import { type Capp, createCapp } from '../../sdk/index.ts';
@@ -49,6 +51,12 @@ export async function openCapp(context: CommandContext, options: ApiOptions): Pr
 function ownUrl(config: Config): string {
   const host = ['0.0.0.0', '::'].includes(config.host) ? '127.0.0.1' : config.host;
   return `http://${host.includes(':') ? `[${host}]` : host}:${config.port}`;
+}
+
+/** Says in one line that there is nothing to work on, before anything is started. */
+export function assertData({ databaseUrl, dataDir }: Pick<Config, 'databaseUrl' | 'dataDir'>): void {
+  if (databaseUrl === null && !existsSync(join(dataDir, 'postgres')))
+    throw fault('not_found', { detail: `There is no data under ${dataDir}. Start CAPP first, or name its folder in CAPP_DATA_DIR.` });
 }
 
 /** Reads an option that is a whole number in a range, for commander. */

@@ -1,6 +1,7 @@
 /** The command line: `capp COMMAND`. Each command stands in a file of its own under `commands/`. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { registerAudit } from './commands/audit.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerExplain } from './commands/explain.ts';
 import { registerGraph } from './commands/graph.ts';
@@ -71,6 +72,7 @@ export function createProgram(context: CommandContext): Command {
   registerDemo(program, context);
   registerPay(program, context);
   registerVerify(program, context);
+  registerAudit(program, context);
   registerExplain(program, context);
   registerGraph(program, context);
   registerNetwork(program, context);

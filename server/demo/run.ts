@@ -74,8 +74,8 @@ interface Findings {
 
 async function reportOf(pool: Pool, platform: Platform, options: DemoOptions, findings: Findings): Promise<DemoReport> {
   const { rows, payments, workersKilled, seconds } = findings;
-  const { quoteKey } = await loadKeys(options.env, resolve(platform.config.dataDir));
-  const verification = await verifyDatabase(pool, { quoteKey, sandboxFolder: join(resolve(platform.config.dataDir), 'sandbox') });
+  const { quoteKey, keyring } = await loadKeys(options.env, resolve(platform.config.dataDir));
+  const verification = await verifyDatabase(pool, { quoteKey, keyring, sandboxFolder: join(resolve(platform.config.dataDir), 'sandbox') });
   const counted = await pool.query<{ decisions: number; batches: number; netted: number }>(
     `select (select count(*) from agent_activity)::int as decisions, (select count(*) from settlement_batches)::int as batches,
        (select count(*) from payments where settlement_batch_id is not null)::int as netted`,

@@ -6,7 +6,7 @@ import { newId } from '../../../domain/ids.ts';
 import { intentInputSchema, parseIntent, type PaymentIntent } from '../../../domain/intent.ts';
 import type { Submitted } from '../../intake.ts';
 import { turnTaker } from '../../turns.ts';
-import type { ApiDeps } from '../deps.ts';
+import type { ApiDeps, Caller } from '../deps.ts';
 import { answers, type ApiContext, idParam, idParams, mediaTypeOf, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { problemErrorSchema, type ProblemError, problemOf, toFault } from '../problem.ts';
@@ -82,7 +82,7 @@ export function mountBatches(api: Api): void {
       if (!read) throw fault('unsupported_media_type', { detail: `A batch is one of ${Object.keys(ROW_READERS).join(', ')}.` });
       if (Number(c.req.header('content-length') ?? 0) > BATCH_BYTES_MAX) throw fault('body_too_large');
       if (deps.intake.depth() > WAITING_MAX) throw fault('overloaded');
-      const batch = startBatch(deps, caller.clientId, read(bounded((c.req.raw.body ?? []) as Bytes)));
+      const batch = startBatch(deps, caller, read(bounded((c.req.raw.body ?? []) as Bytes)));
       // The first verdicts are worked out before any answer, so that a body that is no batch at all gets a problem.
       const first = await batch.verdicts.next();
       if (first.done) throw fault('malformed_body', { detail: 'The body has no rows.' });
@@ -121,22 +121,23 @@ interface Batch {
   readonly verdicts: AsyncGenerator<RowVerdict[]>;
 }
 
-function startBatch(deps: ApiDeps, clientId: string, rows: AsyncGenerator<Row>): Batch {
+function startBatch(deps: ApiDeps, caller: Caller, rows: AsyncGenerator<Row>): Batch {
   const counts = { accepted: 0, replayed: 0, rejected: 0 };
   const id = newId();
-  return { id, counts, verdicts: verdictsOf(deps, clientId, id, counts, rows) };
+  return { id, counts, verdicts: verdictsOf(deps, caller, id, counts, rows) };
 }
 
 async function* verdictsOf(
   deps: ApiDeps,
-  clientId: string,
+  caller: Caller,
   batchId: string,
   counts: Batch['counts'],
   rows: AsyncGenerator<Row>,
 ): AsyncGenerator<RowVerdict[]> {
+  const { clientId } = caller;
   let opened = false;
   for await (const group of groupsOf(rows)) {
-    if (!opened) await openBatch(deps.pool, batchId, clientId, deps.clock.now());
+    if (!opened) await openBatch(deps.pool, { id: batchId, clientId, actor: caller.principal, nowMs: deps.clock.now() });
     opened = true;
     const verdicts = await judge(deps, clientId, batchId, group);
     for (const verdict of verdicts) counts[verdict.status]++;

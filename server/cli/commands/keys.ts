@@ -22,6 +22,8 @@ interface CreateOptions {
 }
 
 const DAY_MS = 86_400_000;
+/** Whoever may run the command line next to the database; the audit log cannot know more. */
+const ACTOR = 'operator:command-line';
 const scopeLines = ALL_SCOPES.map((scope) => `  ${scope.padEnd(16)} ${SCOPES[scope]}`).join('\n');
 
 export function registerKeys(program: Command, context: CommandContext): void {
@@ -68,9 +70,9 @@ async function createKey(
   options: CreateOptions,
 ): Promise<void> {
   const made = await withTransaction(deps.pool, async (tx) => {
-    const clientId = await ensureClient(tx, options.client);
+    const clientId = await ensureClient(tx, options.client, ACTOR);
     const expiry = options.days === undefined ? {} : { expiresAtMs: systemClock.now() + options.days * DAY_MS };
-    return createApiKey(tx, deps.pepper, { clientId, principal: options.principal, scopes: options.scopes, ...expiry });
+    return createApiKey(tx, deps.pepper, { clientId, principal: options.principal, scopes: options.scopes, actor: ACTOR, ...expiry });
   });
   context.terminal.out(options.json ? JSON.stringify(made) : made.key);
   if (!options.json) context.terminal.err(`id ${made.id}, client ${made.clientId}. The key cannot be shown again.`);
@@ -78,7 +80,8 @@ async function createKey(
 
 async function revokeKey(context: CommandContext, pool: Pool, id: string): Promise<void> {
   const isId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id);
-  if (!isId || !(await revokeApiKey(pool, id, systemClock.now()))) throw fault('not_found', { detail: 'There is no such key in force.' });
+  if (!isId || !(await revokeApiKey(pool, id, systemClock.now(), ACTOR)))
+    throw fault('not_found', { detail: 'There is no such key in force.' });
   context.terminal.out(`revoked ${id}`);
 }
 

@@ -1,10 +1,7 @@
 /** `capp verify`: checks every invariant of a running or stopped system. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { fault } from '../../../domain/errors.ts';
 import { readConfig } from '../../config.ts';
-import { type CommandContext, withExamples } from '../context.ts';
+import { assertData, type CommandContext, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
 
 const SHOWN_MAX = 50;
@@ -14,7 +11,7 @@ export function registerVerify(program: Command, context: CommandContext): void 
     .command('verify')
     .summary('check that the books balance and every invariant holds')
     .description(
-      "Checks the books, the payments, the quotes and the operators' own books against the invariants, whether CAPP runs or not. " +
+      "Checks the books, the payments, the quotes, the audit log and the operators' own books against the invariants, whether CAPP runs or not. " +
         'Exit code: 0 when all hold, 1 when one is broken.',
     )
     .option('--json', 'print as JSON')
@@ -27,10 +24,7 @@ export function registerVerify(program: Command, context: CommandContext): void 
 
 async function verify(context: CommandContext, json: boolean): Promise<void> {
   const { terminal } = context;
-  const { databaseUrl, dataDir } = readConfig(terminal.env);
-  if (databaseUrl === null && !existsSync(join(dataDir, 'postgres'))) {
-    throw fault('not_found', { detail: `There is no data under ${dataDir}. Start CAPP first, or name its folder in CAPP_DATA_DIR.` });
-  }
+  assertData(readConfig(terminal.env));
   const { verifyPlatform } = await import('../../verify.ts');
   const { violations, payments, transfers } = await verifyPlatform({ env: terminal.env });
   const holds = violations.length === 0;

@@ -1,0 +1,190 @@
+/** `capp audit`: verifies the audit log, and proves one payment's part of it to somebody without the database. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { type Command, InvalidArgumentError } from 'commander';
+import { connect, type Pool } from '../../../db/connect.ts';
+import { attachOrStartDatabase } from '../../../db/embedded.ts';
+import { type Keyring, loadKeys } from '../../../db/keyring.ts';
+import { migrate } from '../../../db/migrate.ts';
+import { systemClock } from '../../../domain/clock.ts';
+import { fault } from '../../../domain/errors.ts';
+import {
+  type AuditFinding,
+  type AuditReport,
+  checkProof,
+  exportPayment,
+  sealAudit,
+  type TrustedBlock,
+  verifyAudit,
+} from '../../../tools/audit/index.ts';
+import { readConfig } from '../../config.ts';
+import { assertData, type CommandContext, withExamples } from '../context.ts';
+import { EXIT } from '../failure.ts';
+
+const SHOWN_MAX = 50;
+const PAYMENT_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+interface VerifyOptions {
+  readonly trust?: TrustedBlock;
+  readonly json?: true;
+}
+
+interface ExportOptions {
+  readonly out?: string;
+  readonly upTo?: bigint;
+}
+
+interface CheckOptions {
+  readonly trust?: string;
+  readonly json?: true;
+}
+
+export function registerAudit(program: Command, context: CommandContext): void {
+  const audit = program
+    .command('audit')
+    .summary('verify the audit log, export and check proofs')
+    .description(
+      'Every act and every change of state is sealed into a chain of Merkle blocks. Verifies that chain and what it seals, whether CAPP runs or not.',
+    );
+  const verify = audit
+    .command('verify')
+    .description(
+      'Verifies every block from the first, and every row it seals, and says which were changed, removed or put in. ' +
+        'Exit code: 0 when all is as it was sealed, 1 when not.',
+    )
+    .option('--trust <block>', 'a block noted before, as NUMBER:HASH, which must still be in the chain', trustedBlockOf)
+    .option('--json', 'print as JSON')
+    .action((options: VerifyOptions) => onAuditLog(context, (pool, keyring) => verifyLog(context, { pool, keyring }, options)));
+  withExamples(verify, [
+    ['capp audit verify', 'the whole log'],
+    [`capp audit verify --trust 42:${'6b86b273ff34fce19d6b804eff5a3f57…'}`, 'and that nobody made it anew since block 42 was noted'],
+  ]);
+  const exporting = audit
+    .command('export')
+    .description(
+      "Seals what waits, then writes one payment's rows of the log with the proof of each. The file is checked without the database.",
+    )
+    .argument('<payment>', 'its id', paymentIdOf)
+    .option('--out <file>', 'where to write (default: audit-PAYMENT.json)')
+    .option('--up-to <block>', 'carry the chain on to this later block, whose hash is known elsewhere', blockNumberOf)
+    .action((paymentId: string, options: ExportOptions) =>
+      onAuditLog(context, (pool, keyring) => exportOne(context, { pool, keyring }, paymentId, options)),
+    );
+  withExamples(exporting, [
+    ['capp audit export 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', 'writes audit-019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11.json'],
+    ['capp audit export 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11 --out proof.json --up-to 900', 'up to a block that was published'],
+  ]);
+  const check = audit
+    .command('check')
+    .description(
+      'Checks a file that `capp audit export` wrote; needs nothing but the file. Exit code: 0 when every row is proven, 1 when not.',
+    )
+    .argument('<file>', 'the file')
+    .option('--trust <hash>', 'the hash that its last block must have', hashOf)
+    .option('--json', 'print as JSON')
+    .action((file: string, options: CheckOptions) => checkFile(context, file, options));
+  withExamples(check, [['capp audit check proof.json', 'offline']]);
+}
+
+async function verifyLog(
+  context: CommandContext,
+  deps: { readonly pool: Pool; readonly keyring: Keyring },
+  options: VerifyOptions,
+): Promise<void> {
+  const report = await verifyAudit(deps, options.trust ?? null);
+  context.terminal.out(options.json ? JSON.stringify(report) : sentencesOf(report).join('\n'));
+  if (report.findings.length > 0) context.endWith(EXIT.wrong);
+}
+
+/** A report in words. */
+export function sentencesOf({ findings, blocks, rows, unsealed, head }: AuditReport): string[] {
+  const looked = `${rows} rows in ${blocks} blocks`;
+  const waiting = unsealed === 0 ? '' : ` ${unsealed} rows wait for the next block.`;
+  const noted = head === null ? [] : [`The last block is ${head.number}:${head.hash}`];
+  if (findings.length === 0) return [`The audit log is as it was sealed: ${looked}.${waiting}`, ...noted];
+  const more = findings.length > SHOWN_MAX ? [`  and ${findings.length - SHOWN_MAX} more; see them all with --json`] : [];
+  return [`${findings.length} faults in ${looked}:`, ...findings.slice(0, SHOWN_MAX).map((each) => `  ${lineOf(each)}`), ...more, ...noted];
+}
+
+function lineOf({ block, source, key, detail }: AuditFinding): string {
+  const where = [block === null ? null : `block ${block}`, source, key].filter((part) => part !== null).join(', ');
+  return where === '' ? detail : `${where}: ${detail}`;
+}
+
+async function exportOne(
+  context: CommandContext,
+  deps: { readonly pool: Pool; readonly keyring: Keyring },
+  paymentId: string,
+  options: ExportOptions,
+): Promise<void> {
+  await sealAudit({ ...deps, clock: systemClock });
+  const proof = await exportPayment(deps.pool, paymentId, options.upTo ?? null);
+  const file = options.out ?? `audit-${paymentId}.json`;
+  await writeFile(file, `${JSON.stringify(proof, null, 1)}\n`).catch((cause: unknown) => {
+    throw fault('storage_unwritable', { detail: `${file} cannot be written.`, cause });
+  });
+  const last = proof.blocks.at(-1);
+  const waiting = proof.unsealed === 0 ? '' : `; ${proof.unsealed} more wait for the next block`;
+  context.terminal.out(
+    `${file}: ${proof.rows.length} rows${waiting}${last === undefined ? '' : `, up to block ${last.number}:${last.hash}`}`,
+  );
+}
+
+async function checkFile(context: CommandContext, file: string, options: CheckOptions): Promise<void> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw fault('file_unreadable', { detail: `${file} cannot be read.`, cause });
+  });
+  const { faults, rows, head } = checkProof(parse(text), options.trust ?? null);
+  const noted = head === null ? '' : ` up to block ${head.number}:${head.hash}`;
+  const sentence =
+    faults.length === 0 ? `Every one of ${rows} rows is proven${noted}` : [`${faults.length} faults:`, ...faults].join('\n  ');
+  context.terminal.out(options.json ? JSON.stringify({ faults, rows, head }) : sentence);
+  if (faults.length > 0) context.endWith(EXIT.wrong);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw fault('malformed_body', { detail: 'The file is not valid JSON.' });
+  }
+}
+
+/** Runs work on the log of a running CAPP, or on one whose database is started for it. */
+async function onAuditLog(context: CommandContext, work: (pool: Pool, keyring: Keyring) => Promise<void>): Promise<void> {
+  const config = readConfig(context.terminal.env);
+  assertData(config);
+  const { keyring } = await loadKeys(context.terminal.env, config.dataDir);
+  const database = await attachOrStartDatabase(config);
+  try {
+    const pool = connect({ url: database.url, applicationName: 'capp audit', max: 2 });
+    try {
+      await migrate(pool);
+      await work(pool, keyring);
+    } finally {
+      await pool.end();
+    }
+  } finally {
+    await database.stop();
+  }
+}
+
+function trustedBlockOf(text: string): TrustedBlock {
+  const [, number, hash] = /^([1-9]\d{0,17}):([0-9a-f]{64})$/.exec(text) ?? [];
+  if (number === undefined || hash === undefined) throw new InvalidArgumentError('It must be NUMBER:HASH, as capp audit verify prints it.');
+  return { number, hash };
+}
+
+function hashOf(text: string): string {
+  if (/^[0-9a-f]{64}$/.test(text)) return text;
+  throw new InvalidArgumentError('It must be 64 hex digits.');
+}
+
+function blockNumberOf(text: string): bigint {
+  if (/^[1-9]\d{0,17}$/.test(text)) return BigInt(text);
+  throw new InvalidArgumentError('It must be the number of a block.');
+}
+
+function paymentIdOf(text: string): string {
+  if (PAYMENT_ID.test(text.toLowerCase())) return text.toLowerCase();
+  throw new InvalidArgumentError('It must be the id of a payment.');
+}
