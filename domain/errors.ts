@@ -91,6 +91,7 @@ export const ERRORS = {
   // Operators and callbacks.
   operator_unavailable: entry(503, 'later', 'The operator cannot be reached.'),
   operator_refused: entry(502, 'never', 'The operator refused the request.'),
+  operator_unknown: entry(422, 'after_change', 'There is no operator of that name.'),
   callback_unverified: entry(401, 'never', 'The callback does not carry the proof of its sender.'),
   callback_unknown: entry(404, 'never', 'No attempt belongs to this callback.'),
 
@@ -109,6 +110,7 @@ export const ERRORS = {
   // The platform.
   config_invalid: entry(500, 'after_change', 'A setting is missing or wrong.'),
   database_unavailable: entry(503, 'later', 'The database cannot be reached.'),
+  queue_unavailable: entry(503, 'later', 'The queue cannot be reached.'),
   database_newer: entry(500, 'after_change', 'The database was made by a newer version of CAPP.'),
   database_diverged: entry(500, 'after_change', 'The database was made by another edition of the same migration.'),
   already_running: entry(409, 'after_change', 'Another instance of CAPP works on this data folder.'),

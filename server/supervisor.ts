@@ -16,6 +16,7 @@ import { type Child, launchChild } from './child-process.ts';
 import { type Config, readConfig } from './config.ts';
 import type { DemoKeys } from './demo/keys.ts';
 import { prepareDatabase } from './prepare.ts';
+import { assertRedisReachable } from './redis.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -49,6 +50,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const tell = options.tell ?? (() => undefined);
   const config = readConfig(options.env);
   await assertPortFree(config);
+  if (config.redisUrl !== null) await assertRedisReachable(config.redisUrl);
   const dataDir = resolve(config.dataDir);
   await prepareFolder(join(dataDir, 'logs'));
   const children: Child[] = [];
