@@ -8,6 +8,7 @@ import { registerGraph } from './commands/graph.ts';
 import { registerKeys } from './commands/keys.ts';
 import { registerMigrate } from './commands/migrate.ts';
 import { registerNetwork } from './commands/network.ts';
+import { registerOperators } from './commands/operators.ts';
 import { registerPay } from './commands/pay.ts';
 import { registerStart } from './commands/start.ts';
 import { registerVerify } from './commands/verify.ts';
@@ -76,6 +77,7 @@ export function createProgram(context: CommandContext): Command {
   registerExplain(program, context);
   registerGraph(program, context);
   registerNetwork(program, context);
+  registerOperators(program, context);
   registerKeys(program, context);
   registerMigrate(program, context);
   return program;

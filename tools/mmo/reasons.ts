@@ -65,6 +65,8 @@ export type Doubt =
   | 'queue_timeout'
   | 'ambiguous'
   | 'no_operator_id'
+  /** A request of ours, which cannot tell what became of it. */
+  | 'own_request'
   | 'amount_mismatch'
   | 'reference_mismatch'
   | 'contradiction'

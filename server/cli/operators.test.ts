@@ -1,0 +1,47 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { runCli } from './program.ts';
+import { recordedTerminal } from './terminal.ts';
+
+async function parse(operator: string, content: string, ...more: string[]) {
+  const path = join(mkdtempSync(join(tmpdir(), 'capp-parse-')), 'message.json');
+  writeFileSync(path, content);
+  const terminal = recordedTerminal();
+  const code = await runCli(['operators', 'parse', operator, path, ...more], terminal);
+  return { code, out: terminal.outLines.join('\n'), err: terminal.errLines.join('\n') };
+}
+
+it('prints the event of a message as one line of JSON', async () => {
+  const { code, out } = await parse(
+    'mtn-ug',
+    '{"externalId":"x","status":"SUCCESSFUL","financialTransactionId":"9","amount":"100","currency":"UGX","payer":{}}',
+  );
+  expect(code).toBe(0);
+  expect(JSON.parse(out)).toMatchObject({
+    operator: 'mtn-momo',
+    kind: 'collection',
+    outcome: 'succeeded',
+    amount: { minor: '100', currency: 'UGX' },
+  });
+});
+
+it('takes the currency from the command line where the message names none', async () => {
+  const body = '{"data":{"payToken":"T","status":"SUCCESSFULL","txnid":"X","amount":100}}';
+  expect(JSON.parse((await parse('orange-money', body, '--currency', 'xof')).out)).toMatchObject({
+    amount: { minor: '100', currency: 'XOF' },
+  });
+});
+
+it.each([
+  ['mpesa', '<html>', 'malformed_body'],
+  ['mpesa', '{"hello":1}', 'malformed_body'],
+  ['mpesa', '', 'malformed_body'],
+  ['nobody', '{}', 'operator_unknown'],
+])('%s %s ends with 2 and a code', async (operator, content, code) => {
+  const result = await parse(operator, content);
+  expect(result.code).toBe(2);
+  expect(result.err).toMatch(new RegExp(`^capp: ${code}: `));
+  expect(result.out).toBe('');
+});

@@ -1,0 +1,151 @@
+/** Any message of Daraja's as a draft of an event. */
+import type { Draft } from '../event.ts';
+import { done, draftOfCallback, ownRequest } from '../event.ts';
+import { listOf, objectOf, readAmount, type ReadingObject, textOf } from '../reading.ts';
+import { failed, pending, unknown, unmapped } from '../reasons.ts';
+import { C2B_REFUSALS, parseC2b } from './c2b.ts';
+import { parseMpesaCallback } from './callbacks.ts';
+import { eatTimeMs } from './fields.ts';
+import { stkFailure, submitRefusal } from './outcomes.ts';
+
+const TIME_KEYS = [
+  'TransactionDate',
+  'TransactionCompletedDateTime',
+  'TransCompletedTime',
+  'FinalisedTime',
+  'FinalizedTime',
+  'BOCompletedTime',
+];
+
+/** Reads a message; null for what Daraja cannot have sent and we cannot have asked. */
+export function readMpesaMessage(body: ReadingObject, text: string): Draft | null {
+  const result = objectOf(body, 'Result');
+  if (result !== undefined && valueOf(result, 'ResultParameters', 'ResultParameter', 'Key', ['AccountBalance']) !== null)
+    return balanceDraft(result);
+  if (objectOf(body, 'Body') !== undefined || result !== undefined) {
+    return draftOfCallback(parseMpesaCallback(text, []), { occurredAtMs: timeOf(body) });
+  }
+  if (textOf(body, 'TransID') !== null) return c2bDraft(body, text);
+  if (textOf(body, 'access_token') !== null) return done('token');
+  if (textOf(body, 'errorCode') !== null || objectOf(body, 'fault') !== undefined) return errorDraft(body);
+  if (['SecurityCredential', 'Password', 'ResponseType', 'CommandID'].some((key) => textOf(body, key) !== null)) {
+    return ownRequest(textOf(body, 'OriginatorConversationID'));
+  }
+  return acknowledgementDraft(body) ?? expressDraft(body) ?? replyDraft(body) ?? timeoutDraft(body, text);
+}
+
+/** The first value that a list of name and value pairs has for one of the names. */
+function valueOf(
+  holder: ReadingObject | undefined,
+  outer: string,
+  inner: string,
+  nameKey: string,
+  names: readonly string[],
+): string | null {
+  const pair = listOf(objectOf(holder, outer), inner).find((item) => names.includes(textOf(item, nameKey)?.replaceAll(' ', '') ?? ''));
+  return textOf(pair, 'Value');
+}
+
+function timeOf(body: ReadingObject): number | null {
+  const stk = objectOf(objectOf(body, 'Body'), 'stkCallback');
+  return eatTimeMs(
+    valueOf(stk, 'CallbackMetadata', 'Item', 'Name', TIME_KEYS) ??
+      valueOf(objectOf(body, 'Result'), 'ResultParameters', 'ResultParameter', 'Key', TIME_KEYS),
+  );
+}
+
+/** The balances of a short code: payouts leave from its utility account. */
+export function accountsOf(packed: string): ReadonlyMap<string, ReturnType<typeof readAmount>> {
+  const accounts = packed.split('&').map((each) => each.split('|'));
+  return new Map(accounts.map(([name = '', , , available = '']) => [name, readAmount(available.replace(/^-.*/, ''), 'KES')]));
+}
+
+function balanceDraft(result: ReadingObject): Draft {
+  const code = textOf(result, 'ResultCode');
+  if (code !== '0') return { kind: 'balance', outcome: unknown(unmapped(code ?? 'no_code')) };
+  const packed = valueOf(result, 'ResultParameters', 'ResultParameter', 'Key', ['AccountBalance']) ?? '';
+  return done('balance', {
+    amount: accountsOf(packed).get('Utility Account') ?? null,
+    operatorReference: textOf(result, 'TransactionID'),
+    occurredAtMs: timeOf({ Result: result }),
+  });
+}
+
+/** A confirmation names our balance; a validation asks before anything has moved. */
+function c2bDraft(body: ReadingObject, text: string): Draft {
+  const payment = parseC2b(text);
+  const isConfirmed = textOf(body, 'OrgAccountBalance') !== null;
+  const common = {
+    ourReference: payment.ours,
+    operatorReference: payment.transactionId,
+    amount: payment.amount,
+    occurredAtMs: payment.occurredAtMs,
+  };
+  if (!isConfirmed) return { kind: 'validation', outcome: pending(), ...common };
+  const outcome = { state: 'succeeded', receipt: payment.transactionId, amount: payment.amount } as const;
+  return { kind: 'collection', outcome, ...common, warnings: ['confirm_by_inquiry'] };
+}
+
+/** The one code that may mean "not yet" says so in its text alone. */
+function errorDraft(body: ReadingObject): Draft {
+  const isProcessing = /being processed/i.test(textOf(body, 'errorMessage') ?? '');
+  return { kind: 'error', outcome: isProcessing ? pending() : submitRefusal(500, body) };
+}
+
+function acknowledgementDraft(body: ReadingObject): Draft | null {
+  const response = textOf(body, 'ResponseCode');
+  if (response === null) return null;
+  const resultCode = textOf(body, 'ResultCode');
+  const checkout = textOf(body, 'CheckoutRequestID');
+  if (resultCode !== null && checkout !== null) {
+    const receipt = textOf(body, 'MerchantRequestID') ?? '';
+    const outcome = resultCode === '0' ? ({ state: 'succeeded', receipt, amount: null } as const) : stkFailure(resultCode);
+    return { kind: 'collection', outcome, warnings: resultCode === '0' ? ['no_receipt'] : [] };
+  }
+  if (response !== '0') return { kind: 'acknowledgement', outcome: unknown(unmapped(response)) };
+  if (checkout !== null) return { kind: 'collection', outcome: pending() };
+  if (textOf(body, 'OriginatorCoversationID') !== null)
+    return done('registration', { operatorReference: textOf(body, 'OriginatorCoversationID') });
+  const conversationId = textOf(body, 'ConversationID');
+  if (conversationId === null) return null;
+  return {
+    kind: 'acknowledgement',
+    outcome: pending(),
+    ourReference: textOf(body, 'OriginatorConversationID'),
+    operatorReference: conversationId,
+  };
+}
+
+/** B2B Express: flat, in camel case. */
+function expressDraft(body: ReadingObject): Draft | null {
+  const code = textOf(body, 'resultCode');
+  if (code === null) return null;
+  const receipt = textOf(body, 'transactionId');
+  const amount = readAmount(textOf(body, 'amount'), 'KES');
+  const outcome =
+    code === '0' && receipt !== null
+      ? ({ state: 'succeeded', receipt, amount } as const)
+      : code === '4001'
+        ? failed('payer_declined')
+        : code === '4104'
+          ? failed('wallet_not_found')
+          : unknown(code === '0' ? 'contradiction' : unmapped(code));
+  return { kind: 'collection', outcome, ourReference: textOf(body, 'requestId'), warnings: ['confirm_by_inquiry'] };
+}
+
+/** Our own answer to a validation: it refuses a payment before it is made. */
+function replyDraft(body: ReadingObject): Draft | null {
+  const code = textOf(body, 'ResultCode');
+  if (code === null) return null;
+  if (code === '0') return { kind: 'validation', outcome: pending() };
+  const refusal = Object.entries(C2B_REFUSALS).find(([, each]) => each === code)?.[0];
+  if (refusal === undefined) return null;
+  const reason = refusal === 'phone' ? 'phone_invalid' : refusal === 'amount' ? 'amount_out_of_range' : 'operator_refused';
+  return { kind: 'validation', outcome: failed(reason) };
+}
+
+/** What is left may be the message of a queue that timed out: anything that carries an id. */
+function timeoutDraft(body: ReadingObject, text: string): Draft | null {
+  const hasId = textOf(body, 'OriginatorConversationID') !== null || textOf(body, 'ConversationID') !== null;
+  return hasId ? draftOfCallback(parseMpesaCallback(text, [])) : null;
+}
