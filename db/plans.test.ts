@@ -49,7 +49,7 @@ async function fill(): Promise<void> {
     `insert into payment_events (client_id, payment_id, to_status, cause) select client_id, id, 'accepted', 'client' from payments`,
   );
   await pool.query(
-    `insert into outbox (client_id, payment_id, topic, payload, published_at)
+    `insert into outbox (client_id, payment_id, topic, payload, planned_at)
       select client_id, id, 'payment.paid', '{}', case when status = 'paid' then now() end from payments`,
   );
   await pool.query(
@@ -91,6 +91,12 @@ async function fillLedgerAndOversight(pool: TestDatabase['pool'], clientId: stri
     `insert into idempotency_keys (client_id, key, fingerprint, locked_until, created_at)
       select $1, 'k' || n, '\\x00', now(), now() - n * interval '1 minute' from generate_series(1, ${ROWS}) n`,
     [clientId],
+  );
+  await pool.query(
+    `insert into webhook_deliveries (id, client_id, endpoint_id, outbox_id, payment_id, event_id, topic, body, state, next_attempt_at)
+      select gen_random_uuid(), client_id, client_id, id, payment_id, gen_random_uuid(), topic, '{}',
+        case when planned_at is null then 'waiting' else 'delivered' end, case when planned_at is null then now() + id * interval '1 second' end
+      from outbox`,
   );
   await pool.query(
     `insert into cases (id, client_id, payment_id, status, priority, reasons, evidence, evidence_digest, due_at)
@@ -152,7 +158,13 @@ const HOT: readonly (readonly [index: string, query: string])[] = [
   ['attempts_to_inquire', `select id from attempts where state in ('sent', 'pending', 'unknown') and next_inquiry_at <= now() limit 100`],
   ['attempts_to_apply', `select id from attempts where state in ('succeeded', 'failed') and not applied order by id limit 100`],
   ['payment_events_payment', `select * from payment_events where payment_id = '${ID}' order by id`],
-  ['outbox_unpublished', 'select * from outbox where published_at is null order by id limit 100'],
+  ['outbox_unplanned', 'select * from outbox where planned_at is null order by id limit 100'],
+  [
+    'webhook_deliveries_due',
+    `select id from webhook_deliveries where state = 'waiting' and next_attempt_at <= now() order by next_attempt_at limit 100`,
+  ],
+  ['webhook_deliveries_outbox', `select id from webhook_deliveries where outbox_id = 7 and state = 'waiting'`],
+  ['webhook_deliveries_log', `select id from webhook_deliveries where endpoint_id = '${ID}' order by created_at desc, id desc limit 50`],
   ['agent_activity_payment', `select * from agent_activity where payment_id = '${ID}' order by position`],
   [
     'agent_activity_stream',
@@ -173,7 +185,7 @@ const HOT: readonly (readonly [index: string, query: string])[] = [
   ['api_keys_prefix', `select * from api_keys where prefix = 'p1'`],
   ['idempotency_keys_key', `select * from idempotency_keys where client_id = (select id from clients limit 1) and key = 'k1'`],
   ['cases_queue', `select * from cases where status = 'open' order by priority desc, created_at limit 50`],
-  ['cases_one_open', `select * from cases where payment_id = '${ID}' and status in ('open', 'deciding')`],
+  ['cases_one_open', `select * from cases where payment_id = '${ID}' and kind = 'held' and status in ('open', 'deciding')`],
 ];
 
 describe('plans', () => {
