@@ -4,7 +4,7 @@
  * `Move.toml` names. Nothing is fetched, and the checkout is left as it was.
  */
 import { spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bcs } from '@mysten/bcs';
@@ -151,12 +151,19 @@ function percentOf(output: string, module: string): number {
   return Number(found?.[1] ?? 0);
 }
 
+export interface MoveTestOptions {
+  /** Only tests whose name contains it; all for an empty one. */
+  readonly filter?: string;
+  /** Further test files, by name. */
+  readonly extraTests?: Readonly<Record<string, string>>;
+}
+
 /**
- * Compiles sources and tests, runs the tests whose name contains `filter` (all for an empty one) and says how
- * they went. Throws Error with the diagnostics when the code does not compile or the run breaks off.
+ * Compiles sources and tests, runs the tests and says how they went. Throws Error with the diagnostics when the code does not compile or the run breaks off.
  */
-export function runMoveTests(filter = ''): Promise<MoveTestReport> {
-  return withCopy(async (_copy, native) => {
+export function runMoveTests({ filter = '', extraTests = {} }: MoveTestOptions = {}): Promise<MoveTestReport> {
+  return withCopy(async (copy, native) => {
+    for (const [name, source] of Object.entries(extraTests)) await writeFile(join(copy, 'tests', name), source);
     const built = await native('build');
     if (built.code !== 0) throw new Error(`the Move package does not compile:\n${built.stdout}${built.stderr}`);
     const run = await native('test', filter);

@@ -12,7 +12,7 @@ const print = (line: string): void => {
 try {
   const filter = process.argv[2] ?? '';
   const startedMs = performance.now();
-  const report = await runMoveTests(filter);
+  const report = await runMoveTests({ filter });
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   if (report.failed > 0) print(report.output);
   for (const warning of report.warnings) print(warning);

@@ -457,7 +457,8 @@ module capp::liquidity_pool {
         event::emit(Deposited { pool: at, provider: account, amount: received, shares: minted });
     }
 
-    /// Puts shares aside for withdrawal: from now on they are not lent and earn no fees. The delay begins anew for all that the provider has pending.
+    /// Puts shares aside for withdrawal: from now on they are not lent and earn no fees. The delay begins anew
+    /// for all that the provider has pending.
     public entry fun request_withdrawal(provider: &signer, pool: Object<Pool>, shares: u128) acquires Pool {
         assert!(shares > 0, error::invalid_argument(E_ZERO_AMOUNT));
         let at = object::object_address(&pool);

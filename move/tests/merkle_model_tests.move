@@ -4,14 +4,14 @@ module capp::merkle_model_tests {
     use capp::merkle;
 
     fun leaves(count: u64): vector<vector<u8>> {
-              let result = vector[];
-              for (i in 0..count) {
-                  let data = b"leaf ";
-                  data.push_back((i as u8));
-                  result.push_back(merkle::leaf_hash(data));
-              };
-              result
-          }
+        let result = vector[];
+        for (i in 0..count) {
+            let data = b"leaf ";
+            data.push_back((i as u8));
+            result.push_back(merkle::leaf_hash(data));
+        };
+        result
+    }
 
     #[test]
     fun every_leaf_of_every_small_tree_verifies() {

@@ -1,17 +1,17 @@
 #[test_only]
 /// Trees and proofs, held against the definition and against what the platform computes off chain.
 module capp::merkle_tests {
-          use capp::merkle;
+    use capp::merkle;
 
-          fun leaves(count: u64): vector<vector<u8>> {
-              let result = vector[];
-              for (i in 0..count) {
-                  let data = b"leaf ";
-                  data.push_back((i as u8));
-                  result.push_back(merkle::leaf_hash(data));
-              };
-              result
-          }
+    fun leaves(count: u64): vector<vector<u8>> {
+        let result = vector[];
+        for (i in 0..count) {
+            let data = b"leaf ";
+            data.push_back((i as u8));
+            result.push_back(merkle::leaf_hash(data));
+        };
+        result
+    }
 
     #[test]
     fun prefixes_tell_leaves_from_nodes() {
@@ -97,5 +97,4 @@ module capp::merkle_tests {
         assert!(merkle::is_less(&b"", &b"a"));
         assert!(merkle::is_less(&x"00ff", &x"0100"));
     }
-
 }

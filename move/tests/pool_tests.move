@@ -1,56 +1,56 @@
 #[test_only]
 module capp::pool_tests {
-          use std::bcs;
-          use aptos_framework::event;
-          use aptos_framework::fungible_asset::Metadata;
-          use aptos_framework::object::{Self, Object};
-          use aptos_framework::primary_fungible_store;
-          use capp::fixture::{
-              Self, admin, alice, balance, bob, guardian, mallory, new_pool, pass, settler, treasury
-          };
-          use capp::liquidity_pool::{Self as pools, Consumed, Deposited, FeesAccrued, PoolCreated, Pool, Released, Withdrawn};
+    use std::bcs;
+    use aptos_framework::event;
+    use aptos_framework::fungible_asset::Metadata;
+    use aptos_framework::object::{Self, Object};
+    use aptos_framework::primary_fungible_store;
+    use capp::fixture::{
+        Self, admin, alice, balance, bob, guardian, mallory, new_pool, pass, settler, treasury
+    };
+    use capp::liquidity_pool::{Self as pools, Consumed, Deposited, FeesAccrued, PoolCreated, Pool, Released, Withdrawn};
 
-          const U64_MAX: u64 = 18446744073709551615;
+    const U64_MAX: u64 = 18446744073709551615;
 
-          /// A pool with 100,000 of Alice's in it.
-          fun funded(): (Object<Pool>, Object<Metadata>) {
-              let (pool, asset) = new_pool();
-              pools::deposit(&alice(), pool, 100000, 0);
-              (pool, asset)
-          }
+    /// A pool with 100,000 of Alice's in it.
+    fun funded(): (Object<Pool>, Object<Metadata>) {
+        let (pool, asset) = new_pool();
+        pools::deposit(&alice(), pool, 100000, 0);
+        (pool, asset)
+    }
 
-          /// Alice has 40,000 shares pending that unlock in a day.
-          fun pending(): (Object<Pool>, Object<Metadata>) {
-              let (pool, asset) = funded();
-              pools::request_withdrawal(&alice(), pool, 40000);
-              (pool, asset)
-          }
+    /// Alice has 40,000 shares pending that unlock in a day.
+    fun pending(): (Object<Pool>, Object<Metadata>) {
+        let (pool, asset) = funded();
+        pools::request_withdrawal(&alice(), pool, 40000);
+        (pool, asset)
+    }
 
-          fun vault(pool: Object<Pool>, asset: Object<Metadata>): u64 {
-              balance(asset, object::object_address(&pool))
-          }
+    fun vault(pool: Object<Pool>, asset: Object<Metadata>): u64 {
+        balance(asset, object::object_address(&pool))
+    }
 
-          struct DepositedShape has drop {
-              pool: address,
-              provider: address,
-              amount: u64,
-              shares: u128
-          }
+    struct DepositedShape has drop {
+        pool: address,
+        provider: address,
+        amount: u64,
+        shares: u128
+    }
 
-          struct ConsumedShape has drop {
-              pool: address,
-              id: vector<u8>,
-              amount: u64,
-              recipient: address
-          }
+    struct ConsumedShape has drop {
+        pool: address,
+        id: vector<u8>,
+        amount: u64,
+        recipient: address
+    }
 
-          struct ReleasedShape has drop {
-              pool: address,
-              id: vector<u8>,
-              amount: u64
-          }
+    struct ReleasedShape has drop {
+        pool: address,
+        id: vector<u8>,
+        amount: u64
+    }
 
-          // Creation and terms.
+    // Creation and terms.
 
     #[test]
     fun a_pool_is_created_with_its_limits() {
@@ -144,8 +144,7 @@ module capp::pool_tests {
         pools::set_terms(&admin(), pool, 0, 1, 5001);
     }
 
-
-          // Deposits.
+    // Deposits.
 
     #[test]
     fun the_first_deposit_locks_a_thousand_shares() {
@@ -265,8 +264,7 @@ module capp::pool_tests {
         pools::deposit(&bob(), pool, 400001, 0);
     }
 
-
-          // Withdrawals.
+    // Withdrawals.
 
     #[test]
     fun a_withdrawal_waits_and_pays() {
@@ -451,8 +449,7 @@ module capp::pool_tests {
         pools::reserve(&settler(), pool, b"a", 60001);
     }
 
-
-          // Reservations.
+    // Reservations.
 
     #[test]
     fun a_reservation_is_made_and_released() {
@@ -680,16 +677,15 @@ module capp::pool_tests {
         pools::consume(&settler(), pool, b"a", 3, @0xC1);
     }
 
+    // Repayment, fees and losses.
 
-          // Repayment, fees and losses.
-
-          /// 50,000 of the pool are outstanding.
-          fun lent(): (Object<Pool>, Object<Metadata>) {
-              let (pool, asset) = funded();
-              pools::reserve(&settler(), pool, b"a", 50000);
-              pools::consume(&settler(), pool, b"a", 50000, @0xC1);
-              (pool, asset)
-          }
+    /// 50,000 of the pool are outstanding.
+    fun lent(): (Object<Pool>, Object<Metadata>) {
+        let (pool, asset) = funded();
+        pools::reserve(&settler(), pool, b"a", 50000);
+        pools::consume(&settler(), pool, b"a", 50000, @0xC1);
+        (pool, asset)
+    }
 
     #[test]
     fun a_repayment_restores_the_cash_and_splits_the_fee() {
@@ -854,14 +850,14 @@ module capp::pool_tests {
         pools::write_off(&admin(), pool, 0);
     }
 
-          /// Everything was lent and written off.
-          fun worthless(): Object<Pool> {
-              let (pool, _) = funded();
-              pools::reserve(&settler(), pool, b"a", 100000);
-              pools::consume(&settler(), pool, b"a", 100000, @0xC1);
-              pools::write_off(&admin(), pool, 100000);
-              pool
-          }
+    /// Everything was lent and written off.
+    fun worthless(): Object<Pool> {
+        let (pool, _) = funded();
+        pools::reserve(&settler(), pool, b"a", 100000);
+        pools::consume(&settler(), pool, b"a", 100000, @0xC1);
+        pools::write_off(&admin(), pool, 100000);
+        pool
+    }
 
     #[test]
     #[expected_failure(abort_code = 0x30021, location = capp::liquidity_pool)]
@@ -898,17 +894,16 @@ module capp::pool_tests {
         assert!(outstanding == 0 && providers == 9 && treasury_part == 1);
     }
 
+    // Pause.
 
-          // Pause.
-
-          fun paused(): (Object<Pool>, Object<Metadata>) {
-              let (pool, asset) = lent();
-              pools::reserve(&settler(), pool, b"b", 10000);
-              pools::request_withdrawal(&alice(), pool, 30000);
-              pools::repay(&settler(), pool, 0, 1000);
-              pools::pause(&guardian(), pool);
-              (pool, asset)
-          }
+    fun paused(): (Object<Pool>, Object<Metadata>) {
+        let (pool, asset) = lent();
+        pools::reserve(&settler(), pool, b"b", 10000);
+        pools::request_withdrawal(&alice(), pool, 30000);
+        pools::repay(&settler(), pool, 0, 1000);
+        pools::pause(&guardian(), pool);
+        (pool, asset)
+    }
 
     #[test]
     #[expected_failure(abort_code = 0x30004, location = capp::liquidity_pool)]
@@ -983,8 +978,7 @@ module capp::pool_tests {
         pools::resume(&admin(), pool);
     }
 
-
-          // The largest amounts.
+    // The largest amounts.
 
     #[test]
     fun the_largest_amounts_neither_wrap_nor_abort() {
@@ -1022,5 +1016,4 @@ module capp::pool_tests {
         pools::deposit(&bob(), pool, 10000000000, 100000000000000000000);
         assert!(pools::quote_withdrawal(pool, 100000000000000000000) == 10000000000);
     }
-
 }

@@ -1,52 +1,52 @@
 #[test_only]
 module capp::registry_tests {
-          use std::bcs;
-          use aptos_framework::event;
-          use capp::compliance_registry::{
-              Self as registry,
-              Attested,
-              AttestationRevoked,
-              AuditAnchored,
-              IssuerChanged,
-              ListPublished,
-              ListVoided,
-              ReportFiled
-          };
-          use capp::fixture::{Self, admin, hash_of, mallory, pass, publish, regulator, reporter, signer_of, start_time};
-          use capp::merkle;
+    use std::bcs;
+    use aptos_framework::event;
+    use capp::compliance_registry::{
+        Self as registry,
+        Attested,
+        AttestationRevoked,
+        AuditAnchored,
+        IssuerChanged,
+        ListPublished,
+        ListVoided,
+        ReportFiled
+    };
+    use capp::fixture::{admin, hash_of, mallory, pass, publish, regulator, reporter, signer_of, start_time};
+    use capp::merkle;
 
-          const ISSUER: address = @0xF1;
-          const YEAR: u64 = 31536000;
+    const ISSUER: address = @0xF1;
+    const YEAR: u64 = 31536000;
 
-          struct AttestedShape has drop {
-              subject: vector<u8>,
-              issuer: address,
-              tier: u8,
-              expires_at: u64,
-              evidence: vector<u8>
-          }
+    struct AttestedShape has drop {
+        subject: vector<u8>,
+        issuer: address,
+        tier: u8,
+        expires_at: u64,
+        evidence: vector<u8>
+    }
 
-          fun issuer(): signer {
-              signer_of(ISSUER)
-          }
+    fun issuer(): signer {
+        signer_of(ISSUER)
+    }
 
-          fun subject(): vector<u8> {
-              hash_of(b"salt and subject")
-          }
+    fun subject(): vector<u8> {
+        hash_of(b"salt and subject")
+    }
 
-          /// An issuer that attests up to tier 3.
-          fun ready() {
-              publish();
-              registry::add_issuer(&admin(), ISSUER, 3);
-          }
+    /// An issuer that attests up to tier 3.
+    fun ready() {
+        publish();
+        registry::add_issuer(&admin(), ISSUER, 3);
+    }
 
-          /// Tier 2 for a year.
-          fun attested() {
-              ready();
-              registry::attest(&issuer(), subject(), 2, start_time() + YEAR, hash_of(b"file"));
-          }
+    /// Tier 2 for a year.
+    fun attested() {
+        ready();
+        registry::attest(&issuer(), subject(), 2, start_time() + YEAR, hash_of(b"file"));
+    }
 
-          // Issuers.
+    // Issuers.
 
     #[test]
     fun an_issuer_is_added() {
@@ -124,7 +124,7 @@ module capp::registry_tests {
         registry::attest(&issuer(), subject(), 1, start_time() + 1, hash_of(b"file"));
     }
 
-          // Attestations.
+    // Attestations.
 
     #[test]
     fun an_attestation_says_tier_and_expiry() {
@@ -325,7 +325,7 @@ module capp::registry_tests {
         registry::revoke(&regulator(), subject(), ISSUER, 1);
     }
 
-          // Pause.
+    // Pause.
 
     #[test]
     #[expected_failure(abort_code = 0x3001B, location = capp::compliance_registry)]
@@ -386,33 +386,33 @@ module capp::registry_tests {
         registry::resume(&admin());
     }
 
-          // Lists.
+    // Lists.
 
-          /// Entries 0x10.., 0x20.., 0x30.. and so on, 32 bytes each.
-          fun entry(number: u8): vector<u8> {
-              let bytes = vector[number * 16];
-              for (i in 0..31) bytes.push_back(7);
-              bytes
-          }
+    /// Entries 0x10.., 0x20.., 0x30.. and so on, 32 bytes each.
+    fun entry(number: u8): vector<u8> {
+        let bytes = vector[number * 16];
+        for (i in 0..31) bytes.push_back(7);
+        bytes
+    }
 
-          fun between(number: u8): vector<u8> {
-              let bytes = entry(number);
-              *bytes.borrow_mut(31) = 8;
-              bytes
-          }
+    fun between(number: u8): vector<u8> {
+        let bytes = entry(number);
+        *bytes.borrow_mut(31) = 8;
+        bytes
+    }
 
-          fun leaves(numbers: vector<u8>): vector<vector<u8>> {
-              let result = vector[];
-              for (i in 0..numbers.length()) result.push_back(merkle::leaf_hash(entry(numbers[i])));
-              result
-          }
+    fun leaves(numbers: vector<u8>): vector<vector<u8>> {
+        let result = vector[];
+        for (i in 0..numbers.length()) result.push_back(merkle::leaf_hash(entry(numbers[i])));
+        result
+    }
 
-          fun published(numbers: vector<u8>): vector<vector<u8>> {
-              publish();
-              let leaves = leaves(numbers);
-              registry::publish_list(&regulator(), 1, merkle::root_of(leaves), leaves.length(), hash_of(b"source"));
-              leaves
-          }
+    fun published(numbers: vector<u8>): vector<vector<u8>> {
+        publish();
+        let leaves = leaves(numbers);
+        registry::publish_list(&regulator(), 1, merkle::root_of(leaves), leaves.length(), hash_of(b"source"));
+        leaves
+    }
 
     #[test]
     fun versions_of_lists_count_up() {
@@ -607,7 +607,7 @@ module capp::registry_tests {
         registry::challenge_order(&mallory(), 1, 1, 0, entry(5), p0, entry(3), p1);
     }
 
-          // Reports and anchors.
+    // Reports and anchors.
 
     #[test]
     fun a_report_is_filed_and_revised() {
@@ -743,5 +743,4 @@ module capp::registry_tests {
         registry::anchor_audit(&reporter(), 7, hash_of(b"head"));
         registry::anchor(1);
     }
-
 }

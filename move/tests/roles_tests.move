@@ -1,27 +1,27 @@
 #[test_only]
 /// Hand-over in two steps, as every module has it; driven through the registry.
 module capp::roles_tests {
-          use std::bcs;
-          use std::option;
-          use aptos_framework::event;
-          use capp::compliance_registry as registry;
-          use capp::fixture::{Self, admin, mallory, regulator, signer_of};
-          use capp::liquidity_pool;
-          use capp::roles::{RoleAccepted, RoleOffered, RoleOfferWithdrawn};
-          use capp::settlement;
+    use std::bcs;
+    use std::option;
+    use aptos_framework::event;
+    use capp::compliance_registry as registry;
+    use capp::fixture::{Self, admin, mallory, regulator, signer_of};
+    use capp::liquidity_pool;
+    use capp::roles::{RoleAccepted, RoleOffered, RoleOfferWithdrawn};
+    use capp::settlement;
 
-          const NEXT: address = @0xC1;
+    const NEXT: address = @0xC1;
 
-          struct Handed has drop {
-              scope: u8,
-              role: u64,
-              first: address,
-              second: address
-          }
+    struct Handed has drop {
+        scope: u8,
+        role: u64,
+        first: address,
+        second: address
+    }
 
-          fun assert_last<Message: drop + store>(events: vector<Message>, expected: Handed) {
-              assert!(bcs::to_bytes(&events[events.length() - 1]) == bcs::to_bytes(&expected));
-          }
+    fun assert_last<Message: drop + store>(events: vector<Message>, expected: Handed) {
+        assert!(bcs::to_bytes(&events[events.length() - 1]) == bcs::to_bytes(&expected));
+    }
 
     #[test]
     fun every_role_begins_with_the_publisher_and_was_handed_on() {
@@ -182,5 +182,4 @@ module capp::roles_tests {
         fixture::publish();
         settlement::role_holder(3);
     }
-
 }

@@ -1,185 +1,185 @@
 #[test_only]
 module capp::settlement_tests {
-          use std::bcs;
-          use std::hash;
-          use aptos_framework::event;
-          use aptos_framework::fungible_asset::Metadata;
-          use aptos_framework::object::{Self, Object};
-          use aptos_framework::primary_fungible_store;
-          use aptos_framework::timestamp;
-          use capp::fixture::{Self, admin, alice, balance, guardian, mallory, pass, settler, signer_of, start_time};
-          use capp::liquidity_pool::{Self as pools, Pool};
-          use capp::merkle;
-          use capp::settlement::{
-              Self as batches,
-              ApprovalWithdrawn,
-              ArbiterVoted,
-              Batch,
-              BatchApproved,
-              BatchEnded,
-              BatchExecuted,
-              BatchFunded,
-              BatchProposed,
-              DisputeOpened,
-              DisputeResolved,
-              PayoutPaid,
-              Returned
-          };
+    use std::bcs;
+    use std::hash;
+    use aptos_framework::event;
+    use aptos_framework::fungible_asset::Metadata;
+    use aptos_framework::object::{Self, Object};
+    use aptos_framework::primary_fungible_store;
+    use aptos_framework::timestamp;
+    use capp::fixture::{Self, admin, alice, balance, guardian, mallory, pass, settler, signer_of, start_time};
+    use capp::liquidity_pool::{Self as pools, Pool};
+    use capp::merkle;
+    use capp::settlement::{
+        Self as batches,
+        ApprovalWithdrawn,
+        ArbiterVoted,
+        Batch,
+        BatchApproved,
+        BatchEnded,
+        BatchExecuted,
+        BatchFunded,
+        BatchProposed,
+        DisputeOpened,
+        DisputeResolved,
+        PayoutPaid,
+        Returned
+    };
 
-          const ID: vector<u8> = x"0190a0b0000070008000000000000001";
-          const U64_MAX: u64 = 18446744073709551615;
+    const ID: vector<u8> = x"0190a0b0000070008000000000000001";
+    const U64_MAX: u64 = 18446744073709551615;
 
-          const PROPOSED: u8 = 1;
-          const EXECUTED: u8 = 2;
-          const DISPUTED: u8 = 3;
-          const RESOLVED: u8 = 4;
-          const SETTLED: u8 = 5;
-          const EXPIRED: u8 = 6;
-          const CANCELLED: u8 = 7;
+    const PROPOSED: u8 = 1;
+    const EXECUTED: u8 = 2;
+    const DISPUTED: u8 = 3;
+    const RESOLVED: u8 = 4;
+    const SETTLED: u8 = 5;
+    const EXPIRED: u8 = 6;
+    const CANCELLED: u8 = 7;
 
-          /// The layout of what a proposal binds, as clients encode it.
-          struct TermsShape has copy, drop {
-              batch_id: vector<u8>,
-              asset: address,
-              proposer: address,
-              payer: address,
-              recipients: vector<address>,
-              amounts: vector<u64>,
-              merkle_root: vector<u8>,
-              item_count: u64,
-              approvals_needed: u64,
-              deadline: u64,
-              dispute_window_secs: u64
-          }
+    /// The layout of what a proposal binds, as clients encode it.
+    struct TermsShape has copy, drop {
+        batch_id: vector<u8>,
+        asset: address,
+        proposer: address,
+        payer: address,
+        recipients: vector<address>,
+        amounts: vector<u64>,
+        merkle_root: vector<u8>,
+        item_count: u64,
+        approvals_needed: u64,
+        deadline: u64,
+        dispute_window_secs: u64
+    }
 
-          struct BindingShape has drop {
-              domain: vector<u8>,
-              contract: address,
-              terms: TermsShape
-          }
+    struct BindingShape has drop {
+        domain: vector<u8>,
+        contract: address,
+        terms: TermsShape
+    }
 
-          struct ExecutedShape has drop {
-              batch: address,
-              batch_id: vector<u8>,
-              merkle_root: vector<u8>,
-              total: u64,
-              window_ends_at: u64
-          }
+    struct ExecutedShape has drop {
+        batch: address,
+        batch_id: vector<u8>,
+        merkle_root: vector<u8>,
+        total: u64,
+        window_ends_at: u64
+    }
 
-          struct EndedShape has drop {
-              batch: address,
-              batch_id: vector<u8>,
-              state: u8
-          }
+    struct EndedShape has drop {
+        batch: address,
+        batch_id: vector<u8>,
+        state: u8
+    }
 
-          fun approver(number: u64): signer {
-              signer_of(vector[@0xD0, @0xD1, @0xD2][number])
-          }
+    fun approver(number: u64): signer {
+        signer_of(vector[@0xD0, @0xD1, @0xD2][number])
+    }
 
-          fun arbiter(number: u64): signer {
-              signer_of(vector[@0xE0, @0xE1, @0xE2][number])
-          }
+    fun arbiter(number: u64): signer {
+        signer_of(vector[@0xE0, @0xE1, @0xE2][number])
+    }
 
-          fun root(): vector<u8> {
-              fixture::hash_of(b"root")
-          }
+    fun root(): vector<u8> {
+        fixture::hash_of(b"root")
+    }
 
-          fun evidence(): vector<u8> {
-              fixture::hash_of(b"evidence")
-          }
+    fun evidence(): vector<u8> {
+        fixture::hash_of(b"evidence")
+    }
 
-          /// Two of three approvers, two of three arbiters, batches of up to a million.
-          fun ready(): Object<Metadata> {
-              fixture::publish();
-              let asset = fixture::new_asset(b"KES");
-              let admin = admin();
-              batches::set_approvers(&admin, vector[@0xD0, @0xD1, @0xD2], 2);
-              batches::set_arbiters(&admin, vector[@0xE0, @0xE1, @0xE2], 2);
-              batches::set_batch_cap(&admin, asset, 1000000);
-              fixture::mint(asset, @0xB1, 2000000);
-              asset
-          }
+    /// Two of three approvers, two of three arbiters, batches of up to a million.
+    fun ready(): Object<Metadata> {
+        fixture::publish();
+        let asset = fixture::new_asset(b"KES");
+        let admin = admin();
+        batches::set_approvers(&admin, vector[@0xD0, @0xD1, @0xD2], 2);
+        batches::set_arbiters(&admin, vector[@0xE0, @0xE1, @0xE2], 2);
+        batches::set_batch_cap(&admin, asset, 1000000);
+        fixture::mint(asset, @0xB1, 2000000);
+        asset
+    }
 
-          fun propose_for(asset: Object<Metadata>, id: vector<u8>, payer: address, window: u64): Object<Batch> {
-              batches::propose(
-                  &settler(),
-                  id,
-                  asset,
-                  payer,
-                  vector[@0xC1, @0xC2, @0xC3],
-                  vector[1000, 2000, 3000],
-                  root(),
-                  7,
-                  2,
-                  start_time() + 3600,
-                  window
-              );
-              object::address_to_object<Batch>(batches::batch_address(id))
-          }
+    fun propose_for(asset: Object<Metadata>, id: vector<u8>, payer: address, window: u64): Object<Batch> {
+        batches::propose(
+            &settler(),
+            id,
+            asset,
+            payer,
+            vector[@0xC1, @0xC2, @0xC3],
+            vector[1000, 2000, 3000],
+            root(),
+            7,
+            2,
+            start_time() + 3600,
+            window
+        );
+        object::address_to_object<Batch>(batches::batch_address(id))
+    }
 
-          /// A proposal of 6,000 to three recipients, an hour to approve, an hour to dispute.
-          fun proposed(): (Object<Batch>, Object<Metadata>) {
-              let asset = ready();
-              (propose_for(asset, ID, @0xB1, 3600), asset)
-          }
+    /// A proposal of 6,000 to three recipients, an hour to approve, an hour to dispute.
+    fun proposed(): (Object<Batch>, Object<Metadata>) {
+        let asset = ready();
+        (propose_for(asset, ID, @0xB1, 3600), asset)
+    }
 
-          fun approve_twice(batch: Object<Batch>) {
-              batches::approve(&approver(0), batch, batches::digest(batch));
-              batches::approve(&approver(1), batch, batches::digest(batch));
-          }
+    fun approve_twice(batch: Object<Batch>) {
+        batches::approve(&approver(0), batch, batches::digest(batch));
+        batches::approve(&approver(1), batch, batches::digest(batch));
+    }
 
-          fun approved(): (Object<Batch>, Object<Metadata>) {
-              let (batch, asset) = proposed();
-              batches::fund(&alice(), batch);
-              approve_twice(batch);
-              (batch, asset)
-          }
+    fun approved(): (Object<Batch>, Object<Metadata>) {
+        let (batch, asset) = proposed();
+        batches::fund(&alice(), batch);
+        approve_twice(batch);
+        (batch, asset)
+    }
 
-          fun executed(): (Object<Batch>, Object<Metadata>) {
-              let (batch, asset) = approved();
-              batches::execute(&settler(), batch);
-              (batch, asset)
-          }
+    fun executed(): (Object<Batch>, Object<Metadata>) {
+        let (batch, asset) = approved();
+        batches::execute(&settler(), batch);
+        (batch, asset)
+    }
 
-          fun disputed(): (Object<Batch>, Object<Metadata>) {
-              let (batch, asset) = executed();
-              batches::open_dispute(&alice(), batch, evidence());
-              (batch, asset)
-          }
+    fun disputed(): (Object<Batch>, Object<Metadata>) {
+        let (batch, asset) = executed();
+        batches::open_dispute(&alice(), batch, evidence());
+        (batch, asset)
+    }
 
-          /// Arbiters took 1,000 of the first (all of it) and 500 of the second.
-          fun resolved(): (Object<Batch>, Object<Metadata>) {
-              let (batch, asset) = disputed();
-              batches::vote(&arbiter(0), batch, vector[1000, 500, 0]);
-              batches::vote(&arbiter(1), batch, vector[1000, 500, 0]);
-              (batch, asset)
-          }
+    /// Arbiters took 1,000 of the first (all of it) and 500 of the second.
+    fun resolved(): (Object<Batch>, Object<Metadata>) {
+        let (batch, asset) = disputed();
+        batches::vote(&arbiter(0), batch, vector[1000, 500, 0]);
+        batches::vote(&arbiter(1), batch, vector[1000, 500, 0]);
+        (batch, asset)
+    }
 
-          fun settled(): (Object<Batch>, Object<Metadata>) {
-              let (batch, asset) = executed();
-              pass(3600);
-              batches::pay_all(batch);
-              (batch, asset)
-          }
+    fun settled(): (Object<Batch>, Object<Metadata>) {
+        let (batch, asset) = executed();
+        pass(3600);
+        batches::pay_all(batch);
+        (batch, asset)
+    }
 
-          fun expired(): (Object<Batch>, Object<Metadata>) {
-              let (batch, asset) = approved();
-              pass(3600);
-              batches::refund_expired(batch);
-              (batch, asset)
-          }
+    fun expired(): (Object<Batch>, Object<Metadata>) {
+        let (batch, asset) = approved();
+        pass(3600);
+        batches::refund_expired(batch);
+        (batch, asset)
+    }
 
-          fun cancelled(): (Object<Batch>, Object<Metadata>) {
-              let (batch, asset) = approved();
-              batches::cancel(&settler(), batch);
-              (batch, asset)
-          }
+    fun cancelled(): (Object<Batch>, Object<Metadata>) {
+        let (batch, asset) = approved();
+        batches::cancel(&settler(), batch);
+        (batch, asset)
+    }
 
-          fun held(batch: Object<Batch>, asset: Object<Metadata>): u64 {
-              balance(asset, object::object_address(&batch))
-          }
+    fun held(batch: Object<Batch>, asset: Object<Metadata>): u64 {
+        balance(asset, object::object_address(&batch))
+    }
 
-          // Rules.
+    // Rules.
 
     #[test]
     fun the_rules_can_be_read() {
@@ -244,13 +244,13 @@ module capp::settlement_tests {
         batches::set_approvers(&admin(), vector[@0xD0], 2);
     }
 
-          fun many(count: u64): vector<address> {
-              let result = vector[];
-              for (i in 0..count) {
-                  result.push_back(object::create_object_address(&@0x1, bcs::to_bytes(&i)));
-              };
-              result
-          }
+    fun many(count: u64): vector<address> {
+        let result = vector[];
+        for (i in 0..count) {
+            result.push_back(object::create_object_address(&@0x1, bcs::to_bytes(&i)));
+        };
+        result
+    }
 
     #[test]
     #[expected_failure(abort_code = 0x1000C, location = capp::settlement)]
@@ -286,8 +286,7 @@ module capp::settlement_tests {
         batches::set_dispute_rules(&admin(), 0, 7776001);
     }
 
-
-          // Proposal.
+    // Proposal.
 
     #[test]
     fun a_proposal_binds_everything() {
@@ -340,12 +339,12 @@ module capp::settlement_tests {
         propose_for(asset, ID, @0xB1, 3600);
     }
 
-          fun propose_with(
-              recipients: vector<address>, amounts: vector<u64>, root: vector<u8>, count: u64, needed: u64, deadline: u64, window: u64
-          ) {
-              let asset = ready();
-              batches::propose(&settler(), ID, asset, @0xB1, recipients, amounts, root, count, needed, deadline, window);
-          }
+    fun propose_with(
+        recipients: vector<address>, amounts: vector<u64>, root: vector<u8>, count: u64, needed: u64, deadline: u64, window: u64
+    ) {
+        let asset = ready();
+        batches::propose(&settler(), ID, asset, @0xB1, recipients, amounts, root, count, needed, deadline, window);
+    }
 
     #[test]
     #[expected_failure(abort_code = 0x10010, location = capp::settlement)]
@@ -476,8 +475,7 @@ module capp::settlement_tests {
         );
     }
 
-
-          // Funding.
+    // Funding.
 
     #[test]
     fun the_payer_funds_the_whole() {
@@ -527,15 +525,15 @@ module capp::settlement_tests {
         batches::fund(&alice(), batch);
     }
 
-          /// A batch that a pool with 100,000 in it shall pay, with a reservation of the total.
-          fun from_pool(): (Object<Batch>, Object<Pool>, Object<Metadata>) {
-              let asset = ready();
-              pools::create_pool(&admin(), asset, 1000000, 1000000, 1000000, 1000000, 0, 604800, 1000);
-              let pool = object::address_to_object<Pool>(pools::pool_address(asset));
-              pools::deposit(&alice(), pool, 100000, 0);
-              pools::reserve(&settler(), pool, ID, 6000);
-              (propose_for(asset, ID, object::object_address(&pool), 3600), pool, asset)
-          }
+    /// A batch that a pool with 100,000 in it shall pay, with a reservation of the total.
+    fun from_pool(): (Object<Batch>, Object<Pool>, Object<Metadata>) {
+        let asset = ready();
+        pools::create_pool(&admin(), asset, 1000000, 1000000, 1000000, 1000000, 0, 604800, 1000);
+        let pool = object::address_to_object<Pool>(pools::pool_address(asset));
+        pools::deposit(&alice(), pool, 100000, 0);
+        pools::reserve(&settler(), pool, ID, 6000);
+        (propose_for(asset, ID, object::object_address(&pool), 3600), pool, asset)
+    }
 
     #[test]
     fun a_pool_funds_a_batch() {
@@ -588,8 +586,7 @@ module capp::settlement_tests {
         batches::fund_from_pool(&settler(), batch, pool, ID);
     }
 
-
-          // Approval.
+    // Approval.
 
     #[test]
     fun approvals_are_counted() {
@@ -700,8 +697,7 @@ module capp::settlement_tests {
         batches::approve(&approver(2), batch, batches::digest(batch));
     }
 
-
-          // Execution.
+    // Execution.
 
     #[test]
     fun an_approved_and_funded_batch_is_executed() {
@@ -822,8 +818,7 @@ module capp::settlement_tests {
         batches::execute_and_pay(&settler(), batch);
     }
 
-
-          // Payout.
+    // Payout.
 
     #[test]
     fun after_the_window_everybody_is_paid() {
@@ -926,8 +921,7 @@ module capp::settlement_tests {
         batches::pay_all(batch);
     }
 
-
-          // Cancellation and expiry.
+    // Cancellation and expiry.
 
     #[test]
     fun an_expired_proposal_is_refunded_by_anybody() {
@@ -1011,8 +1005,7 @@ module capp::settlement_tests {
         batches::sweep(batch);
     }
 
-
-          // Dispute.
+    // Dispute.
 
     #[test]
     fun a_dispute_freezes_the_batch() {
@@ -1260,11 +1253,11 @@ module capp::settlement_tests {
         batches::vote(&arbiter(0), batch, vector[0, 2001, 0]);
     }
 
-          fun judge_as(account: address) {
-              let (batch, _) = disputed();
-              batches::set_arbiters(&admin(), vector[account, @0xE0], 2);
-              batches::vote(&signer_of(account), batch, vector[0, 0, 0]);
-          }
+    fun judge_as(account: address) {
+        let (batch, _) = disputed();
+        batches::set_arbiters(&admin(), vector[account, @0xE0], 2);
+        batches::vote(&signer_of(account), batch, vector[0, 0, 0]);
+    }
 
     #[test]
     #[expected_failure(abort_code = 0x5002D, location = capp::settlement)]
@@ -1317,8 +1310,7 @@ module capp::settlement_tests {
         assert!(batches::state(batch) == SETTLED && balance(asset, @0xC1) == 1000);
     }
 
-
-          // Pause.
+    // Pause.
 
     #[test]
     #[expected_failure(abort_code = 0x30008, location = capp::settlement)]
@@ -1415,8 +1407,7 @@ module capp::settlement_tests {
         batches::resume(&admin());
     }
 
-
-          // Proofs.
+    // Proofs.
 
     #[test]
     fun an_item_of_the_batch_is_proven() {
@@ -1451,5 +1442,4 @@ module capp::settlement_tests {
         batches::pay_all(batch);
         assert!(held(batch, asset) == 0 && held(other, asset) == 6000);
     }
-
 }

@@ -20,6 +20,7 @@ export const BESIDE: Readonly<Record<string, readonly string[]>> = {
   examples: ['domain'],
   bench: [...FLOORS.flat().filter((folder) => folder !== 'console'), 'sdk', 'examples', 'sandbox'],
   deploy: ['domain'],
+  move: [],
   tests: [...FLOORS.flat(), 'sandbox', 'sdk', 'examples', 'bench', 'deploy'],
 };
 
