@@ -41,33 +41,41 @@ type Finding =
 /** Which refusal is told when several apply. */
 const BLOCK_ORDER = ['sanctions_match', 'compliance_refused', 'limit_exceeded'] as const;
 
-function sanctionsFindings(facts: ComplianceFacts): Finding[] {
-  const found = facts.hits.map((hit): Finding => {
-    const subject = `${hit.party}:${hit.list}/${hit.entryId}`;
-    const entry = `entry ${hit.entryId} of ${hit.list}`;
-    if (hit.weak)
-      return {
-        effect: 'note',
-        code: 'sanctions_weak_alias',
-        text: `The ${hit.party} bears a weak alias of ${entry}; no ground by itself.`,
-      };
-    if (hit.how === 'exact') {
-      return {
-        effect: 'block',
-        rule: `sanctions_match:${subject}`,
-        code: 'sanctions_match',
-        text: `The ${hit.party} bears the name of ${entry}.`,
-      };
-    }
-    const text = `The ${hit.party} may be ${entry}: same words, but a single one or another order or title.`;
-    return { effect: 'flag', rule: `sanctions_possible_match:${subject}`, code: 'sanctions_possible_match', text };
-  });
+function sanctionsFindings(facts: ComplianceFacts, policy: CompliancePolicy): Finding[] {
+  const found = facts.hits.map((hit) => hitFinding(hit, policy));
   const sample: Finding = {
     effect: 'note',
     code: 'sanctions_sample',
     text: 'Screened against the built-in sample only, which lists nobody real.',
   };
   return facts.listSample ? [...found, sample] : found;
+}
+
+function hitFinding(hit: HitFacts, policy: CompliancePolicy): Finding {
+  const subject = `${hit.party}:${hit.list}/${hit.entryId}`;
+  const entry = `entry ${hit.entryId} of ${hit.list}`;
+  const note = (code: string, text: string): Finding => ({ effect: 'note', code, text });
+  if (hit.weak) return note('sanctions_weak_alias', `The ${hit.party} bears a weak alias of ${entry}; no ground by itself.`);
+  if (hit.topic === 'pep') {
+    return note('pep_possible', `The ${hit.party} may hold a public office: ${entry}, score ${hit.score.toFixed(2)}.`);
+  }
+  if (hit.how === 'exact' && hit.topic !== 'restriction') {
+    const text = `The ${hit.party} bears the name of ${entry}.`;
+    return { effect: 'block', rule: `sanctions_match:${subject}`, code: 'sanctions_match', text };
+  }
+  if (hit.how === 'similar' && hit.score < policy.screening.reviewScore) {
+    return note(
+      'sanctions_distant_match',
+      `The ${hit.party} is somewhat like ${entry}, score ${hit.score.toFixed(2)}; no ground by itself.`,
+    );
+  }
+  return { effect: 'flag', rule: `sanctions_possible_match:${subject}`, code: 'sanctions_possible_match', text: possibleMatch(hit, entry) };
+}
+
+function possibleMatch(hit: HitFacts, entry: string): string {
+  if (hit.how === 'normalised') return `The ${hit.party} may be ${entry}: same words, but a single one or another order or title.`;
+  if (hit.how === 'exact') return `The ${hit.party} bears the name of ${entry}, which is restricted without being frozen.`;
+  return `The ${hit.party} may be ${entry}: similar names, score ${hit.score.toFixed(2)}.`;
 }
 
 function partyFindings(role: 'sender' | 'receiver', party: PartyFacts): Finding[] {
@@ -173,7 +181,7 @@ function reasonOf(finding: Finding): Reason {
 /** Decides one payment from its facts by a policy. Reasons: the grounds of the outcome first, then what else was found. */
 export function decideCompliance(facts: ComplianceFacts, policy: CompliancePolicy): ComplianceVerdict {
   const findings = [
-    ...sanctionsFindings(facts),
+    ...sanctionsFindings(facts, policy),
     ...partyFindings('sender', facts.sender),
     ...partyFindings('receiver', facts.receiver),
     ...geographyFindings(facts),

@@ -20,9 +20,13 @@ export type HitFacts = {
   readonly list: string;
   readonly entryId: string;
   readonly program: string;
-  readonly how: 'exact' | 'normalised';
+  readonly how: 'exact' | 'normalised' | 'similar';
   readonly weak: boolean;
   readonly score: number;
+  /** What the list is about; a hit that does not say is one of a sanctions list. */
+  readonly topic?: 'sanction' | 'restriction' | 'pep';
+  /** How the words of the two names met, without the words. */
+  readonly grounds?: readonly string[];
 };
 
 /** Limits that count for this payment; null where none is known. */

@@ -208,9 +208,22 @@ function partyFacts(party: Party, kycStatus: string, kycTier: number): PartyFact
   };
 }
 
+/** The best are enough for people to decide on; a name that many listed parties bear has no end of others. */
+const HITS_MAX = 20;
+
 function hitFacts(sender: readonly Hit[] | undefined, receiver: readonly Hit[] | undefined): HitFacts[] {
   const of = (party: 'sender' | 'receiver', hits: readonly Hit[] | undefined): HitFacts[] =>
-    (hits ?? []).map(({ list, entryId, program, how, weak, score }) => ({ party, list, entryId, program, how, weak, score }));
+    (hits ?? []).slice(0, HITS_MAX).map(({ list, entryId, program, how, weak, score, topic, grounds }) => ({
+      party,
+      list,
+      entryId,
+      program,
+      how,
+      weak,
+      score,
+      topic,
+      grounds,
+    }));
   return [...of('sender', sender), ...of('receiver', receiver)];
 }
 

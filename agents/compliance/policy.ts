@@ -19,6 +19,8 @@ export type CompliancePolicy = {
   readonly version: string;
   readonly validFrom: string;
   readonly source: string;
+  /** Scores of similar names, 0 to 1: from `reviewScore` on people look. */
+  readonly screening: { readonly reviewScore: number };
   /** A sender's payments, this one included, from which on the payment is flagged. */
   readonly velocity: { readonly count1h: number; readonly count24h: number };
   /** Amounts of `lowBps` to `highBps` of a threshold count; so many of them that reach it together are flagged. */

@@ -1,11 +1,13 @@
 /**
  * Sanctions lists in memory, and the look-up of names in them.
  *
- * A look-up costs one normalisation and one map access. Two names match when they have the same words:
- * in the same order the match is `exact`, otherwise (another order, a title more or less) it is
- * `normalised`. A hit names the entry it found, never the name that was asked for.
+ * Two names match when they have the same words: in the same order the match is `exact`, otherwise
+ * (another order, a title more or less) it is `normalised`; both cost one map access. A name that is
+ * `similar` is found by the screener, which knows spellings. A hit names the entry it found and on what
+ * grounds, never the name that was asked for.
  */
 import { normaliseName } from './name.ts';
+import { createScreener, groundsOf, type PartyQuery, RECORD_SCORE, type Screener, type ScreeningMatch } from './screening/screener.ts';
 
 export type EntryType = 'person' | 'entity' | 'vessel' | 'aircraft';
 
@@ -25,7 +27,13 @@ export interface SanctionsEntry {
   readonly datesOfBirth: readonly string[];
   /** Nationality or residence, as the list writes it. */
   readonly countries: readonly string[];
+  /** Numbers of passports and other documents. */
+  readonly ids?: readonly string[];
+  /** What a match means: `sanction` (the default) freezes, `restriction` and `pep` call for people. */
+  readonly topic?: Topic;
 }
+
+export type Topic = 'sanction' | 'restriction' | 'pep';
 
 /** One list as it was loaded. */
 export interface LoadedList {
@@ -37,8 +45,8 @@ export interface LoadedList {
   readonly entries: readonly SanctionsEntry[];
 }
 
-/** `exact`: same words in the same order. `normalised`: the same after titles and order are set aside. */
-export type HitHow = 'exact' | 'normalised';
+/** `exact`: same words in the same order. `normalised`: the same after titles and order are set aside. `similar`: as the screener says. */
+export type HitHow = 'exact' | 'normalised' | 'similar';
 
 export interface Hit {
   readonly list: string;
@@ -50,6 +58,9 @@ export interface Hit {
   readonly weak: boolean;
   /** 0 to 1. */
   readonly score: number;
+  readonly topic: Topic;
+  /** How the words of the two names met, without the words; empty for a match of all of them. */
+  readonly grounds: readonly string[];
 }
 
 export interface SanctionsDescription {
@@ -70,15 +81,17 @@ export interface SanctionsList {
   readonly version: string;
   /** The built-in sample is in use: it screens nobody real. */
   readonly sample: boolean;
-  /** Hits per name, in the order of the names; best first. */
+  /** Hits per name, in the order of the names; best first. Similar ones from `RECORD_SCORE` on. */
   screen(names: readonly string[]): Hit[][];
+  /** Everything the screener says of a party, with what else is known of it. */
+  screenParty(query: PartyQuery, floor?: number): ScreeningMatch[];
   /** The listed party behind a hit, for the people who decide; null when the list no longer has it. */
   find(list: string, entryId: string): SanctionsEntry | null;
   describe(): SanctionsDescription;
 }
 
 /** A match of words is a match in full; one after reordering leaves a little doubt. */
-const SCORES: Readonly<Record<HitHow, number>> = { exact: 1, normalised: 0.95 };
+const SCORES: Readonly<Record<Exclude<HitHow, 'similar'>, number>> = { exact: 1, normalised: 0.95 };
 
 interface IndexedName {
   readonly entry: SanctionsEntry;
@@ -116,21 +129,57 @@ function indexNames(lists: readonly LoadedList[]): NameIndex {
   return index;
 }
 
-function screenName(index: NameIndex, name: string): Hit[] {
+/** Names looked up lately, with their hits: the same people pay again and again. */
+const REMEMBERED_MAX = 20_000;
+/** Longer texts are no names, and are not kept. */
+const REMEMBERED_LETTERS_MAX = 100;
+
+function remembering(look: (name: string) => Hit[]): (name: string) => Hit[] {
+  const kept = new Map<string, Hit[]>();
+  return (name) => {
+    const present = kept.get(name);
+    if (present !== undefined) return present;
+    const hits = look(name);
+    if (name.length > REMEMBERED_LETTERS_MAX) return hits;
+    if (kept.size >= REMEMBERED_MAX) kept.clear();
+    kept.set(name, hits);
+    return hits;
+  };
+}
+
+/** Matches of all words, then similar names of other parties. */
+function screenName(index: NameIndex, screener: Screener, name: string): Hit[] {
+  const hits = sameWords(index, name);
+  const found = new Set(hits.map((hit) => `${hit.list}/${hit.entryId}`));
+  const similar = screener
+    .screen({ name, kind: null }, RECORD_SCORE)
+    .filter(({ entry }) => !found.has(`${entry.list}/${entry.entryId}`))
+    .map((match): Hit => hitOf(match.entry, 'similar', match.weak, Math.floor(match.score * 1_000) / 1_000, groundsOf(match)));
+  return similar.length === 0 ? hits : [...hits, ...similar].sort(byStrength);
+}
+
+function hitOf(entry: SanctionsEntry, how: HitHow, weak: boolean, score: number, grounds: readonly string[]): Hit {
+  const { list, entryId, type, program, topic = 'sanction' } = entry;
+  return { list, entryId, type, program, how, weak, score, topic, grounds };
+}
+
+function byStrength(a: Hit, b: Hit): number {
+  return strengthOf(b) - strengthOf(a) || compareText(a.list, b.list) || compareText(a.entryId, b.entryId);
+}
+
+function sameWords(index: NameIndex, name: string): Hit[] {
   const { tokens, core } = normaliseName(name);
   const candidates = index.get(orderlessKey(core));
   if (candidates === undefined) return [];
   const sequence = tokens.join(' ');
   const best = new Map<SanctionsEntry, Hit>();
   for (const { entry, sequence: listed, weak, vague } of candidates) {
-    const how: HitHow = listed === sequence && !vague ? 'exact' : 'normalised';
-    const hit = { list: entry.list, entryId: entry.entryId, type: entry.type, program: entry.program, how, weak, score: SCORES[how] };
+    const how = listed === sequence && !vague ? 'exact' : 'normalised';
+    const hit = hitOf(entry, how, weak, SCORES[how], []);
     const present = best.get(entry);
     if (present === undefined || strengthOf(hit) > strengthOf(present)) best.set(entry, hit);
   }
-  return [...best.values()].sort(
-    (a, b) => strengthOf(b) - strengthOf(a) || compareText(a.list, b.list) || compareText(a.entryId, b.entryId),
-  );
+  return [...best.values()].sort(byStrength);
 }
 
 function strengthOf(hit: Hit): number {
@@ -150,6 +199,8 @@ export function createSanctionsList(
   options: { readonly sample?: boolean; readonly ignoredFiles?: readonly string[] } = {},
 ): SanctionsList {
   const index = indexNames(lists);
+  const screener = createScreener(lists.flatMap((list) => list.entries));
+  const look = remembering((name) => screenName(index, screener, name));
   const entries = new Map(lists.flatMap((list) => list.entries).map((entry) => [`${entry.list}/${entry.entryId}`, entry]));
   const version = lists
     .map((list) => list.version)
@@ -170,7 +221,8 @@ export function createSanctionsList(
   return {
     version,
     sample,
-    screen: (names) => names.map((name) => screenName(index, name)),
+    screen: (names) => names.map(look),
+    screenParty: (query, floor) => screener.screen(query, floor),
     find: (list, entryId) => entries.get(`${list}/${entryId}`) ?? null,
     describe: () => description,
   };

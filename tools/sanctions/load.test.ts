@@ -74,6 +74,7 @@ describe('the three forms', () => {
         program: 'TEST] [TEST2',
         datesOfBirth: ['1953-07-05', '1955~', '1955/1957'],
         countries: ['Mali', 'Niger'],
+        ids: [],
       });
       expect(list.find('OFAC-SDN', '90002')?.type).toBe('vessel');
       expect(list.screen(['Invented Amadou Doe', 'Aero-Caribbean', 'Invented Star']).map((hits) => hits[0]?.entryId)).toEqual([
@@ -122,7 +123,7 @@ describe('the three forms', () => {
       'a/sdn.csv': SDN,
       'b/un.xml': UN,
       'own.jsonl': OWN,
-      'b/other.xml': '<sdnList/>',
+      'b/other.xml': '<other/>',
       'add.csv': 'x',
       'README.md': 'x',
       '.hidden': 'x',

@@ -7,11 +7,16 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { fault } from '../../domain/errors.ts';
+import { EU_LIST, isFsf, isJournal, readFsf, readJournal } from './eu.ts';
 import { readJsonl } from './jsonl.ts';
-import { createSanctionsList, type LoadedList, type SanctionsEntry, type SanctionsList } from './list.ts';
+import { createSanctionsList, type LoadedList, type SanctionsEntry, type SanctionsList, type Topic } from './list.ts';
+import { OFAC_CONSOLIDATED_LIST, OFAC_XML_ROOT, readOfacXml } from './ofac-xml.ts';
 import { OFAC_LIST, readOfac } from './ofac.ts';
+import { isPepTable, PEP_LIST, readPeps } from './pep.ts';
 import { sampleList } from './sample.ts';
+import { isOfsiNames, isUkList, readOfsiNames, readUk, UK_LIST } from './uk.ts';
 import { readUn, UN_LIST, UN_ROOT } from './un.ts';
 import { parseXml } from './xml.ts';
 
@@ -44,7 +49,7 @@ export async function loadSanctions(config: SanctionsConfig): Promise<SanctionsL
     else loaded.push(...lists);
   }
   if (loaded.length === 0)
-    throw fault('config_invalid', { detail: `CAPP_SANCTIONS_PATH: ${path} has no list CAPP reads (sdn.csv, UN XML, JSONL).` });
+    throw fault('config_invalid', { detail: `CAPP_SANCTIONS_PATH: ${path} has no list CAPP reads (OFAC, UN, EU, UK, PEP, JSONL).` });
   refuseTwins(loaded);
   return createSanctionsList(loaded, { ignoredFiles: ignoredFiles.filter((file) => !isCompanion(file, files)) });
 }
@@ -64,34 +69,68 @@ async function filesBelow(path: string, depth = 0): Promise<string[]> {
 
 /** The lists of one file (a JSONL file may carry several), or null when it is of another kind. */
 async function loadFile(file: string, present: ReadonlySet<string>): Promise<LoadedList[] | null> {
-  const name = basename(file).toLowerCase();
-  if (name === 'sdn.csv') {
-    const altPath = [...present].find((other) => isBeside(other, file, 'alt.csv')) ?? (await siblingAlt(file));
-    return [await loadOfac(file, altPath)];
+  const name = plainName(file);
+  const companions = OFAC_FILES[name];
+  if (companions !== undefined) {
+    const aliases = [...present].find((other) => isBeside(other, file, companions.aliases)) ?? (await sibling(file, companions.aliases));
+    return [await loadOfac(file, aliases, companions)];
   }
-  if (name.endsWith('.xml')) return loadUn(file);
   if (name.endsWith('.jsonl')) return loadJsonl(file);
-  return null;
+  return name.endsWith('.xml') || name.endsWith('.csv') ? readLists(await readText(file), file) : null;
 }
 
-async function loadOfac(file: string, altPath: string | null): Promise<LoadedList> {
+interface OfacFiles {
+  readonly list: string;
+  readonly aliases: string;
+  readonly topic?: Topic;
+}
+
+/** OFAC publishes a list as several tables, told apart by their names alone. */
+const OFAC_FILES: Readonly<Record<string, OfacFiles>> = {
+  'sdn.csv': { list: OFAC_LIST, aliases: 'alt.csv' },
+  'cons_prim.csv': { list: OFAC_CONSOLIDATED_LIST, aliases: 'cons_alt.csv', topic: 'restriction' },
+};
+
+async function loadOfac(file: string, aliasPath: string | null, { list, topic }: OfacFiles): Promise<LoadedList> {
   const sdn = await readText(file);
-  const alt = altPath === null ? null : { ...(await readText(altPath)), name: altPath };
-  const entries = readOfac({ name: file, text: sdn.text }, alt);
-  return listOf(OFAC_LIST, null, file, entries, alt === null ? [sdn.bytes] : [sdn.bytes, alt.bytes]);
+  const alt = aliasPath === null ? null : { ...(await readText(aliasPath)), name: aliasPath };
+  const entries = readOfac({ name: file, text: sdn.text }, alt).map((entry) => (topic === undefined ? entry : { ...entry, list, topic }));
+  return listOf(list, null, file, entries, alt === null ? [sdn.bytes] : [sdn.bytes, alt.bytes]);
 }
 
-async function loadUn(file: string): Promise<LoadedList[] | null> {
-  const { text, bytes } = await readText(file);
-  const root = parseXml(text, file);
-  if (root.name !== UN_ROOT) return null;
-  const { date, entries } = readUn(root, file);
-  return [listOf(UN_LIST, date, file, entries, [bytes])];
+/** The lists in a file whose form its first lines tell; null for any other. */
+function readLists({ text, bytes }: Content, file: string): LoadedList[] | null {
+  const of = (list: string, read: { date?: string | null; entries: SanctionsEntry[] }): LoadedList[] => [
+    listOf(list, read.date ?? null, file, read.entries, [bytes]),
+  ];
+  if (plainName(file).endsWith('.xml')) {
+    const root = parseXml(text, file);
+    if (root.name === UN_ROOT) return of(UN_LIST, readUn(root, file));
+    const ofac = root.name === OFAC_XML_ROOT ? readOfacXml(root, file) : null;
+    return ofac === null ? null : of(ofac.list, ofac);
+  }
+  const firstLine =
+    text
+      .slice(0, FIRST_LINE_MAX)
+      .replace(/^\ufeff/, '')
+      .split(/\r?\n/, 1)[0] ?? '';
+  if (isFsf(firstLine)) return of(EU_LIST, readFsf(text, file));
+  if (isUkList(firstLine)) return of(UK_LIST, readUk(text, file));
+  if (isPepTable(firstLine)) return of(PEP_LIST, { entries: readPeps(text, file) });
+  if (isJournal(firstLine)) {
+    const { list, entries } = readJournal(text, file);
+    return of(list, { entries });
+  }
+  if (!isOfsiNames(firstLine)) return null;
+  const list = `UK-OFSI-${/(?:19|20)\d{2}/.exec(basename(file))?.[0] ?? 'NAMES'}`;
+  return of(list, { entries: readOfsiNames(text, file, list) });
 }
+
+const FIRST_LINE_MAX = 8_192;
 
 async function loadJsonl(file: string): Promise<LoadedList[]> {
   const { text, bytes } = await readText(file);
-  const entries = readJsonl(text, file, basename(file).replace(/\.jsonl$/i, ''));
+  const entries = readJsonl(text, file, plainName(file).replace(/\.jsonl$/i, ''));
   const names = [...new Set(entries.map((entry) => entry.list))];
   if (names.length === 0) throw emptyList(file);
   return names.map((name) =>
@@ -134,15 +173,37 @@ function refuseTwins(lists: readonly LoadedList[]): void {
   }
 }
 
-async function readText(file: string): Promise<{ text: string; bytes: Buffer }> {
-  const bytes = await readFile(file).catch((cause: unknown) => {
+interface Content {
+  readonly text: string;
+  readonly bytes: Buffer;
+}
+
+/** A list never unpacks to more; a file that does is none. */
+const UNPACKED_BYTES_MAX = 512 * 1024 * 1024;
+
+async function readText(file: string): Promise<Content> {
+  const raw = await readFile(file).catch((cause: unknown) => {
     throw fault('config_invalid', { detail: `${file} cannot be read.`, cause });
   });
+  const bytes = file.toLowerCase().endsWith('.gz') ? unpack(raw, file) : raw;
   try {
     return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes), bytes };
   } catch (cause) {
     throw fault('config_invalid', { detail: `${file}, line ${firstBrokenLine(bytes)}: not UTF-8 text.`, cause });
   }
+}
+
+function unpack(bytes: Buffer, file: string): Buffer {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: UNPACKED_BYTES_MAX });
+  } catch (cause) {
+    throw fault('config_invalid', { detail: `${file} is no readable gzip file.`, cause });
+  }
+}
+
+/** The name of a file in small letters, without the sign that it is packed. */
+function plainName(file: string): string {
+  return basename(file).toLowerCase().replace(/\.gz$/, '');
 }
 
 function firstBrokenLine(bytes: Buffer): number {
@@ -160,19 +221,21 @@ function firstBrokenLine(bytes: Buffer): number {
 }
 
 function isBeside(file: string, other: string, name: string): boolean {
-  return dirname(file) === dirname(other) && basename(file).toLowerCase() === name;
+  return dirname(file) === dirname(other) && plainName(file) === name;
 }
 
-/** The alias file beside an `sdn.csv` that was named by itself. */
-async function siblingAlt(file: string): Promise<string | null> {
+/** The alias file beside a table that was named by itself. */
+async function sibling(file: string, wanted: string): Promise<string | null> {
   const names = await readdir(dirname(file)).catch((cause: unknown) => {
     throw fault('config_invalid', { detail: `CAPP_SANCTIONS_PATH: ${dirname(file)} cannot be read for the aliases of ${file}.`, cause });
   });
-  const alt = names.find((name) => name.toLowerCase() === 'alt.csv');
-  return alt === undefined ? null : join(dirname(file), alt);
+  const found = names.find((name) => plainName(name) === wanted);
+  return found === undefined ? null : join(dirname(file), found);
 }
 
-/** `alt.csv` beside `sdn.csv` was read with it. */
+/** Aliases stand beside the table they belong to, and were read with it. */
 function isCompanion(file: string, files: readonly string[]): boolean {
-  return basename(file).toLowerCase() === 'alt.csv' && files.some((other) => isBeside(other, file, 'sdn.csv'));
+  return Object.entries(OFAC_FILES).some(
+    ([table, { aliases }]) => plainName(file) === aliases && files.some((other) => isBeside(other, file, table)),
+  );
 }

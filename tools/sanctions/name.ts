@@ -16,7 +16,7 @@ export interface NormalisedName {
 }
 
 /** Forms of address and titles of the countries we serve and of the lists, folded. */
-const HONORIFICS: ReadonlySet<string> = new Set(
+export const HONORIFICS: ReadonlySet<string> = new Set(
   (
     'mr mrs ms miss mister messrs madam madame mme mlle monsieur mademoiselle sir dame lady lord dr doctor docteur prof professor professeur ' +
     'eng engr ing hon honorable honourable excellency rev reverend pastor bishop father sister chief nana oba otunba alhaji alhaja hajia haji hajj hajji ' +
@@ -48,9 +48,20 @@ export function normaliseName(text: string): NormalisedName {
 }
 
 function foldText(text: string): string {
+  return foldLookalikes(plainText(text));
+}
+
+/** The text without what does not show, accents and apostrophes; letters stay of their script and case. */
+function plainText(text: string): string {
   // Marks go before the text is taken apart as well as after: putting a long run of marks in order is quadratic.
   const plain = text.replace(INVISIBLE, '').replace(MARKS, '').normalize('NFKD').replace(INVISIBLE, '').replace(MARKS, '');
-  return foldLookalikes(plain.replace(APOSTROPHES, ''));
+  return plain.replace(APOSTROPHES, '');
+}
+
+/** Takes a name as somebody wrote it, gives its words without accents; letters stay of their script and case. */
+export function plainWords(text: string): string[] {
+  const plain = ASCII_ONLY.test(text) ? text.replaceAll(/['`]/g, '') : plainText(text);
+  return plain.split(SEPARATORS).filter((word) => word !== '');
 }
 
 function isObscured(text: string): boolean {

@@ -49,6 +49,9 @@ export function readOfac(sdn: OfacFile, alt: OfacFile | null): SanctionsEntry[] 
       program,
       datesOfBirth: [...remarks.matchAll(/\bDOB ([^;]+?)(?: \([^;]*\))?\.?(?=;|$)/g)].flatMap((match) => isoDates(match[1] ?? '')),
       countries: [...remarks.matchAll(/\b(?:nationality|citizen) ([^;.]+)/g)].map((match) => match[1] ?? ''),
+      ids: [...remarks.matchAll(/\b(?:Passport|National ID No\.|Identification Number|Tax ID No\.) ([A-Z0-9][A-Z0-9-]{3,})/gi)].map(
+        (match) => match[1] ?? '',
+      ),
     };
   });
 }

@@ -48,12 +48,14 @@ function readParty(party: XmlElement, type: 'person' | 'entity', file: string): 
     program: childText(party, 'UN_LIST_TYPE'),
     datesOfBirth: party.children.filter((child) => child.name === 'INDIVIDUAL_DATE_OF_BIRTH').flatMap(readDate),
     countries: childTexts(childOf(party, 'NATIONALITY'), 'VALUE'),
+    ids: party.children.filter((child) => child.name === 'INDIVIDUAL_DOCUMENT').flatMap((document) => childTexts(document, 'NUMBER')),
   };
 }
 
-/** One alias element may hold several spellings, parted by semicolons. */
+/** One alias element may hold several spellings, parted by semicolons, and the original script in brackets. */
 function splitAliases(text: string): string[] {
   return text
+    .replace(/\((?:original script|previously listed as):?\s*([^)]*)\)/gi, ';$1')
     .split(';')
     .map((part) => part.trim())
     .filter((part) => part !== '');

@@ -1,0 +1,112 @@
+/**
+ * What is known of a party besides the name: it raises the score of a namesake who agrees, and lowers that
+ * of one who does not. A date of birth tells most, a document number settles it, a country hardly anything.
+ */
+
+export interface Identifiers {
+  /** ISO 8601-2: `1953-07-05`, `1953`, `1953~`, `1953/1955`. */
+  readonly datesOfBirth?: readonly string[];
+  /** ISO 3166-1 codes or English names. */
+  readonly countries?: readonly string[];
+  /** Numbers of passports and other documents. */
+  readonly ids?: readonly string[];
+}
+
+export interface Adjustment {
+  /** Added to the score of the names. */
+  readonly change: number;
+  /** Sentences without the values themselves. */
+  readonly grounds: readonly string[];
+}
+
+const SAME_DATE = 0.04;
+const SAME_YEAR = 0.02;
+const YEARS_APART = -0.06;
+const YEARS_FAR_APART = -0.2;
+const SAME_COUNTRY = 0.01;
+const OTHER_COUNTRY = -0.01;
+const SAME_DOCUMENT = 0.2;
+const FAR_APART_YEARS = 10;
+
+/** The most that anything here can add to a score. */
+export const RAISE_MAX = SAME_DATE + SAME_COUNTRY;
+
+/** Compares what is known of a party with what a list says; nothing known on either side changes nothing. */
+export function compareIdentifiers(asked: Identifiers, listed: Identifiers): Adjustment {
+  const parts = [
+    compareBirth(asked.datesOfBirth ?? [], listed.datesOfBirth ?? []),
+    compareCountries(asked, listed),
+    compareIds(asked, listed),
+  ];
+  const known = parts.filter((part) => part !== null);
+  return { change: known.reduce((sum, part) => sum + part.change, 0), grounds: known.map((part) => part.ground) };
+}
+
+interface Part {
+  readonly change: number;
+  readonly ground: string;
+}
+
+interface Span {
+  readonly from: number;
+  readonly to: number;
+  /** The full date where there is one. */
+  readonly date: string | null;
+}
+
+function spanOf(text: string): Span[] {
+  const years = [...text.matchAll(/\d{4}/g)].map((match) => Number(match[0]));
+  const [first] = years;
+  const last = years.at(-1);
+  if (first === undefined || last === undefined) return [];
+  const doubt = text.includes('~') ? 1 : 0;
+  const isRange = text.includes('/');
+  return [{ from: first - doubt, to: (isRange ? last : first) + doubt, date: /^\d{4}-\d{2}-\d{2}$/.test(text) ? text : null }];
+}
+
+/** The best that any date on one side makes of any date on the other: lists give several for one party. */
+function compareBirth(asked: readonly string[], listed: readonly string[]): Part | null {
+  const [own, theirs] = [asked.flatMap(spanOf), listed.flatMap(spanOf)];
+  if (own.length === 0 || theirs.length === 0) return null;
+  if (own.some((one) => one.date !== null && theirs.some((other) => other.date === one.date))) {
+    return { change: SAME_DATE, ground: 'born on the same day' };
+  }
+  const gaps = own.flatMap((one) => theirs.map((other) => Math.max(0, one.from - other.to, other.from - one.to)));
+  const years = Math.min(...gaps);
+  if (years === 0) return { change: SAME_YEAR, ground: 'born in the same year' };
+  if (years === 1) return { change: 0, ground: 'born one year apart' };
+  return { change: years >= FAR_APART_YEARS ? YEARS_FAR_APART : YEARS_APART, ground: `born ${years} years apart` };
+}
+
+const CODES: ReadonlyMap<string, string> = regionCodes();
+
+/** English names of all regions, by which lists write countries. */
+function regionCodes(): Map<string, string> {
+  const names = new Intl.DisplayNames(['en'], { type: 'region' });
+  const letters = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZ');
+  const codes = letters.flatMap((first) => letters.map((second) => first + second));
+  return new Map(codes.map((code): [string, string] => [(names.of(code) ?? code).toLowerCase(), code]));
+}
+
+function countryCode(text: string): string {
+  const trimmed = text.trim();
+  return /^[a-z]{2}$/i.test(trimmed) ? trimmed.toUpperCase() : (CODES.get(trimmed.toLowerCase()) ?? '');
+}
+
+function compareCountries(asked: Identifiers, listed: Identifiers): Part | null {
+  const own = (asked.countries ?? []).map(countryCode).filter((code) => code !== '');
+  const theirs = (listed.countries ?? []).map(countryCode).filter((code) => code !== '');
+  if (own.length === 0 || theirs.length === 0) return null;
+  return own.some((code) => theirs.includes(code))
+    ? { change: SAME_COUNTRY, ground: 'same country' }
+    : { change: OTHER_COUNTRY, ground: 'another country' };
+}
+
+const ID_LETTERS_MIN = 5;
+
+function compareIds(asked: Identifiers, listed: Identifiers): Part | null {
+  const plain = (ids: readonly string[] | undefined): string[] =>
+    (ids ?? []).map((id) => id.replace(/[^a-z0-9]/gi, '').toUpperCase()).filter((id) => id.length >= ID_LETTERS_MIN);
+  const theirs = new Set(plain(listed.ids));
+  return plain(asked.ids).some((id) => theirs.has(id)) ? { change: SAME_DOCUMENT, ground: 'same document number' } : null;
+}

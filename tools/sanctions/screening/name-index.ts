@@ -1,0 +1,226 @@
+/**
+ * All listed names of one kind, searchable by any spelling of any of their words.
+ *
+ * `search` gives exactly what scoring every listed name would give, above its floor: names are found by
+ * the keys that make two words comparable, and passed over only when an upper bound of their score is
+ * below the floor. `searchAll` scores every name, to hold the two against each other.
+ */
+import {
+  createCandidates,
+  type IndexedName,
+  initialPostingsOf,
+  type ListedName,
+  NOTHING,
+  type QueryLikenesses,
+  wholesOf,
+} from './candidates.ts';
+import { createKeyTable, type KeyTable } from './key-table.ts';
+import { type NameScore, scoreNames, type ScoreSettings, settingsOf } from './score.ts';
+import { keysOf, type Likeness, likenessOf } from './similarity.ts';
+import type { Kind } from './vocabulary.ts';
+import { joinedWord, type NamePart, type ParsedName, parseName, type Word } from './words.ts';
+
+export interface Found<Owner> extends NameScore {
+  readonly name: ListedName<Owner>;
+}
+
+export interface NameIndex<Owner> {
+  readonly size: number;
+  /** Names that score `floor` or more, best first; among equals in the order in which they were given. */
+  search(text: string, floor: number): Found<Owner>[];
+  /** The same by scoring every name: slow, and right by its simplicity. */
+  searchAll(text: string, floor: number): Found<Owner>[];
+}
+
+const LIKENESSES_KEPT_MAX = 20_000;
+
+/** Words with their ids, and how many names hold each. */
+interface Vocabulary {
+  readonly words: Word[];
+  readonly ids: Map<string, number>;
+}
+
+function idOf(vocabulary: Vocabulary, word: Word): number {
+  const key = word.unvowelled ? `~${word.text}` : word.text;
+  const present = vocabulary.ids.get(key);
+  if (present !== undefined) return present;
+  vocabulary.ids.set(key, vocabulary.words.length);
+  vocabulary.words.push(word);
+  return vocabulary.words.length - 1;
+}
+
+/** How many names hold a word, counted by what makes spellings one name. */
+type Counts = Map<string, number>;
+
+function countKey(word: Word): string {
+  return word.variant === '' ? word.sound : `=${word.variant}`;
+}
+
+/** A word that a thousand listed names hold tells little; one that a few hold tells all. */
+function weightByCount(count: number): number {
+  return Math.min(1, Math.max(0.3, 1.1 - 0.085 * Math.log2(count + 1)));
+}
+
+function reweigh(parsed: ParsedName, counts: Counts): ParsedName {
+  const parts = parsed.parts.map((part): NamePart => {
+    if (part.role !== 'name' && part.role !== 'generic') return part;
+    return { ...part, weight: Math.min(part.weight, weightByCount(counts.get(countKey(part.word)) ?? 0)) };
+  });
+  return { ...parsed, parts, weight: parts.reduce((sum, part) => sum + part.weight, 0) };
+}
+
+/** Builds the index of names of one kind. */
+export function createNameIndex<Owner>(listed: readonly ListedName<Owner>[], kind: Kind): NameIndex<Owner> {
+  const settings = settingsOf(kind);
+  const parsedNames = listed.map((name) => parseName(name.text, kind));
+  const counts: Counts = new Map();
+  for (const { parts } of parsedNames) {
+    for (const key of new Set(parts.map((part) => countKey(part.word)))) counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  const vocabulary: Vocabulary = { words: [], ids: new Map() };
+  const joins: Vocabulary = { words: [], ids: new Map() };
+  const names = listed.flatMap((name, at): IndexedName<Owner>[] => {
+    const parsed = reweigh(parsedNames[at] ?? parseName('', kind), counts);
+    if (parsed.parts.length === 0) return [];
+    return [
+      {
+        name,
+        parsed,
+        words: parsed.parts.map((part) => idOf(vocabulary, part.word)),
+        joins: parsed.parts.slice(1).map((part, before) => idOf(joins, joinedWord(parsed.parts[before]?.word ?? part.word, part.word))),
+        initials: parsed.parts.filter((part) => part.role === 'initial').length,
+      },
+    ];
+  });
+  return createSearch({ names, vocabulary, joins, counts, kind, settings });
+}
+
+interface Parts<Owner> {
+  readonly names: readonly IndexedName<Owner>[];
+  readonly vocabulary: Vocabulary;
+  readonly joins: Vocabulary;
+  readonly counts: Counts;
+  readonly kind: Kind;
+  readonly settings: ScoreSettings;
+}
+
+function createSearch<Owner>(parts: Parts<Owner>): NameIndex<Owner> {
+  const { names, vocabulary, joins, counts, kind, settings } = parts;
+  const wordTable = createKeyTable(vocabulary.words.flatMap((word, id) => keysOf(word).map((key) => [key, id] as const)));
+  const joinTable = createKeyTable(joins.words.flatMap((word, id) => keysOf(word, true).map((key) => [key, id] as const)));
+  const postings = postingsOf(names, vocabulary.words.length, (name) => name.words);
+  const joinPostings = postingsOf(names, joins.words.length, (name) => name.joins);
+  const fromTable = (table: KeyTable, words: readonly Word[], exactOnly: boolean) => (word: Word) => lookUp(table, words, word, exactOnly);
+  const byScan = (words: readonly Word[], askedExact: boolean, listedExact: boolean) => (word: Word) =>
+    scan(words, word, askedExact, listedExact);
+  const indexed = {
+    single: remembered(fromTable(wordTable, vocabulary.words, false)),
+    joined: remembered(fromTable(wordTable, vocabulary.words, true)),
+    listedJoined: remembered(fromTable(joinTable, joins.words, true)),
+  };
+  const scanned = {
+    single: remembered(byScan(vocabulary.words, false, false)),
+    joined: remembered(byScan(vocabulary.words, true, false)),
+    listedJoined: remembered(byScan(joins.words, true, true)),
+  };
+  const candidatesOf = createCandidates(
+    names,
+    { postings, joinPostings, initialPostings: initialPostingsOf(names), wholes: wholesOf(names) },
+    settings,
+  );
+  const parse = (text: string): ParsedName => reweigh(parseName(text, kind), counts);
+  const score = (asked: ParsedName, likenesses: QueryLikenesses, at: number, floor: number): Found<Owner>[] => {
+    const name = names[at];
+    if (name === undefined) return [];
+    const scored = scoreNames(asked, name.parsed, likenessesFor(likenesses, name), settings);
+    return scored.score >= floor ? [{ ...scored, name: name.name }] : [];
+  };
+  const byScore = (a: Found<Owner>, b: Found<Owner>): number => b.score - a.score;
+  return {
+    size: names.length,
+    search: (text, floor) => {
+      const asked = parse(text);
+      const likenesses = likenessesOf(asked, indexed);
+      const candidates = candidatesOf(asked, likenesses, floor);
+      return candidates.flatMap((at) => score(asked, likenesses, at, floor)).sort(byScore);
+    },
+    searchAll: (text, floor) => {
+      const asked = parse(text);
+      const likenesses = likenessesOf(asked, scanned);
+      return names.flatMap((_, at) => score(asked, likenesses, at, floor)).sort(byScore);
+    },
+  };
+}
+
+type LookUp = (word: Word) => ReadonlyMap<number, Likeness>;
+
+function lookUp(table: KeyTable, words: readonly Word[], asked: Word, exactOnly: boolean): ReadonlyMap<number, Likeness> {
+  const seen = new Set<number>();
+  const found = new Map<number, Likeness>();
+  for (const key of keysOf(asked, exactOnly)) {
+    table.each(key, (id) => {
+      if (seen.has(id)) return;
+      seen.add(id);
+      const word = words[id];
+      const likeness = word === undefined ? null : likenessOf(asked, word);
+      if (likeness !== null) found.set(id, likeness);
+    });
+  }
+  return found;
+}
+
+function scan(words: readonly Word[], asked: Word, askedExact: boolean, listedExact: boolean): ReadonlyMap<number, Likeness> {
+  const found = new Map<number, Likeness>();
+  const keys = new Set(keysOf(asked, askedExact));
+  words.forEach((word, id) => {
+    if (!keysOf(word, listedExact).some((key) => keys.has(key))) return;
+    const likeness = likenessOf(asked, word);
+    if (likeness !== null) found.set(id, likeness);
+  });
+  return found;
+}
+
+/** Remembers what common words are like; forgets all when there is no more room. */
+function remembered(look: LookUp): LookUp {
+  const kept = new Map<Word, ReadonlyMap<number, Likeness>>();
+  return (word) => {
+    const present = kept.get(word);
+    if (present !== undefined) return present;
+    const found = look(word);
+    if (kept.size >= LIKENESSES_KEPT_MAX) kept.clear();
+    kept.set(word, found);
+    return found;
+  };
+}
+
+function likenessesOf(asked: ParsedName, lookUps: { single: LookUp; joined: LookUp; listedJoined: LookUp }): QueryLikenesses {
+  const words = asked.parts.map((part) => part.word);
+  return {
+    single: words.map(lookUps.single),
+    joined: words.slice(1).map((word, before) => lookUps.joined(joinedWord(words[before] ?? word, word))),
+    listedJoined: words.map(lookUps.listedJoined),
+  };
+}
+
+function likenessesFor<Owner>(likenesses: QueryLikenesses, name: IndexedName<Owner>) {
+  const of = (map: ReadonlyMap<number, Likeness> | undefined, id: number | undefined): Likeness | null =>
+    (id === undefined ? undefined : (map ?? NOTHING).get(id)) ?? null;
+  return {
+    single: (asked: number, listed: number) => of(likenesses.single[asked], name.words[listed]),
+    askedJoined: (asked: number, listed: number) => of(likenesses.joined[asked], name.words[listed]),
+    listedJoined: (asked: number, listed: number) => of(likenesses.listedJoined[asked], name.joins[listed]),
+  };
+}
+
+/** Which names hold each word. */
+function postingsOf<Owner>(
+  names: readonly IndexedName<Owner>[],
+  size: number,
+  idsOf: (name: IndexedName<Owner>) => readonly number[],
+): Uint32Array[] {
+  const lists: number[][] = Array.from({ length: size }, () => []);
+  names.forEach((name, at) => {
+    for (const id of new Set(idsOf(name))) lists[id]?.push(at);
+  });
+  return lists.map((list) => Uint32Array.from(list));
+}

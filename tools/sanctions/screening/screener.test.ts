@@ -1,0 +1,221 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { SanctionsEntry } from '../list.ts';
+import { compareNames } from './compare.ts';
+import { ALERT_SCORE, createScreener, explainMatch, groundsOf, kindOfName, SAME_PARTY_SCORE } from './screener.ts';
+import { distanceOf, skeletonOf, soundOf } from './spelling.ts';
+import { scriptOf, transliterate } from './transliterate.ts';
+
+function entry(entryId: string, names: readonly string[], more: Partial<SanctionsEntry> = {}): SanctionsEntry {
+  return { list: 'T', entryId, type: 'person', names, weakNames: [], program: 'P', datesOfBirth: [], countries: [], ...more };
+}
+
+const LISTED = [
+  entry('1', ['Jefferson Otieno Wakulima'], { datesOfBirth: ['1961-03-04'], countries: ['Kenya'], ids: ['A-123456'] }),
+  entry('2', ['Abd al-Rahman Ould Sidi Khattab', 'عبد الرحمن خطاب']),
+  entry('3', ['Souleymane Kouyaté Diawara']),
+  entry('4', ['Zurambo']),
+  entry('5', ['Yohannes Gebremedhin Tesfamariam']),
+  entry('6', ['Kivuland Minerals Trading SARL'], { type: 'entity' }),
+  entry('7', ['Lakeshore Liberation Army'], { type: 'entity' }),
+  entry('8', ['Mohamed Ali'], { weakNames: ['The Pale Heron'] }),
+  entry('9', ['Qasim bin Tariq al-Harbani']),
+];
+const screener = createScreener(LISTED);
+
+function found(name: string, kind: 'person' | 'organisation' | null = null): string[] {
+  return screener.screen({ name, kind }).map((match) => match.entry.entryId);
+}
+
+describe('finds', () => {
+  test.each([
+    ['another order', 'WAKULIMA Jefferson Otieno', '1'],
+    ['a middle name less', 'Jefferson Wakulima', '1'],
+    ['a slip', 'Jeferson Otieno Wakulmia', '1'],
+    ['initials', 'J. O. Wakulima', '1'],
+    ['a middle initial', 'Jefferson O Wakulima', '1'],
+    ['a title', 'Hon. Dr Jefferson Otieno Wakulima', '1'],
+    ['words written together', 'Jefferson Otienowakulima', '1'],
+    ['everything written together', 'JeffersonOtienoWakulima', '1'],
+    ['another transliteration', 'Abdourahmane Wuld Sidi Khatab', '2'],
+    ['Arabic letters', 'عبدالرحمن خطاب', '2'],
+    ['the English spelling of a French one', 'Sulaiman Kuyateh Jawara', '3'],
+    ['one name alone', 'Zurambo', '4'],
+    ['Amharic letters', 'ዮሐንስ ገብረመድህን ተስፋማርያም', '5'],
+    ['another legal form', 'Kivuland Minerals Trading Ltd', '6'],
+    ['the English for a legal form', 'Kivuland Minerals Trading Limited Liability Company', '6'],
+    ['an acronym', 'LLA', '7'],
+    ['a weak alias', 'the pale heron', '8'],
+  ])('%s: %s', (_, name, entryId) => {
+    expect(found(name)[0]).toBe(entryId);
+  });
+});
+
+describe('leaves alone', () => {
+  test.each([
+    ['a shared family name', 'Beatrice Wakulima'],
+    ['a shared given name', 'Jefferson Otieno Kamau'],
+    ['one word of several', 'Wakulima'],
+    ['a single name with another word', 'Zurambo Wanjiku'],
+    ['common names only', 'Mohamed Ali Hassan Wekesa'],
+    ['another initial', 'Jefferson K Wakulima Muriuki'],
+    ['father and son changed', 'Tariq bin Qasim al-Harbani'],
+    ['another firm of the kind', 'Ituriland Minerals Trading SARL'],
+    ['nothing', ''],
+    ['blanks and pictures', ' \u200b 🙂'],
+  ])('%s: %s', (_, name) => {
+    expect(found(name)).toEqual([]);
+  });
+
+  test('a person by the name of an organisation, when it is known to be a person', () => {
+    expect(found('Kivuland Minerals Trading', 'person')).toEqual([]);
+    expect(found('Jefferson Otieno Wakulima', 'organisation')).toEqual([]);
+  });
+});
+
+describe('what else is known', () => {
+  const ask = (more: object) => screener.screen({ name: 'Jeferson Wakulima', kind: 'person', ...more }, 0.5)[0];
+
+  test('a birthday raises, other years lower, far ones discharge', () => {
+    const plain = ask({})?.score ?? 0;
+    expect(ask({ datesOfBirth: ['1961-03-04'] })?.score).toBeGreaterThan(plain);
+    expect(ask({ datesOfBirth: ['1965'] })?.score).toBeLessThan(plain);
+    const far = screener.screen({ name: 'Jefferson Otieno Wakulima', kind: 'person', datesOfBirth: ['1999-01-01'] }, 0.5)[0];
+    expect(far?.nameScore).toBe(1);
+    expect(far?.score).toBeLessThan(ALERT_SCORE);
+    expect(far?.grounds).toEqual(['born 38 years apart']);
+  });
+
+  test('a country says little, a document all', () => {
+    const plain = ask({})?.score ?? 0;
+    expect(Math.abs((ask({ countries: ['UG'] })?.score ?? 0) - plain)).toBeLessThan(0.02);
+    expect(ask({ countries: ['ke'] })?.score).toBeGreaterThan(plain);
+    expect(ask({ ids: ['a123456'] })?.score).toBe(1);
+  });
+});
+
+test('a match is explained word by word to people, and without words to everybody else', () => {
+  const [match] = screener.screen({ name: 'Jeferson O Wakulima', kind: 'person', datesOfBirth: ['1961'] });
+  if (match === undefined) throw new Error('nobody was found');
+  const text = explainMatch(match);
+  for (const part of [
+    '"Jefferson Otieno Wakulima"; ',
+    'wakulima = wakulima: the same word',
+    'o = otieno: an initial of it',
+    'born in the same year',
+  ]) {
+    expect(text).toContain(part);
+  }
+  expect(groundsOf(match).join(' ')).not.toMatch(/wakulima|jeferson|otieno/i);
+});
+
+test('the index finds exactly what scoring every name finds', () => {
+  const words = [
+    'jefferson',
+    'otieno',
+    'wakulima',
+    'abd',
+    'al',
+    'rahman',
+    'ould',
+    'kouyate',
+    'zurambo',
+    'mohamed',
+    'ali',
+    'kivuland',
+    'bin',
+    'j',
+    'lla',
+    'tesfa',
+    'mariam',
+  ];
+  const word = fc.oneof(
+    fc.constantFrom(...words),
+    fc.string({ minLength: 1, maxLength: 6 }),
+    fc.constantFrom(...words).map((text) => text.slice(1)),
+  );
+  fc.assert(
+    fc.property(fc.array(word, { minLength: 1, maxLength: 5 }), fc.constantFrom(0.7, 0.82, 0.9), (parts, floor) => {
+      const query = { name: parts.join(' '), kind: null };
+      expect(screener.screen(query, floor)).toEqual(screener.screenAll(query, floor));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('any text is survived, however long', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 80 }), (name) => {
+      for (const match of screener.screen({ name, kind: null }, 0.5)) expect(match.score).toBeLessThanOrEqual(1);
+    }),
+  );
+  const before = process.cpuUsage();
+  for (const text of ['x', 'mohamed ', 'é\u0301', 'ﷺ', '\u202e', '한 ']) found(text.repeat(10_000 / text.length));
+  expect(process.cpuUsage(before).user / 1_000).toBeLessThan(2_000);
+});
+
+describe('two names alone', () => {
+  test.each([
+    ['Youssouf Traoré', 'Yusuf Traore', true],
+    ['Djamel Moustapha', 'Jamal Mustafa', true],
+    ['أحمد حسن', 'Ahmed Hassan', true],
+    ['Сергей Иванов', 'Sergey Ivanov', true],
+    ['Hassan Omar', 'Hussein Omar', false],
+    ['Hans O Brandt', 'Hans Joachim Brandt', false],
+    ['Salif Keita', 'Salif Konate', false],
+  ])('%s and %s', (first, second, same) => {
+    expect(compareNames(first, second, 'person').score >= SAME_PARTY_SCORE).toBe(same);
+  });
+
+  test('are as like as the other way round, but for what is missing', () => {
+    const [there, back] = [compareNames('Ali Bello Musa', 'Musa Bello', 'person'), compareNames('Musa Bello', 'Ali Bello Musa', 'person')];
+    expect(there.score).toBeLessThan(back.score);
+  });
+});
+
+describe('sounds', () => {
+  test.each([
+    ['youssouf', 'yusuf'],
+    ['djamel', 'jamel'],
+    ['cheick', 'cheik'],
+    ['quattara', 'kuatara'],
+    ['khadidja', 'kadija'],
+    ['ousmane', 'usman'],
+    ['philippe', 'filip'],
+  ])('%s and %s are one', (first, second) => {
+    expect(soundOf(first)).toBe(soundOf(second));
+  });
+
+  test('skeletons forget vowels, h and voice', () => {
+    expect(skeletonOf(soundOf('muhammad'))).toBe(skeletonOf(soundOf('mohamet')));
+    expect(skeletonOf(soundOf('ali'))).toBe('al');
+  });
+
+  test('distances are the same both ways, and nothing only for the same', () => {
+    const text = fc.stringMatching(/^[a-z]{1,10}$/);
+    fc.assert(
+      fc.property(text, text, (a, b) => {
+        const [there, back] = [distanceOf(a, b, 99), distanceOf(b, a, 99)];
+        expect(there).toBeCloseTo(back, 9);
+        expect(there === 0).toBe(a === b);
+      }),
+    );
+  });
+});
+
+test.each([
+  ['محمد', 'mhmd'],
+  ['يوسف', 'yusf'],
+  ['владимир', 'vladimir'],
+  ['αλεξανδρος', 'alexandros'],
+  ['አበበ', 'abebe'],
+  ['ሰላም', 'selam'],
+  ['이민호', 'lee min ho'],
+])('%s reads %s', (word, expected) => {
+  expect(transliterate(word, scriptOf(word)).join(' ')).toBe(expected);
+});
+
+test('an organisation is told from a person by its words', () => {
+  expect(kindOfName('Kivuland Minerals Trading SARL')).toBe('organisation');
+  expect(kindOfName('Jefferson Otieno')).toBe('person');
+});

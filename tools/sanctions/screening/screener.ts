@@ -1,0 +1,148 @@
+/**
+ * Screening of parties against listed ones: by name with all its spellings, then by what else is known.
+ *
+ * A match says which words met on what ground, so that an officer can judge it without the program.
+ * Scores: from `ALERT_SCORE` on people must look; from `RECORD_SCORE` on a match is worth keeping.
+ */
+import type { SanctionsEntry } from '../list.ts';
+import { plainWords } from '../name.ts';
+import { compareIdentifiers, type Identifiers, RAISE_MAX } from './identifiers.ts';
+import { alternativesOf } from './compare.ts';
+import { createNameIndex, type Found, type NameIndex } from './name-index.ts';
+import type { Step } from './score.ts';
+import { type Kind, looksLikeOrganisation } from './vocabulary.ts';
+
+export const ALERT_SCORE = 0.87;
+export const RECORD_SCORE = 0.82;
+/** From here on two names that stand alone are taken for one party. */
+export const SAME_PARTY_SCORE = 0.84;
+
+export interface PartyQuery extends Identifiers {
+  readonly name: string;
+  /** Null when it is not known which of the two it is: both are looked at. */
+  readonly kind: Kind | null;
+}
+
+export interface ScreeningMatch {
+  readonly entry: SanctionsEntry;
+  /** The listed name that fits best. */
+  readonly listedName: string;
+  readonly weak: boolean;
+  /** 0 to 1, with everything that is known. */
+  readonly score: number;
+  readonly nameScore: number;
+  readonly steps: readonly Step[];
+  readonly grounds: readonly string[];
+}
+
+export interface Screener {
+  /** Names that can be found. */
+  readonly size: number;
+  /** Matches that score `floor` or more, best first; each listed party once. */
+  screen(query: PartyQuery, floor?: number): ScreeningMatch[];
+  /** The same by scoring every listed name: for tests and benchmarks. */
+  screenAll(query: PartyQuery, floor?: number): ScreeningMatch[];
+}
+
+/** A weak alias is one that the list itself calls unsure. */
+const WEAK_SHARE = 0.95;
+const MATCHES_MAX = 50;
+
+type Listed = { readonly owner: SanctionsEntry; readonly text: string; readonly weak: boolean };
+
+function listedNames(entries: readonly SanctionsEntry[], kind: Kind): Listed[] {
+  return entries.flatMap((entry) =>
+    [
+      ...entry.names.map((text) => ({ owner: entry, text, weak: false })),
+      ...entry.weakNames.map((text) => ({ owner: entry, text, weak: true })),
+    ].flatMap((name) => alternativesOf(name.text, kind).map((text) => ({ ...name, text }))),
+  );
+}
+
+/** Builds the search over listed parties. Ships and aircraft are left out: they are no parties to a payment. */
+export function createScreener(entries: readonly SanctionsEntry[]): Screener {
+  const of = (type: SanctionsEntry['type']): SanctionsEntry[] => entries.filter((entry) => entry.type === type);
+  const persons = createNameIndex(listedNames(of('person'), 'person'), 'person');
+  const organisations = createNameIndex(listedNames(of('entity'), 'organisation'), 'organisation');
+  type Search = (index: NameIndex<SanctionsEntry>, text: string, floor: number) => Found<SanctionsEntry>[];
+  const screenBy =
+    (search: Search) =>
+    (query: PartyQuery, floor: number): ScreeningMatch[] => {
+      const nameFloor = floor - RAISE_MAX;
+      const found = [
+        ...(query.kind === 'organisation' ? [] : search(persons, query.name, nameFloor)),
+        ...(query.kind === 'person' ? [] : search(organisations, query.name, nameFloor)),
+      ];
+      return bestPerParty(found.map((each) => matchOf(query, each)).filter((match) => match.score >= floor));
+    };
+  const indexed = screenBy((index, text, floor) => index.search(text, floor));
+  const scanned = screenBy((index, text, floor) => index.searchAll(text, floor));
+  return {
+    size: persons.size + organisations.size,
+    screen: (query, floor = ALERT_SCORE) => indexed(query, floor),
+    screenAll: (query, floor = ALERT_SCORE) => scanned(query, floor),
+  };
+}
+
+function matchOf(query: PartyQuery, { name, score, steps }: Found<SanctionsEntry>): ScreeningMatch {
+  const { change, grounds } = compareIdentifiers(query, name.owner);
+  const nameScore = name.weak ? score * WEAK_SHARE : score;
+  return {
+    entry: name.owner,
+    listedName: name.text,
+    weak: name.weak,
+    score: Math.min(1, Math.max(0, nameScore + change)),
+    nameScore,
+    steps,
+    grounds,
+  };
+}
+
+function bestPerParty(matches: readonly ScreeningMatch[]): ScreeningMatch[] {
+  const best = new Map<SanctionsEntry, ScreeningMatch>();
+  for (const match of matches) {
+    const present = best.get(match.entry);
+    if (present === undefined || match.score > present.score) best.set(match.entry, match);
+  }
+  return [...best.values()]
+    .sort((a, b) => b.score - a.score || compareText(a.entry.list, b.entry.list) || compareText(a.entry.entryId, b.entry.entryId))
+    .slice(0, MATCHES_MAX);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Whom a name speaks of, where nobody says: an organisation when one of its words is of that kind. */
+export function kindOfName(name: string): Kind {
+  return looksLikeOrganisation(plainWords(name).map((word) => word.toLowerCase())) ? 'organisation' : 'person';
+}
+
+const GROUND_WORDS: Readonly<Record<Step['ground'], string>> = {
+  equal: 'the same word',
+  variant: 'a spelling of the same name',
+  sound: 'sounds the same',
+  near: 'nearly the same word',
+  script: 'the same but for vowels',
+  initial: 'an initial of it',
+  joined: 'the same letters, written apart',
+  acronym: 'its acronym',
+  missing: 'only on the list',
+  extra: 'only in the name asked for',
+  conflict: 'a different word',
+};
+
+/** A match in sentences, word by word. It names words of both names, so it is for officers, not for logs. */
+export function explainMatch(match: ScreeningMatch): string {
+  const words = match.steps.map(({ asked, listed, ground, similarity }) => {
+    const met = asked === '' ? listed : listed === '' ? asked : `${asked} = ${listed}`;
+    const degree = ground === 'near' || ground === 'script' ? ` (${similarity.toFixed(2)})` : '';
+    return `${met}: ${GROUND_WORDS[ground]}${degree}`;
+  });
+  return [`"${match.listedName}"${match.weak ? ' (a weak alias)' : ''}`, ...words, ...match.grounds].join('; ');
+}
+
+/** The same without any word of a name: what may be kept with a decision. */
+export function groundsOf(match: ScreeningMatch): string[] {
+  return [...match.steps.map((step) => (step.ground === 'near' ? `near ${step.similarity.toFixed(2)}` : step.ground)), ...match.grounds];
+}

@@ -1,0 +1,95 @@
+/**
+ * How alike two words of names are, 0 to 1, and on what ground.
+ *
+ * Words are compared only when they share a key (`keysOf`): one sound, one sound but for a letter, one
+ * skeleton, one skeleton but for a consonant. So an index by these keys finds all that a comparison of
+ * every word with every other would, by construction and not by luck.
+ */
+import { distanceOf } from './spelling.ts';
+import { isEstablished } from './vocabulary.ts';
+import type { Word } from './words.ts';
+
+/** `equal` as written; `variant`: a known spelling of the same name; `sound`: sounds the same; `near`: a letter or so apart; `script`: the same but for vowels that one of them does not write; `initial`: begins with it. */
+export type Ground = 'equal' | 'variant' | 'sound' | 'near' | 'script' | 'initial';
+
+export interface Likeness {
+  readonly similarity: number;
+  readonly ground: Ground;
+}
+
+const SOUND_SIMILARITY = 0.97;
+const VARIANT_SIMILARITY = 0.95;
+/** Below this two words are taken for different names. */
+export const SIMILARITY_MIN = 0.72;
+
+const SLIP_MAX = 1;
+const LONG_WORD = 9;
+const SECOND_SLIP_COST = 0.08;
+
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
+/** FNV-1a of a text without the letter at `skipped`. */
+function hash(text: string, seed: number, skipped: number): number {
+  let value = FNV_OFFSET ^ seed;
+  for (let at = 0; at < text.length; at += 1) {
+    if (at !== skipped) value = Math.imul(value ^ text.charCodeAt(at), FNV_PRIME);
+  }
+  return value >>> 0;
+}
+
+const SOUND_SEED = 1;
+const SKELETON_SEED = 2;
+const VARIANT_SEED = 3;
+const SOUND_LETTERS_MIN = 4;
+const SKELETON_LETTERS_MIN = 4;
+
+/** Numbers of 32 bits under which a word is filed. `exactOnly` leaves out those that forgive a letter. */
+export function keysOf(word: Word, exactOnly = false): number[] {
+  const { sound, skeleton, variant } = word;
+  const keys = [hash(sound, SOUND_SEED, -1)];
+  if (variant !== '') keys.push(hash(variant, VARIANT_SEED, -1));
+  if (skeleton.length >= 2) keys.push(hash(skeleton, SKELETON_SEED, -1));
+  if (exactOnly) return keys;
+  if (sound.length >= SOUND_LETTERS_MIN) for (let at = 0; at < sound.length; at += 1) keys.push(hash(sound, SOUND_SEED, at));
+  if (skeleton.length >= SKELETON_LETTERS_MIN) for (let at = 0; at < skeleton.length; at += 1) keys.push(hash(skeleton, SKELETON_SEED, at));
+  return [...new Set(keys)];
+}
+
+const VOWELS = /[aiu]/g;
+
+/** The likeness of two words that share a key; null when they are different names. */
+export function likenessOf(a: Word, b: Word): Likeness | null {
+  if (a.text === b.text) return { similarity: 1, ground: 'equal' };
+  if (a.sound === b.sound) return { similarity: SOUND_SIMILARITY, ground: 'sound' };
+  if (a.variant !== '' && a.variant === b.variant) return { similarity: VARIANT_SIMILARITY, ground: 'variant' };
+  if (a.unvowelled !== b.unvowelled) return acrossScripts(a, b);
+  // Hassan and Hussein are two names, not two spellings.
+  if (isEstablishedWord(a) && isEstablishedWord(b)) return null;
+  const length = Math.max(a.sound.length, b.sound.length);
+  const limit = (1 - SIMILARITY_MIN) * length;
+  // A letter more costs at least 0.4, unless it doubles the one before, which a sound never does.
+  if (Math.abs(a.sound.length - b.sound.length) * 0.4 > limit) return null;
+  const distance = Math.min(distanceOf(a.sound, b.sound, limit), writtenDistance(a.text, b.text, limit));
+  // One slip is a slip; two in a short word make another name.
+  const isSlip = distance <= SLIP_MAX || length >= LONG_WORD;
+  const similarity = 1 - distance / length - (isSlip ? 0 : SECOND_SLIP_COST);
+  return similarity < SIMILARITY_MIN ? null : { similarity, ground: 'near' };
+}
+
+function isEstablishedWord(word: Word): boolean {
+  return word.variant !== '' || isEstablished(word.text);
+}
+
+/** The fewer consonants there are, the less it says that they are the same. */
+function acrossScripts(a: Word, b: Word): Likeness | null {
+  const [left, right] = [a.sound.replace(VOWELS, ''), b.sound.replace(VOWELS, '')];
+  const length = Math.max(left.length, right.length, 2);
+  const similarity = (length >= 4 ? 0.95 : length === 3 ? 0.92 : 0.8) - distanceOf(left, right, length) / length;
+  return similarity < SIMILARITY_MIN ? null : { similarity, ground: 'script' };
+}
+
+/** A slip of the keyboard changes what is written more gently than how it sounds. */
+function writtenDistance(a: string, b: string, limit: number): number {
+  return Math.abs(a.length - b.length) > 1 || a.length < 4 ? Number.POSITIVE_INFINITY : distanceOf(a, b, limit);
+}

@@ -1,0 +1,121 @@
+/**
+ * A name as the scorer sees it: words with their sound, the part they play, and how much they tell.
+ *
+ * Any text gives a name, in time linear in its length; of more than `WORDS_MAX` words only the first are
+ * looked at, and of a word only its first `LETTERS_MAX` letters.
+ */
+import { foldLookalikes } from '../lookalikes.ts';
+import { HONORIFICS, plainWords } from '../name.ts';
+import { skeletonOf, soundOf, variantOf } from './spelling.ts';
+import { scriptOf, transliterate } from './transliterate.ts';
+import { type Kind, legalFormOf, type Role, roleOf, unifyNumber, unifyPhrases, weightOf } from './vocabulary.ts';
+
+const WORDS_MAX = 16;
+const LETTERS_MAX = 40;
+const TEXT_MAX = 400;
+const ACRONYM_LETTERS_MIN = 3;
+
+export interface Word {
+  /** Plain lower-case Latin letters where the script has them. */
+  readonly text: string;
+  readonly sound: string;
+  readonly skeleton: string;
+  /** What all spellings of the same name, or words for the same legal form, have in common; empty for most. */
+  readonly variant: string;
+  /** Comes from a script that leaves vowels out. */
+  readonly unvowelled: boolean;
+}
+
+export interface NamePart {
+  readonly word: Word;
+  readonly role: Role;
+  readonly weight: number;
+}
+
+/** Titles and forms are there once the name has something else. */
+export interface ParsedName {
+  readonly kind: Kind;
+  readonly parts: readonly NamePart[];
+  /** What all parts weigh together. */
+  readonly weight: number;
+  /** All words written as one. */
+  readonly squash: string;
+  /** First letters of the words that tell something, from three on; empty otherwise. */
+  readonly acronym: string;
+}
+
+const KNOWN_MAX = 100_000;
+const known = new Map<string, Word>();
+
+/** The word of a text, worked out once while there is room to remember it. */
+export function wordOf(text: string, unvowelled = false): Word {
+  const key = unvowelled ? `~${text}` : text;
+  const present = known.get(key);
+  if (present !== undefined) return present;
+  const sound = soundOf(text);
+  const word = { text, sound, skeleton: skeletonOf(sound), variant: variantOf(text) ?? legalFormOf(text) ?? '', unvowelled };
+  if (known.size >= KNOWN_MAX) known.clear();
+  known.set(key, word);
+  return word;
+}
+
+/** The word that two in a row make together. */
+export function joinedWord(first: Word, second: Word): Word {
+  return wordOf(first.text + second.text, first.unvowelled && second.unvowelled);
+}
+
+interface Spelled {
+  readonly text: string;
+  readonly unvowelled: boolean;
+}
+
+/** The words of a text in Latin letters. Lists put the original script into brackets behind a name; that is another name. */
+function spelledWords(text: string): Spelled[] {
+  const short = text.slice(0, TEXT_MAX).replace(/\((?:original script|formerly|previously)[^)]*\)?/giu, ' ');
+  return plainWords(short)
+    .slice(0, WORDS_MAX)
+    .flatMap((word): Spelled[] => {
+      const lower = word.toLowerCase();
+      const script = scriptOf(lower);
+      if (script === 'latin' || script === 'other') return [{ text: foldLookalikes(word).slice(0, LETTERS_MAX), unvowelled: false }];
+      const unvowelled = script === 'arabic';
+      return arabicParts(lower, unvowelled)
+        .flatMap((part) => transliterate(part, script))
+        .map((latin) => ({ text: latin.slice(0, LETTERS_MAX), unvowelled }));
+    });
+}
+
+/** Arabic writes the article with its noun, as Latin spellings mostly do not. */
+function arabicParts(word: string, isArabic: boolean): string[] {
+  return isArabic && word.startsWith('ال') && word.length > 4 ? ['ال', word.slice(2)] : [word];
+}
+
+/** Takes a name and whose it is, gives its parts. A name of titles only keeps them. */
+export function parseName(text: string, kind: Kind): ParsedName {
+  const spelled = spelledWords(text);
+  const core = spelled.filter((word) => !HONORIFICS.has(word.text));
+  // "Cheikh Kone" is a name of two words: where one word is left, the title may be a given name.
+  const isTitled = kind === 'person' && core.length === 1 && spelled.length > 1;
+  const used = core.length === 0 || isTitled || kind === 'organisation' ? spelled : core;
+  const texts = kind === 'organisation' ? unifyPhrases(used.map((word) => word.text)) : null;
+  const words =
+    texts === null
+      ? used
+      : texts.map((each) => ({ text: unifyNumber(each), unvowelled: used.some((word) => word.unvowelled && word.text === each) }));
+  const roles = words.map((word) => roleOf(word.text, kind));
+  // "An Do" and "Le Van" are names when there is nothing else.
+  const isBare = roles.filter((role) => role === 'name' || role === 'generic').length < (words.length > 1 ? 2 : 1) && words.length <= 2;
+  const parts = words.map((word, at): NamePart => {
+    const isTitle = isTitled && HONORIFICS.has(word.text);
+    const role = isTitle ? 'title' : isBare && roles[at] === 'particle' ? 'name' : (roles[at] ?? 'name');
+    return { word: wordOf(word.text, word.unvowelled), role, weight: weightOf(word.text, role) };
+  });
+  const telling = parts.filter((part) => part.role === 'name' || part.role === 'generic');
+  return {
+    kind,
+    parts,
+    weight: parts.reduce((sum, part) => sum + part.weight, 0),
+    squash: words.map((word) => word.text).join(''),
+    acronym: telling.length < ACRONYM_LETTERS_MIN ? '' : telling.map((part) => part.word.text[0] ?? '').join(''),
+  };
+}
