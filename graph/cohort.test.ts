@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '../domain/ids.ts';
+import type { PaymentStatus } from '../domain/lifecycle.ts';
+import { type Cohort, claimByStatus, releaseCohort } from './cohort.ts';
+import { type TestPlatform, testPlatform } from './testing.ts';
+
+let platform: TestPlatform;
+
+beforeAll(async () => {
+  platform = await testPlatform();
+});
+
+afterAll(async () => {
+  await platform.close();
+});
+
+const idsOf = (cohort: Cohort | null) => cohort?.travellers.map((traveller) => traveller.payment.id) ?? [];
+const claim = (limit: number) => claimByStatus(platform.deps, ['accepted'], limit);
+
+async function submitted(count: number): Promise<string[]> {
+  const ids: string[] = [];
+  for (let index = 0; index < count; index += 1) ids.push(await platform.submit());
+  return ids;
+}
+
+describe('a cohort', () => {
+  it('is claimed oldest first, held against others, and given back', async () => {
+    const ids = await submitted(5);
+    const first = await claim(2);
+    const second = await claim(10);
+    expect(idsOf(first)).toEqual(ids.slice(0, 2));
+    expect(idsOf(second)).toEqual(ids.slice(2));
+    expect(await claim(10)).toBeNull();
+    if (first === null || second === null) throw new Error('nothing was claimed');
+    await releaseCohort(platform.deps.pool, first);
+    expect(idsOf(await claim(10))).toEqual(ids.slice(0, 2));
+    // Whoever comes late with a lease that another has by now gives nothing back.
+    await releaseCohort(platform.deps.pool, first);
+    await releaseCohort(platform.deps.pool, { ...second, leaseToken: newId() });
+    expect(await claim(10)).toBeNull();
+    platform.clock.advance(platform.deps.settings.leaseMs + 1);
+    expect(idsOf(await claim(10))).toEqual(ids);
+  });
+
+  it('that is put off waits until then', async () => {
+    platform.clock.advance(platform.deps.settings.leaseMs + 1);
+    const cohort = await claim(10);
+    if (cohort === null) throw new Error('nothing was claimed');
+    await releaseCohort(platform.deps.pool, cohort, new Date(platform.clock.now() + 1_000));
+    expect(await claim(10)).toBeNull();
+    platform.clock.advance(1_000);
+    expect(idsOf(await claim(10))).toEqual(idsOf(cohort));
+  });
+
+  it('shared out to many who claim at once has each payment once', async () => {
+    platform.clock.advance(platform.deps.settings.leaseMs + 1);
+    const claimed = await Promise.all(Array.from({ length: 5 }, () => claim(1)));
+    const ids = claimed.flatMap(idsOf);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('is found without a walk past the payments that are done, whatever the planner was last told about them', async () => {
+    await platform.submit();
+    await platform.database.pool.query(
+      `insert into payments (id, client_id, reference_id, fingerprint, amount, from_currency, to_currency, from_country, to_country,
+         sender_id, receiver_id, sender_wallet, receiver_wallet, parties)
+       select uuidv7(), client_id, 'copy ' || number, fingerprint, amount, from_currency, to_currency, from_country, to_country,
+         sender_id, receiver_id, sender_wallet, receiver_wallet, parties
+       from (select * from payments limit 1) one, generate_series(1, 2000) number`,
+    );
+    await platform.database.pool.query('vacuum analyze payments');
+    await platform.database.pool.query(`update payments set status = 'cancelled' where reference_id like 'copy %'`);
+    for (const status of ['accepted', 'released', 'queued', 'authorized', 'collected', 'refunding'] as const) {
+      const plan = await planOfClaim(status);
+      expect(plan).toMatch(/Index Scan using payments_work on payments/);
+      expect(plan).not.toMatch(/Seq Scan on payments/);
+    }
+  });
+});
+
+/** The plan of the statement that claims, taken down while it runs. */
+async function planOfClaim(status: PaymentStatus): Promise<string> {
+  const client = await platform.database.pool.connect();
+  const said: string[] = [];
+  const listen = (notice: { readonly message?: string | undefined }) => void said.push(notice.message ?? '');
+  client.on('notice', listen);
+  try {
+    await client.query(`load 'auto_explain'; set auto_explain.log_min_duration = 0; set client_min_messages = log`);
+    const pool = { query: client.query.bind(client) } as unknown as TestPlatform['deps']['pool'];
+    await claimByStatus({ ...platform.deps, pool }, [status], 1);
+    return said.join('\n');
+  } finally {
+    client.removeListener('notice', listen);
+    client.release(true);
+  }
+}
