@@ -35,6 +35,12 @@ async function attempt(
   );
 }
 
+/** Writes what the database's own guards would refuse: settlement must not lean on them alone. */
+async function unguarded(write: () => Promise<void>): Promise<void> {
+  await database.pool.query('alter table attempts disable trigger user');
+  await write().finally(() => database.pool.query('alter table attempts enable trigger user'));
+}
+
 /** A payment that was collected over M-Pesa and paid out over MTN Uganda. */
 async function paid(options: SeedOptions = {}): Promise<SeededPayment> {
   const item = someItem(NOW_MS, { ...options, payment: { status: 'paid', ...options.payment } });
@@ -150,15 +156,14 @@ describe('settle', () => {
     ]);
   });
 
-  it.each([
-    ['outcome_in_doubt', (item: SeededPayment) => attempt(item, 'payout', 'unknown', 'hub-ug', 2)],
-    ['refund_seen', (item: SeededPayment) => attempt(item, 'refund', 'pending', 'mpesa-ke')],
-    ['refund_seen', (item: SeededPayment) => attempt(item, 'refund', 'succeeded', 'mpesa-ke')],
-  ])('holds back a payment with %s, and settles the others', async (reasonCode, spoil) => {
+  it.each(['pending', 'succeeded'])('holds back a payment with a refund that is %s, and settles the others', async (state) => {
     const doubtful = await paid();
     await paid();
-    await spoil(doubtful);
-    expect(await settleAt(DUE_MS)).toMatchObject({ nettedCount: 1, heldBack: [{ paymentId: doubtful.payment.id, reasonCode }] });
+    await unguarded(() => attempt(doubtful, 'refund', state, 'mpesa-ke'));
+    expect(await settleAt(DUE_MS)).toMatchObject({
+      nettedCount: 1,
+      heldBack: [{ paymentId: doubtful.payment.id, reasonCode: 'refund_seen' }],
+    });
     expect(await query('select settlement_batch_id from payments where id = $1', [doubtful.payment.id])).toEqual([
       { settlement_batch_id: null },
     ]);
