@@ -14,7 +14,7 @@ import { connect, type Pool } from '../db/connect.ts';
 import { hmacSha256, type Keys, loadKeys } from '../db/keyring.ts';
 import { GRAPH_SCHEMA, QUEUE_SCHEMA } from '../db/migrate.ts';
 import { systemClock } from '../domain/clock.ts';
-import { fault } from '../domain/errors.ts';
+import { fault, isFault } from '../domain/errors.ts';
 import { RAILS, railsOfWallet } from '../domain/network.ts';
 import type { Agents } from '../graph/agents.ts';
 import { strictSerde } from '../graph/case/serde.ts';
@@ -25,7 +25,7 @@ import { createRateBoard, type RateBoard } from '../tools/fx/board.ts';
 import { fxSettingsFrom, rateSources } from '../tools/fx/sources.ts';
 import { createOperators, type Operators } from '../tools/mmo/registry.ts';
 import type { SanctionsList } from '../tools/sanctions/list.ts';
-import { loadSanctions } from '../tools/sanctions/load.ts';
+import { type LiveSanctions, openSanctions } from '../tools/sanctions/live.ts';
 import type { Config } from './config.ts';
 import { createLog, type Log } from './log.ts';
 
@@ -54,7 +54,8 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
   const log = createLog({ program, level: config.logLevel });
   const keys = await loadKeys(env, config.dataDir);
   const operators = await openOperators(config);
-  const sanctions = await loadSanctions({ sanctionsPath: config.sanctionsPath, environment: config.env });
+  const sanctions = await openSanctions({ sanctionsPath: config.sanctionsPath, environment: config.env, dataDir: config.dataDir });
+  const watch = watchLists(sanctions, log);
   const pool = connect({
     url: config.databaseUrl,
     applicationName: `capp ${program}`,
@@ -75,11 +76,26 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
     operators,
     sanctions,
     close: async () => {
+      clearInterval(watch);
       await queue.close();
       await board.stop();
       await pool.end();
     },
   };
+}
+
+const LISTS_WATCH_MS = 60_000;
+
+/** Takes over new editions of the lists while running. */
+function watchLists(sanctions: LiveSanctions, log: Log): NodeJS.Timeout {
+  const look = async (): Promise<void> => {
+    try {
+      if (await sanctions.refresh()) log.info({ lists: sanctions.version }, 'new lists in force');
+    } catch (error) {
+      log.error({ code: isFault(error) ? error.code : 'internal' }, 'new lists cannot be read; the old ones stay');
+    }
+  };
+  return setInterval(() => void look(), LISTS_WATCH_MS).unref();
 }
 
 function queueConnection(config: Config, databaseUrl: string): QueueConnection {

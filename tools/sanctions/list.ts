@@ -43,6 +43,8 @@ export interface LoadedList {
   /** The file it came from; null for the sample. */
   readonly file: string | null;
   readonly entries: readonly SanctionsEntry[];
+  /** When it was fetched or its file was written; absent for the sample. */
+  readonly takenAtMs?: number;
 }
 
 /** `exact`: same words in the same order. `normalised`: the same after titles and order are set aside. `similar`: as the screener says. */
@@ -66,7 +68,13 @@ export interface Hit {
 export interface SanctionsDescription {
   readonly sample: boolean;
   readonly version: string;
-  readonly lists: readonly { readonly name: string; readonly version: string; readonly entries: number; readonly file: string | null }[];
+  readonly lists: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly entries: number;
+    readonly file: string | null;
+    readonly takenAtMs: number | null;
+  }[];
   readonly entries: number;
   /** Different names and aliases that can be found. */
   readonly names: number;
@@ -210,12 +218,18 @@ export function createSanctionsList(
   const description: SanctionsDescription = {
     sample,
     version,
-    lists: lists.map((list) => ({ name: list.name, version: list.version, entries: list.entries.length, file: list.file })),
+    lists: lists.map((list) => ({
+      name: list.name,
+      version: list.version,
+      entries: list.entries.length,
+      file: list.file,
+      takenAtMs: list.takenAtMs ?? null,
+    })),
     entries: entries.size,
     names: [...index.values()].reduce((sum, names) => sum + names.length, 0),
     ignoredFiles: options.ignoredFiles ?? [],
     text: sample
-      ? `The built-in sample of ${entries.size} invented entries is in use: it screens nobody real. Set CAPP_SANCTIONS_PATH to published lists.`
+      ? `The built-in sample of ${entries.size} invented entries is in use: it screens nobody real. Run capp lists update, or set CAPP_SANCTIONS_PATH.`
       : `${lists.length} ${lists.length === 1 ? 'list' : 'lists'} with ${entries.size} entries: ${version}.`,
   };
   return {

@@ -21,8 +21,10 @@ import { readUn, UN_LIST, UN_ROOT } from './un.ts';
 import { parseXml } from './xml.ts';
 
 export interface SanctionsConfig {
-  /** CAPP_SANCTIONS_PATH: a list file, or a folder of them; none means the sample. */
+  /** CAPP_SANCTIONS_PATH: a list file, or a folder of them; none means the library, or else the sample. */
   readonly sanctionsPath?: string | null;
+  /** Lists that `capp lists update` took in, already read; none counts as no library. */
+  readonly library?: readonly LoadedList[];
   /** CAPP_ENV; `production` refuses the sample. */
   readonly environment?: string;
 }
@@ -33,25 +35,38 @@ const FOLDER_DEPTH_MAX = 8;
 export async function loadSanctions(config: SanctionsConfig): Promise<SanctionsList> {
   const path = config.sanctionsPath ?? '';
   if (path === '') {
+    if (config.library !== undefined && config.library.length > 0) return createSanctionsList(config.library);
     if (config.environment === 'production') {
       throw fault('config_invalid', {
-        detail: 'CAPP_SANCTIONS_PATH is not set, and production does not run on the built-in sample of sanctions.',
+        detail:
+          'There are no sanctions lists, and production does not run on the built-in sample. Run: capp lists update, or set CAPP_SANCTIONS_PATH.',
       });
     }
     return createSanctionsList([sampleList()], { sample: true });
   }
+  const { loaded, ignoredFiles } = await loadPath(path);
+  return createSanctionsList(loaded, { ignoredFiles });
+}
+
+/** The lists at or below a path, for those who want no look-up in them. Throws as `loadSanctions` does. */
+export async function loadLists(path: string): Promise<LoadedList[]> {
+  return (await loadPath(path)).loaded;
+}
+
+async function loadPath(path: string): Promise<{ loaded: LoadedList[]; ignoredFiles: string[] }> {
   const files = await filesBelow(path);
   const loaded: LoadedList[] = [];
   const ignoredFiles: string[] = [];
   for (const file of files) {
     const lists = await loadFile(file, new Set(files));
+    const { mtimeMs } = await stat(file);
     if (lists === null) ignoredFiles.push(file);
-    else loaded.push(...lists);
+    else loaded.push(...lists.map((list) => ({ ...list, takenAtMs: Math.floor(mtimeMs) })));
   }
   if (loaded.length === 0)
     throw fault('config_invalid', { detail: `CAPP_SANCTIONS_PATH: ${path} has no list CAPP reads (OFAC, UN, EU, UK, PEP, JSONL).` });
   refuseTwins(loaded);
-  return createSanctionsList(loaded, { ignoredFiles: ignoredFiles.filter((file) => !isCompanion(file, files)) });
+  return { loaded, ignoredFiles: ignoredFiles.filter((file) => !isCompanion(file, files)) };
 }
 
 /** All files at or below a path in the order of their names; hidden ones and pages for people are left out. */

@@ -1,0 +1,167 @@
+/**
+ * The library of lists: every edition that was ever taken in, and which one of each list is in force.
+ *
+ * An edition is read in full before it is taken; one that is broken or has lost many entries is refused.
+ * `current.json` names the editions in force and is replaced in one step, so a reader sees the old ones or
+ * the new ones, and nothing between. Editions that were in force stay, for the decisions that name them.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { fault } from '../../domain/errors.ts';
+import type { LoadedList, SanctionsEntry } from './list.ts';
+import { loadLists } from './load.ts';
+
+const CURRENT = 'current.json';
+/** A list that loses more than this share of its entries is not believed. */
+const LOST_SHARE_MAX = 0.1;
+/** Small lists may lose so many without a question. */
+const LOST_COUNT_MAX = 20;
+
+const editionSchema = z.object({ list: z.string(), version: z.string(), folder: z.string(), entries: z.number(), takenAtMs: z.number() });
+const currentSchema = z.object({ editions: z.array(editionSchema) });
+
+/** One edition of a list in the library. */
+export type Edition = z.infer<typeof editionSchema>;
+
+export interface ListChange {
+  readonly list: string;
+  readonly version: string;
+  /** The edition that was in force before; null for the first one. */
+  readonly before: string | null;
+  readonly entries: number;
+  readonly added: readonly SanctionsEntry[];
+  readonly removed: readonly SanctionsEntry[];
+}
+
+/** The editions in force; none when there is no library. Throws `config_invalid` for one that cannot be read. */
+export async function readCurrent(library: string): Promise<Edition[]> {
+  const path = join(library, CURRENT);
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw fault('config_invalid', { detail: `${path} cannot be read.`, cause: error });
+  });
+  if (text === null) return [];
+  try {
+    return currentSchema.parse(JSON.parse(text)).editions;
+  } catch (cause) {
+    throw fault('config_invalid', { detail: `${path} is not of its form.`, cause });
+  }
+}
+
+/** The lists in force, read from their editions. */
+export async function loadCurrent(library: string): Promise<LoadedList[]> {
+  const editions = await readCurrent(library);
+  const loaded = await Promise.all(
+    editions.map(async (edition) => {
+      const lists = await loadLists(join(library, edition.folder));
+      return lists.filter((list) => list.name === edition.list).map((list) => ({ ...list, takenAtMs: edition.takenAtMs }));
+    }),
+  );
+  return loaded.flat();
+}
+
+export interface TakeOptions {
+  readonly nowMs: number;
+  /** Takes a list in although it lost many entries: somebody looked and says that it is right. */
+  readonly allowShrink: boolean;
+}
+
+export interface FetchedFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Takes in one edition of a list: keeps its files, reads them, compares them with what is in force, and puts
+ * them in force. Gives what changed; null when this very edition is in force already. Throws
+ * `config_invalid` when a file is broken, when it is another list, or when it shrank.
+ */
+export async function takeEdition(
+  library: string,
+  wanted: string | null,
+  files: readonly FetchedFile[],
+  options: TakeOptions,
+): Promise<ListChange[]> {
+  const folder = join('editions', randomUUID());
+  const path = join(library, folder);
+  await mkdir(path, { recursive: true });
+  try {
+    for (const file of files) await writeFile(join(path, file.name), file.bytes);
+    const lists = await loadLists(path);
+    if (wanted !== null && !lists.some((list) => list.name === wanted)) {
+      throw fault('config_invalid', {
+        detail: `What was fetched for ${wanted} is ${lists.map((list) => list.name).join(', ') || 'no list'}.`,
+      });
+    }
+    const changes = await putInForce(library, folder, lists, options);
+    if (changes.length === 0) await rm(path, { recursive: true, force: true });
+    return changes;
+  } catch (error) {
+    await rm(path, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function putInForce(library: string, folder: string, lists: readonly LoadedList[], options: TakeOptions): Promise<ListChange[]> {
+  const current = await readCurrent(library);
+  const changes: ListChange[] = [];
+  let editions = current;
+  for (const list of lists) {
+    const before = current.find((edition) => edition.list === list.name);
+    const others = editions.filter((edition) => edition.list !== list.name);
+    if (before?.version === list.version) {
+      // The same edition once more is as fresh as today.
+      editions = [...others, { ...before, takenAtMs: options.nowMs }];
+      continue;
+    }
+    const change = await changeOf(library, before, list);
+    if (!options.allowShrink) refuseShrunk(change, before?.entries ?? 0);
+    changes.push(change);
+    editions = [...others, { list: list.name, version: list.version, folder, entries: list.entries.length, takenAtMs: options.nowMs }];
+  }
+  await writeCurrent(
+    library,
+    editions.toSorted((a, b) => (a.list < b.list ? -1 : 1)),
+  );
+  return changes;
+}
+
+async function changeOf(library: string, before: Edition | undefined, list: LoadedList): Promise<ListChange> {
+  const old =
+    before === undefined ? [] : ((await loadLists(join(library, before.folder))).find((each) => each.name === list.name)?.entries ?? []);
+  const [oldIds, newIds] = [idsOf(old), idsOf(list.entries)];
+  return {
+    list: list.name,
+    version: list.version,
+    before: before?.version ?? null,
+    entries: list.entries.length,
+    added: list.entries.filter((entry) => !oldIds.has(idOf(entry))),
+    removed: old.filter((entry) => !newIds.has(idOf(entry))),
+  };
+}
+
+/** Some lists use one id for many parties; their first name tells those apart. */
+function idOf(entry: SanctionsEntry): string {
+  return `${entry.entryId} ${entry.names[0] ?? ''}`;
+}
+
+function idsOf(entries: readonly SanctionsEntry[]): ReadonlySet<string> {
+  return new Set(entries.map(idOf));
+}
+
+function refuseShrunk(change: ListChange, before: number): void {
+  const lost = before - change.entries;
+  if (lost <= LOST_COUNT_MAX || lost <= before * LOST_SHARE_MAX) return;
+  throw fault('config_invalid', {
+    detail: `${change.list} shrank from ${before} to ${change.entries} entries, so it was not taken. Look at it, then use --allow-shrink.`,
+  });
+}
+
+async function writeCurrent(library: string, editions: readonly Edition[]): Promise<void> {
+  const path = join(library, CURRENT);
+  const temporary = `${path}.${randomUUID()}`;
+  await writeFile(temporary, `${JSON.stringify({ editions }, null, 2)}\n`);
+  await rename(temporary, path);
+}
