@@ -82,7 +82,7 @@ export interface Config {
 }
 
 const KNOWN_ELSEWHERE =
-  /^CAPP_(FIELD_KEY|QUOTE_KEY|KEY_PEPPER|CALLBACK_KEY|FX_OPEN_ER_API_URL|FX_CURRENCY_API_URL|FX_CURRENCY_API_FALLBACK_URL|DEBUG|URL|KEY)$/;
+  /^CAPP_(FIELD_KEY|QUOTE_KEY|KEY_PEPPER|CALLBACK_KEY|FX_OPEN_ER_API_URL|FX_CURRENCY_API_URL|FX_CURRENCY_API_FALLBACK_URL|LISTS_[A-Z_]+_URL|DEBUG|URL|KEY)$/;
 
 /** Reads the settings. Throws `config_invalid` naming the first that is wrong, or one that is not known. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {

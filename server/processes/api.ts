@@ -5,6 +5,7 @@ import { findApiKey } from '../../db/queries/api-keys.ts';
 import { systemClock } from '../../domain/clock.ts';
 import { ON_US } from '../../domain/network.ts';
 import { voidHolds } from '../../tools/ledger/index.ts';
+import type { SanctionsDescription } from '../../tools/sanctions/list.ts';
 import { createApi } from '../api/app.ts';
 import type { ApiDeps, DependencyState } from '../api/deps.ts';
 import { serveApi } from '../api/serve.ts';
@@ -73,15 +74,7 @@ function dependencies(foundation: Foundation): ApiDeps['dependencies'] {
         return { state: snapshot.refusals.size > 0 ? 'degraded' : 'up', detail };
       },
     },
-    sanctions: {
-      required: false,
-      check: async () => ({
-        state: sanctions.sample ? 'degraded' : 'up',
-        detail: sanctions.sample
-          ? 'The built-in sample is in force: it screens nobody real. Set CAPP_SANCTIONS_PATH.'
-          : `In force: ${sanctions.version}`,
-      }),
-    },
+    sanctions: { required: false, check: async () => listsState(sanctions.describe(), systemClock.now()) },
     operators: {
       required: false,
       check: async () =>
@@ -90,6 +83,20 @@ function dependencies(foundation: Foundation): ApiDeps['dependencies'] {
           : { state: 'up', detail: 'Operators as configured.' },
     },
   };
+}
+
+/** Owners publish on every working day; lists older than this were forgotten. */
+const LISTS_STALE_MS = 4 * 86_400_000;
+
+/** How the lists stand: the sample and stale ones are no state to stay in. */
+function listsState({ sample, lists, version }: SanctionsDescription, nowMs: number): DependencyState {
+  if (sample) {
+    const detail = 'The built-in sample is in force: it screens nobody real. Run capp lists update, or set CAPP_SANCTIONS_PATH.';
+    return { state: 'degraded', detail };
+  }
+  const stale = lists.filter((list) => list.takenAtMs !== null && nowMs - list.takenAtMs > LISTS_STALE_MS).map((list) => list.name);
+  if (stale.length === 0) return { state: 'up', detail: `In force: ${version}` };
+  return { state: 'degraded', detail: `Older than ${LISTS_STALE_MS / 86_400_000} days: ${stale.join(', ')}. In force: ${version}` };
 }
 
 await runChild(start);
