@@ -22,3 +22,8 @@ export function textOfMinor(minor: bigint, currency: Currency): string {
 export function shortTextOfMinor(minor: bigint, currency: Currency): string {
   return textOfMinor(minor, currency).replace(/\.0+$/, '');
 }
+
+/** Minor units as a JSON number, digit for digit. */
+export function jsonNumberOfMinor(minor: bigint, currency: Currency): unknown {
+  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(shortTextOfMinor(minor, currency));
+}

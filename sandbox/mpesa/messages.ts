@@ -3,7 +3,6 @@ import { minorPerMajor } from '../../domain/currency.ts';
 import type { Failure } from '../fates.ts';
 import type { Transaction } from '../journal.ts';
 import type { CallbackMessage, SandboxRail } from '../rail.ts';
-import { reversalResult } from './operations.ts';
 
 const EAT_OFFSET_MS = 3 * 3_600_000;
 
@@ -116,6 +115,30 @@ function b2cResult(rail: SandboxRail, transaction: Transaction): unknown {
       TransactionID: transaction.id,
       ...(code === 0 ? { ResultParameters: { ResultParameter: parameters } } : {}),
       ReferenceData: { ReferenceItem: { Key: 'QueueTimeoutURL', Value: 'https://internalsandbox.invalid/mpesa/b2cresults/v1/submit' } },
+    },
+  };
+}
+
+/** The result of a reversal. */
+function reversalResult(transaction: Transaction): unknown {
+  const parameters = [
+    { Key: 'Amount', Value: shillingsNumber(transaction.amountMinor) },
+    { Key: 'TransCompletedTime', Value: Number(digitsOfTime(transaction.settledAtMs ?? 0)) },
+    { Key: 'OriginalTransactionID', Value: transaction.notes['reverses'] },
+    { Key: 'Charge', Value: 0 },
+  ];
+  return {
+    Result: {
+      ResultType: 0,
+      ResultCode: transaction.state === 'succeeded' ? 0 : 1,
+      ResultDesc: 'The service request is processed.',
+      OriginatorConversationID: transaction.ourReference,
+      ConversationID: transaction.names['conversationId'],
+      TransactionID: transaction.id,
+      ResultParameters: { ResultParameter: parameters },
+      ReferenceData: {
+        ReferenceItem: { Key: 'QueueTimeoutURL', Value: 'https://internalsandbox.invalid/mpesa/reversalresults/v1/submit' },
+      },
     },
   };
 }

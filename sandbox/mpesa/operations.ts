@@ -1,6 +1,5 @@
 /** Daraja beyond prompts and payouts: reversal, account balance, payments to businesses, C2B registration. */
 import { minorPerMajor } from '../../domain/currency.ts';
-import type { Transaction } from '../journal.ts';
 import type { CallbackMessage, SandboxRail } from '../rail.ts';
 import { type Answer, fieldOf, isWebAddress, json } from '../wire.ts';
 import { digitsOfTime, shillings } from './messages.ts';
@@ -49,30 +48,6 @@ export async function reversal(daraja: Daraja, body: Body): Promise<Answer> {
     });
     return acknowledge(conversationId, originatorConversationId);
   });
-}
-
-/** The result of a reversal. */
-export function reversalResult(transaction: Transaction): unknown {
-  const parameters = [
-    { Key: 'Amount', Value: Number(transaction.amountMinor / minorPerMajor('KES')) },
-    { Key: 'TransCompletedTime', Value: Number(digitsOfTime(transaction.settledAtMs ?? 0)) },
-    { Key: 'OriginalTransactionID', Value: transaction.notes['reverses'] },
-    { Key: 'Charge', Value: 0 },
-  ];
-  return {
-    Result: {
-      ResultType: 0,
-      ResultCode: transaction.state === 'succeeded' ? 0 : 1,
-      ResultDesc: 'The service request is processed.',
-      OriginatorConversationID: transaction.ourReference,
-      ConversationID: transaction.names['conversationId'],
-      TransactionID: transaction.id,
-      ResultParameters: { ResultParameter: parameters },
-      ReferenceData: {
-        ReferenceItem: { Key: 'QueueTimeoutURL', Value: 'https://internalsandbox.invalid/mpesa/reversalresults/v1/submit' },
-      },
-    },
-  };
 }
 
 function later(rail: SandboxRail, url: string, shortCode: string, result: object): void {

@@ -3,7 +3,7 @@
  * one handed out before a restart is known after it.
  */
 import { uuidOfShortId } from '../../domain/ids.ts';
-import { minorOf, shortTextOfMinor } from '../amounts.ts';
+import { jsonNumberOfMinor, minorOf } from '../amounts.ts';
 import type { Failure, Kind } from '../fates.ts';
 import type { Transaction } from '../journal.ts';
 import type { CallbackMessage, SandboxRail } from '../rail.ts';
@@ -106,7 +106,7 @@ function dataOf(rail: SandboxRail, transaction: Transaction): Record<string, unk
   return {
     createtime: String(Math.floor(atMs / 1000)),
     subscriberMsisdn: notes['subscriber'],
-    amount: Number(shortTextOfMinor(amountMinor, rail.rail.currency)),
+    amount: jsonNumberOfMinor(amountMinor, rail.rail.currency),
     payToken: names['payToken'],
     txnid: `${kind === 'collection' ? 'MP' : 'CI'}${transaction.id}`,
     txnmode: notes['orderId'],

@@ -1,5 +1,5 @@
 /** Sonatel's eWallet: payments with a prompt, cash-ins under an encrypted PIN, status, a list by reference, balance. */
-import { minorOf, textOfMinor } from '../amounts.ts';
+import { jsonNumberOfMinor, minorOf } from '../amounts.ts';
 import type { Kind } from '../fates.ts';
 import type { Transaction } from '../journal.ts';
 import type { CallbackMessage, SandboxRail } from '../rail.ts';
@@ -105,7 +105,7 @@ function list(rail: SandboxRail, reference: string): Answer {
 }
 
 function amountOf(rail: SandboxRail, minor: bigint): { value: unknown; unit: string } {
-  return { value: Number(textOfMinor(minor, rail.rail.currency)), unit: rail.rail.currency };
+  return { value: jsonNumberOfMinor(minor, rail.rail.currency), unit: rail.rail.currency };
 }
 
 function balance({ rail, account, key }: OrangeFace, body: Body): SandboxAnswer {

@@ -28,6 +28,8 @@ interface SigningKey {
   readonly validUntilMs: number;
 }
 
+type NotSent = HttpAnswer & { kind: 'not_sent' };
+
 type Authorized = (call: (token: string) => Promise<HttpAnswer>) => Promise<HttpAnswer>;
 
 /** Opens the line. Throws `config_invalid` when the key for the PIN cannot be read. */
@@ -98,19 +100,21 @@ function signedPost(
   clock: Clock,
 ): (path: string, body: string) => Promise<HttpAnswer> {
   let held: SigningKey | null = null;
-  const keyFor = async (): Promise<SigningKey | null> => {
+  const keyFor = async (): Promise<SigningKey | NotSent> => {
     if (held !== null && clock.now() < held.validUntilMs) return held;
-    held = readSigningKey(await get('/v1/rsa/encryption-keys'), clock.now());
-    return held;
+    const given = await get('/v1/rsa/encryption-keys');
+    held = readSigningKey(given, clock.now());
+    // Without a key nothing is sent, for whatever reason there is none.
+    return held ?? (given.kind === 'not_sent' ? given : { kind: 'not_sent', reason: 'unreachable' });
   };
   return async (path, body) => {
     const key = await keyFor();
-    if (key === null) return { kind: 'not_sent', reason: 'unreachable' };
+    if ('kind' in key) return key;
     const answer = await postText(path, body, signatureHeaders(body, key.key));
     if (answer.kind !== 'answered' || !refusesSignature(answer.body)) return answer;
     held = null;
     const next = await keyFor();
-    return next === null ? answer : postText(path, body, signatureHeaders(body, next.key));
+    return 'kind' in next ? answer : postText(path, body, signatureHeaders(body, next.key));
   };
 }
 

@@ -17,12 +17,14 @@ import { nationalOf, wireNumber } from '../writing.ts';
 import { createLine, goodBody, type Half, type HalfDeps, isThrottled, type Line } from './line.ts';
 import type { SonatelProfile } from './profile.ts';
 
+type NotSent = HttpAnswer & { kind: 'not_sent' };
+
 interface Sonatel {
   readonly deps: HalfDeps;
   readonly profile: SonatelProfile;
   readonly line: Line;
-  /** The PIN under Sonatel's key; null when the key cannot be had. */
-  readonly encryptedPin: () => Promise<string | null>;
+  /** The PIN under Sonatel's key, or why the key cannot be had. */
+  readonly encryptedPin: () => Promise<string | NotSent>;
   isPinRefused: boolean;
 }
 
@@ -46,11 +48,15 @@ export function createSonatel(deps: HalfDeps, profile: SonatelProfile): Half {
 }
 
 /** Fetches Sonatel's key once and encrypts the PIN under it (PKCS #1 v1.5), anew for each use. */
-function pinUnder(line: Line, pin: string): () => Promise<string | null> {
+function pinUnder(line: Line, pin: string): () => Promise<string | NotSent> {
   let key: KeyObject | null = null;
   return async () => {
-    key ??= readKey(await line('GET', '/api/account/v1/publicKeys'));
-    return key === null ? null : encryptUnder(key, pin, 'pkcs1');
+    if (key === null) {
+      const given = await line('GET', '/api/account/v1/publicKeys');
+      key = readKey(given);
+      if (key === null) return given.kind === 'not_sent' ? given : { kind: 'not_sent', reason: 'unreachable' };
+    }
+    return encryptUnder(key, pin, 'pkcs1');
   };
 }
 
@@ -81,7 +87,7 @@ async function submit(sonatel: Sonatel, request: EffectRequest): Promise<Outcome
   }
   if (sonatel.isPinRefused) return failed('pin_refused');
   const encryptedPinCode = await sonatel.encryptedPin();
-  if (encryptedPinCode === null) return failed('operator_unavailable');
+  if (typeof encryptedPinCode !== 'string') return outcomeWithoutAnswer(encryptedPinCode);
   const partner = { idType: 'MSISDN', id: profile.retailerMsisdn, encryptedPinCode, walletType: 'PRINCIPAL' };
   const body = { ...terms, partner, receiveNotification: false };
   return outcomeOfSubmit(sonatel, await line('POST', '/api/eWallet/v1/cashins', body, headers));
@@ -146,7 +152,7 @@ async function balance(sonatel: Sonatel): Promise<Money | null> {
   if (sonatel.isPinRefused) return null;
   const { deps, profile } = sonatel;
   const encryptedPinCode = await sonatel.encryptedPin();
-  if (encryptedPinCode === null) return null;
+  if (typeof encryptedPinCode !== 'string') return null;
   const body = { idType: 'MSISDN', id: profile.retailerMsisdn, encryptedPinCode, wallet: 'PRINCIPAL' };
   const answer = await sonatel.line('POST', '/api/eWallet/v1/account/retailer/balance', body);
   const told = goodBody(answer);

@@ -1,0 +1,334 @@
+/** How an adapter takes answers: to calls that move money, and to inquiries. */
+import assert from 'node:assert/strict';
+import {
+  AMOUNT_FORMS,
+  assertEnded,
+  assertOpen,
+  type Behaviour,
+  isPage,
+  LEGS,
+  moved,
+  mystery,
+  plain,
+  rewrite,
+  withAmount,
+} from './checks.ts';
+import { follow, hasEnded, inquire, openAttempt, run, send, usualAmount } from './desk.ts';
+import { isInquiry, isTokenCall, openTrial, type Trial } from './world.ts';
+import { formatAmount } from '../../domain/money.ts';
+
+/** Answers that tell nothing about the money. */
+const SENSELESS: readonly (readonly [string, () => Response])[] = [
+  ['an empty body', () => new Response('', { status: 200 })],
+  ['an empty object', () => new Response('{}', { status: 200 })],
+  ['a page with 200', () => new Response('<html>ok</html>', { status: 200 })],
+  ['a page with 403', () => new Response('<html>blocked</html>', { status: 403 })],
+  ['a page with 502', () => new Response('<html>bad gateway</html>', { status: 502 })],
+  ['a page with 503', () => new Response('<html>unavailable</html>', { status: 503 })],
+  ['an empty body with 500', () => new Response('', { status: 500 })],
+  ['an unknown code with 500', () => new Response('{"code":"ZZ-1","errorCode":"999.999.99","message":"?"}', { status: 500 })],
+  ['half a JSON text', () => new Response('{"ResponseCode":"0","data":{"transac', { status: 200 })],
+  ['a list', () => new Response('[]', { status: 200 })],
+  ['a body of five megabytes', () => new Response('x'.repeat(5 * 1024 * 1024), { status: 200 })],
+];
+
+const meddleWithInquiries = (trial: Trial, meddling: Exclude<ReturnType<Trial['meddle']>, null>) => {
+  trial.meddle = (call) => (isInquiry(trial, call) ? meddling : null);
+};
+
+export const ANSWERS: readonly Behaviour[] = [
+  {
+    name: 'pays and is paid, and the books agree',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        const trial = await openTrial(adapter);
+        const before = trial.balanceMinor();
+        const attempt = await run(trial, { leg });
+        assertEnded(attempt, 'succeeded');
+        const change = trial.balanceMinor() - before;
+        assert.equal(leg === 'collection' ? change : -change, attempt.request.amount.minor);
+        assert.equal(trial.moneyCalls().length, 1);
+      }
+    },
+  },
+  {
+    name: 'the same reference twice is one payment, or is not sent twice',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        const trial = await openTrial(adapter);
+        if (!trial.client.capabilities.repeatable[leg]) {
+          // Nothing makes a repeat harmless here, so a lost answer must not lead to one.
+          const lost = await run(trial, { leg, ending: '0006' });
+          assert.equal(trial.moneyCalls().length, 1, `${leg} was sent ${trial.moneyCalls().length} times`);
+          assertEnded(lost, isPage(trial, leg) ? 'failed' : 'succeeded');
+          continue;
+        }
+        const attempt = openAttempt(trial, { leg });
+        await send(trial, attempt);
+        await send(trial, attempt);
+        await follow(trial, attempt);
+        assertEnded(attempt, 'succeeded');
+        assert.equal(trial.books().length, 1);
+      }
+    },
+  },
+  {
+    name: 'no answer, though the operator acted: in doubt, then found, once',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        const trial = await openTrial(adapter, { faults: { answerLostAfter: 1 } });
+        const attempt = await run(trial, { leg });
+        assert.equal(attempt.first.state, 'unknown');
+        assertEnded(attempt, isPage(trial, leg) ? 'failed' : 'succeeded');
+        assert.equal(moved(trial), isPage(trial, leg) ? 0 : 1);
+      }
+    },
+  },
+  {
+    name: 'no answer, and the operator never saw it: in doubt until that is sure',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        const trial = await openTrial(adapter, { faults: { answerLostBefore: 1 } });
+        const attempt = openAttempt(trial, { leg });
+        await send(trial, attempt);
+        assert.equal(attempt.first.state, 'unknown');
+        await follow(trial, attempt, 90);
+        assertOpen(attempt, 'before it is sure');
+        await follow(trial, attempt);
+        assertEnded(attempt, 'failed');
+        assert.equal(trial.books().length, 0);
+      }
+    },
+  },
+  {
+    name: 'answers without sense leave money in doubt, never failed',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        for (const [what, instead] of SENSELESS) {
+          const trial = await openTrial(adapter);
+          trial.meddle = (call) => (adapter.moneyCall.test(call.name) ? { instead } : null);
+          const attempt = openAttempt(trial, { leg });
+          await send(trial, attempt);
+          assert.equal(attempt.first.state, 'unknown', `${leg} after ${what}: ${attempt.first.state}`);
+        }
+      }
+    },
+  },
+  {
+    name: 'inquiries answered without sense decide nothing',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        for (const [what, instead] of SENSELESS) {
+          const trial = await openTrial(adapter, { faults: { callbackLost: 1 } });
+          meddleWithInquiries(trial, { instead });
+          const attempt = openAttempt(trial, { leg });
+          await send(trial, attempt);
+          await follow(trial, attempt, 20);
+          assertOpen(attempt, `after ${what}`);
+          trial.meddle = () => null;
+          await follow(trial, attempt);
+          assertEnded(attempt, 'succeeded', `after ${what}`);
+        }
+      }
+    },
+  },
+  {
+    name: 'a status nobody knows decides nothing',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        const trial = await openTrial(adapter);
+        trial.meddleCallback = (body) => mystery(body, trial);
+        meddleWithInquiries(trial, { change: (body) => mystery(body, trial) });
+        const attempt = openAttempt(trial, { leg });
+        await send(trial, attempt);
+        await follow(trial, attempt, 40);
+        assertOpen(attempt, 'of unknown status');
+        trial.meddle = () => null;
+        trial.meddleCallback = (body) => body;
+        await follow(trial, attempt);
+        assertEnded(attempt, 'succeeded');
+      }
+    },
+  },
+  {
+    name: 'pages of a gateway, before or after the operator acted: the truth in the end',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        for (const name of ['a', 'b', 'c', 'd']) {
+          const trial = await openTrial(adapter, { faults: { htmlPage: 1 } });
+          const attempt = await run(trial, { leg, name });
+          assert.equal(attempt.first.state, 'unknown');
+          assertEnded(attempt, moved(trial) === 1 ? 'succeeded' : 'failed');
+        }
+      }
+    },
+  },
+  {
+    name: 'errors of the operator on every call: the truth in the end',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        const trial = await openTrial(adapter, { faults: { serverError: 1, inquiryError: 0.5 } });
+        const attempt = await run(trial, { leg });
+        assert.equal(attempt.first.state, 'unknown');
+        assertEnded(attempt, moved(trial) === 1 ? 'succeeded' : 'failed');
+      }
+    },
+  },
+  {
+    name: 'too many requests: slower, and nothing is lost',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        const trial = await openTrial(adapter, { faults: { callbackLost: 1 } });
+        const tooMany = { instead: () => new Response('{"message":"Too Many Requests"}', { status: 429 }) };
+        trial.meddle = (call) => (adapter.moneyCall.test(call.name) ? tooMany : null);
+        const refused = openAttempt(trial, { leg, name: 'refused' });
+        await send(trial, refused);
+        const { first } = refused;
+        const isLater = first.state === 'unknown' || (first.state === 'failed' && first.retry === 'later');
+        assert.ok(isLater, `${leg} ended ${JSON.stringify(first, plain)}`);
+        assert.equal(trial.books().length, 0);
+        let inquiries = 0;
+        trial.meddle = (call) => {
+          if (!isInquiry(trial, call)) return null;
+          inquiries += 1;
+          return inquiries <= 3 ? tooMany : null;
+        };
+        assertEnded(await run(trial, { leg, name: 'next' }), 'succeeded');
+        assert.ok(inquiries > 3);
+      }
+    },
+  },
+  {
+    name: 'a token that ends in flight is renewed once, and the call repeated as it was',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        const trial = await openTrial(adapter);
+        await run(trial, { leg, name: 'before' });
+        trial.sandbox.change(adapter.railId, { expireTokens: true });
+        const since = trial.calls.length;
+        const attempt = openAttempt(trial, { leg, name: 'after' });
+        await send(trial, attempt);
+        assert.equal(attempt.first.state, 'pending');
+        assert.equal(trial.calls.slice(since).filter(isTokenCall).length, 1);
+        await follow(trial, attempt);
+        assertEnded(attempt, 'succeeded');
+        assert.equal(moved(trial), 2);
+      }
+    },
+  },
+  {
+    name: 'many calls at once ask for one token',
+    async run(adapter) {
+      const trial = await openTrial(adapter);
+      const attempts = ['a', 'b', 'c', 'd', 'e'].map((name) => openAttempt(trial, { leg: 'payout', name }));
+      await Promise.all(attempts.map((attempt) => send(trial, attempt)));
+      assert.equal(trial.calls.filter(isTokenCall).length, 1);
+    },
+  },
+  {
+    name: 'a gateway that gives no token: failed for sure, to be tried elsewhere',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        const trial = await openTrial(adapter);
+        trial.sandbox.change(adapter.railId, { down: true });
+        const attempt = openAttempt(trial, { leg });
+        await send(trial, attempt);
+        assertEnded(attempt, 'failed');
+        assert.ok(attempt.first.state === 'failed' && attempt.first.retry === 'later');
+        assert.equal(trial.moneyCalls().length, 0);
+      }
+    },
+  },
+  {
+    name: 'an operator that falls silent is waited for',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        const trial = await openTrial(adapter, { faults: { callbackLost: 1 } });
+        const attempt = openAttempt(trial, { leg });
+        await send(trial, attempt);
+        trial.sandbox.change(adapter.railId, { mode: 'silent' });
+        await follow(trial, attempt, 300);
+        assertOpen(attempt, 'while the operator is silent');
+        trial.sandbox.change(adapter.railId, { mode: 'up' });
+        await follow(trial, attempt);
+        assertEnded(attempt, 'succeeded');
+      }
+    },
+  },
+  {
+    name: 'what was accepted is never called unseen',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        const trial = await openTrial(adapter);
+        const attempt = openAttempt(trial, { leg });
+        await send(trial, attempt);
+        assert.equal(attempt.first.state, 'pending');
+        // Another operator of the same face has never heard of it.
+        const other = await openTrial(adapter);
+        await other.scheduler.advance(86_400_000);
+        await inquire(other, attempt);
+        await follow(other, attempt, 20);
+        // A prompt that a statement does not know was not paid; that is another thing than never having come.
+        const isUnseen = attempt.outcome.state === 'failed' && attempt.outcome.reasonCode !== 'no_payment_found';
+        assert.ok(!isUnseen, `${leg} was called ${JSON.stringify(attempt.outcome, plain)}`);
+      }
+    },
+  },
+  {
+    name: 'amounts as text, number, with places, with commas: the same amount',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        for (const [form, write] of Object.entries(AMOUNT_FORMS)) {
+          const trial = await openTrial(adapter);
+          const major = formatAmount(usualAmount(adapter.railId)).replace(/\.0+$/, '');
+          trial.meddleCallback = (body) => withAmount(body, major, write, trial);
+          meddleWithInquiries(trial, { change: (body) => withAmount(body, major, write, trial) });
+          const attempt = await run(trial, { leg });
+          assertEnded(attempt, 'succeeded', `with the amount ${form}`);
+        }
+      }
+    },
+  },
+  {
+    name: 'another amount than ours is nobody’s success',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        const trial = await openTrial(adapter);
+        const major = formatAmount(usualAmount(adapter.railId)).replace(/\.0+$/, '');
+        const more = (text: string) => String(Number(text) + 1);
+        trial.meddleCallback = (body) => withAmount(body, major, more, trial);
+        meddleWithInquiries(trial, { change: (body) => withAmount(body, major, more, trial) });
+        const { outcome } = await run(trial, { leg });
+        const isFooled = outcome.state === 'succeeded' && outcome.amount !== null;
+        assert.ok(!isFooled && outcome.state !== 'failed', `${leg} ended ${outcome.state}`);
+      }
+    },
+  },
+  {
+    name: 'an answer about somebody else’s payment decides nothing',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        const trial = await openTrial(adapter, { faults: { callbackLost: 1 } });
+        const attempt = openAttempt(trial, { leg });
+        let isNamed = false;
+        const references =
+          /^(externalId|id|order_id|payToken|transactionId|reference|CheckoutRequestID|billreference|requestingOrganisationTransactionReference)$/;
+        meddleWithInquiries(trial, {
+          change: (body) =>
+            rewrite(body, (key, value) => {
+              if (!references.test(key) || typeof value !== 'string') return value;
+              isNamed = true;
+              return `${value.slice(0, -4)}0000`;
+            }),
+        });
+        await send(trial, attempt);
+        // M-Pesa tells what became of a payout to the attempt's own address, not in an answer.
+        await follow(trial, attempt, 40);
+        if (isNamed) assertOpen(attempt, 'by an answer about another');
+        trial.meddle = () => null;
+        await follow(trial, attempt);
+        assert.ok(hasEnded(attempt));
+      }
+    },
+  },
+];
