@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { fault } from '../domain/errors.ts';
+import { type LimitPolicies, readLimits } from './limits/policy.ts';
 import { RAILS } from '../domain/network.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -51,6 +52,13 @@ const settingsSchema = z.object({
     .default(''),
   /** 1 sends webhooks to private networks and over plain HTTP as well. */
   CAPP_WEBHOOK_ALLOW_PRIVATE: z.enum(['0', '1']).default('0'),
+  /** `class=requests/seconds` entries, separated by commas: see docs/limits.md. */
+  CAPP_RATE_LIMITS: z.string().default(''),
+  /** How many proxies of ours stand before the API: so many entries of `X-Forwarded-For` are believed. */
+  CAPP_TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
+  /** Connections to the API at once, in all and from one address. */
+  CAPP_CONNECTIONS_MAX: z.coerce.number().int().min(1).default(10_000),
+  CAPP_CONNECTIONS_PER_ADDRESS_MAX: z.coerce.number().int().min(1).default(5_000),
   CAPP_HOUSEKEEPING_MS: z.coerce.number().int().min(100).default(5_000),
 });
 
@@ -76,6 +84,10 @@ export interface Config {
   readonly sweepMs: number;
   readonly housekeepingMs: number;
   readonly settlementAgeMs: number;
+  readonly limitPolicies: LimitPolicies;
+  readonly trustedProxies: number;
+  readonly connectionsMax: number;
+  readonly connectionsPerAddressMax: number;
   readonly doubtLimitMs: number;
   readonly doubtLimitsMs: Readonly<Record<string, number>>;
   readonly webhookAllowPrivate: boolean;
@@ -128,6 +140,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     sweepMs: settings.CAPP_SWEEP_MS,
     housekeepingMs: settings.CAPP_HOUSEKEEPING_MS,
     settlementAgeMs: settings.CAPP_SETTLEMENT_AGE_MS,
+    limitPolicies: readLimits(settings.CAPP_RATE_LIMITS),
+    trustedProxies: settings.CAPP_TRUSTED_PROXIES,
+    connectionsMax: settings.CAPP_CONNECTIONS_MAX,
+    connectionsPerAddressMax: settings.CAPP_CONNECTIONS_PER_ADDRESS_MAX,
     doubtLimitMs: settings.CAPP_DOUBT_LIMIT_MS,
     doubtLimitsMs: limitsByRail(settings.CAPP_DOUBT_LIMITS_MS),
     webhookAllowPrivate: settings.CAPP_WEBHOOK_ALLOW_PRIVATE === '1',

@@ -10,6 +10,7 @@ import type { ApiDeps } from './deps.ts';
 import { mountDocs } from './docs.ts';
 import type { ApiContext, ApiEnv } from './http.ts';
 import { createIdempotency } from './idempotency.ts';
+import { createApiLimits } from './limits.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import type { Api } from './mount.ts';
 import { answerProblem, toFault } from './problem.ts';
@@ -51,10 +52,12 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   });
   const idempotency = createIdempotency(deps);
   const callbacks = createCallbackCommit(deps);
+  const limits = createApiLimits(deps.limits);
   const api: Api = {
     app,
     deps,
-    authenticate: createAuthenticate(deps),
+    limits,
+    authenticate: createAuthenticate({ clock: deps.clock, findCaller: deps.findCaller, limits }),
     idempotency,
     metrics,
     mounted: [],
@@ -72,7 +75,11 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   mountCallbacks(api, callbacks);
   mountHealth(api);
   mountDocs(app);
-  app.notFound((c) => answerProblem(c, fault(isOtherMethod(api, c as ApiContext) ? 'method_not_allowed' : 'not_found')));
+  app.notFound(async (context) => {
+    const c = context as ApiContext;
+    await limits.ofAddress(c, 'public');
+    return answerProblem(c, fault(isOtherMethod(api, c) ? 'method_not_allowed' : 'not_found'));
+  });
 
   return {
     app,

@@ -8,6 +8,7 @@ import { fault } from '../../domain/errors.ts';
 import type { Scope } from '../../domain/scopes.ts';
 import type { Caller } from './deps.ts';
 import type { ApiContext } from './http.ts';
+import type { ApiLimits } from './limits.ts';
 
 /** How long a key is remembered; a revoked key works no longer than this. */
 const KNOWN_FOR_MS = 30_000;
@@ -24,14 +25,22 @@ interface Remembered {
 
 export type Authenticate = (c: ApiContext) => Promise<Caller>;
 
-/** Makes the function that finds the caller of a request. It throws `unauthenticated`. */
-export function createAuthenticate(deps: { clock: Clock; findCaller: (presented: string) => Promise<Caller | null> }): Authenticate {
+/**
+ * Makes the function that finds the caller of a request. It throws `unauthenticated`, and `rate_limited`
+ * for an address from which too many keys came that are none; keys known to be good are still let in.
+ */
+export function createAuthenticate(deps: {
+  readonly clock: Clock;
+  readonly findCaller: (presented: string) => Promise<Caller | null>;
+  readonly limits: ApiLimits;
+}): Authenticate {
   const remembered = new Map<string, Remembered>();
 
-  function look(presented: string, nowMs: number): Promise<Caller | null> {
+  function look(c: ApiContext, presented: string, nowMs: number): Promise<Caller | null> {
     const key = hash('sha256', presented, 'base64');
     const earlier = remembered.get(key);
     if (earlier && earlier.untilMs > nowMs) return earlier.caller;
+    deps.limits.beforeLookup(c);
     if (remembered.size >= REMEMBERED_MAX) remembered.clear();
     const entry: Remembered = { caller: deps.findCaller(presented), untilMs: nowMs + KNOWN_FOR_MS };
     remembered.set(key, entry);
@@ -46,9 +55,11 @@ export function createAuthenticate(deps: { clock: Clock; findCaller: (presented:
 
   return async (c) => {
     const presented = PRESENTED.exec(c.req.header('authorization') ?? '')?.[1];
-    const caller = presented === undefined ? null : await look(presented, deps.clock.now());
-    if (caller === null) throw fault('unauthenticated');
-    return caller;
+    const caller = presented === undefined ? null : await look(c, presented, deps.clock.now());
+    if (caller !== null) return caller;
+    // Nothing was guessed without a key; such a request costs little, and counts as any other of its address.
+    await (presented === undefined ? deps.limits.ofAddress(c, 'public') : deps.limits.afterFailure(c));
+    throw fault('unauthenticated');
   };
 }
 

@@ -7,6 +7,7 @@ import type { Country } from '../../domain/rail.ts';
 import type { Currency } from '../../domain/currency.ts';
 import type { Intake } from '../intake.ts';
 import type { Log } from '../log.ts';
+import type { LimitDeps } from './limits.ts';
 
 /** Who asks: a client's key, and the person or program that holds it. */
 export interface Caller {
@@ -61,6 +62,8 @@ export interface ApiDeps {
   readonly dependencies: Readonly<Record<string, { readonly required: boolean; readonly check: () => Promise<DependencyState> }>>;
   /** Jobs that wait, per queue. */
   readonly queueDepths: () => Promise<Readonly<Record<string, number>>>;
+  /** How much one caller may ask for; no bounds unless told. */
+  readonly limits?: LimitDeps;
   /** Version of the program, for the OpenAPI document and the metrics. */
   readonly version: string;
   /** How often the live stream looks for new activity, milliseconds; 500 unless told. */

@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { type ErrorCode, ERRORS, fault } from '../../domain/errors.ts';
+import { isTooDeep, JSON_DEPTH_MAX } from './depth.ts';
 import type { Caller } from './deps.ts';
 import { type ProblemError, faultWith, problemSchema } from './problem.ts';
 
@@ -59,6 +60,7 @@ export async function readJsonText(c: Context): Promise<string> {
 
 /** Parses JSON. Throws `malformed_body`, without repeating any of it. */
 export function parseJson(text: string): unknown {
+  if (isTooDeep(text)) throw fault('malformed_body', { detail: `Arrays and objects stand deeper than ${JSON_DEPTH_MAX} in one another.` });
   try {
     return JSON.parse(text);
   } catch {

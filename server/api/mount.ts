@@ -8,9 +8,11 @@ import { fault } from '../../domain/errors.ts';
 import { SCOPES, type Scope } from '../../domain/scopes.ts';
 import { type Authenticate, requireScope } from './authenticate.ts';
 import type { ApiDeps, Caller } from './deps.ts';
-import { type ApiContext, type ApiEnv, mediaTypeOf, parseJson, readJsonText, validate } from './http.ts';
+import { type ApiContext, type ApiEnv, mediaTypeOf, parseJson, problems, readJsonText, validate } from './http.ts';
 import type { Answer, Idempotency } from './idempotency.ts';
+import type { ApiLimits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
+import { classOfRoute, type LimitClass } from '../limits/policy.ts';
 
 /** What all routes of one API share. */
 export interface Api {
@@ -18,6 +20,7 @@ export interface Api {
   readonly deps: ApiDeps;
   readonly authenticate: Authenticate;
   readonly idempotency: Idempotency;
+  readonly limits: ApiLimits;
   readonly metrics: Metrics;
   /** Every route, by method and path in the words of OpenAPI. */
   readonly mounted: { readonly method: string; readonly path: string }[];
@@ -77,10 +80,11 @@ export function mount<Query extends z.ZodType, Body>(
   const { method, path, scope } = definition;
   api.mounted.push({ method, path });
   document(api, definition);
+  const limitClass = classOfRoute({ method, path, keyed: scope !== null });
   api.app.on(method.toUpperCase(), path.replace(/\{(\w+)\}/g, ':$1'), async (context) => {
     const c = context as unknown as ApiContext;
     c.set('route', path);
-    const caller = scope === null ? NOBODY : await admit(api, c, scope);
+    const caller = await admit(api, c, limitClass, scope);
     const query = (definition.query ? validate(definition.query, c.req.query()) : undefined) as z.infer<Query>;
     const text = definition.body ? await readText(c, definition.body.required !== false) : '';
     const body = readBodyOf(definition, text);
@@ -89,8 +93,14 @@ export function mount<Query extends z.ZodType, Body>(
   });
 }
 
-async function admit(api: Api, c: ApiContext, scope: Scope): Promise<Caller> {
-  c.set('caller', await api.authenticate(c));
+async function admit(api: Api, c: ApiContext, limitClass: LimitClass, scope: Scope | null): Promise<Caller> {
+  if (scope === null) {
+    await api.limits.ofAddress(c, limitClass);
+    return NOBODY;
+  }
+  const caller = await api.authenticate(c);
+  c.set('caller', caller);
+  await api.limits.ofCaller(c, limitClass, caller);
   return requireScope(c, scope);
 }
 
@@ -142,6 +152,6 @@ function document<Query extends z.ZodType, Body>(api: Api, definition: RouteDefi
       ...(headers ? { headers } : {}),
       ...(content ? { body: { required: body?.required !== false, content } } : {}),
     },
-    responses: definition.responses,
+    responses: { ...problems('rate_limited'), ...definition.responses },
   });
 }

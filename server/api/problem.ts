@@ -47,7 +47,7 @@ export const problemSchema = z
   })
   .openapi('Problem');
 
-/** How long to wait before asking again, seconds, for codes that say `later`. */
+/** How long to wait before asking again, seconds, for codes that say `later` when the error does not know better. */
 const RETRY_AFTER_S = 1;
 
 /** A fault with more than one thing wrong: what a validation found. */
@@ -92,7 +92,7 @@ export function answerProblem(c: Context, error: Fault): Response {
   const problem = problemOf(error, String(c.get('requestId') ?? ''));
   const headers: Record<string, string> = { 'Content-Type': 'application/problem+json' };
   if (problem.status === 429 || problem.status === 503 || error.code === 'idempotency_in_progress')
-    headers['Retry-After'] = String(RETRY_AFTER_S);
+    headers['Retry-After'] = String((error as { retryAfterS?: number }).retryAfterS ?? RETRY_AFTER_S);
   if (problem.status === 401) headers['WWW-Authenticate'] = 'Bearer realm="capp"';
   return c.body(JSON.stringify(problem), problem.status as ContentfulStatusCode, headers);
 }

@@ -1,5 +1,6 @@
 /** One row of a batch: what it holds, or why it was refused before it was understood. */
 import type { ErrorCode } from '../../domain/errors.ts';
+import { isTooDeep, JSON_DEPTH_MAX } from './depth.ts';
 
 export type Row =
   | { readonly line: number; readonly value: unknown }
@@ -20,6 +21,7 @@ export function tooLarge(line: number): Row {
 
 /** One row of JSON. */
 export function parseRow(line: number, text: string): Row {
+  if (isTooDeep(text)) return refuse(line, 'malformed_body', `Arrays and objects stand deeper than ${JSON_DEPTH_MAX} in one another.`);
   try {
     return { line, value: JSON.parse(text) };
   } catch {

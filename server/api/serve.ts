@@ -1,9 +1,16 @@
 /** The API on a socket: HTTP/1.1 on one port, closed without cutting off who is being served. */
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { serve } from '@hono/node-server';
 import { fault } from '../../domain/errors.ts';
 import type { ApiApp } from './app.ts';
+
+export interface ServeOptions {
+  readonly port: number;
+  readonly host: string;
+  /** Other than `SOCKET_LIMITS`. */
+  readonly limits?: Partial<SocketLimits>;
+}
 
 export interface ServedApi {
   readonly url: string;
@@ -11,13 +18,56 @@ export interface ServedApi {
   close(): Promise<void>;
 }
 
+/** What one connection, and all of them, may cost. */
+export interface SocketLimits {
+  readonly connectionsMax: number;
+  readonly connectionsPerAddressMax: number;
+  /** For the headers of a request to arrive, milliseconds. */
+  readonly headersMs: number;
+  /** For a whole request to arrive, milliseconds: a batch of the largest size over a slow line. */
+  readonly requestMs: number;
+  /** How often connections are looked at for the two above, milliseconds. */
+  readonly checkMs: number;
+  /** How long a connection may stand idle between two requests, milliseconds. */
+  readonly idleMs: number;
+  readonly headerBytesMax: number;
+  readonly headersMax: number;
+}
+
+export const SOCKET_LIMITS: SocketLimits = {
+  connectionsMax: 10_000,
+  connectionsPerAddressMax: 5_000,
+  headersMs: 10_000,
+  requestMs: 120_000,
+  checkMs: 2_000,
+  idleMs: 5_000,
+  headerBytesMax: 16 * 1024,
+  headersMax: 100,
+};
+
 /** How long requests under way may take once the API is told to close, milliseconds. */
 const CLOSE_MS_MAX = 10_000;
 const SWEEP_MS = 50;
 
 /** Listens. Port 0 takes any free one. Throws `port_in_use`. */
-export async function serveApi(api: ApiApp, options: { readonly port: number; readonly host: string }): Promise<ServedApi> {
-  const server = serve({ fetch: api.app.fetch, port: options.port, hostname: options.host }) as Server;
+export async function serveApi(api: ApiApp, options: ServeOptions): Promise<ServedApi> {
+  const limits = { ...SOCKET_LIMITS, ...options.limits };
+  const server = serve({
+    fetch: api.app.fetch,
+    port: options.port,
+    hostname: options.host,
+    serverOptions: {
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      connectionsCheckingInterval: limits.checkMs,
+      keepAliveTimeout: limits.idleMs,
+      // What is ambiguous about where a request ends is refused, never guessed.
+      insecureHTTPParser: false,
+      requireHostHeader: true,
+    },
+  }) as Server;
+  boundConnections(server, limits);
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -31,6 +81,27 @@ export async function serveApi(api: ApiApp, options: { readonly port: number; re
   const { port } = server.address() as AddressInfo;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
   return { url: `http://${host}:${port}`, close: () => closeServer(server, api) };
+}
+
+/** Connections over the bounds are closed as they come: one client cannot take them all. */
+function boundConnections(server: Server, limits: SocketLimits): void {
+  server.maxConnections = limits.connectionsMax;
+  server.maxHeadersCount = limits.headersMax;
+  const open = new Map<string, number>();
+  server.prependListener('connection', (socket: Socket) => {
+    const address = socket.remoteAddress ?? 'unknown';
+    const count = (open.get(address) ?? 0) + 1;
+    if (count > limits.connectionsPerAddressMax) {
+      socket.destroy();
+      return;
+    }
+    open.set(address, count);
+    socket.once('close', () => {
+      const left = (open.get(address) ?? 1) - 1;
+      if (left === 0) open.delete(address);
+      else open.set(address, left);
+    });
+  });
 }
 
 async function closeServer(server: Server, api: ApiApp): Promise<void> {

@@ -12,18 +12,22 @@ import { serveApi } from '../api/serve.ts';
 import { type Foundation, openFoundation } from '../compose.ts';
 import { readConfig } from '../config.ts';
 import { createIntake } from '../intake.ts';
+import { openLimits } from '../limits/index.ts';
 import { type Running, runChild } from './child.ts';
 
 async function start(): Promise<Running> {
   const config = readConfig(process.env);
   const foundation = await openFoundation(config, process.env, 'api');
-  const api = createApi(apiDeps(foundation));
-  const served = await serveApi(api, { port: config.port, host: config.host });
+  const limits = openLimits(foundation);
+  const api = createApi({ ...apiDeps(foundation), limits });
+  const { port, host, connectionsMax, connectionsPerAddressMax } = config;
+  const served = await serveApi(api, { port, host, limits: { connectionsMax, connectionsPerAddressMax } });
   foundation.log.info({ url: served.url }, 'api listens');
   return {
     detail: { url: served.url },
     stop: async () => {
       await served.close();
+      limits.close();
       await foundation.close();
       foundation.log.info({}, 'api stopped');
     },

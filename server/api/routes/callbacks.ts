@@ -3,13 +3,13 @@
  * stored encrypted, word for word, and only then answered; who reads it asks the operator.
  */
 import { hash } from 'node:crypto';
-import { getConnInfo } from '@hono/node-server/conninfo';
 import { z } from '@hono/zod-openapi';
 import { type NewCallback, storeCallbacks } from '../../../db/queries/callbacks.ts';
 import { fault } from '../../../domain/errors.ts';
 import { type BoundedCommit, createBoundedCommit } from '../../bounded-commit.ts';
 import type { ApiDeps } from '../deps.ts';
 import { type ApiContext, problems, readBody } from '../http.ts';
+import { socketAddressOf } from '../limits.ts';
 import { type Api, mount } from '../mount.ts';
 
 const CALLBACK_BYTES_MAX = 64 * 1024;
@@ -64,7 +64,7 @@ async function take(deps: ApiDeps, commit: BoundedCommit<NewCallback, boolean>, 
     tokenHash: hash('sha256', token, 'buffer'),
     body: deps.keyring.encrypt(text, 'operator_callbacks.body'),
     bodyDigest: deps.keyring.blindIndex(text, 'operator_callbacks.body'),
-    sourceAddress: addressOf(c),
+    sourceAddress: socketAddressOf(c),
   });
   c.set('logged', { railId, known });
   const answer = known ? deps.callbackAnswer(railId) : null;
@@ -73,10 +73,4 @@ async function take(deps: ApiDeps, commit: BoundedCommit<NewCallback, boolean>, 
   return answer.body === ''
     ? c.body(null, answer.status as 200)
     : c.body(answer.body, answer.status as 200, { 'Content-Type': answer.contentType });
-}
-
-/** Where the call came from, as the socket says; requests without one (tests, in-process) say so. */
-function addressOf(c: ApiContext): string {
-  const bindings = c.env as { incoming?: unknown } | undefined;
-  return bindings?.incoming === undefined ? 'in-process' : (getConnInfo(c).remote.address ?? 'unknown');
 }

@@ -1,0 +1,82 @@
+/**
+ * Limits as callers meet them: the fields `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers)
+ * with every answer, and `rate_limited` with `Retry-After` for what is too much.
+ */
+import { getConnInfo } from '@hono/node-server/conninfo';
+import { type Fault, fault } from '../../domain/errors.ts';
+import { addressToCount, IN_PROCESS } from '../limits/address.ts';
+import type { Limiter, Verdict } from '../limits/limiter.ts';
+import { type LimitClass, type LimitPolicies, type LimitPolicy } from '../limits/policy.ts';
+import type { Caller } from './deps.ts';
+import type { ApiContext } from './http.ts';
+
+export interface LimitDeps {
+  readonly limiter: Limiter;
+  readonly policies: LimitPolicies;
+  /** How many proxies of ours stand before the API. */
+  readonly trustedProxies: number;
+}
+
+export interface ApiLimits {
+  /** Counts a request of an authenticated caller. Throws `rate_limited`. */
+  ofCaller(c: ApiContext, limitClass: LimitClass, caller: Caller): Promise<void>;
+  /** Counts a request by the address it comes from. Throws `rate_limited`. */
+  ofAddress(c: ApiContext, limitClass: LimitClass): Promise<void>;
+  /** Throws `rate_limited` when too many keys that are none came from this address. */
+  beforeLookup(c: ApiContext): void;
+  /** Counts a key that is none. Throws `rate_limited` when it was one too many. */
+  afterFailure(c: ApiContext): Promise<void>;
+}
+
+const NO_LIMITS: ApiLimits = {
+  ofCaller: () => Promise.resolve(),
+  ofAddress: () => Promise.resolve(),
+  beforeLookup: () => undefined,
+  afterFailure: () => Promise.resolve(),
+};
+
+/** Makes the limits of an API; none without a limiter. */
+export function createApiLimits(deps: LimitDeps | undefined): ApiLimits {
+  if (deps === undefined) return NO_LIMITS;
+  const { limiter, policies, trustedProxies } = deps;
+  const fields = new Map(
+    Object.values(policies).map(({ name, requestsMax, windowS }) => [name, `"${name}";q=${requestsMax};w=${windowS}`]),
+  );
+  const addressOf = (c: ApiContext): string => addressToCount(socketAddressOf(c), c.req.header('x-forwarded-for'), trustedProxies);
+
+  async function count(c: ApiContext, policy: LimitPolicy, who: string): Promise<void> {
+    const taken = limiter.take(policy, who);
+    const verdict = taken instanceof Promise ? await taken : taken;
+    c.header('RateLimit-Policy', fields.get(policy.name) ?? '');
+    c.header('RateLimit', `"${policy.name}";r=${verdict.remaining};t=${secondsOf(verdict)}`);
+    if (!verdict.allowed) throw tooMuch(policy, verdict);
+  }
+
+  return {
+    ofCaller: (c, limitClass, caller) => count(c, policies[limitClass], `${caller.clientId} ${caller.principal}`),
+    ofAddress: (c, limitClass) => count(c, policies[limitClass], addressOf(c)),
+    beforeLookup: (c) => {
+      const refusal = limiter.refusal(policies.failed_auth, addressOf(c));
+      if (refusal !== null) throw tooMuch(policies.failed_auth, refusal);
+    },
+    afterFailure: (c) => count(c, policies.failed_auth, addressOf(c)),
+  };
+}
+
+function secondsOf({ msToEnd }: Verdict): number {
+  return Math.ceil(msToEnd / 1000);
+}
+
+function tooMuch({ name, requestsMax, windowS }: LimitPolicy, verdict: Verdict): Fault {
+  const detail =
+    name === 'failed_auth'
+      ? 'Too many keys that are none came from this address.'
+      : `More than ${requestsMax} requests of the kind ${name} in ${windowS} seconds.`;
+  return Object.assign(fault('rate_limited', { detail }), { retryAfterS: Math.max(1, secondsOf(verdict)) });
+}
+
+/** Where the request came from, as the socket says; requests without one (tests, in-process) say so. */
+export function socketAddressOf(c: ApiContext): string {
+  const bindings = c.env as { incoming?: unknown } | undefined;
+  return bindings?.incoming === undefined ? IN_PROCESS : (getConnInfo(c).remote.address ?? 'unknown');
+}
