@@ -1000,20 +1000,35 @@ module capp::pool_tests {
         pools::withdraw(&alice(), pool, (U64_MAX as u128) - 3000, U64_MAX - 3000);
     }
 
-    #[test]
-    fun shares_are_dear_or_cheap_without_harm() {
+    /// One unit stood behind 10^10 shares when Bob bought 10^20 of them, more than fits in 64 bits.
+    fun cheap(): Object<Pool> {
         fixture::publish();
         let asset = fixture::new_asset(b"XOF");
         pools::create_pool(&admin(), asset, U64_MAX, U64_MAX, U64_MAX, U64_MAX, 0, 604800, 0);
         let pool = object::address_to_object<Pool>(pools::pool_address(asset));
         fixture::mint(asset, @0xB1, 10000000000);
         fixture::mint(asset, @0xB2, 10000000000);
+        fixture::mint(asset, @0xA1, 1000);
         pools::deposit(&alice(), pool, 10000000000, 0);
         pools::reserve(&settler(), pool, b"a", 9999999999);
         pools::consume(&settler(), pool, b"a", 9999999999, @0xC1);
         pools::write_off(&admin(), pool, 9999999999);
-        // One unit stands behind 10^10 shares: a deposit of 10^10 buys 10^20, more than fits in 64 bits.
         pools::deposit(&bob(), pool, 10000000000, 100000000000000000000);
+        pool
+    }
+
+    #[test]
+    fun shares_are_cheap_without_harm() {
+        let pool = cheap();
         assert!(pools::quote_withdrawal(pool, 100000000000000000000) == 10000000000);
+    }
+
+    #[test]
+    fun fees_too_small_for_one_share_add_up() {
+        let pool = cheap();
+        // A unit is less than 2^-64 for each share: alone it would be lost in the division.
+        for (i in 0..12) pools::repay(&settler(), pool, 0, 1);
+        let (_, _, _, fees) = pools::position(pool, @0xB2);
+        assert!(fees >= 10 && fees <= 12);
     }
 }
