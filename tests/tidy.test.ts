@@ -82,7 +82,7 @@ test('links in the pages lead somewhere', () => {
 });
 
 test('codes, columns and settings named in the pages exist', () => {
-  const migrations = listFiles(ROOT, ['.sql']).map((path) => readText(ROOT, path));
-  const known = underscoredWords([...sources.filter(({ path }) => !isAboutWords(path)).map(({ text }) => text), ...migrations]);
+  const unparsed = listFiles(ROOT, ['.sql', '.move']).map((path) => readText(ROOT, path));
+  const known = underscoredWords([...sources.filter(({ path }) => !isAboutWords(path)).map(({ text }) => text), ...unparsed]);
   expectNone(pages.flatMap(({ path, text }) => checkCodes(path, text, (word) => known.has(word))));
 });
