@@ -132,7 +132,12 @@ describe('parsePhone', () => {
           return;
         }
         const number = read(`+${callingCode}${national}`, wallet.country);
-        expect(number.walletId).toBe(wallet.id);
+        // A longer prefix may give part of the wallet's range to another one.
+        const longest = WALLETS.filter((other) => other.country === wallet.country)
+          .flatMap((other) => other.nationalPrefixes.map((each) => ({ id: other.id, prefix: each })))
+          .filter((other) => national.startsWith(other.prefix))
+          .reduce((best, other) => (other.prefix.length > best.prefix.length ? other : best));
+        expect(number.walletId).toBe(longest.id);
         expect(read(number.e164, wallet.country)).toEqual(number);
         expect(read(msisdn(number.e164), wallet.country)).toEqual(number);
         expect(nationalNumber(number.e164)).toBe(national);
