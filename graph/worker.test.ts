@@ -13,17 +13,23 @@ afterEach(async () => {
 });
 
 async function attemptsOf(paymentId: string) {
-  const result = await platform.database.pool.query<{ leg: string; rail_id: string; state: string; reason_code: string | null; applied: boolean }>(
-    'select leg, rail_id, state, reason_code, applied from attempts where payment_id = $1 order by created_at, leg, sequence',
-    [paymentId],
-  );
+  const result = await platform.database.pool.query<{
+    leg: string;
+    rail_id: string;
+    state: string;
+    reason_code: string | null;
+    applied: boolean;
+  }>('select leg, rail_id, state, reason_code, applied from attempts where payment_id = $1 order by created_at, leg, sequence', [
+    paymentId,
+  ]);
   return result.rows;
 }
 
 async function historyOf(paymentId: string): Promise<string[]> {
-  const result = await platform.database.pool.query<{ to_status: string }>('select to_status from payment_events where payment_id = $1 order by id', [
-    paymentId,
-  ]);
+  const result = await platform.database.pool.query<{ to_status: string }>(
+    'select to_status from payment_events where payment_id = $1 order by id',
+    [paymentId],
+  );
   return result.rows.map((row) => row.to_status);
 }
 
@@ -50,7 +56,13 @@ describe('a payment between two wallets', () => {
   it('pays the receiver what the quote says, less what the operator cannot move', async () => {
     const id = await platform.submit({ amount: '1500' });
     await platform.settleDown();
-    const payment = await platform.database.pool.query<{ amount: bigint; fee_amount: bigint; target_amount: bigint; rate: bigint; exchanged: bigint }>(
+    const payment = await platform.database.pool.query<{
+      amount: bigint;
+      fee_amount: bigint;
+      target_amount: bigint;
+      rate: bigint;
+      exchanged: bigint;
+    }>(
       'select p.amount, p.fee_amount, p.target_amount, q.rate, q.target_amount as exchanged from payments p join quotes q on q.payment_id = p.id where p.id = $1',
       [id],
     );
@@ -117,7 +129,9 @@ describe('a leg that fails', () => {
       disburse: (_rail, request) => {
         if (request.phone.startsWith('+256')) return { state: 'failed', reasonCode: 'PAYEE_NOT_FOUND', retry: 'never' };
         refunds += 1;
-        return refunds === 1 ? { state: 'failed', reasonCode: '26', retry: 'later' } : { state: 'succeeded', receipt: 'B2', amount: request.amount };
+        return refunds === 1
+          ? { state: 'failed', reasonCode: '26', retry: 'later' }
+          : { state: 'succeeded', receipt: 'B2', amount: request.amount };
       },
     };
     const id = await platform.submit();
@@ -132,7 +146,10 @@ describe('a leg that fails', () => {
 
 describe('an outcome that is unknown', () => {
   it('is never sent again nor refunded; an inquiry brings it to its end', async () => {
-    platform.script = { disburse: () => ({ state: 'unknown', reasonCode: 'no_answer' }), inquire: () => ({ state: 'unknown', reasonCode: 'not_found' }) };
+    platform.script = {
+      disburse: () => ({ state: 'unknown', reasonCode: 'no_answer' }),
+      inquire: () => ({ state: 'unknown', reasonCode: 'not_found' }),
+    };
     const id = await platform.submit();
     await platform.settleDown();
     for (let round = 0; round < 5; round += 1) {
@@ -151,7 +168,11 @@ describe('an outcome that is unknown', () => {
   it('stays unknown when the operator tells of another amount', async () => {
     platform.script = {
       disburse: () => ({ state: 'unknown', reasonCode: 'no_answer' }),
-      inquire: (_rail, request) => ({ state: 'succeeded', receipt: 'odd', amount: { ...request.amount, minor: request.amount.minor + 1n } }),
+      inquire: (_rail, request) => ({
+        state: 'succeeded',
+        receipt: 'odd',
+        amount: { ...request.amount, minor: request.amount.minor + 1n },
+      }),
     };
     const id = await platform.submit();
     await platform.settleDown();
@@ -247,7 +268,9 @@ describe('work that is interrupted', () => {
 
 describe('liquidity', () => {
   it('makes a payment wait while no pool has room, and reserves once there is', async () => {
-    await platform.database.pool.query(`update accounts set floor = debits_posted - credits_posted where code in ('float:mtn-ug', 'float:hub-ug')`);
+    await platform.database.pool.query(
+      `update accounts set floor = debits_posted - credits_posted where code in ('float:mtn-ug', 'float:hub-ug')`,
+    );
     const id = await platform.submit();
     await platform.settleDown();
     expect((await platform.status(id)).status).toBe('queued');

@@ -58,6 +58,7 @@ async function handle(
   try {
     const body = await readBody(message);
     if (body === null) return void response.writeHead(413).end();
+    if (await hasHungUp(message)) return void message.socket.destroy();
     const url = new URL(message.url ?? '/', 'http://127.0.0.1');
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(message.headers)) if (typeof value === 'string') headers[name] = value;
@@ -67,6 +68,16 @@ async function handle(
   } catch {
     message.socket.destroy();
   }
+}
+
+/**
+ * Whether the caller had gone before its request was read. On a machine that is too busy a request can lie in the socket
+ * for a quarter of a minute; to act on it then would be a fault of the machine, and operators have faults of their own here.
+ */
+async function hasHungUp(message: IncomingMessage): Promise<boolean> {
+  // The end of the connection is read in the round after the request that came before it.
+  for (let rounds = 0; rounds < 2; rounds += 1) await new Promise(setImmediate);
+  return message.socket.destroyed || message.socket.readableEnded || !message.socket.writable;
 }
 
 async function readBody(message: IncomingMessage): Promise<string | null> {

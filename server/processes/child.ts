@@ -27,6 +27,8 @@ export async function runChild(start: () => Promise<Running>): Promise<void> {
       ? { kind: 'failed', code: error.code, detail: error.detail }
       : { kind: 'failed', code: 'internal', detail: error instanceof Error ? `${error.name} at start` : 'unknown error at start' };
     if (process.env['CAPP_DEBUG'] === '1') process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    // Under a supervisor the supervisor speaks; alone, the process says itself why it cannot start.
+    if (process.send === undefined) process.stderr.write(`capp: ${failed.code}: ${failed.detail.replaceAll(/\s+/g, ' ')}\n`);
     await tell(failed);
     process.exit(2);
   }

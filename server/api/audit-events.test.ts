@@ -1,0 +1,76 @@
+/** What people and clients do through the API stands in the audit log, with who did it. */
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { newId } from '../../domain/ids.ts';
+import { insertPayment } from '../../db/fixtures.ts';
+import { createApiKey, revokeApiKey } from '../../db/queries/api-keys.ts';
+import { ensureClient } from '../../db/queries/clients.ts';
+import { bodyOf, intentOf, startTestApi, type TestApi } from './testing.ts';
+
+let api: TestApi;
+beforeEach(async () => {
+  api = await startTestApi();
+});
+afterEach(() => api.stop());
+
+async function acts(): Promise<string[]> {
+  const { rows } = await api.pool.query(`select actor, action, subject from audit_events where action !~ '^key.created' order by id`);
+  return rows.map(({ actor, action, subject }) => `${actor} ${action} ${subject}`);
+}
+
+test('payments: a batch, a cancellation, a wish for a refund; what is refused is not', async () => {
+  const batch = await bodyOf(await api.call('POST', '/v1/payments/batches', { json: { intents: [intentOf('one')] } }));
+  const paymentId = batch.rows[0].paymentId;
+  expect((await api.call('POST', `/v1/payments/${paymentId}/refund`)).status).toBe(409);
+  expect((await api.call('POST', `/v1/payments/${paymentId}/cancel`)).status).toBe(200);
+  expect((await api.call('POST', `/v1/payments/${newId()}/cancel`)).status).toBe(404);
+  const collected = await insertPayment(api.pool, { clientId: api.clients.acme, status: 'collected' });
+  expect((await api.call('POST', `/v1/payments/${collected}/refund`, { key: api.keys.zawadi })).status).toBe(404);
+  expect((await api.call('POST', `/v1/payments/${collected}/cancel`)).status).toBe(409);
+  expect(await acts()).toEqual([
+    `client:acme batch.submitted batch:${batch.batchId}`,
+    `client:acme payment.cancelled payment:${paymentId}`,
+  ]);
+});
+
+test('keys and clients: made and revoked, without the secret', async () => {
+  const pepper = Buffer.alloc(32, 7);
+  const clientId = await ensureClient(api.pool, 'shop', 'operator:command-line');
+  await ensureClient(api.pool, 'shop', 'operator:command-line');
+  const made = await createApiKey(api.pool, pepper, {
+    clientId,
+    principal: 'client:shop',
+    scopes: ['payments:read'],
+    actor: 'operator:command-line',
+  });
+  expect(await revokeApiKey(api.pool, made.id, 5, 'operator:command-line')).toBe(true);
+  expect(await revokeApiKey(api.pool, made.id, 6, 'operator:command-line')).toBe(false);
+  const { rows } = await api.pool.query('select * from audit_events where client_id = $1 order by id', [clientId]);
+  expect(rows.map(({ actor, action, subject }) => `${actor} ${action} ${subject}`)).toEqual([
+    `operator:command-line client.created client:${clientId}`,
+    `operator:command-line key.created key:${made.id}`,
+    `operator:command-line key.revoked key:${made.id}`,
+  ]);
+  expect(JSON.stringify(rows.map(({ details }) => details))).not.toContain(made.key.split('_').at(-1));
+});
+
+test('cases: names that were shown, claims and claims given back', async () => {
+  const [paymentId, caseId] = [
+    await bodyOf(await api.call('POST', '/v1/payments', { json: intentOf('held') })).then((body) => body.id),
+    newId(),
+  ];
+  await api.pool.query(
+    `insert into cases (id, client_id, payment_id, priority, reasons, evidence, evidence_digest, due_at) values ($1, $2, $3, 50, '[]', '{}', $4, now())`,
+    [caseId, api.clients.acme, paymentId, 'a'.repeat(64)],
+  );
+  const key = await api.makeKey(api.clients.acme, 'officer:amina');
+  const stranger = await api.makeKey(api.clients.acme, 'officer:kofi');
+  expect((await api.call('GET', `/v1/cases/${caseId}`, { key })).status).toBe(200);
+  expect((await api.call('POST', `/v1/cases/${caseId}/claim`, { key })).status).toBe(200);
+  expect((await api.call('POST', `/v1/cases/${caseId}/claim`, { key: stranger })).status).toBe(409);
+  expect((await api.call('POST', `/v1/cases/${caseId}/release-claim`, { key })).status).toBe(200);
+  expect(await acts()).toEqual([
+    `officer:amina case.names_shown case:${caseId}`,
+    `officer:amina case.claimed case:${caseId}`,
+    `officer:amina case.claim_released case:${caseId}`,
+  ]);
+});
