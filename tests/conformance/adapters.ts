@@ -4,7 +4,22 @@
  */
 import { createHmac } from 'node:crypto';
 import { nationalNumber } from '../../domain/phone.ts';
+import type { Clock } from '../../domain/clock.ts';
+import type { Rail } from '../../domain/rail.ts';
+import type { RailDeps, SandboxRail } from '../../sandbox/rail.ts';
+import type { Answer, SandboxRequest } from '../../sandbox/wire.ts';
+import type { Fetch } from '../../tools/mmo/http.ts';
+import type { OperatorClient } from '../../tools/mmo/operator.ts';
+import type { TokenVault } from '../../tools/mmo/tokens.ts';
 import type { OperatorName } from '../../tools/mmo/messages.ts';
+
+/** What makes an operator of a rail: its sandbox and its client. */
+export interface Face {
+  readonly operator: (deps: RailDeps) => SandboxRail;
+  readonly serve: (rail: SandboxRail, request: SandboxRequest) => Promise<Answer>;
+  readonly profile: Readonly<Record<string, unknown>>;
+  readonly client: (deps: { fetch: Fetch; clock: Clock; tokens: TokenVault }, rail: Rail, profile: unknown) => OperatorClient;
+}
 
 export interface Adapter {
   readonly operator: OperatorName;
@@ -18,6 +33,8 @@ export interface Adapter {
   readonly wirePhone: (e164: string) => string | null;
   /** A message that says when something happened, and the moment it says; null where none does. */
   readonly clock: { readonly message: string; readonly occurredAt: string } | null;
+  /** A face of its own, for an operator the sandbox does not play. */
+  readonly face?: Face;
   /** Proves a body anew after the suite changed it, as only the operator could. */
   readonly sign?: (body: string, profile: Readonly<Record<string, unknown>>) => string;
 }

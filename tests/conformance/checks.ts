@@ -51,7 +51,7 @@ export function rewrite(text: string, change: (key: string, value: unknown) => u
 export function contradiction(body: string, trial: Trial): string {
   const flipped = rewrite(body, (key, value) => {
     if (key === 'ResultCode') return 1;
-    if (key === 'status' && typeof value === 'string' && /^(success|completed)/i.test(value)) return 'FAILED';
+    if (key === 'status' && typeof value === 'string' && /^(success|completed|paid)/i.test(value)) return 'FAILED';
     if (key === 'status_code') return 'TF';
     if (key === 'transactionStatus') return 'failed';
     return key === 'CallbackMetadata' || key === 'ResultParameters' ? undefined : value;

@@ -1,11 +1,22 @@
 /** The world of one trial: a sandbox operator in virtual time, a wire that can be meddled with, and a desk for attempts. */
+import type { Clock } from '../../domain/clock.ts';
 import { RAILS } from '../../domain/network.ts';
+import type { Rail } from '../../domain/rail.ts';
+import { changeRail } from '../../sandbox/control.ts';
+import { NO_FAULTS } from '../../sandbox/fates.ts';
+import { requestOf, responseOf } from '../../sandbox/http.ts';
+import { openJournal } from '../../sandbox/journal.ts';
+import { createChance } from '../../sandbox/random.ts';
+import { createTokens } from '../../sandbox/tokens.ts';
 import { createSandbox, type Sandbox, type SandboxOptions } from '../../sandbox/sandbox.ts';
 import { type ManualScheduler, manualScheduler } from '../../sandbox/scheduler.ts';
+import type { Fetch } from '../../tools/mmo/http.ts';
 import type { OperatorClient } from '../../tools/mmo/operator.ts';
 import { createOperators } from '../../tools/mmo/registry.ts';
-import { START_MS } from '../operators/harness.ts';
-import type { Adapter } from './adapters.ts';
+import { createDeadlines } from '../../tools/mmo/patience.ts';
+import { memoryTokenVault } from '../../tools/mmo/tokens.ts';
+import { railOf, START_MS } from '../operators/harness.ts';
+import type { Adapter, Face } from './adapters.ts';
 
 export interface Call {
   /** Method and path. */
@@ -16,9 +27,12 @@ export interface Call {
 /** What is done to one call: nothing, an answer instead of the operator's, or a change to the operator's. */
 export type Meddling = null | { readonly instead: () => Response } | { readonly change: (body: string) => string };
 
+/** A sandbox as the suite uses it. */
+export type Played = Pick<Sandbox, 'fetch' | 'books' | 'change' | 'profiles'>;
+
 export interface Trial {
   readonly adapter: Adapter;
-  readonly sandbox: Sandbox;
+  readonly sandbox: Played;
   readonly scheduler: ManualScheduler;
   readonly client: OperatorClient;
   readonly profile: Readonly<Record<string, unknown>>;
@@ -52,36 +66,28 @@ export async function openTrial(adapter: Adapter, options: TrialOptions = {}): P
     if (body !== null && answerCallbacks === 200) trial.inbox.push(body);
     return new Response('', { status: answerCallbacks });
   };
-  const sandbox = await createSandbox({
-    rails,
-    scheduler,
-    send,
-    applicationUrl: () => 'https://hooks.test/application',
-    ...sandboxOptions,
-  });
+  const sandbox =
+    adapter.face === undefined
+      ? await createSandbox({ rails, scheduler, send, applicationUrl: () => 'https://hooks.test/application', ...sandboxOptions })
+      : playFace(adapter.face, railOf(adapter.railId), { ...sandboxOptions, scheduler, send });
   const profiles = sandbox.profiles() as Record<string, Record<string, unknown>>;
   const profile = profiles[adapter.railId] ?? {};
   adjust?.(profile);
   const calls: Call[] = [];
-  const operators = createOperators({
-    rails,
-    profiles,
-    clock: scheduler,
-    fetch: async (url, init) => {
-      const call = { name: `${init.method} ${new URL(url).pathname}`, body: typeof init.body === 'string' ? init.body : '' };
-      calls.push(call);
-      const meddling = trial.meddle(call);
-      if (meddling !== null && 'instead' in meddling) return meddling.instead();
-      const response = await sandbox.fetch(url, init);
-      if (meddling === null) return response;
-      return new Response(meddling.change(await response.text()), { status: response.status, headers: response.headers });
-    },
-  });
+  const fetch: Fetch = async (url, init) => {
+    const call = { name: `${init.method} ${new URL(url).pathname}`, body: typeof init.body === 'string' ? init.body : '' };
+    calls.push(call);
+    const meddling = trial.meddle(call);
+    if (meddling !== null && 'instead' in meddling) return meddling.instead();
+    const response = await sandbox.fetch(url, init);
+    if (meddling === null) return response;
+    return new Response(meddling.change(await response.text()), { status: response.status, headers: response.headers });
+  };
   const trial: Trial = {
     adapter,
     sandbox,
     scheduler,
-    client: operators(adapter.railId),
+    client: clientOf(adapter, fetch, scheduler, profile),
     profile,
     calls,
     inbox: [],
@@ -92,6 +98,43 @@ export async function openTrial(adapter: Adapter, options: TrialOptions = {}): P
     balanceMinor: () => sandbox.books(adapter.railId).balanceMinor,
   };
   return trial;
+}
+
+/** The client of an adapter: the registry's, or the one of a face, under the same deadlines. */
+function clientOf(adapter: Adapter, fetch: Fetch, clock: Clock, profile: Readonly<Record<string, unknown>>): OperatorClient {
+  const { face, railId } = adapter;
+  const rail = railOf(railId);
+  if (face === undefined) return createOperators({ rails: [rail], profiles: { [railId]: profile }, clock, fetch })(railId);
+  const deadlines = createDeadlines({ fetch, clock });
+  return deadlines.guard(face.client({ fetch: deadlines.fetch, clock, tokens: memoryTokenVault(clock) }, rail, profile));
+}
+
+interface Stage {
+  readonly scheduler: ManualScheduler;
+  readonly send: (url: string, init: RequestInit) => Promise<Response>;
+}
+
+/** Plays one operator of its own face. */
+function playFace(face: Face, rail: Rail, options: Stage & SandboxOptions): Played {
+  const { scheduler, send, seed = '1' } = options;
+  const openingMinor = options.openings?.[rail.id] ?? 100_000_000_000n;
+  const operator = face.operator({
+    rail,
+    scheduler,
+    chance: createChance(seed),
+    journal: openJournal(null, { railId: rail.id, currency: rail.currency, openingMinor }),
+    tokens: createTokens(scheduler, createChance(seed), { lifetimeMs: 3_600_000, single: false }),
+    speed: 1,
+    faults: { ...NO_FAULTS, ...options.faults },
+    paidIn: new Set(),
+    deliver: async ({ url, method, headers, body }) => void (await send(url, { method, headers, body })),
+  });
+  return {
+    fetch: async (url, init) => responseOf(await face.serve(operator, requestOf(url, init))),
+    books: () => operator.books(),
+    change: (_railId, change) => changeRail(operator, change),
+    profiles: () => ({ [rail.id]: { ...face.profile } }),
+  };
 }
 
 /** Says whether a call is an inquiry of this trial's adapter. */
