@@ -34,14 +34,14 @@ module aptos_framework::object {
         self: address
     }
 
-    native fun exists_at<T: key>(object: address): bool;
-
-    fun derive(source: address, seed: vector<u8>, scheme: u8): address {
-        let bytes = bcs::to_bytes(&source);
-        vector::append(&mut bytes, seed);
-        vector::push_back(&mut bytes, scheme);
-        from_bcs::to_address(hash::sha3_256(bytes))
+    /// What the address of a user-derived object is the hash of.
+    struct UserDerived has drop {
+        source: address,
+        derived_from: address,
+        scheme: u8
     }
+
+    native fun exists_at<T: key>(object: address): bool;
 
     fun create_at(owner: address, object: address): ConstructorRef {
         assert!(!exists<ObjectCore>(object), error::already_exists(E_OBJECT_EXISTS));
@@ -50,11 +50,16 @@ module aptos_framework::object {
     }
 
     public fun create_object_address(source: &address, seed: vector<u8>): address {
-        derive(*source, seed, NAMED_SCHEME)
+        let bytes = bcs::to_bytes(source);
+        vector::append(&mut bytes, seed);
+        vector::push_back(&mut bytes, NAMED_SCHEME);
+        from_bcs::to_address(hash::sha3_256(bytes))
     }
 
+    /// Written as one struct, because every look at a balance comes by here.
     public fun create_user_derived_object_address(source: address, derived_from: address): address {
-        derive(source, bcs::to_bytes(&derived_from), USER_DERIVED_SCHEME)
+        let bytes = bcs::to_bytes(&UserDerived { source, derived_from, scheme: USER_DERIVED_SCHEME });
+        from_bcs::to_address(hash::sha3_256(bytes))
     }
 
     public fun create_named_object(creator: &signer, seed: vector<u8>): ConstructorRef {
