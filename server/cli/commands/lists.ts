@@ -40,7 +40,7 @@ export function registerLists(program: Command, context: CommandContext): void {
     ['capp lists update', 'from OFAC, the UN and the UK; the EU once CAPP_LISTS_EU_URL is set'],
     ['capp lists update --from downloads/', 'from files, whatever lists they are'],
   ]);
-  lists
+  const show = lists
     .command('show')
     .description('Shows the editions in force, and since when.')
     .option('--json', 'print as JSON')
@@ -56,6 +56,7 @@ export function registerLists(program: Command, context: CommandContext): void {
         context.terminal.out(lines.join('\n'));
       }
     });
+  withExamples(show, [['capp lists show --json', 'for programs']]);
 }
 
 function libraryOf(context: CommandContext): string {
