@@ -85,6 +85,43 @@ export const ANSWERS: readonly Behaviour[] = [
     },
   },
   {
+    name: 'a process that dies with its answer: what was kept before is enough to find the truth',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        const trial = await openTrial(adapter, { faults: { callbackLost: 1 } });
+        const attempt = openAttempt(trial, { leg });
+        await send(trial, attempt);
+        assert.equal(attempt.first.state, 'pending');
+        // Only what the client asked to have remembered outlives the process; its answer does not.
+        attempt.handle = attempt.remembered;
+        await follow(trial, attempt);
+        assertEnded(attempt, 'succeeded');
+        assert.equal(moved(trial), 1);
+      }
+    },
+  },
+  {
+    name: 'ids that cannot be kept stop the call that needs them',
+    async run(adapter) {
+      for (const leg of LEGS) {
+        const trial = await openTrial(adapter);
+        const { request } = openAttempt(trial, { leg });
+        let asked = 0;
+        const remember = async () => {
+          asked += 1;
+          throw new Error('the database is away');
+        };
+        const outcome = await (leg === 'collection'
+          ? trial.client.collect({ ...request, remember })
+          : trial.client.disburse({ ...request, remember }));
+        // A page is opened first; without its token nobody is led to it.
+        const isStopped = asked > 0 && !isPage(trial, leg);
+        assert.equal(trial.moneyCalls().length, isStopped ? 0 : 1);
+        assert.equal(outcome.state, isStopped ? 'failed' : asked > 0 ? 'unknown' : 'pending');
+      }
+    },
+  },
+  {
     name: 'no answer, and the operator never saw it: in doubt until that is sure',
     async run(adapter) {
       for (const leg of LEGS) {

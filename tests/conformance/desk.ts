@@ -15,6 +15,8 @@ export interface DeskAttempt {
   outcome: Outcome;
   first: Outcome;
   handle: OperatorHandle;
+  /** What of it the client had kept before its call left. */
+  remembered: OperatorHandle;
   sentAtMs: number;
   /** How often it came to an end: once, or something is wrong. */
   ends: number;
@@ -65,6 +67,7 @@ export function openAttempt(trial: Trial, options: AttemptOptions): DeskAttempt 
       note: "Ama's gift & more",
       sentAtMs: trial.scheduler.now(),
       remember: async (handle) => {
+        attempt.remembered = { ...attempt.remembered, ...handle };
         attempt.handle = { ...attempt.handle, ...handle };
       },
       ...(options.original === undefined ? {} : { original: options.original }),
@@ -72,6 +75,7 @@ export function openAttempt(trial: Trial, options: AttemptOptions): DeskAttempt 
     outcome: { state: 'pending' },
     first: { state: 'pending' },
     handle: {},
+    remembered: {},
     sentAtMs: trial.scheduler.now(),
     ends: 0,
     alarms: 0,

@@ -6,7 +6,7 @@
  * Notifications carry no signature and no order, only the token we were given at the start.
  */
 import { digestOf, shortIdOf } from '../../../domain/ids.ts';
-import { outcomeWithoutAnswer, refusalBeforeSending, succeededWith } from '../checks.ts';
+import { isRemembered, outcomeWithoutAnswer, refusalBeforeSending, succeededWith } from '../checks.ts';
 import { basicAuthorization, CLIENT_CREDENTIALS_FORM } from '../oauth.ts';
 import type { EffectRequest, InquiryRequest, OperatorHandle, Outcome } from '../operator.ts';
 import { parseObject, textOf } from '../reading.ts';
@@ -67,8 +67,11 @@ async function start(deps: HalfDeps, profile: WebpayProfile, line: Line, request
   const body = goodBody(answer);
   const payToken = textOf(body ?? undefined, 'pay_token');
   const paymentUrl = textOf(body ?? undefined, 'payment_url');
-  if (payToken !== null && paymentUrl !== null)
-    return pending({ payToken, paymentUrl, ...notifHandle(textOf(body ?? undefined, 'notif_token')) });
+  if (payToken !== null && paymentUrl !== null) {
+    const handle = { payToken, paymentUrl, ...notifHandle(textOf(body ?? undefined, 'notif_token')) };
+    // Kept at once: an order whose token is lost can only be waited out, and nobody is led to its page.
+    return (await isRemembered(request, handle)) ? pending(handle) : unknown('no_operator_id');
+  }
   const isRefused = answer.status >= 400 && answer.status < 500 && answer.status !== 408 && parseObject(answer.body) !== undefined;
   return isRefused ? failed('rail_misconfigured') : unknown(answer.status >= 500 ? 'operator_error' : 'unreadable_answer');
 }
