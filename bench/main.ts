@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { runApiBench } from './api.ts';
 import { runCohortBench } from './cohort.ts';
 import type { Finding } from './finding.ts';
+import { runScreeningBench } from './screening.ts';
 
 /** Makes a reader for whole numbers within bounds. */
 function wholeNumber(min: number, max: number): (text: string) => number {
@@ -64,6 +65,30 @@ program
   .option('--json', 'end with one line of JSON on standard output', false)
   .action((options: { clients: number; seconds: number; requests: number; p99: number; json: boolean }) =>
     report(options.json, (tell) => runApiBench(options, tell)),
+  );
+
+program
+  .command('screening')
+  .description(
+    'Names screened per second on one core, by the index and by scoring every listed name; fails when the two find different parties.',
+  )
+  .addOption(number('--parties <n>', 'listed parties to make', 25_000, 100, 200_000))
+  .addOption(number('--names <n>', 'names in one round', 2_000, 10, 1_000_000))
+  .addOption(number('--compared <n>', 'names in one round that are scored against every listed name too', 20, 1, 10_000))
+  .addOption(number('--rounds <n>', 'rounds', 3, 1, 50))
+  .addOption(number('--least-per-second <n>', 'fails below so many names a second', 1_000, 1, 1_000_000))
+  .option('--lists <path>', 'published lists, instead of made ones')
+  .option('--json', 'end with one line of JSON on standard output', false)
+  .action(
+    (options: {
+      parties: number;
+      names: number;
+      compared: number;
+      rounds: number;
+      leastPerSecond: number;
+      lists?: string;
+      json: boolean;
+    }) => report(options.json, (tell) => runScreeningBench(options, tell)),
   );
 
 await program.parseAsync();

@@ -1,0 +1,258 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { COMPLIANCE_POLICY, decideCompliance } from '../agents/compliance/index.ts';
+import type { ComplianceFacts } from '../agents/compliance/facts.ts';
+import { canonicalJson } from '../domain/canonical.ts';
+import { digestOf } from '../domain/ids.ts';
+import { compareWithBaseline, pack, unpack } from './baseline.ts';
+import { halfOf } from './dataset.ts';
+import { createPlainScreen, jaroWinkler, plainForm } from './jaro-winkler.ts';
+import { escape, toHtml } from './report/html.ts';
+import { toJunit } from './report/junit.ts';
+import { toMarkdown } from './report/markdown.ts';
+import { reportOf, toJson } from './report/report.ts';
+import { confusionOf, f1Of, falseAlertRateOf, precisionOf, quantileOf, recallOf } from './scorers.ts';
+import { comparePaired, mcNemar } from './statistics.ts';
+import type { SuiteRun } from './suite.ts';
+import { bestWorth, generateCases, mayCarry, routingSuite, worthOf } from './suites/routing.ts';
+import { type LoggedDecision, replayOne } from './suites/replay.ts';
+import { screeningSuite } from './suites/screening.ts';
+import { endpointTarget, promptDigest, scriptedTarget } from './targets/models.ts';
+import { missesIn } from './thresholds.ts';
+
+const SILENT = { dataset: null, lists: null, env: {}, tell: () => undefined };
+const SAMPLE = new URL('datasets/screening.jsonl', import.meta.url).pathname;
+
+describe('measures', () => {
+  const judged = [
+    { expected: true, said: true },
+    { expected: true, said: false },
+    { expected: false, said: true },
+    { expected: false, said: false },
+    { expected: false, said: false },
+  ];
+
+  test('of a confusion matrix', () => {
+    const matrix = confusionOf(judged);
+    expect(matrix).toEqual({ truePositives: 1, falseNegatives: 1, falsePositives: 1, trueNegatives: 2 });
+    expect([recallOf(matrix), precisionOf(matrix), f1Of(matrix)]).toEqual([0.5, 0.5, 0.5]);
+    expect(falseAlertRateOf(matrix)).toBeCloseTo(1 / 3);
+    expect(recallOf(confusionOf([]))).toBe(0);
+  });
+
+  test('quantiles', () => {
+    expect(quantileOf([3, 1, 2, 4], 0.5)).toBe(2);
+    expect(quantileOf([], 0.5)).toBe(0);
+  });
+
+  test("McNemar's exact test against known values", () => {
+    expect(mcNemar(0, 0)).toBe(1);
+    expect(mcNemar(5, 5)).toBe(1);
+    expect(mcNemar(10, 0)).toBeCloseTo(2 / 1024, 10);
+    expect(mcNemar(8, 2)).toBeCloseTo(0.109375, 10);
+  });
+
+  test('a paired comparison finds a difference where there is one, and none in noise', () => {
+    const worse = Array.from({ length: 200 }, (_, at) => at % 4 !== 0);
+    const better = worse.map((right, at) => right || at % 8 === 0);
+    expect(comparePaired(better, worse)).toMatchObject({ onlyFirst: 25, onlySecond: 0 });
+    const { low, high, difference } = comparePaired(better, worse);
+    expect(low).toBeGreaterThan(0);
+    expect(difference).toBeCloseTo(0.125);
+    expect(high).toBeGreaterThan(difference);
+    expect(comparePaired(worse, worse)).toMatchObject({ pValue: 1, difference: 0, low: 0, high: 0 });
+    expect(() => comparePaired([true], [])).toThrow(RangeError);
+  });
+
+  test('Jaro-Winkler as published: MARTHA, DIXON', () => {
+    expect(jaroWinkler('MARTHA', 'MARHTA')).toBeCloseTo(0.9611, 4);
+    expect(jaroWinkler('DIXON', 'DICKSONX')).toBeCloseTo(0.8133, 4);
+    expect(plainForm('Kéita, Mamadou')).toBe('KEITA MAMADOU');
+  });
+
+  test('the plain screen passes over nobody who could be the best', () => {
+    const name = fc.stringMatching(/^[A-Z]{1,6}( [A-Z]{1,6})?$/);
+    fc.assert(
+      fc.property(fc.array(name, { minLength: 1, maxLength: 8 }), name, (names, asked) => {
+        const best = Math.max(...names.map((each) => jaroWinkler(plainForm(asked), plainForm(each))));
+        expect(createPlainScreen(names)(asked, 0)).toBeCloseTo(best, 12);
+      }),
+    );
+  });
+});
+
+describe('thresholds and baselines', () => {
+  test('say what is missed, also when a figure is no number', () => {
+    const bounds = { recall: { min: 0.9 }, alerts: { max: 0.1 }, other: { min: 1 } };
+    expect(missesIn(bounds, { recall: 0.9, alerts: 0.1 })).toEqual([]);
+    expect(missesIn(bounds, { recall: 0.89, alerts: Number.NaN }).map((miss) => miss.metric)).toEqual(['recall', 'alerts']);
+  });
+
+  test('bits come back as they went', () => {
+    fc.assert(
+      fc.property(fc.array(fc.boolean(), { maxLength: 40 }), (bits) => {
+        expect(unpack(pack(bits), bits.length)).toEqual(bits);
+      }),
+    );
+    expect(unpack('', 9)).toBeNull();
+  });
+
+  test('other cases have no baseline', async () => {
+    expect(await compareWithBaseline({ ...RUN, suite: 'routing' })).toBeNull();
+    expect(await compareWithBaseline({ ...RUN, suite: 'nothing' })).toBeNull();
+  });
+
+  test('halves are stable and about equal', () => {
+    const chosen = Array.from({ length: 1_000 }, (_, at) => halfOf(`case-${at}`)).filter((half) => half === 'chosen-on').length;
+    expect(chosen).toBeGreaterThan(400);
+    expect(chosen).toBeLessThan(600);
+  });
+});
+
+const RUN: SuiteRun = {
+  suite: 'sample',
+  target: 'policy',
+  dataset: { name: 'd', digest: 'abc' },
+  metrics: { recall: 0.5 },
+  slices: [{ by: 'kind', value: '<b>x</b>', cases: 2, metrics: { recall: 0.5 } }],
+  results: [
+    { id: '1', correct: true, tags: { kind: 'a' }, note: 'fine' },
+    { id: '2', correct: false, tags: { kind: 'a' }, note: '<script>alert(1)</script> | pipe' },
+  ],
+  rivals: [{ name: 'plain', metrics: { recall: 0.1 }, correct: [false, null] }],
+  remarks: [],
+};
+
+describe('reports', () => {
+  const report = reportOf(RUN, null, [{ metric: 'recall', value: 0.5, bound: 'at least 0.9' }]);
+
+  test('the JSON has the fields that are promised', () => {
+    const json = toJson(report);
+    expect(json).toMatchObject({ suite: 'sample', cases: 2, metrics: { recall: 0.5 }, baseline: null, passed: false });
+    expect(json.slices).toHaveLength(1);
+    expect(json.rivals[0]?.comparison).toMatchObject({ onlyFirst: 1, onlySecond: 0 });
+  });
+
+  test('hostile text stays text', () => {
+    expect(toHtml(report)).not.toContain('<script>');
+    expect(toHtml(report)).toContain('&lt;script&gt;');
+    expect(toHtml(report)).not.toMatch(/https?:\/\//);
+    expect(escape(`<&>"'`)).toBe('&lt;&amp;&gt;&quot;&#39;');
+    expect(toJunit(report)).toMatch(/failures="1"[\s\S]*recall is 0\.5000, and must be at least 0\.9/);
+    expect(toMarkdown(report)).toContain('**Not passed.**');
+  });
+});
+
+describe('the suite of routing', () => {
+  test('makes the same cases of the same seed', () => {
+    expect(generateCases(3, 1)).toEqual(generateCases(3, 1));
+    expect(generateCases(3, 1)).not.toEqual(generateCases(3, 2));
+  });
+
+  test('no order is worth more than the best, and the best is one of them', () => {
+    for (const { facts } of generateCases(100, 7)) {
+      const leg = facts.collection;
+      const able = leg.rails.filter((rail) => mayCarry(rail, BigInt(leg.amountMinor)));
+      const best = bestWorth(leg, facts);
+      expect(worthOf(able.slice(0, facts.scale.railsMax), leg, facts)).toBeLessThanOrEqual(best + 1e-12);
+      expect(best).toBeLessThanOrEqual(1);
+      expect(best > 0).toBe(able.length > 0);
+    }
+  });
+
+  test('passes, with no forbidden pick', async () => {
+    const run = await routingSuite.run(SILENT);
+    expect(run.metrics).toMatchObject({ forbiddenPicks: 0, refusalAgreement: 1 });
+    expect(run.metrics['meanRegret']).toBeLessThan(0.02);
+  });
+});
+
+test('the suite of screening passes on the sample that comes with it, and beats the plain method', async () => {
+  const run = await screeningSuite.run({ ...SILENT, dataset: SAMPLE });
+  expect(run.metrics['recallStrongMedium']).toBe(1);
+  expect(run.metrics['falseAlertRate']).toBe(0);
+  expect(run.metrics['pairF1']).toBe(1);
+  expect(run.rivals[0]?.metrics['falseAlertRate']).toBeGreaterThan(0);
+  expect(run.results.length).toBeGreaterThan(40);
+});
+
+describe('replay', () => {
+  const facts: ComplianceFacts = {
+    payment: { amountMinor: '100', currency: 'KES', fromCountry: 'KE', toCountry: 'UG', targetMinor: null, targetCurrency: 'UGX' },
+    sender: { kycStatus: 'verified', kycTier: 2, nameWords: 2, nameObscured: false, phoneGiven: true },
+    receiver: { kycStatus: 'verified', kycTier: 2, nameWords: 2, nameObscured: false, phoneGiven: true },
+    listVersion: 'L#1',
+    listSample: false,
+    hits: [
+      {
+        party: 'sender',
+        list: 'L',
+        entryId: '7',
+        program: 'P',
+        how: 'similar',
+        weak: false,
+        score: 0.912,
+        topic: 'sanction',
+        grounds: ['equal'],
+      },
+    ],
+    limits: { country: 'KE', tier: null, validFrom: null, singleMinor: null, dailyMinor: null, monthlyMinor: null, dailyCount: null },
+    receiverBalanceMinor: null,
+    history: { count1h: 1, count24h: 1, sum24hMinor: '100', sum7dMinor: '100', sum30dMinor: '100', truncated: false },
+    thresholds: [],
+    receiverSenders24h: 1,
+    fatf: { from: 'none', to: 'none', asOf: '2026-06-19' },
+    released: null,
+  };
+  const verdict = decideCompliance(facts, COMPLIANCE_POLICY);
+  const logged: LoggedDecision = {
+    id: '1',
+    position: '1',
+    agent: 'compliance',
+    policyVersion: COMPLIANCE_POLICY.version,
+    facts,
+    factsDigest: digestOf(canonicalJson(facts)),
+    outcome: verdict.outcome,
+    reasons: verdict.reasons,
+    confidence: Math.fround(verdict.confidence),
+  };
+
+  test('a decision comes out as it was', () => {
+    expect(verdict.outcome).toBe('flag');
+    expect(replayOne(logged)).toMatchObject({ isIntact: true, result: { correct: true } });
+  });
+
+  test.each<[string, Partial<LoggedDecision>, string]>([
+    ['another outcome', { outcome: 'clear' }, 'outcome is now flag'],
+    ['other reasons', { reasons: [] }, 'reasons differ'],
+    ['another confidence', { confidence: 0.5 }, 'confidence is now'],
+    ['changed facts', { facts: { ...facts, listVersion: 'L#2' } }, 'facts were changed'],
+    ['a policy nobody kept', { policyVersion: 'compliance-1999' }, 'policy is not kept'],
+    ['an agent nobody knows', { agent: 'oracle' }, 'policy is not kept'],
+  ])('%s is told', (_, change, note) => {
+    const { result } = replayOne({ ...logged, ...change });
+    expect(result.correct).toBe(false);
+    expect(result.note).toContain(note);
+  });
+});
+
+describe('targets', () => {
+  test('a script answers what it knows and nothing else', async () => {
+    const target = scriptedTarget('attacker', [{ when: /memo/, say: 'clear' }]);
+    expect(await target.run({ system: '', user: 'the memo' })).toBe('clear');
+    await expect(target.run({ system: '', user: 'x' })).rejects.toThrow('internal');
+  });
+
+  test('there is an endpoint only where one is set, and it is asked by its protocol', async () => {
+    expect(endpointTarget({})).toBeNull();
+    const asked: unknown[] = [];
+    const dial: typeof fetch = async (url, init) => {
+      asked.push([String(url), JSON.parse(String(init?.body))]);
+      return Response.json({ choices: [{ message: { role: 'assistant', content: 'flag' } }] });
+    };
+    const target = endpointTarget({ CAPP_EVALS_LLM_URL: 'http://127.0.0.1:9/v1', CAPP_EVALS_LLM_MODEL: 'm' }, dial);
+    expect(await target?.run({ system: 's', user: 'u' })).toBe('flag');
+    expect(asked).toMatchObject([['http://127.0.0.1:9/v1/chat/completions', { model: 'm', temperature: 0 }]]);
+    expect(promptDigest({ system: 's', user: 'u' })).not.toBe(promptDigest({ system: 'su', user: '' }));
+  });
+});

@@ -1,0 +1,91 @@
+/**
+ * `npm run evals -- SUITE`: how good the decisions are, before they are shipped.
+ *
+ * Prints the report as Markdown, or with --json as one object, and writes all four forms below `--out`.
+ * Exit code: 0 passed; 1 a threshold is missed, or the run is worse than its baseline; 2 it could not be run.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { isFault } from '../domain/errors.ts';
+import { compareWithBaseline, storeBaseline } from './baseline.ts';
+import { toHtml } from './report/html.ts';
+import { toJunit } from './report/junit.ts';
+import { toMarkdown } from './report/markdown.ts';
+import { type Report, reportOf, toJson } from './report/report.ts';
+import type { Suite } from './suite.ts';
+import { fxSuite } from './suites/fx.ts';
+import { replaySuite } from './suites/replay.ts';
+import { routingSuite } from './suites/routing.ts';
+import { screeningSuite } from './suites/screening.ts';
+import { missesOf } from './thresholds.ts';
+
+const SUITES: readonly Suite[] = [screeningSuite, routingSuite, fxSuite, replaySuite];
+
+interface Options {
+  readonly dataset?: string;
+  readonly lists?: string;
+  readonly out: string;
+  readonly json?: true;
+  readonly storeBaseline?: true;
+}
+
+function say(stream: NodeJS.WriteStream, text: string): void {
+  stream.write(`${text}\n`);
+}
+
+async function evaluate(suite: Suite, options: Options): Promise<boolean> {
+  const run = await suite.run({
+    dataset: options.dataset ?? null,
+    lists: options.lists ?? null,
+    env: process.env,
+    tell: (line) => say(process.stderr, line),
+  });
+  const report = reportOf(run, await compareWithBaseline(run), await missesOf(run.suite, run.metrics));
+  await write(options.out, report);
+  if (options.storeBaseline) await storeBaseline(run);
+  say(process.stdout, options.json ? JSON.stringify(toJson(report)) : toMarkdown(report));
+  return report.passed && report.baseline?.verdict !== 'worse';
+}
+
+async function write(folder: string, report: Report): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const path = (ending: string): string => join(folder, `${report.run.suite}.${ending}`);
+  await writeFile(path('json'), `${JSON.stringify({ ...toJson(report), results: report.run.results }, null, 1)}\n`);
+  await writeFile(path('md'), toMarkdown(report));
+  await writeFile(path('html'), toHtml(report));
+  await writeFile(path('junit.xml'), toJunit(report));
+}
+
+const program = new Command('evals')
+  .description('Measures the decisions of the agents on labelled cases.')
+  .showHelpAfterError()
+  .exitOverride();
+for (const suite of SUITES) {
+  program
+    .command(suite.name)
+    .description(suite.about)
+    .option('--dataset <file>', "cases of the same shape instead of the suite's own")
+    .option('--lists <path>', 'sanctions lists to screen against (screening)')
+    .option('--out <folder>', 'where the reports are written', '.capp/evals')
+    .option('--json', 'print one JSON object')
+    .option('--store-baseline', 'keep this run as the baseline of its suite')
+    .action(async (options: Options) => {
+      process.exitCode = (await evaluate(suite, options)) ? 0 : 1;
+    });
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else {
+    say(
+      process.stderr,
+      isFault(error)
+        ? `evals: ${error.code}: ${error.detail}`
+        : `evals: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+    process.exitCode = 2;
+  }
+}

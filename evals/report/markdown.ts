@@ -1,0 +1,63 @@
+/** The report as Markdown: tables that a terminal and a pull request can show. */
+import { baselineSentence, figure, type Report, wrongCases } from './report.ts';
+
+export function toMarkdown(report: Report): string {
+  const { run, misses, passed } = report;
+  const names = Object.keys(run.metrics);
+  const rows = [
+    row(['', ...names]),
+    row(['---', ...names.map(() => '---:')]),
+    row([run.target, ...names.map((name) => figure(run.metrics[name] ?? 0))]),
+    ...run.rivals.map((rival) =>
+      row([rival.name, ...names.map((name) => (rival.metrics[name] === undefined ? '' : figure(rival.metrics[name])))]),
+    ),
+  ];
+  return [
+    `# Evals: ${run.suite}`,
+    '',
+    `${run.results.length} cases of ${run.dataset.name} (\`${run.dataset.digest.slice(0, 12)}\`). **${passed ? 'Passed' : 'Not passed'}.**`,
+    '',
+    ...rows,
+    '',
+    ...misses.map(({ metric, value, bound }) => `- ${metric} is ${figure(value)}, and must be ${bound}.`),
+    baselineSentence(report),
+    ...report.rivals.map(
+      ({ name, comparison }) =>
+        `Against ${name}: ${comparison.onlyFirst} cases gained, ${comparison.onlySecond} lost (p = ${comparison.pValue.toPrecision(2)}).`,
+    ),
+    ...run.remarks,
+    ...slices(report),
+    ...wrong(report),
+    '',
+  ].join('\n');
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
+}
+
+function slices({ run }: Report): string[] {
+  return [...Map.groupBy(run.slices, (slice) => slice.by)].flatMap(([by, group]) => {
+    const names = [...new Set(group.flatMap((slice) => Object.keys(slice.metrics)))];
+    return [
+      '',
+      `## By ${by}`,
+      '',
+      row([by, 'cases', ...names]),
+      row(['---', '---:', ...names.map(() => '---:')]),
+      ...group.map((slice) =>
+        row([
+          slice.value,
+          String(slice.cases),
+          ...names.map((name) => (slice.metrics[name] === undefined ? '' : figure(slice.metrics[name]))),
+        ]),
+      ),
+    ];
+  });
+}
+
+function wrong(report: Report): string[] {
+  const cases = wrongCases(report);
+  if (cases.length === 0) return [];
+  return ['', '## What went wrong', '', ...cases.map((result) => `- \`${result.id}\` ${result.tags['category'] ?? ''} ${result.note}`)];
+}

@@ -1,0 +1,153 @@
+/**
+ * Replay: every decision in the log, made again from the facts it was made from, must come out the same to
+ * the letter: outcome, reasons and confidence. It proves that a decision is nothing but its facts and its
+ * policy, and that neither the log nor the code that explains it was changed since.
+ */
+import { resolve } from 'node:path';
+import { decideCompliance } from '../../agents/compliance/decide.ts';
+import type { ComplianceFacts } from '../../agents/compliance/facts.ts';
+import { COMPLIANCE_POLICY, policyByVersion } from '../../agents/compliance/policy.ts';
+import { decideExchangeRate } from '../../agents/exchange-rate/decide.ts';
+import type { ExchangeRateFacts } from '../../agents/exchange-rate/facts.ts';
+import { SPREAD_POLICY } from '../../agents/exchange-rate/policy.ts';
+import { decideLiquidity, type LiquidityFacts, LIQUIDITY_POLICY } from '../../agents/liquidity/index.ts';
+import { decideRoute } from '../../agents/route-optimizer/decide.ts';
+import type { RouteFacts } from '../../agents/route-optimizer/facts.ts';
+import { ROUTE_POLICY } from '../../agents/route-optimizer/policy.ts';
+import { decideSettlement, SETTLEMENT_POLICY, type SettlementFacts } from '../../agents/settlement/index.ts';
+import { connect, type Pool } from '../../db/connect.ts';
+import { attachOrStartDatabase } from '../../db/embedded.ts';
+import { canonicalJson } from '../../domain/canonical.ts';
+import type { Facts, Reason, Verdict } from '../../domain/decision.ts';
+import { fault } from '../../domain/errors.ts';
+import { digestOf } from '../../domain/ids.ts';
+import { share } from '../scorers.ts';
+import { type CaseResult, type Metrics, slicesBy, type Suite, type SuiteOptions, type SuiteRun } from '../suite.ts';
+
+export interface LoggedDecision {
+  readonly id: string;
+  readonly position: string;
+  readonly agent: string;
+  readonly policyVersion: string;
+  readonly facts: Facts;
+  readonly factsDigest: string;
+  readonly outcome: string;
+  readonly reasons: readonly Reason[];
+  readonly confidence: number;
+}
+
+const PAGE = 2_000;
+
+export const replaySuite: Suite = { name: 'replay', about: 'decisions of the log, made again from their facts', run: runReplay };
+
+async function runReplay({ env, tell }: SuiteOptions): Promise<SuiteRun> {
+  const database = await attachOrStartDatabase({
+    dataDir: resolve(env['CAPP_DATA_DIR'] ?? '.capp'),
+    databaseUrl: env['DATABASE_URL'] || null,
+  });
+  try {
+    const pool = connect({ url: database.url, applicationName: 'capp evals', max: 2 });
+    try {
+      return await replayAll(pool, tell);
+    } finally {
+      await pool.end();
+    }
+  } finally {
+    await database.stop();
+  }
+}
+
+/** Replays the log of an open database. Throws `not_found` when it is empty. */
+export async function replayAll(pool: Pool, tell: (line: string) => void): Promise<SuiteRun> {
+  const results: CaseResult[] = [];
+  const digests: string[] = [];
+  let intact = 0;
+  let after = '0';
+  for (;;) {
+    const page = await readPage(pool, after);
+    const last = page.at(-1);
+    if (last === undefined) break;
+    after = last.position;
+    for (const logged of page) {
+      const verdict = replayOne(logged);
+      intact += Number(verdict.isIntact);
+      digests.push(logged.factsDigest);
+      results.push(verdict.result);
+    }
+    tell(`${results.length} decisions made again`);
+  }
+  if (results.length === 0) throw fault('not_found', { detail: 'There are no decisions in this database. Run the demo first.' });
+  const metricsOf = (group: readonly CaseResult[]): Metrics => ({
+    decisions: group.length,
+    reproduced: share(group.filter((result) => result.correct).length, group.length),
+  });
+  return {
+    suite: 'replay',
+    target: 'policies as logged',
+    dataset: { name: 'decision log', digest: digestOf(digests.join()) },
+    metrics: { ...metricsOf(results), digestsIntact: share(intact, results.length) },
+    slices: ['agent', 'policy', 'outcome'].flatMap((by) => slicesBy(results, by, metricsOf)),
+    results,
+    rivals: [],
+    remarks: [`Policies in force: ${Object.values(CURRENT_VERSIONS).join(', ')}.`],
+  };
+}
+
+async function readPage(pool: Pool, after: string): Promise<LoggedDecision[]> {
+  const result = await pool.query<LoggedDecision>(
+    `select id, position::text as position, agent, policy_version as "policyVersion", facts, facts_digest as "factsDigest", outcome, reasons, confidence
+       from agent_activity where position > $1::bigint order by position limit $2`,
+    [after, PAGE],
+  );
+  return result.rows;
+}
+
+const CURRENT_VERSIONS: Readonly<Record<string, string>> = {
+  'exchange-rate': SPREAD_POLICY.version,
+  compliance: COMPLIANCE_POLICY.version,
+  'route-optimizer': ROUTE_POLICY.version,
+  liquidity: LIQUIDITY_POLICY.version,
+  settlement: SETTLEMENT_POLICY.version,
+};
+
+/** Decides once more by the policy that was in force then; null when that policy is not kept. */
+function decideAgain({ agent, policyVersion, facts }: LoggedDecision): Verdict | null {
+  if (agent === 'compliance') {
+    const policy = policyByVersion(policyVersion);
+    return policy === undefined ? null : decideCompliance(facts as ComplianceFacts, policy);
+  }
+  if (CURRENT_VERSIONS[agent] !== policyVersion) return null;
+  if (agent === 'exchange-rate') return decideExchangeRate(facts as ExchangeRateFacts);
+  if (agent === 'route-optimizer') return decideRoute(facts as RouteFacts);
+  if (agent === 'liquidity') return decideLiquidity(facts as LiquidityFacts);
+  return agent === 'settlement' ? decideSettlement(facts as SettlementFacts) : null;
+}
+
+/** Replays one decision and says whether its facts are still those of the digest. */
+export function replayOne(logged: LoggedDecision): { readonly result: CaseResult; readonly isIntact: boolean } {
+  const isIntact = digestOf(canonicalJson(logged.facts)) === logged.factsDigest;
+  const verdict = decideAgain(logged);
+  const differs = verdict === null ? ['policy is not kept'] : differencesOf(logged, verdict);
+  return {
+    isIntact,
+    result: {
+      id: logged.id,
+      correct: isIntact && differs.length === 0,
+      tags: { agent: logged.agent, policy: logged.policyVersion, outcome: `${logged.agent} ${logged.outcome}` },
+      note: [`${logged.agent} ${logged.outcome}`, ...(isIntact ? [] : ['facts were changed']), ...differs].join('; '),
+    },
+  };
+}
+
+function wordsOf(reasons: readonly Reason[]): string {
+  return canonicalJson(reasons.map(({ code, text }) => ({ code, text })));
+}
+
+function differencesOf(logged: LoggedDecision, verdict: Verdict): string[] {
+  const found: string[] = [];
+  if (verdict.outcome !== logged.outcome) found.push(`outcome is now ${verdict.outcome}`);
+  if (wordsOf(verdict.reasons) !== wordsOf(logged.reasons)) found.push('reasons differ');
+  // The database keeps a confidence in four bytes.
+  if (Math.fround(verdict.confidence) !== Math.fround(logged.confidence)) found.push(`confidence is now ${verdict.confidence}`);
+  return found;
+}

@@ -1,0 +1,13 @@
+/**
+ * What a suite is run against. The policy is code of ours; a scripted model answers what its script says; a
+ * replay gives the answers of a recorded run; an endpoint is any service that speaks the OpenAI protocol.
+ */
+export interface Target<Input, Output> {
+  readonly name: string;
+  readonly kind: 'policy' | 'scripted' | 'replay' | 'endpoint';
+  run(input: Input): Promise<Output>;
+}
+
+export function policyTarget<Input, Output>(name: string, decide: (input: Input) => Output): Target<Input, Output> {
+  return { name, kind: 'policy', run: async (input) => decide(input) };
+}
