@@ -38,7 +38,11 @@ async function attempt(
 /** Writes what the database's own guards would refuse: settlement must not lean on them alone. */
 async function unguarded(write: () => Promise<void>): Promise<void> {
   await database.pool.query('alter table attempts disable trigger user');
-  await write().finally(() => database.pool.query('alter table attempts enable trigger user'));
+  try {
+    await write();
+  } finally {
+    await database.pool.query('alter table attempts enable trigger user');
+  }
 }
 
 /** A payment that was collected over M-Pesa and paid out over MTN Uganda. */

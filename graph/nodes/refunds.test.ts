@@ -149,7 +149,7 @@ function askingAfter(statement: string, paymentId: string): TestPlatform['databa
     let isIt = false;
     const query = async (...args: [never]) => {
       isIt ||= (args[0] as { name?: string }).name === statement;
-      const result = await client.query(...args);
+      const result: unknown = await (client.query as (...given: unknown[]) => Promise<unknown>).apply(client, args);
       if (isIt && args[0] === 'commit') {
         isIt = false;
         await whole.query('update payments set refund_requested_at = $2 where id = $1', [paymentId, new Date(platform.clock.now())]);

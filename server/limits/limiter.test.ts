@@ -93,7 +93,7 @@ describe('a limiter', () => {
 
   test('waits once for all that ask at the same moment', async () => {
     const { limiter, state } = setUp();
-    const verdicts = await Promise.all(Array.from({ length: 300 }, () => limiter.take(policies.write, 'shop')));
+    const verdicts = await Promise.all(Array.from({ length: 300 }, async () => limiter.take(policies.write, 'shop')));
     expect(verdicts.filter((verdict) => verdict.allowed).length).toBe(100);
     expect(state.calls).toBe(21);
   });
