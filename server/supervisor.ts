@@ -45,6 +45,9 @@ export interface Platform {
   stop(): Promise<void>;
 }
 
+/** Workers and the sandbox give way to the API: whoever waits for an answer goes before work that can wait. */
+const BACKGROUND_NICENESS = 10;
+
 /** Starts everything and resolves when the API answers. Throws faults in the words of the catalogue. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   const tell = options.tell ?? (() => undefined);
@@ -72,7 +75,13 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     }
     const workerCount = options.workers ?? config.workers;
     const workers = Array.from({ length: workerCount }, (_, index) =>
-      launchChild({ name: `worker-${index + 1}`, module: './processes/worker.ts', env: childEnv, logDir: join(dataDir, 'logs') }),
+      launchChild({
+        name: `worker-${index + 1}`,
+        module: './processes/worker.ts',
+        env: childEnv,
+        logDir: join(dataDir, 'logs'),
+        niceness: BACKGROUND_NICENESS,
+      }),
     );
     const api = launchChild({ name: 'api', module: './processes/api.ts', env: childEnv, logDir: join(dataDir, 'logs') });
     children.push(api, ...workers);
@@ -158,6 +167,7 @@ async function startSandbox(children: Child[], env: Record<string, string | unde
   const sandbox = launchChild({
     name: 'sandbox',
     module: '../sandbox/main.ts',
+    niceness: BACKGROUND_NICENESS,
     env: {
       ...env,
       SANDBOX_PORT: env['SANDBOX_PORT'] ?? String(await freePort()),
