@@ -110,8 +110,10 @@ export function createCandidates<Owner>(names: readonly IndexedName<Owner>[], pl
     });
     heavy.sort((a, b) => a.length - b.length);
     // What must be shared, so that what is left over does not cost more than there is to lose.
-    const needed = heavy.reduce((sum, part) => sum + part.weight, 0) - (slack * asked.weight) / settings.extra;
     let rest = heavy.reduce((sum, part) => sum + part.weight, 0);
+    // Below a floor so low that a word left over would raise a score, there is no bound to prune by.
+    const isBounded = slack < Math.min(settings.extra, settings.missing);
+    const needed = isBounded ? rest - (slack * asked.weight) / settings.extra : 0;
     const meetings = meetingsOf(likenesses);
     const kept: number[] = [];
     const add = (at: number): void => {
@@ -123,7 +125,7 @@ export function createCandidates<Owner>(names: readonly IndexedName<Owner>[], pl
     const visit = (at: number): void => {
       if (seen[at] === round) return;
       const name = names[at];
-      if (name !== undefined && mayReach(asked, name, meetings, settings, slack)) kept.push(at);
+      if (name !== undefined && (!isBounded || mayReach(asked, name, meetings, settings, slack))) kept.push(at);
       seen[at] = round;
     };
     for (const { weight, lists } of heavy) {

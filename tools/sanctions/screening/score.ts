@@ -246,7 +246,8 @@ export function scoreNames(asked: ParsedName, listed: ParsedName, likenesses: Li
   const score = total === 0 ? 0 : Math.max(0, 1 - loss / total - reversal);
   const isComplete = askedLeft.length + listedLeft.length === 0;
   // Particles and initials that agree say nothing while what names the party does not.
-  if (shared === 0 && !isComplete) return { score: 0, steps };
+  const isByInitials = pairs.some((pair) => pair.ground === 'initial');
+  if (shared === 0 && (!isComplete || isByInitials)) return { score: 0, steps };
   const isLonely = shared === 1 && !isComplete && Math.max(countSubstantial(asked.parts), countSubstantial(listed.parts)) > 1;
   return { score: isLonely ? Math.min(score, settings.lonelyMax) : score, steps };
 }

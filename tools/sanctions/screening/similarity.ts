@@ -42,7 +42,7 @@ const SOUND_SEED = 1;
 const SKELETON_SEED = 2;
 const VARIANT_SEED = 3;
 const SOUND_LETTERS_MIN = 4;
-const SKELETON_LETTERS_MIN = 4;
+const SKELETON_LETTERS_MIN = 5;
 
 /** Numbers of 32 bits under which a word is filed. `exactOnly` leaves out those that forgive a letter. */
 export function keysOf(word: Word, exactOnly = false): number[] {
@@ -70,7 +70,8 @@ export function likenessOf(a: Word, b: Word): Likeness | null {
   const limit = (1 - SIMILARITY_MIN) * length;
   // A letter more costs at least 0.4, unless it doubles the one before, which a sound never does.
   if (Math.abs(a.sound.length - b.sound.length) * 0.4 > limit) return null;
-  const distance = Math.min(distanceOf(a.sound, b.sound, limit), writtenDistance(a.text, b.text, limit));
+  const bySound = distanceOf(a.sound, b.sound, limit);
+  const distance = bySound <= SLIP_MAX ? bySound : Math.min(bySound, writtenDistance(a.text, b.text, limit));
   // One slip is a slip; two in a short word make another name.
   const isSlip = distance <= SLIP_MAX || length >= LONG_WORD;
   const similarity = 1 - distance / length - (isSlip ? 0 : SECOND_SLIP_COST);
