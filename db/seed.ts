@@ -11,7 +11,7 @@ export const DEMO_CLIENT_ID = derivedId('client', 'demo');
 /** Who gets a key, and for what. */
 export const DEMO_PRINCIPALS: Readonly<Record<string, readonly Scope[]>> = {
   'client:demo': ['quotes:write', 'payments:write', 'payments:read', 'activity:read', 'treasury:read'],
-  'operator:demo': ['payments:read', 'activity:read', 'treasury:read'],
+  'operator:demo': ['payments:read', 'callbacks:read', 'activity:read', 'treasury:read'],
   'officer:amina': ['cases:read', 'cases:decide', 'payments:read', 'activity:read'],
   'officer:kofi': ['cases:read', 'cases:decide', 'payments:read', 'activity:read'],
 };

@@ -12,7 +12,7 @@ export const accounts = pgTable(
   'accounts',
   {
     id: integer('id').primaryKey().generatedAlwaysAsIdentity(),
-    /** `float:mtn-ug`, `clearing:KES`, `fees:KES`, `position:KES`, `rounding:UGX`, `treasury:KES`, `client:<id>:KES`. */
+    /** `float:mtn-ug`, `clearing:KES`, `fees:KES`, `position:KES`, `rounding:UGX`, `treasury:KES`, `suspense:KES`, `client:<id>:KES`. */
     code: text('code').notNull().unique('accounts_code'),
     kind: text('kind').notNull(),
     currency: text('currency').notNull(),
@@ -31,7 +31,7 @@ export const accounts = pgTable(
   (table) => [
     // Lets a transfer refer to account and currency at once, so that it cannot be of another currency.
     unique('accounts_id_currency').on(table.id, table.currency),
-    check('accounts_kind', sql`${table.kind} in ('float', 'clearing', 'fees', 'position', 'rounding', 'treasury', 'client')`),
+    check('accounts_kind', sql`${table.kind} in ('float', 'clearing', 'fees', 'position', 'rounding', 'treasury', 'suspense', 'client')`),
     check('accounts_side', sql`${table.normalSide} in ('debit', 'credit')`),
     check(
       'accounts_not_negative',

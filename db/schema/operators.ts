@@ -1,0 +1,57 @@
+/** What processes share about operators: access tokens, how much each may be sent, and how legs do by corridor. */
+import { sql } from 'drizzle-orm';
+import { check, doublePrecision, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { bytea, moment, updatedAt } from './columns.ts';
+
+/** The live access token of each of our accounts at an operator. A deployment without Redis shares them here. */
+export const operatorTokens = pgTable('operator_tokens', {
+  /** Protocol, rail and product: `mpesa:mpesa-ke`, `mtn_momo:mtn-ug:collection`. */
+  name: text('name').primaryKey(),
+  /** Ciphertext of the token; null until the first is there. */
+  token: bytea('token'),
+  /** From when a new one is fetched, by the clock of the database. */
+  renewAt: moment('renew_at'),
+  /** Who is fetching one, and until when the others wait for it. */
+  leaseToken: uuid('lease_token'),
+  leaseUntil: moment('lease_until'),
+  updatedAt: updatedAt(),
+});
+
+/** How much an operator may be sent on a product: a token bucket, and the pause it has asked for. */
+export const operatorRates = pgTable(
+  'operator_rates',
+  {
+    railId: text('rail_id').notNull(),
+    /** `collection`, `payout` or `inquiry`. */
+    product: text('product').notNull(),
+    /** Requests that may leave at once, as of `updated_at`. */
+    permits: doublePrecision('permits').notNull(),
+    /** Times in a row that the operator said it was sent too much. */
+    refusals: integer('refusals').notNull().default(0),
+    /** Until when nothing is sent. */
+    pausedUntil: moment('paused_until'),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.railId, table.product] }),
+    check('operator_rates_product', sql`${table.product} in ('collection', 'payout', 'inquiry')`),
+  ],
+);
+
+/** Decayed counts of how attempts ended, by corridor, rail and leg. */
+export const corridorHealth = pgTable(
+  'corridor_health',
+  {
+    /** `KE-UG`. */
+    corridor: text('corridor').notNull(),
+    railId: text('rail_id').notNull(),
+    leg: text('leg').notNull(),
+    successWeight: doublePrecision('success_weight').notNull(),
+    failureWeight: doublePrecision('failure_weight').notNull(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.corridor, table.railId, table.leg] }),
+    check('corridor_health_leg', sql`${table.leg} in ('collection', 'payout')`),
+  ],
+);
