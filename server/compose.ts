@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
+import { Redis } from 'ioredis';
 import pg from 'pg';
 import { createComplianceAgent } from '../agents/compliance/index.ts';
 import { createExchangeRateAgent } from '../agents/exchange-rate/index.ts';
@@ -23,7 +24,12 @@ import { createHintQueue, type HintQueue, type QueueConnection } from '../graph/
 import { type CallbackAddresses, DEFAULT_GRAPH_SETTINGS, type GraphDeps, type GraphSettings } from '../graph/types.ts';
 import { createRateBoard, type RateBoard } from '../tools/fx/board.ts';
 import { fxSettingsFrom, rateSources } from '../tools/fx/sources.ts';
-import { createOperators, type Operators } from '../tools/mmo/registry.ts';
+import { createOperators, type Operators, railTerms } from '../tools/mmo/registry.ts';
+import type { RailTerms } from '../tools/mmo/terms.ts';
+import type { TokenVault } from '../tools/mmo/tokens.ts';
+import { postgresTokenStore } from '../tools/mmo/vault/postgres.ts';
+import { redisTokenStore } from '../tools/mmo/vault/redis.ts';
+import { sharedTokenVault } from '../tools/mmo/vault/shared.ts';
 import type { SanctionsList } from '../tools/sanctions/list.ts';
 import { type LiveSanctions, openSanctions } from '../tools/sanctions/live.ts';
 import type { Config } from './config.ts';
@@ -42,6 +48,8 @@ export interface Foundation {
   readonly queue: HintQueue;
   readonly board: RateBoard;
   readonly operators: Operators;
+  /** What holds for each rail beside its protocol's settings. */
+  readonly terms: ReadonlyMap<string, RailTerms>;
   readonly sanctions: SanctionsList;
   /** Closes what was opened, in the order in which it is needed. */
   close(): Promise<void>;
@@ -53,7 +61,6 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
     throw fault('config_invalid', { field: 'DATABASE_URL', detail: 'DATABASE_URL must be set for a single process.' });
   const log = createLog({ program, level: config.logLevel });
   const keys = await loadKeys(env, config.dataDir);
-  const operators = await openOperators(config);
   const sanctions = await openSanctions({ sanctionsPath: config.sanctionsPath, environment: config.env, dataDir: config.dataDir });
   const watch = watchLists(sanctions, log);
   const pool = connect({
@@ -62,6 +69,8 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
     max: 10,
     onError: (error) => log.warn({ code: (error as { code?: string }).code }, 'database connection broke'),
   });
+  const redis = await openRedis(config, log);
+  const { operators, terms } = await openOperators(config, openTokens(pool, redis, keys));
   // Outcomes come in one by one; a moment's patience lets them travel together.
   const queue = createHintQueue({ connection: queueConnection(config, config.databaseUrl), log, quietMs: HINT_QUIET_MS });
   const board = createRateBoard({ sources: rateSources(fxSettingsFrom(env)), pool, clock: systemClock, log });
@@ -74,11 +83,13 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
     queue,
     board,
     operators,
+    terms,
     sanctions,
     close: async () => {
       clearInterval(watch);
       await queue.close();
       await board.stop();
+      redis?.disconnect();
       await pool.end();
     },
   };
@@ -102,7 +113,23 @@ function queueConnection(config: Config, databaseUrl: string): QueueConnection {
   return config.redisUrl === null ? { kind: 'postgres', url: databaseUrl, schema: QUEUE_SCHEMA } : { kind: 'redis', url: config.redisUrl };
 }
 
-async function openOperators(config: Config): Promise<Operators> {
+/** A connection for what processes share; a Redis that is away is noticed at once, not waited for. */
+async function openRedis(config: Config, log: Log): Promise<Redis | null> {
+  if (config.redisUrl === null) return null;
+  const redis = new Redis(config.redisUrl, { lazyConnect: true, enableOfflineQueue: false, maxRetriesPerRequest: 0 });
+  redis.on('error', (error: NodeJS.ErrnoException) => log.warn({ code: error.code }, 'redis connection of the operators broke'));
+  // One that is away now is tried again by itself.
+  await redis.connect().catch(() => undefined);
+  return redis;
+}
+
+/** Access tokens are shared by all processes: in Redis when there is one, else in PostgreSQL. */
+function openTokens(pool: Pool, redis: Redis | null, keys: Keys): TokenVault {
+  const store = redis === null ? postgresTokenStore(pool) : redisTokenStore(redis);
+  return sharedTokenVault({ store, keyring: keys.keyring, clock: systemClock });
+}
+
+async function openOperators(config: Config, tokens: TokenVault): Promise<Pick<Foundation, 'operators' | 'terms'>> {
   const path = config.operatorsPath;
   if (path === null)
     throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: 'CAPP_OPERATORS_PATH must name the settings of the operators.' });
@@ -112,7 +139,8 @@ async function openOperators(config: Config): Promise<Operators> {
   const profiles = parseObject(text);
   if (profiles === null)
     throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: `${path} is not a JSON object of settings per rail.` });
-  return createOperators({ rails: RAILS, profiles, fetch: (url, init) => fetch(url, init), clock: systemClock });
+  const operators = createOperators({ rails: RAILS, profiles, fetch: (url, init) => fetch(url, init), clock: systemClock, tokens });
+  return { operators, terms: railTerms(RAILS, profiles) };
 }
 
 function parseObject(text: string): Record<string, unknown> | null {

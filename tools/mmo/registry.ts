@@ -19,6 +19,7 @@ import type { OperatorClient } from './operator.ts';
 import { createOrangeClient } from './orange/client.ts';
 import { orangeProfileSchema } from './orange/profile.ts';
 import { createDeadlines } from './patience.ts';
+import { RAIL_TERM_NAMES, type RailTerms, railTermsSchema } from './terms.ts';
 import { memoryTokenVault, type TokenVault } from './tokens.ts';
 
 export interface OperatorsDeps {
@@ -44,7 +45,7 @@ export function createOperators(deps: OperatorsDeps): Operators {
   const shared = { fetch: deadlines.fetch, clock: deps.clock, tokens };
   const clients = new Map<string, OperatorClient>();
   for (const rail of deps.rails) {
-    const client = createClient(shared, rail, deps.profiles[rail.id]);
+    const client = createClient(shared, rail, ownSettings(deps.profiles[rail.id]));
     if (client !== null) clients.set(rail.id, deadlines.guard(client));
   }
   return (railId) => {
@@ -52,6 +53,27 @@ export function createOperators(deps: OperatorsDeps): Operators {
     if (client === undefined) throw fault('operator_unavailable', { internal: `no client for rail ${railId}` });
     return client;
   };
+}
+
+/** What holds for each rail beside its protocol's settings. Throws `config_invalid`, naming the setting. */
+export function railTerms(rails: readonly Rail[], profiles: Readonly<Record<string, unknown>>): ReadonlyMap<string, RailTerms> {
+  return new Map(rails.map((rail) => [rail.id, parseProfile(railTermsSchema, rail, commonSettings(profiles[rail.id]))]));
+}
+
+function isCommon(name: string): boolean {
+  return RAIL_TERM_NAMES.some((each) => each === name);
+}
+
+function commonSettings(profile: unknown): unknown {
+  return typeof profile === 'object' && profile !== null
+    ? Object.fromEntries(Object.entries(profile).filter(([name]) => isCommon(name)))
+    : {};
+}
+
+/** The protocol's own settings. What is no object is left to be refused as it is. */
+function ownSettings(profile: unknown): unknown {
+  if (typeof profile !== 'object' || profile === null || Array.isArray(profile)) return profile;
+  return Object.fromEntries(Object.entries(profile).filter(([name]) => !isCommon(name)));
 }
 
 function createClient(deps: { fetch: Fetch; clock: Clock; tokens: TokenVault }, rail: Rail, profile: unknown): OperatorClient | null {

@@ -2,10 +2,11 @@
  * Access tokens. One live token per name, fetched by one caller while the others wait, renewed early,
  * and thrown away when the operator refuses it; a refused call is repeated once with a new token.
  *
- * At M-Pesa a new token may kill the one before it, so every process of a deployment should share one
- * vault; the interface is small enough to stand on a database row.
+ * At M-Pesa a new token may kill the one before it, so the processes of a deployment share their tokens
+ * (`vault/`); a program that stands alone keeps them in its memory.
  */
 import type { Clock } from '../../domain/clock.ts';
+import { digestOf } from '../../domain/ids.ts';
 import type { HttpAnswer } from './http.ts';
 
 export interface Token {
@@ -24,8 +25,23 @@ export interface TokenVault {
   take(name: string, stale: string | null, fetchGrant: () => Promise<Grant>): Promise<Grant>;
 }
 
+/**
+ * The name of the token of one app at one address: whichever rails or processes use the app, it has one token.
+ * The app's own id stays out of it. `product` is for operators that give one for each.
+ */
+export function tokenNameOf(protocol: string, baseUrl: string, appId: string, product?: string): string {
+  const name = `${protocol}:${digestOf(`token of ${appId} at ${baseUrl}`).slice(0, 24)}`;
+  return product === undefined ? name : `${name}:${product}`;
+}
+
 /** Renewed this long before its end, or at half its life when it lives shorter. */
 const RENEW_EARLY_MS = 60_000;
+
+/** For how long from now a new token may be handed out, milliseconds. */
+export function renewInMs(token: Token, nowMs: number): number {
+  const lifeMs = token.expiresAtMs - nowMs;
+  return lifeMs - Math.min(RENEW_EARLY_MS, lifeMs / 2);
+}
 
 /** A vault in this process's memory. */
 export function memoryTokenVault(clock: Clock): TokenVault {
@@ -38,10 +54,7 @@ export function memoryTokenVault(clock: Clock): TokenVault {
       const flight = flights.get(name) ?? fetchGrant().finally(() => flights.delete(name));
       flights.set(name, flight);
       const grant = await flight;
-      if (typeof grant === 'object') {
-        const lifeMs = grant.expiresAtMs - clock.now();
-        live.set(name, { value: grant.value, renewAtMs: grant.expiresAtMs - Math.min(RENEW_EARLY_MS, lifeMs / 2) });
-      }
+      if (typeof grant === 'object') live.set(name, { value: grant.value, renewAtMs: clock.now() + renewInMs(grant, clock.now()) });
       return grant;
     },
   };

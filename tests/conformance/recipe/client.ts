@@ -13,7 +13,7 @@ import type { EffectRequest, InquiryRequest, OperatorClient, Outcome } from '../
 import { ABSENCE_IS_SURE, absenceIsSure } from '../../../tools/mmo/patience.ts';
 import { parseCallbackObject, parseObject, readAmount, type ReadingObject, textOf } from '../../../tools/mmo/reading.ts';
 import { failed, pending, type Reason, unknown, unmapped } from '../../../tools/mmo/reasons.ts';
-import { callWithToken, type TokenVault } from '../../../tools/mmo/tokens.ts';
+import { callWithToken, tokenNameOf, type TokenVault } from '../../../tools/mmo/tokens.ts';
 import { wireAmount } from '../../../tools/mmo/writing.ts';
 
 export const smallProfileSchema = z
@@ -88,7 +88,10 @@ function connect(deps: { fetch: Fetch; clock: Clock; tokens: TokenVault }, rail:
     profile,
     call: (method, path, body) =>
       callWithToken(
-        (stale) => deps.tokens.take(`small:${rail.id}`, stale, async () => grantOf(await askToken(), deps.clock)),
+        (stale) =>
+          deps.tokens.take(tokenNameOf('small', profile.baseUrl, profile.clientId), stale, async () =>
+            grantOf(await askToken(), deps.clock),
+          ),
         (token) =>
           send({
             method,

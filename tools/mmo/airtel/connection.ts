@@ -7,7 +7,7 @@ import { createSend, type Fetch, type HttpAnswer, type Send } from '../http.ts';
 import { readPublicKey } from '../public-key.ts';
 import { grantOf } from '../oauth.ts';
 import { objectOf, parseObject, textOf } from '../reading.ts';
-import { callWithToken, type TokenVault } from '../tokens.ts';
+import { callWithToken, tokenNameOf, type TokenVault } from '../tokens.ts';
 import { signatureHeaders } from './crypto.ts';
 import { codesOf, SIGNATURE_REFUSALS } from './outcomes.ts';
 import type { AirtelProfile } from './profile.ts';
@@ -37,7 +37,10 @@ export function connect(deps: { fetch: Fetch; clock: Clock; tokens: TokenVault }
   const send = createSend({ fetch: deps.fetch, baseUrl: profile.baseUrl, timeoutMs: profile.timeoutMs });
   const authorized: Authorized = (call) =>
     callWithToken(
-      (stale) => deps.tokens.take(`airtel:${rail.id}`, stale, async () => grantOf(await askToken(send, profile), deps.clock)),
+      (stale) =>
+        deps.tokens.take(tokenNameOf('airtel', profile.baseUrl, profile.clientId), stale, async () =>
+          grantOf(await askToken(send, profile), deps.clock),
+        ),
       call,
       refusesToken,
     );

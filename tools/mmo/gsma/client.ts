@@ -13,7 +13,7 @@ import { createSend, type Fetch, type HttpAnswer, type Send } from '../http.ts';
 import type { CallbackEvent, Capabilities, EffectRequest, InquiryRequest, OperatorClient, OperatorHandle, Outcome } from '../operator.ts';
 import { objectOf, parseCallbackObject, parseObject, readAmount, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, unknown } from '../reasons.ts';
-import { callWithToken, type Grant, type TokenVault } from '../tokens.ts';
+import { callWithToken, type Grant, tokenNameOf, type TokenVault } from '../tokens.ts';
 import { finalFailure, isErrorObject, submitRefusal, transactionOutcome } from './outcomes.ts';
 import type { GsmaProfile } from './profile.ts';
 
@@ -65,7 +65,7 @@ function connect(deps: GsmaDeps, rail: Rail, profile: GsmaProfile): Gsma {
   const take = (stale: string | null): Promise<Grant> =>
     auth.scheme === 'api_key'
       ? Promise.resolve(stale === null ? { value: auth.apiKey, expiresAtMs: Number.POSITIVE_INFINITY } : 'refused')
-      : deps.tokens.take(`gsma:${rail.id}`, stale, () => fetchToken(send, auth, deps.clock));
+      : deps.tokens.take(tokenNameOf('gsma', profile.baseUrl, auth.clientId), stale, () => fetchToken(send, auth, deps.clock));
   const credential = (token: string): Record<string, string> =>
     auth.scheme === 'api_key' ? { 'x-api-key': token } : { authorization: `Bearer ${token}` };
   return {

@@ -16,7 +16,7 @@ import { readPublicKey } from '../public-key.ts';
 import { parseObject, textOf } from '../reading.ts';
 import { reachesWithinMs } from '../patience.ts';
 import { failed, pending, unknown } from '../reasons.ts';
-import { callWithToken, type Grant, type TokenVault } from '../tokens.ts';
+import { callWithToken, type Grant, tokenNameOf, type TokenVault } from '../tokens.ts';
 import { occasionOf, parseMpesaCallback } from './callbacks.ts';
 import { type Daraja, submitOutcome } from './daraja.ts';
 import { accountReferenceOf, kenyanMsisdn, passwordOf, securityCredentialOf, shillingsOf, timestampOf } from './fields.ts';
@@ -48,7 +48,8 @@ export type MpesaClient = OperatorClient & MpesaOperations;
 /** Makes the client of one rail. Throws `config_invalid` when the certificate cannot be read. */
 export function createMpesaClient(deps: MpesaDeps, rail: Rail, profile: MpesaProfile): MpesaClient {
   const send = createSend({ fetch: deps.fetch, baseUrl: profile.baseUrl, timeoutMs: profile.timeoutMs });
-  const take = (stale: string | null) => deps.tokens.take(`mpesa:${rail.id}`, stale, () => fetchToken(send, profile, deps.clock));
+  const name = tokenNameOf('mpesa', profile.baseUrl, profile.consumerKey);
+  const take = (stale: string | null) => deps.tokens.take(name, stale, () => fetchToken(send, profile, deps.clock));
   const daraja: Daraja = {
     rail,
     profile,

@@ -4,7 +4,7 @@ import { fault } from '../../../domain/errors.ts';
 import type { Rail } from '../../../domain/rail.ts';
 import { createSend, type Fetch, type HttpAnswer, type Send } from '../http.ts';
 import { basicAuthorization, grantOf } from '../oauth.ts';
-import { callWithToken, type TokenVault } from '../tokens.ts';
+import { callWithToken, tokenNameOf, type TokenVault } from '../tokens.ts';
 import type { MtnMomoAccount, MtnMomoProfile } from './profile.ts';
 
 export interface MtnMomoDeps {
@@ -34,7 +34,9 @@ export function connect(deps: MtnMomoDeps, rail: Rail, profile: MtnMomoProfile):
   const withToken = (product: Product, call: (token: string) => Promise<HttpAnswer>) =>
     callWithToken(
       (stale) =>
-        deps.tokens.take(`mtn_momo:${rail.id}:${product}`, stale, async () => grantOf(await askToken(send, profile, product), deps.clock)),
+        deps.tokens.take(tokenNameOf('mtn_momo', profile.baseUrl, accountOf(profile, product).apiUser, product), stale, async () =>
+          grantOf(await askToken(send, profile, product), deps.clock),
+        ),
       call,
       (answer) => answer.status === 401,
     );

@@ -6,7 +6,7 @@ import type { EffectRequest, InquiryRequest, Outcome } from '../operator.ts';
 import type { Money } from '../../../domain/money.ts';
 import { grantOf } from '../oauth.ts';
 import { objectOf, parseObject, textOf } from '../reading.ts';
-import { callWithToken, type TokenVault } from '../tokens.ts';
+import { callWithToken, tokenNameOf, type TokenVault } from '../tokens.ts';
 
 export interface OrangeDeps {
   readonly fetch: Fetch;
@@ -42,7 +42,7 @@ interface LineOptions {
 /** Opens a line. */
 export function createLine(deps: HalfDeps, options: LineOptions): Line {
   const send = createSend({ fetch: deps.fetch, baseUrl: options.baseUrl, timeoutMs: deps.timeoutMs });
-  const name = `orange:${options.baseUrl}:${options.clientId}`;
+  const name = tokenNameOf('orange', options.baseUrl, options.clientId);
   return (method, path, body, headers = {}) =>
     callWithToken(
       (stale) => deps.tokens.take(name, stale, async () => grantOf(await send(options.tokenCall), deps.clock)),
