@@ -3,6 +3,7 @@ export const SCOPES = {
   'quotes:write': 'Ask for quotes, read them.',
   'payments:write': 'Submit, cancel and refund payments.',
   'payments:read': 'Read payments, batches and attempts.',
+  'callbacks:read': 'Read what operators sent and what became of it, without its content.',
   'activity:read': 'Read what agents decided, and follow it live.',
   'treasury:read': 'Read corridors, rates and liquidity pools.',
   'cases:read': 'Read cases, with the names of the people concerned.',

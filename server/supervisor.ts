@@ -68,7 +68,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     tell(database.owned ? `PostgreSQL runs under ${config.dataDir}/postgres` : 'PostgreSQL is reached');
     const keys = await keysOf(database, options.env, dataDir, config);
     const childEnv: Record<string, string | undefined> = { ...options.env, DATABASE_URL: database.url, CAPP_DATA_DIR: dataDir };
-    const sandboxUrl = config.operatorsPath === null ? await startSandbox(children, childEnv, dataDir) : null;
+    const sandboxUrl = config.operatorsPath === null ? await startSandbox(children, childEnv, dataDir, config.publicUrl) : null;
     if (sandboxUrl !== null) {
       Object.assign(childEnv, sandboxSettings(options.env, sandboxUrl, dataDir));
       tell('Sandbox operators run (no real money moves)');
@@ -161,7 +161,12 @@ async function keysOf(database: Database, env: Env, dataDir: string, config: Con
   }
 }
 
-async function startSandbox(children: Child[], env: Record<string, string | undefined>, dataDir: string): Promise<string> {
+async function startSandbox(
+  children: Child[],
+  env: Record<string, string | undefined>,
+  dataDir: string,
+  callbackUrl: string,
+): Promise<string> {
   const folder = join(dataDir, 'sandbox');
   await prepareFolder(folder);
   const sandbox = launchChild({
@@ -171,6 +176,7 @@ async function startSandbox(children: Child[], env: Record<string, string | unde
     env: {
       ...env,
       SANDBOX_PORT: env['SANDBOX_PORT'] ?? String(await freePort()),
+      SANDBOX_CALLBACK_URL: env['SANDBOX_CALLBACK_URL'] ?? callbackUrl,
       SANDBOX_DATA_DIR: folder,
       SANDBOX_PROFILES_PATH: join(dataDir, 'operators.json'),
     },

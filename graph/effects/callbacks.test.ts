@@ -71,7 +71,7 @@ function eventOf(outcome: Outcome, change: Partial<CallbackEvent> = {}): Callbac
 /** Stores a callback as the API does; a body without an event is one that the operator cannot have sent. */
 async function arrives(
   event: CallbackEvent | null,
-  to: { readonly railId?: string; readonly attemptId?: string } = {},
+  to: { readonly railId?: string; readonly attemptId?: string; readonly shared?: true } = {},
 ): Promise<boolean | undefined> {
   const body = newId();
   if (event !== null) events.set(body, event);
@@ -80,7 +80,7 @@ async function arrives(
     [
       {
         railId: to.railId ?? 'mpesa-ke',
-        tokenHash: deps.callbacks.tokenHash(to.attemptId ?? attemptId),
+        tokenHash: to.shared ? null : deps.callbacks.tokenHash(to.attemptId ?? attemptId),
         body: deps.keyring.encrypt(body, 'operator_callbacks.body'),
         bodyDigest: Buffer.alloc(32, 1),
         sourceAddress: '127.0.0.1',
@@ -103,6 +103,51 @@ async function read(): Promise<string[]> {
   );
   return result.rows.map((row) => [row.verdict, row.reason_code].filter((part) => part !== null).join(' '));
 }
+
+describe('a callback at an address that all attempts share', () => {
+  const toAll = { shared: true } as const;
+
+  it('finds its attempt by the reference in it, and ends it once the operator says the same', async () => {
+    platform.script.inquire = () => SUCCEEDED;
+    expect(await arrives(eventOf(SUCCEEDED), toAll)).toBe(true);
+    expect(await read()).toEqual(['matched']);
+    expect(asked).toBe(1);
+    expect((await attempt()).state).toBe('succeeded');
+    const { rows } = await platform.database.pool.query('select attempt_id from operator_callbacks');
+    expect(rows).toEqual([{ attempt_id: attemptId }]);
+  });
+
+  it('is never believed by itself, and teaches us nothing, though its operator’s message would suffice elsewhere', async () => {
+    const told = { ...SUCCEEDED, handle: { operatorId: 'op-1', refundOf: 'somebody-else' } } as Outcome;
+    await arrives(eventOf(told), toAll);
+    expect(await read()).toEqual(['matched']);
+    expect((await attempt()).state).toBe('pending');
+    expect(openHandle(deps, (await attempt()).operator_handle)).toEqual({ operatorId: 'op-1' });
+  });
+
+  it('is set aside when it names nobody, another rail’s attempt, or nothing at all', async () => {
+    await arrives(eventOf(SUCCEEDED, { ourReference: newId() }), toAll);
+    await arrives(eventOf(SUCCEEDED, { ourReference: 'order-7' }), toAll);
+    await arrives(eventOf(SUCCEEDED, { ourReference: null }), toAll);
+    await arrives(eventOf(SUCCEEDED), { ...toAll, railId: 'airtel-ke' });
+    await arrives(null, toAll);
+    const aside = 'quarantined callback_unknown';
+    expect(await read()).toEqual([aside, aside, aside, 'quarantined rail_differs', 'quarantined malformed_body']);
+    expect(asked).toBe(0);
+    expect((await attempt()).state).toBe('pending');
+  });
+
+  it('raises no case by its word alone after the end', async () => {
+    await deps.pool.query("update attempts set state = 'failed', reason_code = 'payer_declined' where id = $1", [attemptId]);
+    await arrives(eventOf(SUCCEEDED), toAll);
+    expect(await read()).toEqual(['quarantined contradicts_outcome']);
+    expect((await deps.pool.query('select 1 from cases')).rowCount).toBe(0);
+    platform.script.inquire = () => SUCCEEDED;
+    await arrives(eventOf(SUCCEEDED), toAll);
+    await read();
+    expect((await deps.pool.query("select 1 from cases where kind = 'late_success'")).rowCount).toBe(1);
+  });
+});
 
 describe('a callback that is believed', () => {
   it('ends its attempt', async () => {

@@ -5,7 +5,7 @@
  */
 import { createGroupCommit } from '../../db/group-commit.ts';
 import { isFault } from '../../domain/errors.ts';
-import type { CallbackEvent, OperatorHandle } from '../../tools/mmo/operator.ts';
+import type { CallbackEvent, OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
 import { raiseLateSuccess } from '../case/doubts.ts';
 import type { GraphDeps } from '../types.ts';
 import { checkedAmount, inquire, loadOpenAttempts, type OpenAttempt } from './inquire.ts';
@@ -31,8 +31,9 @@ with picked as (
 update operator_callbacks c set lease_until = $3 from picked where c.id = picked.id
 returning c.id, c.rail_id, c.attempt_id, c.body`;
 
-/** A callback with the attempt its address names. */
+/** A callback with the attempt its address names, or at an address that many share the reference in it. */
 interface Arrived extends CallbackRow {
+  readonly isShared: boolean;
   readonly attempt: (OpenAttempt & { readonly state: string }) | undefined;
 }
 
@@ -42,7 +43,7 @@ export function callbackPump(deps: GraphDeps, recorder: Recorder): Pump {
   return createRailPump<Arrived>(deps, {
     what: 'callback',
     claim: (limit, saturated) => claimArrived(deps, limit, saturated),
-    work: async (row) => closing.submit({ id: row.id, ...(await judge(deps, recorder, row)) }),
+    work: async (row) => closing.submit({ id: row.id, attemptId: row.attempt?.id ?? null, ...(await judge(deps, recorder, row)) }),
   });
 }
 
@@ -54,28 +55,40 @@ async function claimArrived(deps: GraphDeps, limit: number, saturated: readonly 
     values: [limit, new Date(nowMs), new Date(nowMs + deps.settings.sendTimeoutMs * 2), saturated],
   });
   if (claimed.rows.length === 0) return [];
+  const rows = claimed.rows.map((row) => ({ row, attemptId: row.attempt_id ?? namedAttempt(deps, row) }));
   const attempts = await loadOpenAttempts(
     deps,
-    claimed.rows.flatMap((row) => row.attempt_id ?? []),
+    rows.flatMap(({ attemptId }) => attemptId ?? []),
   );
-  return claimed.rows.map((row) => ({ ...row, attempt: attempts.get(row.attempt_id ?? '') }));
+  return rows.map(({ row, attemptId }) => ({ ...row, isShared: row.attempt_id === null, attempt: attempts.get(attemptId ?? '') }));
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** The attempt that a message at a shared address is about: an attempt's id is what its operator knows it by. */
+function namedAttempt(deps: GraphDeps, row: CallbackRow): string | null {
+  const reference = parse(deps, row)?.ourReference?.toLowerCase() ?? '';
+  return UUID.test(reference) ? reference : null;
 }
 
 interface Judged extends Verdict {
   readonly id: bigint;
+  readonly attemptId: string | null;
 }
 
 /** Verdicts of callbacks that are read at the same time share one statement. */
 async function closeCallbacks(deps: GraphDeps, judged: readonly Judged[]): Promise<undefined[]> {
   await deps.pool.query({
     name: 'close_callbacks',
-    text: `update operator_callbacks c set processed_at = $4, lease_until = null, verdict = done.verdict, reason_code = done.reason
-           from unnest($1::bigint[], $2::text[], $3::text[]) as done(id, verdict, reason) where c.id = done.id`,
+    text: `update operator_callbacks c set processed_at = $4, lease_until = null, verdict = done.verdict, reason_code = done.reason,
+             attempt_id = coalesce(c.attempt_id, done.attempt_id)
+           from unnest($1::bigint[], $2::text[], $3::text[], $5::uuid[]) as done(id, verdict, reason, attempt_id) where c.id = done.id`,
     values: [
       judged.map((each) => each.id),
       judged.map((each) => each.verdict),
       judged.map((each) => each.reasonCode),
       new Date(deps.clock.now()),
+      judged.map((each) => each.attemptId),
     ],
   });
   return judged.map(() => undefined);
@@ -83,15 +96,19 @@ async function closeCallbacks(deps: GraphDeps, judged: readonly Judged[]): Promi
 
 async function judge(deps: GraphDeps, recorder: Recorder, row: Arrived): Promise<Verdict> {
   const { attempt } = row;
-  if (attempt === undefined) return { verdict: 'quarantined', reasonCode: 'callback_unknown' };
+  const told = parse(deps, row);
+  // At an address that everybody may know nothing is believed without asking.
+  const event = told !== null && row.isShared ? { ...told, trust: 'confirm' as const } : told;
+  if (attempt === undefined)
+    return { verdict: 'quarantined', reasonCode: row.isShared && event === null ? 'malformed_body' : 'callback_unknown' };
   if (attempt.railId !== row.rail_id) return { verdict: 'quarantined', reasonCode: 'rail_differs' };
-  const event = parse(deps, row);
   if (event === null) return { verdict: 'quarantined', reasonCode: 'malformed_body' };
-  if (attempt.state === 'succeeded' || attempt.state === 'failed') return afterTheEnd(deps, event, { ...attempt, state: attempt.state });
+  if (attempt.state === 'succeeded' || attempt.state === 'failed')
+    return afterTheEnd(deps, event, { ...attempt, state: attempt.state }, row.isShared);
   if (!namesTheSame(event, attempt)) return { verdict: 'quarantined', reasonCode: 'reference_differs' };
   // An address is told to the operator with the request, so nobody can answer before it was sent.
   if (attempt.state === 'created') return { verdict: 'quarantined', reasonCode: 'not_sent' };
-  switch (await learn(deps, recorder, attempt, event)) {
+  switch (await learn(deps, recorder, attempt, row.isShared ? { ...event, outcome: NOTHING_LEARNT } : event)) {
     case 'recorded':
       return { verdict: 'matched', reasonCode: null };
     case 'ended_before':
@@ -118,13 +135,14 @@ async function afterTheEnd(
   deps: GraphDeps,
   event: CallbackEvent,
   attempt: OpenAttempt & { state: 'succeeded' | 'failed' },
+  isShared: boolean,
 ): Promise<Verdict> {
   if (!isEnd(event.outcome) || event.outcome.state === attempt.state) return { verdict: 'duplicate', reasonCode: null };
   if (namesTheSame(event, attempt)) {
     const told = checkedAmount(event.outcome, attempt);
     const word = event.trust === 'sufficient' ? told : await inquire(deps, attempt);
     if (isEnd(word) && word.state !== attempt.state) await noteContradictions(deps, [{ attemptId: attempt.id, outcome: word }]);
-    else if (!isEnd(word) && told.state === 'succeeded') await raiseLateSuccess(deps, attempt.id, 'message');
+    else if (!isEnd(word) && told.state === 'succeeded' && !isShared) await raiseLateSuccess(deps, attempt.id, 'message');
   }
   return { verdict: 'quarantined', reasonCode: 'contradicts_outcome' };
 }
@@ -138,6 +156,9 @@ function namesTheSame(event: CallbackEvent, attempt: OpenAttempt): boolean {
   const told = event.outcome.handle ?? {};
   return Object.entries(told).every(([key, value]) => attempt.handle[key] === undefined || attempt.handle[key] === value);
 }
+
+/** What a message at a shared address may add to an attempt. */
+const NOTHING_LEARNT: Outcome = { state: 'pending' };
 
 async function learn(deps: GraphDeps, recorder: Recorder, attempt: OpenAttempt, event: CallbackEvent): Promise<Recorded> {
   const receipt = event.outcome.state === 'succeeded' ? event.outcome.receipt : '';

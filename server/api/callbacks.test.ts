@@ -71,3 +71,33 @@ test('many at once share statements, and each gets its own answer', async () => 
   expect(statuses).toEqual(Array.from({ length: 40 }, (_, index) => (index % 2 ? 200 : 404)));
   expect((await api.pool.query('select 1 from operator_callbacks where attempt_id = $1', [known])).rowCount).toBe(20);
 });
+
+test('an address that all attempts share: only where the operator knows no other, and from its own networks', async () => {
+  const terms = (railId: string) => ({
+    address: railId === 'airtel-ug' ? ('application' as const) : ('attempt' as const),
+    allows: (source: string) => railId !== 'mpesa-ke' && source === 'in-process',
+  });
+  const own = await startTestApi({ callbackTerms: terms, callbackAnswer: () => ({ status: 200, body: '', contentType: 'text/plain' }) });
+  const post = (path: string) => own.call('POST', `/v1/callbacks/${path}`, { key: null, body: BODY, type: 'application/json' });
+  try {
+    expect((await post('airtel-ug')).status).toBe(200);
+    expect(own.hints).toEqual(['callbacks']);
+    for (const path of ['mtn-ug', 'nobody', 'mpesa-ke', 'mpesa-ke/token-unknown-0123456789']) expect((await post(path)).status).toBe(404);
+    const items = (await bodyOf(await own.call('GET', '/v1/callbacks'))).items;
+    expect(items).toMatchObject([
+      { railId: 'mpesa-ke', verdict: 'quarantined', reasonCode: 'source_refused', attemptId: null, sourceAddress: 'in-process' },
+      { railId: 'airtel-ug', verdict: null, reasonCode: null },
+    ]);
+    const aside = (await bodyOf(await own.call('GET', '/v1/callbacks?verdict=quarantined&limit=1'))).items;
+    expect(aside).toHaveLength(1);
+    expect(JSON.stringify(items)).not.toContain('2547');
+    expect((await own.call('GET', '/v1/callbacks', { key: await own.makeKey(own.clients.acme, 'reader', ['payments:read']) })).status).toBe(
+      403,
+    );
+    expect(await (await own.call('GET', '/metrics', { key: null })).text()).toContain(
+      'capp_callbacks_quarantined{rail="mpesa-ke",reason="source_refused"} 1',
+    );
+  } finally {
+    await own.stop();
+  }
+});

@@ -39,6 +39,14 @@ export interface CallbackAnswer {
   readonly contentType: string;
 }
 
+/** How a rail's callbacks reach us, and whose are taken. */
+export interface CallbackTerms {
+  /** Whether each attempt has an address of its own, or the operator knows one for all. */
+  readonly address: 'attempt' | 'application';
+  /** Whether the operator calls from this address. */
+  readonly allows: (sourceAddress: string) => boolean;
+}
+
 /** Work that may be waiting after a commit; losing a hint costs a sweep. */
 export type ApiHint = 'authorize' | 'resume' | 'callbacks' | 'cases' | 'webhooks';
 
@@ -56,6 +64,8 @@ export interface ApiDeps {
   readonly notify: (hint: ApiHint) => void;
   /** The operator's own answer, or null for a rail without callbacks. */
   readonly callbackAnswer: (railId: string) => CallbackAnswer | null;
+  /** How a rail's callbacks come; by an attempt's own address, from anywhere, unless told. */
+  readonly callbackTerms?: (railId: string) => CallbackTerms;
   /** Gives back the float a cancelled payment had reserved, inside the transaction that cancels it. */
   readonly voidReservation: (tx: PoolClient, reservation: { readonly paymentId: string; readonly reservationId: string }) => Promise<void>;
   /** What readiness depends on besides the database, by name; `required` ones take the API out of service when down. */

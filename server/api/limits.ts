@@ -4,10 +4,10 @@
  */
 import { getConnInfo } from '@hono/node-server/conninfo';
 import { type Fault, fault } from '../../domain/errors.ts';
-import { addressToCount, IN_PROCESS } from '../limits/address.ts';
+import { addressToCount, callerAddress, IN_PROCESS } from '../limits/address.ts';
 import type { Limiter, Verdict } from '../limits/limiter.ts';
 import { type LimitClass, type LimitPolicies, type LimitPolicy } from '../limits/policy.ts';
-import type { Caller } from './deps.ts';
+import type { ApiDeps, Caller } from './deps.ts';
 import type { ApiContext } from './http.ts';
 
 export interface LimitDeps {
@@ -79,4 +79,9 @@ function tooMuch({ name, requestsMax, windowS }: LimitPolicy, verdict: Verdict):
 export function socketAddressOf(c: ApiContext): string {
   const bindings = c.env as { incoming?: unknown } | undefined;
   return bindings?.incoming === undefined ? IN_PROCESS : (getConnInfo(c).remote.address ?? 'unknown');
+}
+
+/** Where the request came from, behind the proxies of ours that stand before the API. */
+export function callerAddressOf(deps: Pick<ApiDeps, 'limits'>, c: ApiContext): string {
+  return callerAddress(socketAddressOf(c), c.req.header('x-forwarded-for'), deps.limits?.trustedProxies ?? 0);
 }

@@ -1,6 +1,7 @@
 /** Figures for Prometheus: what requests cost, how much waits, and where payments and attempts stand. */
 import type { Pool } from 'pg';
 import { Gauge, Histogram, Registry } from 'prom-client';
+import { countQuarantined } from '../../db/queries/callbacks.ts';
 import { countAttempts, countContradicted, countOpenAttempts, countPayments } from '../../db/queries/payment-views.ts';
 import { countWebhooks } from '../../db/queries/webhooks.ts';
 import { ATTEMPT_STATES, PAYMENT_STATUSES } from '../../domain/lifecycle.ts';
@@ -24,6 +25,7 @@ interface Deps {
 
 /** Counting all payments reads an index as long as the table; a scrape more often than this gets the last count. */
 const COUNTS_KEPT_MS = 15_000;
+const DAY_MS = 86_400_000;
 
 /** Makes the figures of one API. Nothing is global, so that tests can make as many as they like. */
 export function createMetrics(deps: Deps): Metrics {
@@ -88,11 +90,24 @@ function createOpenGauges(registers: Registry[]) {
     help: 'Attempts whose operator said something that cannot be true beside the recorded outcome.',
     registers,
   });
+  const quarantined = new Gauge({
+    name: 'capp_callbacks_quarantined',
+    help: 'Messages at our callback addresses that were set aside in the last 24 hours, by rail and reason.',
+    labelNames: ['rail', 'reason'] as const,
+    registers,
+  });
   const deliveries = new Gauge({ name: 'capp_webhook_deliveries_waiting', help: 'Webhooks that wait for a try.', registers });
   const disabled = new Gauge({ name: 'capp_webhook_endpoints_disabled', help: 'Webhook endpoints disabled for failing.', registers });
   return {
     async count(pool: Pool, nowMs: number): Promise<void> {
-      const [rows, webhooks, odd] = await Promise.all([countOpenAttempts(pool), countWebhooks(pool), countContradicted(pool)]);
+      const [rows, webhooks, odd, aside] = await Promise.all([
+        countOpenAttempts(pool),
+        countWebhooks(pool),
+        countContradicted(pool),
+        countQuarantined(pool, nowMs - DAY_MS),
+      ]);
+      quarantined.reset();
+      for (const { railId: rail, reasonCode: reason, count } of aside) quarantined.set({ rail, reason }, count);
       contradicted.set(odd);
       // A rail that has nothing open any more must not go on saying what it had.
       attempts.reset();

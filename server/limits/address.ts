@@ -9,9 +9,14 @@ export const IN_PROCESS = 'in-process';
  * addresses count by their /64, for one subscriber has all of it.
  */
 export function addressToCount(socketAddress: string, forwardedFor: string | undefined, trustedProxies: number): string {
-  if (trustedProxies === 0 || forwardedFor === undefined) return networkOf(socketAddress);
+  return networkOf(callerAddress(socketAddress, forwardedFor, trustedProxies));
+}
+
+/** The same address, whole. */
+export function callerAddress(socketAddress: string, forwardedFor: string | undefined, trustedProxies: number): string {
+  if (trustedProxies === 0 || forwardedFor === undefined) return socketAddress;
   const hops = forwardedFor.split(',').map((hop) => hop.trim());
-  return networkOf(hops[Math.max(0, hops.length - trustedProxies)] ?? socketAddress);
+  return (hops[Math.max(0, hops.length - trustedProxies)] ?? socketAddress).slice(0, 64);
 }
 
 function networkOf(address: string): string {

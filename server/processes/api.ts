@@ -5,6 +5,7 @@ import { findApiKey } from '../../db/queries/api-keys.ts';
 import { systemClock } from '../../domain/clock.ts';
 import { ON_US } from '../../domain/network.ts';
 import { voidHolds } from '../../tools/ledger/index.ts';
+import { allowsSource } from '../../tools/mmo/terms.ts';
 import type { SanctionsDescription } from '../../tools/sanctions/list.ts';
 import { createApi } from '../api/app.ts';
 import type { ApiDeps, DependencyState } from '../api/deps.ts';
@@ -35,8 +36,9 @@ async function start(): Promise<Running> {
 }
 
 function apiDeps(foundation: Foundation): ApiDeps {
-  const { pool, keys, log, queue, board, operators } = foundation;
+  const { pool, keys, log, queue, board, operators, terms } = foundation;
   const clock = systemClock;
+  const sources = new Map([...terms].map(([railId, { callbackSources }]) => [railId, allowsSource(callbackSources)]));
   return {
     pool,
     keyring: keys.keyring,
@@ -47,6 +49,10 @@ function apiDeps(foundation: Foundation): ApiDeps {
     createQuote: (request) => createQuote({ pool, board, clock, quoteKey: keys.quoteKey }, request),
     notify: (hint) => queue.notify(hint),
     callbackAnswer: (railId) => (railId === ON_US ? null : operators(railId).callbackAnswer),
+    callbackTerms: (railId) => ({
+      address: railId === ON_US ? 'attempt' : operators(railId).capabilities.callbackAddress,
+      allows: sources.get(railId) ?? (() => true),
+    }),
     voidReservation: (tx, { paymentId }) => voidHolds(tx, paymentId),
     dependencies: dependencies(foundation),
     queueDepths: () => queue.depth(),

@@ -7,7 +7,7 @@ import type { Queryable } from '../../db/connect.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
 
-export type AccountKind = 'float' | 'clearing' | 'fees' | 'position' | 'rounding' | 'treasury' | 'client';
+export type AccountKind = 'float' | 'clearing' | 'fees' | 'position' | 'rounding' | 'treasury' | 'suspense' | 'client';
 
 export interface AccountSpec {
   readonly code: string;
@@ -47,6 +47,11 @@ export function roundingAccount(currency: Currency): AccountSpec {
 /** The platform's own money behind the floats. */
 export function treasuryAccount(currency: Currency): AccountSpec {
   return own('treasury', currency);
+}
+
+/** Money at operators whose owner is not known yet: what reconciliation found and people have still to clear. */
+export function suspenseAccount(currency: Currency): AccountSpec {
+  return own('suspense', currency);
 }
 
 /** A client's balance with us. */

@@ -12,6 +12,7 @@ export {
   floatAccount,
   positionAccount,
   roundingAccount,
+  suspenseAccount,
   treasuryAccount,
 } from './accounts.ts';
 export { CHECKS, checkBooks, type Violation } from './checks.ts';

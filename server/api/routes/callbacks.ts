@@ -4,15 +4,20 @@
  */
 import { hash } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
-import { type NewCallback, storeCallbacks } from '../../../db/queries/callbacks.ts';
+import { type CallbackView, listCallbacks, type NewCallback, storeCallbacks } from '../../../db/queries/callbacks.ts';
 import { fault } from '../../../domain/errors.ts';
+import { RAILS } from '../../../domain/network.ts';
 import { type BoundedCommit, createBoundedCommit } from '../../bounded-commit.ts';
-import type { ApiDeps } from '../deps.ts';
-import { type ApiContext, problems, readBody } from '../http.ts';
-import { socketAddressOf } from '../limits.ts';
+import { CURSOR_NUMBER, decodeCursor, encodeCursor } from '../cursor.ts';
+import type { ApiDeps, CallbackTerms } from '../deps.ts';
+import { answers, type ApiContext, nextCursor, pageOf, pageQuery, problems, readBody } from '../http.ts';
+import { callerAddressOf } from '../limits.ts';
 import { type Api, mount } from '../mount.ts';
+import { idSchema, momentSchema } from '../resources/common.ts';
 
 const CALLBACK_BYTES_MAX = 64 * 1024;
+const CALLBACK_VERDICTS = ['matched', 'duplicate', 'quarantined'] as const;
+const RAIL_IDS: ReadonlySet<string> = new Set(RAILS.map(({ id }) => id));
 const RAIL_ID = /^[a-z0-9-]{1,40}$/;
 /** What can be a token at all; other paths are nobody's and leave no row behind. */
 const TOKEN = /^[A-Za-z0-9_-]{16,128}$/;
@@ -30,8 +35,14 @@ export function createCallbackCommit(deps: ApiDeps): BoundedCommit<NewCallback, 
   });
 }
 
-/** Mounts the addresses operators call back at. */
+/** Mounts the addresses operators call back at, and what became of their messages. */
 export function mountCallbacks(api: Api, commit: BoundedCommit<NewCallback, boolean>): void {
+  mountOwnAddresses(api, commit);
+  mountSharedAddress(api, commit);
+  mountReading(api);
+}
+
+function mountOwnAddresses(api: Api, commit: BoundedCommit<NewCallback, boolean>): void {
   for (const method of ['post', 'put'] as const) {
     mount(
       api,
@@ -55,16 +66,96 @@ export function mountCallbacks(api: Api, commit: BoundedCommit<NewCallback, bool
   }
 }
 
+/** Airtel knows one address for all attempts of an application. Whose message it is, its reader finds out, and asks. */
+function mountSharedAddress(api: Api, commit: BoundedCommit<NewCallback, boolean>): void {
+  mount(
+    api,
+    {
+      method: 'post',
+      path: '/v1/callbacks/{railId}',
+      operationId: 'postSharedCallback',
+      tag: 'Callbacks',
+      summary: 'For operators that know one address for all attempts',
+      description: 'Its message is matched by the reference in it, and believed only after the operator was asked.',
+      scope: null,
+      params: z.object({ railId: z.string() }),
+      rawBody: { 'application/json': { schema: z.unknown() } },
+      responses: {
+        200: { description: "Stored. The body is the operator's own.", content: { 'application/json': { schema: z.unknown() } } },
+        ...problems('callback_unknown', 'body_too_large', 'overloaded'),
+      },
+    },
+    ({ c }) => take(api.deps, commit, c),
+  );
+}
+
+const callbackSchema = z
+  .object({
+    id: z.string(),
+    railId: z.string(),
+    attemptId: idSchema.nullable().openapi({ description: 'Whose outcome it tells; null when no attempt claims it.' }),
+    sourceAddress: z.string(),
+    receivedAt: momentSchema,
+    processedAt: momentSchema.nullable(),
+    verdict: z.enum(CALLBACK_VERDICTS).nullable().openapi({ description: 'Null until it was read. A quarantined one changes nothing.' }),
+    reasonCode: z.string().nullable(),
+  })
+  .openapi('OperatorCallback');
+
+function callbackOut(row: CallbackView): z.infer<typeof callbackSchema> {
+  const { receivedAt, processedAt, verdict, ...rest } = row;
+  return {
+    ...rest,
+    id: row.id.toString(),
+    receivedAt: receivedAt.toISOString(),
+    processedAt: processedAt?.toISOString() ?? null,
+    verdict: verdict as z.infer<typeof callbackSchema>['verdict'],
+  };
+}
+
+function mountReading(api: Api): void {
+  mount(
+    api,
+    {
+      method: 'get',
+      path: '/v1/callbacks',
+      operationId: 'listCallbacks',
+      tag: 'Callbacks',
+      summary: 'List what operators sent, newest first',
+      description: 'With `verdict=quarantined`: what was malformed, hostile or nobody’s. Bodies are kept encrypted and not shown.',
+      scope: 'callbacks:read',
+      query: z.strictObject({ ...pageQuery, verdict: z.enum(CALLBACK_VERDICTS).optional(), railId: z.string().max(40).optional() }),
+      responses: {
+        200: answers('A page of callbacks.', pageOf(callbackSchema)),
+        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
+      },
+    },
+    async ({ caller, query: { limit, cursor, ...filter } }) => {
+      const list = `callbacks ${JSON.stringify([filter.verdict, filter.railId])}`;
+      const [before = null] = cursor === undefined ? [] : decodeCursor(list, cursor, [CURSOR_NUMBER]);
+      const rows = await listCallbacks(api.deps.pool, caller.clientId, filter, { before, limit });
+      const encode = (last: CallbackView) => encodeCursor(list, [last.id.toString()]);
+      return { status: 200, body: { items: rows.map(callbackOut), nextCursor: nextCursor(rows, limit, encode) } };
+    },
+  );
+}
+
+const ANYWHERE: CallbackTerms = { address: 'attempt', allows: () => true };
+
 async function take(deps: ApiDeps, commit: BoundedCommit<NewCallback, boolean>, c: ApiContext): Promise<Response> {
-  const [railId, token] = [c.req.param('railId') ?? '', c.req.param('token') ?? ''];
-  if (!RAIL_ID.test(railId) || !TOKEN.test(token)) throw fault('callback_unknown');
+  const [railId, token] = [c.req.param('railId') ?? '', c.req.param('token')];
+  if (!RAIL_ID.test(railId) || !RAIL_IDS.has(railId)) throw fault('callback_unknown');
+  const terms = deps.callbackTerms?.(railId) ?? ANYWHERE;
+  if (token === undefined ? terms.address !== 'application' : !TOKEN.test(token)) throw fault('callback_unknown');
+  const sourceAddress = callerAddressOf(deps, c);
   const text = (await readBody(c, CALLBACK_BYTES_MAX)).toString('utf8');
   const known = await commit.submit({
     railId,
-    tokenHash: hash('sha256', token, 'buffer'),
+    tokenHash: token === undefined ? null : hash('sha256', token, 'buffer'),
+    ...(terms.allows(sourceAddress) ? {} : { refusal: 'source_refused' }),
     body: deps.keyring.encrypt(text, 'operator_callbacks.body'),
     bodyDigest: deps.keyring.blindIndex(text, 'operator_callbacks.body'),
-    sourceAddress: socketAddressOf(c),
+    sourceAddress,
   });
   c.set('logged', { railId, known });
   const answer = known ? deps.callbackAnswer(railId) : null;
