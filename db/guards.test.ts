@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { actionDigest } from '../domain/cases.ts';
 import { newId } from '../domain/ids.ts';
 import { ATTEMPT_STATES, ATTEMPT_TRANSITIONS, PAYMENT_STATUSES, TRANSITIONS } from '../domain/lifecycle.ts';
 import { withTransaction } from './connect.ts';
@@ -21,12 +22,46 @@ async function refusal(text: string, values: unknown[] = []): Promise<string | n
   );
 }
 
+async function insertCase(paymentId: string, over: { status?: string; approvals?: number } = {}): Promise<string> {
+  const id = newId();
+  await database.pool.query(
+    `insert into cases (id, client_id, payment_id, priority, reasons, evidence, evidence_digest, due_at, status, approvals_needed)
+      values ($1, $2, $3, 50, '[]', '{}', 'digest', now(), $4, $5)`,
+    [id, clientId, paymentId, over.status ?? 'open', over.approvals ?? 1],
+  );
+  return id;
+}
+
+type Said = { caseId: string; paymentId: string; officer?: string; reason?: string; digest?: string; senior?: boolean; expiresAt?: Date };
+
+/** What an officer said, taken in. */
+async function insertDecision({ caseId, paymentId, officer, reason, digest, senior, expiresAt }: Said): Promise<string> {
+  const id = newId();
+  await database.pool.query(
+    `insert into case_decisions (id, case_id, payment_id, officer, verdict, reason_code, evidence_digest, round, senior, expires_at)
+      select $1, $2, $3, $4, 'release', $5, $6, round, $7, $8 from cases where id = $2`,
+    [
+      id,
+      caseId,
+      paymentId,
+      officer ?? 'officer:amina',
+      reason ?? 'known_customer',
+      digest ?? 'digest',
+      senior ?? false,
+      expiresAt ?? new Date(Date.now() + 3_600_000),
+    ],
+  );
+  return id;
+}
+
 describe('transitions', () => {
   test('a payment goes exactly where the table of the domain lets it', async () => {
     const { pool } = database;
     for (const from of PAYMENT_STATUSES) {
       for (const to of PAYMENT_STATUSES) {
         const id = await insertPayment(pool, { clientId, status: from });
+        // What people have to do for it is another rule.
+        if (to === 'released') await insertCase(id, { status: 'released' });
         const outcome = await refusal('update payments set status = $2 where id = $1', [id, to]);
         const allowed = from === to || TRANSITIONS[from].includes(to);
         expect(`${from} → ${to}: ${outcome}`).toBe(`${from} → ${to}: ${allowed ? null : 'illegal_transition'}`);
@@ -69,17 +104,8 @@ describe('what is written once', () => {
   test('a decision of an officer is applied once and otherwise stays', async () => {
     const { pool } = database;
     const paymentId = await insertPayment(pool, { clientId, status: 'held' });
-    const [caseId, id] = [newId(), newId()];
-    await pool.query(
-      `insert into cases (id, client_id, payment_id, priority, reasons, evidence, evidence_digest, due_at)
-        values ($1, $2, $3, 50, '[]', '{}', 'digest', now())`,
-      [caseId, clientId, paymentId],
-    );
-    await pool.query(
-      `insert into case_decisions (id, case_id, payment_id, officer, verdict, reason_code, evidence_digest)
-        values ($1, $2, $3, 'officer:amina', 'release', 'known_customer', 'digest')`,
-      [id, caseId, paymentId],
-    );
+    const caseId = await insertCase(paymentId);
+    const id = await insertDecision({ caseId, paymentId });
     expect(await refusal("update case_decisions set verdict = 'reject' where id = $1", [id])).toMatch(/append_only/);
     expect(await refusal('update case_decisions set applied_at = now() where id = $1', [id])).toBeNull();
     expect(await refusal('update case_decisions set applied_at = null where id = $1', [id])).toMatch(/append_only/);
@@ -160,5 +186,95 @@ describe('pools', () => {
     expect(await read()).toEqual({ balance: 400n, reserved: 150n, currency: 'KES', target: 800n });
     expect(await refusal('update accounts set credits_pending = 401 where id = $1', [accountId])).toBe('floor_passed');
     expect(await read()).toMatchObject({ balance: 400n, reserved: 150n });
+  });
+});
+
+describe('four eyes', () => {
+  async function held(approvals = 2) {
+    const paymentId = await insertPayment(database.pool, { clientId, status: 'held' });
+    const caseId = await insertCase(paymentId, { approvals });
+    const says = async (officer: string, over: Partial<Said> = {}) => {
+      await insertDecision({ caseId, paymentId, officer, ...over });
+      await database.pool.query('update case_decisions set applied_at = now() where case_id = $1 and applied_at is null', [caseId]);
+    };
+    const release = () => refusal("update cases set status = 'released', closed_at = now() where id = $1", [caseId]);
+    const change = (assignment: string) => refusal(`update cases set ${assignment} where id = $1`, [caseId]);
+    return { paymentId, caseId, says, release, change };
+  }
+
+  test('a case is released by as many different officers as it asks for', async () => {
+    const { says, release } = await held();
+    expect(await release()).toBe('cases_approvals');
+    await says('officer:amina');
+    expect(await release()).toBe('cases_approvals');
+    await expect(says('officer:amina')).rejects.toThrow('case_decisions_officer');
+    await says('officer:kofi');
+    expect(await release()).toBeNull();
+  });
+
+  test.each([
+    ['on other evidence', { digest: 'other' }],
+    ['for another reason', { reason: 'false_positive' }],
+    ['that has expired', { expiresAt: new Date(Date.now() - 1) }],
+  ])('an approval %s does not count', async (_what, over) => {
+    const { says, release } = await held();
+    await says('officer:amina');
+    await says('officer:kofi', over);
+    expect(await release()).toBe('cases_approvals');
+  });
+
+  test('approvals of an earlier round do not count, and the evidence changes with the round only', async () => {
+    const { says, release, change } = await held();
+    await says('officer:amina');
+    expect(await change("evidence_digest = 'other'")).toBe('cases_round');
+    expect(await change("evidence_digest = 'digest', round = 2")).toBeNull();
+    expect(await change('round = 1')).toBe('cases_round');
+    await says('officer:kofi');
+    expect(await release()).toBe('cases_approvals');
+    await says('officer:amina');
+    expect(await release()).toBeNull();
+  });
+
+  test('what is asked of officers is never asked of fewer', async () => {
+    const { says, release, change } = await held(1);
+    expect(await change('approvals_needed = 2, escalated_at = now()')).toBeNull();
+    expect(await change('approvals_needed = 1')).toBe('cases_approvals_kept');
+    expect(await change('escalated_at = null')).toBe('cases_escalation_kept');
+    await says('officer:amina');
+    await says('officer:kofi');
+    expect(await release()).toBe('cases_approvals');
+    await says('officer:zuri', { senior: true });
+    expect(await release()).toBeNull();
+    expect(await change("status = 'open'")).toBe('cases_closed');
+  });
+
+  test('a decision is about its case, its round and exactly what it says', async () => {
+    const { caseId, paymentId } = await held();
+    const other = await insertPayment(database.pool, { clientId });
+    await expect(insertDecision({ caseId, paymentId: other })).rejects.toThrow('about the payment and the round');
+    const insert = (round: number, digest: string | null) =>
+      refusal(
+        `insert into case_decisions (id, case_id, payment_id, officer, verdict, reason_code, evidence_digest, round, action_digest)
+          values (gen_random_uuid(), $1, $2, 'officer:amina', 'reject', 'true_match', 'digest', $3, $4)`,
+        [caseId, paymentId, round, digest],
+      );
+    expect(await insert(2, null)).toBe('evidence_stale');
+    expect(await insert(1, 'f'.repeat(64))).toBe('case_decisions_action');
+    const action = { caseId, paymentId, evidenceDigest: 'digest', verdict: 'reject', reasonCode: 'true_match', round: 1 } as const;
+    expect(await insert(1, actionDigest(action))).toBeNull();
+    // One at a time.
+    await expect(insertDecision({ caseId, paymentId, officer: 'officer:kofi' })).rejects.toThrow('case_decisions_waiting');
+  });
+
+  test('a held payment goes on only from a case that people released, and from no other open one', async () => {
+    const { paymentId, says, release } = await held(1);
+    const go = () => refusal("update payments set status = 'released' where id = $1", [paymentId]);
+    expect(await go()).toBe('payments_release');
+    await says('officer:amina');
+    expect(await release()).toBeNull();
+    await insertCase(paymentId);
+    expect(await go()).toBe('payments_release');
+    await database.pool.query("update cases set status = 'withdrawn' where payment_id = $1 and status = 'open'", [paymentId]);
+    expect(await go()).toBeNull();
   });
 });

@@ -99,8 +99,9 @@ async function fillLedgerAndOversight(pool: TestDatabase['pool'], clientId: stri
       from outbox`,
   );
   await pool.query(
-    `insert into cases (id, client_id, payment_id, status, priority, reasons, evidence, evidence_digest, due_at)
-      select gen_random_uuid(), client_id, id, case when status = 'paid' then 'released' else 'open' end, 50, '[]', '{}', 'd', now() from payments`,
+    `insert into cases (id, client_id, payment_id, status, priority, reasons, evidence, evidence_digest, due_at, rank_at)
+      select gen_random_uuid(), client_id, id, case when status = 'paid' then 'released' else 'open' end, 50, '[]', '{}', 'd', created_at,
+        created_at from payments`,
   );
 }
 
@@ -184,7 +185,12 @@ const HOT: readonly (readonly [index: string, query: string])[] = [
   ['operator_callbacks_waiting', 'select id from operator_callbacks where processed_at is null order by id limit 100'],
   ['api_keys_prefix', `select * from api_keys where prefix = 'p1'`],
   ['idempotency_keys_key', `select * from idempotency_keys where client_id = (select id from clients limit 1) and key = 'k1'`],
-  ['cases_queue', `select * from cases where status = 'open' order by priority desc, created_at limit 50`],
+  [
+    'cases_queue',
+    `select * from cases where client_id = (select id from clients limit 1) and status = 'open' order by rank_at, id limit 50`,
+  ],
+  ['cases_list', `select * from cases where client_id = (select id from clients limit 1) order by rank_at, id limit 50`],
+  ['cases_queue', `select id from cases where status in ('open', 'deciding', 'waiting') and due_at <= now()`],
   ['cases_one_open', `select * from cases where payment_id = '${ID}' and kind = 'held' and status in ('open', 'deciding')`],
 ];
 
@@ -192,7 +198,10 @@ describe('plans', () => {
   test.each(HOT)('%s', async (index, query) => {
     const nodes = await planOf(query);
     const shown = nodes.map((node) => `${node['Node Type']} ${node['Index Name'] ?? node['Relation Name'] ?? ''}`).join(' · ');
-    expect(nodes.map((node) => node['Index Name'])).toContain(index);
+    expect(
+      nodes.map((node) => node['Index Name']),
+      shown,
+    ).toContain(index);
     const scanned = nodes.filter((node) => node['Node Type'] === 'Seq Scan' && node['Relation Name'] !== 'clients');
     expect(scanned.map(() => shown)).toEqual([]);
     // Order comes from the index, so a page costs the same however long the list is.

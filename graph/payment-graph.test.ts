@@ -53,7 +53,11 @@ describe('the page about the graphs', () => {
   });
 
   it('shows the case graph as it is', async () => {
-    const graph = buildCaseGraph({ checkpointer: new MemorySaver(), applyVerdict: async () => undefined });
+    const graph = buildCaseGraph({
+      checkpointer: new MemorySaver(),
+      readCase: async () => ({ round: 1, evidenceDigest: '', approvalsNeeded: 1 }),
+      applyVerdict: async () => 'applied',
+    });
     const drawn = `${(await graph.getGraphAsync()).drawMermaid({ withStyles: false }).trimEnd()}\n`;
     expect((await pictures())[1], 'docs/graph.md: put in what `npm run --silent capp -- graph --of cases` prints').toBe(drawn);
   });

@@ -131,6 +131,7 @@ export async function testPlatform(settings: Partial<GraphSettings> = {}): Promi
       tokenHash: (attemptId) => createHash('sha256').update(attemptId).digest(),
     },
     notify: () => undefined,
+    perUsd: (currency) => snapshotAt(clock.now()).rates.get(currency)?.perUsd ?? null,
     settings: { ...DEFAULT_GRAPH_SETTINGS, ...settings },
   };
   const agents = await testAgents(deps, keyring);

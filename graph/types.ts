@@ -1,8 +1,11 @@
 /** What the graph needs from the floors below, handed in once at the composition root. */
 import type { Pool } from 'pg';
+import type { FourEyesRule } from '../domain/cases.ts';
 import type { Clock } from '../domain/clock.ts';
+import type { Currency } from '../domain/currency.ts';
 import type { Keyring } from '../db/keyring.ts';
 import type { OperatorClient } from '../tools/mmo/operator.ts';
+import type { Advise } from './case/advice.ts';
 
 /** The part of a pino logger that the graph uses. */
 export interface Log {
@@ -18,7 +21,8 @@ export type Hint = 'authorize' | 'resume' | 'outcomes' | 'dispatch' | 'inquire' 
 /** Tells the queue that work of a kind is ready. Never throws and never waits. */
 export type Notify = (hint: Hint) => void;
 
-export interface GraphSettings {
+/** Includes from which amount or priority on a release needs two officers. */
+export interface GraphSettings extends FourEyesRule {
   /** Payments in one cohort at most. */
   readonly cohortMax: number;
   /** How long a cohort may hold its payments before another worker takes them over, milliseconds. */
@@ -36,8 +40,6 @@ export interface GraphSettings {
   readonly retryDelayMs: number;
   /** How long a paid payment waits at most for its settlement window to close, milliseconds. */
   readonly settlementAgeMs: number;
-  /** From this case priority (0 to 100) on, a release needs two officers. */
-  readonly fourEyesPriority: number;
   /** How long an operator may leave an outcome open before people are told, milliseconds; by rail where it differs. */
   readonly doubtLimitMs: number;
   readonly doubtLimitsMs: Readonly<Record<string, number>>;
@@ -56,6 +58,8 @@ export const DEFAULT_GRAPH_SETTINGS: GraphSettings = {
   retryDelayMs: 5_000,
   settlementAgeMs: 60_000,
   fourEyesPriority: 90,
+  fourEyesUsd: 1_000,
+  fourEyesAmounts: {},
   doubtLimitMs: 1_800_000,
   doubtLimitsMs: {},
   webhookAllowPrivate: false,
@@ -78,5 +82,9 @@ export interface GraphDeps {
   readonly operators: (railId: string) => OperatorClient;
   readonly callbacks: CallbackAddresses;
   readonly notify: Notify;
+  /** Units of a currency for one US dollar, times 10^12, or null; without it every amount counts as large. */
+  readonly perUsd?: (currency: Currency) => bigint | null;
+  /** Gives officers advice on cases; nobody does unless told. */
+  readonly advise?: Advise;
   readonly settings: GraphSettings;
 }

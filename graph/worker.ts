@@ -8,7 +8,7 @@ import { SETTLEMENT_POLICY, settle } from '../agents/settlement/index.ts';
 import { sealAudit } from '../tools/audit/index.ts';
 import type { Agents } from './agents.ts';
 import { buildCaseGraph, type CaseGraphDeps } from './case/case-graph.ts';
-import { verdictApplier, workCases } from './case/cases.ts';
+import { caseGraphDeps, workCases } from './case/cases.ts';
 import { closeSettledDoubts, escalateDoubts } from './case/doubts.ts';
 import { type CohortStage, workCohorts } from './cohorts.ts';
 import { callbackPump } from './effects/callbacks.ts';
@@ -47,7 +47,7 @@ const CASES_AT_ONCE = 50;
 export function startWorker(options: WorkerOptions): WorkerHandle {
   const { deps, agents, queue } = options;
   const paymentGraph = buildPaymentGraph(deps, agents);
-  const caseGraph = buildCaseGraph({ checkpointer: options.checkpointer, applyVerdict: verdictApplier(deps) });
+  const caseGraph = buildCaseGraph({ checkpointer: options.checkpointer, ...caseGraphDeps(deps) });
   const recorder = createRecorder(deps);
   const pumps = {
     dispatch: dispatchPump(deps, recorder),

@@ -166,7 +166,7 @@ export function composeAgents(foundation: Pick<Foundation, 'pool' | 'keys' | 'bo
 
 /** What the graph works with in a worker process. */
 export function composeGraphDeps(foundation: Foundation): GraphDeps {
-  const { config, pool, log, keys, operators, queue } = foundation;
+  const { config, pool, log, keys, operators, queue, board } = foundation;
   return {
     pool,
     clock: systemClock,
@@ -175,6 +175,7 @@ export function composeGraphDeps(foundation: Foundation): GraphDeps {
     operators,
     callbacks: callbackAddresses(config.publicUrl, keys.callbackKey),
     notify: (hint) => queue.notify(hint),
+    perUsd: (currency) => board.current().rates.get(currency)?.perUsd ?? null,
     settings: graphSettings(config),
   };
 }

@@ -2,6 +2,7 @@
 import { sql } from 'drizzle-orm';
 import {
   bigserial,
+  boolean,
   check,
   doublePrecision,
   index,
@@ -94,6 +95,8 @@ export const cases = pgTable(
     status: text('status').notNull().default('open'),
     /** 0 to 100, the higher the sooner. */
     priority: smallint('priority').notNull(),
+    /** Place in the queue, earliest first: when the case came, earlier by its priority. Kept by a trigger. */
+    rankAt: moment('rank_at').notNull().default(sql`now()`),
     reasons: jsonb('reasons').notNull().$type<readonly Reason[]>(),
     /** What the officers decide on; without personal data, which is joined in when it is shown. */
     evidence: jsonb('evidence').notNull().$type<Facts>(),
@@ -105,18 +108,37 @@ export const cases = pgTable(
     claimedUntil: moment('claimed_until'),
     /** The interrupt of the case graph that waits for an answer. */
     interruptId: text('interrupt_id'),
+    /** The round of asking. Approvals of an earlier one count for nothing: each change of evidence, each expiry begins another. */
+    round: smallint('round').notNull().default(1),
+    /** The round in which the interrupt was asked; behind `round` until the case graph has followed. */
+    askedRound: smallint('asked_round').notNull().default(1),
+    /** When an officer asked for a senior one, and who. */
+    escalatedAt: moment('escalated_at'),
+    escalatedBy: text('escalated_by'),
+    snoozedUntil: moment('snoozed_until'),
+    snoozeCount: smallint('snooze_count').notNull().default(0),
+    /** Until when information is waited for. */
+    informationDueAt: moment('information_due_at'),
+    /** When people were told that the case is overdue. */
+    overdueAt: moment('overdue_at'),
+    /** What the case graph advises the officers, shown after the evidence; no part of what they decide on. */
+    advice: jsonb('advice').$type<Facts>(),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
     dueAt: moment('due_at').notNull(),
     closedAt: moment('closed_at'),
   },
   (table) => [
-    check('cases_status', sql`${table.status} in ('open', 'deciding', 'released', 'rejected', 'withdrawn', 'resolved')`),
+    check('cases_status', sql`${table.status} in ('open', 'deciding', 'waiting', 'released', 'rejected', 'withdrawn', 'resolved')`),
+    check('cases_snoozes', sql`${table.snoozeCount} between 0 and 3`),
     check('cases_kind', sql`${table.kind} in ('held', 'in_doubt', 'late_success')`),
     check('cases_attempt', sql`(${table.kind} = 'held') = (${table.attemptId} is null)`),
-    uniqueIndex('cases_one_open').on(table.paymentId).where(sql`${table.kind} = 'held' and ${table.status} in ('open', 'deciding')`),
+    uniqueIndex('cases_one_open')
+      .on(table.paymentId)
+      .where(sql`${table.kind} = 'held' and ${table.status} in ('open', 'deciding', 'waiting')`),
     uniqueIndex('cases_once_per_attempt').on(table.attemptId, table.kind).where(sql`${table.kind} <> 'held'`),
-    index('cases_queue').on(table.status, table.priority.desc().nullsFirst(), table.createdAt),
+    index('cases_queue').on(table.clientId, table.rankAt, table.id).where(sql`${table.status} in ('open', 'deciding', 'waiting')`),
+    index('cases_list').on(table.clientId, table.rankAt, table.id),
     index('cases_payment').on(table.paymentId),
   ],
 );
@@ -136,17 +158,58 @@ export const caseDecisions = pgTable(
     /** The officer's note, encrypted: people write names into notes. */
     note: bytea('note'),
     evidenceDigest: text('evidence_digest').notNull(),
+    /** The round of the case in which it was said. */
+    round: smallint('round').notNull().default(1),
+    /** SHA-256 over case, payment, evidence, verdict, reason and round: exactly what was agreed to. Filled and checked by a trigger. */
+    actionDigest: text('action_digest'),
+    /** Until when a release counts. */
+    expiresAt: moment('expires_at'),
+    /** The officer's key carried `cases:senior`. */
+    senior: boolean('senior').notNull().default(false),
     createdAt: createdAt(),
     /** When the case graph took it in. */
     appliedAt: moment('applied_at'),
     txId: writtenBy(),
   },
   (table) => [
-    check('case_decisions_verdict', sql`${table.verdict} in ('release', 'reject', 'resolve')`),
-    unique('case_decisions_officer').on(table.caseId, table.officer),
+    check('case_decisions_verdict', sql`${table.verdict} in ('release', 'reject', 'request_information', 'escalate', 'resolve')`),
+    // In one round nobody agrees or refuses twice: the maker of an approval is not its checker.
+    uniqueIndex('case_decisions_officer')
+      .on(table.caseId, table.round, table.officer)
+      .where(sql`${table.verdict} in ('release', 'reject', 'resolve')`),
     index('case_decisions_written').on(table.txId),
     index('case_decisions_payment').on(table.paymentId),
-    index('case_decisions_waiting').on(table.caseId).where(sql`${table.appliedAt} is null`),
+    // One at a time: what an officer said is taken in before another may speak.
+    uniqueIndex('case_decisions_waiting').on(table.caseId).where(sql`${table.appliedAt} is null`),
+  ],
+);
+
+/** What an officer asked a client about a held payment, and what was answered. The answer is a customer's text: untrusted. */
+export const caseInformation = pgTable(
+  'case_information',
+  {
+    id: uuid('id').primaryKey(),
+    clientId: uuid('client_id').notNull(),
+    caseId: uuid('case_id')
+      .notNull()
+      .references(() => cases.id),
+    paymentId: uuid('payment_id').notNull(),
+    decisionId: uuid('decision_id').notNull(),
+    /** What is asked: a reason of `request_information`. */
+    code: text('code').notNull(),
+    askedAt: moment('asked_at').notNull(),
+    dueAt: moment('due_at').notNull(),
+    /** The answer, encrypted. */
+    answer: bytea('answer'),
+    /** SHA-256 of the ciphertext; part of the evidence. */
+    answerDigest: text('answer_digest'),
+    answeredBy: text('answered_by'),
+    answeredAt: moment('answered_at'),
+  },
+  (table) => [
+    check('case_information_answer', sql`(${table.answer} is null) = (${table.answeredAt} is null)`),
+    index('case_information_case').on(table.caseId, table.askedAt),
+    index('case_information_payment').on(table.paymentId),
   ],
 );
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findWork } from '../sweep.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
 import { buildCaseGraph, type CaseGraph } from './case-graph.ts';
-import { verdictApplier, workCases } from './cases.ts';
+import { caseGraphDeps, workCases } from './cases.ts';
 
 let platform: TestPlatform;
 let graph: CaseGraph;
@@ -14,13 +14,14 @@ beforeEach(async () => {
   platform = await testPlatform();
   failures = 0;
   errors.length = 0;
-  const apply = verdictApplier(platform.deps);
+  const deps = caseGraphDeps(platform.deps);
   graph = buildCaseGraph({
     checkpointer: new MemorySaver(),
+    ...deps,
     applyVerdict: async (state) => {
       failures -= 1;
       if (failures >= 0) throw new Error('the database is away');
-      await apply(state);
+      return deps.applyVerdict(state);
     },
   });
 });

@@ -6,27 +6,43 @@ import { type PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
 import { type AuditEvent, recordAuditEvents } from '../../db/queries/audit.ts';
 import { transitionPayments } from '../../db/queries/transitions.ts';
+import { caseOpening } from '../../domain/cases.ts';
 import type { Facts, Reason } from '../../domain/decision.ts';
+import { fault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
+import type { Money } from '../../domain/money.ts';
 import { factsDigest } from '../decide.ts';
 import type { GraphDeps } from '../types.ts';
-import { answerCase, type CaseGraph, type CaseState, runCase } from './case-graph.ts';
+import { adviseOnCase } from './advice.ts';
+import {
+  answerCase,
+  type CaseGraph,
+  type CaseGraphDeps,
+  type CaseStanding,
+  type CaseState,
+  type Paused,
+  refreshCase,
+} from './case-graph.ts';
 
 export interface NewCase {
   readonly clientId: string;
   readonly paymentId: string;
   readonly reasons: readonly Reason[];
   readonly evidence: Facts;
-  /** 0 to 100. */
+  /** What compliance says of its urgency, 0 to 100. */
   readonly priority: number;
+  /** The probability that something is wrong, 0 to 1, where the facts tell one. */
+  readonly riskScore: number | null;
+  readonly amount: Money;
 }
-
-const HOUR_MS = 3_600_000;
 
 /** Inserts one open case for each entry, in the transaction that holds the payments. */
 export async function openCases(tx: PoolClient, deps: GraphDeps, wanted: readonly NewCase[]): Promise<void> {
   if (wanted.length === 0) return;
   const nowMs = deps.clock.now();
+  const openings = wanted.map(({ priority, riskScore, amount }) =>
+    caseOpening({ priority, riskScore, amount, perUsd: deps.perUsd?.(amount.currency) ?? null }, deps.settings),
+  );
   await tx.query({
     name: 'open_cases',
     text: `
@@ -43,13 +59,12 @@ export async function openCases(tx: PoolClient, deps: GraphDeps, wanted: readonl
       wanted.map(() => newId()),
       wanted.map((entry) => entry.clientId),
       wanted.map((entry) => entry.paymentId),
-      wanted.map((entry) => entry.priority),
+      openings.map((opening) => opening.priority),
       wanted.map((entry) => JSON.stringify(entry.reasons)),
       wanted.map((entry) => JSON.stringify(entry.evidence)),
       wanted.map((entry) => factsDigest(entry.evidence)),
-      wanted.map((entry) => (entry.priority >= deps.settings.fourEyesPriority ? 2 : 1)),
-      // The more pressing the case, the sooner it is due: between 4 and 24 hours.
-      wanted.map((entry) => new Date(nowMs + (24 - Math.round(entry.priority / 5)) * HOUR_MS)),
+      openings.map((opening) => opening.approvalsNeeded),
+      openings.map((opening) => new Date(nowMs + opening.dueInMs)),
       new Date(nowMs),
     ],
   });
@@ -58,8 +73,7 @@ export async function openCases(tx: PoolClient, deps: GraphDeps, wanted: readonl
 interface CaseRow {
   id: string;
   payment_id: string;
-  evidence_digest: string;
-  approvals_needed: number;
+  round: number;
 }
 
 interface DecisionRow extends CaseRow {
@@ -67,29 +81,53 @@ interface DecisionRow extends CaseRow {
   officer: string;
   verdict: 'release' | 'reject';
   reason_code: string;
+  action_digest: string;
   decided_on: string;
 }
 
-/** Starts threads for new cases and carries decisions to theirs; resolves with how many cases moved. */
+/** What the case graph needs besides its checkpointer, from the database. */
+export function caseGraphDeps(deps: GraphDeps): Omit<CaseGraphDeps, 'checkpointer'> {
+  const { advise } = deps;
+  return {
+    readCase: (caseId) => readCase(deps, caseId),
+    ...(advise === undefined ? {} : { advise: (caseId, round) => adviseOnCase(deps, advise, caseId, round) }),
+    applyVerdict: verdictApplier(deps),
+  };
+}
+
+async function readCase(deps: GraphDeps, caseId: string): Promise<CaseStanding> {
+  const found = await deps.pool.query<CaseStanding>({
+    name: 'read_case_standing',
+    text: 'select round, evidence_digest as "evidenceDigest", approvals_needed as "approvalsNeeded" from cases where id = $1',
+    values: [caseId],
+  });
+  const standing = found.rows[0];
+  if (standing === undefined) throw fault('internal', { internal: `case ${caseId} is not stored` });
+  return standing;
+}
+
+/** Starts threads for new cases, takes those back whose case went on to another round, and carries decisions to theirs; resolves with how many moved. */
 export async function workCases(deps: GraphDeps, graph: CaseGraph, limit: number): Promise<number> {
-  const fresh = await deps.pool.query<CaseRow>({
-    name: 'fresh_cases',
-    text: `select id, payment_id, evidence_digest, approvals_needed::int from cases
-           where kind = 'held' and status = 'open' and interrupt_id is null order by priority desc, created_at limit $1`,
+  const behind = await deps.pool.query<CaseRow>({
+    name: 'cases_behind',
+    text: `select id, payment_id, round from cases
+           where kind = 'held' and status in ('open', 'deciding', 'waiting') and (interrupt_id is null or asked_round <> round)
+           order by rank_at limit $1`,
     values: [limit],
   });
-  for (const row of fresh.rows) await oneAtATime(deps, row.id, () => startCase(deps, graph, row));
+  for (const row of behind.rows) await oneAtATime(deps, row.id, () => followRound(deps, graph, row));
   const decided = await deps.pool.query<DecisionRow>({
     name: 'decided_cases',
-    text: `select c.id, c.payment_id, c.evidence_digest, c.approvals_needed::int, d.id as decision_id, d.officer, d.verdict, d.reason_code,
+    text: `select c.id, c.payment_id, c.round, d.id as decision_id, d.officer, d.verdict, d.reason_code, d.action_digest,
              d.evidence_digest as decided_on
            from case_decisions d join cases c on c.id = d.case_id
-           where d.applied_at is null and c.status in ('open', 'deciding') and c.interrupt_id is not null
+           where d.applied_at is null and c.kind = 'held' and c.status in ('open', 'deciding', 'waiting') and c.interrupt_id is not null
+             and d.round = c.round and c.asked_round = c.round
            order by d.created_at limit $1`,
     values: [limit],
   });
   for (const row of decided.rows) await oneAtATime(deps, row.id, () => carryDecision(deps, graph, row));
-  return fresh.rows.length + decided.rows.length;
+  return behind.rows.length + decided.rows.length;
 }
 
 /** Two runs of one thread would overwrite each other's checkpoints: the database lets one in. */
@@ -111,41 +149,56 @@ async function oneAtATime(deps: GraphDeps, caseId: string, work: () => Promise<v
   }
 }
 
-async function startCase(deps: GraphDeps, graph: CaseGraph, row: CaseRow): Promise<void> {
-  const interruptId = await runCase(graph, {
-    caseId: row.id,
-    paymentId: row.payment_id,
-    evidenceDigest: row.evidence_digest,
-    approvalsNeeded: row.approvals_needed,
-  });
-  await noteInterrupt(deps, row.id, interruptId);
+/** Brings the thread of a case to the round the case is in; a new case gets its thread. */
+async function followRound(deps: GraphDeps, graph: CaseGraph, row: CaseRow): Promise<void> {
+  const paused = await refreshCase(graph, { caseId: row.id, paymentId: row.payment_id }, row.round);
+  await withTransaction(deps.pool, (tx) => notePause(tx, deps, row.id, paused));
 }
 
 async function carryDecision(deps: GraphDeps, graph: CaseGraph, row: DecisionRow): Promise<void> {
-  const interruptId = await answerCase(graph, row.id, {
+  const paused = await answerCase(graph, row.id, {
     decisionId: row.decision_id,
     verdict: row.verdict,
     officer: row.officer,
     reasonCode: row.reason_code,
+    actionDigest: row.action_digest,
     paymentId: row.payment_id,
     evidenceDigest: row.decided_on,
+    round: row.round,
   });
-  await deps.pool.query('update case_decisions set applied_at = $2 where id = $1 and applied_at is null', [
-    row.decision_id,
-    new Date(deps.clock.now()),
-  ]);
-  await noteInterrupt(deps, row.id, interruptId);
+  // Together: a case whose decision is taken in, but which is not open again, would wait for nobody for ever.
+  await withTransaction(deps.pool, async (tx) => {
+    await tx.query('update case_decisions set applied_at = $2 where id = $1 and applied_at is null', [
+      row.decision_id,
+      new Date(deps.clock.now()),
+    ]);
+    await notePause(tx, deps, row.id, paused);
+  });
 }
 
-/** A case that waits for another officer is open again for claiming. */
-async function noteInterrupt(deps: GraphDeps, caseId: string, interruptId: string | null): Promise<void> {
-  await deps.pool.query({
-    name: 'note_interrupt',
-    text: `update cases set interrupt_id = $2, updated_at = $3,
-             status = case when $2::text is null then status else 'open' end,
-             claimed_by = case when $2::text is null then claimed_by end
-           where id = $1 and status in ('open', 'deciding')`,
-    values: [caseId, interruptId, new Date(deps.clock.now())],
+/**
+ * Writes down where a thread waits. What was said in an earlier round and has not been taken in never will be; a case
+ * that waits for another officer, and has nothing left to take in, is open again for claiming.
+ */
+async function notePause(tx: PoolClient, deps: GraphDeps, caseId: string, paused: Paused): Promise<void> {
+  const at = new Date(deps.clock.now());
+  await tx.query({
+    name: 'pass_over_decisions',
+    text: 'update case_decisions set applied_at = $2 where case_id = $1 and applied_at is null and round < $3',
+    values: [caseId, at, paused.round],
+  });
+  await tx.query({
+    name: 'note_pause',
+    text: `update cases c set interrupt_id = $2, asked_round = $4, updated_at = $3,
+        status = case when free then 'open' else status end,
+        claimed_by = case when free then null else claimed_by end,
+        claimed_until = case when free then null else claimed_until end
+      from (
+        select id, $2::text is not null and status = 'deciding'
+          and not exists (select 1 from case_decisions d where d.case_id = $1 and d.applied_at is null) as free
+        from cases where id = $1 and status in ('open', 'deciding', 'waiting') for update
+      ) as now where c.id = now.id`,
+    values: [caseId, paused.interruptId, at, paused.round],
   });
 }
 
@@ -155,34 +208,90 @@ function closingOf({ caseId, paymentId, answers }: CaseState, release: boolean):
   return { actor: 'system', action: release ? 'case.released' : 'case.rejected', subject: `case:${caseId}`, paymentId, details };
 }
 
+interface AppliedTo {
+  readonly clientId: string;
+  readonly status: string;
+  readonly round: number;
+  readonly approvalsNeeded: number;
+  readonly isEscalated: boolean;
+  readonly agreed: number;
+  readonly hasSenior: boolean;
+}
+
+/**
+ * A case with how many officers have said, in the round the graph speaks of, exactly what the graph says they did, on the
+ * evidence as it is and not too long ago. The graph's own answers are a way to get here and no proof.
+ */
+async function lockForVerdict(tx: PoolClient, state: CaseState, release: boolean, nowMs: number): Promise<AppliedTo | undefined> {
+  await tx.query('select 1 from cases where id = $1 for update', [state.caseId]);
+  const found = await tx.query<AppliedTo>({
+    name: 'lock_case_for_verdict',
+    text: `select c.client_id as "clientId", c.status, c.round, c.approvals_needed as "approvalsNeeded",
+        c.escalated_at is not null as "isEscalated", said.agreed, said.senior as "hasSenior"
+      from cases c cross join lateral (
+        select count(distinct d.officer)::int as agreed, coalesce(bool_or(d.senior), false) as senior from case_decisions d
+        where d.case_id = c.id and d.id = any($2::uuid[]) and d.round = c.round and d.verdict = $3 and d.payment_id = c.payment_id
+          and d.evidence_digest = c.evidence_digest and d.action_digest = $4 and (d.expires_at is null or d.expires_at > $5)
+      ) said where c.id = $1`,
+    values: [
+      state.caseId,
+      state.answers.map((answer) => answer.decisionId),
+      release ? 'release' : 'reject',
+      state.answers.at(-1)?.actionDigest ?? '',
+      new Date(nowMs),
+    ],
+  });
+  return found.rows[0];
+}
+
+/** A release needs all who must agree, with a senior among them where one was asked for; a refusal one. */
+function carries({ agreed, approvalsNeeded, isEscalated, hasSenior }: AppliedTo, release: boolean): boolean {
+  if (isEscalated && !hasSenior) return false;
+  return agreed >= (release ? approvalsNeeded : 1);
+}
+
+/** Begins another round: what was said so far counts for nothing, and the officers are asked anew. */
+async function askAnew(tx: PoolClient, state: CaseState, clientId: string, nowMs: number): Promise<void> {
+  await tx.query({
+    name: 'ask_anew',
+    text: `with passed as (update case_decisions set applied_at = $2 where case_id = $1 and applied_at is null)
+      update cases set round = round + 1, status = 'open', claimed_by = null, claimed_until = null, updated_at = $2 where id = $1`,
+    values: [state.caseId, new Date(nowMs)],
+  });
+  const subject = `case:${state.caseId}`;
+  await recordAuditEvents(tx, [{ clientId, actor: 'system', action: 'case.approvals_void', subject, paymentId: state.paymentId }], nowMs);
+}
+
 /** Puts what the officers agreed on into effect; a second call finds the case closed and does nothing. */
-export function verdictApplier(deps: GraphDeps): (state: CaseState) => Promise<void> {
+export function verdictApplier(deps: GraphDeps): (state: CaseState) => Promise<'applied' | 'void'> {
   return async (state) => {
     const release = state.answers.every((answer) => answer.verdict === 'release');
     const nowMs = deps.clock.now();
-    await withTransaction(deps.pool, async (tx) => {
-      const closed = await tx.query<{ clientId: string }>(
-        `update cases set status = $2, closed_at = $3, updated_at = $3, interrupt_id = null
-         where id = $1 and status in ('open', 'deciding') returning client_id as "clientId"`,
-        [state.caseId, release ? 'released' : 'rejected', new Date(nowMs)],
-      );
-      const clientId = closed.rows[0]?.clientId;
-      if (clientId === undefined) return;
-      await recordAuditEvents(tx, [{ ...closingOf(state, release), clientId }], nowMs);
-      await transitionPayments(
-        tx,
-        [
-          {
-            paymentId: state.paymentId,
-            from: 'held',
-            to: release ? 'released' : 'rejected',
-            reasonCode: release ? null : 'compliance_refused',
-            cause: `case:${state.caseId}`,
-          },
-        ],
-        { nowMs, leaseToken: null },
-      );
+    const done = await withTransaction(deps.pool, async (tx) => {
+      const row = await lockForVerdict(tx, state, release, nowMs);
+      if (row === undefined || !['open', 'deciding', 'waiting'].includes(row.status)) return 'applied';
+      if (!carries(row, release)) {
+        await askAnew(tx, state, row.clientId, nowMs);
+        return 'void';
+      }
+      await close(tx, state, row.clientId, release, nowMs);
+      return 'applied';
     });
-    if (release) deps.notify('authorize');
+    if (done === 'void') deps.log.error({ caseId: state.caseId }, 'a verdict without the approvals it needs: asked anew');
+    else if (release) deps.notify('authorize');
+    return done;
   };
+}
+
+async function close(tx: PoolClient, state: CaseState, clientId: string, release: boolean, nowMs: number): Promise<void> {
+  const { caseId, paymentId } = state;
+  await tx.query({
+    name: 'close_case',
+    text: `with taken as (update case_decisions set applied_at = $3 where case_id = $1 and applied_at is null)
+      update cases set status = $2, closed_at = $3, updated_at = $3, interrupt_id = null where id = $1`,
+    values: [caseId, release ? 'released' : 'rejected', new Date(nowMs)],
+  });
+  await recordAuditEvents(tx, [{ ...closingOf(state, release), clientId }], nowMs);
+  const [to, reasonCode] = release ? (['released', null] as const) : (['rejected', 'compliance_refused'] as const);
+  await transitionPayments(tx, [{ paymentId, from: 'held', to, reasonCode, cause: `case:${caseId}` }], { nowMs, leaseToken: null });
 }

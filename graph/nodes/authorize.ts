@@ -9,7 +9,9 @@ import { recordDecisions } from '../../db/queries/decisions.ts';
 import { type AuthorisedTerms, transitionPayments, type Transition } from '../../db/queries/transitions.ts';
 import { evidenceOf } from '../../agents/compliance/index.ts';
 import { type Reserved, reserve } from '../../agents/liquidity/index.ts';
+import type { Facts } from '../../domain/decision.ts';
 import type { PaymentStatus } from '../../domain/lifecycle.ts';
+import { money } from '../../domain/money.ts';
 import { post } from '../../tools/ledger/index.ts';
 import type { Agents, LiquidityVerdict } from '../agents.ts';
 import { type NewCase, openCases } from '../case/cases.ts';
@@ -115,8 +117,17 @@ function refuseExpired(traveller: Traveller, nowMs: number): Traveller {
 function caseOf(traveller: Traveller): NewCase[] {
   if (endOf(traveller) !== 'held' || traveller.screening === undefined) return [];
   const { facts, verdict } = traveller.screening;
-  const { clientId, id } = traveller.payment;
-  return [{ clientId, paymentId: id, reasons: verdict.reasons, evidence: evidenceOf(facts, verdict), priority: verdict.data.priority }];
+  const { clientId, id: paymentId, amountMinor, fromCurrency } = traveller.payment;
+  const { evidence, priority } = evidenceOf(facts, verdict);
+  const amount = money(amountMinor, fromCurrency);
+  return [{ clientId, paymentId, reasons: verdict.reasons, evidence, priority, riskScore: riskScoreOf(facts), amount }];
+}
+
+/** The probability that something is wrong, as compliance scored it; null where its facts hold none. */
+function riskScoreOf(facts: Facts): number | null {
+  const risk = facts['risk'];
+  const score = typeof risk === 'object' && risk !== null && 'score' in risk ? risk.score : null;
+  return typeof score === 'number' ? score : null;
 }
 
 /** Asks liquidity, under the locks of this transaction, about the payments that nobody has sent away. */

@@ -34,6 +34,11 @@ const decide = (caseId: string, key = amina, over: Record<string, unknown> = {})
     key,
     json: { verdict: 'release', reasonCode: 'false_positive', evidenceDigest: DIGEST, ...over },
   });
+/** What the case graph does with a first approval: it is taken in, and the case is open for another officer. */
+async function takeIn(caseId: string): Promise<void> {
+  await api.pool.query('update case_decisions set applied_at = now() where case_id = $1 and applied_at is null', [caseId]);
+  await api.pool.query(`update cases set status = 'open', claimed_by = null, claimed_until = null where id = $1`, [caseId]);
+}
 const codeOf = async (response: Response) => [response.status, (await bodyOf(response)).code];
 
 test('an officer reads the evidence with names, and the log says who looked', async () => {
@@ -99,7 +104,7 @@ test('409: nobody decides a case twice, and a second officer can only once it is
   await claim(caseId);
   await decide(caseId);
   expect(await codeOf(await decide(caseId, baraka))).toEqual([409, 'case_not_open']);
-  await api.pool.query(`update cases set status = 'open', claimed_by = null where id = $1`, [caseId]);
+  await takeIn(caseId);
   await claim(caseId);
   expect(await codeOf(await decide(caseId))).toEqual([409, 'maker_is_checker']);
   await api.call('POST', `/v1/cases/${caseId}/release-claim`, { key: amina });

@@ -11,6 +11,10 @@ export async function drawGraphs(): Promise<{ readonly payments: string; readonl
     import('../../graph/case/case-graph.ts'),
   ]);
   const payments = await drawPaymentGraph(buildPaymentGraph({} as GraphDeps, {} as Agents));
-  const caseGraph = buildCaseGraph({ checkpointer: new MemorySaver(), applyVerdict: async () => undefined });
+  const caseGraph = buildCaseGraph({
+    checkpointer: new MemorySaver(),
+    readCase: async () => ({ round: 1, evidenceDigest: '', approvalsNeeded: 1 }),
+    applyVerdict: async () => 'applied',
+  });
   return { payments, cases: (await caseGraph.getGraphAsync()).drawMermaid({ withStyles: false }) };
 }

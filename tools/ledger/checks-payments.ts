@@ -174,7 +174,8 @@ export const PAYMENT_CHECKS: readonly Check[] = [
     sql: `select 'case ' || c.id as subject,
         format('released with %s of %s approvals', count(distinct d.officer), c.approvals_needed) as detail
       from cases c left join case_decisions d on d.case_id = c.id and d.verdict = 'release'
-        and d.evidence_digest = c.evidence_digest and d.payment_id = c.payment_id
+        and d.evidence_digest = c.evidence_digest and d.payment_id = c.payment_id and d.round = c.round
+        and (d.expires_at is null or d.expires_at > c.closed_at)
       where c.status = 'released' group by c.id having count(distinct d.officer) < c.approvals_needed`,
   },
   {
