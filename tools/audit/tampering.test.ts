@@ -23,7 +23,8 @@ beforeAll(async () => {
   // An intruder who owns the database: no trigger, no constraint is in the way.
   const { rows } = await client.query<{ drop: string }>(
     `select format('alter table %s drop constraint %I cascade', conrelid::regclass, conname) as drop from pg_constraint
-     where connamespace = 'public'::regnamespace and contype in ('c', 'f', 'u', 'p') and conrelid::regclass::text = any($1)`,
+     where connamespace = 'public'::regnamespace and contype in ('c', 'f', 'u', 'p') and conrelid::regclass::text = any($1)
+     union all select format('drop index if exists %s', indexrelid::regclass) from pg_index where indisunique and indrelid::regclass::text = any($1)`,
     [[...SOURCE_NAMES, 'audit_blocks', 'audit_ranges']],
   );
   for (const { drop } of rows) await client.query(drop).catch(() => undefined);
