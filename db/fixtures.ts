@@ -38,6 +38,8 @@ export interface PaymentFixture {
   readonly senderId?: string;
   readonly receiverId?: string;
   readonly referenceId?: string;
+  readonly funding?: 'wallet' | 'balance';
+  readonly delivery?: 'wallet' | 'balance';
 }
 
 /** Stores a payment from Kenya to Uganda, in the status given, without events, attempts or transfers. */
@@ -47,8 +49,8 @@ export async function insertPayment(db: Queryable, fixture: PaymentFixture): Pro
   const receiverId = fixture.receiverId ?? (await insertUser(db, fixture.clientId, 'UG', 'mtn-ug'));
   await db.query(
     `insert into payments (id, client_id, reference_id, fingerprint, status, amount, fee_amount, target_amount, from_currency, to_currency,
-        from_country, to_country, sender_id, receiver_id, sender_wallet, receiver_wallet, parties)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'KE', 'UG', $11, $12, 'mpesa-ke', 'mtn-ug', $13)`,
+        from_country, to_country, sender_id, receiver_id, sender_wallet, receiver_wallet, parties, funding, delivery)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'KE', 'UG', $11, $12, 'mpesa-ke', 'mtn-ug', $13, $14, $15)`,
     [
       id,
       fixture.clientId,
@@ -63,6 +65,8 @@ export async function insertPayment(db: Queryable, fixture: PaymentFixture): Pro
       senderId,
       receiverId,
       randomBytes(60),
+      fixture.funding ?? 'wallet',
+      fixture.delivery ?? 'wallet',
     ],
   );
   return id;

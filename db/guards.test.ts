@@ -59,7 +59,7 @@ describe('transitions', () => {
     const { pool } = database;
     for (const from of PAYMENT_STATUSES) {
       for (const to of PAYMENT_STATUSES) {
-        const id = await insertPayment(pool, { clientId, status: from });
+        const id = await insertPayment(pool, { clientId, status: from, funding: 'balance', delivery: 'balance' });
         // What people have to do for it is another rule.
         if (to === 'released') await insertCase(id, { status: 'released' });
         const outcome = await refusal('update payments set status = $2 where id = $1', [id, to]);
@@ -67,6 +67,31 @@ describe('transitions', () => {
         expect(`${from} → ${to}: ${outcome}`).toBe(`${from} → ${to}: ${allowed ? null : 'illegal_transition'}`);
       }
     }
+  });
+
+  test('a payment that an operator has a part in never goes straight to its end', async () => {
+    const { pool } = database;
+    for (const from of ['accepted', 'released', 'queued'] as const) {
+      for (const legs of [{ funding: 'wallet' }, { delivery: 'wallet' }] as const) {
+        const id = await insertPayment(pool, { clientId, status: from, funding: 'balance', delivery: 'balance', ...legs });
+        expect(await refusal(`update payments set status = 'paid' where id = $1`, [id])).toBe('illegal_transition');
+      }
+    }
+  });
+
+  test('a payment is found under the status it stands in, until it is settled', async () => {
+    const { pool } = database;
+    const id = await insertPayment(pool, { clientId, funding: 'balance', delivery: 'balance' });
+    const standing = async () => (await pool.query('select status from payments_by_status where payment_id = $1', [id])).rows;
+    expect(await standing()).toEqual([{ status: 'accepted' }]);
+    await pool.query(`update payments set status = 'held', updated_at = now() where id = $1`, [id]);
+    expect(await standing()).toEqual([{ status: 'held' }]);
+    await pool.query(`update payments set status = 'released' where id = $1`, [id]);
+    await pool.query(`update payments set status = 'paid' where id = $1`, [id]);
+    await pool.query('update payments set lease_until = now() where id = $1', [id]);
+    expect(await standing()).toEqual([{ status: 'paid' }]);
+    await pool.query('update payments set settlement_batch_id = gen_random_uuid() where id = $1', [id]);
+    expect(await standing()).toEqual([]);
   });
 
   test('an attempt goes exactly where the table of the domain lets it', async () => {

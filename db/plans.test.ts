@@ -38,6 +38,11 @@ async function fill(): Promise<void> {
     [senderId, receiverId],
   );
   await pool.query(
+    `insert into payments_by_status (status, payment_id, client_id)
+      select case when status = 'accepted' and right(reference_id, 1) = '7' then 'held' else status end, id, client_id
+      from payments where settlement_batch_id is null`,
+  );
+  await pool.query(
     `insert into attempts (id, client_id, payment_id, leg, sequence, rail_id, request_id, amount, currency, state, callback_token_hash, applied,
         next_inquiry_at)
       select gen_random_uuid(), client_id, id, 'collection', 1, 'mpesa-ke', gen_random_uuid(), 100, 'KES',
@@ -130,13 +135,15 @@ const HOT: readonly (readonly [index: string, query: string])[] = [
     `select id from payments where client_id = (select id from clients limit 1) and reference_id = any('{ref-1,ref-2}')`,
   ],
   [
-    'payments_work',
-    `select id from payments where status = 'accepted' and (lease_until is null or lease_until < now()) order by id limit 500 for update skip locked`,
+    'payments_by_status_pkey',
+    `select 1 from payments_by_status s cross join lateral (select 1 from payments p where p.id = s.payment_id
+       and (p.lease_until is null or p.lease_until < now()) offset 0) free where s.status in ('authorized', 'collected') limit 1`,
   ],
   ['payments_client_list', 'select id from payments where client_id = (select id from clients limit 1) order by id desc limit 50'],
   [
-    'payments_client_status',
-    `select id from payments where client_id = (select id from clients limit 1) and status = 'held' and id < '${ID}' order by id desc limit 50`,
+    'payments_by_status_client',
+    `select p.id from payments_by_status s join payments p on p.id = s.payment_id where s.client_id = (select id from clients limit 1)
+       and s.status = 'held' and s.payment_id < '${ID}' order by s.payment_id desc limit 50`,
   ],
   ['payments_batch', `select status, count(*) from payments where batch_id = '${ID}' group by status`],
   [
@@ -147,7 +154,11 @@ const HOT: readonly (readonly [index: string, query: string])[] = [
     'payments_receiver_recent',
     `select count(*), sum(amount) from payments where receiver_id = any('{${ID}}'::uuid[]) and created_at > now() - interval '1 day'`,
   ],
-  ['payments_unsettled', `select id from payments where status = 'paid' and settlement_batch_id is null order by completed_at limit 1000`],
+  [
+    'payments_by_status_pkey',
+    `select p.id from payments_by_status s join payments p on p.id = s.payment_id where s.status = 'paid' and p.status = 'paid'
+       and p.settlement_batch_id is null order by s.payment_id limit 1000`,
+  ],
   [
     'users_client_phone',
     `select id from users where client_id = (select id from clients limit 1) and phone_index = any('{"\\\\x00"}'::bytea[])`,

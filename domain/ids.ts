@@ -22,6 +22,16 @@ export function derivedId(...parts: readonly string[]): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
+/**
+ * The id of one numbered step of something with a time-ordered id: the same step always gets the same id, and it sorts
+ * beside its owner, so that an index grows at its end. The version says that the layout is ours (8, RFC 9562); the step
+ * is mixed into the last byte, and the random bits before it keep the steps of two owners apart.
+ */
+export function stepId(ownerId: string, step: number): string {
+  const last = (Number.parseInt(ownerId.slice(34), 16) ^ step).toString(16).padStart(2, '0');
+  return `${ownerId.slice(0, 14)}8${ownerId.slice(15, 34)}${last}`;
+}
+
 /** SHA-256 of a text, as lower-case hex. */
 export function digestOf(text: string): string {
   return hash('sha256', text, 'hex');

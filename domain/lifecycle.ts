@@ -32,13 +32,15 @@ export type PaymentStatus = (typeof PAYMENT_STATUSES)[number];
  * payout leg is under way or in doubt · refunding: every payout route is spent, the money goes back ·
  * paid, refunded, rejected (by us, no money moved), failed (the pay-in did not succeed, no money
  * moved), cancelled (by the client, no money moved): terminal. A leg that failed at one rail goes back one
- * step (collecting → authorized, disbursing → collected) and is routed again without it.
+ * step (collecting → authorized, disbursing → collected) and is routed again without it. Straight to `paid`
+ * goes only what moves between two balances: it waits for no operator, so it is authorised, collected and
+ * paid in one step.
  */
 export const TRANSITIONS: Readonly<Record<PaymentStatus, readonly PaymentStatus[]>> = {
-  accepted: ['authorized', 'held', 'queued', 'rejected', 'cancelled'],
+  accepted: ['authorized', 'paid', 'held', 'queued', 'rejected', 'cancelled'],
   held: ['released', 'rejected', 'cancelled'],
-  released: ['authorized', 'held', 'queued', 'rejected', 'cancelled'],
-  queued: ['authorized', 'held', 'rejected', 'cancelled'],
+  released: ['authorized', 'paid', 'held', 'queued', 'rejected', 'cancelled'],
+  queued: ['authorized', 'paid', 'held', 'rejected', 'cancelled'],
   authorized: ['collecting', 'collected', 'cancelled', 'rejected'],
   collecting: ['collected', 'authorized', 'failed'],
   collected: ['disbursing', 'refunding', 'paid'],

@@ -72,7 +72,10 @@ describe('a cohort', () => {
     await platform.database.pool.query(`update payments set status = 'cancelled' where reference_id like 'copy %'`);
     for (const status of ['accepted', 'released', 'queued', 'authorized', 'collected', 'refunding'] as const) {
       const plan = await planOfClaim(status);
-      expect(plan).toMatch(/Index Scan using payments_work on payments/);
+      expect(plan).toMatch(
+        /LockRows[^>]*->  Nested Loop[^>]*->  Index (Only )?Scan using payments_by_status_pkey on payments_by_status waiting/,
+      );
+      expect(plan).toMatch(/Index Scan using payments_pkey on payments p/);
       expect(plan).not.toMatch(/Seq Scan on payments/);
     }
   });
@@ -85,7 +88,9 @@ async function planOfClaim(status: PaymentStatus): Promise<string> {
   const listen = (notice: { readonly message?: string | undefined }) => void said.push(notice.message ?? '');
   client.on('notice', listen);
   try {
-    await client.query(`load 'auto_explain'; set auto_explain.log_min_duration = 0; set client_min_messages = log`);
+    await client.query(
+      `load 'auto_explain'; set auto_explain.log_min_duration = 0; set auto_explain.log_nested_statements = on; set client_min_messages = log`,
+    );
     const pool = { query: client.query.bind(client) } as unknown as TestPlatform['deps']['pool'];
     await claimByStatus({ ...platform.deps, pool }, [status], 1);
     return said.join('\n');

@@ -113,24 +113,9 @@ const NO_ATTEMPT = `null::uuid as attempt_id, null as attempt_leg, null::smallin
   null as attempt_state, null::bigint as attempt_amount, null as attempt_reason, null as attempt_retry,
   null::timestamptz as attempt_sent_at, null::timestamptz as attempt_resolved_at`;
 
-// A refund whose attempt is open, or has ended and is not worked in yet, is not ours to begin again.
-const NO_REFUND_UNDER_WAY = `and not exists (select 1 from attempts a where a.payment_id = payments.id and a.leg = 'refund'
-     and (a.state in ('created', 'sent', 'pending', 'unknown') or not a.applied))`;
-
-/**
- * The statement that claims payments of a status. The status is written out, so that the index over work is known to
- * hold them; it is a list of one and comes first in the order, because only that index gives this order. By the order of
- * ids alone the planner may walk the primary key, past every payment that was ever paid, to the first that waits.
- */
-const claimByStatusSql = (status: PaymentStatus): string => `
-with picked as (
-  select id from payments
-  where status = any(array['${status}']) and (lease_until is null or lease_until < $2) and (not_before is null or not_before <= $2)
-    ${status === 'refunding' ? NO_REFUND_UNDER_WAY : ''}
-  order by status, id limit $1
-  for update skip locked
-), leased as (
-  update payments p set lease_token = $3, lease_until = $4 from picked where p.id = picked.id returning p.*
+const CLAIM_BY_STATUS = `
+with leased as (
+  update payments p set lease_token = $3, lease_until = $4 where p.id = any(array(select waiting_payments($5, $2, $1))) returning p.*
 )
 select ${PAYMENT_COLUMNS}, ${NO_ATTEMPT}
 from leased p left join quotes q on q.payment_id = p.id and q.id = p.quote_id
@@ -163,9 +148,9 @@ export async function claimByStatus(deps: GraphDeps, statuses: readonly PaymentS
   for (const status of statuses) {
     if (travellers.length >= limit) break;
     const result = await deps.pool.query<PaymentRow>({
-      name: `claim_${status}`,
-      text: claimByStatusSql(status),
-      values: [limit - travellers.length, new Date(nowMs), leaseToken, new Date(nowMs + deps.settings.leaseMs)],
+      name: 'claim_by_status',
+      text: CLAIM_BY_STATUS,
+      values: [limit - travellers.length, new Date(nowMs), leaseToken, new Date(nowMs + deps.settings.leaseMs), status],
     });
     for (const row of result.rows) travellers.push(travellerOf(row));
   }

@@ -8,7 +8,7 @@
 import type { QuoteTerms } from '../agents/agent.ts';
 import { fundingReservationId } from '../agents/liquidity/index.ts';
 import type { Currency } from '../domain/currency.ts';
-import { derivedId } from '../domain/ids.ts';
+import { derivedId, stepId } from '../domain/ids.ts';
 import {
   clearingAccount,
   clientAccount,
@@ -20,13 +20,16 @@ import {
 } from '../tools/ledger/index.ts';
 import type { Traveller } from './cohort.ts';
 
-type Step = 'collection' | 'fee' | 'exchange_out' | 'exchange_in' | 'rounding' | 'payout' | 'refund';
+/** The movements of a payment, and the links that hold some of them together, by the number in their ids; never renumber. */
+const STEPS = { collection: 1, fee: 2, exchange_out: 3, exchange_in: 4, rounding: 5, payout: 6, refund: 7 } as const;
+const LINKS = { collection: 16, closing: 17, refund: 18 } as const;
+type Step = keyof typeof STEPS;
 
-/** Transfer ids are derived, so that writing the same step twice is seen as the same transfer. */
+/** Transfer ids follow from payment and step, so that writing the same step twice is seen as the same transfer. */
 function posted(traveller: Traveller, reason: Step, debit: string, credit: string, amount: bigint, currency: Currency): Movement {
   const paymentId = traveller.payment.id;
   return {
-    id: derivedId('transfer', paymentId, reason),
+    id: stepId(paymentId, STEPS[reason]),
     type: 'posted',
     debit,
     credit,
@@ -34,7 +37,7 @@ function posted(traveller: Traveller, reason: Step, debit: string, credit: strin
     currency,
     reason,
     paymentId,
-    linkId: derivedId('link', paymentId, reason === 'collection' || reason === 'refund' ? reason : 'closing'),
+    linkId: stepId(paymentId, LINKS[reason === 'collection' || reason === 'refund' ? reason : 'closing']),
     ...(traveller.attempt === undefined ? {} : { attemptId: traveller.attempt.id }),
   };
 }
@@ -51,6 +54,13 @@ export function collectionMovements(traveller: Traveller, railId: string): Movem
 /** The client's balance, reserved before, pays in. */
 export function balanceCollectionMovements(traveller: Traveller): Movement[] {
   return [endPending(traveller, 'post', fundingReservationId(traveller.payment.id), 'collection')];
+}
+
+/** Everything a payment between two balances moves: nothing is held first, for nobody outside has a say in it. */
+export function betweenBalancesMovements(traveller: Traveller, terms: QuoteTerms): Movement[] {
+  const { clientId, fromCurrency, amountMinor } = traveller.payment;
+  const [client, clearing] = [clientAccount(clientId, fromCurrency).code, clearingAccount(fromCurrency).code];
+  return [posted(traveller, 'collection', client, clearing, amountMinor, fromCurrency), ...closingMovements(traveller, terms)];
 }
 
 /** The payout arrived: the fee is earned, the exchange booked, the reserved float spent. */
@@ -142,7 +152,7 @@ function endPending(traveller: Traveller, type: 'post' | 'void', pendingId: stri
     pendingId,
     reason,
     paymentId: traveller.payment.id,
-    ...(type === 'post' ? { linkId: derivedId('link', traveller.payment.id, 'closing') } : {}),
+    ...(type === 'post' ? { linkId: stepId(traveller.payment.id, LINKS.closing) } : {}),
     ...(traveller.attempt === undefined ? {} : { attemptId: traveller.attempt.id }),
   };
 }

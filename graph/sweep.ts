@@ -1,15 +1,21 @@
 /** The sweeper's look: which kinds of work are ready, whether or not a hint told of them. */
 import type { GraphDeps, Hint } from './types.ts';
 
-const FREE = '(lease_until is null or lease_until < $1) and (not_before is null or not_before <= $1)';
+/** Whether a payment of these statuses waits that no worker holds. The offset keeps the planner from reading all payments for it. */
+const waiting = (statuses: string, condition = ''): string => `
+  exists(select 1 from payments_by_status s cross join lateral (
+    select 1 from payments p where p.id = s.payment_id and (p.lease_until is null or p.lease_until < $1)
+      and (p.not_before is null or p.not_before <= $1) ${condition} offset 0) free where s.status in (${statuses}))`;
 
 const LOOK_SQL = `
 select
-  exists(select 1 from payments where status in ('accepted', 'released', 'queued') and ${FREE}) as authorize,
-  exists(select 1 from payments where status in ('authorized', 'collected') and ${FREE})
-    or exists(select 1 from payments p where status = 'refunding' and ${FREE}
-      and not exists (select 1 from attempts a where a.payment_id = p.id and a.leg = 'refund'
-        and (a.state in ('created', 'sent', 'pending', 'unknown') or not a.applied))) as resume,
+  ${waiting("'accepted', 'released', 'queued'")} as authorize,
+  ${waiting("'authorized', 'collected'")}
+    or ${waiting(
+      "'refunding'",
+      `and not exists (select 1 from attempts a where a.payment_id = p.id and a.leg = 'refund'
+        and (a.state in ('created', 'sent', 'pending', 'unknown') or not a.applied))`,
+    )} as resume,
   exists(select 1 from attempts where state in ('succeeded', 'failed') and not applied) as outcomes,
   exists(select 1 from attempts where state = 'created') as dispatch,
   exists(select 1 from attempts where state in ('sent', 'pending', 'unknown') and next_inquiry_at <= $1) as inquire,

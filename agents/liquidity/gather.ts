@@ -5,6 +5,7 @@
 import type { PoolClient } from 'pg';
 import { fault } from '../../domain/errors.ts';
 import { ON_US } from '../../domain/network.ts';
+import { clearingAccount, clientAccount, feesAccount, positionAccount, roundingAccount } from '../../tools/ledger/index.ts';
 import type { WorkItem } from '../agent.ts';
 import { type LiquidityFacts, type PlanItem, type PlanState, plan, type Waiting } from './decide.ts';
 import type { LiquidityPolicy } from './policy.ts';
@@ -79,19 +80,35 @@ export function planItemOf({ payment, quote, route }: WorkItem, nowMs: number, p
   };
 }
 
-/** Accounts a cohort's reservations will touch, clearing accounts included, so that all are locked at once and in one order. */
+/**
+ * Accounts that what a cohort reserves will touch, clearing accounts included, so that all are locked at once and in one order. What
+ * goes from balance to balance is closed in the same transaction, and touches every account of an exchange.
+ */
 function accountsOf(items: readonly WorkItem[], planItems: readonly PlanItem[]): string[] {
   return [
     ...new Set(
       planItems.flatMap((each, index) => {
         const payment = items[index]?.payment;
+        if (payment === undefined) return [];
         return [
-          ...(each.payout === null ? [] : [...each.payout.pools.map(floatCode), `clearing:${payment?.toCurrency}`]),
-          ...(each.funding === null ? [] : [each.funding.account, `clearing:${payment?.fromCurrency}`]),
+          ...(each.payout === null ? [] : [...each.payout.pools.map(floatCode), `clearing:${payment.toCurrency}`]),
+          ...(each.funding === null ? [] : [each.funding.account, `clearing:${payment.fromCurrency}`]),
+          ...(each.funding === null || payment.delivery === 'wallet' ? [] : accountsOfExchange(payment)),
         ];
       }),
     ),
   ];
+}
+
+function accountsOfExchange({ clientId, fromCurrency, toCurrency }: WorkItem['payment']): string[] {
+  return [
+    feesAccount(fromCurrency),
+    positionAccount(fromCurrency),
+    positionAccount(toCurrency),
+    clearingAccount(toCurrency),
+    roundingAccount(toCurrency),
+    clientAccount(clientId, toCurrency),
+  ].map((account) => account.code);
 }
 
 /**
@@ -109,7 +126,8 @@ export function needsOfQueued(source: string): string {
 /** Payment ids are ordered by time, so the first of the index are the oldest. */
 export const WAITING_SQL = `
 select * from (${needsOfQueued(`
-  select id, created_at from payments where status = 'queued' and created_at <= $1 and id <> all($2::uuid[]) order by id limit $4
+  select p.id, p.created_at from payments_by_status s join payments p on p.id = s.payment_id
+  where s.status = 'queued' and p.created_at <= $1 and p.id <> all($2::uuid[]) order by s.payment_id limit $4
 `)}) needs where pool = any($3::text[])`;
 
 /** Payments outside the cohort that have waited too long to be passed at these pools. Read it once the pools are locked. */

@@ -262,7 +262,7 @@ describe('reading who waits', () => {
       return tx.query(`explain ${WAITING_SQL}`, [new Date(NOW_MS), [newId()], ['mtn-ug'], 10]);
     });
     const text = rows.map((row) => row['QUERY PLAN']).join('\n');
-    expect(text).toContain('payments_work');
+    expect(text).toContain('payments_by_status_pkey');
     expect(text).toContain('agent_activity_payment');
     expect(text).not.toContain('Seq Scan');
   });

@@ -71,7 +71,7 @@ function compareText(a: string, b: string): number {
 
 const LEVELS_SQL = `
 with waiting as (
-  select pool, sum(needed)::bigint as needed from (${needsOfQueued(`select id, created_at from payments where status = 'queued'`)}) needs group by pool
+  select pool, sum(needed)::bigint as needed from (${needsOfQueued(`select p.id, p.created_at from payments_by_status s join payments p on p.id = s.payment_id where s.status = 'queued'`)}) needs group by pool
 )
 select pool.id, pool.currency, pool.balance - pool.reserved as free, coalesce(waiting.needed, 0) as waiting, pool.low_water, pool.target
 from liquidity_pools pool left join waiting on waiting.pool = pool.id order by pool.id`;

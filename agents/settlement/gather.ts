@@ -34,9 +34,10 @@ interface Row {
 // Payments another settlement run holds are left to it.
 export const WINDOW_SQL = `
 with picked as (
-  select id, client_id, status, amount, target_amount, from_currency, to_currency, funding, delivery, completed_at
-  from payments where status = 'paid' and settlement_batch_id is null
-  order by completed_at limit $1 for update skip locked
+  select p.id, p.client_id, p.status, p.amount, p.target_amount, p.from_currency, p.to_currency, p.funding, p.delivery, p.completed_at
+  from payments_by_status unsettled join payments p on p.id = unsettled.payment_id
+  where unsettled.status = 'paid' and p.status = 'paid' and p.settlement_batch_id is null
+  order by unsettled.payment_id limit $1 for no key update of p skip locked
 )
 select p.*, a.leg as attempt_leg, a.rail_id as attempt_rail, a.state as attempt_state, a.amount as attempt_amount
 from picked p left join attempts a on a.payment_id = p.id

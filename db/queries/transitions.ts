@@ -49,8 +49,8 @@ with change as materialized (
     not_before = null,
     lease_token = case when change.to_status = any($9::text[]) then null else p.lease_token end,
     lease_until = case when change.to_status = any($9::text[]) then null else p.lease_until end,
-    authorized_at = case when change.to_status = 'authorized' then coalesce(p.authorized_at, $6) else p.authorized_at end,
-    collected_at = case when change.to_status = 'collected' then coalesce(p.collected_at, $6) else p.collected_at end,
+    authorized_at = case when change.to_status in ('authorized', 'paid') then coalesce(p.authorized_at, $6) else p.authorized_at end,
+    collected_at = case when change.to_status in ('collected', 'paid') then coalesce(p.collected_at, $6) else p.collected_at end,
     completed_at = case when change.to_status in ('paid', 'refunded', 'rejected', 'failed', 'cancelled') then $6 else p.completed_at end
   from change
   where p.id = change.id and p.status = change.from_status and (change.lease is null or p.lease_token = change.lease)

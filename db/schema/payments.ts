@@ -1,6 +1,20 @@
 /** Payments, their quotes, the tries at operators, what operators said, and what clients were told. */
 import { sql } from 'drizzle-orm';
-import { bigserial, boolean, check, index, integer, jsonb, pgTable, smallint, text, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import {
+  bigserial,
+  boolean,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  unique,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import { bytea, createdAt, minorUnits, moment, updatedAt, writtenBy } from './columns.ts';
 import { clients, users } from './parties.ts';
 
@@ -90,16 +104,33 @@ export const payments = pgTable(
       'payments_status',
       sql`${table.status} in ('accepted','held','released','queued','authorized','collecting','collected','disbursing','refunding','paid','refunded','rejected','failed','cancelled')`,
     ),
-    // Work to claim: only the rows that still have somewhere to go, oldest first.
-    index('payments_work')
-      .on(table.status, table.id)
-      .where(sql`${table.status} in ('accepted','released','queued','authorized','collecting','collected','disbursing','refunding')`),
+    // No index over anything that a step of the payment changes: each step would write into every index of the row. Payments are
+    // found by status in `payments_by_status`.
     index('payments_client_list').on(table.clientId, table.id),
-    index('payments_client_status').on(table.clientId, table.status, table.id),
     index('payments_batch').on(table.batchId).where(sql`${table.batchId} is not null`),
     index('payments_sender_recent').on(table.senderId, table.createdAt),
     index('payments_receiver_recent').on(table.receiverId, table.createdAt),
-    index('payments_unsettled').on(table.completedAt).where(sql`${table.status} = 'paid' and ${table.settlementBatchId} is null`),
+  ],
+);
+
+/**
+ * Where each payment stands, in narrow rows of their own: what workers claim from, and what lists by status are read from. It
+ * follows `payments` by a trigger. A paid payment leaves it once it is settled.
+ */
+export const paymentsByStatus = pgTable(
+  'payments_by_status',
+  {
+    status: text('status').notNull(),
+    /** Ids are ordered by time, so the first of a status is the oldest. */
+    paymentId: uuid('payment_id').notNull(),
+    clientId: uuid('client_id').notNull(),
+  },
+  (table) => [
+    primaryKey({ name: 'payments_by_status_pkey', columns: [table.status, table.paymentId] }),
+    // Where payments stay for long; those on their way are few.
+    index('payments_by_status_client')
+      .on(table.clientId, table.status, table.paymentId)
+      .where(sql`${table.status} not in ('accepted', 'authorized', 'collected', 'paid')`),
   ],
 );
 

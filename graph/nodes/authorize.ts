@@ -7,18 +7,20 @@ import type { PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
 import { recordDecisions } from '../../db/queries/decisions.ts';
 import { type AuthorisedTerms, transitionPayments, type Transition } from '../../db/queries/transitions.ts';
+import type { QuoteTerms } from '../../agents/agent.ts';
 import { evidenceOf } from '../../agents/compliance/index.ts';
 import { type Reserved, reserve } from '../../agents/liquidity/index.ts';
 import type { Facts } from '../../domain/decision.ts';
 import type { PaymentStatus } from '../../domain/lifecycle.ts';
 import { money } from '../../domain/money.ts';
-import { post } from '../../tools/ledger/index.ts';
+import { ensureAccountsOnce, post } from '../../tools/ledger/index.ts';
 import type { Agents, LiquidityVerdict } from '../agents.ts';
 import { type NewCase, openCases } from '../case/cases.ts';
 import { assertLease, type Cohort, type Traveller } from '../cohort.ts';
 import { bindAgent, runAgent } from '../decide.ts';
-import { releaseMovements } from '../postings.ts';
+import { betweenBalancesMovements, releaseMovements } from '../postings.ts';
 import { isUnauthorised } from '../turns.ts';
+import { balanceAccounts } from './legs.ts';
 import type { GraphDeps } from '../types.ts';
 
 /** A traveller with what liquidity said, when it was asked. */
@@ -32,6 +34,7 @@ export async function authorize(deps: GraphDeps, agents: Agents, cohort: Cohort)
   const unauthorised = cohort.travellers.filter(isUnauthorised);
   const rerouted = cohort.travellers.filter((traveller) => !isUnauthorised(traveller) && traveller.routing !== undefined);
   const moved = new Map<string, Traveller>();
+  await ensureAccountsOnce(deps.pool, balanceAccounts(unauthorised));
   await withTransaction(deps.pool, async (tx) => {
     moved.clear();
     for (const traveller of await commitReroutes(tx, deps, agents, cohort, rerouted)) moved.set(traveller.payment.id, traveller);
@@ -70,11 +73,16 @@ async function commitDecisions(
     screened,
     screened.flatMap((traveller) => traveller.screening?.verdict ?? []),
   );
+  const ahead = granted.filter((each) => !isBetweenBalances(each.traveller));
   const reserved = await reserve(
     tx,
-    winners,
-    granted.flatMap((each) => each.verdict ?? []),
+    ahead.map((each) => each.traveller),
+    ahead.flatMap((each) => each.verdict ?? []),
     nowMs,
+  );
+  await post(
+    tx,
+    winners.filter(isBetweenBalances).flatMap((traveller) => betweenBalancesMovements(traveller, quoteOf(traveller))),
   );
   await recordDecisions(
     tx,
@@ -149,9 +157,14 @@ async function fund(tx: PoolClient, agents: Agents, cohort: Cohort, travellers: 
   });
 }
 
+/** No operator has a part in it: what is authorised is collected and paid out in the same step. */
+function isBetweenBalances({ payment }: Traveller): boolean {
+  return payment.funding === 'balance' && payment.delivery === 'balance';
+}
+
 /** Where a payment goes at this boundary. A payment that waits is `queued`, and stays so while it waits again. */
 function endOf(traveller: Traveller): PaymentStatus {
-  if (traveller.leaves === undefined) return 'authorized';
+  if (traveller.leaves === undefined) return isBetweenBalances(traveller) ? 'paid' : 'authorized';
   return traveller.leaves.to === 'waits' ? 'queued' : traveller.leaves.to;
 }
 
@@ -160,13 +173,15 @@ function transitionOf({ traveller }: Funded, cohort: Cohort, held: Reserved | un
   const from = traveller.payment.status;
   if (to === from) return [];
   const reasonCode = traveller.leaves?.to === 'waits' ? null : (traveller.leaves?.reasonCode ?? null);
-  const terms = to === 'authorized' ? { terms: termsOf(traveller, held) } : {};
+  const terms = traveller.leaves === undefined ? { terms: termsOf(traveller, held) } : {};
   return [{ paymentId: traveller.payment.id, from, to, reasonCode, cause: `cohort:${cohort.id}`, ...terms }];
 }
 
 /** What a payment is authorised at: its quote, and its rails with the one whose float it holds first. */
-function termsOf({ payment, quote, route }: Traveller, held: Reserved | undefined): AuthorisedTerms {
-  if (quote === undefined || route === undefined) throw new RangeError(`payment ${payment.id} has no terms to be authorised at`);
+function termsOf(traveller: Traveller, held: Reserved | undefined): AuthorisedTerms {
+  const { payment, route } = traveller;
+  const quote = quoteOf(traveller);
+  if (route === undefined) throw new RangeError(`payment ${payment.id} has no route to be authorised with`);
   return {
     quoteId: quote.id,
     feeMinor: quote.feeMinor,
@@ -175,6 +190,11 @@ function termsOf({ payment, quote, route }: Traveller, held: Reserved | undefine
     payoutRoute: held === undefined || held.payout.length === 0 ? route.payout : held.payout,
     reservationId: held?.reservationId ?? null,
   };
+}
+
+function quoteOf({ payment, quote }: Traveller): QuoteTerms {
+  if (quote === undefined) throw new RangeError(`payment ${payment.id} has no terms to be authorised at`);
+  return quote;
 }
 
 async function postpone(tx: PoolClient, deps: GraphDeps, ids: readonly string[], nowMs: number): Promise<void> {

@@ -9,7 +9,7 @@ import { withTransaction } from '../../db/connect.ts';
 import { transitionPayments, type Transition } from '../../db/queries/transitions.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
 import type { PaymentStatus } from '../../domain/lifecycle.ts';
-import { type AccountSpec, clientAccount, ensureAccounts, type Movement, post } from '../../tools/ledger/index.ts';
+import { type AccountSpec, clientAccount, ensureAccountsOnce, type Movement, post } from '../../tools/ledger/index.ts';
 import { type NewAttempt, openAttempts } from '../attempts.ts';
 import type { Cohort, Traveller } from '../cohort.ts';
 import { balanceCollectionMovements, closingMovements, releaseMovements } from '../postings.ts';
@@ -96,6 +96,7 @@ export function payoutRail(traveller: Traveller): string | null {
 async function runLeg(deps: GraphDeps, cohort: Cohort, stepOf: (traveller: Traveller) => Step | null): Promise<Cohort> {
   const steps = cohort.travellers.flatMap((traveller) => stepOf(traveller) ?? []);
   if (steps.length === 0) return cohort;
+  await ensureAccountsOnce(deps.pool, balanceAccounts(steps.map((step) => step.traveller)));
   await withTransaction(deps.pool, (tx) => commitSteps(tx, deps, cohort, steps));
   if (steps.some((step) => step.attempt !== null)) deps.notify('dispatch');
   const movedTo = new Map(steps.map((step) => [step.traveller.payment.id, step.to]));
@@ -119,18 +120,16 @@ async function commitSteps(tx: PoolClient, deps: GraphDeps, cohort: Cohort, step
     deps,
     steps.flatMap((step) => step.attempt ?? []),
   );
-  await ensureAccounts(tx, balanceAccounts(steps));
   await post(
     tx,
     steps.flatMap((step) => step.movements),
   );
 }
 
-/** Client balances that the movements touch may be new: a client receives in a currency for the first time. Each is named once. */
-function balanceAccounts(steps: readonly Step[]): AccountSpec[] {
-  const accounts = steps.flatMap(({ traveller: { payment } }) => [
+/** Client balances that payments touch. One may be new: a client receives in a currency for the first time. */
+export function balanceAccounts(travellers: readonly Traveller[]): AccountSpec[] {
+  return travellers.flatMap(({ payment }) => [
     ...(payment.delivery === 'balance' ? [clientAccount(payment.clientId, payment.toCurrency)] : []),
     ...(payment.funding === 'balance' ? [clientAccount(payment.clientId, payment.fromCurrency)] : []),
   ]);
-  return [...new Map(accounts.map((account) => [account.code, account])).values()];
 }

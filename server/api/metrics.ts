@@ -23,7 +23,7 @@ interface Deps {
   readonly version: string;
 }
 
-/** Counting all payments reads an index as long as the table; a scrape more often than this gets the last count. */
+/** Counting reads every payment that is not settled; a scrape more often than this gets the last count. */
 const COUNTS_KEPT_MS = 15_000;
 const DAY_MS = 86_400_000;
 
@@ -38,7 +38,12 @@ export function createMetrics(deps: Deps): Metrics {
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 10],
     registers,
   });
-  const payments = new Gauge({ name: 'capp_payments', help: 'Payments by status.', labelNames: ['status'] as const, registers });
+  const payments = new Gauge({
+    name: 'capp_payments',
+    help: 'Payments by status; of the paid ones those that are not settled yet.',
+    labelNames: ['status'] as const,
+    registers,
+  });
   const attempts = new Gauge({ name: 'capp_attempts', help: 'Attempts by state.', labelNames: ['state'] as const, registers });
   const open = createOpenGauges(registers);
   const queues = new Gauge({ name: 'capp_queue_jobs', help: 'Hints that wait, by queue.', labelNames: ['queue'] as const, registers });

@@ -2,7 +2,7 @@
  * The accounts of the books: how each kind is named, which side makes it grow, and where its floor is.
  * An account is known by its code everywhere outside the database.
  */
-import type { PoolClient } from 'pg';
+import type { Pool } from 'pg';
 import type { Queryable } from '../../db/connect.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
@@ -80,8 +80,20 @@ with spec as (
 select count(*)::int as count from spec join accounts a on a.code = spec.code
 where (a.kind, a.currency, a.normal_side) is distinct from (spec.kind, spec.currency, spec.normal_side)`;
 
+/** Accounts that are known to be there, by database: accounts are neither removed nor renamed. */
+const KNOWN = new WeakMap<Pool, Set<string>>();
+
+/** Opens the accounts that are missing, and asks the database about each of them once only. Throws as `ensureAccounts` does. */
+export async function ensureAccountsOnce(pool: Pool, specs: readonly AccountSpec[]): Promise<void> {
+  const known = KNOWN.get(pool) ?? new Set();
+  const unknown = new Map(specs.filter((spec) => !known.has(spec.code)).map((spec) => [spec.code, spec]));
+  await ensureAccounts(pool, [...unknown.values()]);
+  for (const code of unknown.keys()) known.add(code);
+  KNOWN.set(pool, known);
+}
+
 /** Opens the accounts that are missing. Throws `internal` when one exists as another kind of account. */
-export async function ensureAccounts(tx: PoolClient, specs: readonly AccountSpec[]): Promise<void> {
+export async function ensureAccounts(tx: Queryable, specs: readonly AccountSpec[]): Promise<void> {
   if (specs.length === 0) return;
   const column = <T>(pick: (spec: AccountSpec) => T): T[] => specs.map(pick);
   const { rows } = await tx.query<{ count: number }>({

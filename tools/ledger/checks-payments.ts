@@ -137,6 +137,14 @@ export const PAYMENT_CHECKS: readonly Check[] = [
   },
   {
     invariant: 5,
+    name: 'a payment is found where it stands',
+    sql: `select 'payment ' || coalesce(p.id, s.payment_id) as subject,
+        format('is %s, found as %s', coalesce(p.status, 'nowhere'), coalesce(s.status, 'nothing')) as detail
+      from (select id, status from payments where settlement_batch_id is null) p
+      full join payments_by_status s on s.payment_id = p.id where s.status is distinct from p.status`,
+  },
+  {
+    invariant: 5,
     name: 'an authorised payment has its decisions',
     sql: `select 'payment ' || p.id as subject, format('no decision of %s', needed) as detail
       from payments p cross join unnest(array['compliance', 'route-optimizer', 'liquidity']) as needed

@@ -129,6 +129,7 @@ const BREAKAGES: Readonly<Record<string, readonly string[]>> = {
   'a finished payment moved what it says': ['update payments set fee_amount = fee_amount + 1 where id = :payment'],
   'the client is told how a payment ended': ["update outbox set topic = 'payment.held'"],
   'every change of status has its event': ["delete from payment_events where to_status = 'collected'"],
+  'a payment is found where it stands': ["update payments_by_status set status = 'held'"],
   'an authorised payment has its decisions': ["delete from agent_activity where agent = 'compliance'"],
   'a quote is used once, unaltered, before it expires': ['update quotes set amount = amount + 1'],
   'no phone number in clear': [`update agent_activity set facts = '{"to": "+256772123456"}'`],

@@ -8,6 +8,7 @@ export {
   clearingAccount,
   clientAccount,
   ensureAccounts,
+  ensureAccountsOnce,
   feesAccount,
   floatAccount,
   positionAccount,
