@@ -84,9 +84,8 @@ describe('transitions', () => {
     const id = await insertPayment(pool, { clientId, funding: 'balance', delivery: 'balance' });
     const standing = async () => (await pool.query('select status from payments_by_status where payment_id = $1', [id])).rows;
     expect(await standing()).toEqual([{ status: 'accepted' }]);
-    await pool.query(`update payments set status = 'held', updated_at = now() where id = $1`, [id]);
-    expect(await standing()).toEqual([{ status: 'held' }]);
-    await pool.query(`update payments set status = 'released' where id = $1`, [id]);
+    await pool.query(`update payments set status = 'queued', updated_at = now() where id = $1`, [id]);
+    expect(await standing()).toEqual([{ status: 'queued' }]);
     await pool.query(`update payments set status = 'paid' where id = $1`, [id]);
     await pool.query('update payments set lease_until = now() where id = $1', [id]);
     expect(await standing()).toEqual([{ status: 'paid' }]);
