@@ -101,6 +101,26 @@ export const ERRORS = {
   webhook_endpoint_disabled: entry(409, 'after_change', 'The webhook endpoint is disabled; enable it first.'),
   webhook_delivery_waiting: entry(409, 'later', 'The delivery is on its way already.'),
 
+  // The settlement chain.
+  chain_unavailable: entry(503, 'later', 'The settlement chain cannot be reached.'),
+  chain_mismatch: entry(500, 'after_change', 'The node belongs to another chain than the one configured.'),
+  chain_behind: entry(503, 'later', 'The node lags behind its chain.'),
+  chain_busy: entry(503, 'later', 'The settlement chain takes no more transactions right now.'),
+  chain_refused: entry(409, 'never', 'The settlement chain refused the transaction.'),
+  chain_signer_refused: entry(403, 'never', 'The key that signed may not do this on the settlement chain.'),
+  chain_funds_short: entry(402, 'later', 'The account on the settlement chain does not hold enough.'),
+  chain_outcome_unknown: entry(409, 'later', 'A transaction was sent whose outcome is not known yet.'),
+  settlement_paused: entry(409, 'later', 'Settlement is paused.'),
+  settlement_terms_invalid: entry(422, 'after_change', 'The batch is not one that the contract settles.'),
+  settlement_batch_altered: entry(409, 'never', 'The batch on the chain has other content.'),
+  settlement_batch_expired: entry(409, 'never', 'The deadline of the batch has passed.'),
+  settlement_batch_unfunded: entry(409, 'later', 'The batch has not been funded.'),
+  settlement_batch_closed: entry(409, 'never', 'The batch is past the point where this is possible.'),
+  settlement_approvals_missing: entry(409, 'later', 'Too few signers have approved the batch.'),
+  settlement_approval_replayed: entry(409, 'never', 'The signer has approved the batch before.'),
+  pool_paused: entry(409, 'later', 'The liquidity pool is paused.'),
+  pool_short: entry(409, 'later', 'The liquidity pool does not have enough free.'),
+
   // The ledger.
   account_not_found: entry(500, 'never', 'An account is missing from the books.'),
   floor_passed: entry(409, 'later', 'An account would pass its floor.'),

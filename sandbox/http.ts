@@ -10,10 +10,11 @@ const BODY_BYTES_MAX = 1024 * 1024;
 /** A request as `fetch` was given it. */
 export function requestOf(address: string, init: RequestInit): SandboxRequest {
   const url = new URL(address);
-  const body = typeof init.body === 'string' ? init.body : '';
+  const bytes = typeof init.body === 'string' ? Buffer.from(init.body) : init.body instanceof Uint8Array ? init.body : new Uint8Array();
+  const body = Buffer.from(bytes).toString('utf8');
   const headers = Object.fromEntries(new Headers(init.headers));
-  if (init.body !== undefined && init.body !== null) headers['content-length'] ??= String(Buffer.byteLength(body));
-  return { method: init.method ?? 'GET', path: url.pathname, query: url.searchParams, headers, body };
+  if (init.body !== undefined && init.body !== null) headers['content-length'] ??= String(bytes.length);
+  return { method: init.method ?? 'GET', path: url.pathname, query: url.searchParams, headers, body, bytes };
 }
 
 /** An answer as `fetch` gives it; a cut connection is thrown as undici throws it. */
@@ -56,13 +57,14 @@ async function handle(
   response: ServerResponse,
 ): Promise<void> {
   try {
-    const body = await readBody(message);
-    if (body === null) return void response.writeHead(413).end();
+    const bytes = await readBody(message);
+    if (bytes === null) return void response.writeHead(413).end();
     if (await hasHungUp(message)) return void message.socket.destroy();
     const url = new URL(message.url ?? '/', 'http://127.0.0.1');
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(message.headers)) if (typeof value === 'string') headers[name] = value;
-    const answer = await serve({ method: message.method ?? 'GET', path: url.pathname, query: url.searchParams, headers, body });
+    const [body, query] = [bytes.toString('utf8'), url.searchParams];
+    const answer = await serve({ method: message.method ?? 'GET', path: url.pathname, query, headers, body, bytes });
     if (answer === 'cut') return void message.socket.destroy();
     response.writeHead(answer.status, answer.headers).end(answer.body);
   } catch {
@@ -80,7 +82,7 @@ async function hasHungUp(message: IncomingMessage): Promise<boolean> {
   return message.socket.destroyed || message.socket.readableEnded || !message.socket.writable;
 }
 
-async function readBody(message: IncomingMessage): Promise<string | null> {
+async function readBody(message: IncomingMessage): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of message) {
@@ -88,5 +90,5 @@ async function readBody(message: IncomingMessage): Promise<string | null> {
     if (length > BODY_BYTES_MAX) return null;
     chunks.push(chunk as Buffer);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }

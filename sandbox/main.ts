@@ -3,14 +3,16 @@
  * clients reach it at), SANDBOX_DATA_DIR, SANDBOX_PROFILES_PATH (a file for the settings with which clients
  * reach it), SANDBOX_CALLBACK_URL (the address of the API, for operators that know one callback address for
  * all attempts), SANDBOX_SPEED, SANDBOX_SEED, SANDBOX_OPENING_BALANCES (JSON, minor units as decimal strings per
- * rail id; those of the demonstration unless given) and SANDBOX_FAULTS (JSON, shares; a modest set unless
- * given). Prints one line of JSON when it listens; a wrong setting or a taken port is one line on stderr and
- * exit code 1.
+ * rail id; those of the demonstration unless given), SANDBOX_FAULTS (JSON, shares; a modest set unless given),
+ * SANDBOX_CHAIN_PATH and SANDBOX_CHAIN_KEYS_PATH (files for the settings and keys with which clients reach the
+ * chain) and SANDBOX_CHAIN_FAULTS (as SANDBOX_FAULTS). Prints one line of JSON when it listens; a wrong setting or
+ * a taken port is one line on stderr and exit code 1.
  */
 import { writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { demoFloatMinor } from '../domain/demo-float.ts';
 import { RAILS } from '../domain/network.ts';
+import { chainFaultsSchema, MODEST_CHAIN_FAULTS } from './aptos/faults.ts';
 import { faultsSchema } from './control.ts';
 import { MODEST_FAULTS } from './fates.ts';
 import { createSandbox, type SandboxOptions } from './sandbox.ts';
@@ -35,10 +37,20 @@ const environmentSchema = z.object({
   SANDBOX_SEED: z.string().min(1).default('1'),
   SANDBOX_OPENING_BALANCES: jsonText.pipe(z.record(z.string(), z.string().regex(/^\d{1,18}$/))).optional(),
   SANDBOX_FAULTS: jsonText.pipe(faultsSchema).optional(),
+  SANDBOX_CHAIN_PATH: z.string().min(1).optional(),
+  SANDBOX_CHAIN_KEYS_PATH: z.string().min(1).optional(),
+  SANDBOX_CHAIN_FAULTS: jsonText.pipe(chainFaultsSchema).optional(),
 });
 
+interface Settings {
+  readonly options: SandboxOptions;
+  readonly profilesPath: string | undefined;
+  readonly chainPath: string | undefined;
+  readonly chainKeysPath: string | undefined;
+}
+
 /** Reads the settings; throws an error whose message names the wrong one. */
-function readSettings(environment: NodeJS.ProcessEnv): { options: SandboxOptions; profilesPath: string | undefined } {
+function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const parsed = environmentSchema.safeParse(environment);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
@@ -58,14 +70,23 @@ function readSettings(environment: NodeJS.ProcessEnv): { options: SandboxOptions
     seed: settings.SANDBOX_SEED,
     openings: Object.fromEntries(openings),
     faults: (settings.SANDBOX_FAULTS as SandboxOptions['faults']) ?? MODEST_FAULTS,
+    chain: { faults: settings.SANDBOX_CHAIN_FAULTS ?? MODEST_CHAIN_FAULTS },
   };
-  return { options, profilesPath: settings.SANDBOX_PROFILES_PATH };
+  return {
+    options,
+    profilesPath: settings.SANDBOX_PROFILES_PATH,
+    chainPath: settings.SANDBOX_CHAIN_PATH,
+    chainKeysPath: settings.SANDBOX_CHAIN_KEYS_PATH,
+  };
 }
 
 try {
-  const { options, profilesPath } = readSettings(process.env);
+  const { options, profilesPath, chainPath, chainKeysPath } = readSettings(process.env);
   const sandbox = await createSandbox(options);
   if (profilesPath !== undefined) await writeFile(profilesPath, JSON.stringify(sandbox.profiles()), { mode: 0o600 });
+  const { keys, ...chain } = sandbox.chainProfile() ?? {};
+  if (chainPath !== undefined) await writeFile(chainPath, JSON.stringify(chain), { mode: 0o600 });
+  if (chainKeysPath !== undefined) await writeFile(chainKeysPath, JSON.stringify(keys), { mode: 0o600 });
   process.stdout.write(`${JSON.stringify({ event: 'sandbox_listening', url: sandbox.url, pid: process.pid })}\n`);
   process.send?.({ kind: 'ready', detail: { url: sandbox.url } });
   const stop = () => void sandbox.close().then(() => process.exit(0));

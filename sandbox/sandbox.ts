@@ -6,6 +6,9 @@
 import type { Server } from 'node:http';
 import { RAILS } from '../domain/network.ts';
 import type { Rail } from '../domain/rail.ts';
+import type { ChainChange } from './aptos/control.ts';
+import type { ChainFaults } from './aptos/faults.ts';
+import type { SandboxChain, SandboxChainProfile } from './aptos/index.ts';
 import { airtelMessageOf } from './airtel/messages.ts';
 import { serveAirtel } from './airtel/server.ts';
 import { airtelAccountOf, gsmaAccountOf, orangeAccountOf, mpesaAccountOf, mtnMomoAccountOf, sandboxProfiles } from './accounts.ts';
@@ -50,6 +53,8 @@ export interface SandboxOptions {
   readonly tokenLifetimeMs?: number;
   /** A new token kills the one before it. */
   readonly singleToken?: boolean;
+  /** Plays the settlement chain too. */
+  readonly chain?: { readonly faults?: Partial<ChainFaults> };
 }
 
 export interface Sandbox {
@@ -62,6 +67,10 @@ export interface Sandbox {
   profiles(): Record<string, unknown>;
   /** Changes how a rail behaves from now on. */
   change(railId: string, change: RailChange): void;
+  /** Settings with which clients reach the chain; null where it is not played. */
+  chainProfile(): SandboxChainProfile | null;
+  /** Changes how the chain behaves from now on. Throws RangeError where it is not played. */
+  changeChain(change: ChainChange): void;
   /** Stops time and listening; the journals are whole. */
   close(): Promise<void>;
 }
@@ -80,13 +89,14 @@ interface World {
   readonly rails: Map<string, SandboxRail>;
   readonly serves: Map<string, Serve>;
   readonly journals: Journal[];
+  readonly chain: SandboxChain | null;
 }
 
 /** Starts a sandbox. Throws what the system says when the port is taken or the folder cannot be written. */
 export async function createSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const rails = (options.rails ?? RAILS).filter((rail) => rail.protocol !== 'on_us');
   const speed = options.speed ?? 1;
-  const world = createWorld(options, rails, speed);
+  const world = await createWorld(options, rails, speed);
   let server: Server | null = null;
   let url = 'http://sandbox.invalid';
   const profiles = () => sandboxProfiles(rails, { baseUrl: url, speed, operatorPublicPem: world.key.publicPem });
@@ -99,19 +109,38 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
     books: (railId) => railOf(world, railId).books(),
     profiles,
     change: (railId, change) => changeRail(railOf(world, railId), change),
+    chainProfile: () => world.chain?.profile(`${url}/aptos/v1`) ?? null,
+    changeChain(change) {
+      if (world.chain === null) throw new RangeError('the sandbox does not play the chain');
+      world.chain.change(change);
+    },
     async close() {
       world.scheduler.stop();
       if (server !== null) await closeServer(server);
       for (const journal of world.journals) journal.close();
+      world.chain?.close();
     },
   };
 }
 
-function createWorld(options: SandboxOptions, rails: readonly Rail[], speed: number): World {
+/** The chain's code is loaded only where the chain is played. */
+async function chainOf(options: SandboxOptions, partners: readonly string[], common: Common): Promise<SandboxChain | null> {
+  if (options.chain === undefined) return null;
+  const { openChain } = await import('./aptos/index.ts');
+  const { faults } = options.chain;
+  return openChain({ ...common, partners, seed: options.seed ?? '1', ...(faults === undefined ? {} : { faults }) });
+}
+
+type Common = { readonly dataDir: string | null; readonly scheduler: Scheduler; readonly chance: Chance; readonly speed: number };
+
+async function createWorld(options: SandboxOptions, rails: readonly Rail[], speed: number): Promise<World> {
   const dataDir = options.dataDir ?? null;
   const scheduler = options.scheduler ?? systemScheduler();
   const chance = createChance(options.seed ?? '1');
-  const world: World = { chance, scheduler, key: openOperatorKey(dataDir), rails: new Map(), serves: new Map(), journals: [] };
+  const ids = rails.map((rail) => rail.id);
+  const chain = await chainOf(options, ids, { dataDir, scheduler, chance, speed });
+  const key = openOperatorKey(dataDir);
+  const world: World = { chance, scheduler, key, rails: new Map(), serves: new Map(), journals: [], chain };
   const paidIn = new Set<string>();
   const send = options.send ?? ((address, init) => fetch(address, init));
   const opened = rails.map((rail) => {
@@ -180,6 +209,9 @@ function railOf(world: World, railId: string): SandboxRail {
 async function route(world: World, profiles: () => Record<string, unknown>, request: SandboxRequest): Promise<Answer> {
   const [, prefix = '', rest = ''] = /^\/([^/]+)(\/.*)?$/.exec(request.path) ?? [];
   const inner = { ...request, path: rest };
+  if (prefix === 'aptos' && world.chain !== null) return world.chain.serve(inner);
+  if (prefix === '_sandbox' && rest.startsWith('/chain') && world.chain !== null)
+    return world.chain.control({ ...request, path: rest.slice('/chain'.length) });
   if (prefix === '_sandbox') return serveControl({ rails: world.rails, profiles, nowMs: world.scheduler.now }, inner);
   if (prefix === 'fx') return serveFx(world.chance, world.scheduler.now(), inner);
   const serve = world.serves.get(prefix);

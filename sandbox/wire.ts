@@ -8,6 +8,8 @@ export interface SandboxRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** The body as it came, for those who take no text. */
+  readonly bytes?: Uint8Array;
 }
 
 export interface SandboxAnswer {
