@@ -12,7 +12,7 @@ export interface HttpCall {
   /** Path with query, beginning with a slash; put after the base address. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
 }
 
 export type HttpAnswer =

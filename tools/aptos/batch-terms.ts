@@ -1,0 +1,69 @@
+/** From a net obligation to the terms that the contract binds, and the digest by which it knows them. */
+import { createHash } from 'node:crypto';
+import { AccountAddress, MoveVector, Serializer } from '@aptos-labs/ts-sdk';
+import { fault } from '../../domain/errors.ts';
+import type { BatchTerms } from './functions.ts';
+import type { ChainProfile } from './profile.ts';
+import type { BatchProposal } from './settlement-chain.ts';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const HASH = /^[0-9a-f]{64}$/;
+const U64_END = 1n << 64n;
+
+/** The 16 bytes of a batch id, hex. Throws `settlement_terms_invalid` for what is no UUID. */
+export function batchBytes(batchId: string): string {
+  if (!UUID.test(batchId)) throw invalid('batchId', 'A batch id is a UUID.');
+  return batchId.replaceAll('-', '');
+}
+
+/**
+ * The terms of a proposal. Who owes pays: the partner from its account, or we from our treasury. Throws `settlement_terms_invalid`
+ * for what the chain cannot settle: a net of zero, a partner without an account, a currency without an asset.
+ */
+export function termsOf(profile: ChainProfile, proposer: string, proposal: BatchProposal): BatchTerms {
+  const { partner, currency, netMinor } = proposal.obligation;
+  const asset = profile.assets[currency];
+  const account = profile.partners[partner];
+  if (asset === undefined) throw invalid('obligation.currency', 'The currency has no asset on the chain.');
+  if (account === undefined) throw invalid('obligation.partner', 'The partner has no account on the chain.');
+  if (netMinor === 0n) throw invalid('obligation.netMinor', 'A net of zero moves nothing: settle it on the books.');
+  const owed = netMinor < 0n ? -netMinor : netMinor;
+  if (owed >= U64_END) throw invalid('obligation.netMinor', 'The net is more than the chain can hold.');
+  if (!HASH.test(proposal.merkleRoot)) throw invalid('merkleRoot', 'A root is 32 bytes in hex.');
+  const [payer, recipient] = netMinor > 0n ? [account, profile.treasury] : [profile.treasury, account];
+  return {
+    batchId: batchBytes(proposal.batchId),
+    asset,
+    proposer,
+    payer,
+    recipients: [recipient],
+    amounts: [owed],
+    merkleRoot: proposal.merkleRoot,
+    itemCount: BigInt(proposal.itemCount),
+    approvalsNeeded: BigInt(proposal.approvalsNeeded),
+    deadlineSecs: BigInt(Math.floor(proposal.deadlineMs / 1000)),
+    disputeWindowSecs: BigInt(proposal.disputeWindowSecs),
+  };
+}
+
+function invalid(field: string, detail: string): Error {
+  return fault('settlement_terms_invalid', { field, detail });
+}
+
+const DIGEST_DOMAIN = 'capp.settlement.v1';
+
+/** SHA-256 over BCS of domain, contract address and terms, as the contract computes it; hex. */
+export function digestOfTerms(contract: string, terms: BatchTerms): string {
+  const serializer = new Serializer();
+  const bytes = (hex: string): void => serializer.serializeBytes(Buffer.from(hex, 'hex'));
+  const address = (text: string): void => AccountAddress.fromString(text).serialize(serializer);
+  serializer.serializeBytes(Buffer.from(DIGEST_DOMAIN, 'utf8'));
+  address(contract);
+  bytes(terms.batchId);
+  for (const account of [terms.asset, terms.proposer, terms.payer]) address(account);
+  serializer.serializeVector(terms.recipients.map((account) => AccountAddress.fromString(account)));
+  MoveVector.U64([...terms.amounts]).serialize(serializer);
+  bytes(terms.merkleRoot);
+  for (const value of [terms.itemCount, terms.approvalsNeeded, terms.deadlineSecs, terms.disputeWindowSecs]) serializer.serializeU64(value);
+  return createHash('sha256').update(serializer.toUint8Array()).digest('hex');
+}

@@ -1,0 +1,101 @@
+/** What the chain knows of a batch, put together from its views and from what became of our transactions. */
+import type { AptosNode } from './node.ts';
+import type { SentTransaction } from './sent.ts';
+import type { ChainReference, ChainState, ChainStatus } from './settlement-chain.ts';
+
+const STATES: Readonly<Record<string, ChainState>> = {
+  '1': 'proposed',
+  '2': 'executed',
+  '3': 'disputed',
+  '4': 'resolved',
+  '5': 'settled',
+  '6': 'expired',
+  '7': 'cancelled',
+};
+
+/** Steps that bring a batch to a state, the decisive one first. */
+const CAUSES: Readonly<Partial<Record<ChainState, readonly string[]>>> = {
+  proposed: ['propose'],
+  approved: ['propose'],
+  executed: ['execute'],
+  disputed: ['dispute'],
+  resolved: ['execute'],
+  settled: ['pay', 'execute'],
+  expired: ['refund', 'propose'],
+  cancelled: ['cancel'],
+};
+
+/** A batch as its views tell it. */
+export interface BatchView {
+  readonly state: ChainState;
+  readonly approvals: number;
+  readonly approvedBy: readonly string[];
+  readonly isFunded: boolean;
+  readonly isOver: boolean;
+  readonly merkleRoot: string;
+  readonly digest: string;
+  readonly payer: string;
+  readonly disputeWindowSecs: bigint;
+  readonly reversedMinor: bigint;
+}
+
+/** Reads the batch at an address; null when there is none. */
+export async function readBatch(node: AptosNode, batchId: string, at: string): Promise<BatchView | null> {
+  const [exists] = await node.view('settlement::batch_exists', batchId);
+  if (!exists) return null;
+  const [ledger, [code], [terms], [digest], [, isFunded], [approvals], [approvers], [, reversals]] = await Promise.all([
+    node.ledger(),
+    node.view('settlement::state', at),
+    node.view('settlement::terms', at),
+    node.view('settlement::digest', at),
+    node.view('settlement::funding', at),
+    node.view('settlement::approvals', at),
+    node.view('settlement::approvers'),
+    node.view('settlement::payouts', at),
+  ]);
+  const counting = approvals.filter((account) => approvers.includes(account)).length;
+  const kept = STATES[code.toString()] ?? 'unknown';
+  const isLate = ledger.timestampUs / 1_000_000n >= terms.deadlineSecs;
+  const isApproved = BigInt(counting) >= terms.approvalsNeeded;
+  return {
+    state: kept !== 'proposed' ? kept : isLate ? 'expired' : isApproved ? 'approved' : 'proposed',
+    approvals: counting,
+    approvedBy: approvals,
+    isFunded,
+    isOver: ['settled', 'expired', 'cancelled'].includes(kept),
+    merkleRoot: terms.merkleRoot,
+    digest,
+    payer: terms.payer,
+    disputeWindowSecs: terms.disputeWindowSecs,
+    reversedMinor: reversals.reduce((sum, reversal) => sum + reversal, 0n),
+  };
+}
+
+function referenceOf(sent: SentTransaction): ChainReference | null {
+  if (sent.state !== 'executed' || sent.hash === null || sent.version === null) return null;
+  return { transactionHash: sent.hash, ledgerVersion: sent.version, gasUsed: sent.gasUsed ?? 0n, gasUnitPrice: sent.gasUnitPrice ?? 0n };
+}
+
+/** Puts views and transactions together. A transaction that is open makes the state unknown. */
+export function statusFrom(batch: BatchView | null, sent: readonly SentTransaction[]): ChainStatus {
+  const steps: Record<string, ChainReference> = {};
+  for (const each of sent) {
+    const reference = referenceOf(each);
+    if (reference !== null) steps[each.step] = reference;
+  }
+  const isOpen = sent.some(({ state }) => state === 'open');
+  const state = isOpen ? 'unknown' : (batch?.state ?? 'absent');
+  const cause = (CAUSES[state] ?? []).find((step) => steps[step] !== undefined);
+  return {
+    state,
+    approvals: batch?.approvals ?? 0,
+    approvedBy: batch?.approvedBy ?? [],
+    isFunded: batch?.isFunded ?? false,
+    isOver: batch?.isOver ?? false,
+    reference: cause === undefined ? null : (steps[cause] ?? null),
+    steps,
+    merkleRoot: batch?.merkleRoot ?? null,
+    proposalDigest: batch?.digest ?? null,
+    reversedMinor: batch?.reversedMinor ?? 0n,
+  };
+}
