@@ -28,6 +28,11 @@ const settingsSchema = z.object({
   /** Set by the supervisor when the operators are the sandbox's. */
   CAPP_SANDBOX: z.enum(['0', '1']).default('0'),
   CAPP_SANCTIONS_PATH: optionalText,
+  /** JSON files: which chain to settle on and who is who there; and the keys of our accounts. Without the first, settlement stays on the books. */
+  CAPP_APTOS_PATH: optionalText,
+  CAPP_APTOS_KEYS_PATH: optionalText,
+  /** A node of one's own in place of the profile's. */
+  APTOS_NODE_URL: optionalText,
   /** Worker processes. */
   CAPP_WORKERS: z.coerce.number().int().min(1).max(64).default(1),
   CAPP_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -74,6 +79,10 @@ export interface Config {
   /** The operators are the sandbox's: no real money moves. */
   readonly sandbox: boolean;
   readonly sanctionsPath: string | null;
+  /** Which chain to settle on; null settles on the books alone. */
+  readonly aptosPath: string | null;
+  readonly aptosKeysPath: string | null;
+  readonly aptosNodeUrl: string | null;
   readonly workers: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly cohortMax: number;
@@ -94,7 +103,7 @@ export interface Config {
 }
 
 const KNOWN_ELSEWHERE =
-  /^CAPP_(FIELD_KEY|QUOTE_KEY|KEY_PEPPER|CALLBACK_KEY|FX_OPEN_ER_API_URL|FX_CURRENCY_API_URL|FX_CURRENCY_API_FALLBACK_URL|LISTS_[A-Z_]+_URL|DEBUG|URL|KEY)$/;
+  /^CAPP_(APTOS_(SETTLER|TREASURY|REPORTER|FEE_PAYER)_KEY|APTOS_APPROVER_KEYS|FIELD_KEY|QUOTE_KEY|KEY_PEPPER|CALLBACK_KEY|FX_OPEN_ER_API_URL|FX_CURRENCY_API_URL|FX_CURRENCY_API_FALLBACK_URL|LISTS_[A-Z_]+_URL|DEBUG|URL|KEY)$/;
 
 /** Reads the settings. Throws `config_invalid` naming the first that is wrong, or one that is not known. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
@@ -109,12 +118,15 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     throw fault('config_invalid', { field: name, detail: `${name} is wrong: ${issue?.message ?? 'not of its form'}.` });
   }
   const settings = parsed.data;
-  for (const name of ['DATABASE_URL', 'REDIS_URL', 'CAPP_PUBLIC_URL'] as const) assertUrl(name, settings[name]);
+  for (const name of ['APTOS_NODE_URL', 'DATABASE_URL', 'REDIS_URL', 'CAPP_PUBLIC_URL'] as const) assertUrl(name, settings[name]);
   if (settings.CAPP_ENV === 'production' && settings.CAPP_OPERATORS_PATH === null) {
     throw fault('config_invalid', {
       field: 'CAPP_OPERATORS_PATH',
       detail: 'In production CAPP_OPERATORS_PATH must name the settings of the operators.',
     });
+  }
+  if (settings.CAPP_APTOS_PATH === null && (settings.CAPP_APTOS_KEYS_PATH ?? settings.APTOS_NODE_URL) !== null) {
+    throw fault('config_invalid', { field: 'CAPP_APTOS_PATH', detail: 'CAPP_APTOS_PATH must name the profile of the chain.' });
   }
   if (settings.CAPP_ENV === 'production' && settings.CAPP_SANDBOX === '1') {
     throw fault('config_invalid', { field: 'CAPP_SANDBOX', detail: 'Production does not run on sandbox operators.' });
@@ -130,6 +142,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     operatorsPath: settings.CAPP_OPERATORS_PATH,
     sandbox: settings.CAPP_SANDBOX === '1',
     sanctionsPath: settings.CAPP_SANCTIONS_PATH,
+    aptosPath: settings.CAPP_APTOS_PATH,
+    aptosKeysPath: settings.CAPP_APTOS_KEYS_PATH,
+    aptosNodeUrl: settings.APTOS_NODE_URL,
     workers: settings.CAPP_WORKERS,
     logLevel: settings.CAPP_LOG_LEVEL,
     cohortMax: settings.CAPP_COHORT_MAX,

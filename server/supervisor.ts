@@ -179,6 +179,8 @@ async function startSandbox(
       SANDBOX_CALLBACK_URL: env['SANDBOX_CALLBACK_URL'] ?? callbackUrl,
       SANDBOX_DATA_DIR: folder,
       SANDBOX_PROFILES_PATH: join(dataDir, 'operators.json'),
+      SANDBOX_CHAIN_PATH: join(dataDir, 'chain.json'),
+      SANDBOX_CHAIN_KEYS_PATH: join(dataDir, 'chain-keys.json'),
     },
     logDir: join(dataDir, 'logs'),
   });
@@ -193,6 +195,7 @@ function sandboxSettings(env: Env, sandboxUrl: string, dataDir: string): Record<
   const preset: Record<string, string> = {
     CAPP_SANDBOX: '1',
     CAPP_OPERATORS_PATH: join(dataDir, 'operators.json'),
+    ...(env['CAPP_APTOS_PATH'] === undefined ? sandboxChain(dataDir) : {}),
     CAPP_FX_OPEN_ER_API_URL: `${sandboxUrl}/fx/open-er-api`,
     CAPP_FX_CURRENCY_API_URL: `${sandboxUrl}/fx/currency-api`,
     CAPP_INQUIRY_DELAY_MS: '1000',
@@ -204,6 +207,11 @@ function sandboxSettings(env: Env, sandboxUrl: string, dataDir: string): Record<
     CAPP_SETTLEMENT_AGE_MS: '5000',
   };
   return Object.fromEntries(Object.entries(preset).map(([name, value]) => [name, env[name] ?? value]));
+}
+
+/** The sandbox's chain, unless the settings name another one. */
+function sandboxChain(dataDir: string): Record<string, string> {
+  return { CAPP_APTOS_PATH: join(dataDir, 'chain.json'), CAPP_APTOS_KEYS_PATH: join(dataDir, 'chain-keys.json') };
 }
 
 /** A port that is free now. The sandbox keeps it when it is started again, for clients know its address. */

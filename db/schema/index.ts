@@ -1,4 +1,5 @@
 export * from './audit.ts';
+export * from './chain.ts';
 export * from './ledger.ts';
 export * from './limits.ts';
 export * from './operators.ts';

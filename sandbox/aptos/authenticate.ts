@@ -11,7 +11,7 @@ import {
   AccountAuthenticatorSingleKey,
   AnyPublicKey,
   type AnySignature,
-  AuthenticationKey,
+  type AuthenticationKey,
   Ed25519PublicKey,
   Ed25519Signature,
   FeePayerRawTransaction,

@@ -7,8 +7,9 @@ import { type ManualScheduler, manualScheduler } from '../../sandbox/scheduler.t
 import { type AptosNode, createAptosNode } from '../../tools/aptos/node.ts';
 import { type ChainProfile, parseChainProfile } from '../../tools/aptos/profile.ts';
 import { memorySent } from '../../tools/aptos/sent.ts';
-import { createAptosSettlement, type SettlementDeps } from '../../tools/aptos/settlement.ts';
-import type { BatchProposal, ChainStatus, SettlementChain } from '../../tools/aptos/settlement-chain.ts';
+import { createAptosBatches, type SettlementDeps } from '../../tools/aptos/create-batches.ts';
+import type { AptosBatches, BatchStatus } from '../../tools/aptos/batches.ts';
+import type { BatchProposal } from '../../tools/aptos/settlement-chain.ts';
 import { type ChainAccount, ed25519Account, localSigner } from '../../tools/aptos/signer.ts';
 import type { Fetch } from '../../tools/mmo/http.ts';
 
@@ -23,7 +24,7 @@ export interface ChainWorld {
   readonly keys: SandboxChainProfile['keys'];
   readonly node: AptosNode;
   readonly deps: SettlementDeps;
-  readonly chain: SettlementChain;
+  readonly chain: AptosBatches;
   /** Fates of the next submissions. */
   next(...fates: Fate[]): void;
   account(privateKey: string): ChainAccount;
@@ -32,7 +33,7 @@ export interface ChainWorld {
   /** Successful calls of a function on the chain. */
   executions(fn: string): Promise<number>;
   /** Another process with the same memory, or with none. */
-  reopened(changes?: Partial<SettlementDeps>): SettlementChain;
+  reopened(changes?: Partial<SettlementDeps>): AptosBatches;
 }
 
 export async function createChainWorld(options: Partial<SandboxOptions> = {}, fetch?: Fetch): Promise<ChainWorld> {
@@ -63,12 +64,12 @@ export async function createChainWorld(options: Partial<SandboxOptions> = {}, fe
     keys,
     node,
     deps,
-    chain: createAptosSettlement(deps),
+    chain: createAptosBatches(deps),
     next: (...fates) => sandbox.changeChain({ next: fates }),
     account,
     balance: (owner) => node.balance(owner, profile.assets.KES ?? ''),
     executions: (fn) => executionsOf(sandbox, profile, fn),
-    reopened: (changes = {}) => createAptosSettlement({ ...deps, ...changes }),
+    reopened: (changes = {}) => createAptosBatches({ ...deps, ...changes }),
   };
 }
 
@@ -90,15 +91,14 @@ export function proposalOf(changes: Partial<BatchProposal> = {}, netMinor = 1_25
     itemCount: 7,
     approvalsNeeded: 2,
     deadlineMs: START_MS + 3_600_000,
-    disputeWindowSecs: 0,
     ...changes,
   };
 }
 
 /** Proposes, lets the payer pay, and approves with both policy keys. */
-export async function approved(world: ChainWorld, proposal: BatchProposal): Promise<ChainStatus> {
+export async function approved(world: ChainWorld, proposal: BatchProposal): Promise<BatchStatus> {
   const { chain, scheduler } = world;
-  const { proposalDigest } = await chain.propose(proposal);
+  const { proposalDigest } = await chain.propose(proposal, 0);
   await chain.fund(proposal.batchId);
   await scheduler.advance(3_000);
   for (const signer of chain.signers) await chain.approveAs(proposal.batchId, signer, proposalDigest ?? '');

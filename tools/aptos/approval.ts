@@ -18,7 +18,7 @@ import { batchBytes } from './batch-terms.ts';
 import { entryCall } from './functions.ts';
 import { batchAddress } from './objects.ts';
 import type { SendDeps } from './send.ts';
-import type { ApprovalRequest, BatchApproval } from './settlement-chain.ts';
+import type { ApprovalRequest, SignedApproval } from './batches.ts';
 import type { ChainAccount } from './signer.ts';
 import { buildTransaction, signingMessage } from './transaction.ts';
 
@@ -72,7 +72,7 @@ export async function requestApproval(deps: SendDeps, { batchId, signer, digest,
  * Reads an approval that came back. Throws `chain_signer_refused` for a signature that does not hold, and `settlement_batch_altered`
  * when the transaction is not the approval of this batch by this signer and nothing else.
  */
-export async function readApproval(deps: SendDeps, approval: BatchApproval): Promise<Presigned> {
+export async function readApproval(deps: SendDeps, approval: SignedApproval): Promise<Presigned> {
   const raw = readRaw(approval.transaction);
   const { payload } = raw;
   const at = batchAddress(deps.profile.contract, batchBytes(approval.batchId));
@@ -101,7 +101,7 @@ function readRaw(hex: string): RawTransaction {
   }
 }
 
-function readSignature({ publicKey, signature }: BatchApproval): { publicKey: Ed25519PublicKey; signature: Ed25519Signature } {
+function readSignature({ publicKey, signature }: SignedApproval): { publicKey: Ed25519PublicKey; signature: Ed25519Signature } {
   try {
     return { publicKey: new Ed25519PublicKey(publicKey), signature: new Ed25519Signature(signature) };
   } catch {

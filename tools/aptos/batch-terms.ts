@@ -1,6 +1,7 @@
 /** From a net obligation to the terms that the contract binds, and the digest by which it knows them. */
 import { createHash } from 'node:crypto';
 import { AccountAddress, MoveVector, Serializer } from '@aptos-labs/ts-sdk';
+import { CURRENCIES } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
 import type { BatchTerms } from './functions.ts';
 import type { ChainProfile } from './profile.ts';
@@ -20,7 +21,7 @@ export function batchBytes(batchId: string): string {
  * The terms of a proposal. Who owes pays: the partner from its account, or we from our treasury. Throws `settlement_terms_invalid`
  * for what the chain cannot settle: a net of zero, a partner without an account, a currency without an asset.
  */
-export function termsOf(profile: ChainProfile, proposer: string, proposal: BatchProposal): BatchTerms {
+export function termsOf(profile: ChainProfile, proposer: string, proposal: BatchProposal, disputeWindowSecs: number): BatchTerms {
   const { partner, currency, netMinor } = proposal.obligation;
   const asset = profile.assets[currency];
   const account = profile.partners[partner];
@@ -42,7 +43,27 @@ export function termsOf(profile: ChainProfile, proposer: string, proposal: Batch
     itemCount: BigInt(proposal.itemCount),
     approvalsNeeded: BigInt(proposal.approvalsNeeded),
     deadlineSecs: BigInt(Math.floor(proposal.deadlineMs / 1000)),
-    disputeWindowSecs: BigInt(proposal.disputeWindowSecs),
+    disputeWindowSecs: BigInt(disputeWindowSecs),
+  };
+}
+
+/** The proposal that terms were made from; null when they are not of a partner, currency and treasury of the profile. */
+export function proposalOfTerms(profile: ChainProfile, terms: BatchTerms): BatchProposal | null {
+  const currency = CURRENCIES.find((code) => profile.assets[code] === terms.asset);
+  const [recipient = ''] = terms.recipients;
+  const isOwed = recipient === profile.treasury;
+  const account = isOwed ? terms.payer : recipient;
+  const partner = Object.entries(profile.partners).find(([, address]) => address === account)?.[0];
+  const isOurs = terms.recipients.length === 1 && (isOwed || terms.payer === profile.treasury);
+  if (currency === undefined || partner === undefined || !isOurs) return null;
+  const owed = terms.amounts[0] ?? 0n;
+  return {
+    batchId: terms.batchId.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
+    obligation: { partner, currency, netMinor: isOwed ? owed : -owed },
+    merkleRoot: terms.merkleRoot,
+    itemCount: Number(terms.itemCount),
+    approvalsNeeded: Number(terms.approvalsNeeded),
+    deadlineMs: Number(terms.deadlineSecs) * 1000,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * The contract between settlement and a chain: net obligations are proposed, funded, approved by enough signers, executed
- * once, paid, and can be asked about.
+ * The contract between settlement and a chain: net obligations are proposed, approved by enough signers,
+ * executed once, and can be asked about.
  *
  * Every call is keyed by the batch id and may be repeated: what was done before is not done again, and
  * the same reference comes back. A call whose transaction left us without a visible result answers
@@ -27,113 +27,40 @@ export interface BatchProposal {
   readonly itemCount: number;
   /** Distinct signers that must approve. */
   readonly approvalsNeeded: number;
-  /** After this moment the proposal can no longer be approved or executed. Whole seconds count. */
+  /** After this moment the proposal can no longer be approved or executed. */
   readonly deadlineMs: number;
-  /** How long after execution the payout may be disputed; 0 pays at once. */
-  readonly disputeWindowSecs: number;
 }
 
-/** What a signer who keeps the key elsewhere must sign to approve a batch. */
-export interface ApprovalRequest {
-  readonly batchId: string;
-  /** The approver's account. */
-  readonly signer: string;
-  /** What the chain holds the batch's content to; over all of its fields. */
-  readonly proposalDigest: string;
-  /** The transaction to be signed, BCS, hex. Goes back with the signature. */
-  readonly transaction: string;
-  /** The bytes to sign with Ed25519, hex. */
-  readonly message: string;
-  /** When the request is no longer good. */
-  readonly expiresAtMs: number;
-}
-
-/** A signer's consent to exactly one proposal, as it comes back. */
+/** A signer's consent to exactly one proposal; `proposalDigest` is over all of its fields. */
 export interface BatchApproval {
   readonly batchId: string;
   readonly signer: string;
   readonly proposalDigest: string;
-  readonly transaction: string;
-  /** 32 bytes, hex. */
-  readonly publicKey: string;
-  /** 64 bytes, hex. */
+  /** Hex. */
   readonly signature: string;
 }
 
-/**
- * `absent`: the chain does not know the batch, and no transaction of ours can still make it appear · `approved`: proposed, and
- * enough signers consent · `executed`: binding, its dispute window open or its payout to be made · `resolved`: a dispute was
- * judged and its result is to be paid · `settled`: paid, and reversed what was reversed · `expired`: the deadline passed ·
- * `unknown`: a transaction of ours has no known outcome
- */
-export type ChainState =
-  | 'absent'
-  | 'proposed'
-  | 'approved'
-  | 'executed'
-  | 'disputed'
-  | 'resolved'
-  | 'settled'
-  | 'expired'
-  | 'cancelled'
-  | 'unknown';
-
-/** A transaction of ours on the chain. */
-export interface ChainReference {
-  readonly transactionHash: string;
-  readonly ledgerVersion: bigint;
-  /** Units of gas, and octas for each. */
-  readonly gasUsed: bigint;
-  readonly gasUnitPrice: bigint;
-}
+/** `absent`: the chain does not know the batch, and no transaction of ours can still make it appear. */
+export type ChainState = 'absent' | 'proposed' | 'approved' | 'executed' | 'disputed' | 'expired' | 'unknown';
 
 export interface ChainStatus {
   readonly state: ChainState;
-  /** Approvals that count: of accounts that are approvers still. */
+  /** Approvals the chain has counted. */
   readonly approvals: number;
-  /** Accounts that have approved. */
-  readonly approvedBy: readonly string[];
-  /** Whether the payer has put the whole sum in. */
-  readonly isFunded: boolean;
-  /** Whether anything of it is still to be paid, returned or refunded. */
-  readonly isOver: boolean;
-  /**
-   * The transaction of ours that brought the batch to this state; null while there is none, and for a step that somebody
-   * else took.
-   */
-  readonly reference: ChainReference | null;
-  /** Every step of ours that the chain has executed, by name: `propose`, `fund`, `approve:ADDRESS`, `execute`, `pay`, … */
-  readonly steps: Readonly<Record<string, ChainReference>>;
-  /** The root and digest the chain holds; differing from ours only if something is wrong, which becomes a case. */
+  /** Hash and ledger version of the transaction that brought the batch to this state; null while there is none. */
+  readonly transactionHash: string | null;
+  readonly ledgerVersion: bigint | null;
+  /** The root the chain holds; differs from ours only if something is wrong, which becomes a case. */
   readonly merkleRoot: string | null;
-  readonly proposalDigest: string | null;
-  /** Minor units reversed by arbiters. */
-  readonly reversedMinor: bigint;
 }
 
 export interface SettlementChain {
   /** Puts a batch before its signers. Repeating it with the same content is harmless, with other content refused. */
   propose(proposal: BatchProposal): Promise<ChainStatus>;
-  /** Puts in what we owe. For a batch that the partner pays it only looks. */
-  fund(batchId: string): Promise<ChainStatus>;
-  /** Approves with a key of ours, which must be among the chain's approvers. The same signer counts once. */
-  approveAs(batchId: string, signer: string, proposalDigest: string): Promise<ChainStatus>;
-  /** What somebody with a key elsewhere must sign. */
-  approvalRequest(batchId: string, signer: string): Promise<ApprovalRequest>;
-  /** Adds such a signer's approval. */
+  /** Adds one signer's approval. The same signer counts once. */
   approve(approval: BatchApproval): Promise<ChainStatus>;
-  /** Executes an approved and funded batch, once; without a dispute window it is paid in the same transaction. */
+  /** Executes an approved batch, once. */
   execute(batchId: string): Promise<ChainStatus>;
-  /** Pays an executed batch whose time to be disputed is over, and returns what was reversed. */
-  pay(batchId: string): Promise<ChainStatus>;
-  /** Takes a proposal back; what was funded returns to its payer. */
-  cancel(batchId: string): Promise<ChainStatus>;
-  /** Ends a proposal whose deadline has passed; what was funded returns to its payer. */
-  refund(batchId: string): Promise<ChainStatus>;
-  /** Freezes an executed batch within its window; only the hash of the evidence goes on chain. */
-  dispute(batchId: string, evidenceHash: string): Promise<ChainStatus>;
-  /** What the chain knows of the batch; changes nothing on it. */
+  /** What the chain knows of the batch; changes nothing. */
   status(batchId: string): Promise<ChainStatus>;
-  /** Accounts of ours that can approve here, with policy keys. */
-  readonly signers: readonly string[];
 }

@@ -1,9 +1,10 @@
 /** What the chain knows of a batch, put together from its views and from what became of our transactions. */
+import type { BatchTerms } from './functions.ts';
 import type { AptosNode } from './node.ts';
 import type { SentTransaction } from './sent.ts';
-import type { ChainReference, ChainState, ChainStatus } from './settlement-chain.ts';
+import type { BatchState, BatchStatus, ChainReference } from './batches.ts';
 
-const STATES: Readonly<Record<string, ChainState>> = {
+const STATES: Readonly<Record<string, BatchState>> = {
   '1': 'proposed',
   '2': 'executed',
   '3': 'disputed',
@@ -14,7 +15,7 @@ const STATES: Readonly<Record<string, ChainState>> = {
 };
 
 /** Steps that bring a batch to a state, the decisive one first. */
-const CAUSES: Readonly<Partial<Record<ChainState, readonly string[]>>> = {
+const CAUSES: Readonly<Partial<Record<BatchState, readonly string[]>>> = {
   proposed: ['propose'],
   approved: ['propose'],
   executed: ['execute'],
@@ -27,15 +28,14 @@ const CAUSES: Readonly<Partial<Record<ChainState, readonly string[]>>> = {
 
 /** A batch as its views tell it. */
 export interface BatchView {
-  readonly state: ChainState;
+  readonly state: BatchState;
   readonly approvals: number;
   readonly approvedBy: readonly string[];
   readonly isFunded: boolean;
   readonly isOver: boolean;
   readonly merkleRoot: string;
   readonly digest: string;
-  readonly payer: string;
-  readonly disputeWindowSecs: bigint;
+  readonly terms: BatchTerms;
   readonly reversedMinor: bigint;
 }
 
@@ -65,8 +65,7 @@ export async function readBatch(node: AptosNode, batchId: string, at: string): P
     isOver: ['settled', 'expired', 'cancelled'].includes(kept),
     merkleRoot: terms.merkleRoot,
     digest,
-    payer: terms.payer,
-    disputeWindowSecs: terms.disputeWindowSecs,
+    terms,
     reversedMinor: reversals.reduce((sum, reversal) => sum + reversal, 0n),
   };
 }
@@ -77,7 +76,7 @@ function referenceOf(sent: SentTransaction): ChainReference | null {
 }
 
 /** Puts views and transactions together. A transaction that is open makes the state unknown. */
-export function statusFrom(batch: BatchView | null, sent: readonly SentTransaction[]): ChainStatus {
+export function statusFrom(batch: BatchView | null, sent: readonly SentTransaction[]): BatchStatus {
   const steps: Record<string, ChainReference> = {};
   for (const each of sent) {
     const reference = referenceOf(each);

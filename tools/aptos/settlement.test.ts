@@ -1,30 +1,65 @@
-/** Settlement on the sandbox chain, from proposal to payout. */
+/** The settlement agent's chain on the sandbox chain, through all of its four calls. */
 import { expect, it } from 'vitest';
-import { approved, createChainWorld, PARTNER, proposalOf } from '../../tests/chain/world.ts';
-import { digestOfTerms, termsOf } from './batch-terms.ts';
+import { createChainWorld, PARTNER, proposalOf } from '../../tests/chain/world.ts';
+import { proposalDigest } from './proposal.ts';
+import { lastAnchor, anchorAudit } from './registry.ts';
+import { consentOf, createAptosSettlement } from './settlement.ts';
+import { ed25519Account, localSigner } from './signer.ts';
 
-it('a batch that the partner owes is proposed, funded by the partner, approved and paid in one go', async () => {
+async function agentWorld() {
   const world = await createChainWorld();
-  const { chain, profile } = world;
-  const proposal = proposalOf();
-  const before = await world.balance(profile.treasury);
-  const proposed = await chain.propose(proposal);
-  expect(proposed).toMatchObject({ state: 'proposed', approvals: 0, isFunded: false, merkleRoot: proposal.merkleRoot });
-  expect(proposed.proposalDigest).toBe(digestOfTerms(profile.contract, termsOf(profile, world.deps.settler.address, proposal)));
-  expect(await approved(world, proposal)).toMatchObject({ state: 'approved', approvals: 2, isFunded: true });
-  const settled = await chain.execute(proposal.batchId);
-  expect(settled).toMatchObject({ state: 'settled', isOver: true });
-  expect(settled.reference?.transactionHash).toMatch(/^0x[0-9a-f]{64}$/);
-  expect(await world.balance(profile.treasury)).toBe(before + 1_250_000n);
+  const chain = createAptosSettlement(world.deps);
+  const consents = world.keys.approvers.slice(0, 2).map((key) => consentOf(ed25519Account(localSigner(key)), localSigner(key)));
+  const approve = async (batchId: string, digest: string) => {
+    for (const { signer, sign } of consents) {
+      await chain.approve({ batchId, signer, proposalDigest: digest, signature: await sign(digest) });
+    }
+  };
+  return { world, chain, consents, approve };
+}
+
+it('what we owe is proposed and funded, approved by two keys, executed and paid', async () => {
+  const { world, chain, approve } = await agentWorld();
+  const proposal = proposalOf({}, -340_000n);
+  const partner = world.profile.partners[PARTNER] ?? '';
+  const before = await world.balance(partner);
+  expect(await chain.status(proposal.batchId)).toMatchObject({ state: 'absent', transactionHash: null });
+  expect(await chain.propose(proposal)).toMatchObject({ state: 'proposed', approvals: 0, merkleRoot: proposal.merkleRoot });
+  await approve(proposal.batchId, proposalDigest(proposal));
+  expect(await chain.status(proposal.batchId)).toMatchObject({ state: 'approved', approvals: 2 });
+  const executed = await chain.execute(proposal.batchId);
+  expect(executed).toMatchObject({ state: 'executed', transactionHash: expect.stringMatching(/^0x/), ledgerVersion: expect.any(BigInt) });
+  expect(await world.balance(partner)).toBe(before + 340_000n);
+  // Every call again: nothing happens twice, and the same reference comes back.
+  expect(await chain.propose(proposal)).toEqual(executed);
+  expect(await chain.execute(proposal.batchId)).toEqual(executed);
+  expect(await world.balance(partner)).toBe(before + 340_000n);
 });
 
-it('a batch that we owe is funded from our treasury', async () => {
-  const world = await createChainWorld();
-  const { chain, profile } = world;
-  const proposal = proposalOf({}, -70_000n);
-  const partner = profile.partners[PARTNER] ?? '';
-  const before = await world.balance(partner);
-  await approved(world, proposal);
-  expect((await chain.execute(proposal.batchId)).state).toBe('settled');
-  expect(await world.balance(partner)).toBe(before + 70_000n);
+it('consent counts only by the key it is said to be of, and for the proposal on the chain', async () => {
+  const { chain, consents } = await agentWorld();
+  const proposal = proposalOf();
+  await chain.propose(proposal);
+  const digest = proposalDigest(proposal);
+  const [first, second] = consents;
+  const signature = (await first?.sign(digest)) ?? '';
+  const approval = { batchId: proposal.batchId, signer: second?.signer ?? '', proposalDigest: digest, signature };
+  await expect(chain.approve(approval)).rejects.toMatchObject({ code: 'chain_signer_refused' });
+  const other = proposalDigest({ ...proposal, obligation: { ...proposal.obligation, netMinor: 1n } });
+  const altered = { ...approval, signer: first?.signer ?? '', proposalDigest: other, signature: (await first?.sign(other)) ?? '' };
+  await expect(chain.approve(altered)).rejects.toMatchObject({ code: 'settlement_batch_altered' });
+  expect(await chain.status(proposal.batchId)).toMatchObject({ state: 'proposed', approvals: 0 });
+});
+
+it('the head of the audit chain is anchored once a block, and blocks only go up', async () => {
+  const { world } = await agentWorld();
+  const deps = { ...world.deps, reporter: world.account(world.keys.reporter) };
+  expect(await lastAnchor(world.node)).toBeNull();
+  const head = 'cd'.repeat(32);
+  const anchored = await anchorAudit(deps, 12n, head);
+  expect(anchored).toMatchObject({ state: 'anchored', reference: { transactionHash: expect.stringMatching(/^0x/) } });
+  expect(await anchorAudit(deps, 12n, head)).toEqual(anchored);
+  expect(await lastAnchor(world.node)).toMatchObject({ index: 0n, block: 12n, head });
+  await expect(anchorAudit(deps, 11n, head)).rejects.toMatchObject({ code: 'settlement_terms_invalid' });
+  expect(await world.executions('compliance_registry::anchor_audit')).toBe(1);
 });

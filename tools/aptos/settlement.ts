@@ -1,192 +1,89 @@
 /**
- * Settlement on Aptos: the contract of settlement-chain.ts, kept with `capp::settlement`. Each step is one transaction that the
- * chain carries out once; what is already so on the chain is not asked for again.
+ * The settlement agent's chain, on Aptos. Its three steps are more than three transactions: what we owe is put into the batch
+ * with its proposal, or at the latest with its execution, and execution pays.
  */
-import { fault, isFault } from '../../domain/errors.ts';
-import { readApproval, requestApproval } from './approval.ts';
-import { batchBytes, digestOfTerms, termsOf } from './batch-terms.ts';
-import { type EntryArgs, entryCall, type EntryName } from './functions.ts';
-import { batchAddress } from './objects.ts';
-import { follow, send, type SendDeps, type Step } from './send.ts';
-import type { BatchProposal, ChainStatus, SettlementChain } from './settlement-chain.ts';
-import { type BatchView, readBatch, statusFrom } from './settlement-status.ts';
-import type { ChainAccount } from './signer.ts';
+import { Ed25519PublicKey, Ed25519Signature } from '@aptos-labs/ts-sdk';
+import { fault } from '../../domain/errors.ts';
+import type { AptosBatches, BatchState, BatchStatus } from './batches.ts';
+import { createAptosBatches, type SettlementDeps } from './create-batches.ts';
+import { proposalDigest } from './proposal.ts';
+import type { BatchApproval, ChainState, ChainStatus, SettlementChain } from './settlement-chain.ts';
+import type { ChainAccount, KeySigner } from './signer.ts';
 
-export interface SettlementDeps extends SendDeps {
-  /** Holds the settlement role of the contract. */
-  readonly settler: ChainAccount;
-  /** Pays what we owe to partners; its address is the profile's treasury. */
-  readonly treasury: ChainAccount;
-  /** Policy keys that approve without people. */
-  readonly approvers: readonly ChainAccount[];
+export interface SettlementOptions {
+  /** How long after its execution a payout may be disputed before it is made; 0, which is the default, pays at once. */
+  readonly disputeWindowSecs?: number;
 }
 
-/** Throws `config_invalid` when the treasury's key is not that of the profile's treasury. */
-export function createAptosSettlement(deps: SettlementDeps): SettlementChain {
-  if (deps.treasury.address !== deps.profile.treasury) {
-    throw fault('config_invalid', { field: 'treasury', detail: 'The key of the treasury is not that of the chain profile.' });
-  }
-  const status = (batchId: string): Promise<ChainStatus> => statusOf(deps, batchId);
+/** Settlement through the contracts. Throws `config_invalid` as `createAptosBatches` does. */
+export function createAptosSettlement(deps: SettlementDeps, options: SettlementOptions = {}): SettlementChain {
+  const batches = createAptosBatches(deps);
+  const { disputeWindowSecs = 0 } = options;
   return {
-    signers: deps.approvers.map(({ address }) => address),
-    status,
-    propose: (proposal) => propose(deps, proposal),
-    fund: (batchId) => fund(deps, batchId),
-    approveAs: (batchId, signer, digest) => approveAs(deps, batchId, signer, digest),
-    approvalRequest: (batchId, signer) => approvalRequest(deps, batchId, signer),
+    async propose(proposal) {
+      const proposed = await batches.propose(proposal, disputeWindowSecs);
+      return shown(proposed.state === 'proposed' || proposed.state === 'approved' ? await batches.fund(proposal.batchId) : proposed);
+    },
     async approve(approval) {
-      const account = await readApproval(deps, approval);
-      const batch = await batchOf(deps, approval.batchId);
-      if (approval.proposalDigest !== batch.digest) throw fault('settlement_batch_altered');
-      await carryOut(deps, approval.batchId, `approve:${approval.signer}`, account);
-      return status(approval.batchId);
+      await assertConsent(batches, deps.approvers, approval);
+      const { proposalDigest: onChain, state } = await batches.status(approval.batchId);
+      if (onChain === null) throw fault(state === 'unknown' ? 'chain_outcome_unknown' : 'not_found');
+      return shown(await batches.approveAs(approval.batchId, approval.signer, onChain));
     },
-    execute: (batchId) => execute(deps, batchId),
-    pay: (batchId) => take(deps, batchId, 'pay', 'settlement::pay_all', deps.settler, ({ isOver }) => isOver),
-    cancel: (batchId) => take(deps, batchId, 'cancel', 'settlement::cancel', deps.settler, ({ state }) => state === 'cancelled'),
-    refund: (batchId) => take(deps, batchId, 'refund', 'settlement::refund_expired', deps.settler, ({ isOver }) => isOver),
-    async dispute(batchId, evidenceHash) {
-      const batch = await batchOf(deps, batchId);
-      if (batch.state === 'executed') await step(deps, batchId, 'dispute', 'settlement::open_dispute', deps.settler, evidenceHash);
-      else if (batch.state !== 'disputed') throw fault('settlement_batch_closed');
-      return status(batchId);
+    async execute(batchId) {
+      const standing = await batches.status(batchId);
+      const isReady = standing.isFunded || standing.state !== 'approved';
+      const funded = isReady ? standing : await batches.fund(batchId);
+      return shown(funded.state === 'unknown' ? funded : await batches.execute(batchId));
     },
+    status: async (batchId) => shown(await batches.status(batchId)),
   };
 }
 
-const addressOf = (deps: SettlementDeps, batchId: string): string => batchAddress(deps.profile.contract, batchBytes(batchId));
-
-function viewOf(deps: SettlementDeps, batchId: string): Promise<BatchView | null> {
-  return readBatch(deps.node, batchBytes(batchId), addressOf(deps, batchId));
+/** What a key of ours gives as consent to a proposal: its signature over the digest. */
+export function consentOf(account: ChainAccount, key: KeySigner): { signer: string; sign: (proposalDigest: string) => Promise<string> } {
+  return {
+    signer: account.address,
+    sign: async (digest) => Buffer.from(await key.sign(Buffer.from(digest, 'hex'))).toString('hex'),
+  };
 }
 
-/** The batch as it is on the chain. Throws `chain_outcome_unknown` while its proposal may still get there, `not_found` after. */
-async function batchOf(deps: SettlementDeps, batchId: string): Promise<BatchView> {
-  const batch = await viewOf(deps, batchId);
-  if (batch !== null) return batch;
-  const sent = await deps.sent.latest(batchId, 'propose');
-  throw fault(sent?.state === 'open' ? 'chain_outcome_unknown' : 'not_found');
+/**
+ * An approval must be of a key of ours, signed by it, and for the proposal that is on the chain. Throws `chain_signer_refused`
+ * and `settlement_batch_altered`.
+ */
+async function assertConsent(batches: AptosBatches, approvers: readonly ChainAccount[], approval: BatchApproval): Promise<void> {
+  const account = approvers.find(({ address }) => address === approval.signer);
+  if (account === undefined || !isSigned(account, approval)) throw fault('chain_signer_refused');
+  const proposal = await batches.proposal(approval.batchId);
+  if (proposal !== null && proposalDigest(proposal) !== approval.proposalDigest) throw fault('settlement_batch_altered');
 }
 
-/** Looks after what is open, then at the chain. The order matters: what was open and is resolved must show in the views. */
-async function statusOf(deps: SettlementDeps, batchId: string): Promise<ChainStatus> {
-  const sent = await deps.sent.ofSubject(batchId);
-  const looked = await Promise.all(sent.map((each) => follow(deps, each, false)));
-  return statusFrom(await viewOf(deps, batchId), looked);
+function isSigned({ publicKey }: ChainAccount, { proposalDigest: digest, signature }: BatchApproval): boolean {
+  if (!(publicKey instanceof Ed25519PublicKey) || !/^[0-9a-f]{128}$/.test(signature)) return false;
+  return publicKey.verifySignature({ message: Buffer.from(digest, 'hex'), signature: new Ed25519Signature(signature) });
 }
 
-/** Sends one step. An unknown outcome is no fault: the status says it. */
-async function carryOut(
-  deps: SettlementDeps,
-  batchId: string,
-  name: string,
-  what: Pick<Step, 'account' | 'call' | 'transaction'>,
-): Promise<void> {
-  const outcome = await send(deps, { subject: batchId, step: name, ...what });
-  if (outcome.kind === 'refused' || outcome.kind === 'failed') throw outcome.fault;
-}
+/** Batch states as the agent knows them: executed and paid are one to it, and so are all ends without a payout. */
+const STATES: Readonly<Record<BatchState, ChainState>> = {
+  absent: 'absent',
+  proposed: 'proposed',
+  approved: 'approved',
+  executed: 'executed',
+  disputed: 'disputed',
+  resolved: 'disputed',
+  settled: 'executed',
+  expired: 'expired',
+  cancelled: 'expired',
+  unknown: 'unknown',
+};
 
-function step<N extends EntryName>(
-  deps: SettlementDeps,
-  batchId: string,
-  name: string,
-  fn: N,
-  account: ChainAccount,
-  ...more: readonly unknown[]
-): Promise<void> {
-  const args = [addressOf(deps, batchId), ...more] as unknown as EntryArgs<N>;
-  return carryOut(deps, batchId, name, { account, call: entryCall(deps.profile.contract, fn, args) });
-}
-
-async function propose(deps: SettlementDeps, proposal: BatchProposal): Promise<ChainStatus> {
-  const { batchId } = proposal;
-  const terms = termsOf(deps.profile, deps.settler.address, proposal);
-  const digest = digestOfTerms(deps.profile.contract, terms);
-  const standing = await viewOf(deps, batchId);
-  if (standing === null) {
-    const call = entryCall(deps.profile.contract, 'settlement::propose', [
-      terms.batchId,
-      terms.asset,
-      terms.payer,
-      terms.recipients,
-      terms.amounts,
-      terms.merkleRoot,
-      terms.itemCount,
-      terms.approvalsNeeded,
-      terms.deadlineSecs,
-      terms.disputeWindowSecs,
-    ]);
-    await unless(
-      deps,
-      batchId,
-      ({ digest: kept }) => kept === digest,
-      () => carryOut(deps, batchId, 'propose', { account: deps.settler, call }),
-    );
-  }
-  const status = await statusOf(deps, batchId);
-  if (status.proposalDigest !== null && status.proposalDigest !== digest) throw fault('settlement_batch_altered');
-  return status;
-}
-
-/** Does a step; a refusal counts for nothing when the chain shows that what was wanted is so already. */
-async function unless(
-  deps: SettlementDeps,
-  batchId: string,
-  isDone: (batch: BatchView) => boolean,
-  act: () => Promise<void>,
-): Promise<void> {
-  try {
-    await act();
-  } catch (error) {
-    if (!isFault(error)) throw error;
-    const batch = await viewOf(deps, batchId);
-    if (batch === null || !isDone(batch)) throw error;
-  }
-}
-
-async function take(
-  deps: SettlementDeps,
-  batchId: string,
-  name: string,
-  fn: 'settlement::pay_all' | 'settlement::cancel' | 'settlement::refund_expired',
-  account: ChainAccount,
-  isDone: (batch: BatchView) => boolean,
-): Promise<ChainStatus> {
-  if (!isDone(await batchOf(deps, batchId))) await unless(deps, batchId, isDone, () => step(deps, batchId, name, fn, account));
-  return statusOf(deps, batchId);
-}
-
-async function fund(deps: SettlementDeps, batchId: string): Promise<ChainStatus> {
-  const batch = await batchOf(deps, batchId);
-  if (!batch.isFunded && batch.payer === deps.treasury.address) {
-    const isDone = ({ isFunded }: BatchView): boolean => isFunded;
-    await unless(deps, batchId, isDone, () => step(deps, batchId, 'fund', 'settlement::fund', deps.treasury));
-  }
-  return statusOf(deps, batchId);
-}
-
-async function approveAs(deps: SettlementDeps, batchId: string, signer: string, digest: string): Promise<ChainStatus> {
-  const account = deps.approvers.find(({ address }) => address === signer);
-  if (account === undefined) throw fault('chain_signer_refused', { internal: 'no key of ours has this address' });
-  const batch = await batchOf(deps, batchId);
-  if (batch.digest !== digest) throw fault('settlement_batch_altered');
-  const isDone = ({ approvedBy }: BatchView): boolean => approvedBy.includes(signer);
-  if (!isDone(batch))
-    await unless(deps, batchId, isDone, () => step(deps, batchId, `approve:${signer}`, 'settlement::approve', account, digest));
-  return statusOf(deps, batchId);
-}
-
-async function approvalRequest(deps: SettlementDeps, batchId: string, signer: string): ReturnType<SettlementChain['approvalRequest']> {
-  const batch = await batchOf(deps, batchId);
-  const call = entryCall(deps.profile.contract, 'settlement::approve', [addressOf(deps, batchId), batch.digest]);
-  return requestApproval(deps, { batchId, signer, digest: batch.digest, call });
-}
-
-async function execute(deps: SettlementDeps, batchId: string): Promise<ChainStatus> {
-  const batch = await batchOf(deps, batchId);
-  if (['executed', 'disputed', 'resolved', 'settled'].includes(batch.state)) return statusOf(deps, batchId);
-  const fn = batch.disputeWindowSecs === 0n ? 'settlement::execute_and_pay' : 'settlement::execute';
-  const isDone = ({ state }: BatchView): boolean => state === 'executed' || state === 'settled';
-  await unless(deps, batchId, isDone, () => step(deps, batchId, 'execute', fn, deps.settler));
-  return statusOf(deps, batchId);
+function shown({ state, approvals, reference, merkleRoot }: BatchStatus): ChainStatus {
+  return {
+    state: STATES[state],
+    approvals,
+    transactionHash: reference?.transactionHash ?? null,
+    ledgerVersion: reference?.ledgerVersion ?? null,
+    merkleRoot,
+  };
 }

@@ -1,0 +1,90 @@
+/**
+ * The settlement chain from the settings: profile, node, keys and the memory of what was sent. Loaded only where settlement
+ * is set to a chain, for the SDK is large.
+ */
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import { z } from 'zod';
+import { type Clock, systemClock } from '../domain/clock.ts';
+import { fault } from '../domain/errors.ts';
+import type { SettlementDeps } from '../tools/aptos/create-batches.ts';
+import { databaseSent } from '../tools/aptos/database-sent.ts';
+import { createAptosNode } from '../tools/aptos/node.ts';
+import { parseChainProfile } from '../tools/aptos/profile.ts';
+import type { RegistryDeps } from '../tools/aptos/registry.ts';
+import { consentOf } from '../tools/aptos/settlement.ts';
+import { ed25519Account, type KeySigner, localSigner } from '../tools/aptos/signer.ts';
+import type { Config } from './config.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+export interface Chain {
+  /** What batches and the registry are kept with: `createAptosSettlement`, `createAptosBatches` and `anchorAudit` take it. */
+  readonly deps: SettlementDeps & RegistryDeps;
+  /** Policy keys that consent to batches: the chain's name of each, and its signature over a proposal's digest. */
+  readonly consents: readonly ReturnType<typeof consentOf>[];
+}
+
+const keysSchema = z.object({
+  settler: z.string(),
+  treasury: z.string(),
+  reporter: z.string(),
+  feePayer: z.string().optional(),
+  approvers: z.array(z.string()),
+});
+
+type ChainKeys = z.infer<typeof keysSchema>;
+
+/**
+ * Opens the chain of the settings; null when they name none. Throws `config_invalid` naming the setting: a file that cannot be
+ * read, a profile that is wrong, a key that is missing or no key. Nothing that a key file holds is in any error.
+ */
+export async function openChain(config: Config, env: Env, pool: Pool, clock: Clock = systemClock): Promise<Chain | null> {
+  if (config.aptosPath === null) return null;
+  const profile = parseChainProfile(await readJson('CAPP_APTOS_PATH', config.aptosPath), config.aptosNodeUrl);
+  const keys = await readKeys(config, env);
+  const node = createAptosNode({ profile, fetch: (url, init) => fetch(url, init), clock });
+  const account = (setting: string, key: string) => ed25519Account(localSigner(key, setting));
+  const approverKeys: KeySigner[] = keys.approvers.map((key) => localSigner(key, 'CAPP_APTOS_APPROVER_KEYS'));
+  const deps = {
+    node,
+    profile,
+    clock,
+    sent: databaseSent(pool),
+    sleep: (ms: number) => delay(ms),
+    feePayer: keys.feePayer === undefined ? null : account('CAPP_APTOS_FEE_PAYER_KEY', keys.feePayer),
+    settler: account('CAPP_APTOS_SETTLER_KEY', keys.settler),
+    treasury: account('CAPP_APTOS_TREASURY_KEY', keys.treasury),
+    reporter: account('CAPP_APTOS_REPORTER_KEY', keys.reporter),
+    approvers: approverKeys.map((key) => ed25519Account(key)),
+  };
+  return { deps, consents: approverKeys.map((key) => consentOf(ed25519Account(key), key)) };
+}
+
+/** Keys from their file, each of which the environment may give instead. */
+async function readKeys(config: Config, env: Env): Promise<ChainKeys> {
+  const path = config.aptosKeysPath;
+  const file = path === null ? {} : ((await readJson('CAPP_APTOS_KEYS_PATH', path)) as Record<string, unknown>);
+  const approvers = env['CAPP_APTOS_APPROVER_KEYS']?.split(',').filter((key) => key !== '');
+  const parsed = keysSchema.safeParse({
+    settler: env['CAPP_APTOS_SETTLER_KEY'] ?? file['settler'],
+    treasury: env['CAPP_APTOS_TREASURY_KEY'] ?? file['treasury'],
+    reporter: env['CAPP_APTOS_REPORTER_KEY'] ?? file['reporter'],
+    feePayer: env['CAPP_APTOS_FEE_PAYER_KEY'] ?? file['feePayer'],
+    approvers: approvers ?? file['approvers'] ?? [],
+  });
+  if (parsed.success) return parsed.data;
+  const name = String(parsed.error.issues[0]?.path[0]);
+  throw fault('config_invalid', { field: 'CAPP_APTOS_KEYS_PATH', detail: `The chain's keys lack ${name}.` });
+}
+
+async function readJson(setting: string, path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as unknown;
+  } catch (cause) {
+    // What the parser says would quote the file, and one of them holds keys.
+    const isMissing = (cause as { code?: unknown }).code !== undefined;
+    throw fault('config_invalid', { field: setting, detail: `${path} ${isMissing ? 'cannot be read' : 'is not JSON'}.` });
+  }
+}

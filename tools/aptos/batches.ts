@@ -1,0 +1,115 @@
+/**
+ * Batches on Aptos, step by step: everything that `capp::settlement` lets settlement do, each step once however often it is
+ * asked for. settlement-chain.ts is the narrower contract that the settlement agent works with.
+ */
+import type { BatchProposal } from './settlement-chain.ts';
+
+/** What a signer who keeps the key elsewhere must sign to approve a batch. */
+export interface ApprovalRequest {
+  readonly batchId: string;
+  /** The approver's account. */
+  readonly signer: string;
+  /** What the chain holds the batch's content to; over all of its fields. */
+  readonly proposalDigest: string;
+  /** The transaction to be signed, BCS, hex. Goes back with the signature. */
+  readonly transaction: string;
+  /** The bytes to sign with Ed25519, hex. */
+  readonly message: string;
+  /** When the request is no longer good. */
+  readonly expiresAtMs: number;
+}
+
+/** A signer's consent to exactly one proposal, as it comes back. */
+export interface SignedApproval {
+  readonly batchId: string;
+  readonly signer: string;
+  readonly proposalDigest: string;
+  readonly transaction: string;
+  /** 32 bytes, hex. */
+  readonly publicKey: string;
+  /** 64 bytes, hex. */
+  readonly signature: string;
+}
+
+/**
+ * `absent`: the chain does not know the batch, and no transaction of ours can still make it appear · `approved`: proposed, and
+ * enough signers consent · `executed`: binding, its dispute window open or its payout to be made · `resolved`: a dispute was
+ * judged and its result is to be paid · `settled`: paid, and reversed what was reversed · `expired`: the deadline passed ·
+ * `unknown`: a transaction of ours has no known outcome
+ */
+export type BatchState =
+  | 'absent'
+  | 'proposed'
+  | 'approved'
+  | 'executed'
+  | 'disputed'
+  | 'resolved'
+  | 'settled'
+  | 'expired'
+  | 'cancelled'
+  | 'unknown';
+
+/** A transaction of ours on the chain. */
+export interface ChainReference {
+  readonly transactionHash: string;
+  readonly ledgerVersion: bigint;
+  /** Units of gas, and octas for each. */
+  readonly gasUsed: bigint;
+  readonly gasUnitPrice: bigint;
+}
+
+export interface BatchStatus {
+  readonly state: BatchState;
+  /** Approvals that count: of accounts that are approvers still. */
+  readonly approvals: number;
+  /** Accounts that have approved. */
+  readonly approvedBy: readonly string[];
+  /** Whether the payer has put the whole sum in. */
+  readonly isFunded: boolean;
+  /** Whether anything of it is still to be paid, returned or refunded. */
+  readonly isOver: boolean;
+  /**
+   * The transaction of ours that brought the batch to this state; null while there is none, and for a step that somebody
+   * else took.
+   */
+  readonly reference: ChainReference | null;
+  /** Every step of ours that the chain has executed, by name: `propose`, `fund`, `approve:ADDRESS`, `execute`, `pay`, … */
+  readonly steps: Readonly<Record<string, ChainReference>>;
+  /** The root and digest the chain holds; differing from ours only if something is wrong, which becomes a case. */
+  readonly merkleRoot: string | null;
+  readonly proposalDigest: string | null;
+  /** Minor units reversed by arbiters. */
+  readonly reversedMinor: bigint;
+}
+
+export interface AptosBatches {
+  /**
+   * Puts a batch before its signers. Repeating it with the same content is harmless, with other content refused.
+   * `disputeWindowSecs`: how long after execution the payout may be disputed; 0 pays at once.
+   */
+  propose(proposal: BatchProposal, disputeWindowSecs: number): Promise<BatchStatus>;
+  /** Puts in what we owe. For a batch that the partner pays it only looks. */
+  fund(batchId: string): Promise<BatchStatus>;
+  /** Approves with a key of ours, which must be among the chain's approvers. The same signer counts once. */
+  approveAs(batchId: string, signer: string, proposalDigest: string): Promise<BatchStatus>;
+  /** What somebody with a key elsewhere must sign. */
+  approvalRequest(batchId: string, signer: string): Promise<ApprovalRequest>;
+  /** Adds such a signer's approval. */
+  approveSigned(approval: SignedApproval): Promise<BatchStatus>;
+  /** Executes an approved and funded batch, once; without a dispute window it is paid in the same transaction. */
+  execute(batchId: string): Promise<BatchStatus>;
+  /** Pays an executed batch whose time to be disputed is over, and returns what was reversed. */
+  pay(batchId: string): Promise<BatchStatus>;
+  /** Takes a proposal back; what was funded returns to its payer. */
+  cancel(batchId: string): Promise<BatchStatus>;
+  /** Ends a proposal whose deadline has passed; what was funded returns to its payer. */
+  refund(batchId: string): Promise<BatchStatus>;
+  /** Freezes an executed batch within its window; only the hash of the evidence goes on chain. */
+  dispute(batchId: string, evidenceHash: string): Promise<BatchStatus>;
+  /** The proposal as the chain has it, or null. */
+  proposal(batchId: string): Promise<BatchProposal | null>;
+  /** What the chain knows of the batch; changes nothing on it. */
+  status(batchId: string): Promise<BatchStatus>;
+  /** Accounts of ours that can approve here, with policy keys. */
+  readonly signers: readonly string[];
+}

@@ -1,0 +1,197 @@
+/**
+ * Batches on Aptos, kept with `capp::settlement`. Each step is one transaction that the chain carries out once; what is already
+ * so on the chain is not asked for again.
+ */
+import { fault, isFault } from '../../domain/errors.ts';
+import { readApproval, requestApproval } from './approval.ts';
+import type { AptosBatches, BatchStatus } from './batches.ts';
+import { batchBytes, digestOfTerms, proposalOfTerms, termsOf } from './batch-terms.ts';
+import { type EntryArgs, entryCall, type EntryName } from './functions.ts';
+import { batchAddress } from './objects.ts';
+import { follow, send, type SendDeps, type Step } from './send.ts';
+import type { BatchProposal } from './settlement-chain.ts';
+import { type BatchView, readBatch, statusFrom } from './settlement-status.ts';
+import type { ChainAccount } from './signer.ts';
+
+export interface SettlementDeps extends SendDeps {
+  /** Holds the settlement role of the contract. */
+  readonly settler: ChainAccount;
+  /** Pays what we owe to partners; its address is the profile's treasury. */
+  readonly treasury: ChainAccount;
+  /** Policy keys that approve without people. */
+  readonly approvers: readonly ChainAccount[];
+}
+
+/** Throws `config_invalid` when the treasury's key is not that of the profile's treasury. */
+export function createAptosBatches(deps: SettlementDeps): AptosBatches {
+  if (deps.treasury.address !== deps.profile.treasury) {
+    throw fault('config_invalid', { field: 'treasury', detail: 'The key of the treasury is not that of the chain profile.' });
+  }
+  const status = (batchId: string): Promise<BatchStatus> => statusOf(deps, batchId);
+  return {
+    signers: deps.approvers.map(({ address }) => address),
+    status,
+    async proposal(batchId) {
+      const batch = await viewOf(deps, batchId);
+      return batch === null ? null : proposalOfTerms(deps.profile, batch.terms);
+    },
+    propose: (proposal, disputeWindowSecs) => propose(deps, proposal, disputeWindowSecs),
+    fund: (batchId) => fund(deps, batchId),
+    approveAs: (batchId, signer, digest) => approveAs(deps, batchId, signer, digest),
+    approvalRequest: (batchId, signer) => approvalRequest(deps, batchId, signer),
+    async approveSigned(approval) {
+      const account = await readApproval(deps, approval);
+      const batch = await batchOf(deps, approval.batchId);
+      if (approval.proposalDigest !== batch.digest) throw fault('settlement_batch_altered');
+      await carryOut(deps, approval.batchId, `approve:${approval.signer}`, account);
+      return status(approval.batchId);
+    },
+    execute: (batchId) => execute(deps, batchId),
+    pay: (batchId) => take(deps, batchId, 'pay', 'settlement::pay_all', deps.settler, ({ isOver }) => isOver),
+    cancel: (batchId) => take(deps, batchId, 'cancel', 'settlement::cancel', deps.settler, ({ state }) => state === 'cancelled'),
+    refund: (batchId) => take(deps, batchId, 'refund', 'settlement::refund_expired', deps.settler, ({ isOver }) => isOver),
+    async dispute(batchId, evidenceHash) {
+      const batch = await batchOf(deps, batchId);
+      if (batch.state === 'executed') await step(deps, batchId, 'dispute', 'settlement::open_dispute', deps.settler, evidenceHash);
+      else if (batch.state !== 'disputed') throw fault('settlement_batch_closed');
+      return status(batchId);
+    },
+  };
+}
+
+const addressOf = (deps: SettlementDeps, batchId: string): string => batchAddress(deps.profile.contract, batchBytes(batchId));
+
+function viewOf(deps: SettlementDeps, batchId: string): Promise<BatchView | null> {
+  return readBatch(deps.node, batchBytes(batchId), addressOf(deps, batchId));
+}
+
+/** The batch as it is on the chain. Throws `chain_outcome_unknown` while its proposal may still get there, `not_found` after. */
+async function batchOf(deps: SettlementDeps, batchId: string): Promise<BatchView> {
+  const batch = await viewOf(deps, batchId);
+  if (batch !== null) return batch;
+  const sent = await deps.sent.latest(batchId, 'propose');
+  throw fault(sent?.state === 'open' ? 'chain_outcome_unknown' : 'not_found');
+}
+
+/** Looks after what is open, then at the chain. The order matters: what was open and is resolved must show in the views. */
+async function statusOf(deps: SettlementDeps, batchId: string): Promise<BatchStatus> {
+  const sent = await deps.sent.ofSubject(batchId);
+  const looked = await Promise.all(sent.map((each) => follow(deps, each, false)));
+  return statusFrom(await viewOf(deps, batchId), looked);
+}
+
+/** Sends one step. An unknown outcome is no fault: the status says it. */
+async function carryOut(
+  deps: SettlementDeps,
+  batchId: string,
+  name: string,
+  what: Pick<Step, 'account' | 'call' | 'transaction'>,
+): Promise<void> {
+  const outcome = await send(deps, { subject: batchId, step: name, ...what });
+  if (outcome.kind === 'refused' || outcome.kind === 'failed') throw outcome.fault;
+}
+
+function step<N extends EntryName>(
+  deps: SettlementDeps,
+  batchId: string,
+  name: string,
+  fn: N,
+  account: ChainAccount,
+  ...more: readonly unknown[]
+): Promise<void> {
+  const args = [addressOf(deps, batchId), ...more] as unknown as EntryArgs<N>;
+  return carryOut(deps, batchId, name, { account, call: entryCall(deps.profile.contract, fn, args) });
+}
+
+async function propose(deps: SettlementDeps, proposal: BatchProposal, disputeWindowSecs: number): Promise<BatchStatus> {
+  const { batchId } = proposal;
+  const terms = termsOf(deps.profile, deps.settler.address, proposal, disputeWindowSecs);
+  const digest = digestOfTerms(deps.profile.contract, terms);
+  const standing = await viewOf(deps, batchId);
+  if (standing === null) {
+    const call = entryCall(deps.profile.contract, 'settlement::propose', [
+      terms.batchId,
+      terms.asset,
+      terms.payer,
+      terms.recipients,
+      terms.amounts,
+      terms.merkleRoot,
+      terms.itemCount,
+      terms.approvalsNeeded,
+      terms.deadlineSecs,
+      terms.disputeWindowSecs,
+    ]);
+    await unless(
+      deps,
+      batchId,
+      ({ digest: kept }) => kept === digest,
+      () => carryOut(deps, batchId, 'propose', { account: deps.settler, call }),
+    );
+  }
+  const status = await statusOf(deps, batchId);
+  if (status.proposalDigest !== null && status.proposalDigest !== digest) throw fault('settlement_batch_altered');
+  return status;
+}
+
+/** Does a step; a refusal counts for nothing when the chain shows that what was wanted is so already. */
+async function unless(
+  deps: SettlementDeps,
+  batchId: string,
+  isDone: (batch: BatchView) => boolean,
+  act: () => Promise<void>,
+): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    const batch = await viewOf(deps, batchId);
+    if (batch === null || !isDone(batch)) throw error;
+  }
+}
+
+async function take(
+  deps: SettlementDeps,
+  batchId: string,
+  name: string,
+  fn: 'settlement::pay_all' | 'settlement::cancel' | 'settlement::refund_expired',
+  account: ChainAccount,
+  isDone: (batch: BatchView) => boolean,
+): Promise<BatchStatus> {
+  if (!isDone(await batchOf(deps, batchId))) await unless(deps, batchId, isDone, () => step(deps, batchId, name, fn, account));
+  return statusOf(deps, batchId);
+}
+
+async function fund(deps: SettlementDeps, batchId: string): Promise<BatchStatus> {
+  const batch = await batchOf(deps, batchId);
+  if (!batch.isFunded && batch.terms.payer === deps.treasury.address) {
+    const isDone = ({ isFunded }: BatchView): boolean => isFunded;
+    await unless(deps, batchId, isDone, () => step(deps, batchId, 'fund', 'settlement::fund', deps.treasury));
+  }
+  return statusOf(deps, batchId);
+}
+
+async function approveAs(deps: SettlementDeps, batchId: string, signer: string, digest: string): Promise<BatchStatus> {
+  const account = deps.approvers.find(({ address }) => address === signer);
+  if (account === undefined) throw fault('chain_signer_refused', { internal: 'no key of ours has this address' });
+  const batch = await batchOf(deps, batchId);
+  if (batch.digest !== digest) throw fault('settlement_batch_altered');
+  const isDone = ({ approvedBy }: BatchView): boolean => approvedBy.includes(signer);
+  if (!isDone(batch))
+    await unless(deps, batchId, isDone, () => step(deps, batchId, `approve:${signer}`, 'settlement::approve', account, digest));
+  return statusOf(deps, batchId);
+}
+
+async function approvalRequest(deps: SettlementDeps, batchId: string, signer: string): ReturnType<AptosBatches['approvalRequest']> {
+  const batch = await batchOf(deps, batchId);
+  const call = entryCall(deps.profile.contract, 'settlement::approve', [addressOf(deps, batchId), batch.digest]);
+  return requestApproval(deps, { batchId, signer, digest: batch.digest, call });
+}
+
+async function execute(deps: SettlementDeps, batchId: string): Promise<BatchStatus> {
+  const batch = await batchOf(deps, batchId);
+  if (['executed', 'disputed', 'resolved', 'settled'].includes(batch.state)) return statusOf(deps, batchId);
+  const fn = batch.terms.disputeWindowSecs === 0n ? 'settlement::execute_and_pay' : 'settlement::execute';
+  const isDone = ({ state }: BatchView): boolean => state === 'executed' || state === 'settled';
+  await unless(deps, batchId, isDone, () => step(deps, batchId, 'execute', fn, deps.settler));
+  return statusOf(deps, batchId);
+}
