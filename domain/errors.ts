@@ -95,6 +95,13 @@ export const ERRORS = {
   callback_unverified: entry(401, 'never', 'The callback does not carry the proof of its sender.'),
   callback_unknown: entry(404, 'never', 'No attempt belongs to this callback.'),
 
+  // Reconciliation.
+  statement_malformed: entry(422, 'after_change', 'The statement is not of a form that the operator gives.'),
+  statement_missing: entry(404, 'after_change', 'There is no statement of that day, and the operator tells no balance.'),
+  break_not_open: entry(409, 'never', 'The break has ended, or waits for another step.'),
+  entries_invalid: entry(422, 'after_change', 'The entries are not ones that may correct the books.'),
+  entries_stale: entry(409, 'after_change', 'The entries are not those proposed last; read the break again.'),
+
   // Webhooks out.
   webhook_target_refused: entry(422, 'after_change', 'Webhooks are not sent to this address.'),
   webhook_endpoints_full: entry(409, 'after_change', 'The client has as many webhook endpoints as it may have.'),

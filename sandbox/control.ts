@@ -45,10 +45,11 @@ export function serveControl(deps: ControlDeps, request: SandboxRequest): Answer
   if (request.path === '/health' && request.method === 'GET')
     return json(200, { status: 'up', rails: deps.rails.size, nowMs: deps.nowMs() });
   if (request.path === '/profiles' && request.method === 'GET') return json(200, deps.profiles());
-  const [, noun, railId = ''] = /^\/(books|rails)\/([a-z0-9-]+)$/.exec(request.path) ?? [];
+  const [, noun, railId = ''] = /^\/(books|rails|statements)\/([a-z0-9-]+)$/.exec(request.path) ?? [];
   const rail = deps.rails.get(railId);
   if (rail === undefined) return json(404, { error: 'there is no such rail' });
   if (noun === 'books' && request.method === 'GET') return json(200, booksJson(rail.books()));
+  if (noun === 'statements' && request.method === 'GET') return serveStatement(rail, request);
   if (noun !== 'rails') return json(405, { error: 'method not allowed' });
   if (request.method === 'POST') {
     const change = changeSchema.safeParse(parseBody(request.body));
@@ -57,4 +58,17 @@ export function serveControl(deps: ControlDeps, request: SandboxRequest): Answer
     changeRail(rail, change.data);
   } else if (request.method !== 'GET') return json(405, { error: 'method not allowed' });
   return json(200, { railId, mode: rail.mode, faults: rail.faults });
+}
+
+/** The statement of `?day=2026-11-25`. */
+function serveStatement(rail: SandboxRail, request: SandboxRequest): Answer {
+  const day = request.query.get('day') ?? '';
+  try {
+    const type = ['mpesa', 'mtn_momo', 'orange'].includes(rail.rail.protocol)
+      ? 'text/csv; charset=utf-8'
+      : 'application/json; charset=utf-8';
+    return { status: 200, headers: { 'content-type': type }, body: rail.statement(day) };
+  } catch {
+    return json(400, { error: 'day is to be written as 2026-11-25' });
+  }
 }

@@ -83,7 +83,7 @@ export function openJournal(dir: string | null, fresh: Opening): Journal {
   if (dir === null) return memoryJournal(fresh);
   mkdirSync(dir, { recursive: true });
   const path = fileOf(dir, fresh.railId);
-  const replayed = existsSync(path) ? replay(readFileSync(path)) : null;
+  const replayed = existsSync(path) ? replayJournal(readFileSync(path)) : null;
   if (replayed !== null) truncateSync(path, replayed.soundBytes);
   const file = openSync(path, 'a');
   const write = (line: Line) => void writeSync(file, `${JSON.stringify(line)}\n`);
@@ -110,7 +110,8 @@ interface Replayed {
   readonly soundBytes: number;
 }
 
-function replay(bytes: Buffer): Replayed {
+/** What a journal holds, up to its last whole line. */
+export function replayJournal(bytes: Buffer): Replayed {
   const soundBytes = bytes.lastIndexOf(0x0a) + 1;
   const byId = new Map<string, Transaction>();
   let opening: Opening | null = null;
@@ -162,6 +163,6 @@ export function booksOf(opening: Opening, transactions: readonly Transaction[]):
 export function readBooks(dir: string, railId: string): Books | null {
   const path = fileOf(dir, railId);
   if (!existsSync(path)) return null;
-  const { opening, transactions } = replay(readFileSync(path));
+  const { opening, transactions } = replayJournal(readFileSync(path));
   return opening === null ? null : booksOf(opening, transactions);
 }

@@ -7,6 +7,7 @@ import { callbackFault, type CallbackFate, callFault, type Failure, type Faults,
 import { balanceOf, type Books, booksOf, type Journal, type Transaction } from './journal.ts';
 import { type Chance, logNormalMs } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
+import { statementOf } from './statements.ts';
 import type { Tokens } from './tokens.ts';
 import { type Answer, page, type SandboxAnswer } from './wire.ts';
 
@@ -66,6 +67,8 @@ export interface SandboxRail {
   transactions(): Iterable<Transaction>;
   balanceMinor(): bigint;
   books(): Books;
+  /** The operator's statement of a day in its country: "2026-11-25". Throws for what is no day. */
+  statement(day: string): string;
   /** The failure the customer's number foretells; for protocols that refuse at once. */
   foretold(kind: Kind, phone: string): Failure | null;
   /** Runs a call that moves money, under the faults of chance and number. */
@@ -127,6 +130,7 @@ export function createRail(deps: RailDeps, messageOf: MessageOf): SandboxRail {
     transactions: () => index.all,
     balanceMinor: () => core.balanceMinor,
     books: () => booksOf(journal.opening, index.all),
+    statement: (day) => statementOf({ rail, opening: journal.opening, transactions: index.all, chance }, day),
     foretold: (kind, phone) => fateOfNumber(phone, kind, isHub, deps.paidIn.has(phone)).failure,
     underFaults: (call, act) => underFaults(core, call, act),
     inquiry: (reference, error, act) => inquire(core, reference, error, act),

@@ -63,6 +63,8 @@ export interface Sandbox {
   readonly fetch: WebFetch;
   /** Books of a rail; throws for a rail that is not played. */
   books(railId: string): Books;
+  /** The operator's statement of a day, in the form its protocol's operators give it. */
+  statement(railId: string, day: string): string;
   /** Settings with which clients reach the sandbox, per rail id. */
   profiles(): Record<string, unknown>;
   /** Changes how a rail behaves from now on. */
@@ -107,6 +109,7 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
     url,
     fetch: async (address, init) => responseOf(await serve(requestOf(address, init))),
     books: (railId) => railOf(world, railId).books(),
+    statement: (railId, day) => railOf(world, railId).statement(day),
     profiles,
     change: (railId, change) => changeRail(railOf(world, railId), change),
     chainProfile: () => world.chain?.profile(`${url}/aptos/v1`) ?? null,
