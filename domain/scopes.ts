@@ -8,6 +8,8 @@ export const SCOPES = {
   'treasury:read': 'Read corridors, rates and liquidity pools.',
   'cases:read': 'Read cases, with the names of the people concerned.',
   'cases:decide': 'Claim and decide cases.',
+  'reconciliation:read': 'Read reconciliations and the breaks they found.',
+  'reconciliation:decide': 'Propose entries that end breaks, and approve those of others.',
   'webhooks:read': 'Read webhook endpoints and what they were told.',
   'webhooks:write': 'Make, change and test webhook endpoints, rotate their secrets, replay deliveries.',
 } as const;

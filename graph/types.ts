@@ -4,6 +4,7 @@ import type { FourEyesRule } from '../domain/cases.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Currency } from '../domain/currency.ts';
 import type { Keyring } from '../db/keyring.ts';
+import type { Rail } from '../domain/rail.ts';
 import type { OperatorClient } from '../tools/mmo/operator.ts';
 import type { Advise } from './case/advice.ts';
 
@@ -87,4 +88,6 @@ export interface GraphDeps {
   /** Gives officers advice on cases; nobody does unless told. */
   readonly advise?: Advise;
   readonly settings: GraphSettings;
+  /** The statement of a rail's day as its operator gave it, or null when it is not there; without it nothing is reconciled daily. */
+  readonly statements?: (rail: Rail, day: string) => Promise<string | null>;
 }

@@ -18,6 +18,7 @@ import { createRecorder } from './effects/record.ts';
 import { webhookPump, workWebhooks } from './effects/webhooks.ts';
 import { buildPaymentGraph } from './payment-graph.ts';
 import type { HintQueue } from './queue.ts';
+import { dailyReconciliation } from './reconciliation/daily.ts';
 import { findWork } from './sweep.ts';
 import type { GraphDeps, Hint } from './types.ts';
 
@@ -55,6 +56,7 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
     callbacks: callbackPump(deps, recorder),
     webhooks: webhookPump(deps),
   };
+  const reconcileDue = dailyReconciliation(deps);
   const stages = oneRunEach((stage) => workCohorts(deps, paymentGraph, stage));
 
   const work: Readonly<Record<Hint, () => Promise<unknown>>> = {
@@ -67,7 +69,7 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
     webhooks: () => workWebhooks(deps, pumps.webhooks),
     cases: () => workCases(deps, caseGraph, CASES_AT_ONCE),
     // Neither waits for the other, nor for its mistakes.
-    settle: () => Promise.all([keepHouse(deps), sealLog(deps)]),
+    settle: () => Promise.all([keepHouse(deps), sealLog(deps), reconcileDue()]),
   };
   const run = async (hint: Hint): Promise<void> => void (await work[hint]());
 

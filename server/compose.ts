@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import { Redis } from 'ioredis';
 import pg from 'pg';
@@ -34,6 +35,7 @@ import type { SanctionsList } from '../tools/sanctions/list.ts';
 import { type LiveSanctions, openSanctions } from '../tools/sanctions/live.ts';
 import type { Config } from './config.ts';
 import { createLog, type Log } from './log.ts';
+import { statementSource } from './statements.ts';
 
 const HINT_QUIET_MS = 50;
 
@@ -177,6 +179,7 @@ export function composeGraphDeps(foundation: Foundation): GraphDeps {
     notify: (hint) => queue.notify(hint),
     perUsd: (currency) => board.current().rates.get(currency)?.perUsd ?? null,
     settings: graphSettings(config),
+    statements: statementSource({ ...config, sandboxFolder: config.sandbox ? join(config.dataDir, 'sandbox') : null }),
   };
 }
 

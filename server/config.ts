@@ -33,6 +33,8 @@ const settingsSchema = z.object({
   CAPP_APTOS_KEYS_PATH: optionalText,
   /** A node of one's own in place of the profile's. */
   APTOS_NODE_URL: optionalText,
+  /** Folder of the operators' statements: `RAIL/DAY.csv`, or `.json`. */
+  CAPP_STATEMENTS_PATH: optionalText,
   /** Worker processes. */
   CAPP_WORKERS: z.coerce.number().int().min(1).max(64).default(1),
   CAPP_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -83,6 +85,7 @@ export interface Config {
   readonly aptosPath: string | null;
   readonly aptosKeysPath: string | null;
   readonly aptosNodeUrl: string | null;
+  readonly statementsPath: string | null;
   readonly workers: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly cohortMax: number;
@@ -145,6 +148,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     aptosPath: settings.CAPP_APTOS_PATH,
     aptosKeysPath: settings.CAPP_APTOS_KEYS_PATH,
     aptosNodeUrl: settings.APTOS_NODE_URL,
+    statementsPath: settings.CAPP_STATEMENTS_PATH,
     workers: settings.CAPP_WORKERS,
     logLevel: settings.CAPP_LOG_LEVEL,
     cohortMax: settings.CAPP_COHORT_MAX,

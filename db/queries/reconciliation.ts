@@ -274,14 +274,51 @@ export async function keepReconciliation(tx: PoolClient, run: NewReconciliation,
   return id;
 }
 
-/** Rails that have been reconciled for a day, by what basis. */
-export async function reconciledRails(db: Pool, day: string): Promise<ReadonlySet<string>> {
-  const { rows } = await db.query<{ railId: string }>({
+/** By what each rail was reconciled for a day. */
+export async function reconciledRails(db: Pool, day: string): Promise<ReadonlyMap<string, readonly string[]>> {
+  const { rows } = await db.query<{ railId: string; bases: string[] }>({
     name: 'reconciled_rails',
-    text: 'select distinct rail_id as "railId" from reconciliations where day = $1',
+    text: 'select rail_id as "railId", array_agg(distinct basis) as bases from reconciliations where day = $1 group by rail_id',
     values: [day],
   });
+  return new Map(rows.map(({ railId, bases }) => [railId, bases]));
+}
+
+/** Rails over which anything was tried between two moments. */
+export async function railsWithAttempts(db: Pool, fromMs: number, untilMs: number): Promise<ReadonlySet<string>> {
+  const { rows } = await db.query<{ railId: string }>({
+    name: 'rails_with_attempts',
+    text: 'select distinct rail_id as "railId" from attempts where created_at >= $1 and created_at < $2',
+    values: [new Date(fromMs), new Date(untilMs)],
+  });
   return new Set(rows.map(({ railId }) => railId));
+}
+
+export interface ReconciliationRow {
+  readonly id: string;
+  readonly railId: string;
+  readonly day: string;
+  readonly basis: string;
+  readonly summary: Facts;
+  readonly startedBy: string;
+  readonly createdAt: Date;
+}
+
+/** Reconciliations, newest first, from before a place on. */
+export async function listReconciliations(
+  db: Pool,
+  filter: { readonly railId?: string | undefined; readonly day?: string | undefined },
+  page: { readonly before: { readonly createdAt: Date; readonly id: string } | null; readonly limit: number },
+): Promise<ReconciliationRow[]> {
+  const { rows } = await db.query<ReconciliationRow>({
+    name: 'list_reconciliations',
+    text: `select id, rail_id as "railId", to_char(day, 'YYYY-MM-DD') as day, basis, summary, started_by as "startedBy", created_at as "createdAt"
+      from reconciliations where ($1::text is null or rail_id = $1) and ($2::date is null or day = $2)
+        and ($3::timestamptz is null or (created_at, id) < ($3, $4::uuid))
+      order by created_at desc, id desc limit $5`,
+    values: [filter.railId ?? null, filter.day ?? null, page.before?.createdAt ?? null, page.before?.id ?? null, page.limit],
+  });
+  return rows;
 }
 
 /** What may still move on a rail's float, and what stands there now, minor units. */

@@ -35,6 +35,8 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** What ends this close to midnight may stand in the statement of the day after. */
 const GRACE_MS = 10 * 60_000;
+/** What ended within this time before the statement was taken may not stand in it yet. */
+const SETTLING_MS = 2 * 60_000;
 /** How long before a day an attempt of that day's statement may have been made: prompts live for minutes, doubts for a day. */
 const LOOK_BACK_MS = 2 * DAY_MS;
 
@@ -44,6 +46,8 @@ export interface ReconcileRequest {
   readonly day: string;
   /** The statement as the operator gave it; null holds the operator's balance against the ledger. */
   readonly text: string | null;
+  /** When the statement was taken; now unless given. What ended later cannot stand in it. */
+  readonly takenAtMs?: number;
   /** The principal who asks, or `system`. */
   readonly by: string;
 }
@@ -79,7 +83,7 @@ async function byStatement(deps: GraphDeps, request: ReconcileRequest, text: str
   const statement = await readOrRefuse(deps, request, text);
   const { id: statementId, sides } = await withTransaction(deps.pool, async (tx) => {
     const id = await keepStatement(tx, keptStatement(deps, request, text, statement, null), deps.clock.now());
-    return { id, sides: await gatherSides(tx, request, statement, id) };
+    return { id, sides: await gatherSides(tx, request, statement, id, deps.clock.now()) };
   });
   const comparison = compareSides(sides);
   const { doubtsEnded, lateSuccesses } = await endDoubts(deps, comparison);
@@ -139,7 +143,8 @@ function keptStatement(deps: GraphDeps, request: ReconcileRequest, text: string,
   };
 }
 
-async function gatherSides(tx: PoolClient, { rail, day }: ReconcileRequest, statement: Statement, statementId: string) {
+async function gatherSides(tx: PoolClient, request: ReconcileRequest, statement: Statement, statementId: string, nowMs: number) {
+  const { rail, day, takenAtMs = nowMs } = request;
   const { fromMs, untilMs } = boundsOfDay(rail.country, day);
   const attempts = await bookedAttempts(tx, rail.id, fromMs - LOOK_BACK_MS, untilMs);
   const neighbours = await linesBetween(tx, rail.id, fromMs - DAY_MS, untilMs + DAY_MS, statementId);
@@ -155,7 +160,7 @@ async function gatherSides(tx: PoolClient, { rail, day }: ReconcileRequest, stat
       resolvedAtMs: resolvedAt?.getTime() ?? null,
     })),
     dueFromMs: fromMs - GRACE_MS,
-    dueUntilMs: untilMs - GRACE_MS,
+    dueUntilMs: Math.min(untilMs - GRACE_MS, takenAtMs - SETTLING_MS),
     chargesBookedMinor: await chargesBooked(tx, rail.id, day),
     openingExpectedMinor: await closingOfDay(tx, rail.id, dayIn(rail.country, fromMs - HOUR_MS)),
   };

@@ -21,6 +21,7 @@ import { mountCases } from './routes/cases.ts';
 import { mountHealth } from './routes/health.ts';
 import { mountPayments } from './routes/payments.ts';
 import { mountQuotes } from './routes/quotes.ts';
+import { mountReconciliation } from './routes/reconciliation.ts';
 import { mountTreasury } from './routes/treasury.ts';
 import { mountWebhooks } from './routes/webhooks.ts';
 import { createActivityStream } from './stream.ts';
@@ -68,6 +69,7 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   mountQuotes(api);
   mountBatches(api);
   mountPayments(api);
+  mountReconciliation(api);
   mountTreasury(api);
   mountActivity(api, stream);
   mountCases(api);

@@ -1,6 +1,7 @@
 /** Figures for Prometheus: what requests cost, how much waits, and where payments and attempts stand. */
 import type { Pool } from 'pg';
 import { Gauge, Histogram, Registry } from 'prom-client';
+import { countOpenBreaks } from '../../db/queries/breaks.ts';
 import { countQuarantined } from '../../db/queries/callbacks.ts';
 import { countAttempts, countContradicted, countOpenAttempts, countPayments } from '../../db/queries/payment-views.ts';
 import { countWebhooks } from '../../db/queries/webhooks.ts';
@@ -101,16 +102,36 @@ function createOpenGauges(registers: Registry[]) {
     labelNames: ['rail', 'reason'] as const,
     registers,
   });
+  const breakLabels = ['rail', 'kind'] as const;
+  const breaks = new Gauge({
+    name: 'capp_breaks_open',
+    help: 'Breaks of reconciliation that have not ended.',
+    labelNames: breakLabels,
+    registers,
+  });
+  const oldestBreak = new Gauge({
+    name: 'capp_breaks_open_oldest_seconds',
+    help: 'Age of the oldest of them.',
+    labelNames: breakLabels,
+    registers,
+  });
   const deliveries = new Gauge({ name: 'capp_webhook_deliveries_waiting', help: 'Webhooks that wait for a try.', registers });
   const disabled = new Gauge({ name: 'capp_webhook_endpoints_disabled', help: 'Webhook endpoints disabled for failing.', registers });
   return {
     async count(pool: Pool, nowMs: number): Promise<void> {
-      const [rows, webhooks, odd, aside] = await Promise.all([
+      const [rows, webhooks, odd, aside, broken] = await Promise.all([
         countOpenAttempts(pool),
         countWebhooks(pool),
         countContradicted(pool),
         countQuarantined(pool, nowMs - DAY_MS),
+        countOpenBreaks(pool),
       ]);
+      breaks.reset();
+      oldestBreak.reset();
+      for (const { railId: rail, kind, count, oldest: since } of broken) {
+        breaks.set({ rail, kind }, count);
+        oldestBreak.set({ rail, kind }, Math.max(0, nowMs - since.getTime()) / 1000);
+      }
       quarantined.reset();
       for (const { railId: rail, reasonCode: reason, count } of aside) quarantined.set({ rail, reason }, count);
       contradicted.set(odd);

@@ -11,6 +11,7 @@ import { registerLists } from './commands/lists.ts';
 import { registerNetwork } from './commands/network.ts';
 import { registerOperators } from './commands/operators.ts';
 import { registerPay } from './commands/pay.ts';
+import { registerReconcile } from './commands/reconcile.ts';
 import { registerScreen } from './commands/screen.ts';
 import { registerStart } from './commands/start.ts';
 import { registerVerify } from './commands/verify.ts';
@@ -82,6 +83,7 @@ export function createProgram(context: CommandContext): Command {
   registerLists(program, context);
   registerScreen(program, context);
   registerOperators(program, context);
+  registerReconcile(program, context);
   registerKeys(program, context);
   registerMigrate(program, context);
   return program;

@@ -2,7 +2,7 @@
 import type { Currency } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
 import { RAILS } from '../../domain/network.ts';
-import type { Protocol } from '../../domain/rail.ts';
+import type { Protocol, Rail } from '../../domain/rail.ts';
 import { readAirtelMessage } from './airtel/messages.ts';
 import { type Draft, eventOf, type OperatorEvent } from './event.ts';
 import { readGsmaMessage } from './gsma/messages.ts';
@@ -51,6 +51,14 @@ export function operatorNamed(word: string): { readonly name: OperatorName; read
     });
   }
   return { name: NAME_OF_PROTOCOL[rail.protocol], currency: rail.currency };
+}
+
+/** The rails that somebody means by an operator's name, its protocol, or a rail of its. Throws `operator_unknown`. */
+export function railsNamed(word: string): readonly Rail[] {
+  const own = RAILS.filter(({ id }) => id === word);
+  if (own.length > 0) return own;
+  const { name } = operatorNamed(word);
+  return RAILS.filter(({ protocol }) => protocol !== 'on_us' && NAME_OF_PROTOCOL[protocol] === name);
 }
 
 /**

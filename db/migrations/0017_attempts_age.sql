@@ -1,0 +1,1 @@
+CREATE INDEX "attempts_age" ON "attempts" USING brin ("created_at");

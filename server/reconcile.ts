@@ -1,0 +1,107 @@
+/** Reconciling on demand, whether CAPP runs or not: for the command line. */
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { connect } from '../db/connect.ts';
+import { attachOrStartDatabase } from '../db/embedded.ts';
+import { loadKeys } from '../db/keyring.ts';
+import { systemClock } from '../domain/clock.ts';
+import { dayIn } from '../domain/days.ts';
+import { fault, isFault } from '../domain/errors.ts';
+import { RAILS } from '../domain/network.ts';
+import type { Rail } from '../domain/rail.ts';
+import { reconcileDay, type ReconcileReport } from '../graph/reconciliation/run.ts';
+import { DEFAULT_GRAPH_SETTINGS, type GraphDeps } from '../graph/types.ts';
+import { createOperators, type Operators } from '../tools/mmo/registry.ts';
+import { memoryTokenVault } from '../tools/mmo/tokens.ts';
+import { callbackAddresses } from './compose.ts';
+import { type Config, readConfig } from './config.ts';
+import { createLog } from './log.ts';
+import { readStatementFile, statementSource } from './statements.ts';
+
+const DAY_MS = 86_400_000;
+
+export interface ReconcileOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly rails: readonly Rail[];
+  /** "2026-11-25"; each rail's yesterday unless given. */
+  readonly day: string | null;
+  /** The statement itself, for one rail. */
+  readonly file: string | null;
+  readonly by: string;
+}
+
+/** What became of one rail: its report, or the code of why there is none. */
+export type RailResult = { readonly railId: string; readonly day: string } & (
+  | { readonly report: ReconcileReport }
+  | { readonly code: string; readonly detail: string }
+);
+
+/** Reconciles each rail; one that cannot be is told with its code, and the others go on. Throws when the database cannot be reached. */
+export async function reconcileRails(options: ReconcileOptions): Promise<readonly RailResult[]> {
+  const config = readConfig(options.env);
+  const dataDir = resolve(config.dataDir);
+  const text = options.file === null ? null : await readStatementFile(options.file);
+  const database = await attachOrStartDatabase({ dataDir, databaseUrl: config.databaseUrl });
+  const pool = connect({ url: database.url, applicationName: 'capp reconcile', max: 2 });
+  try {
+    const keys = await loadKeys(options.env, dataDir);
+    const deps: GraphDeps = {
+      pool,
+      clock: systemClock,
+      log: createLog({ program: 'reconcile', level: 'silent' }),
+      keyring: keys.keyring,
+      operators: await operatorsOf(config, dataDir),
+      callbacks: callbackAddresses(config.publicUrl, keys.callbackKey),
+      // The sweeper of a worker finds what was ended here.
+      notify: () => undefined,
+      settings: DEFAULT_GRAPH_SETTINGS,
+    };
+    const isSandbox = config.operatorsPath === null;
+    const source = statementSource({ ...config, sandboxFolder: isSandbox ? join(dataDir, 'sandbox') : null });
+    const results: RailResult[] = [];
+    for (const rail of options.rails) results.push(await reconcileRail(deps, rail, options, text, source));
+    return results;
+  } finally {
+    await pool.end();
+    await database.stop();
+  }
+}
+
+async function reconcileRail(
+  deps: GraphDeps,
+  rail: Rail,
+  options: ReconcileOptions,
+  given: string | null,
+  source: ReturnType<typeof statementSource>,
+): Promise<RailResult> {
+  const day = options.day ?? dayIn(rail.country, deps.clock.now() - DAY_MS);
+  try {
+    const takenAtMs = deps.clock.now();
+    const text = given ?? (await source(rail, day));
+    return { railId: rail.id, day, report: await reconcileDay(deps, { rail, day, text, takenAtMs, by: options.by }) };
+  } catch (error) {
+    if (!isFault(error) || !['statement_missing', 'statement_malformed', 'file_unreadable'].includes(error.code)) throw error;
+    return { railId: rail.id, day, code: error.code, detail: error.detail };
+  }
+}
+
+/** Clients for balances, where the operators' settings are at hand; without them there are statements only. */
+async function operatorsOf(config: Config, dataDir: string): Promise<Operators> {
+  const path = config.operatorsPath ?? join(dataDir, 'operators.json');
+  const profiles = await readFile(path, 'utf8').then(
+    (text) => JSON.parse(text) as Record<string, unknown>,
+    () => null,
+  );
+  if (profiles === null) {
+    return () => {
+      throw fault('statement_missing');
+    };
+  }
+  return createOperators({
+    rails: RAILS,
+    profiles,
+    fetch: (url, init) => fetch(url, init),
+    clock: systemClock,
+    tokens: memoryTokenVault(systemClock),
+  });
+}
