@@ -28,8 +28,8 @@ export function statementSource(places: StatementPlaces): (rail: Rail, day: stri
 }
 
 async function fromFolder(folder: string, day: string): Promise<string | null> {
-  const names = await readdir(folder).catch(() => []);
-  const name = names.toSorted().find((each) => each === `${day}.csv` || each === `${day}.json`);
+  const names: readonly string[] = await readdir(folder).catch(() => []);
+  const name = [`${day}.csv`, `${day}.json`].find((each) => names.includes(each));
   return name === undefined ? null : readStatementFile(join(folder, name));
 }
 

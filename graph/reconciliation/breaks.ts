@@ -10,7 +10,7 @@ import { type BreakDecisionRow, type BreakRow, keepBreakDecision, latestProposal
 import { canonicalJson } from '../../domain/canonical.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { parseCurrency } from '../../domain/currency.ts';
-import type { Facts } from '../../domain/decision.ts';
+import type { Facts, Json } from '../../domain/decision.ts';
 import { fault } from '../../domain/errors.ts';
 import { derivedId, digestOf, newId } from '../../domain/ids.ts';
 import { accountIds, ensureAccounts, post, suspenseAccount } from '../../tools/ledger/index.ts';
@@ -104,11 +104,11 @@ async function assertPostable(tx: PoolClient, row: BreakRow, entries: readonly F
   for (const [index, { debit, credit, currency, amountMinor }] of entries.entries()) {
     const wrong = (detail: string) => fault('entries_invalid', { field: `entries.${index}`, detail });
     if (currency !== row.currency) throw wrong('An entry is of another currency than the break.');
-    if (debit === credit || !CORRECTABLE.test(String(debit)) || !CORRECTABLE.test(String(credit)))
+    if (debit === credit || !CORRECTABLE.test(textOf(debit)) || !CORRECTABLE.test(textOf(credit)))
       throw wrong('An entry moves between two accounts of the kinds float, suspense, treasury, fees, rounding or client.');
-    if (!/^[1-9]\d{0,17}$/.test(String(amountMinor))) throw wrong('The amount of an entry is a positive number of minor units.');
+    if (!/^[1-9]\d{0,17}$/.test(textOf(amountMinor))) throw wrong('The amount of an entry is a positive number of minor units.');
   }
-  const codes = [...new Set(entries.flatMap(({ debit, credit }) => [String(debit), String(credit)]))].filter((code) => code !== suspense);
+  const codes = [...new Set(entries.flatMap(({ debit, credit }) => [textOf(debit), textOf(credit)]))].filter((code) => code !== suspense);
   await accountIds(tx, codes).catch((cause: unknown) => {
     throw fault('entries_invalid', { detail: 'An account of the entries does not exist.', cause });
   });
@@ -122,14 +122,19 @@ async function postEntries(tx: PoolClient, row: BreakRow, proposal: BreakDecisio
     proposal.entries.map(({ debit, credit, amountMinor, currency, reason }, index) => ({
       id: derivedId('break_entry', proposal.id, String(index)),
       type: 'posted' as const,
-      debit: String(debit),
-      credit: String(credit),
-      amount: BigInt(String(amountMinor)),
-      currency: parseCurrency(String(currency)),
-      reason: String(reason),
+      debit: textOf(debit),
+      credit: textOf(credit),
+      amount: BigInt(textOf(amountMinor)),
+      currency: parseCurrency(textOf(currency)),
+      reason: textOf(reason),
       linkId,
     })),
   );
+}
+
+/** A field of stored entries, which hold texts alone. */
+function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function decision(

@@ -240,7 +240,7 @@ describe('two people', () => {
       codeOf(approveEntries(platform.deps, act('two'), digest)),
       codeOf(approveEntries(platform.deps, act('three'), digest)),
     ]);
-    expect(both.toSorted()).toEqual(['break_not_open', null]);
+    expect(new Set(both)).toEqual(new Set(['break_not_open', null]));
     await reconcile(statement([stray]));
     expect(await allBreaks()).toMatchObject([{ status: 'posted' }]);
     expect(await codeOf(proposeEntries(platform.deps, act('one'), null))).toBe('break_not_open');
