@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newId } from '../domain/ids.ts';
+import { insertClient, insertPayment, insertUser } from './fixtures.ts';
 import { type TestDatabase, testDatabase } from './testing.ts';
 
 let database: TestDatabase;
@@ -67,8 +68,35 @@ describe('references that are checked once for a statement', () => {
     ).rejects.toMatchObject({ code: '23503', constraint: 'agent_activity_payment_id_payments_id_fk' });
   });
 
+  it('refuse a person, a payment and a quote of nobody', async () => {
+    const clientId = await insertClient(database.pool);
+    const [sender, receiver] = [await insertUser(database.pool, clientId), await insertUser(database.pool, clientId, 'UG', 'mtn-ug')];
+    const nobody = newId();
+    const refused = (table: string, column: string) => ({ code: '23503', constraint: `${table}_${column}_fk` });
+    await expect(insertUser(database.pool, nobody)).rejects.toMatchObject(refused('users', 'client_id_clients_id'));
+    const payment = { clientId, senderId: sender, receiverId: receiver };
+    await expect(insertPayment(database.pool, { ...payment, clientId: nobody })).rejects.toMatchObject(
+      refused('payments', 'client_id_clients_id'),
+    );
+    await expect(insertPayment(database.pool, { ...payment, senderId: nobody })).rejects.toMatchObject(
+      refused('payments', 'sender_id_users_id'),
+    );
+    await expect(insertPayment(database.pool, { ...payment, receiverId: nobody })).rejects.toMatchObject(
+      refused('payments', 'receiver_id_users_id'),
+    );
+    await insertPayment(database.pool, payment);
+    await expect(
+      run(
+        `insert into quotes (id, client_id, from_currency, to_currency, from_country, to_country, amount, fee_amount, target_amount, rate,
+           mid_rate, spread_bps, policy_version, signature, expires_at)
+         values ($1, $1, 'KES', 'UGX', 'KE', 'UG', 100, 1, 3000, 1, 1, 1, 'v1', '', now())`,
+        [nobody],
+      ),
+    ).rejects.toMatchObject(refused('quotes', 'client_id_clients_id'));
+  });
+
   it('stand on rows that are never deleted', async () => {
-    for (const table of ['accounts', 'payments']) {
+    for (const table of ['accounts', 'clients', 'payments', 'users']) {
       await expect(run(`delete from ${table}`)).rejects.toMatchObject({ constraint: `${table}_kept` });
       await expect(run(`truncate ${table} cascade`)).rejects.toMatchObject({ code: '23514' });
     }

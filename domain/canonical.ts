@@ -29,11 +29,29 @@ export function canonicalJson(value: Json): string {
     for (const item of value) text += `${text === '' ? '[' : ','}${canonicalJson(item)}`;
     return text === '' ? '[]' : `${text}]`;
   }
-  for (const key of Object.keys(value).sort(byCodeUnits)) {
+  for (const [key, label] of membersOf(value)) {
     const item = value[key];
-    if (item !== undefined) text += `${text === '' ? '{' : ','}${quote(key)}:${canonicalJson(item)}`;
+    if (item !== undefined) text += `${text === '' ? '{' : ','}${label}${canonicalJson(item)}`;
   }
   return text === '' ? '{}' : `${text}}`;
+}
+
+/** A key, and how it stands in the text. */
+type Member = readonly [key: string, label: string];
+
+/** Members by the keys of an object as they come: records are many and of few shapes, and sorting is most of the work. */
+const SHAPES = new Map<string, readonly Member[]>();
+const SHAPES_MAX = 1_000;
+
+function membersOf(value: object): readonly Member[] {
+  const keys = Object.keys(value);
+  // No key has the separator in it, or two shapes could share a name.
+  const shape = keys.join('\0');
+  const known = SHAPES.get(shape);
+  if (known !== undefined) return known;
+  const members = keys.toSorted(byCodeUnits).map((key): Member => [key, `${quote(key)}:`]);
+  if (SHAPES.size < SHAPES_MAX && !keys.some((key) => key.includes('\0'))) SHAPES.set(shape, members);
+  return members;
 }
 
 function isList(value: object): value is readonly Json[] {

@@ -4,11 +4,12 @@
  * `parseIntent` reads the external shape and names everything that is wrong with it at once. It never
  * throws for what it was given, and no error repeats a name, a number or any other value.
  */
-import { createHash } from 'node:crypto';
-import canonicalize from 'canonicalize';
+import { hash } from 'node:crypto';
 import { z } from 'zod';
+import { canonicalJson } from './canonical.ts';
 import { corridorBetween } from './corridor.ts';
 import { CURRENCIES, type Currency, isCurrency, minorPerMajor } from './currency.ts';
+import type { Json } from './decision.ts';
 import { ERRORS, type ErrorCode, Fault, fault } from './errors.ts';
 import { formatAmount, type Money, parseAmount } from './money.ts';
 import { COUNTRIES, countryByCode, today } from './network.ts';
@@ -294,7 +295,5 @@ function present(fields: Record<string, unknown>): Record<string, unknown> {
 /** SHA-256 over the canonical JSON (RFC 8785) of an intent: two requests for the same thing share it. */
 export function fingerprintOf(intent: PaymentIntent): Buffer {
   const amount = { value: formatAmount(intent.amount), currency: intent.amount.currency };
-  const text = canonicalize({ ...intent, amount });
-  if (text === undefined) throw fault('internal', { internal: 'an intent has no canonical form' });
-  return createHash('sha256').update(text).digest();
+  return hash('sha256', canonicalJson({ ...intent, amount } as unknown as Json), 'buffer');
 }

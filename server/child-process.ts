@@ -1,9 +1,9 @@
 /** One process under the supervisor: launched, watched, started again when it dies, stopped when told. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { type ErrorCode, ERRORS, fault } from '../domain/errors.ts';
+import { giveWay } from './priorities.ts';
 import type { ChildMessage } from './processes/child.ts';
 
 export interface ChildOptions {
@@ -11,7 +11,7 @@ export interface ChildOptions {
   /** Path of the entry point, relative to this file. */
   readonly module: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** By how much it gives way to others on the processor, 0 to 19; 0 unless told. */
+  /** By how much it gives way to others on the processor, 0 to 19; not at all unless told. */
   readonly niceness?: number;
   /** Where its output is kept, one file per name. */
   readonly logDir: string;
@@ -54,7 +54,7 @@ export function launchChild(options: ChildOptions): Child {
   function launch(): void {
     const child = fork(new URL(options.module, import.meta.url), { env: { ...options.env }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     current = child;
-    giveWay(child, options.niceness ?? 0);
+    if (child.pid !== undefined && options.niceness !== undefined) giveWay(child.pid, options.niceness);
     child.stdout?.pipe(log, { end: false });
     child.stderr?.pipe(log, { end: false });
     child.on('message', (message: ChildMessage) => {
@@ -103,14 +103,4 @@ export function launchChild(options: ChildOptions): Child {
 
 function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(ERRORS, code);
-}
-
-/** A process that is gone already needs no place in the order. */
-function giveWay(child: ChildProcess, niceness: number): void {
-  if (niceness === 0 || child.pid === undefined) return;
-  try {
-    setPriority(child.pid, niceness);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_SYSTEM_ERROR') throw error;
-  }
 }

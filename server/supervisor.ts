@@ -16,6 +16,7 @@ import { type Child, launchChild } from './child-process.ts';
 import { type Config, readConfig } from './config.ts';
 import type { DemoKeys } from './demo/keys.ts';
 import { prepareDatabase } from './prepare.ts';
+import { BACKGROUND_NICENESS } from './priorities.ts';
 import { assertRedisReachable } from './redis.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -44,9 +45,6 @@ export interface Platform {
   readonly deaths: () => number;
   stop(): Promise<void>;
 }
-
-/** Workers and the sandbox give way to the API: whoever waits for an answer goes before work that can wait. */
-const BACKGROUND_NICENESS = 10;
 
 /** Starts everything and resolves when the API answers. Throws faults in the words of the catalogue. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {

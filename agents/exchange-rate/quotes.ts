@@ -8,6 +8,7 @@ import { timingSafeEqual } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { Pool, PoolClient } from 'pg';
 import type { Clock } from '../../domain/clock.ts';
+import { bytesArray, momentArray, plainArray } from '../../db/arrays.ts';
 import { hmacSha256 } from '../../db/keyring.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
@@ -138,23 +139,23 @@ export async function insertQuotes(db: Pick<PoolClient, 'query'>, rows: readonly
              $9::bigint[], $10::bigint[], $11::bigint[], $12::int[], $13::text[], $14::bytea[], $15::timestamptz[], $16::timestamptz[],
              $17::uuid[])`,
     values: [
-      column((row) => row.id),
-      column((row) => row.clientId),
-      column((row) => row.fromCurrency),
-      column((row) => row.toCurrency),
-      column((row) => row.fromCountry),
-      column((row) => row.toCountry),
-      column((row) => row.amountMinor.toString()),
-      column((row) => row.feeMinor.toString()),
-      column((row) => row.exchangedMinor.toString()),
-      column((row) => row.rate.toString()),
-      column((row) => row.midRate.toString()),
-      column((row) => row.spreadBps),
+      plainArray(column((row) => row.id)),
+      plainArray(column((row) => row.clientId)),
+      plainArray(column((row) => row.fromCurrency)),
+      plainArray(column((row) => row.toCurrency)),
+      plainArray(column((row) => row.fromCountry)),
+      plainArray(column((row) => row.toCountry)),
+      plainArray(column((row) => row.amountMinor)),
+      plainArray(column((row) => row.feeMinor)),
+      plainArray(column((row) => row.exchangedMinor)),
+      plainArray(column((row) => row.rate)),
+      plainArray(column((row) => row.midRate)),
+      plainArray(column((row) => row.spreadBps)),
       column((row) => row.policyVersion),
-      column((row) => row.signature),
-      column((row) => new Date(row.createdAtMs)),
-      column((row) => new Date(row.expiresAtMs)),
-      column((row) => row.paymentId),
+      bytesArray(column((row) => row.signature)),
+      momentArray(column((row) => new Date(row.createdAtMs))),
+      momentArray(column((row) => new Date(row.expiresAtMs))),
+      plainArray(column((row) => row.paymentId)),
     ],
   });
 }

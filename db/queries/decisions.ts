@@ -1,6 +1,7 @@
 /** Recording what agents decided: append-only, set-wise, in the transaction of the durable boundary. */
 import type { PoolClient } from 'pg';
 import type { Decision } from '../../domain/decision.ts';
+import { plainArray } from '../arrays.ts';
 
 /** A decision with the tenant whose payment it is about. */
 export interface RecordedDecision extends Decision {
@@ -30,18 +31,18 @@ export async function recordDecisions(tx: PoolClient, decisions: readonly Record
     name: 'record_decisions',
     text: RECORD_SQL,
     values: [
-      column((decision) => decision.id),
-      column((decision) => decision.clientId),
-      column((decision) => decision.paymentId),
-      column((decision) => decision.cohortId),
-      column((decision) => decision.agent),
+      plainArray(column((decision) => decision.id)),
+      plainArray(column((decision) => decision.clientId)),
+      plainArray(column((decision) => decision.paymentId)),
+      plainArray(column((decision) => decision.cohortId)),
+      plainArray(column((decision) => decision.agent)),
       column((decision) => decision.policyVersion),
-      column((decision) => decision.factsDigest),
+      plainArray(column((decision) => decision.factsDigest)),
       joined((decision) => decision.factsJson ?? JSON.stringify(decision.facts)),
       column((decision) => decision.outcome),
       joined((decision) => JSON.stringify(decision.reasons)),
-      column((decision) => decision.confidence),
-      column((decision) => decision.durationUs),
+      plainArray(column((decision) => decision.confidence)),
+      plainArray(column((decision) => decision.durationUs)),
       column((decision) => decision.modelId),
       column((decision) => decision.promptHash),
       new Date(nowMs),

@@ -1,5 +1,6 @@
 /** Storing payment intents: users, payments and their first events, set-wise. */
 import type { Pool } from 'pg';
+import { bytesArray, plainArray } from '../arrays.ts';
 
 /** A payment as it is first stored. */
 export interface NewPayment {
@@ -54,12 +55,12 @@ export async function storePeople(db: Pool, people: readonly NewPerson[], nowMs:
         as person(id, client_id, phone, phone_index, name, country, wallet_id)
       on conflict (client_id, phone_index) do nothing returning id`,
     values: [
-      column((each) => each.candidateId),
-      column((each) => each.clientId),
-      column((each) => each.phone),
-      column((each) => each.phoneIndex),
-      column((each) => each.name),
-      column((each) => each.country),
+      plainArray(column((each) => each.candidateId)),
+      plainArray(column((each) => each.clientId)),
+      bytesArray(column((each) => each.phone)),
+      bytesArray(column((each) => each.phoneIndex)),
+      bytesArray(column((each) => each.name)),
+      plainArray(column((each) => each.country)),
       column((each) => each.walletId),
       new Date(nowMs),
     ],
@@ -105,26 +106,26 @@ export async function storePayments(db: Pool, payments: readonly NewPayment[], n
       )
       select id from stored`,
     values: [
-      column((each) => each.id),
-      column((each) => each.clientId),
+      plainArray(column((each) => each.id)),
+      plainArray(column((each) => each.clientId)),
       column((each) => each.referenceId),
-      column((each) => each.fingerprint),
-      column((each) => each.batchId),
-      column((each) => each.amountMinor.toString()),
-      column((each) => each.fromCurrency),
-      column((each) => each.toCurrency),
-      column((each) => each.fromCountry),
-      column((each) => each.toCountry),
-      column((each) => each.funding),
-      column((each) => each.delivery),
-      column((each) => each.senderId),
-      column((each) => each.receiverId),
+      bytesArray(column((each) => each.fingerprint)),
+      plainArray(column((each) => each.batchId)),
+      plainArray(column((each) => each.amountMinor)),
+      plainArray(column((each) => each.fromCurrency)),
+      plainArray(column((each) => each.toCurrency)),
+      plainArray(column((each) => each.fromCountry)),
+      plainArray(column((each) => each.toCountry)),
+      plainArray(column((each) => each.funding)),
+      plainArray(column((each) => each.delivery)),
+      plainArray(column((each) => each.senderId)),
+      plainArray(column((each) => each.receiverId)),
       column((each) => each.senderWallet),
       column((each) => each.receiverWallet),
-      column((each) => each.parties),
-      column((each) => each.preference),
-      column((each) => each.purpose),
-      column((each) => each.quoteId),
+      bytesArray(column((each) => each.parties)),
+      plainArray(column((each) => each.preference)),
+      plainArray(column((each) => each.purpose)),
+      plainArray(column((each) => each.quoteId)),
       new Date(nowMs),
     ],
   });

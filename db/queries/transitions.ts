@@ -5,6 +5,7 @@
 import type { PoolClient } from 'pg';
 import { fault } from '../../domain/errors.ts';
 import { assertMayFollow, type PaymentStatus, TERMINAL_STATUSES } from '../../domain/lifecycle.ts';
+import { plainArray } from '../arrays.ts';
 
 export interface Transition {
   readonly paymentId: string;
@@ -105,9 +106,9 @@ export async function transitionPayments(
     name: authorises ? 'authorise_payments' : 'transition_payments',
     text: authorises ? AUTHORISE_SQL : TRANSITION_SQL,
     values: [
-      transitions.map((transition) => transition.paymentId),
-      transitions.map((transition) => transition.from),
-      transitions.map((transition) => transition.to),
+      plainArray(transitions.map((transition) => transition.paymentId)),
+      plainArray(transitions.map((transition) => transition.from)),
+      plainArray(transitions.map((transition) => transition.to)),
       transitions.map((transition) => transition.reasonCode),
       transitions.map((transition) => transition.cause),
       new Date(options.nowMs),
@@ -127,11 +128,11 @@ function termsColumns(transitions: readonly Transition[]): unknown[] {
   const column = <T>(pick: (terms: AuthorisedTerms) => T): (T | null)[] =>
     transitions.map(({ terms }) => (terms === undefined ? null : pick(terms)));
   return [
-    column((terms) => terms.quoteId),
-    column((terms) => terms.feeMinor),
-    column((terms) => terms.targetMinor),
+    plainArray(column((terms) => terms.quoteId)),
+    plainArray(column((terms) => terms.feeMinor)),
+    plainArray(column((terms) => terms.targetMinor)),
     column((terms) => terms.collectionRoute.join(',')),
     column((terms) => terms.payoutRoute.join(',')),
-    column((terms) => terms.reservationId),
+    plainArray(column((terms) => terms.reservationId)),
   ];
 }

@@ -2,11 +2,13 @@
 import { startWorker } from '../../graph/worker.ts';
 import { composeAgents, composeGraphDeps, openCheckpointer, openFoundation } from '../compose.ts';
 import { readConfig } from '../config.ts';
+import { yieldSessions } from '../priorities.ts';
 import { type Running, runChild } from './child.ts';
 
 async function start(): Promise<Running> {
   const config = readConfig(process.env);
   const foundation = await openFoundation(config, process.env, 'worker');
+  yieldSessions(foundation.pool);
   const checkpointer = openCheckpointer(config, foundation.log);
   const worker = startWorker({
     deps: composeGraphDeps(foundation),

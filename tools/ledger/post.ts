@@ -7,6 +7,7 @@
  * twice moves money once.
  */
 import type { PoolClient } from 'pg';
+import { momentArray, plainArray } from '../../db/arrays.ts';
 import { databaseFault } from '../../db/connect.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { type Fault, fault } from '../../domain/errors.ts';
@@ -145,18 +146,18 @@ function columnsOf(movements: readonly Named[]): unknown[] {
   const column = <T>(pick: (movement: Named) => T): T[] => movements.map(pick);
   const transferring = <T>(pick: (movement: Transferring) => T) => column((each) => ('pendingId' in each ? null : pick(each)));
   const columns = [
-    column((each) => each.id),
-    column((each) => each.type),
-    transferring((each) => positionOf(each.debit)),
-    transferring((each) => positionOf(each.credit)),
-    transferring((each) => each.amount),
-    transferring((each) => each.currency),
+    plainArray(column((each) => each.id)),
+    plainArray(column((each) => each.type)),
+    plainArray(transferring((each) => positionOf(each.debit))),
+    plainArray(transferring((each) => positionOf(each.credit))),
+    plainArray(transferring((each) => each.amount)),
+    plainArray(transferring((each) => each.currency)),
     column((each) => each.reason ?? null),
-    column((each) => each.paymentId ?? null),
-    column((each) => each.attemptId ?? null),
-    column((each) => each.linkId ?? null),
-    column((each) => ('pendingId' in each ? each.pendingId : null)),
-    transferring((each) => each.expiresAt ?? null),
+    plainArray(column((each) => each.paymentId ?? null)),
+    plainArray(column((each) => each.attemptId ?? null)),
+    plainArray(column((each) => each.linkId ?? null)),
+    plainArray(column((each) => ('pendingId' in each ? each.pendingId : null))),
+    momentArray(transferring((each) => each.expiresAt ?? null)),
   ];
   return [[...positions.keys()], ...columns];
 }

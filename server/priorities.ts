@@ -1,0 +1,39 @@
+/**
+ * Who goes first on the processor. Work that can wait gives way to whoever waits for an answer: that holds for
+ * the sessions that a process has in a database on the same machine as much as for the process itself.
+ */
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { setPriority } from 'node:os';
+import type { Pool } from 'pg';
+
+/** By how much work that can wait gives way to others, 0 to 19. */
+export const BACKGROUND_NICENESS = 10;
+
+/** Sets the place of a process in the order. A process that is gone already, or belongs to somebody else, stays where it is. */
+export function giveWay(pid: number, niceness: number): void {
+  try {
+    setPriority(pid, niceness);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_SYSTEM_ERROR') throw error;
+  }
+}
+
+/** Lets every session of a pool give way, where the database runs on this machine; anywhere else nothing happens. */
+export function yieldSessions(pool: Pool): void {
+  pool.on('connect', (client) => {
+    const { processID, connection } = client as unknown as { processID: number | null; connection: { stream: Socket } };
+    const { localPort } = connection.stream;
+    if (processID !== null && localPort !== undefined && isOurSession(processID, localPort)) giveWay(processID, BACKGROUND_NICENESS);
+  });
+}
+
+/** PostgreSQL names in the title of each of its processes whom it serves: it is ours only when that is our own socket. */
+function isOurSession(pid: number, localPort: number): boolean {
+  try {
+    const title = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+    return title.startsWith('postgres') && title.includes(`(${localPort})`);
+  } catch {
+    return false;
+  }
+}
