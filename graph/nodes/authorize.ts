@@ -5,7 +5,7 @@
  */
 import type { PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
-import { recordDecisions } from '../../db/queries/decisions.ts';
+import { type RecordedDecision, recordDecisions } from '../../db/queries/decisions.ts';
 import { type AuthorisedTerms, transitionPayments, type Transition } from '../../db/queries/transitions.ts';
 import type { QuoteTerms } from '../../agents/agent.ts';
 import { evidenceOf } from '../../agents/compliance/index.ts';
@@ -27,6 +27,8 @@ import type { GraphDeps } from '../types.ts';
 interface Funded {
   readonly traveller: Traveller;
   readonly verdict: LiquidityVerdict | null;
+  /** The same as it will be recorded. */
+  readonly said: RecordedDecision | null;
 }
 
 /** Commits the cohort's decisions; returns it with its payments where they stand now. */
@@ -53,6 +55,18 @@ async function commitDecisions(
 ): Promise<Traveller[]> {
   if (travellers.length === 0) return [];
   const nowMs = deps.clock.now();
+  // What others decided is written before the accounts are locked that every cohort needs.
+  const screened = travellers.filter((traveller) => traveller.screening !== undefined);
+  await agents.compliance.apply(
+    tx,
+    screened,
+    screened.flatMap((traveller) => traveller.screening?.verdict ?? []),
+  );
+  await recordDecisions(
+    tx,
+    travellers.flatMap((traveller) => traveller.decisions),
+    nowMs,
+  );
   const funded = await fund(
     tx,
     agents,
@@ -67,12 +81,6 @@ async function commitDecisions(
     winners,
     winners.flatMap((traveller) => traveller.quoting ?? []),
   );
-  const screened = travellers.filter((traveller) => traveller.screening !== undefined);
-  await agents.compliance.apply(
-    tx,
-    screened,
-    screened.flatMap((traveller) => traveller.screening?.verdict ?? []),
-  );
   const ahead = granted.filter((each) => !isBetweenBalances(each.traveller));
   const reserved = await reserve(
     tx,
@@ -86,7 +94,7 @@ async function commitDecisions(
   );
   await recordDecisions(
     tx,
-    funded.flatMap((each) => each.traveller.decisions),
+    funded.flatMap((each) => each.said ?? []),
     nowMs,
   );
   const holds = new Map(reserved.map((each) => [each.paymentId, each]));
@@ -144,16 +152,16 @@ async function fund(tx: PoolClient, agents: Agents, cohort: Cohort, travellers: 
   const decided = await runAgent(bindAgent(agents.liquidity, { tx, nowMs }), asking, cohort.id);
   const byPayment = new Map(asking.map((traveller, index) => [traveller.payment.id, decided[index]]));
   return travellers.map((traveller) => {
-    const said = byPayment.get(traveller.payment.id);
-    if (said === undefined) return { traveller, verdict: null };
-    const heard: Traveller = { ...traveller, decisions: [...traveller.decisions, said.record] };
-    const { outcome, data } = said.verdict;
-    if (outcome === 'reserve') return { traveller: heard, verdict: said.verdict };
+    const heard = byPayment.get(traveller.payment.id);
+    if (heard === undefined) return { traveller, verdict: null, said: null };
+    const { verdict, record: said } = heard;
+    const { outcome, data } = verdict;
+    if (outcome === 'reserve') return { traveller, verdict, said };
     const leaves: Traveller['leaves'] =
       outcome === 'queue'
         ? { to: 'waits', reasonCode: 'liquidity_timeout' }
         : { to: 'rejected', reasonCode: data.code ?? 'liquidity_timeout' };
-    return { traveller: { ...heard, leaves }, verdict: said.verdict };
+    return { traveller: { ...traveller, leaves }, verdict, said };
   });
 }
 
@@ -232,10 +240,10 @@ async function commitReroutes(
   if (without.length > 0) await tx.query('update payments set reservation_id = null where id = any($1::uuid[])', [without]);
   await postpone(tx, deps, without, nowMs);
   const after = new Map(funded.map((each) => [each.traveller.payment.id, each]));
-  const all = travellers.map((traveller): Funded => after.get(traveller.payment.id) ?? { traveller, verdict: null });
+  const all = travellers.map((traveller): Funded => after.get(traveller.payment.id) ?? { traveller, verdict: null, said: null });
   await recordDecisions(
     tx,
-    all.flatMap((each) => each.traveller.decisions),
+    all.flatMap((each) => [...each.traveller.decisions, ...(each.said === null ? [] : [each.said])]),
     nowMs,
   );
   const reloaded = await reload(tx, all);
