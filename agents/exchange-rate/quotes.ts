@@ -5,11 +5,11 @@
  * a row that was changed, or copied to another client, is told from one that we made.
  */
 import { timingSafeEqual } from 'node:crypto';
-import canonicalize from 'canonicalize';
 import type { Pool, PoolClient } from 'pg';
 import type { Clock } from '../../domain/clock.ts';
 import { bytesArray, momentArray, plainArray } from '../../db/arrays.ts';
 import { hmacSha256 } from '../../db/keyring.ts';
+import { canonicalJson } from '../../domain/canonical.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
@@ -40,7 +40,7 @@ export interface QuoteRow extends SignedTerms {
 
 /** HMAC-SHA256 of the terms under the platform's quote key. */
 export function signQuote(terms: SignedTerms, key: Buffer): Buffer {
-  const text = canonicalize({
+  const text = canonicalJson({
     amount: terms.amountMinor.toString(),
     clientId: terms.clientId,
     createdAtMs: terms.createdAtMs,
@@ -57,7 +57,6 @@ export function signQuote(terms: SignedTerms, key: Buffer): Buffer {
     toCountry: terms.toCountry,
     toCurrency: terms.toCurrency,
   });
-  if (text === undefined) throw new TypeError('the terms of a quote have no canonical form');
   return hmacSha256(key)(text);
 }
 
