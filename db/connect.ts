@@ -126,6 +126,11 @@ function unavailable(cause: Error): Fault {
   return fault('database_unavailable', { internal: (cause as { code?: string }).code ?? 'connection lost', cause });
 }
 
+/** A pool whose transactions wait by another clock before they are run again: one of a simulation. */
+export interface PacedPool extends pg.Pool {
+  readonly beforeRetry?: (tries: number) => Promise<void>;
+}
+
 export interface TransactionOptions {
   /** How often the transaction is run at most when the database asks to run it again; 6 unless told. */
   readonly tries?: number;
@@ -152,7 +157,7 @@ export async function withTransaction<T>(
       if (tries >= triesMax || !isRetryable(error)) throw databaseFault(error);
     }
     // Those that collided must not meet again: wait a random while that grows.
-    await delay(Math.random() * 5 * 2 ** tries);
+    await ((pool as PacedPool).beforeRetry?.(tries) ?? delay(Math.random() * 5 * 2 ** tries));
   }
 }
 

@@ -5,9 +5,23 @@
 import { hash } from 'node:crypto';
 import { v7 } from 'uuid';
 
+let drawId: () => string = v7;
+
 /** A new time-ordered UUID (version 7). */
 export function newId(): string {
-  return v7();
+  return drawId();
+}
+
+/**
+ * Draws the ids of this process from another source, so that a simulation gets the same ones again; gives
+ * back what undoes it. Ids must be UUIDs that nobody drew before and grow with time.
+ */
+export function drawIdsFrom(source: () => string): () => void {
+  const before = drawId;
+  drawId = source;
+  return () => {
+    drawId = before;
+  };
 }
 
 /**

@@ -15,7 +15,7 @@ import { callbackPump } from './effects/callbacks.ts';
 import { dispatchPump } from './effects/dispatch.ts';
 import { inquiryPump } from './effects/inquire.ts';
 import { createRecorder } from './effects/record.ts';
-import { webhookPump, workWebhooks } from './effects/webhooks.ts';
+import { webhookPump, type WebhookSend, workWebhooks } from './effects/webhooks.ts';
 import { buildPaymentGraph } from './payment-graph.ts';
 import type { HintQueue } from './queue.ts';
 import { dailyReconciliation } from './reconciliation/daily.ts';
@@ -31,6 +31,10 @@ export interface WorkerOptions {
   readonly sweepMs: number;
   /** How often settlement windows and pool levels are looked at, milliseconds. */
   readonly housekeepingMs: number;
+  /** Repeats a task until it is told to stop; by the system's timers unless given. */
+  readonly every?: (ms: number, task: () => void) => () => void;
+  /** Sends one webhook; over a socket unless given. */
+  readonly sendWebhook?: WebhookSend;
 }
 
 export interface WorkerHandle {
@@ -54,7 +58,7 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
     dispatch: dispatchPump(deps, recorder),
     inquire: inquiryPump(deps, recorder),
     callbacks: callbackPump(deps, recorder),
-    webhooks: webhookPump(deps),
+    webhooks: webhookPump(deps, {}, options.sendWebhook),
   };
   const reconcileDue = dailyReconciliation(deps);
   const stages = oneRunEach((stage) => workCohorts(deps, paymentGraph, stage));
@@ -76,15 +80,16 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
   queue.consume('cohorts', 4, run);
   queue.consume('effects', 3, run);
   queue.consume('cases', 1, run);
-  const sweeper = every(options.sweepMs, async () => {
+  const repeat = options.every ?? byTimer;
+  const endSweeps = every(options.sweepMs, async () => {
     for (const hint of await findWork(deps)) deps.notify(hint);
   });
-  const housekeeper = every(options.housekeepingMs, async () => deps.notify('settle'));
+  const endHousekeeping = every(options.housekeepingMs, async () => deps.notify('settle'));
 
-  function every(ms: number, task: () => Promise<void>): NodeJS.Timeout {
-    return setInterval(() => {
+  function every(ms: number, task: () => Promise<void>): () => void {
+    return repeat(ms, () => {
       task().catch((error: unknown) => deps.log.warn({ error: error instanceof Error ? error.message : 'unknown' }, 'sweep failed'));
-    }, ms);
+    });
   }
 
   return {
@@ -94,12 +99,17 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
       await recorder.drain();
     },
     async stop() {
-      clearInterval(sweeper);
-      clearInterval(housekeeper);
+      endSweeps();
+      endHousekeeping();
       await Promise.all(Object.values(pumps).map((pump) => pump.drain()));
       await recorder.drain();
     },
   };
+}
+
+function byTimer(ms: number, task: () => void): () => void {
+  const timer = setInterval(task, ms);
+  return () => clearInterval(timer);
 }
 
 /**

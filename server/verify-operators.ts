@@ -19,7 +19,7 @@ interface BooksEntry {
   readonly state: 'pending' | 'succeeded' | 'failed';
 }
 
-interface OperatorBooks {
+export interface OperatorBooks {
   readonly railId: string;
   readonly balanceMinor: string;
   readonly transactions: readonly BooksEntry[];
@@ -35,6 +35,9 @@ interface AttemptRow {
   applied: boolean;
 }
 
+/** Reads the operators' books as they are now, by rail. */
+export type ReadBooks = () => Promise<ReadonlyMap<string, OperatorBooks>>;
+
 const OUTPUT_BYTES_MAX = 1024 ** 3;
 
 /** The operators' books as their sandbox keeps them on disk, by rail. */
@@ -48,15 +51,15 @@ export async function readSandboxBooks(folder: string): Promise<ReadonlyMap<stri
  * Compares both sides. The books are read before and after ours, so that a system at work can be
  * checked: what moved in between is looked for on the side that was read last.
  */
-export async function compareOperators(pool: Pool, folder: string): Promise<Violation[]> {
-  const before = await readSandboxBooks(folder);
+export async function compareOperators(pool: Pool, readBooks: ReadBooks): Promise<Violation[]> {
+  const before = await readBooks();
   if (before.size === 0) return [];
   const attempts = await pool.query<AttemptRow>(
     'select id, rail_id, leg, request_id, amount, state, applied from attempts where state <> $1',
     ['created'],
   );
   const floats = await pool.query<{ id: string; balance: bigint }>('select id, balance from liquidity_pools');
-  const after = await readSandboxBooks(folder);
+  const after = await readBooks();
   const byReference = new Map(attempts.rows.map((row) => [`${row.rail_id} ${referenceOf(row)}`, row]));
   return [
     ...[...before].flatMap(([railId, books]) => theirsIn(railId, books, byReference)),

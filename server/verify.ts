@@ -11,7 +11,7 @@ import { type Keyring, loadKeys } from '../db/keyring.ts';
 import { type AuditFinding, verifyAudit } from '../tools/audit/index.ts';
 import { checkBooks, type Violation } from '../tools/ledger/index.ts';
 import { readConfig } from './config.ts';
-import { compareOperators } from './verify-operators.ts';
+import { compareOperators, type ReadBooks, readSandboxBooks } from './verify-operators.ts';
 
 export interface VerifyOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -51,14 +51,16 @@ export interface VerifyKeys {
   readonly quoteKey: Buffer;
   /** Sealed the audit log. */
   readonly keyring: Keyring;
-  /** Where the sandbox operators keep their books. */
-  readonly sandboxFolder: string;
+  /** Where the sandbox operators keep their books, or how to read them. */
+  readonly sandboxFolder: string | ReadBooks;
+  /** How often is looked before what is wrong counts as wrong: once, where nothing moves any more. */
+  readonly looksMax?: number;
 }
 
 /** The same for a database that is open already. */
 export async function verifyDatabase(pool: Pool, keys: VerifyKeys): Promise<Verification> {
   let violations = await look(pool, keys);
-  for (let looks = 1; looks < LOOKS_MAX && violations.some((each) => each.invariant === 2); looks += 1) {
+  for (let looks = 1; looks < (keys.looksMax ?? LOOKS_MAX) && violations.some((each) => each.invariant === 2); looks += 1) {
     await delay(LOOK_AGAIN_MS);
     violations = await look(pool, keys);
   }
@@ -69,12 +71,13 @@ export async function verifyDatabase(pool: Pool, keys: VerifyKeys): Promise<Veri
 }
 
 async function look(pool: Pool, keys: VerifyKeys): Promise<Violation[]> {
-  const books = await checkBooks(pool);
+  const inDatabase = await checkBooks(pool);
   const tampered = await findTamperedQuotes(pool, keys.quoteKey);
   const audit = await verifyAudit({ pool, keyring: keys.keyring });
-  const operators = await compareOperators(pool, keys.sandboxFolder);
+  const { sandboxFolder: books } = keys;
+  const operators = await compareOperators(pool, typeof books === 'string' ? () => readSandboxBooks(books) : books);
   return [
-    ...books,
+    ...inDatabase,
     ...tampered.map(
       (quoteId): Violation => ({
         invariant: 6,

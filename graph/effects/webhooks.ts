@@ -11,7 +11,7 @@ import {
   requestOf,
 } from '../../tools/notify/webhooks/deliver.ts';
 import { planDeliveries } from '../../tools/notify/webhooks/plan.ts';
-import { type SenderOptions, sendWebhook } from '../../tools/notify/webhooks/send.ts';
+import { type SenderOptions, type SendResult, sendWebhook, type WebhookRequest } from '../../tools/notify/webhooks/send.ts';
 import type { GraphDeps } from '../types.ts';
 import { createPump, nameOf, type Pump } from './pump.ts';
 
@@ -21,15 +21,19 @@ const TIMEOUT_MS = 15_000;
 /** A try cannot be under way any more when its lease ends. */
 const LEASE_MS = 2 * TIMEOUT_MS;
 
-/** A pump that delivers; `sender` replaces how requests go out, for tests. */
-export function webhookPump(deps: GraphDeps, sender: Partial<SenderOptions> = {}): Pump {
+/** Sends one webhook, and says what came of it. */
+export type WebhookSend = (request: WebhookRequest) => Promise<SendResult>;
+
+/** A pump that delivers; `sender` changes how connections are made, for tests, and `given` sends in their place. */
+export function webhookPump(deps: GraphDeps, sender: Partial<SenderOptions> = {}, given?: WebhookSend): Pump {
   const options: SenderOptions = { timeoutMs: TIMEOUT_MS, allowPrivate: deps.settings.webhookAllowPrivate, ...sender };
+  const send = given ?? ((request: WebhookRequest) => sendWebhook(options, request));
   return createPump<ClaimedDelivery>({
     capacity: deps.settings.effectsMax,
     groupCapacity: PER_ENDPOINT_MAX,
     groupOf: (delivery) => delivery.endpoint_id,
     claim: (limit, saturated) => claimDeliveries(deps.pool, { limit, saturated, nowMs: deps.clock.now(), leaseMs: LEASE_MS }),
-    work: (delivery) => deliver(deps, options, delivery),
+    work: (delivery) => deliver(deps, send, delivery),
     onError: (error) => deps.log.error({ what: 'webhook', error: nameOf(error) }, 'effect failed'),
   });
 }
@@ -41,9 +45,9 @@ export async function workWebhooks(deps: GraphDeps, pump: Pump): Promise<void> {
   await pump.kick();
 }
 
-async function deliver(deps: GraphDeps, options: SenderOptions, delivery: ClaimedDelivery): Promise<void> {
+async function deliver(deps: GraphDeps, send: WebhookSend, delivery: ClaimedDelivery): Promise<void> {
   const startedAtMs = deps.clock.now();
-  const result = await sendWebhook(options, requestOf(deps.keyring, delivery, startedAtMs));
+  const result = await send(requestOf(deps.keyring, delivery, startedAtMs));
   const conclusion = await concludeTry(deps.pool, delivery, { result, startedAtMs, endedAtMs: deps.clock.now() });
   report(deps, delivery, conclusion);
 }
