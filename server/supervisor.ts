@@ -40,6 +40,8 @@ export interface Platform {
   readonly sandboxUrl: string | null;
   /** Kills one worker process with SIGKILL, at once; it is started again. False when it was not up. */
   killWorker(index: number): boolean;
+  /** The same for the API. */
+  killApi(): boolean;
   readonly workerCount: number;
   /** How often a process died without being told to. */
   readonly deaths: () => number;
@@ -102,6 +104,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       databaseUrl: database.url,
       sandboxUrl,
       workerCount,
+      killApi: () => api.kill(),
       killWorker: (index) => workers[index % workers.length]?.kill() ?? false,
       deaths: () => children.reduce((sum, child) => sum + child.deaths(), 0),
       stop,

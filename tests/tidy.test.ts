@@ -25,7 +25,7 @@ const program = sources.filter((source) => !source.isTest);
 
 /** The rules about words name the words. */
 const isAboutWords = (path: string): boolean => path.startsWith('tests/tidy');
-const isCommandLine = (path: string): boolean => /^(server\/cli|bench)\//.test(path) || path === 'examples/generate-intents.ts';
+const isCommandLine = (path: string): boolean => /^(server\/cli|bench|simulation)\//.test(path) || path === 'examples/generate-intents.ts';
 
 function expectNone(problems: readonly Problem[]): void {
   expect(problems.map(({ path, line, message }) => `${path}:${line} ${message}`)).toEqual([]);

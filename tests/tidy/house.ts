@@ -19,9 +19,10 @@ export const BESIDE: Readonly<Record<string, readonly string[]>> = {
   sdk: [],
   examples: ['domain'],
   bench: [...FLOORS.flat().filter((folder) => folder !== 'console'), 'sdk', 'examples', 'sandbox'],
+  simulation: [...FLOORS.flat().filter((folder) => folder !== 'console'), 'sdk', 'examples', 'sandbox'],
   deploy: ['domain'],
   move: [],
-  tests: [...FLOORS.flat(), 'sandbox', 'sdk', 'examples', 'bench', 'deploy'],
+  tests: [...FLOORS.flat(), 'sandbox', 'sdk', 'examples', 'bench', 'simulation', 'deploy'],
 };
 
 /** What a floor may import from beside the house: the command line and the console talk to the API as clients do. */

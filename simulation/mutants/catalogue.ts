@@ -1,0 +1,198 @@
+/**
+ * Broken variants of the platform, each with one mistake somebody could make. The simulator must catch every
+ * one of them. A variant replaces text in a file as it is loaded; nothing on disk changes. The text must stand
+ * in the file exactly once, so that a variant cannot outlive the code it breaks.
+ */
+
+export interface Change {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export interface Mutant {
+  readonly name: string;
+  /** The mistake, in a sentence. */
+  readonly mistake: string;
+  readonly changes: readonly Change[];
+  /** Rules of the database that stand in the way of the mistake, taken out: the code behind them must be seen to fail. */
+  readonly sql?: readonly string[];
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'unknown-is-failed',
+    mistake: 'An answer that never came is taken for a request that never left.',
+    changes: [
+      {
+        file: 'tools/mmo/http.ts',
+        find: "    return { kind: 'no_answer', reason: 'timeout' };",
+        replace: "    return { kind: 'not_sent', reason: 'unreachable' };",
+      },
+      {
+        file: 'tools/mmo/http.ts',
+        find: "  return { kind: 'no_answer', reason: 'connection' };",
+        replace: "  return { kind: 'not_sent', reason: 'unreachable' };",
+      },
+    ],
+  },
+  {
+    name: 'unknown-is-retried',
+    mistake: 'An attempt whose outcome is unknown is tried again over another rail.',
+    changes: [
+      {
+        file: 'graph/effects/record.ts',
+        find: 'answers.map((answer) => answer.outcome.state),',
+        replace: "answers.map((answer) => (answer.outcome.state === 'unknown' ? 'failed' : answer.outcome.state)),",
+      },
+    ],
+  },
+  {
+    name: 'refund-while-unknown',
+    mistake: 'The money goes back while nobody knows whether it was paid out.',
+    changes: [
+      {
+        file: 'graph/cohort.ts',
+        find: "where a.state in ('succeeded', 'failed') and not a.applied",
+        replace: "where a.state in ('succeeded', 'failed', 'unknown') and not a.applied",
+      },
+    ],
+    sql: ['drop trigger attempts_out_or_back on attempts', 'drop index attempts_one_alive', 'drop trigger attempts_transition on attempts'],
+  },
+  {
+    name: 'sent-twice',
+    mistake: 'Two workers claim the same attempt, for neither marks it before it sends.',
+    changes: [
+      {
+        file: 'graph/effects/dispatch.ts',
+        find: "update attempts a set state = 'sent', sent_at = $2,",
+        replace: 'update attempts a set sent_at = $2,',
+      },
+      {
+        file: 'graph/effects/record.ts',
+        find: "where a.id = answer.id and a.state in ('sent', 'pending', 'unknown')",
+        replace: 'where a.id = answer.id and not a.applied',
+      },
+    ],
+    sql: ['drop trigger attempts_transition on attempts'],
+  },
+  {
+    name: 'sent-too-late',
+    mistake: 'A worker that was stopped for a while sends what was given up meanwhile.',
+    changes: [
+      { file: 'tools/mmo/patience.ts', find: 'deps.clock.now() - effect.sentAtMs > SEND_WITHIN_MS', replace: 'effect.sentAtMs < 0' },
+    ],
+  },
+  {
+    name: 'callback-believed',
+    mistake: 'A callback is believed without asking the operator.',
+    changes: [
+      {
+        file: 'graph/effects/callbacks.ts',
+        find: "const believed = event.trust === 'sufficient' ? checkedAmount(event.outcome, attempt) : await inquire(deps, { ...attempt, handle });",
+        replace: 'const believed = checkedAmount(event.outcome, attempt);',
+      },
+    ],
+  },
+  {
+    name: 'fence-missing',
+    mistake: 'A slow worker writes over what another has done since.',
+    changes: [
+      {
+        file: 'db/queries/transitions.ts',
+        find: 'p.status = change.from_status and (change.lease is null or p.lease_token = change.lease)',
+        replace: 'change.from_status is not null',
+      },
+    ],
+    sql: ['drop trigger payments_transition on payments'],
+  },
+  {
+    name: 'outcome-applied-twice',
+    mistake: 'The end of an attempt is worked in by everybody who finds it, under transfers of their own.',
+    changes: [
+      {
+        file: 'graph/cohort.ts',
+        find: 'and not a.applied and (p.lease_until is null or p.lease_until < $2)',
+        replace: 'and not a.applied',
+      },
+      { file: 'graph/nodes/outcomes.ts', find: ' and not applied', replace: '' },
+      {
+        file: 'db/queries/transitions.ts',
+        find: 'p.status = change.from_status and (change.lease is null or p.lease_token = change.lease)',
+        replace: 'change.from_status is not null',
+      },
+      {
+        file: 'graph/postings.ts',
+        find: 'id: stepId(paymentId, STEPS[reason]),',
+        replace: 'id: crypto.randomUUID(),',
+      },
+    ],
+    sql: ['drop trigger payments_transition on payments'],
+  },
+  {
+    name: 'reservation-kept',
+    mistake: 'Float that is not needed any more stays reserved.',
+    changes: [
+      {
+        file: 'graph/postings.ts',
+        find: "if (payment.delivery === 'wallet' && reservationId !== null) movements.push(endPending(traveller, 'void', reservationId, 'release'));",
+        replace: 'void reservationId;',
+      },
+    ],
+  },
+  {
+    name: 'outbox-forgotten',
+    mistake: 'Clients are not told of money that came back.',
+    changes: [
+      {
+        file: 'db/queries/transitions.ts',
+        find: 'from moved where to_status = any($8::text[])',
+        replace: "from moved where to_status = any($8::text[]) and to_status <> 'refunded'",
+      },
+    ],
+  },
+  {
+    name: 'sweep-forgets-outcomes',
+    mistake: 'Ended attempts are worked in only when a hint says so.',
+    changes: [
+      {
+        file: 'graph/sweep.ts',
+        find: "exists(select 1 from attempts where state in ('succeeded', 'failed') and not applied) as outcomes",
+        replace: 'false as outcomes',
+      },
+    ],
+  },
+  {
+    name: 'wrong-float',
+    mistake: 'Money that came in over the second rail is booked on the first.',
+    changes: [
+      {
+        file: 'graph/nodes/outcomes.ts',
+        find: 'movements: collectionMovements(traveller, attempt.railId)',
+        replace: 'movements: collectionMovements(traveller, traveller.payment.collectionSpent[0] ?? attempt.railId)',
+      },
+    ],
+  },
+  {
+    name: 'expired-quote-used',
+    mistake: 'A price that ran out while its payment waited is used all the same.',
+    changes: [
+      {
+        file: 'graph/nodes/authorize.ts',
+        find: 'traveller.quote.expiresAtMs <= nowMs && traveller.leaves === undefined',
+        replace: 'nowMs < 0',
+      },
+    ],
+  },
+  {
+    name: 'lease-never-ends',
+    mistake: 'What a dead worker held is never taken over.',
+    changes: [
+      {
+        file: 'graph/cohort.ts',
+        find: 'values: [limit - travellers.length, new Date(nowMs), leaseToken, new Date(nowMs + deps.settings.leaseMs), status],',
+        replace: 'values: [limit - travellers.length, new Date(nowMs), leaseToken, new Date(nowMs + 10 ** 12), status],',
+      },
+    ],
+  },
+];

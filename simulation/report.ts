@@ -1,0 +1,40 @@
+/** What runs survived, for people and for programs. */
+import type { Failure } from './campaign.ts';
+import type { Fault } from './faults.ts';
+import type { RunResult } from './run.ts';
+
+/** How often each kind of fault struck. */
+export function countFaults(struck: readonly Fault[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { kind } of struck) counts[kind] = (counts[kind] ?? 0) + 1;
+  return Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Sums of counts by name. */
+export function addCounts(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const counts of all) for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + count;
+  return sums;
+}
+
+/** One run as a line. */
+export function lineOf(seed: string, result: RunResult, seconds: number): string {
+  const ends = Object.entries(result.ends).map(([status, count]) => `${status} ${count}`);
+  const verdict = result.violations.length === 0 ? 'holds' : `${result.violations.length} VIOLATIONS`;
+  return `seed ${seed}  ${verdict}  ${ends.join(' · ')}  ${result.struck.length} faults  ${result.steps} steps  ${result.virtualSeconds} s in ${seconds.toFixed(1)} s  ${result.digest.slice(0, 16)}`;
+}
+
+/** What was survived, a kind a line. */
+export function survivedLines(counts: Readonly<Record<string, number>>): string[] {
+  const width = Math.max(0, ...Object.keys(counts).map((kind) => kind.length));
+  return Object.entries(counts).map(([kind, count]) => `  ${kind.replaceAll('_', ' ').padEnd(width)}  ${count}`);
+}
+
+/** A failure with its short script. */
+export function failureLines(failure: Failure): string[] {
+  return [
+    ...failure.violations.slice(0, 5).map((violation) => `    ${violation}`),
+    `    shrunk in ${failure.runs} runs to ${failure.script.wishes?.length ?? failure.script.payments} payments, ${failure.script.faults?.length ?? 'all'} faults, ${failure.script.workers} workers:`,
+    `    ${JSON.stringify(failure.script)}`,
+  ];
+}

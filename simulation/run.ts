@@ -1,0 +1,295 @@
+/** One run: a platform, its operators and its clients under one seed, to the end of every payment, and what is wrong then. */
+import { createHash } from 'node:crypto';
+import type { Pool } from 'pg';
+import { withTransaction } from '../db/connect.ts';
+import { createKeyring, type Keyring } from '../db/keyring.ts';
+import { insertEndpoint } from '../db/queries/webhooks.ts';
+import { DEMO_CLIENT_ID, seedClients } from '../db/seed.ts';
+import { demoFloatMinor } from '../domain/demo-float.ts';
+import { drawIdsFrom } from '../domain/ids.ts';
+import { TERMINAL_STATUSES } from '../domain/lifecycle.ts';
+import { money } from '../domain/money.ts';
+import { countryByCode, RAILS } from '../domain/network.ts';
+import { createSandbox, type Sandbox } from '../sandbox/sandbox.ts';
+import { fundClient, seedBooks } from '../tools/ledger/index.ts';
+import { SECRET_CONTEXT } from '../tools/notify/webhooks/deliver.ts';
+import { loadSanctions } from '../tools/sanctions/load.ts';
+import { createDatabase } from './database.ts';
+import { createFaults, type Fault, type Faults } from './faults.ts';
+import { createHints } from './hints.ts';
+import { makeWishes, type Wish } from './intents.ts';
+import { createNetwork } from './network.ts';
+import { createClient, startOfficer } from './people.ts';
+import { type Platform, startPlatform } from './platform.ts';
+import type { Script } from './script.ts';
+import type { RunDatabase } from './server.ts';
+import { createStage, type Stage } from './stage.ts';
+import { findViolations, stateLines } from './verdict.ts';
+
+export interface RunOptions {
+  readonly script: Script;
+  /** A migrated database with nothing in it, of this run alone. */
+  readonly database: RunDatabase;
+  /** Hears the history, line by line. */
+  readonly trace?: (line: string) => void;
+}
+
+export interface RunResult {
+  readonly violations: readonly string[];
+  /** SHA-256 over history and final state: the same seed gives the same. */
+  readonly digest: string;
+  readonly steps: number;
+  /** Virtual time from the first wish to rest, seconds. */
+  readonly virtualSeconds: number;
+  /** What went wrong, in order. */
+  readonly struck: readonly Fault[];
+  /** Payments by the status they ended in. */
+  readonly ends: Readonly<Record<string, number>>;
+  readonly refused: number;
+  readonly starts: { readonly api: number; readonly workers: number };
+  /** What processes logged as errors, by message. */
+  readonly problems: Readonly<Record<string, number>>;
+}
+
+const START_MS = Date.UTC(2026, 10, 2, 9);
+/** Wishes come at this rate, or faster where they are many; trouble lasts a while longer than they do. */
+const WISHES_PER_SECOND = 10;
+const WISHES_WITHIN_MS_MAX = 150_000;
+const TROUBLE_AFTER_MS = 60_000;
+/** What has not come to rest so long after the trouble never will. */
+const REST_WITHIN_MS = 90 * 60_000;
+const CALM_AFTER_MS = 180_000;
+const LOOK_EVERY_MS = 2_500;
+const FUNDS_MINOR = 10n ** 12n;
+
+/** Runs a script. Throws only for what is wrong with the simulation itself. */
+export async function run(options: RunOptions): Promise<RunResult> {
+  const { script } = options;
+  const stage = createStage({ seed: script.seed, startMs: START_MS, ...(options.trace === undefined ? {} : { trace: options.trace }) });
+  const undraw = drawIdsFrom(idSource(stage));
+  try {
+    return await play(options, stage);
+  } finally {
+    undraw();
+  }
+}
+
+/** Time-ordered UUIDs of the seed. */
+function idSource(stage: Stage): () => string {
+  let drawn = 0;
+  return () => {
+    drawn += 1;
+    const time = stage.now().toString(16).padStart(12, '0');
+    const count = (drawn % 0x1000).toString(16).padStart(3, '0');
+    const rest = stage.chance.text('0123456789abcdef', 15, 'id', drawn);
+    return `${time.slice(0, 8)}-${time.slice(8)}-7${count}-a${rest.slice(0, 3)}-${rest.slice(3)}`;
+  };
+}
+
+async function play({ script, database }: RunOptions, stage: Stage): Promise<RunResult> {
+  const secrets = secretsOf(script.seed);
+  const keys = await prepare(database.pool, secrets, stage.now());
+  const wishes = chosenWishes(script, stage);
+  const lastWishMs = wishes.reduce((latest, wish) => Math.max(latest, wish.atMs), 0);
+  const troubleUntilMs = START_MS + lastWishMs + TROUBLE_AFTER_MS;
+  const faults = createFaults({
+    chance: stage.chance,
+    groups: script.groups,
+    untilMs: troubleUntilMs,
+    nowMs: stage.now,
+    ...(script.faults === undefined ? {} : { only: script.faults }),
+    tell: ({ kind, point }) => stage.note(`! ${kind} at ${point}`),
+  });
+  const world = await openWorld({ script, database, stage, faults, secrets, calmFromMs: troubleUntilMs + CALM_AFTER_MS });
+  const client = createClient({ stage, network: world.network, key: keys['client:demo'] ?? '' });
+  client.start(wishes);
+  for (const [index, name] of ['officer:amina', 'officer:kofi'].entries()) {
+    startOfficer({ stage, network: world.network, key: keys[name] ?? '', name, everyMs: 20_000 + 7_000 * index });
+  }
+  // A script is over once the last of its faults has struck; without one, faults come as long as the trouble lasts.
+  const isTroubleOver = (): boolean => stage.now() > troubleUntilMs || faults.struck.length === script.faults?.length;
+  await stage.play(async () => client.answers.size === wishes.length && isTroubleOver() && (await isAtRest(database.pool)), {
+    untilMs: troubleUntilMs + REST_WITHIN_MS,
+    lookEveryMs: LOOK_EVERY_MS,
+  });
+  const virtualSeconds = Math.round((stage.now() - START_MS) / 1_000);
+  await world.end();
+  const violations = await findViolations({
+    ...secrets,
+    pool: database.pool,
+    sandbox: world.sandbox,
+    wishes,
+    answers: client.answers,
+    received: world.received,
+  });
+  for (const line of await stateLines(database.pool)) stage.note(line);
+  return {
+    violations,
+    digest: stage.digest(),
+    steps: stage.steps(),
+    virtualSeconds,
+    struck: faults.struck,
+    ends: await countEnds(database.pool),
+    refused: [...client.answers.values()].filter((answer) => 'refusal' in answer).length,
+    starts: world.platform.starts,
+    problems: world.problems,
+  };
+}
+
+interface Secrets {
+  readonly keyring: Keyring;
+  readonly quoteKey: Buffer;
+  readonly pepper: Buffer;
+}
+
+function secretsOf(seed: string): Secrets {
+  const key = (use: string): Buffer => createHash('sha256').update(`${use} of ${seed}`).digest();
+  return { keyring: createKeyring([{ id: 1, master: key('field') }]), quoteKey: key('quotes'), pepper: key('keys') };
+}
+
+/** Opens the books as a start does, funds the client's balances, and names its webhook endpoint. */
+async function prepare(pool: Pool, { keyring, pepper }: Secrets, nowMs: number): Promise<Readonly<Record<string, string>>> {
+  const { keys } = await seedClients(pool, pepper);
+  await seedBooks(pool);
+  await withTransaction(pool, async (tx) => {
+    for (const currency of new Set(RAILS.map((rail) => countryByCode(rail.country).currency))) {
+      await fundClient(tx, DEMO_CLIENT_ID, money(FUNDS_MINOR, currency), `opening ${currency}`);
+    }
+  });
+  const secret = keyring.encrypt(`whsec_${Buffer.alloc(24, 5).toString('base64')}`, SECRET_CONTEXT);
+  const endpoint = {
+    id: '00000000-0000-7000-a000-000000000001',
+    clientId: DEMO_CLIENT_ID,
+    url: 'https://client.simulation/hooks',
+    secret,
+    topics: [],
+    nowMs,
+  };
+  await insertEndpoint(pool, endpoint, 1);
+  return keys;
+}
+
+function chosenWishes(script: Script, stage: Stage): Wish[] {
+  const all = makeWishes(stage.chance, script.payments, Math.min(WISHES_WITHIN_MS_MAX, (script.payments * 1_000) / WISHES_PER_SECOND));
+  if (script.wishes === undefined) return all;
+  const chosen = new Set(script.wishes);
+  return all.filter((wish) => chosen.has(wish.index));
+}
+
+interface WorldDeps {
+  readonly script: Script;
+  readonly database: RunDatabase;
+  readonly stage: Stage;
+  readonly faults: Faults;
+  readonly secrets: Secrets;
+  readonly calmFromMs: number;
+}
+
+interface World {
+  readonly sandbox: Sandbox;
+  readonly network: ReturnType<typeof createNetwork>;
+  readonly platform: Platform;
+  readonly received: ReadonlyMap<string, string>;
+  readonly problems: Record<string, number>;
+  end(): Promise<void>;
+}
+
+async function openWorld({ script, database, stage, faults, secrets, calmFromMs }: WorldDeps): Promise<World> {
+  const received = new Map<string, string>();
+  const problems: Record<string, number> = {};
+  const timeouts = new Map<string, number>();
+  let platform: Platform | null = null;
+  const network = createNetwork({
+    stage,
+    faults,
+    sandbox: () => sandbox,
+    timeoutMsOf: (railId) => timeouts.get(railId) ?? 5_000,
+    api: () => platform?.api() ?? null,
+  });
+  const sandbox = await createSandbox({
+    seed: script.seed,
+    scheduler: stage,
+    openings: Object.fromEntries(RAILS.map((rail) => [rail.id, demoFloatMinor(rail)])),
+    send: network.callBack,
+  });
+  const profiles = Object.fromEntries(Object.entries(sandbox.profiles()).map(([railId, profile]) => [railId, withPatience(profile)]));
+  for (const [railId, profile] of Object.entries(profiles)) timeouts.set(railId, (profile as { timeoutMs: number }).timeoutMs);
+  const gate = createDatabase({ stage, faults, monitor: database.monitor });
+  platform = startPlatform(
+    {
+      ...secrets,
+      stage,
+      faults,
+      network,
+      profiles,
+      database: gate,
+      hints: createHints({ stage, faults }),
+      pool: database.pool,
+      checkpointPool: database.checkpointPool,
+      sanctions: await loadSanctions({}),
+      settings: {},
+      calmFromMs,
+      receive: (eventId, body) => {
+        received.set(eventId, body);
+        return 204;
+      },
+      problem: (actor, message, fields) => {
+        problems[message] = (problems[message] ?? 0) + 1;
+        stage.note(`${actor} logs ${message} ${JSON.stringify(fields)}`);
+      },
+    },
+    script.workers,
+  );
+  const started = platform;
+  return {
+    sandbox,
+    network,
+    platform: started,
+    received,
+    problems,
+    end: async () => {
+      started.end();
+      // What the dead held is let go of, and what they waited for comes to nothing.
+      await gate.settle();
+      stage.stop();
+    },
+  };
+}
+
+/**
+ * What is absent counts as never sent, and a page as dead, only after longer than any clock of ours is wrong;
+ * in production it is half an hour.
+ */
+const PATIENCE = { absentAfterMs: 300_000, unpaidAfterMs: 300_000, promptLifetimeMs: 150_000 };
+
+function withPatience(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [
+      name,
+      Object.hasOwn(PATIENCE, name) ? PATIENCE[name as keyof typeof PATIENCE] : withPatience(inner),
+    ]),
+  );
+}
+
+/** Says whether nothing is left to do: every payment has ended, settled and been told of, and no attempt or callback is open. */
+async function isAtRest(pool: Pool): Promise<boolean> {
+  const { rows } = await pool.query<{ busy: boolean }>({
+    name: 'simulation_at_rest',
+    text: `select exists(select 1 from payments where status <> all($1::text[]))
+        or exists(select 1 from attempts where state not in ('succeeded', 'failed') or not applied)
+        or exists(select 1 from operator_callbacks where processed_at is null)
+        or exists(select 1 from outbox where planned_at is null)
+        or exists(select 1 from webhook_deliveries where state = 'waiting')
+        or exists(select 1 from payments where status = 'paid' and settlement_batch_id is null) as busy`,
+    values: [TERMINAL_STATUSES],
+  });
+  return rows[0]?.busy === false;
+}
+
+async function countEnds(pool: Pool): Promise<Record<string, number>> {
+  const { rows } = await pool.query<{ status: string; count: number }>(
+    'select status, count(*)::int as count from payments group by status order by status',
+  );
+  return Object.fromEntries(rows.map(({ status, count }) => [status, count]));
+}

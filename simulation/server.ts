@@ -1,0 +1,101 @@
+/** Where runs have their databases: each a fresh copy of a migrated one, on a PostgreSQL of the simulation's own. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { connect } from '../db/connect.ts';
+import { startDatabase } from '../db/embedded.ts';
+import { migrate } from '../db/migrate.ts';
+
+/** What one run works on. */
+export interface RunDatabase {
+  /** For the processes of the platform; more connections than all of them can take. */
+  readonly pool: pg.Pool;
+  readonly checkpointPool: pg.Pool;
+  /** Sees who waits for whom. */
+  readonly monitor: pg.Pool;
+  close(): Promise<void>;
+}
+
+export interface DatabaseServer {
+  /** A migrated database that copies are made of. */
+  readonly templateUrl: string;
+  /** Makes the database of one run. */
+  open(): Promise<RunDatabase>;
+  stop(): Promise<void>;
+}
+
+const TEMPLATE = 'simulation_template';
+/** Ends whoever closes a circle of locks as soon as it is closed, so that it is always the same one. */
+const DEADLOCK_TIMEOUT = '1ms';
+
+/** Starts a server in a folder that is removed afterwards. */
+export async function startServer(): Promise<DatabaseServer> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'capp-simulation-'));
+  const remove = (): Promise<void> => rm(dataDir, { recursive: true, force: true });
+  try {
+    const database = await startDatabase({ dataDir, databaseUrl: null, durable: false });
+    const admin = adminOf(database.url);
+    // The order of rows on disk must not depend on when somebody cleaned up.
+    await administer(admin, 'alter system set autovacuum = off');
+    await administer(admin, 'select pg_reload_conf()');
+    await administer(admin, `create database ${TEMPLATE}`);
+    const pool = connect({ url: urlOf(admin, TEMPLATE), applicationName: 'capp simulation' });
+    await migrate(pool);
+    await pool.end();
+    const templateUrl = urlOf(admin, TEMPLATE);
+    return {
+      templateUrl,
+      open: () => openCopy(templateUrl),
+      stop: async () => {
+        await database.stop();
+        await remove();
+      },
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+let copies = 0;
+
+/** Makes a copy of a migrated database on its own server. */
+export async function openCopy(templateUrl: string): Promise<RunDatabase> {
+  copies += 1;
+  const name = `simulation_${process.pid}_${copies}`;
+  const admin = adminOf(templateUrl);
+  await administer(admin, `create database ${name} template ${new URL(templateUrl).pathname.slice(1)} strategy file_copy`);
+  await administer(admin, `alter database ${name} set deadlock_timeout = '${DEADLOCK_TIMEOUT}'`);
+  const url = urlOf(admin, name);
+  const pool = connect({ url, applicationName: 'capp simulation', max: 80, statementTimeoutMs: 0, idleInTransactionTimeoutMs: 0 });
+  const checkpointPool = new pg.Pool({ connectionString: url, max: 40 });
+  const monitor = connect({ url, applicationName: 'capp simulation monitor', max: 1 });
+  return {
+    pool,
+    checkpointPool,
+    monitor,
+    close: async () => {
+      await Promise.all([pool, checkpointPool, monitor].map((each) => each.end()));
+      await administer(admin, `drop database ${name} with (force)`);
+    },
+  };
+}
+
+function adminOf(url: string): string {
+  return urlOf(url, 'postgres');
+}
+
+function urlOf(url: string, database: string): string {
+  return Object.assign(new URL(url), { pathname: `/${database}` }).href;
+}
+
+async function administer(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,62 @@
+/** The simulation in every test run: a handful of seeds, the promise of one run per seed, and a few broken variants. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, inject, test } from 'vitest';
+import { runScript } from './campaign.ts';
+import { FAULT_GROUPS } from './faults.ts';
+import { broken } from './mutants/apply.ts';
+import { MUTANTS } from './mutants/catalogue.ts';
+import { tryMutant } from './mutants/run.ts';
+import type { Script } from './script.ts';
+import { openCopy } from './server.ts';
+
+const LONG_MS = 240_000;
+
+async function templateUrl(): Promise<string> {
+  return (await fetch(inject('testServerUrl'))).text();
+}
+
+async function deps() {
+  const url = await templateUrl();
+  return { open: () => openCopy(url) };
+}
+
+const small = (seed: string, over: Partial<Script> = {}): Script => ({ seed, payments: 6, workers: 2, groups: [...FAULT_GROUPS], ...over });
+
+test('under a seed everything comes to its end, nothing is lost or doubled, and the same seed is the same run', {
+  timeout: LONG_MS,
+}, async () => {
+  const open = await deps();
+  const lines: string[] = [];
+  const first = await runScript({ ...open, trace: (line) => lines.push(line) }, small('11'));
+  expect(first.violations).toEqual([]);
+  expect(first.struck.length).toBeGreaterThan(10);
+  expect(lines.length).toBeGreaterThan(first.steps);
+  const again = await runScript(open, small('11'));
+  expect(again.digest).toBe(first.digest);
+});
+
+test.each(['12', '13'])('under seed %s everything comes to its end, and nothing is lost or doubled', { timeout: LONG_MS }, async (seed) => {
+  expect((await runScript(await deps(), small(seed, { payments: 4 }))).violations).toEqual([]);
+});
+
+describe('broken variants', () => {
+  test.each(MUTANTS.map(({ name }) => name))('%s fits the code it breaks', (name) => {
+    const mutant = MUTANTS.find((each) => each.name === name);
+    for (const change of mutant?.changes ?? []) {
+      const text = readFileSync(fileURLToPath(new URL(`../${change.file}`, import.meta.url)), 'utf8');
+      expect(broken(text, [change])).not.toBe(text);
+    }
+  });
+
+  // Under these seeds somebody declines, and an answer is lost for certain.
+  test.each([
+    ['reservation-kept', 8],
+    ['unknown-is-failed', 29],
+  ] as const)('%s is caught', { timeout: LONG_MS }, async (name, seed) => {
+    const mutant = MUTANTS.find((each) => each.name === name);
+    if (mutant === undefined) throw new Error(`there is no variant ${name}`);
+    const caught = await tryMutant(mutant, { templateUrl: await templateUrl(), seeds: [seed, seed], payments: 4, runsMax: 1 });
+    expect(caught?.violations.length).toBeGreaterThan(0);
+  });
+});
