@@ -5,7 +5,7 @@
  */
 import { type Cohort, claimByStatus, releaseCohort } from '../graph/cohort.ts';
 import { buildPaymentGraph, type PaymentGraph, runPaymentGraph } from '../graph/payment-graph.ts';
-import type { GraphDeps } from '../graph/types.ts';
+import { DEFAULT_GRAPH_SETTINGS, type GraphDeps } from '../graph/types.ts';
 import { checkBooks } from '../tools/ledger/index.ts';
 import { type Finding, figure, type Spread, spread, spreadOf } from './finding.ts';
 import { fsyncMicroseconds, startMeter } from './meters.ts';
@@ -23,8 +23,8 @@ export interface CohortBenchOptions {
   readonly leastRatio: number;
 }
 
-/** While the database writes one cohort the agents decide the next; a third would only wait for the same two. */
-const COHORTS_AT_ONCE = 2;
+/** As many as a worker has under way. */
+const COHORTS_AT_ONCE = DEFAULT_GRAPH_SETTINGS.cohortsAtOnce;
 
 interface Round {
   readonly perSecond: number;

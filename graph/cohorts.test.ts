@@ -1,4 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Cohort } from './cohort.ts';
+import { workCohorts } from './cohorts.ts';
+import type { PaymentGraph } from './payment-graph.ts';
 import { type TestPlatform, testPlatform } from './testing.ts';
 
 let platform: TestPlatform;
@@ -34,4 +37,28 @@ it('an outcome that cannot be worked in is put off and holds up none of the othe
   platform.clock.advance(platform.deps.settings.retryDelayMs + 1);
   await platform.settleDown();
   expect((await platform.status(broken?.payment_id ?? '')).status).toBe('paid');
+});
+
+it('full cohorts are worked two at a time, few payments one cohort after the other', async () => {
+  /** Works so many payments; no cohort goes on before `expected` of them have been under way at once. Says how many ever were. */
+  const most = async (payments: number, expected: number): Promise<number> => {
+    for (let count = 0; count < payments; count += 1) await platform.submit();
+    const reached = Promise.withResolvers<void>();
+    let [underWay, seen] = [0, 0];
+    const invoke = async ({ cohort }: { cohort: Cohort }) => {
+      underWay += 1;
+      seen = Math.max(seen, underWay);
+      if (underWay === expected) reached.resolve();
+      await reached.promise;
+      const ids = cohort.travellers.map((traveller) => traveller.payment.id);
+      await platform.database.pool.query(`update payments set status = 'cancelled' where id = any($1)`, [ids]);
+      underWay -= 1;
+      return { cohort };
+    };
+    const settings = { ...platform.deps.settings, cohortMax: 2, cohortsAtOnce: 2 };
+    expect(await workCohorts({ ...platform.deps, settings }, { invoke } as unknown as PaymentGraph, 'authorize')).toBe(payments);
+    return seen;
+  };
+  expect(await most(1, 1)).toBe(1);
+  expect(await most(6, 2)).toBe(2);
 });

@@ -21,15 +21,26 @@ const STATUSES: Readonly<Record<Exclude<CohortStage, 'outcomes'>, readonly Payme
 export async function workCohorts(deps: GraphDeps, graph: PaymentGraph, stage: CohortStage): Promise<number> {
   let worked = 0;
   let limit = deps.settings.cohortMax;
-  for (;;) {
-    const cohort = await claim(deps, stage, limit);
-    if (cohort === null) return worked;
-    const size = cohort.travellers.length;
-    const failed = await runOne(deps, graph, stage === 'outcomes' ? 'outcomes' : 'chain', cohort);
-    if (failed && size > 1) limit = Math.ceil(size / 2);
-    else limit = Math.min(deps.settings.cohortMax, limit * 2);
-    if (!failed) worked += size;
+  const lanes: Promise<void>[] = [];
+  async function lane(): Promise<void> {
+    for (;;) {
+      const cohort = await claim(deps, stage, limit);
+      if (cohort === null) return;
+      const size = cohort.travellers.length;
+      // A full cohort says that more may wait; few need no second lane.
+      if (size === deps.settings.cohortMax && lanes.length < deps.settings.cohortsAtOnce) lanes.push(lane());
+      const failed = await runOne(deps, graph, stage === 'outcomes' ? 'outcomes' : 'chain', cohort);
+      if (failed && size > 1) limit = Math.ceil(size / 2);
+      else limit = Math.min(deps.settings.cohortMax, limit * 2);
+      if (!failed) worked += size;
+    }
   }
+  lanes.push(lane());
+  let ended: PromiseSettledResult<void>[] = [];
+  // A lane may open the next while it is waited for.
+  while (ended.length < lanes.length) ended = await Promise.allSettled(lanes);
+  for (const end of ended) if (end.status === 'rejected') throw end.reason;
+  return worked;
 }
 
 function claim(deps: GraphDeps, stage: CohortStage, limit: number): Promise<Cohort | null> {

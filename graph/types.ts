@@ -26,6 +26,8 @@ export type Notify = (hint: Hint) => void;
 export interface GraphSettings extends FourEyesRule {
   /** Payments in one cohort at most. */
   readonly cohortMax: number;
+  /** Cohorts of one kind under way at once in a process: while the database writes one, the agents decide the next. */
+  readonly cohortsAtOnce: number;
   /** How long a cohort may hold its payments before another worker takes them over, milliseconds. */
   readonly leaseMs: number;
   /** Requests to operators under way at most, per process and kind (send, inquire, callback). */
@@ -50,6 +52,7 @@ export interface GraphSettings extends FourEyesRule {
 
 export const DEFAULT_GRAPH_SETTINGS: GraphSettings = {
   cohortMax: 500,
+  cohortsAtOnce: 2,
   leaseMs: 15_000,
   effectsMax: 128,
   effectsMaxPerRail: 32,
