@@ -1,7 +1,7 @@
 /** Payments: one at a time. Many at once go as a batch. */
 import { type Page, type PageOptions, pages } from './pages.ts';
 import { jsonBody, type RequestOptions, type Transport, type WriteOptions } from './transport.ts';
-import type { Attempt, Explanation, IntentInput, Payment, PaymentEvent, PaymentStatus } from './types.ts';
+import type { Attempt, Explanation, IntentInput, PayerApproval, Payment, PaymentEvent, PaymentStatus } from './types.ts';
 
 export interface PaymentFilter {
   readonly status?: PaymentStatus;
@@ -18,6 +18,8 @@ export interface PaymentFilter {
 export interface PaymentDetails extends Payment {
   readonly timeline: readonly PaymentEvent[];
   readonly attempts: readonly Attempt[];
+  /** What the payer has to do, while the collection waits for them. */
+  readonly approval: PayerApproval | null;
 }
 
 export function createPayments(transport: Transport) {

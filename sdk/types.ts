@@ -146,6 +146,14 @@ export interface Transfer {
   readonly createdAt: string;
 }
 
+/** How a payer approves: by a page to lead them to, or a prompt, with what to dial when none came. */
+export interface PayerApproval {
+  readonly attemptId: string;
+  readonly kind: 'page' | 'prompt';
+  readonly url: string | null;
+  readonly dial: string | null;
+}
+
 /** The whole story of a payment. */
 export interface Explanation {
   readonly payment: Payment;

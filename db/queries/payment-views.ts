@@ -167,6 +167,20 @@ export async function listAttempts(
   return result.rows;
 }
 
+/** The collection of a payment that waits for its payer, with what its operator gave for it, as ciphertext; null when none does. */
+export async function findWaitingCollection(
+  db: Pool,
+  paymentId: string,
+): Promise<{ readonly id: string; readonly railId: string; readonly handle: Buffer | null } | null> {
+  const { rows } = await db.query<{ id: string; railId: string; handle: Buffer | null }>({
+    name: 'find_waiting_collection',
+    text: `select id, rail_id as "railId", operator_handle as handle from attempts
+      where payment_id = $1 and leg = 'collection' and state in ('sent', 'pending', 'unknown')`,
+    values: [paymentId],
+  });
+  return rows[0] ?? null;
+}
+
 export interface TransferRow {
   readonly id: string;
   readonly type: string;

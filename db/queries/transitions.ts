@@ -29,6 +29,9 @@ export interface AuthorisedTerms {
   readonly reservationId: string | null;
 }
 
+/** What a client is told when a payer must be led to an operator's page. */
+export const APPROVAL_TOPIC = 'payment.approval_required';
+
 /** Statuses that a client is told about. */
 export const ANNOUNCED: readonly PaymentStatus[] = ['held', 'released', 'paid', 'refunded', 'rejected', 'failed', 'cancelled'];
 

@@ -2,6 +2,7 @@
  * Sending what attempts ask for. An attempt is marked `sent`, and that is committed, before its first
  * byte leaves; whoever dies in between leaves an attempt that is inquired, never one that is sent again.
  */
+import { APPROVAL_TOPIC } from '../../db/queries/transitions.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
@@ -95,12 +96,27 @@ function requestOf(deps: GraphDeps, row: SendRow): EffectRequest {
   };
 }
 
+// A page that somebody must lead the payer to is announced with the ids by which it is found, and without its address:
+// that is for whoever asks for the payment with the client's key.
+const REMEMBER_SQL = `
+with kept as (
+  update attempts set operator_handle = $2 where id = $1 and state in ('sent', 'pending', 'unknown') returning id, payment_id, client_id
+), announced as (
+  insert into outbox (client_id, payment_id, topic, payload, created_at)
+  select kept.client_id, kept.payment_id, '${APPROVAL_TOPIC}', jsonb_build_object(
+    'paymentId', p.id, 'referenceId', p.reference_id, 'status', p.status, 'attemptId', kept.id, 'approval', 'page', 'at', $3::timestamptz), $3::timestamptz
+  from kept join payments p on p.id = kept.payment_id where $4::boolean
+)
+select id from kept`;
+
 /** Keeps an operator's ids with an open attempt; rejects once it has ended, so that nothing is sent for it any more. */
 async function remember(deps: GraphDeps, attemptId: string, handle: OperatorHandle): Promise<void> {
+  const isPage = handle['paymentUrl'] !== undefined;
   const result = await deps.pool.query({
     name: 'remember_handle',
-    text: "update attempts set operator_handle = $2 where id = $1 and state in ('sent', 'pending', 'unknown')",
-    values: [attemptId, sealHandle(deps, handle)],
+    text: REMEMBER_SQL,
+    values: [attemptId, sealHandle(deps, handle), new Date(deps.clock.now()), isPage],
   });
   if (result.rowCount !== 1) throw fault('lease_lost', { internal: 'the attempt ended before its call was made' });
+  if (isPage) deps.notify('webhooks');
 }

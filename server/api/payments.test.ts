@@ -318,3 +318,36 @@ test('500: what nobody foresaw is answered without a word about it, and logged',
   expect(text).not.toMatch(/no quotes|\.ts|at /);
   expect(api.logLines.join('')).toContain('request.failed');
 });
+
+test('what the payer has to do is shown while the collection waits, to the client alone, and is gone after that', async () => {
+  const { id } = await bodyOf(await submit(intentOf('approval-1')));
+  const url = 'https://webpayment.orange-money.com/ci/mpayment/abc/pay_token/xyz';
+  const attemptId = newId();
+  await api.pool.query(
+    `insert into attempts (id, client_id, payment_id, leg, sequence, rail_id, request_id, amount, currency, state, callback_token_hash, sent_at, operator_handle)
+     values ($1, $2, $3, 'collection', 1, 'orange-ci', $4, 100, 'XOF', 'pending', $5, now(), $6)`,
+    [
+      attemptId,
+      api.clients.acme,
+      id,
+      newId(),
+      Buffer.from(id),
+      testKeyring.encrypt(JSON.stringify({ paymentUrl: url }), 'attempts.operator_handle'),
+    ],
+  );
+  const approval = async (key = api.keys.acme) => (await bodyOf(await api.call('GET', `/v1/payments/${id}`, { key }))).approval;
+  expect(await approval()).toEqual({ attemptId, kind: 'page', url, dial: null });
+  expect(await approval(api.keys.zawadi)).toBeUndefined();
+  expect(api.logLines.join('')).not.toContain(url);
+  const seal = (handle: object) =>
+    api.pool.query('update attempts set operator_handle = $2 where id = $1', [
+      attemptId,
+      testKeyring.encrypt(JSON.stringify(handle), 'attempts.operator_handle'),
+    ]);
+  // What an operator names as its page is shown only when it is one.
+  await seal({ paymentUrl: 'javascript:alert(1)' });
+  expect(await approval()).toMatchObject({ kind: 'prompt', url: null });
+  await seal({ paymentUrl: url });
+  await api.pool.query("update attempts set state = 'succeeded' where id = $1", [attemptId]);
+  expect(await approval()).toBeNull();
+});

@@ -14,6 +14,7 @@ import {
   lockPayment,
   type PaymentRow,
   requestRefund,
+  findWaitingCollection,
 } from '../../../db/queries/payment-views.ts';
 import { transitionPayments } from '../../../db/queries/transitions.ts';
 import { fault } from '../../../domain/errors.ts';
@@ -24,6 +25,7 @@ import type { ApiDeps, Caller } from '../deps.ts';
 import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { faultWith } from '../problem.ts';
+import { approvalOut, approvalSchema } from '../resources/approval.ts';
 import { idSchema, momentSchema } from '../resources/common.ts';
 import { caseDecisionSchema, caseOut, caseSchema, decisionOut, decisionSchema } from '../resources/oversight.ts';
 import {
@@ -39,7 +41,13 @@ import {
   transferSchema,
 } from '../resources/payment.ts';
 
-const detailSchema = paymentSchema.extend({ timeline: z.array(eventSchema), attempts: z.array(attemptSchema) }).openapi('PaymentDetail');
+const detailSchema = paymentSchema
+  .extend({
+    timeline: z.array(eventSchema),
+    attempts: z.array(attemptSchema),
+    approval: approvalSchema.nullable().openapi({ description: 'What the payer has to do, while the collection waits for them.' }),
+  })
+  .openapi('PaymentDetail');
 
 const explanationSchema = z
   .object({
@@ -192,13 +200,18 @@ function mountDetail(api: Api): void {
     },
     async ({ c, caller }) => {
       const row = await load(deps, caller, idParam(c));
-      const [events, attempts] = await Promise.all([findEvents(deps.pool, row.id), findAttempts(deps.pool, row.id)]);
+      const [events, attempts, waiting] = await Promise.all([
+        findEvents(deps.pool, row.id),
+        findAttempts(deps.pool, row.id),
+        findWaitingCollection(deps.pool, row.id),
+      ]);
       return {
         status: 200,
         body: {
           ...paymentOut(deps.keyring, row),
           timeline: events.map(eventOut),
           attempts: attempts.map((each) => attemptOut(each, deps.clock.now())),
+          approval: approvalOut(deps.keyring, waiting, row.senderWallet),
         },
       };
     },
