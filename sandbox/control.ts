@@ -1,8 +1,12 @@
-/** The control plane: reads books, takes rails down and up, sets fault rates. Apart from every operator's own paths. */
+/**
+ * The control plane: reads books and statements, takes rails down and up, sets fault rates, writes the fates of
+ * payments to come. Apart from every operator's own paths.
+ */
 import { z } from 'zod';
 import { NO_FAULTS } from './fates.ts';
 import type { Books } from './journal.ts';
 import type { SandboxRail } from './rail.ts';
+import { type FateScripts, scriptSchema } from './scripts.ts';
 import { type Answer, json, parseBody, type SandboxRequest } from './wire.ts';
 
 const share = z.number().min(0).max(1);
@@ -36,6 +40,7 @@ export function booksJson(books: Books): unknown {
 
 export interface ControlDeps {
   readonly rails: ReadonlyMap<string, SandboxRail>;
+  readonly scripts: FateScripts;
   readonly profiles: () => Record<string, unknown>;
   readonly nowMs: () => number;
 }
@@ -44,6 +49,8 @@ export interface ControlDeps {
 export function serveControl(deps: ControlDeps, request: SandboxRequest): Answer {
   if (request.path === '/health' && request.method === 'GET')
     return json(200, { status: 'up', rails: deps.rails.size, nowMs: deps.nowMs() });
+  if (request.path === '/fates') return serveFates(deps, request);
+  if (request.path === '/rails' && request.method === 'GET') return json(200, [...deps.rails.values()].map(stateOf));
   if (request.path === '/profiles' && request.method === 'GET') return json(200, deps.profiles());
   const [, noun, railId = ''] = /^\/(books|rails|statements)\/([a-z0-9-]+)$/.exec(request.path) ?? [];
   const rail = deps.rails.get(railId);
@@ -57,7 +64,29 @@ export function serveControl(deps: ControlDeps, request: SandboxRequest): Answer
       return json(400, { error: 'the change is not of its form', issues: change.error.issues.map((issue) => issue.message) });
     changeRail(rail, change.data);
   } else if (request.method !== 'GET') return json(405, { error: 'method not allowed' });
-  return json(200, { railId, mode: rail.mode, faults: rail.faults });
+  return json(200, stateOf(rail));
+}
+
+function stateOf(rail: SandboxRail): unknown {
+  return { railId: rail.rail.id, protocol: rail.rail.protocol, mode: rail.mode, faults: rail.faults };
+}
+
+/** Lists, adds and forgets fates. */
+function serveFates({ scripts, rails }: ControlDeps, request: SandboxRequest): Answer {
+  if (request.method === 'GET') return json(200, scripts.list());
+  if (request.method === 'DELETE') {
+    scripts.clear();
+    return json(200, []);
+  }
+  if (request.method !== 'POST') return json(405, { error: 'method not allowed' });
+  const script = scriptSchema.safeParse(parseBody(request.body));
+  if (!script.success) {
+    const issues = script.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+    return json(400, { error: 'the fate is not of its form', issues });
+  }
+  const { railId } = script.data.match;
+  if (railId !== undefined && !rails.has(railId)) return json(404, { error: 'there is no such rail' });
+  return json(201, { id: scripts.add(script.data), ...script.data });
 }
 
 /** The statement of `?day=2026-11-25`. */

@@ -9,15 +9,17 @@
 import type { Chance } from './random.ts';
 
 /** Why an operator's transaction failed; each protocol has its own codes for these. */
-export type Failure =
-  | 'declined'
-  | 'no_funds'
-  | 'cannot_receive'
-  | 'unavailable'
-  | 'float_too_low'
-  | 'below_minimum'
-  | 'above_maximum'
-  | 'bad_credential';
+export const FAILURES = [
+  'declined',
+  'no_funds',
+  'cannot_receive',
+  'unavailable',
+  'float_too_low',
+  'below_minimum',
+  'above_maximum',
+  'bad_credential',
+] as const;
+export type Failure = (typeof FAILURES)[number];
 
 export type Kind = 'collection' | 'disbursement';
 export type CallbackFate = 'once' | 'lost' | 'twice' | 'late' | 'early';

@@ -3,10 +3,21 @@
  * the callbacks it sends. What travels on the wire is the protocol's business.
  */
 import type { Rail } from '../domain/rail.ts';
-import { callbackFault, type CallbackFate, callFault, type Failure, type Faults, fateOfNumber, inquiryFault, type Kind } from './fates.ts';
+import {
+  callbackFault,
+  type CallbackFate,
+  callFault,
+  type Failure,
+  type Fate,
+  type Faults,
+  fateOfNumber,
+  inquiryFault,
+  type Kind,
+} from './fates.ts';
 import { balanceOf, type Books, booksOf, type Journal, type Transaction } from './journal.ts';
 import { type Chance, logNormalMs } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
+import type { FateScripts, Subject } from './scripts.ts';
 import { statementOf } from './statements.ts';
 import type { Tokens } from './tokens.ts';
 import { type Answer, page, type SandboxAnswer } from './wire.ts';
@@ -32,6 +43,8 @@ export interface RailDeps {
   readonly faults: Faults;
   /** Numbers that have paid in on any rail. */
   readonly paidIn: Set<string>;
+  /** Fates that somebody has written for payments to come. */
+  readonly scripts?: FateScripts;
   /** Sends a callback; never throws. */
   readonly deliver: (message: CallbackMessage) => Promise<void>;
 }
@@ -131,7 +144,7 @@ export function createRail(deps: RailDeps, messageOf: MessageOf): SandboxRail {
     balanceMinor: () => core.balanceMinor,
     books: () => booksOf(journal.opening, index.all),
     statement: (day) => statementOf({ rail, opening: journal.opening, transactions: index.all, chance }, day),
-    foretold: (kind, phone) => fateOfNumber(phone, kind, isHub, deps.paidIn.has(phone)).failure,
+    foretold: (kind, phone) => fateOf(core, { railId: rail.id, kind, phone }, deps.paidIn.has(phone), false).failure,
     underFaults: (call, act) => underFaults(core, call, act),
     inquiry: (reference, error, act) => inquire(core, reference, error, act),
     count: (name) => countOf(core, name),
@@ -143,6 +156,12 @@ export function createRail(deps: RailDeps, messageOf: MessageOf): SandboxRail {
     else scheduleCallbacks(core, transaction);
   }
   return self;
+}
+
+/** The fate of a transaction: as it was written, else as its number says. */
+function fateOf(core: Core, subject: Subject, hasPaidIn: boolean, use: boolean): Fate {
+  const told = fateOfNumber(subject.phone, subject.kind, core.isHub, hasPaidIn);
+  return core.deps.scripts?.apply(subject, told, use) ?? told;
 }
 
 function countOf(core: Core, name: string): number {
@@ -222,9 +241,11 @@ async function underFaults(core: Core, call: MoneyCall, act: () => Promise<Sandb
   if (fault === 'lost_before') return 'cut';
   if (fault === 'error') return error;
   if (fault === 'page_before') return page(502);
+  // Asked before it acts: acting may use the script up.
+  const isLost = fateOf(core, { railId: rail.id, kind, phone, reference }, false, false).answerLost;
   const answer = await act();
   if (fault === 'lost_after') return 'cut';
-  if (answer.status < 300 && fateOfNumber(phone, kind, core.isHub, false).answerLost) return 'cut';
+  if (answer.status < 300 && isLost) return 'cut';
   return fault === 'page_after' ? page(504) : answer;
 }
 
@@ -239,7 +260,7 @@ function inquire(core: Core, reference: string, error: SandboxAnswer, act: () =>
 function makeTransaction(core: Core, submission: Submission, occurrence: number): Transaction {
   const { rail, chance, scheduler, speed, paidIn } = core.deps;
   const { kind, ourReference, phone, amountMinor, callbackUrl } = submission;
-  const fate = fateOfNumber(phone, kind, core.isHub, paidIn.has(phone));
+  const fate = fateOf(core, { railId: rail.id, kind, phone, amountMinor, reference: ourReference }, paidIn.has(phone), true);
   const names = [rail.id, kind, ourReference, occurrence] as const;
   const medianMs = kind === 'collection' ? CUSTOMER_MEDIAN_MS : OPERATOR_MEDIAN_MS;
   const timeMs = logNormalMs(medianMs, chance.draw('time', ...names), chance.draw('turn', ...names)) * fate.slowness;

@@ -25,6 +25,7 @@ import { orangeMessageOf, serveOrange } from './orange/server.ts';
 import { type Chance, createChance } from './random.ts';
 import { type CallbackMessage, createRail, type RailDeps, type SandboxRail } from './rail.ts';
 import { type Scheduler, systemScheduler } from './scheduler.ts';
+import { createScripts, type FateScript, type FateScripts } from './scripts.ts';
 import { createTokens } from './tokens.ts';
 import { type Answer, empty, type SandboxRequest } from './wire.ts';
 
@@ -73,6 +74,8 @@ export interface Sandbox {
   chainProfile(): SandboxChainProfile | null;
   /** Changes how the chain behaves from now on. Throws RangeError where it is not played. */
   changeChain(change: ChainChange): void;
+  /** Writes the fate of payments to come; gives the script's number. */
+  script(script: FateScript): number;
   /** Stops time and listening; the journals are whole. */
   close(): Promise<void>;
 }
@@ -89,6 +92,7 @@ interface World {
   readonly scheduler: Scheduler;
   readonly key: OperatorKey;
   readonly rails: Map<string, SandboxRail>;
+  readonly scripts: FateScripts;
   readonly serves: Map<string, Serve>;
   readonly journals: Journal[];
   readonly chain: SandboxChain | null;
@@ -117,6 +121,7 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
       if (world.chain === null) throw new RangeError('the sandbox does not play the chain');
       world.chain.change(change);
     },
+    script: (script) => world.scripts.add(script),
     async close() {
       world.scheduler.stop();
       if (server !== null) await closeServer(server);
@@ -143,7 +148,7 @@ async function createWorld(options: SandboxOptions, rails: readonly Rail[], spee
   const ids = rails.map((rail) => rail.id);
   const chain = await chainOf(options, ids, { dataDir, scheduler, chance, speed });
   const key = openOperatorKey(dataDir);
-  const world: World = { chance, scheduler, key, rails: new Map(), serves: new Map(), journals: [], chain };
+  const world: World = { chance, scheduler, key, rails: new Map(), scripts: createScripts(), serves: new Map(), journals: [], chain };
   const paidIn = new Set<string>();
   const send = options.send ?? ((address, init) => fetch(address, init));
   const opened = rails.map((rail) => {
@@ -163,6 +168,7 @@ async function createWorld(options: SandboxOptions, rails: readonly Rail[], spee
       speed,
       faults: { ...NO_FAULTS, ...options.faults },
       paidIn,
+      scripts: world.scripts,
       deliver: (message) => deliver(send, message),
     };
     world.journals.push(journal);
@@ -215,7 +221,8 @@ async function route(world: World, profiles: () => Record<string, unknown>, requ
   if (prefix === 'aptos' && world.chain !== null) return world.chain.serve(inner);
   if (prefix === '_sandbox' && rest.startsWith('/chain') && world.chain !== null)
     return world.chain.control({ ...request, path: rest.slice('/chain'.length) });
-  if (prefix === '_sandbox') return serveControl({ rails: world.rails, profiles, nowMs: world.scheduler.now }, inner);
+  if (prefix === '_sandbox')
+    return serveControl({ rails: world.rails, scripts: world.scripts, profiles, nowMs: world.scheduler.now }, inner);
   if (prefix === 'fx') return serveFx(world.chance, world.scheduler.now(), inner);
   const serve = world.serves.get(prefix);
   if (serve === undefined) return empty(404);

@@ -12,6 +12,7 @@ import { registerNetwork } from './commands/network.ts';
 import { registerOperators } from './commands/operators.ts';
 import { registerPay } from './commands/pay.ts';
 import { registerReconcile } from './commands/reconcile.ts';
+import { registerSandbox } from './commands/sandbox.ts';
 import { registerScreen } from './commands/screen.ts';
 import { registerStart } from './commands/start.ts';
 import { registerVerify } from './commands/verify.ts';
@@ -84,6 +85,7 @@ export function createProgram(context: CommandContext): Command {
   registerScreen(program, context);
   registerOperators(program, context);
   registerReconcile(program, context);
+  registerSandbox(program, context);
   registerKeys(program, context);
   registerMigrate(program, context);
   return program;
