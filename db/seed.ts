@@ -12,10 +12,10 @@ export const DEMO_CLIENT_ID = derivedId('client', 'demo');
 export const DEMO_PRINCIPALS: Readonly<Record<string, readonly Scope[]>> = {
   'client:demo': ['quotes:write', 'payments:write', 'payments:read', 'activity:read', 'treasury:read'],
   'operator:demo': ['payments:read', 'callbacks:read', 'activity:read', 'treasury:read'],
-  'officer:amina': ['cases:read', 'cases:decide', 'payments:read', 'activity:read'],
   'treasury:zawadi': ['treasury:read', 'payments:read', 'reconciliation:read', 'reconciliation:decide'],
   'treasury:tunde': ['treasury:read', 'payments:read', 'reconciliation:read', 'reconciliation:decide'],
-  'officer:kofi': ['cases:read', 'cases:decide', 'payments:read', 'activity:read'],
+  'officer:amina': ['cases:read', 'cases:decide', 'payments:read', 'activity:read', 'rules:read', 'rules:write', 'rules:approve'],
+  'officer:kofi': ['cases:read', 'cases:decide', 'payments:read', 'activity:read', 'rules:read', 'rules:write', 'rules:approve'],
 };
 
 export interface SeededClients {

@@ -87,6 +87,8 @@ export const ERRORS = {
   evidence_stale: entry(409, 'after_change', 'The evidence changed since it was read; read it again.'),
   verdict_not_applicable: entry(409, 'never', 'The case is not of the kind that this verdict ends.'),
   maker_is_checker: entry(409, 'never', 'The person who made a decision cannot approve it.'),
+  rule_invalid: entry(422, 'after_change', 'The rule is not of the form that rules have.'),
+  rule_step_refused: entry(409, 'never', 'The rule is not at a step from which this is possible.'),
 
   // Operators and callbacks.
   operator_unavailable: entry(503, 'later', 'The operator cannot be reached.'),

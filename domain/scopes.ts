@@ -10,6 +10,9 @@ export const SCOPES = {
   'cases:decide': 'Claim and decide cases.',
   'reconciliation:read': 'Read reconciliations and the breaks they found.',
   'reconciliation:decide': 'Propose entries that end breaks, and approve those of others.',
+  'rules:read': 'Read the rules of compliance, and what those in shadow found.',
+  'rules:write': 'Draft rules, put them into shadow, ask for the end of a live one.',
+  'rules:approve': 'Bring rules to life that somebody else made, and agree to the end of a live one.',
   'webhooks:read': 'Read webhook endpoints and what they were told.',
   'webhooks:write': 'Make, change and test webhook endpoints, rotate their secrets, replay deliveries.',
 } as const;

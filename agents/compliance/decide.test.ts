@@ -5,6 +5,14 @@ import { decideCompliance } from './decide.ts';
 import { evidenceOf } from './evidence.ts';
 import type { ComplianceFacts, HitFacts, PartyFacts, SenderFacts, ThresholdFacts } from './facts.ts';
 import { COMPLIANCE_POLICY } from './policy.ts';
+import { codeOf } from './rules/language.ts';
+import { BUILT_IN_RULES } from './rules/rule-set.ts';
+
+/** How urgent each ground is, whether the policy or a rule says so. */
+const PRIORITY: Readonly<Record<string, number>> = {
+  ...Object.fromEntries(BUILT_IN_RULES.entries.map(({ rule }) => [codeOf(rule), rule.priority])),
+  ...COMPLIANCE_POLICY.priority,
+};
 
 const PARTY: PartyFacts = { kycStatus: 'basic', kycTier: 1, nameWords: 3, nameObscured: false, phoneGiven: true };
 const HISTORY: SenderFacts = {
@@ -48,6 +56,7 @@ function factsWith(change: Partial<ComplianceFacts> = {}): ComplianceFacts {
     thresholds: [TRAVEL_RULE],
     receiverSenders24h: 1,
     fatf: { from: 'none', to: 'none', asOf: '2026-06-19' },
+    ruleSet: BUILT_IN_RULES.label,
     released: null,
     ...change,
   };
@@ -71,7 +80,15 @@ describe('an ordinary payment', () => {
   test('is clear, and says against which lists', () => {
     const verdict = decide();
     expect(verdict).toMatchObject({ outcome: 'clear', confidence: 1 });
-    expect(verdict.data).toEqual({ reasonCode: null, priority: 0, listVersion: 'TEST#1', hits: [], rules: [] });
+    expect(verdict.data).toEqual({
+      reasonCode: null,
+      priority: 0,
+      listVersion: 'TEST#1',
+      hits: [],
+      rules: [],
+      shadow: [],
+      ruleSet: BUILT_IN_RULES.label,
+    });
     expect(verdict.reasons.map((reason) => reason.code)).toEqual(['nothing_found']);
   });
 
@@ -162,7 +179,7 @@ describe('flags', () => {
     expect(verdict.outcome).toBe('flag');
     expect(verdict.reasons[0]?.code).toBe(code);
     expect(verdict.data.reasonCode).toBe('compliance_review');
-    expect(verdict.data.priority).toBe(COMPLIANCE_POLICY.priority[code as keyof typeof COMPLIANCE_POLICY.priority]);
+    expect(verdict.data.priority).toBe(PRIORITY[code as keyof typeof COMPLIANCE_POLICY.priority]);
   });
 
   test.each<[string, Partial<ComplianceFacts>]>([

@@ -11,6 +11,8 @@ import type { ErrorCode } from '../../domain/errors.ts';
 import { formatAmount, money } from '../../domain/money.ts';
 import type { ComplianceFacts, HitFacts, PartyFacts } from './facts.ts';
 import type { CompliancePolicy, FlagRule } from './policy.ts';
+import type { RuleFinding } from './rules/evaluate.ts';
+import { BUILT_IN_BOOK, type ReadyRuleSet, type RuleBook, RULES_BEFORE_SETS, ruleSetOf, type ShadowFinding } from './rules/rule-set.ts';
 
 export type ComplianceOutcome = 'clear' | 'flag' | 'block';
 
@@ -23,23 +25,28 @@ export type ComplianceData = {
   readonly hits: readonly HitFacts[];
   /** Every rule that spoke against the payment, with what it spoke about: `kyc_none:sender`. */
   readonly rules: readonly string[];
+  /** What the rules in shadow would have found; it had no part in the outcome. */
+  readonly shadow: readonly ShadowFinding[];
+  readonly ruleSet: string;
 };
 
 export type ComplianceVerdict = Verdict<ComplianceOutcome, ComplianceData>;
+
+type Refusal = 'sanctions_match' | 'compliance_refused' | 'limit_exceeded';
 
 /** What one rule found. `rule` is unique per subject, so that a release can name it. */
 type Finding =
   | {
       readonly effect: 'block';
       readonly rule: string;
-      readonly code: 'sanctions_match' | 'compliance_refused' | 'limit_exceeded';
+      readonly code: Refusal;
       readonly text: string;
     }
-  | { readonly effect: 'flag'; readonly rule: string; readonly code: FlagRule; readonly text: string }
+  | { readonly effect: 'flag'; readonly rule: string; readonly code: string; readonly text: string; readonly priority: number }
   | { readonly effect: 'note'; readonly code: string; readonly text: string };
 
 /** Which refusal is told when several apply. */
-const BLOCK_ORDER = ['sanctions_match', 'compliance_refused', 'limit_exceeded'] as const;
+const BLOCK_ORDER: readonly Refusal[] = ['sanctions_match', 'compliance_refused', 'limit_exceeded'];
 
 function sanctionsFindings(facts: ComplianceFacts, policy: CompliancePolicy): Finding[] {
   const found = facts.hits.map((hit) => hitFinding(hit, policy));
@@ -69,7 +76,11 @@ function hitFinding(hit: HitFacts, policy: CompliancePolicy): Finding {
       `The ${hit.party} is somewhat like ${entry}, score ${hit.score.toFixed(2)}; no ground by itself.`,
     );
   }
-  return { effect: 'flag', rule: `sanctions_possible_match:${subject}`, code: 'sanctions_possible_match', text: possibleMatch(hit, entry) };
+  return flagOf('sanctions_possible_match', subject, possibleMatch(hit, entry), policy);
+}
+
+function flagOf(code: FlagRule, subject: string, text: string, policy: CompliancePolicy): Finding {
+  return { effect: 'flag', rule: `${code}:${subject}`, code, text, priority: policy.priority[code] };
 }
 
 function possibleMatch(hit: HitFacts, entry: string): string {
@@ -78,65 +89,15 @@ function possibleMatch(hit: HitFacts, entry: string): string {
   return `The ${hit.party} may be ${entry}: similar names, score ${hit.score.toFixed(2)}.`;
 }
 
-function partyFindings(role: 'sender' | 'receiver', party: PartyFacts): Finding[] {
+function partyFindings(role: 'sender' | 'receiver', party: PartyFacts, policy: CompliancePolicy): Finding[] {
   const found: Finding[] = [];
   const refuse = (rule: string, text: string): void =>
     void found.push({ effect: 'block', rule: `${rule}:${role}`, code: 'compliance_refused', text });
   if (party.nameWords === 0) refuse('name_missing', `The name of the ${role} is missing or cannot be read.`);
   if (!party.phoneGiven) refuse('account_missing', `The wallet number of the ${role} is missing.`);
   if (party.kycStatus === 'rejected') refuse('kyc_rejected', `The identity of the ${role} was checked and rejected.`);
-  if (party.kycStatus === 'none') {
-    found.push({ effect: 'flag', rule: `kyc_none:${role}`, code: 'kyc_none', text: `The identity of the ${role} was never checked.` });
-  }
-  if (party.nameObscured) {
-    const text = `The name of the ${role} hides letters or mixes scripts.`;
-    found.push({ effect: 'flag', rule: `name_obscured:${role}`, code: 'name_obscured', text });
-  }
-  return found;
-}
-
-function limitFindings(facts: ComplianceFacts): Finding[] {
-  const { payment, limits, history } = facts;
-  const found: Finding[] = [];
-  const check = (rule: string, amountMinor: string, limitMinor: string | null, currency: string, what: string): void => {
-    if (limitMinor === null || BigInt(amountMinor) <= BigInt(limitMinor)) return;
-    const limit = formatAmount(money(BigInt(limitMinor), currency as Currency));
-    found.push({ effect: 'block', rule, code: 'limit_exceeded', text: `${what} would pass ${limit} ${currency}.` });
-  };
-  const tier = `tier ${limits.tier ?? '-'} in ${limits.country}`;
-  check('limit_single', payment.amountMinor, limits.singleMinor, payment.currency, `One payment of a sender of ${tier}`);
-  check('limit_daily', history.sum24hMinor, limits.dailyMinor, payment.currency, `24 hours of a sender of ${tier}`);
-  check('limit_monthly', history.sum30dMinor, limits.monthlyMinor, payment.currency, `30 days of a sender of ${tier}`);
-  if (limits.dailyCount !== null && history.count24h > limits.dailyCount) {
-    const text = `24 hours of a sender of ${tier} would pass ${limits.dailyCount} payments.`;
-    found.push({ effect: 'block', rule: 'limit_daily_count', code: 'limit_exceeded', text });
-  }
-  if (payment.targetMinor !== null) {
-    check('limit_receiver_balance', payment.targetMinor, facts.receiverBalanceMinor, payment.targetCurrency, "The receiver's wallet");
-  }
-  return found;
-}
-
-function behaviourFindings(facts: ComplianceFacts, policy: CompliancePolicy): Finding[] {
-  const { history } = facts;
-  const found: Finding[] = [];
-  const flag = (rule: FlagRule, subject: string, text: string): void =>
-    void found.push({ effect: 'flag', rule: subject === '' ? rule : `${rule}:${subject}`, code: rule, text });
-  if (history.count1h >= policy.velocity.count1h) flag('velocity_count_1h', '', `${history.count1h} payments of the sender in one hour.`);
-  if (history.count24h >= policy.velocity.count24h)
-    flag('velocity_count_24h', '', `${history.count24h} payments of the sender in 24 hours.`);
-  if (history.truncated) flag('history_truncated', '', 'The sender has more payments in 30 days than are looked at.');
-  for (const threshold of facts.thresholds) {
-    const passes = (count: number, sumMinor: string): boolean =>
-      threshold.inBand && count >= policy.structuring.count && BigInt(sumMinor) >= BigInt(threshold.thresholdMinor);
-    const day = passes(threshold.count24h, threshold.sum24hMinor);
-    if (!day && !passes(threshold.count7d, threshold.sum7dMinor)) continue;
-    const figures = day ? `${threshold.count24h} payments in 24 hours` : `${threshold.count7d} payments in 7 days`;
-    flag('structuring', threshold.id, `${figures}, each just below the threshold ${threshold.id}, pass it together.`);
-  }
-  if (facts.receiverSenders24h >= policy.fanIn.senders24h) {
-    flag('fan_in', '', `${facts.receiverSenders24h} different people pay the receiver within 24 hours.`);
-  }
+  if (party.kycStatus === 'none') found.push(flagOf('kyc_none', role, `The identity of the ${role} was never checked.`, policy));
+  if (party.nameObscured) found.push(flagOf('name_obscured', role, `The name of the ${role} hides letters or mixes scripts.`, policy));
   return found;
 }
 
@@ -166,32 +127,51 @@ function reachesTravelRule(facts: ComplianceFacts): boolean {
   return threshold !== undefined && BigInt(facts.payment.amountMinor) >= BigInt(threshold.thresholdMinor);
 }
 
-/** How urgent a case is: its gravest rule, a little more for each further one and for a large amount. */
-function priorityOf(flags: readonly { readonly code: FlagRule }[], facts: ComplianceFacts, policy: CompliancePolicy): number {
+/** How urgent a case is: its gravest rule, a little more for each further one, for a large amount and for a high risk score. */
+function priorityOf(flags: readonly { readonly priority: number }[], facts: ComplianceFacts, policy: CompliancePolicy): number {
   if (flags.length === 0) return 0;
-  const gravest = Math.max(...flags.map((flag) => policy.priority[flag.code]));
+  const gravest = Math.max(...flags.map((flag) => flag.priority));
   const further = policy.priorityPerFurtherRule * (flags.length - 1);
-  return Math.min(100, gravest + further + (reachesTravelRule(facts) ? policy.priorityAboveTravelRule : 0));
+  const risk = Math.round(policy.priorityOfRisk * (facts.risk?.score ?? 0));
+  return Math.min(100, gravest + further + risk + (reachesTravelRule(facts) ? policy.priorityAboveTravelRule : 0));
+}
+
+/** What the rules of a set found, as grounds of a verdict. */
+function ruleFindings(facts: ComplianceFacts, rules: ReadyRuleSet): Finding[] {
+  const found: RuleFinding[] = [];
+  rules.askLive(facts, found);
+  return found.map((each): Finding => {
+    if (each.effect === 'block') return { effect: 'block', rule: each.rule, code: each.code as Refusal, text: each.text };
+    if (each.effect === 'flag') return { effect: 'flag', rule: each.rule, code: each.code, text: each.text, priority: each.priority };
+    return { effect: 'note', code: each.code, text: each.text };
+  });
 }
 
 function reasonOf(finding: Finding): Reason {
   return { code: finding.code, text: finding.text };
 }
 
-/** Decides one payment from its facts by a policy. Reasons: the grounds of the outcome first, then what else was found. */
-export function decideCompliance(facts: ComplianceFacts, policy: CompliancePolicy): ComplianceVerdict {
+/**
+ * Decides one payment from its facts, by a policy and the rule set that the facts name. Reasons: the grounds of the
+ * outcome first, then what else was found. Throws `internal` when the book does not have that set.
+ */
+export function decideCompliance(facts: ComplianceFacts, policy: CompliancePolicy, book: RuleBook = BUILT_IN_BOOK): ComplianceVerdict {
+  return decideByRules(facts, policy, ruleSetOf(book, facts.ruleSet ?? RULES_BEFORE_SETS));
+}
+
+/** The same by rules of one's choice, whatever set the facts name: what a change of the rules would have done. */
+export function decideByRules(facts: ComplianceFacts, policy: CompliancePolicy, rules: ReadyRuleSet): ComplianceVerdict {
   const findings = [
     ...sanctionsFindings(facts, policy),
-    ...partyFindings('sender', facts.sender),
-    ...partyFindings('receiver', facts.receiver),
+    ...partyFindings('sender', facts.sender, policy),
+    ...partyFindings('receiver', facts.receiver, policy),
     ...geographyFindings(facts),
-    ...limitFindings(facts),
-    ...behaviourFindings(facts, policy),
+    ...ruleFindings(facts, rules),
   ];
   const blocks = findings
     .filter((each) => each.effect === 'block')
     .sort((a, b) => BLOCK_ORDER.indexOf(a.code) - BLOCK_ORDER.indexOf(b.code));
-  const flags = findings.filter((each) => each.effect === 'flag').sort((a, b) => policy.priority[b.code] - policy.priority[a.code]);
+  const flags = findings.filter((each) => each.effect === 'flag').sort((a, b) => b.priority - a.priority);
   const notes = findings.filter((each) => each.effect === 'note');
   const unseen = flags.filter((each) => facts.released?.rules.includes(each.rule) !== true);
   const outcome: ComplianceOutcome = blocks.length > 0 ? 'block' : unseen.length > 0 ? 'flag' : 'clear';
@@ -205,6 +185,8 @@ export function decideCompliance(facts: ComplianceFacts, policy: CompliancePolic
       listVersion: facts.listVersion,
       hits: facts.hits,
       rules: [...blocks, ...flags].map((each) => each.rule),
+      shadow: rules.askShadow(facts),
+      ruleSet: rules.label,
     },
   });
   if (outcome === 'block') return verdictOf([...blocks, ...flags, ...notes].map(reasonOf), 1);

@@ -62,6 +62,48 @@ export type ThresholdFacts = {
   readonly sum7dMinor: string;
 };
 
+/**
+ * What stands out about a payment against what its parties did before. Only what is there is written down: a
+ * number that lacks is zero, a flag that lacks is false.
+ */
+export type Signals = {
+  readonly amountUsdMinor?: string;
+  readonly isRound?: boolean;
+  /** Days since the sender was first seen; left out from a year on. */
+  readonly senderAgeDays?: number;
+  /** The sender did not pay this receiver in the 30 days before. */
+  readonly isNewReceiver?: boolean;
+  /** Different people whom the sender pays in 24 hours, from two on. */
+  readonly receivers24h?: number;
+  /** Round amounts among the sender's last five payments, this one included; from two on. */
+  readonly roundOfLast5?: number;
+  /** Days since the sender's payment before this one, from 30 on. */
+  readonly dormantDays?: number;
+  /** The amount against the mean of the sender's last 30 days, basis points; from three payments on. */
+  readonly amountToMeanBps?: number;
+  /** What the sender was paid in the 24 hours before, in its currency, and how long ago the last of it came. */
+  readonly received24hMinor?: string;
+  readonly minutesSinceReceived?: number;
+  /** What the sender paid since the first of it came, this payment included, against it, basis points. */
+  readonly passThroughBps?: number;
+  /** Payments just below the travel rule's threshold to the receiver in 24 hours, this one included; from two on. */
+  readonly bandToReceiver24h?: number;
+  readonly bandSumToReceiver24hMinor?: string;
+  readonly corridorRisk?: number;
+  /** What the travel rule asks for and is not there; only where it applies. */
+  readonly travelRuleMissing?: readonly string[];
+  readonly isOriginatorUnverified?: boolean;
+};
+
+/** What the risk model said, and of which version it is. */
+export type RiskFacts = {
+  readonly model: string;
+  /** The chance that the payment is fraud, 0 to 1. */
+  readonly score: number;
+  /** What raised the score most, the strongest first; left out while the score is low. */
+  readonly reasons?: readonly string[];
+};
+
 export type ComplianceFacts = {
   readonly payment: {
     readonly amountMinor: string;
@@ -86,6 +128,10 @@ export type ComplianceFacts = {
   /** Different senders to the receiver in 24 hours, this one included. */
   readonly receiverSenders24h: number;
   readonly fatf: { readonly from: string; readonly to: string; readonly asOf: string };
+  /** The rules that were in force, by label; decisions without one were made before there were sets of rules. */
+  readonly ruleSet?: string;
+  readonly signals?: Signals;
+  readonly risk?: RiskFacts;
   /** The case from which people released the payment, and the rules they saw; null when there was none. */
   readonly released: { readonly caseId: string; readonly rules: readonly string[] } | null;
 };

@@ -11,11 +11,34 @@ import { dayOf } from '../../domain/network.ts';
 import type { Hit, SanctionsList } from '../../tools/sanctions/list.ts';
 import { normaliseName } from '../../tools/sanctions/name.ts';
 import type { WorkItem } from '../agent.ts';
-import { decideCompliance } from './decide.ts';
+import { decideByRules } from './decide.ts';
 import type { ComplianceFacts, HitFacts, LimitFacts, PartyFacts } from './facts.ts';
-import { compareAccepted, type PastPayment, senderFacts, sendersWithinDay, thresholdFacts } from './history.ts';
-import { type CompliancePolicy, fatfStanding, type ReportingThreshold, reportingThresholds, tierLimits, type UsdRates } from './policy.ts';
-import { type HistoryRequest, type PartyRow, readFlaggedRules, readParties, readReceived, readSent, type UserHistory } from './queries.ts';
+import { compareAccepted, HISTORY_MS, type PastPayment, senderFacts, sendersWithinDay, thresholdFacts } from './history.ts';
+import {
+  type CompliancePolicy,
+  corridorRisk,
+  fatfStanding,
+  type ReportingThreshold,
+  reportingThresholds,
+  tierLimits,
+  type UsdRates,
+  usdCents,
+} from './policy.ts';
+import {
+  type HistoryRequest,
+  type PartyRow,
+  readFlaggedRules,
+  readLastBefore,
+  readParties,
+  readReceived,
+  readSent,
+  type UserHistory,
+} from './queries.ts';
+import { riskInputOf } from './risk/input.ts';
+import type { RiskModel } from './risk/model.ts';
+import type { ReadyRuleSet } from './rules/rule-set.ts';
+import type { LiveRules } from './rules/live.ts';
+import { signalsOf } from './signals.ts';
 
 export interface ComplianceDeps {
   readonly db: Queryable;
@@ -36,9 +59,20 @@ interface Parties {
   readonly receiver: Party;
 }
 
+/** By what the facts are looked at: the policy, the rules that are in force, and the risk model. */
+export interface Lenses {
+  readonly policy: CompliancePolicy;
+  readonly rules: LiveRules;
+  readonly risk: RiskModel;
+}
+
 /** Everything that was read for a cohort. */
 interface Readings {
   readonly parties: ReadonlyMap<string, PartyRow>;
+  /** When those senders paid last who were there before the window. */
+  readonly lastBefore: ReadonlyMap<string, number>;
+  readonly rates: UsdRates;
+  readonly ruleSet: ReadyRuleSet;
   readonly sent: ReadonlyMap<string, UserHistory>;
   readonly received: ReadonlyMap<string, UserHistory>;
   readonly flaggedRules: ReadonlyMap<string, readonly string[]>;
@@ -49,25 +83,9 @@ interface Readings {
 }
 
 /** Gathers facts for every item, in the order of the items. Throws when a payment of the cohort is not stored. */
-export async function gatherCompliance(
-  deps: ComplianceDeps,
-  policy: CompliancePolicy,
-  items: readonly WorkItem[],
-): Promise<ComplianceFacts[]> {
+export async function gatherCompliance(deps: ComplianceDeps, lenses: Lenses, items: readonly WorkItem[]): Promise<ComplianceFacts[]> {
   if (items.length === 0) return [];
-  const payments = items.map((item) => item.payment);
-  const released = payments.filter((payment) => payment.releasedByCase !== null).map((payment) => payment.id);
-  const [parties, sent, received, flaggedRules, rates] = await Promise.all([
-    readParties(
-      deps.db,
-      payments.map((payment) => payment.id),
-    ),
-    readSent(deps.db, requestsBy(items, 'senderId')),
-    readReceived(deps.db, requestsBy(items, 'receiverId')),
-    readFlaggedRules(deps.db, released),
-    deps.usdRates?.() ?? new Map(),
-  ]);
-  const readings: Readings = { parties, sent, received, flaggedRules, thresholdsOf: rememberThresholds(rates), sanctions: deps.sanctions };
+  const readings = await read(deps, lenses, items);
   const opened = openAll(
     deps,
     items.map((item) => rowOf(readings, item)),
@@ -78,19 +96,54 @@ export async function gatherCompliance(
   const facts: ComplianceFacts[] = [];
   for (const { item, index } of order) {
     const parts = opened[index] ?? NOBODY;
-    const itemFacts = factsOf(policy, readings, item, parts, hitFacts(hits[2 * index], hits[2 * index + 1]), refused);
+    const itemFacts = factsOf(lenses, readings, item, parts, hitFacts(hits[2 * index], hits[2 * index + 1]), refused);
     // The rows of this cohort are still `accepted` in the database, whatever is about to be decided.
-    if (decideCompliance(itemFacts, policy).outcome === 'block') refused.add(item.payment.id);
+    if (decideByRules(itemFacts, lenses.policy, readings.ruleSet).outcome === 'block') refused.add(item.payment.id);
     facts[index] = itemFacts;
   }
   return facts;
 }
 
-function requestsBy(items: readonly WorkItem[], key: 'senderId' | 'receiverId'): HistoryRequest[] {
-  return [...Map.groupBy(items, (item) => item.payment[key])].map(([userId, group]) => {
-    const moments = group.map((item) => item.payment.createdAtMs);
-    return { userId, fromMs: Math.min(...moments), untilMs: Math.max(...moments) };
-  });
+/** One round trip per source; only senders who were there before the window are asked about again. */
+async function read(deps: ComplianceDeps, { rules }: Lenses, items: readonly WorkItem[]): Promise<Readings> {
+  const payments = items.map((item) => item.payment);
+  const released = payments.filter((payment) => payment.releasedByCase !== null).map((payment) => payment.id);
+  const [senders, receivers] = [requestsBy(items, ['senderId']), requestsBy(items, ['senderId', 'receiverId'])];
+  const readRows = readParties(
+    deps.db,
+    payments.map((payment) => payment.id),
+  );
+  const [parties, sent, received, lastBefore, flaggedRules, rates, ruleSet] = await Promise.all([
+    readRows,
+    readSent(deps.db, senders),
+    readReceived(deps.db, receivers),
+    readRows.then((rows) => readLastBefore(deps.db, senders.filter(wasThereBefore(items, rows)))),
+    readFlaggedRules(deps.db, released),
+    deps.usdRates?.() ?? new Map(),
+    rules.current(),
+  ]);
+  const thresholdsOf = rememberThresholds(rates);
+  return { parties, sent, received, lastBefore, flaggedRules, rates, ruleSet, thresholdsOf, sanctions: deps.sanctions };
+}
+
+function wasThereBefore(items: readonly WorkItem[], rows: ReadonlyMap<string, PartyRow>): (request: HistoryRequest) => boolean {
+  const since = new Map(items.map(({ payment }) => [payment.senderId, rows.get(payment.id)?.senderSince.getTime() ?? 0]));
+  return ({ userId, fromMs }) => (since.get(userId) ?? 0) <= fromMs - HISTORY_MS;
+}
+
+function requestsBy(items: readonly WorkItem[], keys: readonly ('senderId' | 'receiverId')[]): HistoryRequest[] {
+  const found = new Map<string, { userId: string; fromMs: number; untilMs: number }>();
+  for (const { payment } of items) {
+    for (const key of keys) {
+      const known = found.get(payment[key]);
+      if (known === undefined) found.set(payment[key], { userId: payment[key], fromMs: payment.createdAtMs, untilMs: payment.createdAtMs });
+      else {
+        known.fromMs = Math.min(known.fromMs, payment.createdAtMs);
+        known.untilMs = Math.max(known.untilMs, payment.createdAtMs);
+      }
+    }
+  }
+  return [...found.values()];
 }
 
 /** A cohort has few corridors and many payments, so each answer is worked out once. */
@@ -144,13 +197,13 @@ function partyFrom(party: Record<string, unknown> | undefined): Party {
   return { name: textOf(party?.['name']), phone: textOf(party?.['phone']) };
 }
 
-function pastOf(item: WorkItem): PastPayment {
-  const { id, senderId, amountMinor, fromCurrency, createdAtMs } = item.payment;
-  return { id, senderId, amountMinor, currency: fromCurrency, createdAtMs };
+function pastOf(item: WorkItem) {
+  const { id, senderId, receiverId, amountMinor, fromCurrency, createdAtMs } = item.payment;
+  return { id, senderId, receiverId, amountMinor, currency: fromCurrency, createdAtMs };
 }
 
 function factsOf(
-  policy: CompliancePolicy,
+  lenses: Lenses,
   readings: Readings,
   item: WorkItem,
   parties: Parties,
@@ -158,12 +211,36 @@ function factsOf(
   refused: ReadonlySet<string>,
 ): ComplianceFacts {
   const { payment, quote } = item;
+  const { structuring } = lenses.policy;
   const row = rowOf(readings, item);
   const at = pastOf(item);
   const day = dayOf(payment.createdAtMs);
   const sent = readings.sent.get(payment.senderId);
   const earlierSent = earlierThan(sent, at, refused);
-  const from = fatfStanding(payment.fromCountry, day);
+  const toReceiver = earlierThan(readings.received.get(payment.receiverId), at, refused);
+  const [from, to] = [fatfStanding(payment.fromCountry, day), fatfStanding(payment.toCountry, day)];
+  const thresholds = readings.thresholdsOf(payment.fromCountry, payment.fromCurrency, day);
+  const [sender, receiver] = [
+    partyFacts(parties.sender, row.senderKycStatus, row.senderKycTier),
+    partyFacts(parties.receiver, row.receiverKycStatus, row.receiverKycTier),
+  ];
+  const signals = signalsOf({
+    at,
+    sent: earlierSent,
+    inflows: readings.received.get(payment.senderId)?.inflows ?? [],
+    toReceiver,
+    lastBeforeMs: readings.lastBefore.get(payment.senderId) ?? null,
+    senderSinceMs: row.senderSince.getTime(),
+    amountUsdMinor: usdCents(payment.amountMinor, payment.fromCurrency, readings.rates),
+    travelRuleMinor: thresholds.find((threshold) => threshold.id === 'travel_rule')?.minor ?? null,
+    band: structuring,
+    corridorRisk: corridorRisk(from.standing, to.standing, payment.fromCurrency === payment.toCurrency, day),
+    missing: travelRuleMissing(sender, receiver),
+    isOriginatorVerified: row.senderKycStatus === 'verified',
+  });
+  const history = senderFacts(earlierSent, at, sent?.truncated ?? false);
+  const receiverSenders24h = sendersWithinDay(toReceiver, at);
+  const { risk } = lenses;
   return {
     payment: {
       amountMinor: payment.amountMinor.toString(),
@@ -173,22 +250,34 @@ function factsOf(
       targetMinor: quote?.targetMinor.toString() ?? null,
       targetCurrency: payment.toCurrency,
     },
-    sender: partyFacts(parties.sender, row.senderKycStatus, row.senderKycTier),
-    receiver: partyFacts(parties.receiver, row.receiverKycStatus, row.receiverKycTier),
+    sender,
+    receiver,
     listVersion: readings.sanctions.version,
     listSample: readings.sanctions.sample,
     hits,
     limits: limitFacts(payment.fromCountry, payment.fromCurrency, row.senderKycTier, day),
     receiverBalanceMinor: tierLimits(payment.toCountry, payment.toCurrency, row.receiverKycTier, day)?.balanceMinor?.toString() ?? null,
-    history: senderFacts(earlierSent, at, sent?.truncated ?? false),
-    thresholds: readings
-      .thresholdsOf(payment.fromCountry, payment.fromCurrency, day)
-      .map((threshold) => thresholdFacts(earlierSent, at, threshold, policy.structuring)),
-    receiverSenders24h: sendersWithinDay(earlierThan(readings.received.get(payment.receiverId), at, refused), at),
-    fatf: { from: from.standing, to: fatfStanding(payment.toCountry, day).standing, asOf: from.asOf },
+    history,
+    thresholds: thresholds.map((threshold) => thresholdFacts(earlierSent, at, threshold, structuring)),
+    receiverSenders24h,
+    fatf: { from: from.standing, to: to.standing, asOf: from.asOf },
+    ruleSet: readings.ruleSet.label,
+    signals,
+    risk: risk.score(riskInputOf(signals)),
     released:
       payment.releasedByCase === null ? null : { caseId: payment.releasedByCase, rules: readings.flaggedRules.get(payment.id) ?? [] },
   };
+}
+
+/** What Recommendation 16 asks for and is not there: names, accounts, and an identity of the originator that was looked at. */
+function travelRuleMissing(sender: PartyFacts, receiver: PartyFacts): string[] {
+  const missing: string[] = [];
+  if (sender.nameWords === 0) missing.push('originator_name');
+  if (!sender.phoneGiven) missing.push('originator_account');
+  if (sender.kycStatus === 'none' || sender.kycStatus === 'rejected') missing.push('originator_identity');
+  if (receiver.nameWords === 0) missing.push('beneficiary_name');
+  if (!receiver.phoneGiven) missing.push('beneficiary_account');
+  return missing;
 }
 
 function earlierThan(history: UserHistory | undefined, at: PastPayment, refused: ReadonlySet<string>): PastPayment[] {

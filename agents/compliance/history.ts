@@ -19,6 +19,7 @@ export const FAN_IN_MS = DAY_MS;
 export interface PastPayment {
   readonly id: string;
   readonly senderId: string;
+  readonly receiverId?: string;
   readonly amountMinor: bigint;
   readonly currency: string;
   readonly createdAtMs: number;

@@ -12,11 +12,15 @@ import type { ComplianceFacts } from './facts.ts';
 import { type ComplianceDeps, gatherCompliance } from './gather.ts';
 import { COMPLIANCE_POLICY, type CompliancePolicy } from './policy.ts';
 import { storeRecords } from './queries.ts';
+import { BUILT_IN_RISK_MODEL, type RiskModel } from './risk/model.ts';
+import { BUILT_IN_LIVE_RULES, type LiveRules } from './rules/live.ts';
 
 export { type ComplianceData, type ComplianceOutcome, type ComplianceVerdict, decideCompliance } from './decide.ts';
 export { evidenceOf } from './evidence.ts';
 export type { ComplianceFacts, HitFacts, PartyFacts } from './facts.ts';
 export type { ComplianceDeps } from './gather.ts';
+export { createStoredRules, type LiveRules } from './rules/live.ts';
+export { approveRule, draftRule, retireRule, type RuleActor, seedRules, submitRule } from './rules/lifecycle.ts';
 export { COMPLIANCE_POLICY, type CompliancePolicy, policyByVersion, type UsdRates } from './policy.ts';
 
 /** Stores one compliance record per payment: outcome, list version, hits and rules. */
@@ -26,7 +30,7 @@ export async function applyCompliance(tx: PoolClient, items: readonly WorkItem[]
     items.flatMap(({ payment }, index) => {
       const verdict = verdicts[index];
       if (verdict === undefined) return [];
-      const { listVersion, hits, rules } = verdict.data;
+      const { listVersion, hits, rules, ruleSet, shadow } = verdict.data;
       return [
         {
           id: newId(),
@@ -36,21 +40,27 @@ export async function applyCompliance(tx: PoolClient, items: readonly WorkItem[]
           list_version: listVersion,
           hits,
           rules,
+          rule_set: ruleSet,
+          shadow: shadow.length === 0 ? null : shadow,
         },
       ];
     }),
   );
 }
 
-/** Makes the agent by a policy. Outcomes: `clear`; `flag` with a priority for the case; `block` with the code its client is told. */
+/**
+ * Makes the agent by a policy, with the rules in force and the risk model; without them, with those that come with the program.
+ * Outcomes: `clear`; `flag` with a priority for the case; `block` with the code its client is told.
+ */
 export function createComplianceAgent(
   policy: CompliancePolicy = COMPLIANCE_POLICY,
+  { rules = BUILT_IN_LIVE_RULES, risk = BUILT_IN_RISK_MODEL }: { readonly rules?: LiveRules; readonly risk?: RiskModel } = {},
 ): Agent<ComplianceDeps, ComplianceFacts, ComplianceOutcome, ComplianceData> {
   return {
     name: 'compliance',
     policyVersion: policy.version,
-    gather: (deps, items) => gatherCompliance(deps, policy, items),
-    decide: (facts) => decideCompliance(facts, policy),
+    gather: (deps, items) => gatherCompliance(deps, { policy, rules, risk }, items),
+    decide: (facts) => decideCompliance(facts, policy, rules),
     apply: applyCompliance,
   };
 }

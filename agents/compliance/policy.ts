@@ -2,18 +2,19 @@
  * The policy of the compliance agent: thresholds of its rules, limits of KYC tiers, reporting
  * thresholds and country lists, all of them dated data with their sources. Pure.
  */
-import { type Currency, parseCurrency } from '../../domain/currency.ts';
+import { type Currency, minorPerMajor, parseCurrency } from '../../domain/currency.ts';
 import { parseAmount } from '../../domain/money.ts';
 import { convert, parseRate } from '../../domain/rate.ts';
 import { inForce } from '../../domain/network.ts';
+import corridorRiskEntries from './data/corridor-risk.json' with { type: 'json' };
 import fatfEntries from './data/fatf.json' with { type: 'json' };
 import policyEntries from './data/policy.json' with { type: 'json' };
 import referenceRates from './data/reference-rates.json' with { type: 'json' };
 import thresholdEntries from './data/thresholds.json' with { type: 'json' };
 import limitEntries from './data/tier-limits.json' with { type: 'json' };
 
-/** Grounds on which a payment is held for people. */
-export type FlagRule = keyof (typeof policyEntries)[number]['priority'];
+/** Grounds on which a payment is held for people whatever the rules say; the other grounds are those of the rule set. */
+export type FlagRule = 'sanctions_possible_match' | 'name_obscured' | 'kyc_none';
 
 export type CompliancePolicy = {
   readonly version: string;
@@ -21,30 +22,30 @@ export type CompliancePolicy = {
   readonly source: string;
   /** Scores of similar names, 0 to 1: from `reviewScore` on people look. */
   readonly screening: { readonly reviewScore: number };
-  /** A sender's payments, this one included, from which on the payment is flagged. */
-  readonly velocity: { readonly count1h: number; readonly count24h: number };
-  /** Amounts of `lowBps` to `highBps` of a threshold count; so many of them that reach it together are flagged. */
-  readonly structuring: { readonly lowBps: number; readonly highBps: number; readonly count: number };
-  /** Different senders to one receiver in 24 hours, this one included, from which on the payment is flagged. */
-  readonly fanIn: { readonly senders24h: number };
+  /** Amounts of `lowBps` to `highBps` of a threshold are just below it. */
+  readonly structuring: { readonly lowBps: number; readonly highBps: number };
   /** Case priority by rule, 0 to 100. */
   readonly priority: Readonly<Record<FlagRule, number>>;
   readonly priorityPerFurtherRule: number;
   readonly priorityAboveTravelRule: number;
+  /** What a risk score of 1 adds to the priority of a case. */
+  readonly priorityOfRisk: number;
 };
+
+const POLICIES: readonly CompliancePolicy[] = policyEntries;
 
 /** The policy that is live. Earlier versions stay in the data, so that their decisions can be made again. */
 export const COMPLIANCE_POLICY: CompliancePolicy = policyInForce();
 
 function policyInForce(): CompliancePolicy {
-  const policy = inForce(policyEntries, '9999-12-31');
+  const policy = inForce(POLICIES, '9999-12-31');
   if (policy === undefined) throw new RangeError('agents/compliance/data/policy.json holds no policy');
   return policy;
 }
 
 /** The policy of that version, by which an earlier decision can be made again; undefined when there never was one. */
 export function policyByVersion(version: string): CompliancePolicy | undefined {
-  return policyEntries.find((policy) => policy.version === version);
+  return POLICIES.find((policy) => policy.version === version);
 }
 
 /** What a wallet of a country and tier may hold and move, minor units of its currency; null: no figure is known. */
@@ -136,6 +137,30 @@ function inCurrency(amount: string, from: Currency, to: Currency, rates: UsdRate
   const rate = rates.get(to) ?? REFERENCE_RATES.get(to);
   return from !== 'USD' || rate === undefined ? null : convert(value, to, rate, 'down').minor;
 }
+
+const CORRIDOR_RISK = corridorRiskEntries;
+
+/**
+ * How risky money between two countries is, 0 to 100: the riskier of the two by the FATF's standing, more when
+ * both stand out, less within a union of one currency, whose controls are shared.
+ */
+export function corridorRisk(from: FatfStanding, to: FatfStanding, isOneCurrency: boolean, day: string): number {
+  const entry = onDay(CORRIDOR_RISK, day);
+  if (entry === undefined) throw new RangeError('agents/compliance/data/corridor-risk.json holds no entry');
+  const [one, other] = [entry.standing[from], entry.standing[to]];
+  const both = from !== 'none' && to !== 'none' ? entry.bothStandOut : 0;
+  return Math.max(0, Math.min(100, Math.max(one, other) + both - (isOneCurrency ? entry.oneCurrency : 0)));
+}
+
+/** An amount in US cents by the rates at hand, or by dated reference rates, rounded down; null without a rate. */
+export function usdCents(minor: bigint, currency: Currency, rates: UsdRates): bigint | null {
+  if (currency === 'USD') return minor;
+  const perUsd = rates.get(currency) ?? REFERENCE_RATES.get(currency);
+  if (perUsd === undefined || perUsd <= 0n) return null;
+  return (minor * 100n * RATE_SCALE) / (perUsd * minorPerMajor(currency));
+}
+
+const RATE_SCALE = 10n ** 12n;
 
 /** What the FATF says of a country: `black` calls for action, `grey` for attention. */
 export type FatfStanding = 'none' | 'grey' | 'black';

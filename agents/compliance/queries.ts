@@ -1,6 +1,7 @@
 /** What compliance reads, set-wise: one statement per source and cohort. */
 import type { Queryable } from '../../db/connect.ts';
 import { FAN_IN_MS, HISTORY_MS, type PastPayment } from './history.ts';
+import type { Inflow } from './signals.ts';
 
 export interface PartyRow {
   readonly paymentId: string;
@@ -10,6 +11,8 @@ export interface PartyRow {
   readonly senderKycTier: number;
   readonly receiverKycStatus: string;
   readonly receiverKycTier: number;
+  /** When the sender was first seen. */
+  readonly senderSince: Date;
 }
 
 /** Names (as ciphertext) and KYC standing of both parties, by payment id. */
@@ -18,7 +21,8 @@ export async function readParties(db: Queryable, paymentIds: readonly string[]):
     name: 'compliance_parties',
     text: `select p.id as "paymentId", p.parties,
         sender.kyc_status as "senderKycStatus", sender.kyc_tier as "senderKycTier",
-        receiver.kyc_status as "receiverKycStatus", receiver.kyc_tier as "receiverKycTier"
+        receiver.kyc_status as "receiverKycStatus", receiver.kyc_tier as "receiverKycTier",
+        sender.created_at as "senderSince"
       from payments p
       join users sender on sender.id = p.sender_id
       join users receiver on receiver.id = p.receiver_id
@@ -38,6 +42,8 @@ export interface HistoryRequest {
 export interface UserHistory {
   /** In no particular order. */
   readonly payments: readonly PastPayment[];
+  /** Those of them that were paid, as what the receiver got. */
+  readonly inflows: readonly Inflow[];
   /** There were more; the oldest are missing. */
   readonly truncated: boolean;
 }
@@ -49,9 +55,13 @@ interface HistoryRow {
   readonly userId: string;
   readonly id: string;
   readonly senderId: string;
+  readonly receiverId: string;
   readonly amount: bigint | string;
   readonly currency: string;
   readonly createdAt: Date;
+  /** What the receiver got, once it was paid. */
+  readonly paidAmount: bigint | string | null;
+  readonly paidCurrency: string;
 }
 
 /** Payments by sender or receiver; those that were refused, cancelled or never collected do not count. */
@@ -59,7 +69,8 @@ function historySql(column: 'sender_id' | 'receiver_id'): string {
   return `select wanted.user_id as "userId", recent.*
     from unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) as wanted(user_id, since, until)
     cross join lateral (
-      select p.id, p.sender_id as "senderId", p.amount, p.from_currency as currency, p.created_at as "createdAt"
+      select p.id, p.sender_id as "senderId", p.receiver_id as "receiverId", p.amount, p.from_currency as currency, p.created_at as "createdAt",
+        case when p.status = 'paid' then p.target_amount end as "paidAmount", p.to_currency as "paidCurrency"
       from payments p
       where p.${column} = wanted.user_id and p.created_at > wanted.since and p.created_at <= wanted.until
         and p.status not in ('rejected', 'cancelled', 'failed')
@@ -75,7 +86,7 @@ export function readSent(db: Queryable, requests: readonly HistoryRequest[]): Pr
   return readHistory(db, { name: 'compliance_sent', text: SENT_SQL }, requests, HISTORY_MS);
 }
 
-/** What each receiver was sent in the 24 hours before `fromMs` and up to `untilMs`, by user id. */
+/** What each user was sent in the 24 hours before `fromMs` and up to `untilMs`, by user id. */
 export function readReceived(db: Queryable, requests: readonly HistoryRequest[]): Promise<Map<string, UserHistory>> {
   return readHistory(db, { name: 'compliance_received', text: RECEIVED_SQL }, requests, FAN_IN_MS);
 }
@@ -98,7 +109,11 @@ async function readHistory(
   return new Map(
     [...Map.groupBy(result.rows, (row) => row.userId)].map(([userId, rows]) => [
       userId,
-      { payments: rows.map(pastPayment), truncated: rows.length >= HISTORY_ROWS_MAX },
+      {
+        payments: rows.map(pastPayment),
+        inflows: rows.flatMap(inflowOf),
+        truncated: rows.length >= HISTORY_ROWS_MAX,
+      },
     ]),
   );
 }
@@ -107,10 +122,33 @@ function pastPayment(row: HistoryRow): PastPayment {
   return {
     id: row.id,
     senderId: row.senderId,
+    receiverId: row.receiverId,
     amountMinor: BigInt(row.amount),
     currency: row.currency,
     createdAtMs: row.createdAt.getTime(),
   };
+}
+
+function inflowOf(row: HistoryRow): Inflow[] {
+  if (row.paidAmount === null) return [];
+  return [{ amountMinor: BigInt(row.paidAmount), currency: row.paidCurrency, createdAtMs: row.createdAt.getTime() }];
+}
+
+/** When each sender last paid before a moment, milliseconds by user id. Ask only for those who were there before it. */
+export async function readLastBefore(db: Queryable, requests: readonly HistoryRequest[]): Promise<Map<string, number>> {
+  if (requests.length === 0) return new Map();
+  const result = await db.query<{ userId: string; createdAt: Date }>({
+    name: 'compliance_last_before',
+    text: `select wanted.user_id as "userId", earlier.created_at as "createdAt"
+      from unnest($1::uuid[], $2::timestamptz[]) as wanted(user_id, before)
+      cross join lateral (
+        select p.created_at from payments p
+        where p.sender_id = wanted.user_id and p.created_at <= wanted.before and p.status not in ('rejected', 'cancelled', 'failed')
+        order by p.created_at desc
+        limit 1) earlier`,
+    values: [requests.map((each) => each.userId), requests.map((each) => new Date(each.fromMs - HISTORY_MS))],
+  });
+  return new Map(result.rows.map((row) => [row.userId, row.createdAt.getTime()]));
 }
 
 /** The rules on which each payment was last flagged: what the people saw who released it. */
@@ -134,6 +172,9 @@ export interface NewRecord {
   readonly list_version: string;
   readonly hits: readonly unknown[];
   readonly rules: readonly string[];
+  readonly rule_set: string;
+  /** What the rules in shadow would have found; null when they found nothing. */
+  readonly shadow: readonly unknown[] | null;
 }
 
 /** Stores what screening found, one row per payment. */
@@ -141,10 +182,10 @@ export async function storeRecords(db: Queryable, records: readonly NewRecord[])
   if (records.length === 0) return;
   await db.query({
     name: 'compliance_records_store',
-    text: `insert into compliance_records (id, client_id, payment_id, outcome, list_version, hits, rules)
-      select id, client_id, payment_id, outcome, list_version, hits, rules
+    text: `insert into compliance_records (id, client_id, payment_id, outcome, list_version, hits, rules, rule_set, shadow)
+      select id, client_id, payment_id, outcome, list_version, hits, rules, rule_set, shadow
       from jsonb_to_recordset($1::jsonb)
-        as record(id uuid, client_id uuid, payment_id uuid, outcome text, list_version text, hits jsonb, rules jsonb)`,
+        as record(id uuid, client_id uuid, payment_id uuid, outcome text, list_version text, hits jsonb, rules jsonb, rule_set text, shadow jsonb)`,
     values: [JSON.stringify(records)],
   });
 }

@@ -7,4 +7,5 @@ export * from './oversight.ts';
 export * from './parties.ts';
 export * from './payments.ts';
 export * from './reconciliation.ts';
+export * from './rules.ts';
 export * from './webhooks.ts';

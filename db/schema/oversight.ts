@@ -66,6 +66,10 @@ export const complianceRecords = pgTable(
     /** `[{party, list, entryId, score, how}]`: which entries matched, never the name itself. */
     hits: jsonb('hits').notNull(),
     rules: jsonb('rules').notNull(),
+    /** The set of rules that was in force, by its label. */
+    ruleSet: text('rule_set'),
+    /** What the rules in shadow would have found, as `[{rule, effect}]`; null when they found nothing. */
+    shadow: jsonb('shadow'),
     createdAt: createdAt(),
     txId: writtenBy(),
   },
@@ -73,6 +77,7 @@ export const complianceRecords = pgTable(
     check('compliance_records_outcome', sql`${table.outcome} in ('clear', 'flag', 'block')`),
     index('compliance_records_payment').on(table.paymentId),
     index('compliance_records_written').on(table.txId),
+    index('compliance_records_shadow').on(table.createdAt).where(sql`${table.shadow} is not null`),
   ],
 );
 
