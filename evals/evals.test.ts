@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { COMPLIANCE_POLICY, decideCompliance } from '../agents/compliance/index.ts';
 import type { ComplianceFacts } from '../agents/compliance/facts.ts';
+import { marginOf } from '../agents/compliance/risk/model.ts';
 import { canonicalJson } from '../domain/canonical.ts';
 import { digestOf } from '../domain/ids.ts';
 import { compareWithBaseline, pack, unpack } from './baseline.ts';
@@ -11,9 +12,23 @@ import { escape, toHtml } from './report/html.ts';
 import { toJunit } from './report/junit.ts';
 import { toMarkdown } from './report/markdown.ts';
 import { reportOf, toJson } from './report/report.ts';
-import { confusionOf, f1Of, falseAlertRateOf, precisionOf, quantileOf, recallOf } from './scorers.ts';
+import { calibrate, growTrees } from './fraud/boost.ts';
+import { readTransactions } from './fraud/paysim.ts';
+import { partsOf, SCORED_FROM_STEP } from './fraud/split.ts';
+import {
+  averagePrecisionOf,
+  brierOf,
+  calibrationErrorOf,
+  confusionOf,
+  f1Of,
+  falseAlertRateOf,
+  precisionOf,
+  quantileOf,
+  recallOf,
+} from './scorers.ts';
 import { comparePaired, mcNemar } from './statistics.ts';
 import type { SuiteRun } from './suite.ts';
+import { fraudSuite } from './suites/fraud.ts';
 import { bestWorth, generateCases, mayCarry, routingSuite, worthOf } from './suites/routing.ts';
 import { type LoggedDecision, replayOne } from './suites/replay.ts';
 import { screeningSuite } from './suites/screening.ts';
@@ -254,5 +269,109 @@ describe('targets', () => {
     expect(await target?.run({ system: 's', user: 'u' })).toBe('flag');
     expect(asked).toMatchObject([['http://127.0.0.1:9/v1/chat/completions', { model: 'm', temperature: 0 }]]);
     expect(promptDigest({ system: 's', user: 'u' })).not.toBe(promptDigest({ system: 'su', user: '' }));
+  });
+});
+
+describe('fraud', () => {
+  const TRANSACTIONS = new URL('datasets/transactions.csv', import.meta.url).pathname;
+  const scored = (pairs: readonly (readonly [score: number, isPositive: boolean, weight?: number])[]) =>
+    pairs.map(([score, isPositive, weight = 1]) => ({ score, isPositive, weight }));
+
+  test('average precision: ties count together, weights as so many cases', () => {
+    expect(
+      averagePrecisionOf(
+        scored([
+          [3, true],
+          [2, false],
+          [1, true],
+        ]),
+      ),
+    ).toBeCloseTo((1 + 2 / 3) / 2);
+    expect(
+      averagePrecisionOf(
+        scored([
+          [1, true],
+          [1, false],
+          [1, false],
+          [1, false],
+        ]),
+      ),
+    ).toBe(0.25);
+    expect(
+      averagePrecisionOf(
+        scored([
+          [2, false, 9],
+          [1, true],
+        ]),
+      ),
+    ).toBeCloseTo(0.1);
+    expect(averagePrecisionOf([])).toBe(0);
+  });
+
+  test('Brier score and calibration error tell true chances from false ones', () => {
+    const half = scored([
+      [0.5, true],
+      [0.5, false],
+    ]);
+    expect([brierOf(half), calibrationErrorOf(half)]).toEqual([0.25, 0]);
+    expect(
+      calibrationErrorOf(
+        scored([
+          [0.9, false],
+          [0.9, false],
+        ]),
+      ),
+    ).toBeCloseTo(0.9);
+  });
+
+  test('boosted trees find a pattern that no single feature shows, and the table makes rising chances of it', () => {
+    const samples = Array.from({ length: 400 }, (_, at) => {
+      const [x, y] = [(at * 7) % 20, (at * 13) % 17];
+      return { vector: [x, y], isPositive: x > 9 !== y > 8, weight: 1 };
+    });
+    const grown = growTrees(samples, { trees: 20, depth: 2, rate: 0.3, leastHessian: 0.1, leastRows: 5, lambda: 1, features: [0, 1] });
+    const trees = { ...grown, calibration: [[0, 0]] as [number, number][] };
+    const margins = samples.map((each) => marginOf(trees, each.vector));
+    expect(averagePrecisionOf(samples.map((each, at) => ({ ...each, score: margins[at] ?? 0 })))).toBeGreaterThan(0.99);
+    const table = calibrate(margins, samples);
+    expect(
+      table.every(([margin, chance], at) => at === 0 || (margin >= (table[at - 1]?.[0] ?? 0) && chance >= (table[at - 1]?.[1] ?? 0))),
+    ).toBe(true);
+    expect(growTrees(samples, { trees: 2, depth: 2, rate: 0.3, leastHessian: 0.1, leastRows: 5, lambda: 1, features: [0, 1] })).toEqual({
+      base: grown.base,
+      trees: grown.trees.slice(0, 2),
+    });
+  });
+
+  test('what is known of a transaction is what stood before it', async () => {
+    const file = await readTransactions(TRANSACTIONS);
+    const cut = file.rows.slice(0, 200);
+    expect(cut.every((row) => row.isFraud === false || row.input.balanceShare === 1)).toBe(true);
+    const { learnt, calibrated, scored: later } = partsOf(file.rows);
+    expect(Math.max(...learnt.map(({ step }) => step))).toBeLessThan(Math.min(...calibrated.map(({ step }) => step)));
+    expect(Math.min(...later.map(({ step }) => step))).toBeGreaterThan(SCORED_FROM_STEP);
+    expect(file.rows.some((row) => row.input.isMirrored && row.type === 'CASH_OUT')).toBe(true);
+  });
+
+  test('the model is held against its rivals on the later steps, with the balance and without', async () => {
+    const run = await fraudSuite.run({ ...SILENT, dataset: TRANSACTIONS });
+    expect(run.metrics).toMatchObject({ averagePrecision: expect.any(Number), costRatio: expect.any(Number) });
+    expect(run.metrics['averagePrecision']).toBeGreaterThan(run.metrics['averagePrecisionWithoutBalance'] ?? 1);
+    expect(run.rivals.map(({ name }) => name)).toEqual([
+      'risk model without balance',
+      'logistic regression with balance',
+      'logistic regression without balance',
+      'rules only',
+      'always allow',
+    ]);
+    const allow = run.rivals.at(-1)?.metrics;
+    expect([allow?.['costRatio'], allow?.['recall']]).toEqual([1, 0]);
+    // Whatever is learnt, allowing everything ranks no better than chance: the natural share of fraud.
+    expect(allow?.['averagePrecision']).toBeCloseTo(8_213 / (8_213 + 6_354_407), 6);
+  });
+
+  test('a file that is none of its form is refused, naming the row', async () => {
+    await expect(fraudSuite.run({ ...SILENT, dataset: SAMPLE })).rejects.toMatchObject({ code: 'config_invalid' });
+    await expect(fraudSuite.run({ ...SILENT, dataset: '/nowhere' })).rejects.toMatchObject({ code: 'config_invalid' });
   });
 });

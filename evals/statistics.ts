@@ -55,6 +55,21 @@ export function bootstrapInterval(values: readonly number[]): readonly [low: num
   return [means[Math.floor(RESAMPLES * 0.025)] ?? 0, means[Math.ceil(RESAMPLES * 0.975) - 1] ?? 0];
 }
 
+const WEIGHTED_RESAMPLES = 200;
+
+/** The middle 95 % of a measure over resamples of weighted cases, the same for the same input. */
+export function weightedInterval<Case>(
+  cases: readonly Case[],
+  measure: (cases: readonly Case[]) => number,
+): readonly [low: number, high: number] {
+  if (cases.length === 0) return [0, 0];
+  const random = seededRandom(SEED);
+  const values = Array.from({ length: WEIGHTED_RESAMPLES }, () =>
+    measure(Array.from(cases, () => cases[Math.floor(random() * cases.length)] as Case)),
+  ).sort((a, b) => a - b);
+  return [values[Math.floor(WEIGHTED_RESAMPLES * 0.025)] ?? 0, values[Math.ceil(WEIGHTED_RESAMPLES * 0.975) - 1] ?? 0];
+}
+
 /** Numbers from 0 to below 1 that look random and are the same for the same seed. Source: mulberry32, by T. Ettinger. */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;

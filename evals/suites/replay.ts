@@ -7,6 +7,8 @@ import { resolve } from 'node:path';
 import { decideCompliance } from '../../agents/compliance/decide.ts';
 import type { ComplianceFacts } from '../../agents/compliance/facts.ts';
 import { COMPLIANCE_POLICY, policyByVersion } from '../../agents/compliance/policy.ts';
+import { createStoredRules } from '../../agents/compliance/rules/live.ts';
+import { BUILT_IN_BOOK, type RuleBook, RULES_BEFORE_SETS } from '../../agents/compliance/rules/rule-set.ts';
 import { decideExchangeRate } from '../../agents/exchange-rate/decide.ts';
 import type { ExchangeRateFacts } from '../../agents/exchange-rate/facts.ts';
 import { SPREAD_POLICY } from '../../agents/exchange-rate/policy.ts';
@@ -63,13 +65,15 @@ export async function replayAll(pool: Pool, tell: (line: string) => void): Promi
   const digests: string[] = [];
   let intact = 0;
   let after = '0';
+  const rules = createStoredRules(pool);
   for (;;) {
     const page = await readPage(pool, after);
     const last = page.at(-1);
     if (last === undefined) break;
     after = last.position;
+    await rules.load([...new Set(page.flatMap(ruleSetIn))]);
     for (const logged of page) {
-      const verdict = replayOne(logged);
+      const verdict = replayOne(logged, rules);
       intact += Number(verdict.isIntact);
       digests.push(logged.factsDigest);
       results.push(verdict.result);
@@ -93,10 +97,11 @@ export async function replayAll(pool: Pool, tell: (line: string) => void): Promi
   };
 }
 
+/** By the number, not by the text it is given as: pages would overlap and leave gaps. */
 async function readPage(pool: Pool, after: string): Promise<LoggedDecision[]> {
   const result = await pool.query<LoggedDecision>(
     `select id, position::text as position, agent, policy_version as "policyVersion", facts, facts_digest as "factsDigest", outcome, reasons, confidence
-       from agent_activity where position > $1::bigint order by position limit $2`,
+       from agent_activity logged where position > $1::bigint order by logged.position limit $2`,
     [after, PAGE],
   );
   return result.rows;
@@ -111,10 +116,11 @@ const CURRENT_VERSIONS: Readonly<Record<string, string>> = {
 };
 
 /** Decides once more by the policy that was in force then; null when that policy is not kept. */
-function decideAgain({ agent, policyVersion, facts }: LoggedDecision): Verdict | null {
+function decideAgain({ agent, policyVersion, facts }: LoggedDecision, rules: RuleBook): Verdict | null {
   if (agent === 'compliance') {
     const policy = policyByVersion(policyVersion);
-    return policy === undefined ? null : decideCompliance(facts as ComplianceFacts, policy);
+    const label = (facts as ComplianceFacts).ruleSet ?? RULES_BEFORE_SETS;
+    return policy === undefined || rules.find(label) === undefined ? null : decideCompliance(facts as ComplianceFacts, policy, rules);
   }
   if (CURRENT_VERSIONS[agent] !== policyVersion) return null;
   if (agent === 'exchange-rate') return decideExchangeRate(facts as ExchangeRateFacts);
@@ -123,10 +129,19 @@ function decideAgain({ agent, policyVersion, facts }: LoggedDecision): Verdict |
   return agent === 'settlement' ? decideSettlement(facts as SettlementFacts) : null;
 }
 
+/** The set of rules that a decision names. */
+function ruleSetIn({ agent, facts }: LoggedDecision): string[] {
+  const label = agent === 'compliance' ? (facts as ComplianceFacts).ruleSet : undefined;
+  return label === undefined ? [] : [label];
+}
+
 /** Replays one decision and says whether its facts are still those of the digest. */
-export function replayOne(logged: LoggedDecision): { readonly result: CaseResult; readonly isIntact: boolean } {
+export function replayOne(
+  logged: LoggedDecision,
+  rules: RuleBook = BUILT_IN_BOOK,
+): { readonly result: CaseResult; readonly isIntact: boolean } {
   const isIntact = digestOf(canonicalJson(logged.facts)) === logged.factsDigest;
-  const verdict = decideAgain(logged);
+  const verdict = decideAgain(logged, rules);
   const differs = verdict === null ? ['policy is not kept'] : differencesOf(logged, verdict);
   return {
     isIntact,

@@ -1,0 +1,52 @@
+/**
+ * Trains the risk model on the earlier steps of PaySim and writes agents/compliance/data/risk-model.json.
+ * Nothing is drawn: the same file gives the same model. `npm run train:risk -- FILE VERSION`
+ */
+import { writeFile } from 'node:fs/promises';
+import { marginOf, riskModelSchema, type RiskTrees } from '../../agents/compliance/risk/model.ts';
+import { calibrate, growTrees, round } from './boost.ts';
+import { readTransactions } from './paysim.ts';
+import { partsOf, type Parts, samplesOf } from './split.ts';
+
+const [, , path, version] = process.argv;
+const TARGET = new URL('../../agents/compliance/data/risk-model.json', import.meta.url);
+const OPTIONS = { trees: 80, depth: 3, rate: 0.1, leastHessian: 2, leastRows: 40, lambda: 10, cuts: { 4: [0.999_999, 1.000_001, 999] } };
+/** Kind, amount, round, mirrored; and the balance. */
+const [WITHOUT, WITH] = [
+  [0, 1, 2, 3],
+  [0, 1, 2, 3, 4],
+];
+
+function train(parts: Parts, withBalance: boolean): RiskTrees {
+  const grown = growTrees(samplesOf(parts.learnt, withBalance), { ...OPTIONS, features: withBalance ? WITH : WITHOUT });
+  const trees = grown.trees.map((tree) =>
+    tree.map(([feature, threshold, left, right, value]): RiskTrees['trees'][number][number] => [
+      feature,
+      round(threshold),
+      left,
+      right,
+      round(value),
+    ]),
+  );
+  const ready = { base: round(grown.base), trees, calibration: [[0, 0]] as [number, number][] };
+  const samples = samplesOf(parts.calibrated, withBalance);
+  return {
+    ...ready,
+    calibration: calibrate(
+      samples.map((each) => marginOf(ready, each.vector)),
+      samples,
+    ),
+  };
+}
+
+if (path === undefined || version === undefined) {
+  process.stderr.write('usage: npm run train:risk -- FILE VERSION\n');
+  process.exitCode = 2;
+} else {
+  const file = await readTransactions(path);
+  const parts = partsOf(file.rows);
+  const trainedOn = `PaySim (${file.name.split('/').at(-1)}, SHA-256 ${file.digest.slice(0, 12)}): ${parts.learnt.length} rows learnt, ${parts.calibrated.length} for the scale.`;
+  const model = riskModelSchema.parse({ version, trainedOn, withoutBalance: train(parts, false), withBalance: train(parts, true) });
+  await writeFile(TARGET, `${JSON.stringify(model)}\n`);
+  process.stdout.write(`${trainedOn}\n`);
+}
