@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createComplianceAgent } from '../agents/compliance/index.ts';
+import { COMPLIANCE_POLICY, createComplianceAgent, createStoredRules, seedRules } from '../agents/compliance/index.ts';
 import { createExchangeRateAgent } from '../agents/exchange-rate/index.ts';
 import { createLiquidityAgent } from '../agents/liquidity/index.ts';
 import { createRouteAgent } from '../agents/route-optimizer/index.ts';
@@ -105,6 +105,7 @@ export async function openWorld(options: { readonly connections: number }): Prom
 
 async function openBooks(pool: Pool): Promise<void> {
   await seedBooks(pool);
+  await withTransaction(pool, (tx) => seedRules(tx, systemClock.now()));
   await pool.query(`insert into clients (id, name) select id, 'bench ' || id from unnest($1::uuid[]) as client(id)`, [CLIENT_IDS]);
   const currencies = [...new Set(CORRIDORS.map(([from]) => countryByCode(from).currency))];
   await withTransaction(pool, async (tx) => {
@@ -136,7 +137,7 @@ async function composeAgents(pool: Pool, keyring: Keyring): Promise<Agents> {
   const board = { current: () => snapshotAt(clock.now()) };
   return {
     exchangeRate: bindAgent(createExchangeRateAgent({ quoteKey: randomBytes(32) }), { pool, board, clock }),
-    compliance: bindAgent(createComplianceAgent(), { db: pool, keyring, sanctions }),
+    compliance: bindAgent(createComplianceAgent(COMPLIANCE_POLICY, { rules: createStoredRules(pool) }), { db: pool, keyring, sanctions }),
     route: bindAgent(createRouteAgent(), { db: pool, clock, railsOfWallet }),
     liquidity: createLiquidityAgent({ clock }),
   };

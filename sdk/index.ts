@@ -13,6 +13,7 @@ import { createBatches } from './batches.ts';
 import { createCases } from './cases.ts';
 import { createPayments } from './payments.ts';
 import { createQuotes } from './quotes.ts';
+import { createRules } from './rules.ts';
 import { type CappOptions, createTransport } from './transport.ts';
 import { createCorridors, createPools, createRates } from './treasury.ts';
 import { createWebhooks } from './webhooks.ts';
@@ -24,6 +25,7 @@ export { CappApiError, CappConnectionError, CappError, type Problem, type Proble
 export type { PageOptions } from './pages.ts';
 export type { PaymentDetails, PaymentFilter } from './payments.ts';
 export type { Quote, QuoteInput } from './quotes.ts';
+export type { RuleList, RuleVersion } from './rules.ts';
 export type { CappOptions, RequestOptions, WriteOptions } from './transport.ts';
 export type { Corridor, LiquidityPool, SourceRate } from './treasury.ts';
 export type * from './types.ts';
@@ -49,6 +51,7 @@ export function createCapp(options: CappOptions) {
     corridors: createCorridors(transport),
     rates: createRates(transport),
     pools: createPools(transport),
+    rules: createRules(transport),
     webhooks: createWebhooks(transport),
   };
 }

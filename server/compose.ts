@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import { Redis } from 'ioredis';
 import pg from 'pg';
-import { createComplianceAgent } from '../agents/compliance/index.ts';
+import { COMPLIANCE_POLICY, createComplianceAgent, createStoredRules } from '../agents/compliance/index.ts';
 import { createExchangeRateAgent } from '../agents/exchange-rate/index.ts';
 import { createLiquidityAgent } from '../agents/liquidity/index.ts';
 import { createRouteAgent } from '../agents/route-optimizer/index.ts';
@@ -160,7 +160,11 @@ export function composeAgents(foundation: Pick<Foundation, 'pool' | 'keys' | 'bo
   const clock = systemClock;
   return {
     exchangeRate: bindAgent(createExchangeRateAgent({ quoteKey: keys.quoteKey }), { pool, board, clock }),
-    compliance: bindAgent(createComplianceAgent(), { db: pool, keyring: keys.keyring, sanctions }),
+    compliance: bindAgent(createComplianceAgent(COMPLIANCE_POLICY, { rules: createStoredRules(pool) }), {
+      db: pool,
+      keyring: keys.keyring,
+      sanctions,
+    }),
     route: bindAgent(createRouteAgent(), { db: pool, clock, railsOfWallet }),
     liquidity: createLiquidityAgent({ clock }),
   };

@@ -1,13 +1,15 @@
 /**
- * Makes a database ready for CAPP: the schema of this version, the accounts and pools of the network, and
+ * Makes a database ready for CAPP: the schema of this version, the accounts and pools of the network, the rules of compliance, and
  * outside production the demo client with its keys. Safe to run at every start, by any number of programs
  * at once.
  */
+import { seedRules } from '../agents/compliance/index.ts';
 import { type Pool, withTransaction } from '../db/connect.ts';
 import { loadKeys } from '../db/keyring.ts';
 import { migrate } from '../db/migrate.ts';
 import { createApiKey } from '../db/queries/api-keys.ts';
 import { DEMO_CLIENT_ID, DEMO_PRINCIPALS, seedClients } from '../db/seed.ts';
+import { systemClock } from '../domain/clock.ts';
 import { demoFloatMinor } from '../domain/demo-float.ts';
 import type { Rail } from '../domain/rail.ts';
 import { seedBooks } from '../tools/ledger/index.ts';
@@ -39,6 +41,7 @@ export async function prepareDatabase(pool: Pool, options: PrepareOptions): Prom
   const { pepper } = await loadKeys(options.env, options.dataDir);
   const applied = await migrate(pool);
   await seedBooks(pool, { floatMinor: options.floatMinor ?? (isProduction ? () => 0n : demoFloatMinor) });
+  await withTransaction(pool, (tx) => seedRules(tx, systemClock.now()));
   return { applied, keys: isProduction ? {} : await demoKeys(pool, pepper, options.dataDir) };
 }
 

@@ -22,6 +22,7 @@ import { mountHealth } from './routes/health.ts';
 import { mountPayments } from './routes/payments.ts';
 import { mountQuotes } from './routes/quotes.ts';
 import { mountReconciliation } from './routes/reconciliation.ts';
+import { mountRules } from './routes/rules.ts';
 import { mountTreasury } from './routes/treasury.ts';
 import { mountWebhooks } from './routes/webhooks.ts';
 import { createActivityStream } from './stream.ts';
@@ -73,6 +74,7 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   mountTreasury(api);
   mountActivity(api, stream);
   mountCases(api);
+  mountRules(api);
   mountWebhooks(api);
   mountCallbacks(api, callbacks);
   mountHealth(api);

@@ -13,6 +13,7 @@ import { registerOperators } from './commands/operators.ts';
 import { registerPay } from './commands/pay.ts';
 import { registerReconcile } from './commands/reconcile.ts';
 import { registerSandbox } from './commands/sandbox.ts';
+import { registerRules } from './commands/rules.ts';
 import { registerScreen } from './commands/screen.ts';
 import { registerStart } from './commands/start.ts';
 import { registerVerify } from './commands/verify.ts';
@@ -83,6 +84,7 @@ export function createProgram(context: CommandContext): Command {
   registerNetwork(program, context);
   registerLists(program, context);
   registerScreen(program, context);
+  registerRules(program, context);
   registerOperators(program, context);
   registerReconcile(program, context);
   registerSandbox(program, context);
