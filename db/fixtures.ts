@@ -40,6 +40,8 @@ export interface PaymentFixture {
   readonly referenceId?: string;
   readonly funding?: 'wallet' | 'balance';
   readonly delivery?: 'wallet' | 'balance';
+  /** Ciphertext; random bytes unless given. */
+  readonly parties?: Buffer;
 }
 
 /** Stores a payment from Kenya to Uganda, in the status given, without events, attempts or transfers. */
@@ -64,7 +66,7 @@ export async function insertPayment(db: Queryable, fixture: PaymentFixture): Pro
       fixture.toCurrency ?? 'UGX',
       senderId,
       receiverId,
-      randomBytes(60),
+      fixture.parties ?? randomBytes(60),
       fixture.funding ?? 'wallet',
       fixture.delivery ?? 'wallet',
     ],

@@ -43,3 +43,13 @@ export async function listApiKeys(db: Queryable): Promise<ListedKey[]> {
   });
   return rows;
 }
+
+/** The ids of clients by their names; names that nobody has are missing. */
+export async function findClientIds(db: Queryable, names: readonly string[]): Promise<Map<string, string>> {
+  const { rows } = await db.query<{ id: string; name: string }>({
+    name: 'find_client_ids',
+    text: 'select id, name from clients where name = any($1::text[])',
+    values: [names],
+  });
+  return new Map(rows.map(({ id, name }) => [name, id]));
+}

@@ -2,6 +2,7 @@ export * from './audit.ts';
 export * from './chain.ts';
 export * from './ledger.ts';
 export * from './limits.ts';
+export * from './messaging.ts';
 export * from './operators.ts';
 export * from './oversight.ts';
 export * from './parties.ts';
