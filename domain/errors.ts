@@ -104,6 +104,12 @@ export const ERRORS = {
   entries_invalid: entry(422, 'after_change', 'The entries are not ones that may correct the books.'),
   entries_stale: entry(409, 'after_change', 'The entries are not those proposed last; read the break again.'),
 
+  // Messaging gateways.
+  gateway_unknown: entry(404, 'never', 'No messaging gateway posts to this address.'),
+  ussd_session_unknown: entry(404, 'never', 'No USSD session of this id is open.'),
+  ussd_session_mismatch: entry(403, 'never', 'The USSD session belongs to another number.'),
+  ussd_step_stale: entry(409, 'never', 'The USSD session is past this step.'),
+
   // Webhooks out.
   webhook_target_refused: entry(422, 'after_change', 'Webhooks are not sent to this address.'),
   webhook_endpoints_full: entry(409, 'after_change', 'The client has as many webhook endpoints as it may have.'),

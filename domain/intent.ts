@@ -193,7 +193,7 @@ function amountOf(text: string, currency: Currency | null): Money | undefined {
 const NAME = /^[\p{L}\p{M}\p{N}\p{P}\p{Zs}`´]+$/u;
 
 /** A name in composed form with single spaces. Throws `name_missing`, `name_invalid`. */
-function nameOf(text: string): string {
+export function nameOf(text: string): string {
   const name = text
     .normalize('NFC')
     .replace(/\p{Zs}+/gu, ' ')

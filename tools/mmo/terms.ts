@@ -6,7 +6,7 @@ import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
 
 /** An address, or a network as `196.201.214.0/24`. */
-const networkSchema = z.string().refine(isNetwork, 'must be addresses or networks, as 196.201.214.200 or 196.201.214.0/24');
+export const networkSchema = z.string().refine(isNetwork, 'must be addresses or networks, as 196.201.214.200 or 196.201.214.0/24');
 
 const perSecond = z.number().positive().max(10_000);
 

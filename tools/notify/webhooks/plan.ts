@@ -1,11 +1,13 @@
 /**
  * From the outbox to deliveries: each event gets one delivery for every endpoint of its client that
  * wants to hear of it, in the order in which the events of a payment were written. An event that nobody
- * wants to hear of is done with at once.
+ * wants to hear of is done with at once. Where people are told by text as well, their messages are queued in
+ * the same look at the event, so that each event is looked at once.
  */
 import type { Pool, PoolClient } from 'pg';
 import { withTransaction } from '../../../db/connect.ts';
 import { derivedId, newId } from '../../../domain/ids.ts';
+import { SMS_PAIRS } from '../sms/texts.ts';
 import { eventBody } from './topics.ts';
 
 export interface PlannedDelivery {
@@ -43,27 +45,35 @@ with picked as (
 ), marked as (
   update outbox o set planned_at = $2, published_at = case when exists (select 1 from wanted where wanted.id = o.id) then o.published_at else $2 end
   from picked where o.id = picked.id returning o.id
+), texted as (
+  insert into sms_messages (id, client_id, payment_id, outbox_id, topic, role, next_attempt_at, created_at, updated_at)
+  select gen_random_uuid(), picked.client_id, picked.payment_id, picked.id, picked.topic, pair.role, $2, $2, $2
+  from picked join unnest($4::text[], $5::text[]) as pair(topic, role) on pair.topic = picked.topic
+  where picked.client_id = any($3::uuid[]) on conflict (outbox_id, role) do nothing
 )
 select (select count(*)::int from marked) as events, coalesce(
   (select json_agg(json_build_object('id', id::text, 'endpoint_id', endpoint_id) order by id) from wanted), '[]') as wanted`;
 
-/** Plans what the outbox holds; resolves with the number of events planned. */
-export async function planDeliveries(pool: Pool, nowMs: number): Promise<number> {
+/**
+ * Plans what the outbox holds; resolves with the number of events planned. People in the payments of `textedClients` get
+ * text messages.
+ */
+export async function planDeliveries(pool: Pool, nowMs: number, textedClients: readonly string[] = []): Promise<number> {
   let planned = 0;
   for (;;) {
-    const events = await withTransaction(pool, (tx) => planSome(tx, nowMs));
+    const events = await withTransaction(pool, (tx) => planSome(tx, nowMs, textedClients));
     planned += events;
     if (events < EVENTS_AT_ONCE) return planned;
   }
 }
 
-async function planSome(tx: PoolClient, nowMs: number): Promise<number> {
+async function planSome(tx: PoolClient, nowMs: number, textedClients: readonly string[]): Promise<number> {
   const lock = await tx.query<{ locked: boolean }>(LOCK_SQL);
   if (lock.rows[0]?.locked !== true) return 0;
   const picked = await tx.query<{ events: number; wanted: { id: string; endpoint_id: string }[] }>({
     name: 'pick_outbox',
     text: PICK_SQL,
-    values: [EVENTS_AT_ONCE, new Date(nowMs)],
+    values: [EVENTS_AT_ONCE, new Date(nowMs), textedClients, SMS_PAIRS.map(([topic]) => topic), SMS_PAIRS.map(([, role]) => role)],
   });
   const { events, wanted } = picked.rows[0] ?? { events: 0, wanted: [] };
   await insertDeliveries(tx, (await loadEvents(tx, wanted)).map(deliveryOf), nowMs);
