@@ -4,8 +4,9 @@
  * reach it), SANDBOX_CALLBACK_URL (the address of the API, for operators that know one callback address for
  * all attempts), SANDBOX_SPEED, SANDBOX_SEED, SANDBOX_OPENING_BALANCES (JSON, minor units as decimal strings per
  * rail id; those of the demonstration unless given), SANDBOX_FAULTS (JSON, shares; a modest set unless given),
- * SANDBOX_CHAIN_PATH and SANDBOX_CHAIN_KEYS_PATH (files for the settings and keys with which clients reach the
- * chain) and SANDBOX_CHAIN_FAULTS (as SANDBOX_FAULTS). Prints one line of JSON when it listens; a wrong setting or
+ * SANDBOX_GATEWAY_URL (where messaging gateways post reports, with {gateway} for the name), SANDBOX_CHAIN_PATH
+ * and SANDBOX_CHAIN_KEYS_PATH (files for the settings and keys with which clients reach the chain) and
+ * SANDBOX_CHAIN_FAULTS (as SANDBOX_FAULTS). Prints one line of JSON when it listens; a wrong setting or
  * a taken port is one line on stderr and exit code 1.
  */
 import { writeFile } from 'node:fs/promises';
@@ -15,6 +16,7 @@ import { RAILS } from '../domain/network.ts';
 import { chainFaultsSchema, MODEST_CHAIN_FAULTS } from './aptos/faults.ts';
 import { faultsSchema } from './control.ts';
 import { MODEST_FAULTS } from './fates.ts';
+import { MODEST_MESSAGING_FAULTS } from './messaging/messaging.ts';
 import { createSandbox, type SandboxOptions } from './sandbox.ts';
 
 const jsonText = z.string().transform((text, context): unknown => {
@@ -32,6 +34,7 @@ const environmentSchema = z.object({
   SANDBOX_URL: z.url().optional(),
   SANDBOX_CALLBACK_URL: z.url().optional(),
   SANDBOX_PROFILES_PATH: z.string().min(1).optional(),
+  SANDBOX_GATEWAY_URL: z.string().includes('{gateway}').optional(),
   SANDBOX_DATA_DIR: z.string().min(1).default('.capp/sandbox'),
   SANDBOX_SPEED: z.coerce.number().positive().default(1),
   SANDBOX_SEED: z.string().min(1).default('1'),
@@ -60,6 +63,7 @@ function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const given = Object.entries(settings.SANDBOX_OPENING_BALANCES ?? {}).map(([railId, minor]) => [railId, BigInt(minor)] as const);
   const openings = settings.SANDBOX_OPENING_BALANCES ? given : RAILS.map((rail) => [rail.id, demoFloatMinor(rail)] as const);
   const callbackUrl = settings.SANDBOX_CALLBACK_URL?.replace(/\/+$/, '');
+  const { SANDBOX_GATEWAY_URL: gatewayUrl } = settings;
   const options: SandboxOptions = {
     port: settings.SANDBOX_PORT,
     host: settings.SANDBOX_HOST,
@@ -69,6 +73,8 @@ function readSettings(environment: NodeJS.ProcessEnv): Settings {
     speed: settings.SANDBOX_SPEED,
     seed: settings.SANDBOX_SEED,
     openings: Object.fromEntries(openings),
+    ...(gatewayUrl === undefined ? {} : { messagingUrl: (gateway: string) => gatewayUrl.replace('{gateway}', gateway) }),
+    messagingFaults: MODEST_MESSAGING_FAULTS,
     faults: (settings.SANDBOX_FAULTS as SandboxOptions['faults']) ?? MODEST_FAULTS,
     chain: { faults: settings.SANDBOX_CHAIN_FAULTS ?? MODEST_CHAIN_FAULTS },
   };

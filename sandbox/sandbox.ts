@@ -19,6 +19,9 @@ import { gsmaMessageOf, serveGsma } from './gsma/server.ts';
 import { closeServer, listen, requestOf, responseOf, type WebFetch } from './http.ts';
 import { type Books, type Journal, openJournal } from './journal.ts';
 import { type OperatorKey, openOperatorKey } from './keys.ts';
+import { serveAfricasTalking } from './messaging/africastalking.ts';
+import { createMessaging, type Messaging, type MessagingFaults, type SandboxGateway, type SentText } from './messaging/messaging.ts';
+import { serveMtnMessaging } from './messaging/mtn.ts';
 import { mpesaMessageOf, serveMpesa } from './mpesa/server.ts';
 import { mtnMomoMessageOf, serveMtnMomo } from './mtn-momo/server.ts';
 import { orangeMessageOf, serveOrange } from './orange/server.ts';
@@ -27,7 +30,7 @@ import { type CallbackMessage, createRail, type RailDeps, type SandboxRail } fro
 import { type Scheduler, systemScheduler } from './scheduler.ts';
 import { createScripts, type FateScript, type FateScripts } from './scripts.ts';
 import { createTokens } from './tokens.ts';
-import { type Answer, empty, type SandboxRequest } from './wire.ts';
+import { type Answer, empty, json, type SandboxRequest } from './wire.ts';
 
 export interface SandboxOptions {
   /** Rails to play; all of the network unless given. */
@@ -51,6 +54,9 @@ export interface SandboxOptions {
   readonly publicUrl?: string;
   /** Where operators that know one callback address per application send theirs; without it they send none. */
   readonly applicationUrl?: (railId: string) => string;
+  /** Where messaging gateways post reports, without the kind at the end; without it they post none. */
+  readonly messagingUrl?: (gateway: SandboxGateway) => string;
+  readonly messagingFaults?: Partial<MessagingFaults>;
   readonly tokenLifetimeMs?: number;
   /** A new token kills the one before it. */
   readonly singleToken?: boolean;
@@ -66,6 +72,8 @@ export interface Sandbox {
   books(railId: string): Books;
   /** The operator's statement of a day, in the form its protocol's operators give it. */
   statement(railId: string, day: string): string;
+  /** Texts that reached a phone, the newest last. */
+  texts(): readonly SentText[];
   /** Settings with which clients reach the sandbox, per rail id. */
   profiles(): Record<string, unknown>;
   /** Changes how a rail behaves from now on. */
@@ -96,6 +104,7 @@ interface World {
   readonly serves: Map<string, Serve>;
   readonly journals: Journal[];
   readonly chain: SandboxChain | null;
+  readonly messaging: Messaging;
 }
 
 /** Starts a sandbox. Throws what the system says when the port is taken or the folder cannot be written. */
@@ -114,6 +123,7 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
     fetch: async (address, init) => responseOf(await serve(requestOf(address, init))),
     books: (railId) => railOf(world, railId).books(),
     statement: (railId, day) => railOf(world, railId).statement(day),
+    texts: () => world.messaging.texts,
     profiles,
     change: (railId, change) => changeRail(railOf(world, railId), change),
     chainProfile: () => world.chain?.profile(`${url}/aptos/v1`) ?? null,
@@ -148,9 +158,19 @@ async function createWorld(options: SandboxOptions, rails: readonly Rail[], spee
   const ids = rails.map((rail) => rail.id);
   const chain = await chainOf(options, ids, { dataDir, scheduler, chance, speed });
   const key = openOperatorKey(dataDir);
-  const world: World = { chance, scheduler, key, rails: new Map(), scripts: createScripts(), serves: new Map(), journals: [], chain };
   const paidIn = new Set<string>();
   const send = options.send ?? ((address, init) => fetch(address, init));
+  const rules = { lifetimeMs: options.tokenLifetimeMs ?? TOKEN_LIFETIME_MS, single: options.singleToken ?? false };
+  const callbackBase = (gateway: SandboxGateway) => options.messagingUrl?.(gateway) ?? null;
+  const messaging = createMessaging(
+    { scheduler, chance, speed, callbackBase, deliver: (message) => deliver(send, message) },
+    options.messagingFaults,
+  );
+  const scripts = createScripts();
+  const world: World = { chance, scheduler, key, rails: new Map(), scripts, serves: new Map(), journals: [], chain, messaging };
+  const gatewayTokens = createTokens(scheduler, createChance(`${options.seed ?? '1'} messaging`), rules);
+  world.serves.set('africastalking', (request) => serveAfricasTalking(messaging, request));
+  world.serves.set('mtn-messaging', (request) => serveMtnMessaging(messaging, gatewayTokens, request));
   const opened = rails.map((rail) => {
     const openingMinor = options.openings?.[rail.id] ?? OPENING_MINOR;
     const journal = openJournal(dataDir, { railId: rail.id, currency: rail.currency, openingMinor });
@@ -158,7 +178,6 @@ async function createWorld(options: SandboxOptions, rails: readonly Rail[], spee
     return { rail, journal };
   });
   for (const { rail, journal } of opened) {
-    const rules = { lifetimeMs: options.tokenLifetimeMs ?? TOKEN_LIFETIME_MS, single: options.singleToken ?? false };
     const deps: RailDeps = {
       rail,
       scheduler,
@@ -221,12 +240,13 @@ async function route(world: World, profiles: () => Record<string, unknown>, requ
   if (prefix === 'aptos' && world.chain !== null) return world.chain.serve(inner);
   if (prefix === '_sandbox' && rest.startsWith('/chain') && world.chain !== null)
     return world.chain.control({ ...request, path: rest.slice('/chain'.length) });
+  if (prefix === '_sandbox' && rest === '/texts' && request.method === 'GET') return json(200, { items: world.messaging.texts });
   if (prefix === '_sandbox')
     return serveControl({ rails: world.rails, scripts: world.scripts, profiles, nowMs: world.scheduler.now }, inner);
   if (prefix === 'fx') return serveFx(world.chance, world.scheduler.now(), inner);
   const serve = world.serves.get(prefix);
   if (serve === undefined) return empty(404);
-  return railOf(world, prefix).mode === 'silent' ? 'cut' : serve(inner);
+  return world.rails.get(prefix)?.mode === 'silent' ? 'cut' : serve(inner);
 }
 
 /** Sends a callback once. What the receiver says, or that there is none, is not looked at. */
