@@ -16,7 +16,7 @@ export type QueueConnection =
 /** Hints that may be worked on side by side share a lane only with their like. */
 export const LANES = {
   cohorts: ['authorize', 'resume', 'outcomes', 'settle'],
-  effects: ['dispatch', 'inquire', 'callbacks', 'webhooks'],
+  effects: ['dispatch', 'inquire', 'callbacks', 'webhooks', 'sms'],
   cases: ['cases'],
 } as const satisfies Record<string, readonly Hint[]>;
 

@@ -4,8 +4,9 @@ import type { FourEyesRule } from '../domain/cases.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Currency } from '../domain/currency.ts';
 import type { Keyring } from '../db/keyring.ts';
-import type { Rail } from '../domain/rail.ts';
+import type { Country, Rail } from '../domain/rail.ts';
 import type { OperatorClient } from '../tools/mmo/operator.ts';
+import type { SmsSender } from '../tools/notify/gateways/gateway.ts';
 import type { Advise } from './case/advice.ts';
 
 /** The part of a pino logger that the graph uses. */
@@ -17,7 +18,7 @@ export interface Log {
 }
 
 /** A hint that work is ready. Losing one costs a sweep; delivering one twice costs a look. */
-export type Hint = 'authorize' | 'resume' | 'outcomes' | 'dispatch' | 'inquire' | 'callbacks' | 'webhooks' | 'cases' | 'settle';
+export type Hint = 'authorize' | 'resume' | 'outcomes' | 'dispatch' | 'inquire' | 'callbacks' | 'webhooks' | 'sms' | 'cases' | 'settle';
 
 /** Tells the queue that work of a kind is ready. Never throws and never waits. */
 export type Notify = (hint: Hint) => void;
@@ -77,6 +78,14 @@ export interface CallbackAddresses {
   tokenHash(attemptId: string): Buffer;
 }
 
+/** Telling people by text what becomes of their money. */
+export interface TextMessaging {
+  /** Clients whose senders and receivers are told. */
+  readonly clientIds: readonly string[];
+  /** The gateway that reaches numbers of a country. */
+  readonly senderFor: (country: Country) => SmsSender;
+}
+
 /** What every part of the graph works with. */
 export interface GraphDeps {
   readonly pool: Pool;
@@ -93,4 +102,6 @@ export interface GraphDeps {
   readonly settings: GraphSettings;
   /** The statement of a rail's day as its operator gave it, or null when it is not there; without it nothing is reconciled daily. */
   readonly statements?: (rail: Rail, day: string) => Promise<string | null>;
+  /** Missing: nobody is told by text. */
+  readonly texting?: TextMessaging | undefined;
 }

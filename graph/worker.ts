@@ -15,6 +15,7 @@ import { callbackPump } from './effects/callbacks.ts';
 import { dispatchPump } from './effects/dispatch.ts';
 import { inquiryPump } from './effects/inquire.ts';
 import { createRecorder } from './effects/record.ts';
+import { forgetSessions, smsPump, workSms } from './effects/sms.ts';
 import { webhookPump, type WebhookSend, workWebhooks } from './effects/webhooks.ts';
 import { buildPaymentGraph } from './payment-graph.ts';
 import type { HintQueue } from './queue.ts';
@@ -59,6 +60,7 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
     inquire: inquiryPump(deps, recorder),
     callbacks: callbackPump(deps, recorder),
     webhooks: webhookPump(deps, {}, options.sendWebhook),
+    sms: smsPump(deps),
   };
   const reconcileDue = dailyReconciliation(deps);
   const stages = oneRunEach((stage) => workCohorts(deps, paymentGraph, stage));
@@ -71,9 +73,10 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
     inquire: () => pumps.inquire.kick(),
     callbacks: () => pumps.callbacks.kick(),
     webhooks: () => workWebhooks(deps, pumps.webhooks),
+    sms: () => workSms(deps, pumps.sms),
     cases: () => workCases(deps, caseGraph, CASES_AT_ONCE),
     // Neither waits for the other, nor for its mistakes.
-    settle: () => Promise.all([keepHouse(deps), sealLog(deps), reconcileDue()]),
+    settle: () => Promise.all([keepHouse(deps), sealLog(deps), reconcileDue(), forgetSessions(deps)]),
   };
   const run = async (hint: Hint): Promise<void> => void (await work[hint]());
 

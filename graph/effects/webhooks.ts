@@ -40,7 +40,8 @@ export function webhookPump(deps: GraphDeps, sender: Partial<SenderOptions> = {}
 
 /** Plans what is new in the outbox, gives up what nobody waits for any more, and has the rest delivered. */
 export async function workWebhooks(deps: GraphDeps, pump: Pump): Promise<void> {
-  await planDeliveries(deps.pool, deps.clock.now());
+  await planDeliveries(deps.pool, deps.clock.now(), deps.texting?.clientIds);
+  if (deps.texting !== undefined) deps.notify('sms');
   await giveUpAbandoned(deps.pool, deps.clock.now());
   await pump.kick();
 }
