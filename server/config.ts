@@ -35,6 +35,8 @@ const settingsSchema = z.object({
   APTOS_NODE_URL: optionalText,
   /** Folder of the operators' statements: `RAIL/DAY.csv`, or `.json`. */
   CAPP_STATEMENTS_PATH: optionalText,
+  /** JSON file of messaging gateways, for USSD and text messages; without it there are none. */
+  CAPP_MESSAGING_PATH: optionalText,
   /** Worker processes. */
   CAPP_WORKERS: z.coerce.number().int().min(1).max(64).default(1),
   CAPP_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -86,6 +88,7 @@ export interface Config {
   readonly aptosKeysPath: string | null;
   readonly aptosNodeUrl: string | null;
   readonly statementsPath: string | null;
+  readonly messagingPath: string | null;
   readonly workers: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly cohortMax: number;
@@ -149,6 +152,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     aptosKeysPath: settings.CAPP_APTOS_KEYS_PATH,
     aptosNodeUrl: settings.APTOS_NODE_URL,
     statementsPath: settings.CAPP_STATEMENTS_PATH,
+    messagingPath: settings.CAPP_MESSAGING_PATH,
     workers: settings.CAPP_WORKERS,
     logLevel: settings.CAPP_LOG_LEVEL,
     cohortMax: settings.CAPP_COHORT_MAX,

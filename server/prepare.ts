@@ -8,6 +8,7 @@ import { type Pool, withTransaction } from '../db/connect.ts';
 import { loadKeys } from '../db/keyring.ts';
 import { migrate } from '../db/migrate.ts';
 import { createApiKey } from '../db/queries/api-keys.ts';
+import { ensureClient } from '../db/queries/clients.ts';
 import { DEMO_CLIENT_ID, DEMO_PRINCIPALS, seedClients } from '../db/seed.ts';
 import { systemClock } from '../domain/clock.ts';
 import { demoFloatMinor } from '../domain/demo-float.ts';
@@ -15,6 +16,7 @@ import type { Rail } from '../domain/rail.ts';
 import { seedBooks } from '../tools/ledger/index.ts';
 import type { Config } from './config.ts';
 import { type DemoKeys, keepDemoKeys } from './demo/keys.ts';
+import { USSD_DEMO_CLIENT } from './demo/messaging.ts';
 
 export interface PrepareOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -42,6 +44,7 @@ export async function prepareDatabase(pool: Pool, options: PrepareOptions): Prom
   const applied = await migrate(pool);
   await seedBooks(pool, { floatMinor: options.floatMinor ?? (isProduction ? () => 0n : demoFloatMinor) });
   await withTransaction(pool, (tx) => seedRules(tx, systemClock.now()));
+  if (!isProduction) await ensureClient(pool, USSD_DEMO_CLIENT);
   return { applied, keys: isProduction ? {} : await demoKeys(pool, pepper, options.dataDir) };
 }
 

@@ -15,6 +15,7 @@ import { fault } from '../domain/errors.ts';
 import { type Child, launchChild } from './child-process.ts';
 import { type Config, readConfig } from './config.ts';
 import type { DemoKeys } from './demo/keys.ts';
+import { MESSAGING_FILE, newGatewayToken, writeSandboxMessaging } from './demo/messaging.ts';
 import { prepareDatabase } from './prepare.ts';
 import { BACKGROUND_NICENESS } from './priorities.ts';
 import { assertRedisReachable } from './redis.ts';
@@ -68,8 +69,12 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     tell(database.owned ? `PostgreSQL runs under ${config.dataDir}/postgres` : 'PostgreSQL is reached');
     const keys = await keysOf(database, options.env, dataDir, config);
     const childEnv: Record<string, string | undefined> = { ...options.env, DATABASE_URL: database.url, CAPP_DATA_DIR: dataDir };
-    const sandboxUrl = config.operatorsPath === null ? await startSandbox(children, childEnv, dataDir, config.publicUrl) : null;
+    const gatewayToken = newGatewayToken();
+    const gatewayUrl = `${config.publicUrl}/v1/gateways/{gateway}/${gatewayToken}`;
+    const sandboxEnv = { ...childEnv, SANDBOX_GATEWAY_URL: gatewayUrl };
+    const sandboxUrl = config.operatorsPath === null ? await startSandbox(children, sandboxEnv, dataDir, config.publicUrl) : null;
     if (sandboxUrl !== null) {
+      await writeSandboxMessaging(dataDir, { sandboxUrl, token: gatewayToken });
       Object.assign(childEnv, sandboxSettings(options.env, sandboxUrl, dataDir));
       tell('Sandbox operators run (no real money moves)');
     }
@@ -196,6 +201,7 @@ function sandboxSettings(env: Env, sandboxUrl: string, dataDir: string): Record<
   const preset: Record<string, string> = {
     CAPP_SANDBOX: '1',
     CAPP_OPERATORS_PATH: join(dataDir, 'operators.json'),
+    CAPP_MESSAGING_PATH: join(dataDir, MESSAGING_FILE),
     ...(env['CAPP_APTOS_PATH'] === undefined ? sandboxChain(dataDir) : {}),
     CAPP_FX_OPEN_ER_API_URL: `${sandboxUrl}/fx/open-er-api`,
     CAPP_FX_CURRENCY_API_URL: `${sandboxUrl}/fx/currency-api`,

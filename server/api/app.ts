@@ -18,11 +18,13 @@ import { mountActivity } from './routes/activity.ts';
 import { mountBatches } from './routes/batches.ts';
 import { createCallbackCommit, mountCallbacks } from './routes/callbacks.ts';
 import { mountCases } from './routes/cases.ts';
+import { mountGateways } from './routes/gateways.ts';
 import { mountHealth } from './routes/health.ts';
 import { mountPayments } from './routes/payments.ts';
 import { mountQuotes } from './routes/quotes.ts';
 import { mountReconciliation } from './routes/reconciliation.ts';
 import { mountRules } from './routes/rules.ts';
+import { mountSms } from './routes/sms.ts';
 import { mountTreasury } from './routes/treasury.ts';
 import { mountWebhooks } from './routes/webhooks.ts';
 import { createActivityStream } from './stream.ts';
@@ -76,7 +78,9 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   mountCases(api);
   mountRules(api);
   mountWebhooks(api);
+  mountSms(api);
   mountCallbacks(api, callbacks);
+  mountGateways(api);
   mountHealth(api);
   mountDocs(app);
   app.notFound(async (context) => {

@@ -7,6 +7,7 @@ import type { Country } from '../../domain/rail.ts';
 import type { Currency } from '../../domain/currency.ts';
 import type { Intake } from '../intake.ts';
 import type { Log } from '../log.ts';
+import type { Messaging } from '../messaging.ts';
 import type { LimitDeps } from './limits.ts';
 
 /** Who asks: a client's key, and the person or program that holds it. */
@@ -80,6 +81,8 @@ export interface ApiDeps {
   readonly streamPollMs?: number;
   /** Whether webhooks may go into private networks and over plain HTTP; not unless told. */
   readonly webhookAllowPrivate?: boolean;
+  /** USSD and text messages; without it their addresses do not exist. */
+  readonly messaging?: Messaging | null;
   /** Listeners of the live stream at once; 200 unless told. */
   readonly streamListenersMax?: number;
 }

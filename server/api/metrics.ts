@@ -4,6 +4,7 @@ import { Gauge, Histogram, Registry } from 'prom-client';
 import { countOpenBreaks } from '../../db/queries/breaks.ts';
 import { countQuarantined } from '../../db/queries/callbacks.ts';
 import { countAttempts, countContradicted, countOpenAttempts, countPayments } from '../../db/queries/payment-views.ts';
+import { countSms, SMS_STATES } from '../../db/queries/sms.ts';
 import { countWebhooks } from '../../db/queries/webhooks.ts';
 import { ATTEMPT_STATES, PAYMENT_STATUSES } from '../../domain/lifecycle.ts';
 import type { Clock } from '../../domain/clock.ts';
@@ -116,15 +117,17 @@ function createOpenGauges(registers: Registry[]) {
     registers,
   });
   const deliveries = new Gauge({ name: 'capp_webhook_deliveries_waiting', help: 'Webhooks that wait for a try.', registers });
+  const texts = new Gauge({ name: 'capp_sms_messages', help: 'Text messages by state.', labelNames: ['state'] as const, registers });
   const disabled = new Gauge({ name: 'capp_webhook_endpoints_disabled', help: 'Webhook endpoints disabled for failing.', registers });
   return {
     async count(pool: Pool, nowMs: number): Promise<void> {
-      const [rows, webhooks, odd, aside, broken] = await Promise.all([
+      const [rows, webhooks, odd, aside, broken, sms] = await Promise.all([
         countOpenAttempts(pool),
         countWebhooks(pool),
         countContradicted(pool),
         countQuarantined(pool, nowMs - DAY_MS),
         countOpenBreaks(pool),
+        countSms(pool),
       ]);
       breaks.reset();
       oldestBreak.reset();
@@ -134,6 +137,7 @@ function createOpenGauges(registers: Registry[]) {
       }
       quarantined.reset();
       for (const { railId: rail, reasonCode: reason, count } of aside) quarantined.set({ rail, reason }, count);
+      for (const state of SMS_STATES) texts.set({ state }, sms.find((each) => each.state === state)?.count ?? 0);
       contradicted.set(odd);
       // A rail that has nothing open any more must not go on saying what it had.
       attempts.reset();

@@ -48,7 +48,8 @@ export async function openCapp(context: CommandContext, options: ApiOptions): Pr
   return createCapp({ baseUrl, apiKey, fetch: context.fetch });
 }
 
-function ownUrl(config: Config): string {
+/** Where the API of these settings listens. */
+export function ownUrl(config: Config): string {
   const host = ['0.0.0.0', '::'].includes(config.host) ? '127.0.0.1' : config.host;
   return `http://${host.includes(':') ? `[${host}]` : host}:${config.port}`;
 }
@@ -65,6 +66,15 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
     const value = Number(text);
     if (/^\d+$/.test(text) && value >= min && value <= max) return value;
     throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}
+
+/** Reads an argument or option that is one of some words, for commander. */
+export function oneOf<Word extends string>(words: readonly Word[]): (text: string) => Word {
+  return (text) => {
+    const word = words.find((each) => each === text);
+    if (word === undefined) throw new InvalidArgumentError(`It must be one of ${words.join(', ')}.`);
+    return word;
   };
 }
 

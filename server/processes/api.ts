@@ -14,13 +14,15 @@ import { type Foundation, openFoundation } from '../compose.ts';
 import { readConfig } from '../config.ts';
 import { createIntake } from '../intake.ts';
 import { openLimits } from '../limits/index.ts';
+import { openMessaging } from '../messaging.ts';
 import { type Running, runChild } from './child.ts';
 
 async function start(): Promise<Running> {
   const config = readConfig(process.env);
   const foundation = await openFoundation(config, process.env, 'api');
   const limits = openLimits(foundation);
-  const api = createApi({ ...apiDeps(foundation), limits });
+  const messaging = await openMessaging(config.messagingPath, { pool: foundation.pool, clock: systemClock, fetch });
+  const api = createApi({ ...apiDeps(foundation), limits, messaging });
   const { port, host, connectionsMax, connectionsPerAddressMax } = config;
   const served = await serveApi(api, { port, host, limits: { connectionsMax, connectionsPerAddressMax } });
   foundation.log.info({ url: served.url }, 'api listens');

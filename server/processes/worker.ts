@@ -1,8 +1,10 @@
 /** A worker process: runs the graph over cohorts, sends effects, reads callbacks, works cases. */
 import { startWorker } from '../../graph/worker.ts';
 import { composeAgents, composeGraphDeps, openCheckpointer, openFoundation } from '../compose.ts';
+import { systemClock } from '../../domain/clock.ts';
 import { readConfig } from '../config.ts';
 import { yieldSessions } from '../priorities.ts';
+import { openMessaging } from '../messaging.ts';
 import { type Running, runChild } from './child.ts';
 
 async function start(): Promise<Running> {
@@ -10,8 +12,9 @@ async function start(): Promise<Running> {
   const foundation = await openFoundation(config, process.env, 'worker');
   yieldSessions(foundation.pool);
   const checkpointer = openCheckpointer(config, foundation.log);
+  const messaging = await openMessaging(config.messagingPath, { pool: foundation.pool, clock: systemClock, fetch });
   const worker = startWorker({
-    deps: composeGraphDeps(foundation),
+    deps: { ...composeGraphDeps(foundation), texting: messaging?.sms ?? undefined },
     agents: composeAgents(foundation),
     queue: foundation.queue,
     checkpointer: checkpointer.saver,

@@ -1,15 +1,12 @@
 /** `capp keys`: who may use the API. Works on the database itself, so that a first key can be made. */
 import { type Command, InvalidArgumentError } from 'commander';
-import { attachOrStartDatabase } from '../../../db/embedded.ts';
-import { connect, type Pool, withTransaction } from '../../../db/connect.ts';
-import { loadKeys } from '../../../db/keyring.ts';
-import { migrate } from '../../../db/migrate.ts';
+import { type Pool, withTransaction } from '../../../db/connect.ts';
 import { createApiKey, revokeApiKey } from '../../../db/queries/api-keys.ts';
 import { ensureClient, type ListedKey, listApiKeys } from '../../../db/queries/clients.ts';
 import { type Clock, systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import { ALL_SCOPES, type Scope, SCOPES } from '../../../domain/scopes.ts';
-import { readConfig } from '../../config.ts';
+import { onDatabase } from '../database.ts';
 import { type CommandContext, wholeNumber, withExamples } from '../context.ts';
 import { renderTable } from '../table.ts';
 
@@ -40,7 +37,7 @@ export function registerKeys(program: Command, context: CommandContext): void {
     .option('--days <days>', 'how long it works (default: until it is revoked)', wholeNumber(1, 3_650))
     .option('--json', 'print as JSON')
     .addHelpText('after', `\nScopes:\n${scopeLines}`)
-    .action((options: CreateOptions) => onDatabase(context, (pool, pepper) => createKey(context, { pool, pepper }, options)));
+    .action((options: CreateOptions) => onDatabase(context, (pool, { pepper }) => createKey(context, { pool, pepper }, options)));
   withExamples(create, [
     ['capp keys create --client shop --principal client:shop --scopes payments:write,payments:read', 'for a shop'],
     ['capp keys create --client shop --principal officer:amina --scopes cases:read,cases:decide --days 90', 'for an officer'],
@@ -83,24 +80,6 @@ async function revokeKey(context: CommandContext, pool: Pool, id: string): Promi
   if (!isId || !(await revokeApiKey(pool, id, systemClock.now(), ACTOR)))
     throw fault('not_found', { detail: 'There is no such key in force.' });
   context.terminal.out(`revoked ${id}`);
-}
-
-/** Runs work on the database of a running CAPP, or on one that is started for it. */
-async function onDatabase(context: CommandContext, work: (pool: Pool, pepper: Uint8Array) => Promise<void>): Promise<void> {
-  const config = readConfig(context.terminal.env);
-  const keys = await loadKeys(context.terminal.env, config.dataDir);
-  const database = await attachOrStartDatabase(config);
-  try {
-    const pool = connect({ url: database.url, applicationName: 'capp keys', max: 2 });
-    try {
-      await migrate(pool);
-      await work(pool, keys.pepper);
-    } finally {
-      await pool.end();
-    }
-  } finally {
-    await database.stop();
-  }
 }
 
 const COLUMNS = [

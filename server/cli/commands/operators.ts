@@ -37,7 +37,8 @@ function currencyOf(options: ParseOptions): Currency | undefined {
   return options.currency === undefined ? undefined : parseCurrency(options.currency.toUpperCase());
 }
 
-async function readText(path: string): Promise<string> {
+/** The text of a file, or of standard input for `-`. Throws `file_unreadable`. */
+export async function readText(path: string): Promise<string> {
   if (path === '-') return readAll(process.stdin);
   return readFile(path, 'utf8').catch((cause: unknown) => {
     throw fault('file_unreadable', { detail: `${path} cannot be read.`, cause });
