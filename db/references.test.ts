@@ -55,7 +55,7 @@ describe('references that are checked once for a statement', () => {
     expect(await transfersTold()).toBe(before);
   });
 
-  it('refuse an event and a decision of no payment', async () => {
+  it('refuse an event, a decision and a compliance record of no payment', async () => {
     await expect(
       run(`insert into payment_events (client_id, payment_id, to_status, cause) values ($1, $1, 'accepted', 'client')`, [newId()]),
     ).rejects.toMatchObject({ code: '23503', constraint: 'payment_events_payment_id_payments_id_fk' });
@@ -66,6 +66,12 @@ describe('references that are checked once for a statement', () => {
         [newId()],
       ),
     ).rejects.toMatchObject({ code: '23503', constraint: 'agent_activity_payment_id_payments_id_fk' });
+    await expect(
+      run(
+        `insert into compliance_records (id, client_id, payment_id, outcome, list_version, hits, rules) values ($1, $1, $1, 'clear', 'l', '[]', '[]')`,
+        [newId()],
+      ),
+    ).rejects.toMatchObject({ code: '23503', constraint: 'compliance_records_payment_id_payments_id_fk' });
   });
 
   it('refuse a person, a payment and a quote of nobody', async () => {

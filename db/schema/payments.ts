@@ -298,7 +298,6 @@ export const outbox = pgTable(
     index('outbox_unplanned').on(table.id).where(sql`${table.plannedAt} is null`),
     // Rows are written in the order of their age: a summary per block finds a day of them, at next to no cost for the writer.
     index('outbox_age').using('brin', table.createdAt),
-    index('outbox_payment').on(table.paymentId),
   ],
 );
 
