@@ -4,8 +4,11 @@ import type { Fate } from '../../sandbox/aptos/faults.ts';
 import type { SandboxChainProfile } from '../../sandbox/aptos/index.ts';
 import { createSandbox, type Sandbox, type SandboxOptions } from '../../sandbox/sandbox.ts';
 import { type ManualScheduler, manualScheduler } from '../../sandbox/scheduler.ts';
+import { type EntryArgs, type EntryName, entryCall } from '../../tools/aptos/functions.ts';
 import { type AptosNode, createAptosNode } from '../../tools/aptos/node.ts';
 import { type ChainProfile, parseChainProfile } from '../../tools/aptos/profile.ts';
+import { poolAddress } from '../../tools/aptos/objects.ts';
+import { send as sendStep } from '../../tools/aptos/send.ts';
 import { memorySent } from '../../tools/aptos/sent.ts';
 import { createAptosBatches, type SettlementDeps } from '../../tools/aptos/create-batches.ts';
 import type { AptosBatches, BatchStatus } from '../../tools/aptos/batches.ts';
@@ -30,6 +33,10 @@ export interface ChainWorld {
   account(privateKey: string): ChainAccount;
   /** What somebody holds of KES, minor units. */
   balance(owner: string): Promise<bigint>;
+  /** The pool of KES. */
+  readonly pool: string;
+  /** Somebody calls an entry function; throws the fault when the chain refuses. */
+  call<N extends EntryName>(privateKey: string, fn: N, args: EntryArgs<N>): Promise<void>;
   /** Successful calls of a function on the chain. */
   executions(fn: string): Promise<number>;
   /** Another process with the same memory, or with none. */
@@ -68,6 +75,13 @@ export async function createChainWorld(options: Partial<SandboxOptions> = {}, fe
     next: (...fates) => sandbox.changeChain({ next: fates }),
     account,
     balance: (owner) => node.balance(owner, profile.assets.KES ?? ''),
+    pool: poolAddress(profile.contract, profile.assets.KES ?? ''),
+    async call(privateKey, fn, args) {
+      calls += 1;
+      const step = { subject: 'test', step: `call ${calls}`, call: entryCall(profile.contract, fn, args), account: account(privateKey) };
+      const outcome = await sendStep(deps, step);
+      if (outcome.kind === 'refused' || outcome.kind === 'failed') throw outcome.fault;
+    },
     executions: (fn) => executionsOf(sandbox, profile, fn),
     reopened: (changes = {}) => createAptosBatches({ ...deps, ...changes }),
   };
@@ -80,6 +94,7 @@ async function executionsOf(sandbox: Sandbox, { nodeUrl, contract }: ChainProfil
 }
 
 let batches = 0;
+let calls = 0;
 
 /** A batch of one partner, who owes us unless told otherwise. */
 export function proposalOf(changes: Partial<BatchProposal> = {}, netMinor = 1_250_000n): BatchProposal {
