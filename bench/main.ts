@@ -4,6 +4,7 @@ import { runApiBench } from './api.ts';
 import { runCohortBench } from './cohort.ts';
 import type { Finding } from './finding.ts';
 import { runScreeningBench } from './screening.ts';
+import { runSettlementBench } from './settlement.ts';
 
 /** Makes a reader for whole numbers within bounds. */
 function wholeNumber(min: number, max: number): (text: string) => number {
@@ -89,6 +90,20 @@ program
       lists?: string;
       json: boolean;
     }) => report(options.json, (tell) => runScreeningBench(options, tell)),
+  );
+
+program
+  .command('settlement')
+  .description(
+    'Payments per settlement transaction and gas per payment, netted, against one transfer per payment; fails when a balance or a batch is not as it must be.',
+  )
+  .addOption(number('--payments <n>', 'payments to net', 5_000, 10, 200_000))
+  .addOption(number('--partners <n>', 'partners that collect and pay out', 12, 2, 60))
+  .addOption(number('--singles <n>', 'transfers of the baseline that are sent', 200, 1, 5_000))
+  .addOption(number('--least-ratio <n>', 'fails when netting saves less gas than so many times', 2, 1, 1_000))
+  .option('--json', 'end with one line of JSON on standard output', false)
+  .action((options: { payments: number; partners: number; singles: number; leastRatio: number; json: boolean }) =>
+    report(options.json, (tell) => runSettlementBench(options, tell)),
   );
 
 await program.parseAsync();
