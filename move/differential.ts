@@ -126,7 +126,7 @@ function literal(type: string, value: Value): string {
   const object = /^object<(\w+)>$/.exec(type)?.[1];
   if (object !== undefined) return `object::address_to_object<${object}>(@${value as string})`;
   if (type === 'address') return `@${value as string}`;
-  return type === 'bool' ? String(value) : `${String(value)}${type}`;
+  return typeof value === 'bigint' ? `${value}${type}` : String(value === true);
 }
 
 function statement(step: Step): string {
