@@ -40,7 +40,7 @@ export interface PaymentFixture {
   readonly referenceId?: string;
   readonly funding?: 'wallet' | 'balance';
   readonly delivery?: 'wallet' | 'balance';
-  /** Ciphertext; random bytes unless given. */
+  /** Ciphertext of names and numbers; random bytes unless given. */
   readonly parties?: Buffer;
 }
 

@@ -3,7 +3,7 @@
  * pure, so a recorded decision can be made again from its facts and must come out the same.
  */
 
-export const AGENT_NAMES = ['exchange-rate', 'compliance', 'route-optimizer', 'liquidity', 'settlement'] as const;
+export const AGENT_NAMES = ['exchange-rate', 'compliance', 'route-optimizer', 'liquidity', 'settlement', 'investigator'] as const;
 export type AgentName = (typeof AGENT_NAMES)[number];
 
 /** What may be kept as facts: plain JSON. Money travels as decimal strings of minor units. */
