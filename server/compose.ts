@@ -33,6 +33,7 @@ import { redisTokenStore } from '../tools/mmo/vault/redis.ts';
 import { sharedTokenVault } from '../tools/mmo/vault/shared.ts';
 import type { SanctionsList } from '../tools/sanctions/list.ts';
 import { type LiveSanctions, openSanctions } from '../tools/sanctions/live.ts';
+import { adviseOnDemand } from './advise.ts';
 import type { Config } from './config.ts';
 import { createLog, type Log } from './log.ts';
 import { statementSource } from './statements.ts';
@@ -182,6 +183,7 @@ export function composeGraphDeps(foundation: Foundation): GraphDeps {
     callbacks: callbackAddresses(config.publicUrl, keys.callbackKey),
     notify: (hint) => queue.notify(hint),
     perUsd: (currency) => board.current().rates.get(currency)?.perUsd ?? null,
+    advise: adviseOnDemand(foundation),
     settings: graphSettings(config),
     statements: statementSource({ ...config, sandboxFolder: config.sandbox ? join(config.dataDir, 'sandbox') : null }),
   };

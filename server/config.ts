@@ -6,12 +6,15 @@ import { z } from 'zod';
 import { fault } from '../domain/errors.ts';
 import { type LimitPolicies, readLimits } from './limits/policy.ts';
 import { RAILS } from '../domain/network.ts';
+import { assertNoTracing, type LlmSettings, nanoUsdOf } from '../tools/llm/settings.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const optionalText = z
   .string()
   .optional()
   .transform((text) => (text === undefined || text === '' ? null : text));
+
+const usd = z.string().regex(/^\d{1,9}(\.\d{1,6})?$/, 'must be US dollars as 0.15');
 
 const settingsSchema = z.object({
   /** `production` refuses development keys, sandbox operators and built-in lists. */
@@ -69,6 +72,25 @@ const settingsSchema = z.object({
   CAPP_CONNECTIONS_MAX: z.coerce.number().int().min(1).default(10_000),
   CAPP_CONNECTIONS_PER_ADDRESS_MAX: z.coerce.number().int().min(1).default(5_000),
   CAPP_HOUSEKEEPING_MS: z.coerce.number().int().min(100).default(5_000),
+  /** Who reports to which authority: a JSON file, see docs/reports.md. */
+  CAPP_REPORTING_PATH: optionalText,
+  /** A service that speaks the OpenAI protocol, its model and key: without it no model is asked. See docs/investigator.md. */
+  CAPP_LLM_URL: optionalText,
+  CAPP_LLM_MODEL: optionalText,
+  CAPP_LLM_KEY: optionalText,
+  /** For one case, all calls together, milliseconds. */
+  CAPP_LLM_DEADLINE_MS: z.coerce.number().int().min(100).max(120_000).default(20_000),
+  CAPP_LLM_CALLS_MAX: z.coerce.number().int().min(1).max(50).default(8),
+  CAPP_LLM_ANSWER_TOKENS_MAX: z.coerce.number().int().min(50).max(32_000).default(1_000),
+  CAPP_LLM_CASE_TOKENS_MAX: z.coerce.number().int().min(100).default(60_000),
+  CAPP_LLM_DAY_TOKENS_MAX: z.coerce.number().int().min(100).default(5_000_000),
+  /** US dollars for a million tokens. */
+  CAPP_LLM_INPUT_PRICE: usd.default('0'),
+  CAPP_LLM_OUTPUT_PRICE: usd.default('0'),
+  /** US dollars. */
+  CAPP_LLM_CASE_COST_MAX: usd.default('0.25'),
+  CAPP_LLM_DAY_COST_MAX: usd.default('20'),
+  CAPP_LLM_CONCURRENCY: z.coerce.number().int().min(1).max(64).default(2),
 });
 
 export interface Config {
@@ -106,6 +128,9 @@ export interface Config {
   readonly doubtLimitMs: number;
   readonly doubtLimitsMs: Readonly<Record<string, number>>;
   readonly webhookAllowPrivate: boolean;
+  readonly reportingPath: string | null;
+  /** Null: no model is asked. */
+  readonly llm: LlmSettings | null;
 }
 
 const KNOWN_ELSEWHERE =
@@ -117,6 +142,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     (name) => name.startsWith('CAPP_') && !(name in settingsSchema.shape) && !KNOWN_ELSEWHERE.test(name),
   );
   if (unknown !== undefined) throw fault('config_invalid', { field: unknown, detail: `There is no setting ${unknown}.` });
+  assertNoTracing(env);
   const parsed = settingsSchema.safeParse(env);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
@@ -170,6 +196,40 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     doubtLimitMs: settings.CAPP_DOUBT_LIMIT_MS,
     doubtLimitsMs: limitsByRail(settings.CAPP_DOUBT_LIMITS_MS),
     webhookAllowPrivate: settings.CAPP_WEBHOOK_ALLOW_PRIVATE === '1',
+    reportingPath: settings.CAPP_REPORTING_PATH,
+    llm: llmSettings(settings),
+  };
+}
+
+/** The settings of the model, or null when there is none. Throws `config_invalid` for half of them, and for plain HTTP to elsewhere. */
+function llmSettings(settings: z.infer<typeof settingsSchema>): LlmSettings | null {
+  const { CAPP_LLM_URL: url, CAPP_LLM_MODEL: model, CAPP_LLM_KEY: apiKey } = settings;
+  if (url === null && model === null && apiKey === null) return null;
+  const refuse = (field: string, detail: string) => fault('config_invalid', { field, detail });
+  if (url === null || model === null) throw refuse('CAPP_LLM_URL', 'CAPP_LLM_URL and CAPP_LLM_MODEL go together.');
+  assertUrl('CAPP_LLM_URL', url);
+  const { protocol, hostname, username, password } = new URL(url);
+  const isOwn = ['127.0.0.1', 'localhost', '[::1]'].includes(hostname);
+  if (username !== '' || password !== '') throw refuse('CAPP_LLM_URL', 'CAPP_LLM_URL carries a password; give the key in CAPP_LLM_KEY.');
+  if (protocol !== 'https:' && !(protocol === 'http:' && isOwn)) {
+    throw refuse('CAPP_LLM_URL', 'CAPP_LLM_URL must begin with https://, or lead to this machine.');
+  }
+  // A million tokens for so many dollars: a token for so many millionths.
+  const perToken = (price: string): bigint => (nanoUsdOf(price) ?? 0n) / 1_000_000n;
+  return {
+    url,
+    model,
+    apiKey: apiKey ?? 'none',
+    deadlineMs: settings.CAPP_LLM_DEADLINE_MS,
+    callsMax: settings.CAPP_LLM_CALLS_MAX,
+    answerTokensMax: settings.CAPP_LLM_ANSWER_TOKENS_MAX,
+    caseTokensMax: settings.CAPP_LLM_CASE_TOKENS_MAX,
+    dayTokensMax: settings.CAPP_LLM_DAY_TOKENS_MAX,
+    inputNanoUsd: perToken(settings.CAPP_LLM_INPUT_PRICE),
+    outputNanoUsd: perToken(settings.CAPP_LLM_OUTPUT_PRICE),
+    caseNanoUsdMax: nanoUsdOf(settings.CAPP_LLM_CASE_COST_MAX) ?? 0n,
+    dayNanoUsdMax: nanoUsdOf(settings.CAPP_LLM_DAY_COST_MAX) ?? 0n,
+    concurrency: settings.CAPP_LLM_CONCURRENCY,
   };
 }
 
