@@ -16,12 +16,13 @@ import { type Report, reportOf, toJson } from './report/report.ts';
 import type { Suite } from './suite.ts';
 import { fraudSuite } from './suites/fraud.ts';
 import { fxSuite } from './suites/fx.ts';
+import { injectionSuite } from './suites/injection.ts';
 import { replaySuite } from './suites/replay.ts';
 import { routingSuite } from './suites/routing.ts';
 import { screeningSuite } from './suites/screening.ts';
 import { missesOf } from './thresholds.ts';
 
-const SUITES: readonly Suite[] = [screeningSuite, fraudSuite, routingSuite, fxSuite, replaySuite];
+const SUITES: readonly Suite[] = [screeningSuite, fraudSuite, routingSuite, fxSuite, injectionSuite, replaySuite];
 
 interface Options {
   readonly dataset?: string;

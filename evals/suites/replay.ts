@@ -12,6 +12,7 @@ import { BUILT_IN_BOOK, type RuleBook, RULES_BEFORE_SETS } from '../../agents/co
 import { decideExchangeRate } from '../../agents/exchange-rate/decide.ts';
 import type { ExchangeRateFacts } from '../../agents/exchange-rate/facts.ts';
 import { SPREAD_POLICY } from '../../agents/exchange-rate/policy.ts';
+import { decideInvestigator, INVESTIGATOR_VERSION, type InvestigatorFacts } from '../../agents/investigator/index.ts';
 import { decideLiquidity, type LiquidityFacts, LIQUIDITY_POLICY } from '../../agents/liquidity/index.ts';
 import { decideRoute } from '../../agents/route-optimizer/decide.ts';
 import type { RouteFacts } from '../../agents/route-optimizer/facts.ts';
@@ -113,6 +114,7 @@ const CURRENT_VERSIONS: Readonly<Record<string, string>> = {
   'route-optimizer': ROUTE_POLICY.version,
   liquidity: LIQUIDITY_POLICY.version,
   settlement: SETTLEMENT_POLICY.version,
+  investigator: INVESTIGATOR_VERSION,
 };
 
 /** Decides once more by the policy that was in force then; null when that policy is not kept. */
@@ -126,6 +128,7 @@ function decideAgain({ agent, policyVersion, facts }: LoggedDecision, rules: Rul
   if (agent === 'exchange-rate') return decideExchangeRate(facts as ExchangeRateFacts);
   if (agent === 'route-optimizer') return decideRoute(facts as RouteFacts);
   if (agent === 'liquidity') return decideLiquidity(facts as LiquidityFacts);
+  if (agent === 'investigator') return decideInvestigator(facts as InvestigatorFacts);
   return agent === 'settlement' ? decideSettlement(facts as SettlementFacts) : null;
 }
 

@@ -48,15 +48,24 @@ export function promptDigest({ system, user }: Prompt): string {
 const ENDPOINT_TIMEOUT_MS = 60_000;
 
 /** The endpoint named by `CAPP_EVALS_LLM_URL`, `CAPP_EVALS_LLM_KEY` and `CAPP_EVALS_LLM_MODEL`; null when none is set. */
+export function endpointSettings(
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly url: string; readonly model: string; readonly apiKey: string } | null {
+  const [url, model] = [env['CAPP_EVALS_LLM_URL'] ?? '', env['CAPP_EVALS_LLM_MODEL'] ?? ''];
+  return url === '' || model === '' ? null : { url, model, apiKey: env['CAPP_EVALS_LLM_KEY'] ?? 'none' };
+}
+
+/** That endpoint as a target; null when none is set. */
 export function endpointTarget(
   env: Readonly<Record<string, string | undefined>>,
   dial: typeof fetch = fetch,
 ): Target<Prompt, string> | null {
-  const [baseURL, model] = [env['CAPP_EVALS_LLM_URL'] ?? '', env['CAPP_EVALS_LLM_MODEL'] ?? ''];
-  if (baseURL === '' || model === '') return null;
+  const settings = endpointSettings(env);
+  if (settings === null) return null;
+  const { model } = settings;
   const client = new OpenAI({
-    baseURL,
-    apiKey: env['CAPP_EVALS_LLM_KEY'] ?? 'none',
+    baseURL: settings.url,
+    apiKey: settings.apiKey,
     timeout: ENDPOINT_TIMEOUT_MS,
     maxRetries: 1,
     fetch: dial,

@@ -8,7 +8,8 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['db'],
   ['tools'],
   ['agents'],
-  ['graph', 'evals'],
+  ['graph'],
+  ['evals'],
   ['server'],
   ['console'],
 ];
