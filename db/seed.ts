@@ -14,8 +14,30 @@ export const DEMO_PRINCIPALS: Readonly<Record<string, readonly Scope[]>> = {
   'operator:demo': ['payments:read', 'callbacks:read', 'activity:read', 'treasury:read'],
   'treasury:zawadi': ['treasury:read', 'payments:read', 'reconciliation:read', 'reconciliation:decide'],
   'treasury:tunde': ['treasury:read', 'payments:read', 'reconciliation:read', 'reconciliation:decide'],
-  'officer:amina': ['cases:read', 'cases:decide', 'payments:read', 'activity:read', 'rules:read', 'rules:write', 'rules:approve'],
-  'officer:kofi': ['cases:read', 'cases:decide', 'payments:read', 'activity:read', 'rules:read', 'rules:write', 'rules:approve'],
+  'officer:amina': [
+    'cases:read',
+    'cases:decide',
+    'payments:read',
+    'activity:read',
+    'rules:read',
+    'rules:write',
+    'rules:approve',
+    'reports:read',
+    'reports:write',
+    'agents:switch',
+  ],
+  'officer:kofi': [
+    'cases:read',
+    'cases:decide',
+    'payments:read',
+    'activity:read',
+    'rules:read',
+    'rules:write',
+    'rules:approve',
+    'reports:read',
+    'reports:write',
+    'agents:switch',
+  ],
 };
 
 export interface SeededClients {

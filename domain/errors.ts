@@ -90,6 +90,17 @@ export const ERRORS = {
   rule_invalid: entry(422, 'after_change', 'The rule is not of the form that rules have.'),
   rule_step_refused: entry(409, 'never', 'The rule is not at a step from which this is possible.'),
 
+  switch_unchanged: entry(409, 'never', 'The switch stands so already.'),
+
+  // Reports.
+  report_country_unknown: entry(422, 'after_change', 'No reporting rules are known for that country.'),
+  report_form_unavailable: entry(422, 'never', 'The form of that country is not public; file on its own portal.'),
+  report_period_invalid: entry(422, 'after_change', 'The period must be one to 366 days, the first not after the last.'),
+  report_too_large: entry(422, 'after_change', 'The report has more rows than one file may hold; take a shorter period.'),
+  report_invalid: entry(500, 'after_change', 'The report does not hold against its schema.'),
+  report_filed: entry(409, 'never', 'The report was filed before.'),
+  reporting_entity_missing: entry(409, 'after_change', 'Nobody is named who reports in that country; see CAPP_REPORTING_PATH.'),
+
   // Operators and callbacks.
   operator_unavailable: entry(503, 'later', 'The operator cannot be reached.'),
   operator_refused: entry(502, 'never', 'The operator refused the request.'),

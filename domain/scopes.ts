@@ -13,6 +13,9 @@ export const SCOPES = {
   'rules:read': 'Read the rules of compliance, and what those in shadow found.',
   'rules:write': 'Draft rules, put them into shadow, ask for the end of a live one.',
   'rules:approve': 'Bring rules to life that somebody else made, and agree to the end of a live one.',
+  'agents:switch': 'Turn agents that ask a model off, and on again.',
+  'reports:read': 'Read reports, with the names of the people concerned.',
+  'reports:write': 'Make reports, and write down that they were filed.',
   'webhooks:read': 'Read webhook endpoints and what they were told.',
   'webhooks:write': 'Make, change and test webhook endpoints, rotate their secrets, replay deliveries.',
 } as const;

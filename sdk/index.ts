@@ -14,6 +14,7 @@ import { createCases } from './cases.ts';
 import { createPayments } from './payments.ts';
 import { createQuotes } from './quotes.ts';
 import { createRules } from './rules.ts';
+import { createReports } from './reports.ts';
 import { type CappOptions, createTransport } from './transport.ts';
 import { createCorridors, createPools, createRates } from './treasury.ts';
 import { createWebhooks } from './webhooks.ts';
@@ -26,6 +27,7 @@ export type { PageOptions } from './pages.ts';
 export type { PaymentDetails, PaymentFilter } from './payments.ts';
 export type { Quote, QuoteInput } from './quotes.ts';
 export type { RuleList, RuleVersion } from './rules.ts';
+export type { Report, ReportFiling, ReportFilter, ReportInput, ReportKind } from './reports.ts';
 export type { CappOptions, RequestOptions, WriteOptions } from './transport.ts';
 export type { Corridor, LiquidityPool, SourceRate } from './treasury.ts';
 export type * from './types.ts';
@@ -52,6 +54,7 @@ export function createCapp(options: CappOptions) {
     rates: createRates(transport),
     pools: createPools(transport),
     rules: createRules(transport),
+    reports: createReports(transport),
     webhooks: createWebhooks(transport),
   };
 }

@@ -26,6 +26,8 @@ import { mountReconciliation } from './routes/reconciliation.ts';
 import { mountRules } from './routes/rules.ts';
 import { mountSms } from './routes/sms.ts';
 import { mountTreasury } from './routes/treasury.ts';
+import { mountReports } from './routes/reports.ts';
+import { mountSwitches } from './routes/switches.ts';
 import { mountWebhooks } from './routes/webhooks.ts';
 import { createActivityStream } from './stream.ts';
 
@@ -77,6 +79,8 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   mountActivity(api, stream);
   mountCases(api);
   mountRules(api);
+  mountReports(api);
+  mountSwitches(api);
   mountWebhooks(api);
   mountSms(api);
   mountCallbacks(api, callbacks);

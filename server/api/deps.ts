@@ -9,6 +9,7 @@ import type { Intake } from '../intake.ts';
 import type { Log } from '../log.ts';
 import type { Messaging } from '../messaging.ts';
 import type { LimitDeps } from './limits.ts';
+import type { ReportingEntities } from '../../tools/reports/index.ts';
 
 /** Who asks: a client's key, and the person or program that holds it. */
 export interface Caller {
@@ -83,6 +84,8 @@ export interface ApiDeps {
   readonly webhookAllowPrivate?: boolean;
   /** USSD and text messages; without it their addresses do not exist. */
   readonly messaging?: Messaging | null;
+  /** Who reports in which country; without it no report that names one is made. */
+  readonly reportingEntities?: ReportingEntities;
   /** Listeners of the live stream at once; 200 unless told. */
   readonly streamListenersMax?: number;
 }

@@ -6,6 +6,7 @@ import { systemClock } from '../../domain/clock.ts';
 import { ON_US } from '../../domain/network.ts';
 import { voidHolds } from '../../tools/ledger/index.ts';
 import { allowsSource } from '../../tools/mmo/terms.ts';
+import { loadReportingEntities } from '../../tools/reports/index.ts';
 import type { SanctionsDescription } from '../../tools/sanctions/list.ts';
 import { createApi } from '../api/app.ts';
 import type { ApiDeps, DependencyState } from '../api/deps.ts';
@@ -22,7 +23,8 @@ async function start(): Promise<Running> {
   const foundation = await openFoundation(config, process.env, 'api');
   const limits = openLimits(foundation);
   const messaging = await openMessaging(config.messagingPath, { pool: foundation.pool, clock: systemClock, fetch });
-  const api = createApi({ ...apiDeps(foundation), limits, messaging });
+  const reportingEntities = await loadReportingEntities(config.reportingPath, config.env);
+  const api = createApi({ ...apiDeps(foundation), limits, messaging, reportingEntities });
   const { port, host, connectionsMax, connectionsPerAddressMax } = config;
   const served = await serveApi(api, { port, host, limits: { connectionsMax, connectionsPerAddressMax } });
   foundation.log.info({ url: served.url }, 'api listens');

@@ -1,0 +1,4 @@
+/** Reports for authorities and partners: suspicions in goAML, amounts above thresholds, travel-rule messages, the audit log. */
+export { loadReportingEntities, type ReportingEntities, type ReportingEntity } from './entity.ts';
+export { makeReport, REPORT_CONTEXT, type ReportDeps, type ReportMaker, type ReportRequest } from './make.ts';
+export { REPORTING_COUNTRIES } from './reporting.ts';

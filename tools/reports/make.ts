@@ -1,0 +1,340 @@
+/**
+ * Making reports. Names and numbers are decrypted here, go into the file and nowhere else; the file is
+ * encrypted before it is stored, and making it is an act of the audit log.
+ */
+import type { Pool } from 'pg';
+import { withTransaction } from '../../db/connect.ts';
+import type { Keyring } from '../../db/keyring.ts';
+import { recordAuditEvents } from '../../db/queries/audit.ts';
+import {
+  findReportCase,
+  findReportPayment,
+  insertReport,
+  listReportPayments,
+  ratesOn,
+  type ReportCaseRow,
+  type ReportPaymentRow,
+  type ReportRow,
+} from '../../db/queries/reports.ts';
+import type { Clock } from '../../domain/clock.ts';
+import type { Currency } from '../../domain/currency.ts';
+import { fault } from '../../domain/errors.ts';
+import { digestOf, newId } from '../../domain/ids.ts';
+import { dayOf, walletById } from '../../domain/network.ts';
+import { exportPayment } from '../audit/index.ts';
+import { exportAudit } from './audit-export.ts';
+import { thresholdCsv } from './csv.ts';
+import type { ReportingEntities } from './entity.ts';
+import { type GoamlInput, writeGoaml } from './goaml.ts';
+import { actionOf, reasonOf } from './narrative.ts';
+import { type PerUsd, reportingOf, suspicionDueMs } from './reporting.ts';
+import { moneyOf, type ReportParty, type ReportPayment } from './subject.ts';
+import { overThresholds } from './thresholds.ts';
+import { writeTravelRule } from './travel-rule.ts';
+import { faultsOfGoaml } from './validate.ts';
+
+export interface ReportDeps {
+  readonly pool: Pool;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+  readonly entities: ReportingEntities;
+}
+
+/** Who has it made, for which client. */
+export interface ReportMaker {
+  readonly clientId: string;
+  readonly principal: string;
+}
+
+export type ReportRequest =
+  /** A suspicion about the payment of a case. `suspectedAtMs`: when it arose; when the case was opened unless told. */
+  | {
+      readonly kind: 'str' | 'sar';
+      readonly caseId: string;
+      readonly country: string;
+      readonly note: string;
+      readonly suspectedAtMs: number | null;
+    }
+  /** Payments of the days from `from` to `to`, both included, that reach a threshold of the country. */
+  | { readonly kind: 'ctr'; readonly country: string; readonly from: string; readonly to: string }
+  | { readonly kind: 'travel_rule'; readonly paymentId: string }
+  | { readonly kind: 'audit'; readonly paymentId: string }
+  | { readonly kind: 'audit'; readonly from: string; readonly to: string };
+
+/** A file with what may be told of it. */
+interface Made {
+  readonly content: string;
+  readonly mediaType: string;
+  readonly extension: string;
+  readonly country: string | null;
+  readonly caseId?: string;
+  readonly paymentId?: string;
+  readonly period?: { readonly from: string; readonly to: string };
+  readonly dueAtMs?: number;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** The context in which a report's file is encrypted. */
+export const REPORT_CONTEXT = 'reports.content';
+const PAYMENTS_MAX = 20_000;
+const PAGE = 1_000;
+const DAY_MS = 86_400_000;
+const PERIOD_DAYS_MAX = 366;
+const XML = 'application/xml';
+
+/**
+ * Makes a report and keeps it. Throws `not_found` for a case or payment of nobody or of another client, `report_country_unknown`,
+ * `report_form_unavailable`, `report_period_invalid`, `report_too_large`, `reporting_entity_missing`, `rate_unavailable`, and
+ * `report_invalid` with the elements at fault when the file does not hold against its schema.
+ */
+export async function makeReport(deps: ReportDeps, maker: ReportMaker, request: ReportRequest): Promise<ReportRow> {
+  const id = newId();
+  const nowMs = deps.clock.now();
+  const made = await fileOf(deps, maker, request, id, nowMs);
+  const report = {
+    id,
+    clientId: maker.clientId,
+    kind: request.kind,
+    country: made.country,
+    caseId: made.caseId ?? null,
+    paymentId: made.paymentId ?? null,
+    periodFrom: made.period?.from ?? null,
+    periodTo: made.period?.to ?? null,
+    mediaType: made.mediaType,
+    fileName: `${request.kind}-${id}.${made.extension}`,
+    content: deps.keyring.encrypt(made.content, REPORT_CONTEXT),
+    contentDigest: digestOf(made.content),
+    details: made.details,
+    dueAt: made.dueAtMs === undefined ? null : new Date(made.dueAtMs),
+    madeBy: maker.principal,
+    nowMs,
+  };
+  return withTransaction(deps.pool, async (tx) => {
+    const row = await insertReport(tx, report);
+    const details = { kind: report.kind, country: report.country, contentDigest: report.contentDigest, caseId: report.caseId };
+    const act = { clientId: maker.clientId, actor: maker.principal, action: 'report.made', subject: `report:${id}` };
+    await recordAuditEvents(tx, [{ ...act, paymentId: report.paymentId, details }], nowMs);
+    return row;
+  });
+}
+
+function fileOf(deps: ReportDeps, maker: ReportMaker, request: ReportRequest, id: string, nowMs: number): Promise<Made> {
+  switch (request.kind) {
+    case 'str':
+    case 'sar':
+      return suspicion(deps, maker, request, id, nowMs);
+    case 'ctr':
+      return threshold(deps, maker, request, id, nowMs);
+    case 'travel_rule':
+      return travelRule(deps, maker, request.paymentId);
+    case 'audit':
+      return 'paymentId' in request ? auditOfPayment(deps, maker, request.paymentId) : auditOfPeriod(deps, maker, request);
+  }
+}
+
+async function suspicion(
+  deps: ReportDeps,
+  maker: ReportMaker,
+  request: Extract<ReportRequest, { kind: 'str' | 'sar' }>,
+  id: string,
+  nowMs: number,
+): Promise<Made> {
+  const found = await findReportCase(deps.pool, maker.clientId, request.caseId);
+  if (found === null) throw fault('not_found');
+  const payment = await paymentOf(deps, maker, found.paymentId);
+  const reporting = reportingOf(request.country, dayOf(nowMs));
+  if (![payment.sender.country, payment.receiver.country].includes(request.country))
+    throw fault('report_country_unknown', { detail: 'Neither side of the payment is in that country.' });
+  if (reporting.form !== 'goAML') throw fault('report_form_unavailable');
+  const suspectedMs = request.suspectedAtMs ?? found.createdAt.getTime();
+  const written = await goaml({
+    ...suspicionWords(payment, found, request.note),
+    kind: request.kind === 'str' ? 'STR' : 'SAR',
+    country: request.country,
+    currency: reporting.currency,
+    reference: id,
+    submittedAtMs: nowMs,
+    entity: deps.entities(request.country),
+    payments: [payment],
+  });
+  return {
+    ...written,
+    mediaType: XML,
+    extension: 'xml',
+    country: request.country,
+    caseId: found.id,
+    paymentId: payment.id,
+    dueAtMs: suspicionDueMs(suspectedMs, reporting.suspicion),
+    details: {
+      ...written.details,
+      authority: reporting.authority,
+      source: reporting.source,
+      suspectedAt: new Date(suspectedMs).toISOString(),
+      uncertain: reporting.uncertain,
+    },
+  };
+}
+
+function suspicionWords(payment: ReportPayment, found: ReportCaseRow, note: string): Pick<GoamlInput, 'reason' | 'action' | 'ruleCodes'> {
+  return {
+    reason: reasonOf(payment, found.reasons, note),
+    action: actionOf(payment, found.status),
+    ruleCodes: found.reasons.map((reason) => reason.code),
+  };
+}
+
+/** Writes goAML and holds it against its schema: what is not valid is not kept. */
+async function goaml(input: GoamlInput): Promise<Pick<Made, 'content' | 'details'>> {
+  const { xml, gaps } = writeGoaml(input);
+  const faults = await faultsOfGoaml(xml);
+  if (faults.length > 0) throw fault('report_invalid', { detail: `The report does not hold against its schema: ${faults.join(', ')}.` });
+  return { content: xml, details: { form: 'goAML 4.0.2', payments: input.payments.length, gaps, sampleEntity: input.entity.sample } };
+}
+
+async function threshold(
+  deps: ReportDeps,
+  maker: ReportMaker,
+  request: Extract<ReportRequest, { kind: 'ctr' }>,
+  id: string,
+  nowMs: number,
+): Promise<Made> {
+  const { country } = request;
+  const period = periodOf(request);
+  const reporting = reportingOf(country, request.to);
+  const payments = await paymentsOf(deps, maker, country, period);
+  const rates = new Map<string, Map<string, bigint>>();
+  for (const day of new Set(payments.map((payment) => dayOf(payment.createdAtMs)))) rates.set(day, await ratesOn(deps.pool, day));
+  const perUsdOn =
+    (day: string): PerUsd =>
+    (currency) =>
+      rates.get(day)?.get(currency) ?? null;
+  const findings = overThresholds(payments, reporting, perUsdOn);
+  const reported = [...new Map(findings.flatMap((each) => each.payments).map((payment) => [payment.id, payment])).values()];
+  const counts = Object.fromEntries(
+    reporting.thresholds.map(({ id: rule }) => [rule, findings.filter((each) => each.threshold.id === rule).length]),
+  );
+  const details = {
+    authority: reporting.authority,
+    source: reporting.source,
+    looked: payments.length,
+    payments: reported.length,
+    findings: counts,
+    uncertain: reporting.uncertain,
+  };
+  const shared = { country, period: { from: request.from, to: request.to } };
+  // goAML wants at least one transaction; a period with nothing to report is told by the list itself.
+  if (reporting.form !== 'goAML' || reported.length === 0) {
+    return {
+      ...shared,
+      content: thresholdCsv(findings, country),
+      mediaType: 'text/csv',
+      extension: 'csv',
+      details: { ...details, form: 'CSV' },
+    };
+  }
+  const written = await goaml({
+    kind: 'CTR',
+    country,
+    currency: reporting.currency,
+    reference: id,
+    submittedAtMs: nowMs,
+    entity: deps.entities(country),
+    reason: `Payments of ${request.from} to ${request.to} that reach a reporting threshold (${reporting.source}).`,
+    action: 'Reported for their amount.',
+    ruleCodes: [],
+    payments: reported,
+  });
+  return { ...shared, content: written.content, mediaType: XML, extension: 'xml', details: { ...details, ...written.details } };
+}
+
+async function travelRule(deps: ReportDeps, maker: ReportMaker, paymentId: string): Promise<Made> {
+  const payment = await paymentOf(deps, maker, paymentId);
+  const { message, missing } = writeTravelRule(payment, deps.entities(payment.sender.country));
+  return {
+    content: `${JSON.stringify(message, null, 2)}\n`,
+    mediaType: 'application/json',
+    extension: 'json',
+    country: null,
+    paymentId,
+    details: { form: 'IVMS 101', missing },
+  };
+}
+
+async function auditOfPayment(deps: ReportDeps, maker: ReportMaker, paymentId: string): Promise<Made> {
+  if ((await findReportPayment(deps.pool, maker.clientId, paymentId)) === null) throw fault('not_found');
+  const proof = await exportPayment(deps.pool, paymentId);
+  const details = { form: 'capp-audit-proof', rows: proof.rows.length, unsealed: proof.unsealed };
+  return { content: `${JSON.stringify(proof)}\n`, mediaType: 'application/json', extension: 'json', country: null, paymentId, details };
+}
+
+async function auditOfPeriod(deps: ReportDeps, maker: ReportMaker, request: { readonly from: string; readonly to: string }): Promise<Made> {
+  const { from, before } = periodOf(request);
+  const { text, rows, head } = await exportAudit(deps.pool, maker.clientId, from, before);
+  const details = { form: 'capp-audit-export', rows, lastBlock: head };
+  return {
+    content: text,
+    mediaType: 'application/x-ndjson',
+    extension: 'ndjson',
+    country: null,
+    period: { from: request.from, to: request.to },
+    details,
+  };
+}
+
+/** The days as moments, UTC. Throws `report_period_invalid`. */
+function periodOf({ from, to }: { readonly from: string; readonly to: string }): { readonly from: Date; readonly before: Date } {
+  const [first, last] = [Date.parse(`${from}T00:00:00Z`), Date.parse(`${to}T00:00:00Z`)];
+  const days = (last - first) / DAY_MS + 1;
+  if (!(days >= 1 && days <= PERIOD_DAYS_MAX)) throw fault('report_period_invalid');
+  return { from: new Date(first), before: new Date(last + DAY_MS) };
+}
+
+async function paymentOf(deps: ReportDeps, maker: ReportMaker, paymentId: string): Promise<ReportPayment> {
+  const row = await findReportPayment(deps.pool, maker.clientId, paymentId);
+  if (row === null) throw fault('not_found');
+  return opened(deps, row);
+}
+
+async function paymentsOf(
+  deps: ReportDeps,
+  maker: ReportMaker,
+  country: string,
+  period: { readonly from: Date; readonly before: Date },
+): Promise<ReportPayment[]> {
+  const found: ReportPayment[] = [];
+  for (let afterId: string | null = null; ; ) {
+    const rows: ReportPaymentRow[] = await listReportPayments(
+      deps.pool,
+      { clientId: maker.clientId, country, ...period },
+      { afterId, limit: PAGE },
+    );
+    found.push(...rows.map((row) => opened(deps, row)));
+    if (found.length > PAYMENTS_MAX) throw fault('report_too_large');
+    if (rows.length < PAGE) return found;
+    afterId = rows.at(-1)?.id ?? null;
+  }
+}
+
+/** A row with its parties in clear. */
+function opened(deps: ReportDeps, row: ReportPaymentRow): ReportPayment {
+  const parties = JSON.parse(deps.keyring.decrypt(row.parties, 'payments.parties')) as Record<
+    'sender' | 'receiver',
+    { name: string; phone: string }
+  >;
+  const partyOf = (role: 'sender' | 'receiver', country: string, walletId: string, userId: string, since: Date): ReportParty => {
+    const wallet = walletById(walletId, dayOf(row.createdAt.getTime()));
+    return { ...parties[role], country, walletId, operator: `${wallet.name} (${wallet.operator})`, userId, knownSinceMs: since.getTime() };
+  };
+  return {
+    id: row.id,
+    referenceId: row.referenceId,
+    status: row.status,
+    purpose: row.purpose,
+    sent: moneyOf(row.amount, row.fromCurrency),
+    received: row.targetAmount === null ? null : moneyOf(row.targetAmount, row.toCurrency as Currency),
+    sender: partyOf('sender', row.fromCountry, row.senderWallet, row.senderId, row.senderSince),
+    receiver: partyOf('receiver', row.toCountry, row.receiverWallet, row.receiverId, row.receiverSince),
+    createdAtMs: row.createdAt.getTime(),
+    completedAtMs: row.completedAt?.getTime() ?? null,
+  };
+}
