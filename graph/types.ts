@@ -7,6 +7,7 @@ import type { Keyring } from '../db/keyring.ts';
 import type { Country, Rail } from '../domain/rail.ts';
 import type { OperatorClient } from '../tools/mmo/operator.ts';
 import type { SmsSender } from '../tools/notify/gateways/gateway.ts';
+import type { RateGate } from '../tools/rails/rates.ts';
 import type { Advise } from './case/advice.ts';
 
 /** The part of a pino logger that the graph uses. */
@@ -100,6 +101,8 @@ export interface GraphDeps {
   /** Gives officers advice on cases; nobody does unless told. */
   readonly advise?: Advise;
   readonly settings: GraphSettings;
+  /** How much operators may be sent, over all processes; without it as much as there is. */
+  readonly rates?: RateGate;
   /** The statement of a rail's day as its operator gave it, or null when it is not there; without it nothing is reconciled daily. */
   readonly statements?: (rail: Rail, day: string) => Promise<string | null>;
   /** Missing: nobody is told by text. */

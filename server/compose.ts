@@ -31,6 +31,7 @@ import type { TokenVault } from '../tools/mmo/tokens.ts';
 import { postgresTokenStore } from '../tools/mmo/vault/postgres.ts';
 import { redisTokenStore } from '../tools/mmo/vault/redis.ts';
 import { sharedTokenVault } from '../tools/mmo/vault/shared.ts';
+import { createRateGate } from '../tools/rails/rates.ts';
 import type { SanctionsList } from '../tools/sanctions/list.ts';
 import { type LiveSanctions, openSanctions } from '../tools/sanctions/live.ts';
 import { adviseOnDemand } from './advise.ts';
@@ -185,6 +186,7 @@ export function composeGraphDeps(foundation: Foundation): GraphDeps {
     perUsd: (currency) => board.current().rates.get(currency)?.perUsd ?? null,
     advise: adviseOnDemand(foundation),
     settings: graphSettings(config),
+    rates: createRateGate(pool, new Map([...foundation.terms].map(([railId, { ratesPerS }]) => [railId, ratesPerS]))),
     statements: statementSource({ ...config, sandboxFolder: config.sandbox ? join(config.dataDir, 'sandbox') : null }),
   };
 }

@@ -11,6 +11,7 @@ import { money } from '../../domain/money.ts';
 import type { EffectRequest, OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
 import type { GraphDeps } from '../types.ts';
 import { createRailPump, nameOf, type Pump } from './pump.ts';
+import { withinRates } from './rates.ts';
 import { inquiryDelayMs, type Recorder, sealHandle } from './record.ts';
 
 interface SendRow {
@@ -42,7 +43,7 @@ returning a.id, a.leg, a.rail_id, a.request_id, a.amount, a.currency, a.sent_at,
 export function dispatchPump(deps: GraphDeps, recorder: Recorder): Pump {
   return createRailPump<SendRow>(deps, {
     what: 'dispatch',
-    claim: (limit, saturated) => claimToSend(deps, limit, saturated),
+    claim: withinRates(deps, ['collection', 'payout'], (limit, excluded) => claimToSend(deps, limit, excluded)),
     work: (row) => send(deps, recorder, row),
   });
 }
@@ -61,6 +62,9 @@ async function claimToSend(deps: GraphDeps, limit: number, saturated: readonly s
 
 async function send(deps: GraphDeps, recorder: Recorder, row: SendRow): Promise<void> {
   const outcome = await ask(deps, row);
+  if (outcome.state === 'failed' && outcome.reasonCode === 'operator_busy') {
+    await deps.rates?.pause(row.rail_id, row.leg === 'collection' ? 'collection' : 'payout');
+  }
   await recorder.submit({
     attemptId: row.id,
     outcome,

@@ -8,6 +8,7 @@ import { money } from '../../domain/money.ts';
 import type { OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
 import type { GraphDeps } from '../types.ts';
 import { createRailPump, nameOf, type Pump } from './pump.ts';
+import { withinRates } from './rates.ts';
 import { inquiryDelayMs, openHandle, type Recorder } from './record.ts';
 
 /** An open attempt as an inquiry needs it. */
@@ -52,7 +53,7 @@ returning ${OPEN_COLUMNS}`;
 export function inquiryPump(deps: GraphDeps, recorder: Recorder): Pump {
   return createRailPump<OpenRow>(deps, {
     what: 'inquiry',
-    claim: (limit, saturated) => claimDue(deps, limit, saturated),
+    claim: withinRates(deps, ['inquiry'], (limit, excluded) => claimDue(deps, limit, excluded)),
     work: (row) => inquireAndRecord(deps, recorder, openAttemptOf(deps, row)),
   });
 }

@@ -10,6 +10,7 @@ import { limitsOf } from '../../domain/rail.ts';
 import { railsOfWallet } from '../../domain/network.ts';
 import type { PaymentStatus } from '../../domain/lifecycle.ts';
 import { type Movement, post } from '../../tools/ledger/index.ts';
+import { recordCorridorOutcomes } from '../../tools/rails/corridors.ts';
 import { recordOutcomes } from '../../tools/rails/health.ts';
 import type { Cohort, ResolvedAttempt, Traveller } from '../cohort.ts';
 import { closingMovements, collectionMovements, refundMovements, releaseMovements } from '../postings.ts';
@@ -119,20 +120,36 @@ export async function applyOutcomes(deps: GraphDeps, cohort: Cohort): Promise<Co
     );
     await spendRails(tx, entries);
     await postpone(tx, deps, entries);
-    await recordOutcomes(
-      tx,
-      entries.map(({ attempt }) => ({
-        railId: attempt.railId,
-        leg: attempt.leg,
-        // A customer who says no is not the rail's failure.
-        ok: attempt.state === 'succeeded' || attempt.retry === 'after_customer',
-        outage: attempt.reasonCode === 'operator_unavailable',
-        latencyMs: Math.max(0, attempt.resolvedAtMs - attempt.sentAtMs),
-      })),
-      nowMs,
-    );
+    await recordHealth(tx, entries, nowMs);
   });
   return { ...cohort, travellers: entries.map(({ traveller, consequence }) => moved(traveller, consequence)) };
+}
+
+/** Tells how rails do: over all, for the router, and by corridor, for people. */
+async function recordHealth(tx: Tx, entries: readonly Entry[], nowMs: number): Promise<void> {
+  // A customer who says no is not the rail's failure.
+  const isOk = (attempt: ResolvedAttempt) => attempt.state === 'succeeded' || attempt.retry === 'after_customer';
+  await recordOutcomes(
+    tx,
+    entries.map(({ attempt }) => ({
+      railId: attempt.railId,
+      leg: attempt.leg,
+      ok: isOk(attempt),
+      outage: attempt.reasonCode === 'operator_unavailable',
+      latencyMs: Math.max(0, attempt.resolvedAtMs - attempt.sentAtMs),
+    })),
+    nowMs,
+  );
+  await recordCorridorOutcomes(
+    tx,
+    entries.map(({ traveller: { payment }, attempt }) => ({
+      corridor: `${payment.fromCountry}-${payment.toCountry}`,
+      railId: attempt.railId,
+      leg: attempt.leg,
+      ok: isOk(attempt),
+    })),
+    nowMs,
+  );
 }
 
 type Entry = { readonly traveller: Traveller; readonly attempt: ResolvedAttempt; readonly consequence: Consequence };

@@ -4,6 +4,9 @@ import { latestRates, listPools, rateHistory, type RateRow } from '../../../db/q
 import { type Corridor, listCorridors } from '../../../domain/corridor.ts';
 import { CURRENCIES, isCurrency } from '../../../domain/currency.ts';
 import { fault } from '../../../domain/errors.ts';
+import { RAILS } from '../../../domain/network.ts';
+import { readCorridorHealth } from '../../../tools/rails/corridors.ts';
+import { breakerState, readRailHealth, successRate } from '../../../tools/rails/health.ts';
 import { CURSOR_NUMBER, decodeCursor, encodeCursor } from '../cursor.ts';
 import { answers, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
@@ -98,8 +101,74 @@ export function mountTreasury(api: Api): void {
     },
     () => ({ status: 200, body: { items: listCorridors().map(corridorOut) } }),
   );
+  mountHealth(api);
   mountPools(api);
   mountRates(api);
+}
+
+const healthSchema = z
+  .object({
+    railId: z.string().openapi({ example: 'mtn-ug' }),
+    leg: z.enum(['collection', 'payout']),
+    breaker: z.enum(['closed', 'open', 'half_open']).openapi({ description: 'Open: no payment is sent there. Half open: one may try.' }),
+    successRate: z
+      .number()
+      .openapi({ description: 'Of live outcomes, each counting half after half an hour, drawn towards 0.95 while there are few.' }),
+    latencyMs: z.number(),
+    downUntil: momentSchema.nullable(),
+    updatedAt: momentSchema,
+  })
+  .openapi('RailHealth');
+
+const corridorHealthSchema = z
+  .object({
+    corridor: z.string().openapi({ example: 'KE-UG' }),
+    railId: z.string(),
+    leg: z.enum(['collection', 'payout']),
+    successRate: z.number(),
+    seen: z.number().openapi({ description: 'How many outcomes it rests on, each counting less as it ages.' }),
+    updatedAt: momentSchema,
+  })
+  .openapi('CorridorHealth');
+
+/** How operators do: the rails with their breakers, and the rates by corridor, operator and leg. */
+function mountHealth(api: Api): void {
+  const { pool, clock } = api.deps;
+  mount(
+    api,
+    {
+      method: 'get',
+      path: '/v1/rails/health',
+      operationId: 'listRailHealth',
+      tag: 'Treasury',
+      summary: 'List how rails do, over all and by corridor',
+      scope: 'treasury:read',
+      query: z.strictObject({ corridor: z.string().max(5).optional() }),
+      responses: {
+        200: answers('Rails and corridors.', z.object({ rails: z.array(healthSchema), corridors: z.array(corridorHealthSchema) })),
+        ...problems('unauthenticated', 'forbidden', 'validation_failed'),
+      },
+    },
+    async ({ query: { corridor } }) => {
+      const nowMs = clock.now();
+      const health = await readRailHealth(
+        pool,
+        RAILS.map(({ id }) => id),
+      );
+      const rails = [...health.values()].map((row) => ({
+        railId: row.railId,
+        leg: row.leg,
+        breaker: breakerState(row, nowMs),
+        successRate: successRate(row, nowMs),
+        latencyMs: Math.round(row.latencyMs),
+        downUntil: row.downUntilMs === null ? null : new Date(row.downUntilMs).toISOString(),
+        updatedAt: new Date(row.updatedAtMs).toISOString(),
+      }));
+      const byCorridor = await readCorridorHealth(pool, corridor ?? null, nowMs);
+      const corridors = byCorridor.map(({ updatedAtMs, ...row }) => ({ ...row, updatedAt: new Date(updatedAtMs).toISOString() }));
+      return { status: 200, body: { rails, corridors } };
+    },
+  );
 }
 
 function mountPools(api: Api): void {
