@@ -23,7 +23,7 @@ export const BESIDE: Readonly<Record<string, readonly string[]>> = {
   simulation: [...FLOORS.flat().filter((folder) => folder !== 'console'), 'sdk', 'examples', 'sandbox'],
   deploy: ['domain'],
   move: [],
-  tests: [...FLOORS.flat(), 'sandbox', 'sdk', 'examples', 'bench', 'simulation', 'deploy'],
+  tests: [...FLOORS.flat(), 'sandbox', 'sdk', 'examples', 'bench', 'simulation', 'deploy', 'move'],
 };
 
 /** What a floor may import from beside the house: the command line and the console talk to the API as clients do. */

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createWorld, moveModule, play, type World } from './differential.ts';
 import { BEGINNING, dice, nextStep, viewsOf } from './differential-steps.ts';
-import { moveAbi, type MoveTestReport, runMoveTests } from './harness.ts';
+import { moveAbi, type MoveTestReport, runMoveTests } from '../../move/harness.ts';
 
 const SEEDS = [1, 2, 3, 4, 5, 6, 7];
 const STEPS = 200;

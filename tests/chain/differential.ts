@@ -3,11 +3,11 @@
  * contracts must carry out, what it refused they must refuse with the same code in the same module, and at the end every view
  * must answer the same.
  */
-import { assertArguments, ENTRIES, VIEWS } from '../sandbox/aptos/functions.ts';
-import { createAsset, mint, setFrozen } from '../sandbox/aptos/fungible.ts';
-import { callAs, emptyLedger } from '../sandbox/aptos/genesis.ts';
-import type { Ledger } from '../sandbox/aptos/ledger.ts';
-import { poolAddress } from '../sandbox/aptos/pool-state.ts';
+import { assertArguments, ENTRIES, VIEWS } from '../../sandbox/aptos/functions.ts';
+import { createAsset, mint, setFrozen } from '../../sandbox/aptos/fungible.ts';
+import { callAs, emptyLedger } from '../../sandbox/aptos/genesis.ts';
+import type { Ledger } from '../../sandbox/aptos/ledger.ts';
+import { poolAddress } from '../../sandbox/aptos/pool-state.ts';
 import {
   Abort,
   addressOf,
@@ -19,7 +19,7 @@ import {
   openFrame,
   textHex,
   type Value,
-} from '../sandbox/aptos/vm.ts';
+} from '../../sandbox/aptos/vm.ts';
 
 /** The address that the package has in its tests. */
 export const CONTRACT = addressOf('0xca99');

@@ -1,8 +1,8 @@
 /** Random steps for the differential test: mostly right, often not, so that every rule is met from both sides. */
 import { ASSET, PEOPLE, POOL, type Step, type ViewCall, type World } from './differential.ts';
-import { batchAddress, batchAt, batchExists, rulesOf } from '../sandbox/aptos/settlement-state.ts';
-import { leafHash } from '../sandbox/aptos/merkle.ts';
-import { addressOf, openFrame, sha256, textHex, type Value } from '../sandbox/aptos/vm.ts';
+import { batchAddress, batchAt, batchExists, rulesOf } from '../../sandbox/aptos/settlement-state.ts';
+import { leafHash } from '../../sandbox/aptos/merkle.ts';
+import { addressOf, openFrame, sha256, textHex, type Value } from '../../sandbox/aptos/vm.ts';
 import { CONTRACT } from './differential.ts';
 
 const APPROVERS = ['0xd0', '0xd1', '0xd2'].map(addressOf);
