@@ -1,11 +1,16 @@
 /** No effect reaches an operator after it may have been called absent, whatever held it up. */
-import { expect, it } from 'vitest';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { manualClock } from '../../domain/clock.ts';
 import { RAILS, railById } from '../../domain/network.ts';
 import { money } from '../../domain/money.ts';
 import { createSandbox } from '../../sandbox/sandbox.ts';
 import { manualScheduler } from '../../sandbox/scheduler.ts';
-import type { EffectRequest } from './operator.ts';
-import { absenceIsSure, reachesWithinMs, SEND_WITHIN_MS } from './patience.ts';
+import { createSend } from './http.ts';
+import type { EffectRequest, OperatorClient } from './operator.ts';
+import { absenceIsSure, createDeadlines, reachesWithinMs, SEND_WITHIN_MS } from './patience.ts';
 import { createOperators } from './registry.ts';
 
 const START_MS = Date.UTC(2026, 9, 5, 8);
@@ -77,4 +82,49 @@ it('inquiries have no such end', async () => {
 it('settings that would call something absent while it may still arrive are refused', () => {
   expect(absenceIsSure({ timeoutMs: 1_000, absentAfterMs: SEND_WITHIN_MS + 999 })).toBe(false);
   expect(absenceIsSure({ timeoutMs: 1_000, absentAfterMs: SEND_WITHIN_MS + 1_000 })).toBe(true);
+});
+
+describe('a pause between the look at the deadline and the first byte', () => {
+  /** A real server and a real connection; the process pauses once the request is made, before it is written. */
+  async function sendWith(pauseMs: number, warm: boolean) {
+    const received: string[] = [];
+    const server = createServer((request, response) => {
+      request.on('data', (chunk: Buffer) => received.push(chunk.toString()));
+      received.push(`${request.method} ${request.url}`);
+      request.on('end', () => response.end('{}'));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const clock = manualClock(START_MS);
+    const deadlines = createDeadlines({ fetch, clock });
+    const send = createSend({ fetch: deadlines.fetch, baseUrl: `http://127.0.0.1:${port}`, timeoutMs: 5_000 });
+    let answer: Awaited<ReturnType<typeof send>> | undefined;
+    const collect = async () => {
+      answer = await send({ method: 'POST', path: '/pay', headers: {}, body: 'amount=1' });
+      return { state: 'pending' as const };
+    };
+    const client = deadlines.guard({ collect } as unknown as OperatorClient);
+    const request = { sentAtMs: START_MS } as EffectRequest;
+    if (warm) await client.collect(request);
+    received.length = 0;
+    const pause = () => void clock.advance(pauseMs);
+    subscribe('undici:request:create', pause);
+    await client.collect(request);
+    unsubscribe('undici:request:create', pause);
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    return { answer, received };
+  }
+
+  it.each([
+    ['a new connection', false],
+    ['one that is open', true],
+  ])('sends nothing over %s, and says so', async (_what, warm) => {
+    const late = await sendWith(SEND_WITHIN_MS + 1, warm);
+    expect(late.answer).toEqual({ kind: 'not_sent', reason: 'too_late' });
+    expect(late.received).toEqual([]);
+    const inTime = await sendWith(SEND_WITHIN_MS, warm);
+    expect(inTime.answer).toMatchObject({ kind: 'answered', status: 200 });
+    expect(inTime.received).toEqual(['POST /pay', 'amount=1']);
+  });
 });

@@ -4,6 +4,8 @@
  * absent would be paid twice.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { subscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
 import type { Clock } from '../../domain/clock.ts';
 import { type Fetch, TOO_LATE } from './http.ts';
 import type { OperatorClient } from './operator.ts';
@@ -30,15 +32,37 @@ export interface Deadlines {
   guard<Client extends OperatorClient>(client: Client): Client;
 }
 
+/** Requests under way, with whether each is too late by now. */
+const lateness = new WeakMap<object, () => boolean>();
+
+/**
+ * Looks at the deadline again when the first byte of a request is about to be written: between the call of `fetch` and that
+ * moment lie the look-up of the name, the connection and its handshake, and whatever pause the process took meanwhile. Node's
+ * `fetch` tells of the moment on a channel (undici, `DiagnosticsChannel`); a connection that is closed there has sent nothing.
+ * What is left is a pause between this look and the write that follows it in the same turn.
+ */
+subscribe('undici:client:sendHeaders', (message) => {
+  const { request, socket } = message as { readonly request: object; readonly socket: Socket };
+  if (lateness.get(request)?.() === true) socket.destroy(tooLate());
+});
+
+function tooLate(): Error {
+  return Object.assign(new Error('an effect came too late to be sent'), { code: TOO_LATE });
+}
+
 /** Makes the deadline of effects, so that no client has to think of it: whatever one sends while it works on an effect passes here. */
 export function createDeadlines(deps: { readonly fetch: Fetch; readonly clock: Clock }): Deadlines {
   const effects = new AsyncLocalStorage<{ readonly sentAtMs: number }>();
+  const isLate = (effect: { readonly sentAtMs: number }): boolean => deps.clock.now() - effect.sentAtMs > SEND_WITHIN_MS;
+  // Made in the turn of the `fetch` that asks for it, where it is known for which effect.
+  subscribe('undici:request:create', (message) => {
+    const effect = effects.getStore();
+    if (effect !== undefined) lateness.set((message as { readonly request: object }).request, () => isLate(effect));
+  });
   return {
     fetch: async (url, init) => {
       const effect = effects.getStore();
-      if (effect !== undefined && deps.clock.now() - effect.sentAtMs > SEND_WITHIN_MS) {
-        throw new TypeError('an effect came too late to be sent', { cause: { code: TOO_LATE } });
-      }
+      if (effect !== undefined && isLate(effect)) throw new TypeError('an effect came too late to be sent', { cause: tooLate() });
       return deps.fetch(url, init);
     },
     guard: (client) => ({
