@@ -129,6 +129,16 @@ describe('an answer that cannot be true beside the end that is recorded', () => 
   });
 });
 
+describe('a late acknowledgement', () => {
+  it('fits beside a request that nobody paid in time: the operator had it all along', async () => {
+    const unpaid: Outcome = { state: 'failed', reasonCode: 'no_payment_found', retry: 'later' };
+    await recordAnswers(deps, [answerOf(0, unpaid)]);
+    expect(await recordAnswers(deps, [answerOf(0, { state: 'pending' })])).toEqual(['ended_before']);
+    expect(await contradicted()).toEqual([]);
+    expect(await recordAnswers(deps, [answerOf(0, SUCCEEDED)])).toEqual(['contradicts']);
+  });
+});
+
 describe('what an operator writes', () => {
   it('cannot keep the answers beside it from being written', async () => {
     const odd: Outcome = { ...SUCCEEDED, receipt: `Q\u0000K1\ud800${'x'.repeat(1_000)}` };

@@ -130,13 +130,16 @@ async function lookAgain(deps: GraphDeps, refused: readonly Answer[], recorded: 
   return again;
 }
 
-/** Reasons that say that the operator has nothing: one that took the request after all contradicts them. */
-const ABSENCES: readonly (string | null)[] = ['never_received', 'no_payment_found'] satisfies Reason[];
+/**
+ * The reason that says that the operator never had the request: one that took it after all contradicts it. `no_payment_found` says
+ * less, that the payer never paid: an acknowledgement that was on its way all the time fits beside it.
+ */
+const NEVER_HAD = 'never_received' satisfies Reason;
 
 function contradictsEnd(outcome: Outcome, ended: Pick<Standing, 'state' | 'reason_code'>): boolean {
   if (ended.state !== 'succeeded' && ended.state !== 'failed') return false;
   if (isEnd(outcome)) return outcome.state !== ended.state;
-  return outcome.state === 'pending' && ended.state === 'failed' && ABSENCES.includes(ended.reason_code);
+  return outcome.state === 'pending' && ended.state === 'failed' && ended.reason_code === NEVER_HAD;
 }
 
 /** What cannot be true is marked for people, and where money may have moved unrecorded they get a case. Nothing else changes. */
