@@ -15,11 +15,17 @@ export interface ExpiredReservation {
 /** While a payment collects or pays out, its reservation stays, however long the operator takes. */
 const EXPIRABLE: readonly PaymentStatus[] = ['accepted', 'held', 'released', 'queued', 'authorized', ...TERMINAL_STATUSES];
 
+/** Pending transfers that one call expires at most. */
+export const EXPIRED_AT_ONCE_MAX = 500;
+
+// Those that must stay are left out here already: enough of them would otherwise keep the rest from ever being looked at.
 const CANDIDATES_SQL = `
 select pending.id as "pendingId", pending.payment_id as "paymentId" from transfers pending
+left join payments p on p.id = pending.payment_id
 where pending.type = 'pending' and pending.expires_at > $2 and pending.expires_at <= $1
+  and (p.id is null or p.status = any($3::text[]))
   and not exists (select 1 from transfers ended where ended.pending_id = pending.id)
-order by pending.expires_at limit 500`;
+order by pending.expires_at limit ${EXPIRED_AT_ONCE_MAX}`;
 
 // A payment that a worker holds right now is left to the worker.
 const LOCK_SQL = `
@@ -28,7 +34,7 @@ where id = any($1::uuid[]) and status = any($2::text[]) and (lease_until is null
 order by id for no key update skip locked`;
 
 /**
- * Expires up to 500 pending transfers whose time was over at `nowMs`, and says which.
+ * Expires up to `EXPIRED_AT_ONCE_MAX` pending transfers whose time was over at `nowMs`, and says which.
  *
  * `sinceMs` spares a regular caller the past: what expired before it is taken to be dealt with. The first
  * call of a process leaves it out. Should another transaction end one of them in the same moment, this
@@ -38,7 +44,7 @@ export async function expireReservations(tx: PoolClient, nowMs: number, sinceMs 
   const candidates = await tx.query<{ pendingId: string; paymentId: string | null }>({
     name: 'ledger_expire_candidates',
     text: CANDIDATES_SQL,
-    values: [new Date(nowMs), new Date(sinceMs)],
+    values: [new Date(nowMs), new Date(sinceMs), EXPIRABLE],
   });
   if (candidates.rows.length === 0) return [];
   const paymentIds = candidates.rows.flatMap(({ paymentId }) => paymentId ?? []);
