@@ -10,6 +10,7 @@ import type { Agents } from './agents.ts';
 import { buildCaseGraph, type CaseGraphDeps } from './case/case-graph.ts';
 import { caseGraphDeps, workCases } from './case/cases.ts';
 import { closeSettledDoubts, escalateDoubts } from './case/doubts.ts';
+import { keepCases } from './case/keep.ts';
 import { type CohortStage, workCohorts } from './cohorts.ts';
 import { callbackPump } from './effects/callbacks.ts';
 import { dispatchPump } from './effects/dispatch.ts';
@@ -20,6 +21,7 @@ import { webhookPump, type WebhookSend, workWebhooks } from './effects/webhooks.
 import { buildPaymentGraph } from './payment-graph.ts';
 import type { HintQueue } from './queue.ts';
 import { dailyReconciliation } from './reconciliation/daily.ts';
+import { createReservationKeeper } from './reservations.ts';
 import { findWork } from './sweep.ts';
 import type { GraphDeps, Hint } from './types.ts';
 
@@ -63,6 +65,7 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
     sms: smsPump(deps),
   };
   const reconcileDue = dailyReconciliation(deps);
+  const keepReservations = createReservationKeeper(deps);
   const stages = oneRunEach((stage) => workCohorts(deps, paymentGraph, stage));
 
   const work: Readonly<Record<Hint, () => Promise<unknown>>> = {
@@ -76,7 +79,8 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
     sms: () => workSms(deps, pumps.sms),
     cases: () => workCases(deps, caseGraph, CASES_AT_ONCE),
     // Neither waits for the other, nor for its mistakes.
-    settle: () => Promise.all([keepHouse(deps), sealLog(deps), reconcileDue(), forgetSessions(deps)]),
+    settle: () =>
+      Promise.all([keepHouse(deps), keepCases(deps), keepReservations(), sealLog(deps), reconcileDue(), forgetSessions(deps)]),
   };
   const run = async (hint: Hint): Promise<void> => void (await work[hint]());
 

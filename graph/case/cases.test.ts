@@ -2,7 +2,10 @@ import { MemorySaver } from '@langchain/langgraph';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findWork } from '../sweep.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
-import { buildCaseGraph, type CaseGraph } from './case-graph.ts';
+import { actionDigest } from '../../domain/cases.ts';
+import { newId } from '../../domain/ids.ts';
+import { answerCase, buildCaseGraph, type CaseGraph, pausedAt } from './case-graph.ts';
+import type { CaseAdvice } from './advice.ts';
 import { caseGraphDeps, workCases } from './cases.ts';
 
 let platform: TestPlatform;
@@ -151,5 +154,108 @@ describe('one case that cannot go on', () => {
     expect(errors).toHaveLength(1);
     expect((await platform.status(bad)).status).toBe('held');
     expect((await platform.status(good)).status).toBe('released');
+  });
+});
+
+describe('a crash while a first approval is taken in', () => {
+  it('leaves nothing half done: the case is open for the second officer at the next look', async () => {
+    const id = await hold();
+    await needTwo(id);
+    await work();
+    await decide(id, 'officer:amina');
+    const { pool } = platform.database;
+    // The database takes the decision in, and then refuses to note where the thread waits.
+    await pool.query(`create function fail_to_note() returns trigger language plpgsql as $$ begin raise exception 'gone'; end $$`);
+    await pool.query('create trigger fail_to_note before update of interrupt_id on cases for each row execute function fail_to_note()');
+    await work();
+    expect(errors).toHaveLength(1);
+    await pool.query('drop trigger fail_to_note on cases');
+    expect(await ready()).toEqual(['cases']);
+    await work();
+    expect(await caseOf(id)).toMatchObject({ status: 'open', claimed_by: null });
+    await decide(id, 'officer:kofi');
+    await work();
+    expect((await platform.status(id)).status).toBe('released');
+    const taken = await pool.query('select applied_at from case_decisions');
+    expect(taken.rows.every((row) => row.applied_at !== null)).toBe(true);
+  });
+});
+
+describe('what the graph says it was told', () => {
+  it('releases nothing by itself: the officers’ decisions are counted in the database', async () => {
+    const id = await hold();
+    await needTwo(id);
+    await work();
+    const found = await platform.database.pool.query<{ id: string; digest: string }>(
+      'select id, evidence_digest as digest from cases where payment_id = $1',
+      [id],
+    );
+    const { id: caseId, digest: evidenceDigest } = found.rows[0] ?? { id: '', digest: '' };
+    const action = { caseId, paymentId: id, evidenceDigest, verdict: 'release', reasonCode: 'false_positive', round: 1 } as const;
+    for (const officer of ['officer:amina', 'officer:kofi']) {
+      const { caseId: _case, ...said } = action;
+      await answerCase(graph, caseId, { ...said, decisionId: newId(), officer, actionDigest: actionDigest(action) });
+    }
+    expect((await platform.status(id)).status).toBe('held');
+    expect(await pausedAt(graph, caseId)).toEqual({ interruptId: expect.any(String), round: 2 });
+    expect(await caseOf(id)).toMatchObject({ status: 'open' });
+    const acts = await platform.database.pool.query("select 1 from audit_events where action = 'case.approvals_void'");
+    expect(acts.rows).toHaveLength(1);
+    // The officers are asked anew, and can release it.
+    await work();
+    await decide(id, 'officer:amina');
+    await work();
+    await decide(id, 'officer:kofi');
+    await work();
+    expect((await platform.status(id)).status).toBe('released');
+  });
+});
+
+describe('advice', () => {
+  const advice: CaseAdvice = {
+    source: 'policy',
+    recommendation: 'escalate',
+    summary: 'Looks like the listed party.',
+    reasons: [],
+    confidence: 0.7,
+    modelId: null,
+    promptHash: null,
+    decisionId: null,
+  };
+
+  async function adviseWith(advise: () => Promise<CaseAdvice | null>): Promise<string> {
+    const id = await hold();
+    const deps = { ...platform.deps, log: { ...platform.deps.log, warn: () => void errors.push('warned') }, advise };
+    graph = buildCaseGraph({ checkpointer: new MemorySaver(), ...caseGraphDeps(deps) });
+    await work();
+    return id;
+  }
+
+  const read = async (paymentId: string) =>
+    (
+      await platform.database.pool.query('select advice, priority, approvals_needed, interrupt_id from cases where payment_id = $1', [
+        paymentId,
+      ])
+    ).rows[0];
+
+  it('is kept beside the evidence and raises, and never lowers', async () => {
+    const raising = await adviseWith(async () => ({ ...advice, raise: { priority: 95, secondOfficer: true } }));
+    expect(await read(raising)).toMatchObject({
+      advice: { summary: 'Looks like the listed party.', round: 1 },
+      priority: 95,
+      approvals_needed: 2,
+      interrupt_id: expect.any(String),
+    });
+    const lowering = await adviseWith(async () => ({ ...advice, recommendation: 'release', raise: { priority: 1 } }));
+    expect(await read(lowering)).toMatchObject({ priority: 80, approvals_needed: 1 });
+  });
+
+  it('that cannot be had holds nobody up', async () => {
+    const id = await adviseWith(() => Promise.reject(new Error('the model is away')));
+    expect(await read(id)).toMatchObject({ advice: null, interrupt_id: expect.any(String) });
+    expect(errors).toEqual(['warned']);
+    await decide(id, 'officer:amina');
+    await work();
+    expect((await platform.status(id)).status).toBe('released');
   });
 });
