@@ -87,6 +87,11 @@ export const ERRORS = {
   evidence_stale: entry(409, 'after_change', 'The evidence changed since it was read; read it again.'),
   verdict_not_applicable: entry(409, 'never', 'The case is not of the kind that this verdict ends.'),
   maker_is_checker: entry(409, 'never', 'The person who made a decision cannot approve it.'),
+  approval_differs: entry(409, 'after_change', 'The approval that waits is for another action; agree to the same one, or reject.'),
+  approval_expired: entry(409, 'later', 'The approval that waited has expired; the officers are asked anew.'),
+  senior_needed: entry(403, 'never', 'An escalated case is decided with a senior officer.'),
+  snooze_limit: entry(409, 'never', 'The case was put off as often as it may be.'),
+  question_closed: entry(409, 'never', 'The question has been answered, or its case is closed.'),
   rule_invalid: entry(422, 'after_change', 'The rule is not of the form that rules have.'),
   rule_step_refused: entry(409, 'never', 'The rule is not at a step from which this is possible.'),
 

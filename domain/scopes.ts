@@ -8,6 +8,7 @@ export const SCOPES = {
   'treasury:read': 'Read corridors, rates and liquidity pools.',
   'cases:read': 'Read cases, with the names of the people concerned.',
   'cases:decide': 'Claim and decide cases.',
+  'cases:senior': 'Decide escalated cases, besides `cases:decide`.',
   'reconciliation:read': 'Read reconciliations and the breaks they found.',
   'reconciliation:decide': 'Propose entries that end breaks, and approve those of others.',
   'rules:read': 'Read the rules of compliance, and what those in shadow found.',

@@ -1,13 +1,18 @@
 /** Cases: payments that wait for people. */
 import { type Page, type PageOptions, pages } from './pages.ts';
 import { jsonBody, type RequestOptions, type Transport, type WriteOptions } from './transport.ts';
-import type { Case, CaseFile, CaseVerdict } from './types.ts';
+import type { Case, CaseFile, CaseReasons, CaseVerdict, InformationBulkAnswer } from './types.ts';
 
 export interface CaseFilter {
   readonly status?: Case['status'];
   readonly kind?: Case['kind'];
+  /** Those that are not closed, whatever their status. */
+  readonly live?: boolean;
   /** The officer who holds it. */
   readonly claimedBy?: string;
+  readonly overdue?: boolean;
+  readonly snoozed?: boolean;
+  readonly escalated?: boolean;
 }
 
 export function createCases(transport: Transport) {
@@ -27,7 +32,20 @@ export function createCases(transport: Transport) {
     /** Puts a claimed case back for others. */
     releaseClaim: (id: string, options: WriteOptions = {}) =>
       transport.json<Case>({ method: 'POST', path: pathOf(id, '/release-claim'), ...options }),
-    /** Says whether the payment may go on. The officer is the holder of the key. */
+    /** Puts a case off until a moment within a day, three times at most. */
+    snooze: (id: string, until: Date, options: WriteOptions = {}) =>
+      transport.json<Case>({ method: 'POST', path: pathOf(id, '/snooze'), body: jsonBody({ until: until.toISOString() }), ...options }),
+    /** The reasons that each verdict may be given for. */
+    reasons: (options: RequestOptions = {}) => transport.json<CaseReasons>({ method: 'GET', path: '/v1/case-reasons', ...options }),
+    /** Asks the clients of many cases the same question; each case stands for itself. */
+    requestInformation: (request: { caseIds: readonly string[]; reasonCode: string; note?: string }, options: WriteOptions = {}) =>
+      transport.json<InformationBulkAnswer>({
+        method: 'POST',
+        path: '/v1/cases/request-information',
+        body: jsonBody(request),
+        ...options,
+      }),
+    /** Says what is to become of a case. The officer is the holder of the key. */
     decide: (id: string, verdict: CaseVerdict, options: WriteOptions = {}) =>
       transport.json<Case>({ method: 'POST', path: pathOf(id, '/decisions'), body: jsonBody(verdict), ...options }),
   };

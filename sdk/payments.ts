@@ -1,7 +1,16 @@
 /** Payments: one at a time. Many at once go as a batch. */
 import { type Page, type PageOptions, pages } from './pages.ts';
 import { jsonBody, type RequestOptions, type Transport, type WriteOptions } from './transport.ts';
-import type { Attempt, Explanation, IntentInput, PayerApproval, Payment, PaymentEvent, PaymentStatus } from './types.ts';
+import type {
+  Attempt,
+  Explanation,
+  IntentInput,
+  PayerApproval,
+  Payment,
+  PaymentEvent,
+  PaymentQuestion,
+  PaymentStatus,
+} from './types.ts';
 
 export interface PaymentFilter {
   readonly status?: PaymentStatus;
@@ -50,5 +59,20 @@ export function createPayments(transport: Transport) {
     /** Asks for the sender's money to be sent back. */
     refund: (id: string, options: WriteOptions = {}) =>
       transport.json<Payment>({ method: 'POST', path: `/v1/payments/${encodeURIComponent(id)}/refund`, ...options }),
+    /** What officers ask about a held payment. */
+    questions: (id: string, options: RequestOptions = {}) =>
+      transport.json<{ readonly items: readonly PaymentQuestion[] }>({
+        method: 'GET',
+        path: `/v1/payments/${encodeURIComponent(id)}/information`,
+        ...options,
+      }),
+    /** Answers one of them; each is answered once. */
+    answer: (id: string, given: { readonly questionId: string; readonly answer: string }, options: WriteOptions = {}) =>
+      transport.json<{ readonly items: readonly PaymentQuestion[] }>({
+        method: 'POST',
+        path: `/v1/payments/${encodeURIComponent(id)}/information`,
+        body: jsonBody(given),
+        ...options,
+      }),
   };
 }

@@ -198,6 +198,9 @@ export interface BatchState {
   readonly byStatus: Readonly<Partial<Record<PaymentStatus, number>>>;
 }
 
+export type CaseStatus = 'open' | 'deciding' | 'waiting' | 'released' | 'rejected' | 'withdrawn' | 'resolved';
+export type CaseVerdictName = 'release' | 'reject' | 'request_information' | 'escalate' | 'resolve';
+
 export interface Case {
   readonly id: string;
   readonly paymentId: string;
@@ -205,16 +208,30 @@ export interface Case {
   readonly kind: 'held' | 'in_doubt' | 'late_success';
   /** What a case that is not `held` is about. */
   readonly attemptId: string | null;
-  readonly status: 'open' | 'deciding' | 'released' | 'rejected' | 'withdrawn' | 'resolved';
+  /** `waiting`: the client was asked for information; officers may still decide. */
+  readonly status: CaseStatus;
   /** 0 to 100, the higher the sooner. */
   readonly priority: number;
   readonly reasons: readonly Reason[];
+  readonly amount: string;
+  readonly amountMinor: string;
+  readonly currency: string;
+  readonly fromCountry: string;
+  readonly toCountry: string;
   readonly approvalsNeeded: number;
+  /** What was said in an earlier round counts for nothing. */
+  readonly round: number;
   readonly claimedBy: string | null;
   readonly claimedUntil: string | null;
+  readonly escalatedAt: string | null;
+  readonly escalatedBy: string | null;
+  readonly snoozedUntil: string | null;
+  readonly snoozeCount: number;
+  readonly informationDueAt: string | null;
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly dueAt: string;
+  readonly overdue: boolean;
   readonly closedAt: string | null;
 }
 
@@ -222,30 +239,136 @@ export interface CaseDecision {
   readonly id: string;
   readonly at: string;
   readonly officer: string;
-  readonly verdict: 'release' | 'reject' | 'resolve';
+  readonly senior: boolean;
+  readonly verdict: CaseVerdictName;
   readonly reasonCode: string;
   readonly note: string | null;
   readonly evidenceDigest: string;
+  readonly round: number;
+  /** SHA-256 of exactly what was agreed to. */
+  readonly actionDigest: string;
+  /** Until when a release counts. */
+  readonly expiresAt: string | null;
   readonly appliedAt: string | null;
+}
+
+/** How a name met an entry of a list. */
+export interface CaseHit {
+  readonly party: 'sender' | 'receiver';
+  readonly list: string;
+  readonly entryId: string;
+  readonly program: string;
+  readonly how: string;
+  readonly score: number;
+  readonly weak: boolean;
+  readonly topic: string;
+  readonly grounds: readonly string[];
+  readonly explanation: string;
+}
+
+/** A party's other payments. */
+export interface PartyHistory {
+  readonly last90Days: readonly {
+    readonly role: 'sender' | 'receiver';
+    readonly status: PaymentStatus;
+    readonly currency: string;
+    readonly count: number;
+    readonly amount: string;
+    readonly firstAt: string;
+    readonly lastAt: string;
+  }[];
+  readonly newest: readonly {
+    readonly id: string;
+    readonly role: 'sender' | 'receiver';
+    readonly status: PaymentStatus;
+    readonly amount: string;
+    readonly currency: string;
+    readonly fromCountry: string;
+    readonly toCountry: string;
+    readonly createdAt: string;
+  }[];
+}
+
+/** Another case in which a party of this payment is a party. */
+export interface LinkedCase {
+  readonly id: string;
+  readonly paymentId: string;
+  readonly kind: Case['kind'];
+  readonly status: CaseStatus;
+  readonly priority: number;
+  readonly reasons: readonly Reason[];
+  readonly createdAt: string;
+  readonly closedAt: string | null;
+  readonly links: readonly { readonly party: 'sender' | 'receiver'; readonly as: 'sender' | 'receiver' }[];
+}
+
+/** A question about a held payment, as its client sees it. */
+export interface PaymentQuestion {
+  readonly id: string;
+  readonly code: string;
+  readonly question: string;
+  readonly askedAt: string;
+  readonly dueAt: string;
+  readonly answeredAt: string | null;
+}
+
+/** The same with the answer, for officers. The answer is the client's own words: untrusted. */
+export interface CaseInformation extends PaymentQuestion {
+  readonly answer: string | null;
+  readonly answeredBy: string | null;
 }
 
 /** A case with everything an officer decides on. */
 export interface CaseFile extends Case {
   readonly evidence: Readonly<Record<string, unknown>>;
   readonly evidenceDigest: string;
+  readonly payment: Payment & { readonly timeline: readonly PaymentEvent[] };
   readonly parties: {
     readonly sender: { readonly name: string; readonly phone: string };
     readonly receiver: { readonly name: string; readonly phone: string };
   };
+  readonly hits: readonly CaseHit[];
+  readonly history: { readonly sender: PartyHistory; readonly receiver: PartyHistory };
+  readonly linkedCases: readonly LinkedCase[];
+  readonly agentDecisions: readonly Decision[];
+  readonly information: readonly CaseInformation[];
   readonly decisions: readonly CaseDecision[];
+  /** The first approval of a release that needs two. */
+  readonly pendingApproval: {
+    readonly officer: string;
+    readonly verdict: CaseVerdictName;
+    readonly reasonCode: string;
+    readonly actionDigest: string;
+    readonly expiresAt: string;
+  } | null;
+  /** What an adviser says of the case: to be read after the evidence. */
+  readonly advice: Readonly<Record<string, unknown>> | null;
 }
 
 export interface CaseVerdict {
-  readonly verdict: 'release' | 'reject' | 'resolve';
+  readonly verdict: CaseVerdictName;
+  /** One of the verdict's reasons: see `reasons()`. */
   readonly reasonCode: string;
   /** Of the evidence that was read. */
   readonly evidenceDigest: string;
   readonly note?: string;
+}
+
+/** The reasons that each verdict may be given for. */
+export interface CaseReasons {
+  readonly verdicts: readonly { readonly verdict: CaseVerdictName; readonly reasons: readonly Reason[] }[];
+}
+
+/** What became of each case of a request for information. */
+export interface InformationBulkAnswer {
+  readonly requested: number;
+  readonly refused: number;
+  readonly cases: readonly {
+    readonly caseId: string;
+    readonly outcome: 'requested' | 'refused';
+    readonly code: string | null;
+    readonly detail: string | null;
+  }[];
 }
 
 /** One page of a list; `nextCursor` is null on the last. */

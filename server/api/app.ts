@@ -17,6 +17,7 @@ import { answerProblem, toFault } from './problem.ts';
 import { mountActivity } from './routes/activity.ts';
 import { mountBatches } from './routes/batches.ts';
 import { createCallbackCommit, mountCallbacks } from './routes/callbacks.ts';
+import { mountCaseDecisions } from './routes/case-decisions.ts';
 import { mountCases } from './routes/cases.ts';
 import { mountGateways } from './routes/gateways.ts';
 import { mountHealth } from './routes/health.ts';
@@ -81,6 +82,7 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   mountRules(api);
   mountReports(api);
   mountSwitches(api);
+  mountCaseDecisions(api);
   mountWebhooks(api);
   mountSms(api);
   mountCallbacks(api, callbacks);

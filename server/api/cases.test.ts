@@ -189,12 +189,18 @@ describe('a case about an attempt', () => {
   test('in doubt is ended by nobody, and a held payment is not resolved', async () => {
     const caseId = await openAbout('in_doubt');
     await claim(caseId);
-    for (const verdict of ['release', 'reject', 'resolve']) {
-      expect(await codeOf(await decide(caseId, amina, { verdict }))).toEqual([409, 'verdict_not_applicable']);
+    for (const [verdict, reasonCode] of [
+      ['release', 'false_positive'],
+      ['reject', 'true_match'],
+      ['resolve', 'no_loss'],
+      ['escalate', 'second_opinion'],
+      ['request_information', 'address'],
+    ]) {
+      expect(await codeOf(await decide(caseId, amina, { verdict, reasonCode }))).toEqual([409, 'verdict_not_applicable']);
     }
     const held = await openCase();
     await claim(held);
-    expect(await codeOf(await decide(held, amina, { verdict: 'resolve' }))).toEqual([409, 'verdict_not_applicable']);
+    expect(await codeOf(await decide(held, amina, { verdict: 'resolve', reasonCode: 'no_loss' }))).toEqual([409, 'verdict_not_applicable']);
   });
 
   test('is found by its kind', async () => {

@@ -86,6 +86,8 @@ export interface ApiDeps {
   readonly messaging?: Messaging | null;
   /** Who reports in which country; without it no report that names one is made. */
   readonly reportingEntities?: ReportingEntities;
+  /** How long a claim keeps a case from other officers, and how long an approval counts, milliseconds. */
+  readonly desk?: { readonly claimMs: number; readonly approvalMs: number };
   /** Listeners of the live stream at once; 200 unless told. */
   readonly streamListenersMax?: number;
 }

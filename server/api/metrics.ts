@@ -3,9 +3,11 @@ import type { Pool } from 'pg';
 import { Gauge, Histogram, Registry } from 'prom-client';
 import { countOpenBreaks } from '../../db/queries/breaks.ts';
 import { countQuarantined } from '../../db/queries/callbacks.ts';
+import { countCases } from '../../db/queries/cases.ts';
 import { countAttempts, countContradicted, countOpenAttempts, countPayments } from '../../db/queries/payment-views.ts';
 import { countSms, SMS_STATES } from '../../db/queries/sms.ts';
 import { countWebhooks } from '../../db/queries/webhooks.ts';
+import { CASE_KINDS } from '../../domain/cases.ts';
 import { ATTEMPT_STATES, PAYMENT_STATUSES } from '../../domain/lifecycle.ts';
 import type { Clock } from '../../domain/clock.ts';
 
@@ -48,6 +50,7 @@ export function createMetrics(deps: Deps): Metrics {
   });
   const attempts = new Gauge({ name: 'capp_attempts', help: 'Attempts by state.', labelNames: ['state'] as const, registers });
   const open = createOpenGauges(registers);
+  const cases = createCaseGauges(registers);
   const queues = new Gauge({ name: 'capp_queue_jobs', help: 'Hints that wait, by queue.', labelNames: ['queue'] as const, registers });
   const intake = new Gauge({ name: 'capp_intake_waiting', help: 'Payments that wait for their commit.', registers });
   const listeners = new Gauge({ name: 'capp_stream_listeners', help: 'Listeners of the activity stream.', registers });
@@ -61,7 +64,12 @@ export function createMetrics(deps: Deps): Metrics {
     const nowMs = deps.clock.now();
     if (nowMs - countedAtMs < COUNTS_KEPT_MS) return;
     countedAtMs = nowMs;
-    const [byStatus, byState] = await Promise.all([countPayments(deps.pool), countAttempts(deps.pool), open.count(deps.pool, nowMs)]);
+    const [byStatus, byState] = await Promise.all([
+      countPayments(deps.pool),
+      countAttempts(deps.pool),
+      open.count(deps.pool, nowMs),
+      cases.count(deps.pool, nowMs),
+    ]);
     for (const status of PAYMENT_STATUSES) payments.set({ status }, byStatus.find((each) => each.key === status)?.count ?? 0);
     for (const state of ATTEMPT_STATES) attempts.set({ state }, byState.find((each) => each.key === state)?.count ?? 0);
   }
@@ -148,6 +156,36 @@ function createOpenGauges(registers: Registry[]) {
       }
       deliveries.set(webhooks.waiting);
       disabled.set(webhooks.disabled);
+    },
+  };
+}
+
+/** What waits for officers, and what has waited too long. */
+function createCaseGauges(registers: Registry[]) {
+  const labelNames = ['kind', 'status'] as const;
+  const live = new Gauge({ name: 'capp_cases', help: 'Cases that are not closed, by kind and status.', labelNames, registers });
+  const kind = ['kind'] as const;
+  const overdue = new Gauge({ name: 'capp_cases_overdue', help: 'Cases past their due time, by kind.', labelNames: kind, registers });
+  const snoozed = new Gauge({ name: 'capp_cases_snoozed', help: 'Cases that are put off, by kind.', labelNames: kind, registers });
+  const oldest = new Gauge({
+    name: 'capp_cases_oldest_seconds',
+    help: 'Age of the oldest case that is not closed, by kind.',
+    labelNames: kind,
+    registers,
+  });
+  return {
+    async count(pool: Pool, nowMs: number): Promise<void> {
+      const rows = await countCases(pool, nowMs);
+      live.reset();
+      for (const each of CASE_KINDS) for (const gauge of [overdue, snoozed, oldest]) gauge.set({ kind: each }, 0);
+      for (const row of rows) {
+        live.set({ kind: row.kind, status: row.status }, row.count);
+        overdue.inc({ kind: row.kind }, row.overdue);
+        snoozed.inc({ kind: row.kind }, row.snoozed);
+      }
+      for (const [each, group] of Map.groupBy(rows, (row) => row.kind)) {
+        oldest.set({ kind: each }, Math.max(0, nowMs - Math.min(...group.map((row) => row.oldestAt.getTime()))) / 1000);
+      }
     },
   };
 }

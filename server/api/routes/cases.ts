@@ -1,64 +1,54 @@
 /**
- * Cases, for compliance officers. The officer is whoever holds the key, never a name in the body; a
- * decision is bound to the evidence that was read, and nobody decides a case twice.
+ * Cases, for compliance officers: the queue, the file of a case, claims and snoozes. Who looked at whose names is
+ * part of the audit. What officers decide is in `case-decisions.ts`.
  */
 import { z } from '@hono/zod-openapi';
-import { withTransaction } from '../../../db/connect.ts';
+import { findDecisions } from '../../../db/queries/activity.ts';
 import { recordAuditEvents } from '../../../db/queries/audit.ts';
-import {
-  type CasePlace,
-  claimCase,
-  decideCase,
-  findCase,
-  findCaseDecisions,
-  listCases,
-  lockCase,
-  type CaseRow,
-  releaseClaim,
-  resolveCase,
-} from '../../../db/queries/cases.ts';
-import { findPayment } from '../../../db/queries/payment-views.ts';
+import { findCaseDecisions, findQuestions } from '../../../db/queries/case-decisions.ts';
+import { findLinkedCases, findPartyPayments, sumPartyPayments } from '../../../db/queries/case-evidence.ts';
+import { type CasePlace, type CaseRow, claimCase, findCase, listCases, releaseClaim } from '../../../db/queries/cases.ts';
+import { findEvents, findPayment } from '../../../db/queries/payment-views.ts';
+import { CASE_KINDS, CASE_STATUSES } from '../../../domain/cases.ts';
 import { fault } from '../../../domain/errors.ts';
-import { newId } from '../../../domain/ids.ts';
 import { maskPhone } from '../../../domain/phone.ts';
+import { ANSWER_CONTEXT, DESK_DEFAULTS, NOTE_CONTEXT, snooze } from '../case-desk.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
 import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
-import { CASE_KINDS, CASE_STATUSES, caseDecisionOut, caseFileSchema, caseOut, caseSchema } from '../resources/oversight.ts';
-import { openParties } from '../resources/payment.ts';
+import {
+  adviceOut,
+  caseDecisionOut,
+  caseFileSchema,
+  caseOut,
+  caseSchema,
+  historyOut,
+  hitsOf,
+  informationOut,
+  linkedCaseOut,
+  pendingApprovalOf,
+} from '../resources/cases.ts';
+import { momentSchema } from '../resources/common.ts';
+import { decisionOut } from '../resources/oversight.ts';
+import { eventOut, openParties, paymentOut } from '../resources/payment.ts';
 
-/** How long a claim keeps a case from other officers. */
-const CLAIM_MS = 15 * 60_000;
-const NOTE_CONTEXT = 'case_decisions.note';
-
-const decisionRequestSchema = z
-  .strictObject({
-    verdict: z
-      .enum(['release', 'reject', 'resolve'])
-      .openapi({ description: 'A `held` case is released or rejected, one of a `late_success` resolved; one `in_doubt` ends by itself.' }),
-    reasonCode: z
-      .string()
-      .regex(/^[a-z][a-z0-9_]{1,63}$/, 'Invalid input: expected a code such as false_positive')
-      .openapi({ example: 'false_positive' }),
-    note: z.string().max(2000).optional().openapi({ description: 'Stored encrypted; for officers only.' }),
-    evidenceDigest: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/, 'Invalid input: expected 64 hex digits')
-      .openapi({ description: 'Of the evidence that was read.' }),
-  })
-  .openapi('CaseDecisionRequest');
-
-type DecisionRequest = z.infer<typeof decisionRequestSchema>;
+/** What is shown of the parties' past: so many payments of each in each role, and cases. */
+const PAST_PAYMENTS = 10;
+const LINKED_CASES = 20;
+const HISTORY_MS = 90 * 86_400_000;
 
 /** Mounts the routes of cases. */
 export function mountCases(api: Api): void {
-  mountReading(api);
+  mountQueue(api);
+  mountFile(api);
   mountClaims(api);
-  mountDecisions(api);
+  mountSnooze(api);
 }
 
-function mountReading(api: Api): void {
+const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+
+function mountQueue(api: Api): void {
   const { deps } = api;
   mount(
     api,
@@ -68,12 +58,18 @@ function mountReading(api: Api): void {
       operationId: 'listCases',
       tag: 'Cases',
       summary: 'List cases, the most pressing first',
+      description:
+        'In the order of priority and age together: a quarter of an hour of waiting weighs as much as a point of priority. `live=true` leaves out what is closed.',
       scope: 'cases:read',
       query: z.strictObject({
         ...pageQuery,
         status: z.enum(CASE_STATUSES).optional(),
+        live: flag.optional(),
         kind: z.enum(CASE_KINDS).optional(),
         claimedBy: z.string().max(100).optional(),
+        overdue: flag.optional(),
+        snoozed: flag.optional(),
+        escalated: flag.optional(),
       }),
       responses: {
         200: answers('A page of cases.', pageOf(caseSchema)),
@@ -81,16 +77,23 @@ function mountReading(api: Api): void {
       },
     },
     async ({ caller, query: { limit, cursor, ...filter } }) => {
-      const list = `cases ${JSON.stringify([filter.status, filter.claimedBy, filter.kind])}`;
-      const after = cursor === undefined ? null : placeOf(decodeCursor(list, cursor, [/^\d{1,3}$/, /^\d{4}-[\dT:.-]+Z$/, CURSOR_UUID]));
-      const rows = await listCases(deps.pool, caller.clientId, filter, { after, limit });
-      const encode = (last: CaseRow) => encodeCursor(list, [String(last.priority), last.createdAt.toISOString(), last.id]);
-      return {
-        status: 200,
-        body: { items: rows.map((row) => caseOut(row, deps.clock.now())), nextCursor: nextCursor(rows, limit, encode) },
-      };
+      const { status, live, kind, claimedBy, overdue, snoozed, escalated } = filter;
+      const list = `cases ${JSON.stringify([status, live, kind, claimedBy, overdue, snoozed, escalated])}`;
+      const after = cursor === undefined ? null : placeOf(decodeCursor(list, cursor, [/^\d{4}-[\dT:.-]+Z$/, CURSOR_UUID]));
+      const nowMs = deps.clock.now();
+      const rows = await listCases(deps.pool, caller.clientId, filter, { after, limit, nowMs });
+      const encode = (last: CaseRow) => encodeCursor(list, [last.rankAt.toISOString(), last.id]);
+      return { status: 200, body: { items: rows.map((row) => caseOut(row, nowMs)), nextCursor: nextCursor(rows, limit, encode) } };
     },
   );
+}
+
+function placeOf([rankAt, id]: string[]): CasePlace {
+  return { rankAt: new Date(rankAt ?? ''), id: id ?? '' };
+}
+
+function mountFile(api: Api): void {
+  const { deps } = api;
   mount(
     api,
     {
@@ -98,46 +101,68 @@ function mountReading(api: Api): void {
       path: '/v1/cases/{id}',
       operationId: 'getCase',
       tag: 'Cases',
-      summary: 'Read a case with its evidence and the names of the people concerned',
+      summary: 'Read the file of a case',
+      description:
+        'The evidence with its digest, the payment, the names of the people concerned, hits with explanations, the history of both parties, linked cases, what agents decided, what was asked and answered, what officers said, and advice where there is an adviser.',
       scope: 'cases:read',
       params: idParams,
       responses: { 200: answers('The case file.', caseFileSchema), ...problems('unauthenticated', 'forbidden', 'not_found') },
     },
     async ({ c, caller }) => {
       const row = await load(deps, caller, idParam(c));
-      const [payment, decisions] = await Promise.all([
-        findPayment(deps.pool, caller.clientId, row.paymentId),
-        findCaseDecisions(deps.pool, row.id),
-      ]);
-      if (payment === null) throw fault('internal', { internal: `case ${row.id} has no payment of its client` });
-      const { sender, receiver } = openParties(deps.keyring, payment);
+      const body = await fileOf(deps, caller, row);
       // Who looked at whose names is part of the audit.
       const shown = { clientId: caller.clientId, actor: caller.principal, action: 'case.names_shown', subject: `case:${row.id}` };
       await recordAuditEvents(deps.pool, [{ ...shown, paymentId: row.paymentId }], deps.clock.now());
       deps.log.info({ requestId: c.get('requestId'), caseId: row.id, principal: caller.principal }, 'case.names_shown');
-      const body = {
-        ...caseOut(row, deps.clock.now()),
-        evidence: { ...row.evidence },
-        evidenceDigest: row.evidenceDigest,
-        parties: {
-          sender: { name: sender.name, phone: maskPhone(sender.phone) },
-          receiver: { name: receiver.name, phone: maskPhone(receiver.phone) },
-        },
-        decisions: decisions.map((each) => caseDecisionOut(each, (note) => deps.keyring.decrypt(note, NOTE_CONTEXT))),
-      };
       return { status: 200, body };
     },
   );
-}
-
-function placeOf([priority, createdAt, id]: string[]): CasePlace {
-  return { priority: Number(priority), createdAt: new Date(createdAt ?? ''), id: id ?? '' };
 }
 
 async function load(deps: ApiDeps, caller: Caller, caseId: string): Promise<CaseRow> {
   const row = await findCase(deps.pool, caller.clientId, caseId);
   if (row === null) throw fault('not_found');
   return row;
+}
+
+/** Everything that is known of a case. */
+async function fileOf(deps: ApiDeps, caller: Caller, row: CaseRow): Promise<z.infer<typeof caseFileSchema>> {
+  const { pool, keyring } = deps;
+  const nowMs = deps.clock.now();
+  const { paymentId } = row;
+  const [payment, events, agents, decisions, questions, past, sums, linked] = await Promise.all([
+    findPayment(pool, caller.clientId, paymentId),
+    findEvents(pool, paymentId),
+    findDecisions(pool, paymentId),
+    findCaseDecisions(pool, row.id),
+    findQuestions(pool, caller.clientId, paymentId),
+    findPartyPayments(pool, paymentId, PAST_PAYMENTS),
+    sumPartyPayments(pool, paymentId, nowMs - HISTORY_MS),
+    findLinkedCases(pool, paymentId, LINKED_CASES),
+  ]);
+  if (payment === null) throw fault('internal', { internal: `case ${row.id} has no payment of its client` });
+  const { sender, receiver } = openParties(keyring, payment);
+  return {
+    ...caseOut(row, nowMs),
+    evidence: { ...row.evidence },
+    evidenceDigest: row.evidenceDigest,
+    payment: { ...paymentOut(keyring, payment), timeline: events.map(eventOut) },
+    parties: {
+      sender: { name: sender.name, phone: maskPhone(sender.phone) },
+      receiver: { name: receiver.name, phone: maskPhone(receiver.phone) },
+    },
+    hits: hitsOf(row.evidence),
+    history: { sender: historyOut('sender', past, sums), receiver: historyOut('receiver', past, sums) },
+    linkedCases: linked.map(linkedCaseOut),
+    agentDecisions: agents.map(decisionOut),
+    information: questions
+      .filter((each) => each.caseId === row.id)
+      .map((each) => informationOut(each, (text) => keyring.decrypt(text, ANSWER_CONTEXT))),
+    decisions: decisions.map((each) => caseDecisionOut(each, (note) => keyring.decrypt(note, NOTE_CONTEXT))),
+    pendingApproval: pendingApprovalOf(row, decisions),
+    advice: adviceOut(row),
+  };
 }
 
 function mountClaims(api: Api): void {
@@ -151,20 +176,20 @@ function mountClaims(api: Api): void {
       operationId: 'claimCase',
       tag: 'Cases',
       summary: 'Take a case for a quarter of an hour',
-      description: 'Claiming again lengthens the claim.',
+      description: 'Claiming again lengthens the claim. A case that was put off is back.',
       scope: 'cases:decide',
       params: idParams,
       responses: {
-        200: answers('The case, yours for a quarter of an hour.', caseSchema),
+        200: answers('The case, yours until `claimedUntil`.', caseSchema),
         ...refused,
         ...problems('case_not_open', 'case_claimed'),
       },
     },
     async ({ c, caller }) => {
       const [caseId, nowMs] = [idParam(c), deps.clock.now()];
-      const claim = { clientId: caller.clientId, caseId, officer: caller.principal, nowMs, untilMs: nowMs + CLAIM_MS };
-      const row = await claimCase(deps.pool, claim);
-      if (row === null) throw fault((await load(deps, caller, caseId)).status === 'open' ? 'case_claimed' : 'case_not_open');
+      const untilMs = nowMs + (deps.desk?.claimMs ?? DESK_DEFAULTS.claimMs);
+      const row = await claimCase(deps.pool, { clientId: caller.clientId, caseId, officer: caller.principal, nowMs, untilMs });
+      if (row === null) throw fault(isOpen(await load(deps, caller, caseId)) ? 'case_claimed' : 'case_not_open');
       c.set('logged', { caseId, principal: caller.principal });
       return { status: 200, body: caseOut(row, nowMs) };
     },
@@ -184,85 +209,42 @@ function mountClaims(api: Api): void {
     async ({ c, caller }) => {
       const [caseId, nowMs] = [idParam(c), deps.clock.now()];
       const row = await releaseClaim(deps.pool, caller.clientId, caseId, caller.principal, nowMs);
-      if (row === null) throw fault((await load(deps, caller, caseId)).status === 'open' ? 'case_not_claimed' : 'case_not_open');
+      if (row === null) throw fault(isOpen(await load(deps, caller, caseId)) ? 'case_not_claimed' : 'case_not_open');
       c.set('logged', { caseId, principal: caller.principal });
       return { status: 200, body: caseOut(row, nowMs) };
     },
   );
 }
 
-function mountDecisions(api: Api): void {
+function isOpen(row: CaseRow): boolean {
+  return row.status === 'open' || row.status === 'waiting';
+}
+
+function mountSnooze(api: Api): void {
   const { deps } = api;
-  mount<z.ZodType, DecisionRequest>(
+  mount(
     api,
     {
       method: 'post',
-      path: '/v1/cases/{id}/decisions',
-      operationId: 'decideCase',
+      path: '/v1/cases/{id}/snooze',
+      operationId: 'snoozeCase',
       tag: 'Cases',
-      summary: 'Say whether the payment may go on',
-      description: 'Some cases need two officers to agree before a payment is released. The officer is the holder of the key.',
+      summary: 'Put a case off',
+      description: 'Three times at most, for a day at most each. The case stays due when it was due; claiming it brings it back.',
       scope: 'cases:decide',
-      idempotent: true,
       params: idParams,
-      body: { schema: decisionRequestSchema },
+      body: { schema: z.strictObject({ until: momentSchema }).openapi('CaseSnooze') },
       responses: {
-        202: answers('The decision is written down; the case graph takes it from here.', caseSchema),
-        ...problems(
-          'malformed_body',
-          'unauthenticated',
-          'forbidden',
-          'not_found',
-          'body_too_large',
-          'unsupported_media_type',
-          'validation_failed',
-        ),
-        ...problems('maker_is_checker', 'case_not_open', 'case_claimed', 'case_not_claimed', 'evidence_stale', 'idempotency_in_progress'),
-        ...problems('verdict_not_applicable'),
+        200: answers('The case, put off.', caseSchema),
+        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'not_found', 'body_too_large', 'unsupported_media_type'),
+        ...problems('validation_failed', 'case_not_open', 'case_claimed', 'snooze_limit'),
       },
     },
     async ({ c, caller, body }) => {
       const caseId = idParam(c);
-      await decide(deps, caller, caseId, body);
-      deps.notify('cases');
-      c.set('logged', { caseId, principal: caller.principal, verdict: body.verdict });
-      return { status: 202, body: caseOut(await load(deps, caller, caseId), deps.clock.now()) };
+      await snooze(deps, caller, caseId, Date.parse((body as { until: string }).until));
+      c.set('logged', { caseId, principal: caller.principal });
+      return { status: 200, body: caseOut(await load(deps, caller, caseId), deps.clock.now()) };
     },
   );
-}
-
-/** Writes an officer's decision down, if the case still waits for exactly that. */
-async function decide(deps: ApiDeps, caller: Caller, caseId: string, request: DecisionRequest): Promise<void> {
-  const nowMs = deps.clock.now();
-  const note = request.note === undefined ? null : deps.keyring.encrypt(request.note, NOTE_CONTEXT);
-  await withTransaction(deps.pool, async (tx) => {
-    const row = await lockCase(tx, caller.clientId, caseId);
-    if (row === null) throw fault('not_found');
-    const earlier = await findCaseDecisions(tx, caseId);
-    if (earlier.some((each) => each.officer === caller.principal)) throw fault('maker_is_checker');
-    assertDecidable(row, caller, request, nowMs);
-    const { verdict, reasonCode, evidenceDigest } = request;
-    const decision = {
-      id: newId(),
-      caseId,
-      paymentId: row.paymentId,
-      officer: caller.principal,
-      verdict,
-      reasonCode,
-      note,
-      evidenceDigest,
-      nowMs,
-    };
-    await (verdict === 'resolve' ? resolveCase(tx, decision) : decideCase(tx, decision));
-  });
-}
-
-/** Throws `verdict_not_applicable`, `case_not_open`, `case_claimed`, `case_not_claimed`, `evidence_stale`. */
-function assertDecidable(row: CaseRow, caller: Caller, request: DecisionRequest, nowMs: number): void {
-  if (row.kind === 'in_doubt' || (row.kind === 'late_success') !== (request.verdict === 'resolve')) throw fault('verdict_not_applicable');
-  if (row.status !== 'open') throw fault('case_not_open');
-  const claimed = row.claimedBy !== null && row.claimedUntil !== null && row.claimedUntil.getTime() > nowMs;
-  if (claimed && row.claimedBy !== caller.principal) throw fault('case_claimed');
-  if (!claimed) throw fault('case_not_claimed');
-  if (row.evidenceDigest !== request.evidenceDigest) throw fault('evidence_stale', { field: 'evidenceDigest' });
 }

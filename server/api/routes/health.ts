@@ -1,5 +1,6 @@
 /** Health, metrics and the OpenAPI document: for machines, without a key. */
 import { z } from '@hono/zod-openapi';
+import { countCases } from '../../../db/queries/cases.ts';
 import { newestRateAt } from '../../../db/queries/treasury.ts';
 import { SCOPES } from '../../../domain/scopes.ts';
 import type { ApiDeps, DependencyState } from '../deps.ts';
@@ -72,6 +73,7 @@ async function readiness(deps: ApiDeps): Promise<z.infer<typeof readinessSchema>
   const checks: Record<string, Check> = {
     database: { required: true, check: () => deps.pool.query('select 1').then(() => ({ state: 'up' })) },
     rates: { required: false, check: () => ratesState(deps) },
+    cases: { required: false, check: () => casesState(deps) },
     ...deps.dependencies,
   };
   const states = await Promise.all(
@@ -90,6 +92,16 @@ async function ratesState(deps: ApiDeps): Promise<DependencyState> {
     state: ageMs > RATES_OLD_MS ? 'degraded' : 'up',
     detail: `The newest rate came in ${Math.max(0, Math.round(ageMs / 1000))} s ago.`,
   };
+}
+
+/** Cases that nobody has decided in time are a state that people must end. */
+async function casesState(deps: ApiDeps): Promise<DependencyState> {
+  const nowMs = deps.clock.now();
+  const rows = await countCases(deps.pool, nowMs);
+  const [open, overdue] = [rows.reduce((sum, row) => sum + row.count, 0), rows.reduce((sum, row) => sum + row.overdue, 0)];
+  if (overdue === 0) return { state: 'up', detail: `${open} cases wait for people, none is overdue.` };
+  const lateMs = nowMs - Math.min(...rows.map((row) => row.dueAt.getTime()));
+  return { state: 'degraded', detail: `${overdue} of ${open} cases are overdue, the first by ${Math.round(lateMs / 60_000)} min.` };
 }
 
 /** A check that fails or hangs says down; why is for our log, not for whoever asks. */

@@ -3,7 +3,8 @@ import { z } from '@hono/zod-openapi';
 import { findDecisions } from '../../../db/queries/activity.ts';
 import { recordAuditEvents } from '../../../db/queries/audit.ts';
 import { withTransaction } from '../../../db/connect.ts';
-import { findCaseDecisions, findCasesOfPayment, withdrawCase } from '../../../db/queries/cases.ts';
+import { findCaseDecisions } from '../../../db/queries/case-decisions.ts';
+import { findCasesOfPayment, withdrawCase } from '../../../db/queries/cases.ts';
 import {
   findAttempts,
   findEvents,
@@ -27,7 +28,8 @@ import { type Api, mount } from '../mount.ts';
 import { faultWith } from '../problem.ts';
 import { approvalOut, approvalSchema } from '../resources/approval.ts';
 import { idSchema, momentSchema } from '../resources/common.ts';
-import { caseDecisionSchema, caseOut, caseSchema, decisionOut, decisionSchema } from '../resources/oversight.ts';
+import { caseDecisionOut, caseDecisionSchema, caseOut, caseSchema } from '../resources/cases.ts';
+import { decisionOut, decisionSchema } from '../resources/oversight.ts';
 import {
   acceptedOut,
   attemptOut,
@@ -254,11 +256,10 @@ function mountExplanation(api: Api): void {
         cases: cases.map((each, index) => ({
           ...caseOut(each, deps.clock.now()),
           // Notes stay with the officers: whoever may read payments may not read them.
-          decisions: (said[index] ?? []).map(({ note: _note, createdAt, appliedAt, ...rest }) => ({
-            ...rest,
-            at: createdAt.toISOString(),
-            appliedAt: appliedAt?.toISOString() ?? null,
-          })),
+          decisions: (said[index] ?? []).map((each) => {
+            const { note: _note, ...rest } = caseDecisionOut({ ...each, note: null }, () => '');
+            return rest;
+          }),
         })),
       };
       return { status: 200, body };
