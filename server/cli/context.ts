@@ -31,15 +31,15 @@ export function withApiOptions(command: Command): Command {
     .option('--key <key>', "API key (default: CAPP_KEY, or the demo client's key under CAPP_DATA_DIR)");
 }
 
-/** The client a command uses. Throws `config_invalid` for a wrong address, or when no key is to be found. */
-export async function openCapp(context: CommandContext, options: ApiOptions): Promise<Capp> {
+/** The client a command uses, with the key it is given or else the demo key of a principal. Throws `config_invalid` for a wrong address, or when no key is to be found. */
+export async function openCapp(context: CommandContext, options: ApiOptions, principal: string = DEMO_PRINCIPAL): Promise<Capp> {
   const { env } = context.terminal;
   const config = readConfig(env);
   const baseUrl = options.url ?? env.CAPP_URL ?? ownUrl(config);
   if (!URL.canParse(baseUrl) || !/^https?:$/.test(new URL(baseUrl).protocol)) {
     throw fault('config_invalid', { detail: `${baseUrl} is not an address such as http://127.0.0.1:8080.` });
   }
-  const apiKey = options.key ?? env.CAPP_KEY ?? (await readDemoKeys(config.dataDir))[DEMO_PRINCIPAL];
+  const apiKey = options.key ?? env.CAPP_KEY ?? (await readDemoKeys(config.dataDir))[principal];
   if (apiKey === undefined) {
     throw fault('config_invalid', { detail: 'No API key: give --key, set CAPP_KEY, or make one with: capp keys create' });
   }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { registerAudit } from './commands/audit.ts';
+import { registerCases } from './commands/cases.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerExplain } from './commands/explain.ts';
 import { registerGraph } from './commands/graph.ts';
@@ -84,6 +85,7 @@ export function createProgram(context: CommandContext): Command {
   registerPay(program, context);
   registerVerify(program, context);
   registerAudit(program, context);
+  registerCases(program, context);
   registerExplain(program, context);
   registerGraph(program, context);
   registerNetwork(program, context);

@@ -1,0 +1,136 @@
+/** Cases as text: the queue as a table, the file of one case as a page, in the order an officer reads it. Pure. */
+import type { Case, CaseFile, PartyHistory } from '../../sdk/index.ts';
+import { printable, renderTable } from './table.ts';
+import type { Terminal } from './terminal.ts';
+
+const QUEUE_COLUMNS = [
+  { title: 'case' },
+  { title: 'priority', align: 'right' },
+  { title: 'due', align: 'right' },
+  { title: 'status' },
+  { title: 'officer' },
+  { title: 'eyes', align: 'right' },
+  { title: 'corridor' },
+  { title: 'amount', align: 'right' },
+  { title: 'why' },
+] as const;
+
+/** The queue as a table; due times are told from `nowMs`. */
+export function renderQueue(cases: readonly Case[], terminal: Pick<Terminal, 'isTty'>, nowMs: number): string {
+  if (cases.length === 0) return 'no cases';
+  return renderTable(
+    terminal,
+    QUEUE_COLUMNS,
+    cases.map((each) => [
+      each.id,
+      String(each.priority),
+      dueIn(each, nowMs),
+      statusOf(each),
+      each.claimedBy ?? '',
+      String(each.approvalsNeeded * 2),
+      `${each.fromCountry} → ${each.toCountry}`,
+      `${each.amount} ${each.currency}`,
+      each.reasons.map((reason) => reason.code).join(', '),
+    ]),
+  );
+}
+
+function statusOf(each: Case): string {
+  const marks = [
+    each.escalatedAt === null ? null : 'escalated',
+    each.snoozedUntil === null ? null : 'put off',
+    each.overdue ? 'overdue' : null,
+  ];
+  return [each.kind === 'held' ? each.status : `${each.status} (${each.kind})`, ...marks.filter((mark) => mark !== null)].join(', ');
+}
+
+/** `in 3 h`, `12 min ago`; nothing for a case that is closed. */
+function dueIn(each: Case, nowMs: number): string {
+  if (each.closedAt !== null) return '';
+  const minutes = Math.round(Math.abs(Date.parse(each.dueAt) - nowMs) / 60_000);
+  const time = minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+  return Date.parse(each.dueAt) > nowMs ? `in ${time}` : `${time} ago`;
+}
+
+/** The file of a case. The evidence comes before what anybody says of it. */
+export function renderCaseFile(file: CaseFile): string {
+  const sections: [string, string[]][] = [
+    ['Why', file.reasons.map((reason) => `${printable(reason.text)} [${reason.code}]`)],
+    ['Payment', paymentLines(file)],
+    ['Hits', file.hits.map((hit) => printable(hit.explanation))],
+    ['History of the sender', historyLines(file.history.sender)],
+    ['History of the receiver', historyLines(file.history.receiver)],
+    ['Linked cases', file.linkedCases.map((each) => linkedLine(each))],
+    [
+      'Agents',
+      file.agentDecisions.map(
+        (each) => `${each.agent}: ${each.outcome} (${each.policyVersion})  ${each.reasons.map((reason) => reason.code).join(', ')}`,
+      ),
+    ],
+    [
+      'Asked and answered',
+      file.information.map(
+        (each) => `${each.question} ${each.answer === null ? `(no answer yet, until ${each.dueAt})` : `"${printable(each.answer)}"`}`,
+      ),
+    ],
+    ['Officers', file.decisions.map((each) => decisionLine(each, file.round))],
+    ['Advice', adviceLines(file.advice)],
+    ['To decide', evidenceLines(file)],
+  ];
+  const told = sections.map(
+    ([title, lines]) => `${title}\n${(lines.length === 0 ? ['none'] : lines).map((line) => `  ${line}`).join('\n')}`,
+  );
+  return [headOf(file), ...told].join('\n\n');
+}
+
+function headOf(file: CaseFile): string {
+  const claim = file.claimedBy === null ? 'claimed by nobody' : `claimed by ${file.claimedBy} until ${file.claimedUntil ?? ''}`;
+  const eyes = file.approvalsNeeded === 1 ? 'one officer releases it' : `${file.approvalsNeeded} officers release it together`;
+  return [
+    `Case ${file.id}`,
+    `  ${statusOf(file)}, priority ${file.priority}, due ${file.dueAt}`,
+    `  ${claim}; ${eyes}; round ${file.round}`,
+  ].join('\n');
+}
+
+function paymentLines({ payment, parties }: CaseFile): string[] {
+  return [
+    `${payment.id}, ${payment.amount} ${payment.fromCurrency} → ${payment.toCurrency}, ${payment.purpose}, ${payment.status}`,
+    `from ${printable(parties.sender.name)}, ${parties.sender.phone} (${payment.sender.walletId})`,
+    `to   ${printable(parties.receiver.name)}, ${parties.receiver.phone} (${payment.receiver.walletId})`,
+  ];
+}
+
+function historyLines(history: PartyHistory): string[] {
+  return [
+    ...history.last90Days.map((sum) => `${sum.count} ${sum.status} as ${sum.role}, ${sum.amount} ${sum.currency}, last ${sum.lastAt}`),
+    ...history.newest
+      .slice(0, 5)
+      .map((each) => `${each.createdAt}  ${each.role}  ${each.amount} ${each.currency}  ${each.status}  ${each.id}`),
+  ];
+}
+
+function linkedLine(each: CaseFile['linkedCases'][number]): string {
+  const links = each.links.map((link) => `our ${link.party} is its ${link.as}`).join(', ');
+  return `${each.id}  ${each.status}  ${links}  ${each.reasons.map((reason) => reason.code).join(', ')}`;
+}
+
+function decisionLine(each: CaseFile['decisions'][number], round: number): string {
+  const standing = each.round === round ? '' : `, round ${each.round}: counts no more`;
+  const until = each.expiresAt === null ? '' : `, counts until ${each.expiresAt}`;
+  const note = each.note === null ? '' : `  "${printable(each.note)}"`;
+  return `${each.at}  ${printable(each.officer)}: ${each.verdict} [${each.reasonCode}]${until}${standing}${note}`;
+}
+
+function adviceLines(advice: CaseFile['advice']): string[] {
+  if (advice === null) return [];
+  const { source, recommendation, summary } = advice as Readonly<Record<string, unknown>>;
+  return [`${printable(String(recommendation))} (${printable(String(source))})`, printable(String(summary))];
+}
+
+function evidenceLines(file: CaseFile): string[] {
+  const pending = file.pendingApproval;
+  const waits =
+    pending === null ? [] : [`${pending.officer} agrees to ${pending.verdict} [${pending.reasonCode}] until ${pending.expiresAt}`];
+  return [`digest ${file.evidenceDigest}`, ...waits];
+}
