@@ -214,6 +214,7 @@ function graphSettings(config: Config): GraphSettings {
     doubtLimitMs: config.doubtLimitMs,
     doubtLimitsMs: config.doubtLimitsMs,
     webhookAllowPrivate: config.webhookAllowPrivate,
+    ...config.fourEyes,
   };
 }
 

@@ -25,3 +25,16 @@ it('webhooks stay out of private networks unless told', () => {
   expect(readConfig({ CAPP_WEBHOOK_ALLOW_PRIVATE: '1' }).webhookAllowPrivate).toBe(true);
   expect(() => readConfig({ CAPP_WEBHOOK_ALLOW_PRIVATE: 'yes' })).toThrow('CAPP_WEBHOOK_ALLOW_PRIVATE');
 });
+
+describe('four eyes', () => {
+  it('have amounts by currency, in its own units', () => {
+    const { fourEyes } = readConfig({ CAPP_FOUR_EYES_AMOUNTS: 'KES=100000,UGX=3000000', CAPP_FOUR_EYES_USD: '500' });
+    expect(fourEyes).toEqual({ fourEyesPriority: 90, fourEyesUsd: 500, fourEyesAmounts: { KES: 10_000_000n, UGX: 3_000_000n } });
+  });
+
+  it.each(['KES', 'KES=', 'KES=1.5', 'KES=100000,', 'XXX=5', 'kes=5'])('%s is refused', (text) => {
+    expect(() => readConfig({ CAPP_FOUR_EYES_AMOUNTS: text })).toThrow(
+      expect.objectContaining({ code: 'config_invalid', field: 'CAPP_FOUR_EYES_AMOUNTS' }),
+    );
+  });
+});

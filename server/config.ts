@@ -3,7 +3,10 @@
  * the value of a secret is never shown.
  */
 import { z } from 'zod';
+import type { FourEyesRule } from '../domain/cases.ts';
+import { CURRENCIES } from '../domain/currency.ts';
 import { fault } from '../domain/errors.ts';
+import { parseAmount } from '../domain/money.ts';
 import { type LimitPolicies, readLimits } from './limits/policy.ts';
 import { RAILS } from '../domain/network.ts';
 import { assertNoTracing, type LlmSettings, nanoUsdOf } from '../tools/llm/settings.ts';
@@ -62,6 +65,16 @@ const settingsSchema = z.object({
     .string()
     .regex(/^([a-z0-9-]+=\d{4,9}(,(?!$)|$))*$/, 'must be rails with milliseconds, as mtn-ug=600000,hub-ke=900000')
     .default(''),
+  /** From which case priority, US dollars or amounts per currency (`KES=100000,UGX=3000000`) on a release needs two officers. */
+  CAPP_FOUR_EYES_PRIORITY: z.coerce.number().int().min(0).max(101).default(90),
+  CAPP_FOUR_EYES_USD: z.coerce.number().int().min(0).max(1_000_000_000).default(1_000),
+  CAPP_FOUR_EYES_AMOUNTS: z
+    .string()
+    .regex(/^([A-Z]{3}=\d{1,15}(,(?!$)|$))*$/, 'must be currencies with whole amounts, as KES=100000,UGX=3000000')
+    .default(''),
+  /** How long an officer's approval counts, and how long a claim keeps a case from others, milliseconds. */
+  CAPP_APPROVAL_MS: z.coerce.number().int().min(60_000).default(86_400_000),
+  CAPP_CASE_CLAIM_MS: z.coerce.number().int().min(10_000).default(900_000),
   /** 1 sends webhooks to private networks and over plain HTTP as well. */
   CAPP_WEBHOOK_ALLOW_PRIVATE: z.enum(['0', '1']).default('0'),
   /** `class=requests/seconds` entries, separated by commas: see docs/limits.md. */
@@ -131,6 +144,9 @@ export interface Config {
   readonly reportingPath: string | null;
   /** Null: no model is asked. */
   readonly llm: LlmSettings | null;
+  readonly fourEyes: FourEyesRule;
+  readonly approvalMs: number;
+  readonly caseClaimMs: number;
 }
 
 const KNOWN_ELSEWHERE =
@@ -196,6 +212,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     doubtLimitMs: settings.CAPP_DOUBT_LIMIT_MS,
     doubtLimitsMs: limitsByRail(settings.CAPP_DOUBT_LIMITS_MS),
     webhookAllowPrivate: settings.CAPP_WEBHOOK_ALLOW_PRIVATE === '1',
+    fourEyes: {
+      fourEyesPriority: settings.CAPP_FOUR_EYES_PRIORITY,
+      fourEyesUsd: settings.CAPP_FOUR_EYES_USD,
+      fourEyesAmounts: amountsByCurrency(settings.CAPP_FOUR_EYES_AMOUNTS),
+    },
+    approvalMs: settings.CAPP_APPROVAL_MS,
+    caseClaimMs: settings.CAPP_CASE_CLAIM_MS,
     reportingPath: settings.CAPP_REPORTING_PATH,
     llm: llmSettings(settings),
   };
@@ -239,6 +262,22 @@ function limitsByRail(text: string): Record<string, number> {
   if (unknown !== undefined)
     throw fault('config_invalid', { field: 'CAPP_DOUBT_LIMITS_MS', detail: `CAPP_DOUBT_LIMITS_MS names ${unknown}, which is no rail.` });
   return Object.fromEntries(entries.map(([rail, ms]) => [rail, Number(ms)]));
+}
+
+/** Whole amounts by currency, in minor units. */
+function amountsByCurrency(text: string): FourEyesRule['fourEyesAmounts'] {
+  const entries = text.split(',').flatMap((entry) => (entry === '' ? [] : [entry.split('=')]));
+  return Object.fromEntries(
+    entries.map(([name = '', amount = '']) => {
+      const currency = CURRENCIES.find((each) => each === name);
+      if (currency === undefined)
+        throw fault('config_invalid', {
+          field: 'CAPP_FOUR_EYES_AMOUNTS',
+          detail: `CAPP_FOUR_EYES_AMOUNTS names ${name}, which is no currency.`,
+        });
+      return [currency, parseAmount(amount, currency).minor];
+    }),
+  );
 }
 
 function assertUrl(name: string, value: string | null): void {

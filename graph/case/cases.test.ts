@@ -56,9 +56,9 @@ async function decide(
   digest: string | null = null,
 ): Promise<void> {
   await platform.database.pool.query(
-    `with held as (update cases set status = 'deciding', claimed_by = $2 where payment_id = $1 returning id, payment_id, evidence_digest)
-     insert into case_decisions (id, case_id, payment_id, officer, verdict, reason_code, evidence_digest)
-     select gen_random_uuid(), id, payment_id, $2, $3, 'false_positive', coalesce($4, evidence_digest) from held`,
+    `with held as (update cases set status = 'deciding', claimed_by = $2 where payment_id = $1 returning id, payment_id, evidence_digest, round)
+     insert into case_decisions (id, case_id, payment_id, officer, verdict, reason_code, evidence_digest, round)
+     select gen_random_uuid(), id, payment_id, $2, $3, 'false_positive', coalesce($4, evidence_digest), round from held`,
     [paymentId, officer, verdict, digest],
   );
 }

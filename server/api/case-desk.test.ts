@@ -20,27 +20,10 @@ const DIGEST = 'a'.repeat(64);
 const HOUR_MS = 3_600_000;
 let count = 0;
 
-async function openCase(over: { approvals?: number; priority?: number; intent?: Record<string, unknown> } = {}) {
-  const { id: paymentId } = await bodyOf(await api.call('POST', '/v1/payments', { json: intentOf(`desk-${count++}`, over.intent) }));
+async function openCase(over: { approvals?: number; priority?: number } = {}) {
+  const { id: paymentId } = await bodyOf(await api.call('POST', '/v1/payments', { json: intentOf(`desk-${count++}`) }));
   await api.pool.query(`update payments set status = 'held' where id = $1`, [paymentId]);
   const caseId = newId();
-  const evidence = {
-    score: '0.91',
-    facts: {
-      hits: [
-        {
-          party: 'receiver',
-          list: 'UN-SC',
-          entryId: 'QDi.001',
-          program: 'QD',
-          how: 'similar',
-          weak: false,
-          score: 0.91,
-          grounds: ['a word', 'another'],
-        },
-      ],
-    },
-  };
   await api.pool.query(
     `insert into cases (id, client_id, payment_id, priority, reasons, evidence, evidence_digest, approvals_needed, due_at, created_at, interrupt_id)
      values ($1, $2, $3, $4, '[{"code":"sanctions_near","text":"Close to a listed name."}]', $5, $6, $7, $8, $9, 'interrupt')`,
@@ -49,7 +32,7 @@ async function openCase(over: { approvals?: number; priority?: number; intent?: 
       api.clients.acme,
       paymentId,
       over.priority ?? 50,
-      JSON.stringify(evidence),
+      '{"score":"0.91"}',
       DIGEST,
       over.approvals ?? 1,
       new Date(api.clock.now() + 8 * HOUR_MS),
@@ -259,7 +242,7 @@ describe('a question', () => {
     await decide(caseId, 'amina', { verdict: 'request_information', reasonCode: 'address' });
     const [asked] = await questions(paymentId);
     const statuses = (await Promise.all([1, 2, 3, 4].map((n) => reply(paymentId, asked.id, `answer ${n}`)))).map((each) => each.status);
-    expect(statuses.toSorted()).toEqual([200, 409, 409, 409]);
+    expect(statuses.toSorted((a, b) => a - b)).toEqual([200, 409, 409, 409]);
     expect((await file(caseId)).round).toBe(3);
   });
 
@@ -369,49 +352,5 @@ describe('the queue', () => {
     expect(metrics).toMatch(/capp_cases\{kind="held",status="open"\} [1-9]/);
     const ready = await bodyOf(await api.call('GET', '/health/ready', { key: null }));
     expect(ready.dependencies.cases).toMatchObject({ state: 'degraded', detail: expect.stringMatching(/overdue/) });
-  });
-});
-
-describe('the file of a case', () => {
-  test('has the payment, hits with explanations, the history of both parties, linked cases and what agents decided', async () => {
-    const intent = {
-      sender: { name: 'Achieng Ouma', phone: '0712 999001', country: 'KE' },
-      receiver: { name: 'Okot Lango', phone: '0772 999001', country: 'UG' },
-    };
-    const first = await openCase({ intent });
-    await api.pool.query(`update payments set status = 'rejected', completed_at = now() where id = $1`, [first.paymentId]);
-    // The receiver of one is the sender of another.
-    const reversed = { sender: intent.receiver, receiver: intent.sender, fromCurrency: 'UGX', toCurrency: 'KES', amount: '50000' };
-    const second = await openCase({ intent: reversed });
-    const third = await openCase({ intent });
-    await api.pool.query(
-      `insert into agent_activity (id, client_id, payment_id, cohort_id, agent, policy_version, facts_digest, facts, outcome, reasons, confidence, duration_us)
-       values ($1, $2, $3, $1, 'compliance', 'v1', 'd', '{}', 'flag', '[]', 0.9, 5)`,
-      [newId(), api.clients.acme, third.paymentId],
-    );
-    const shown = await file(third.caseId);
-    expect(shown.payment).toMatchObject({ id: third.paymentId, status: 'held', sender: { phone: '+254••••••001' } });
-    expect(shown.hits).toMatchObject([
-      { list: 'UN-SC', entryId: 'QDi.001', explanation: expect.stringContaining('score 0.91. Word by word: a word; another') },
-    ]);
-    expect(shown.history.sender.newest.map((each: { id: string; role: string }) => [each.id, each.role])).toEqual([
-      [second.paymentId, 'receiver'],
-      [first.paymentId, 'sender'],
-    ]);
-    expect(shown.history.receiver.last90Days).toMatchObject([
-      { role: 'sender', status: 'held', currency: 'UGX', count: 1, amount: '50000' },
-      { role: 'receiver', status: 'rejected', currency: 'KES', count: 1, amount: '1250.50' },
-    ]);
-    const links = new Map(shown.linkedCases.map((each: { id: string; links: unknown[] }) => [each.id, each.links]));
-    expect([...links.keys()].toSorted()).toEqual([first.caseId, second.caseId].toSorted());
-    expect(links.get(second.caseId)).toEqual(
-      expect.arrayContaining([
-        { party: 'sender', as: 'receiver' },
-        { party: 'receiver', as: 'sender' },
-      ]),
-    );
-    expect(shown.agentDecisions).toMatchObject([{ agent: 'compliance', outcome: 'flag' }]);
-    expect(shown).toMatchObject({ advice: null, pendingApproval: null, information: [] });
-    expect(JSON.stringify(shown)).not.toContain('712999001');
   });
 });

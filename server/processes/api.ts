@@ -62,6 +62,7 @@ function apiDeps(foundation: Foundation): ApiDeps {
     queueDepths: () => queue.depth(),
     version: packageJson.version,
     webhookAllowPrivate: foundation.config.webhookAllowPrivate,
+    desk: { claimMs: foundation.config.caseClaimMs, approvalMs: foundation.config.approvalMs },
   };
 }
 

@@ -61,8 +61,8 @@ export async function safetyPlatform(settings: Partial<GraphSettings> = {}): Pro
     },
     client: async (principal: string, scopes: readonly Scope[]) => {
       const { key } = await createApiKey(platform.database.pool, PEPPER, { clientId: DEMO_CLIENT_ID, principal, scopes });
-      const dial = async (input: string | URL | Request, init?: RequestInit) => api.app.request(String(input), init);
-      return createCapp({ baseUrl: 'http://capp.test', apiKey: key, fetch: dial as typeof fetch, retriesMax: 0 });
+      const dial: typeof fetch = async (input, init) => api.app.request(input, init);
+      return createCapp({ baseUrl: 'http://capp.test', apiKey: key, fetch: dial, retriesMax: 0 });
     },
     callBack: async (railId: string, attemptId: string, event: unknown) => {
       const request = { method: 'POST', body: JSON.stringify(event), headers: { 'content-type': 'application/json' } };
@@ -113,7 +113,7 @@ function openApi(platform: TestPlatform, log: Log) {
 export function mortalPool(pool: Pool, writes: number): { readonly pool: Pool; isDead(): boolean } {
   let left = writes;
   const isWrite = (statement: unknown): boolean => {
-    const text = typeof statement === 'string' ? statement : String((statement as { text?: unknown }).text ?? '');
+    const text = typeof statement === 'string' ? statement : (statement as { readonly text: string }).text;
     return /\b(insert|update|delete)\b/i.test(text);
   };
   const died = () => new Error('the process was killed');

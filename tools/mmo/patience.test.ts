@@ -107,7 +107,7 @@ describe('a pause between the look at the deadline and the first byte', () => {
     const request = { sentAtMs: START_MS } as EffectRequest;
     if (warm) await client.collect(request);
     received.length = 0;
-    const pause = () => void clock.advance(pauseMs);
+    const pause = () => clock.advance(pauseMs);
     subscribe('undici:request:create', pause);
     await client.collect(request);
     unsubscribe('undici:request:create', pause);
