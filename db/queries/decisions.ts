@@ -13,7 +13,7 @@ export interface RecordedDecision extends Decision {
 const RECORD_SQL = `
 insert into agent_activity (id, client_id, payment_id, cohort_id, agent, policy_version, facts_digest, facts, outcome, reasons,
   confidence, duration_us, model_id, prompt_hash, created_at)
-select id, client_id, payment_id, cohort_id, agent, policy_version, facts_digest, facts::jsonb, outcome, reasons::jsonb,
+select id, client_id, payment_id, cohort_id, agent, policy_version, facts_digest, facts::json, outcome, reasons::json,
   confidence, duration_us, model_id, prompt_hash, $15
 from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], string_to_array($8, E'\\x1e'), $9::text[],
   string_to_array($10, E'\\x1e'), $11::real[], $12::int[], $13::text[], $14::text[])

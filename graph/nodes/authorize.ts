@@ -55,18 +55,7 @@ async function commitDecisions(
 ): Promise<Traveller[]> {
   if (travellers.length === 0) return [];
   const nowMs = deps.clock.now();
-  // What others decided is written before the accounts are locked that every cohort needs.
-  const screened = travellers.filter((traveller) => traveller.screening !== undefined);
-  await agents.compliance.apply(
-    tx,
-    screened,
-    screened.flatMap((traveller) => traveller.screening?.verdict ?? []),
-  );
-  await recordDecisions(
-    tx,
-    travellers.flatMap((traveller) => traveller.decisions),
-    nowMs,
-  );
+  await recordDecided(tx, agents, travellers, nowMs);
   const funded = await fund(
     tx,
     agents,
@@ -121,6 +110,21 @@ async function commitDecisions(
     nowMs,
   );
   return reload(tx, funded);
+}
+
+/** What was decided before liquidity is asked, written before it locks the accounts that every cohort needs. */
+async function recordDecided(tx: PoolClient, agents: Agents, travellers: readonly Traveller[], nowMs: number): Promise<void> {
+  const screened = travellers.filter((traveller) => traveller.screening !== undefined);
+  await agents.compliance.apply(
+    tx,
+    screened,
+    screened.flatMap((traveller) => traveller.screening?.verdict ?? []),
+  );
+  await recordDecisions(
+    tx,
+    travellers.flatMap((traveller) => traveller.decisions),
+    nowMs,
+  );
 }
 
 /** A quote that ran out while its cohort was decided is not settled. */

@@ -36,10 +36,15 @@ afterAll(async () => {
   await log.close();
 });
 
+/** A document with something more in it. */
+const alteredJson = (document: string): string =>
+  `case jsonb_typeof(${document}) when 'array' then ${document} || '["x"]' else ${document} || '{"x": 1.50}' end`;
+
 /** Another value of the same type, as an SQL expression. */
 function otherValue(type: string, column: string): string {
   if (type === 'uuid') return `coalesce(overlay(${column}::text placing 'feed' from 10 for 4)::uuid, gen_random_uuid())`;
-  if (type === 'jsonb') return `case jsonb_typeof(${column}) when 'array' then ${column} || '["x"]' else ${column} || '{"x": 1.50}' end`;
+  if (type === 'jsonb') return alteredJson(column);
+  if (type === 'json') return `(${alteredJson(`${column}::jsonb`)})::json`;
   if (type === 'bytea') return `${column} || '\\x00'::bytea`;
   if (type === 'xid8') return `(${column}::text::bigint + 1)::text::xid8`;
   if (type.startsWith('timestamp')) return `coalesce(${column}, '2026-01-01Z') + interval '1 millisecond'`;
