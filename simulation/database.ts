@@ -22,6 +22,8 @@ export interface DatabaseDeps {
   readonly faults: Faults;
   /** A connection of the simulation's own, to see who waits for whom. */
   readonly monitor: Pool;
+  /** How many times slower than at rest statements are. */
+  readonly slowness: number;
 }
 
 /** Connections one process has at most, as `db/connect.ts` has it. */
@@ -162,7 +164,7 @@ function createPool(deps: DatabaseDeps, locks: Locks, actor: Actor, real: Pool):
   }
 
   function latencyOf(what: string): number {
-    return QUICK_MS.min * (QUICK_MS.max / QUICK_MS.min) ** stage.chance.draw('latency', actor.name, what, stage.steps());
+    return deps.slowness * QUICK_MS.min * (QUICK_MS.max / QUICK_MS.min) ** stage.chance.draw('latency', actor.name, what, stage.steps());
   }
 
   async function query(config: string | QueryConfig, values?: unknown[]): Promise<QueryResult> {

@@ -40,6 +40,9 @@ const CORRIDORS: readonly (readonly [Country, Country])[] = [
   ['ZM', 'TZ'],
 ];
 
+/** So many wishes are many: they are handled as under load. */
+export const MANY = 1_000;
+
 /** Small enough for every wallet and tier, so that what is held is held for a reason of its own. */
 const USD_MAX = 40;
 /** Names of the built-in sample list with their words in another order: people must look. */

@@ -4,7 +4,7 @@
  */
 import type { Network } from './network.ts';
 import type { Stage } from './stage.ts';
-import type { Wish } from './intents.ts';
+import { MANY, type Wish } from './intents.ts';
 
 export const API_URL = 'http://api.simulation';
 
@@ -44,12 +44,50 @@ export function createClient(deps: ClientDeps): Client {
     if (wish.changesMindAfterMs !== null && 'paymentId' in answer) await changeMind(deps, wish, answer.paymentId);
   }
 
+  async function liveTogether(lot: readonly Wish[]): Promise<void> {
+    const verdicts = await untilBatchAnswered(deps, lot);
+    for (const [index, wish] of lot.entries()) {
+      const { paymentId, errors } = verdicts[index] ?? {};
+      const answer: Answered = paymentId === undefined ? { refusal: errors?.[0]?.code ?? 'no verdict' } : { paymentId };
+      answers.set(wish.index, answer);
+      if (wish.changesMindAfterMs !== null && 'paymentId' in answer) void changeMind(deps, wish, answer.paymentId);
+    }
+  }
+
   return {
     answers,
     start: (wishes) => {
-      for (const wish of wishes) stage.after(wish.atMs, () => void live(wish));
+      const plain = wishes.length < MANY ? [] : wishes.filter((wish) => !wish.byQuote && !wish.twice);
+      const inLots = new Set(plain);
+      for (const wish of wishes) if (!inLots.has(wish)) stage.after(wish.atMs, () => void live(wish));
+      for (let from = 0; from < plain.length; from += LOT) {
+        const lot = plain.slice(from, from + LOT);
+        stage.after(lot.at(-1)?.atMs ?? 0, () => void liveTogether(lot));
+      }
     },
   };
+}
+
+/** Of many wishes most come in batches, of so many each. */
+const LOT = 100;
+
+/** Sends a batch until every row has a verdict that is not "later". */
+async function untilBatchAnswered(deps: ClientDeps, lot: readonly Wish[]): Promise<readonly RowVerdict[]> {
+  const key = `batch-${lot[0]?.index ?? 0}`;
+  for (;;) {
+    const { body } = await untilAnswered(deps, key, '/v1/payments/batches', { intents: lot.map((wish) => wish.intent) }, key);
+    const rows = body.rows ?? [];
+    const isLater = rows.some(({ errors }) => errors?.some(({ code }) => LATER.has(code)) === true);
+    if (rows.length === lot.length && !isLater) return rows;
+    await pause(deps.stage, PATIENCE_MS_MAX);
+  }
+}
+
+const LATER: ReadonlySet<string> = new Set(['database_unavailable', 'internal', 'overloaded']);
+
+interface RowVerdict {
+  readonly paymentId?: string;
+  readonly errors?: readonly { readonly code: string }[];
 }
 
 interface Reply {
@@ -59,6 +97,7 @@ interface Reply {
     readonly code?: string;
     readonly evidenceDigest?: string;
     readonly items?: readonly { readonly id: string }[];
+    readonly rows?: readonly RowVerdict[];
   };
 }
 
@@ -135,6 +174,7 @@ export interface OfficerDeps extends ClientDeps {
 /** An officer who takes what is open, and lets go on seven of ten. */
 export function startOfficer(deps: OfficerDeps): void {
   const { stage, network, name, key } = deps;
+  let visits = 0;
   async function work(): Promise<void> {
     const list = await once(network, name, '/v1/cases?status=open&kind=held', GET, { key });
     const open = list?.status === 200 ? (list.body.items ?? []) : [];
@@ -145,7 +185,9 @@ export function startOfficer(deps: OfficerDeps): void {
       const evidenceDigest = read.body.evidenceDigest ?? '';
       const verdict = stage.chance.draw('verdict', evidenceDigest) < 0.7 ? 'release' : 'reject';
       const decision = { verdict, reasonCode: verdict === 'release' ? 'false_positive' : 'confirmed_match', evidenceDigest };
-      await once(network, name, `/v1/cases/${each.id}/decisions`, decision, { key, idempotencyKey: `${name}-${each.id}` });
+      visits += 1;
+      // A refusal is kept with its key: who looks anew decides anew.
+      await once(network, name, `/v1/cases/${each.id}/decisions`, decision, { key, idempotencyKey: `${name}-${visits}` });
     }
     stage.after(deps.everyMs, () => void work());
   }

@@ -17,7 +17,7 @@ import { loadSanctions } from '../tools/sanctions/load.ts';
 import { createDatabase } from './database.ts';
 import { createFaults, type Fault, type Faults } from './faults.ts';
 import { createHints } from './hints.ts';
-import { makeWishes, type Wish } from './intents.ts';
+import { makeWishes, MANY, type Wish } from './intents.ts';
 import { createNetwork } from './network.ts';
 import { createClient, startOfficer } from './people.ts';
 import { type Platform, startPlatform } from './platform.ts';
@@ -58,7 +58,9 @@ const WISHES_WITHIN_MS_MAX = 150_000;
 const TROUBLE_AFTER_MS = 60_000;
 /** What has not come to rest so long after the trouble never will. */
 const REST_WITHIN_MS = 90 * 60_000;
-const CALM_AFTER_MS = 180_000;
+const CALM_AFTER_MS = 40_000;
+/** Where wishes are many the database is as slow as it is under load, so that work travels together, and clients hear of ends only. */
+const SLOWNESS_UNDER_LOAD = 12;
 const LOOK_EVERY_MS = 2_500;
 const FUNDS_MINOR = 10n ** 12n;
 
@@ -88,7 +90,7 @@ function idSource(stage: Stage): () => string {
 
 async function play({ script, database }: RunOptions, stage: Stage): Promise<RunResult> {
   const secrets = secretsOf(script.seed);
-  const keys = await prepare(database.pool, secrets, stage.now());
+  const keys = await prepare(database.pool, secrets, { nowMs: stage.now(), topics: script.payments < MANY ? [] : ENDS });
   const wishes = chosenWishes(script, stage);
   const lastWishMs = wishes.reduce((latest, wish) => Math.max(latest, wish.atMs), 0);
   const troubleUntilMs = START_MS + lastWishMs + TROUBLE_AFTER_MS;
@@ -148,7 +150,11 @@ function secretsOf(seed: string): Secrets {
 }
 
 /** Opens the books as a start does, funds the client's balances, and names its webhook endpoint. */
-async function prepare(pool: Pool, { keyring, pepper }: Secrets, nowMs: number): Promise<Readonly<Record<string, string>>> {
+async function prepare(
+  pool: Pool,
+  { keyring, pepper }: Secrets,
+  news: { readonly nowMs: number; readonly topics: readonly string[] },
+): Promise<Readonly<Record<string, string>>> {
   const { keys } = await seedClients(pool, pepper);
   await seedBooks(pool);
   await withTransaction(pool, async (tx) => {
@@ -162,8 +168,7 @@ async function prepare(pool: Pool, { keyring, pepper }: Secrets, nowMs: number):
     clientId: DEMO_CLIENT_ID,
     url: 'https://client.simulation/hooks',
     secret,
-    topics: [],
-    nowMs,
+    ...news,
   };
   await insertEndpoint(pool, endpoint, 1);
   return keys;
@@ -214,7 +219,8 @@ async function openWorld({ script, database, stage, faults, secrets, calmFromMs 
   });
   const profiles = Object.fromEntries(Object.entries(sandbox.profiles()).map(([railId, profile]) => [railId, withPatience(profile)]));
   for (const [railId, profile] of Object.entries(profiles)) timeouts.set(railId, (profile as { timeoutMs: number }).timeoutMs);
-  const gate = createDatabase({ stage, faults, monitor: database.monitor });
+  const slowness = script.payments < MANY ? 1 : SLOWNESS_UNDER_LOAD;
+  const gate = createDatabase({ stage, faults, monitor: database.monitor, slowness });
   platform = startPlatform(
     {
       ...secrets,
@@ -271,6 +277,8 @@ function withPatience(value: unknown): unknown {
     ]),
   );
 }
+
+const ENDS = TERMINAL_STATUSES.map((status) => `payment.${status}`);
 
 /** Says whether nothing is left to do: every payment has ended, settled and been told of, and no attempt or callback is open. */
 async function isAtRest(pool: Pool): Promise<boolean> {

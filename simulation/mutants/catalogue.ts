@@ -104,7 +104,6 @@ export const MUTANTS: readonly Mutant[] = [
         replace: 'change.from_status is not null',
       },
     ],
-    sql: ['drop trigger payments_transition on payments'],
   },
   {
     name: 'outcome-applied-twice',
@@ -127,7 +126,6 @@ export const MUTANTS: readonly Mutant[] = [
         replace: 'id: crypto.randomUUID(),',
       },
     ],
-    sql: ['drop trigger payments_transition on payments'],
   },
   {
     name: 'reservation-kept',
