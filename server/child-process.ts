@@ -1,6 +1,6 @@
 /** One process under the supervisor: launched, watched, started again when it dies, stopped when told. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, type WriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { type ErrorCode, ERRORS, fault } from '../domain/errors.ts';
 import { giveWay } from './priorities.ts';
@@ -39,7 +39,7 @@ const RESTART_DELAY_MS_MAX = 10_000;
 
 /** Launches a process and keeps it alive. */
 export function launchChild(options: ChildOptions): Child {
-  const log = createWriteStream(join(options.logDir, `${options.name}.log`), { flags: 'a', mode: 0o600 });
+  const log = openLog(join(options.logDir, `${options.name}.log`));
   let deaths = 0;
   let stopping = false;
   let current: ChildProcess | null = null;
@@ -62,8 +62,7 @@ export function launchChild(options: ChildOptions): Child {
     });
     current = child;
     if (child.pid !== undefined && options.niceness !== undefined) giveWay(child.pid, options.niceness);
-    child.stdout?.pipe(log, { end: false });
-    child.stderr?.pipe(log, { end: false });
+    for (const output of [child.stdout, child.stderr]) output?.on('data', (chunk: Buffer) => log.write(chunk));
     child.on('message', (message: ChildMessage) => {
       if (message.kind === 'ready') {
         everReady = true;
@@ -105,6 +104,28 @@ export function launchChild(options: ChildOptions): Child {
       }
       log.end();
     },
+  };
+}
+
+/**
+ * A log file that outlives a full disk: what cannot be written is lost, and what comes later is written again. A child's
+ * output is read in any case, or the child would stop at its next line.
+ */
+export function openLog(path: string): { write(chunk: Buffer): void; end(): void } {
+  let stream: WriteStream | null = null;
+  const open = (): WriteStream => {
+    const opened = createWriteStream(path, { flags: 'a', mode: 0o600 });
+    opened.on('error', () => {
+      if (stream === opened) stream = null;
+    });
+    return opened;
+  };
+  return {
+    write: (chunk) => {
+      stream ??= open();
+      stream.write(chunk);
+    },
+    end: () => void stream?.end(),
   };
 }
 

@@ -47,6 +47,9 @@ export async function openChaosWorld(options: { readonly workers: number; readon
     const folder = await mkdtemp(join(tmpdir(), 'capp-chaos-'));
     await chmod(folder, 0o755);
     undo.push(() => rm(folder, { recursive: true, force: true }));
+    // What operators keep is on disks of their own.
+    const dataDir = await mkdtemp(join(tmpdir(), 'capp-chaos-data-'));
+    undo.push(() => rm(dataDir, { recursive: true, force: true }));
     const mounted = await mountSmall(folder);
     if (mounted) undo.push(() => run('umount', [folder]));
     const server = await openServer(folder);
@@ -57,7 +60,7 @@ export async function openChaosWorld(options: { readonly workers: number; readon
     if (redis !== null) undo.push(async () => redis.kill());
     const env: Record<string, string> = {
       PATH: process.env['PATH'] ?? '',
-      CAPP_DATA_DIR: join(folder, 'capp'),
+      CAPP_DATA_DIR: dataDir,
       CAPP_LOG_LEVEL: 'warn',
       DATABASE_URL: Object.assign(new URL(server.url()), { port: String(proxy.port) }).href,
       PORT: String(await freePort()),
@@ -69,7 +72,7 @@ export async function openChaosWorld(options: { readonly workers: number; readon
       platform,
       proxy,
       env,
-      dataDir: join(folder, 'capp'),
+      dataDir,
       pool: server.pool,
       killPostgres: server.kill,
       disk: mounted ? diskOf(folder) : null,
