@@ -77,13 +77,6 @@ export const MUTANTS: readonly Mutant[] = [
     sql: ['drop trigger attempts_transition on attempts'],
   },
   {
-    name: 'sent-too-late',
-    mistake: 'A worker that was stopped for a while sends what was given up meanwhile.',
-    changes: [
-      { file: 'tools/mmo/patience.ts', find: 'deps.clock.now() - effect.sentAtMs > SEND_WITHIN_MS', replace: 'effect.sentAtMs < 0' },
-    ],
-  },
-  {
     name: 'callback-believed',
     mistake: 'A callback is believed without asking the operator.',
     changes: [
@@ -91,39 +84,6 @@ export const MUTANTS: readonly Mutant[] = [
         file: 'graph/effects/callbacks.ts',
         find: "const believed = event.trust === 'sufficient' ? checkedAmount(event.outcome, attempt) : await inquire(deps, { ...attempt, handle });",
         replace: 'const believed = checkedAmount(event.outcome, attempt);',
-      },
-    ],
-  },
-  {
-    name: 'fence-missing',
-    mistake: 'A slow worker writes over what another has done since.',
-    changes: [
-      {
-        file: 'db/queries/transitions.ts',
-        find: 'p.status = change.from_status and (change.lease is null or p.lease_token = change.lease)',
-        replace: 'change.from_status is not null',
-      },
-    ],
-  },
-  {
-    name: 'outcome-applied-twice',
-    mistake: 'The end of an attempt is worked in by everybody who finds it, under transfers of their own.',
-    changes: [
-      {
-        file: 'graph/cohort.ts',
-        find: 'and not a.applied and (p.lease_until is null or p.lease_until < $2)',
-        replace: 'and not a.applied',
-      },
-      { file: 'graph/nodes/outcomes.ts', find: ' and not applied', replace: '' },
-      {
-        file: 'db/queries/transitions.ts',
-        find: 'p.status = change.from_status and (change.lease is null or p.lease_token = change.lease)',
-        replace: 'change.from_status is not null',
-      },
-      {
-        file: 'graph/postings.ts',
-        find: 'id: stepId(paymentId, STEPS[reason]),',
-        replace: 'id: crypto.randomUUID(),',
       },
     ],
   },
@@ -168,28 +128,6 @@ export const MUTANTS: readonly Mutant[] = [
         file: 'graph/nodes/outcomes.ts',
         find: 'movements: collectionMovements(traveller, attempt.railId)',
         replace: 'movements: collectionMovements(traveller, traveller.payment.collectionSpent[0] ?? attempt.railId)',
-      },
-    ],
-  },
-  {
-    name: 'expired-quote-used',
-    mistake: 'A price that ran out while its payment waited is used all the same.',
-    changes: [
-      {
-        file: 'graph/nodes/authorize.ts',
-        find: 'traveller.quote.expiresAtMs <= nowMs && traveller.leaves === undefined',
-        replace: 'nowMs < 0',
-      },
-    ],
-  },
-  {
-    name: 'lease-never-ends',
-    mistake: 'What a dead worker held is never taken over.',
-    changes: [
-      {
-        file: 'graph/cohort.ts',
-        find: 'values: [limit - travellers.length, new Date(nowMs), leaseToken, new Date(nowMs + deps.settings.leaseMs), status],',
-        replace: 'values: [limit - travellers.length, new Date(nowMs), leaseToken, new Date(nowMs + 10 ** 12), status],',
       },
     ],
   },
