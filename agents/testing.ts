@@ -26,7 +26,7 @@ export async function emptyDatabase(pool: Pool): Promise<void> {
     await connection.query('begin');
     // Without this the triggers that guard append-only tables refuse to truncate them.
     await connection.query('set local session_replication_role = replica');
-    await connection.query('truncate clients, accounts, settlement_batches, rail_health cascade');
+    await connection.query('truncate clients, accounts, settlement_windows, settlement_strays, rail_health cascade');
     await connection.query('commit');
   } finally {
     connection.release();
@@ -111,5 +111,11 @@ export async function seedPayments(pool: Pool, items: readonly SeededPayment[], 
         options.completedAtMs === undefined ? null : new Date(options.completedAtMs),
       ],
     );
+    await pool.query('insert into payment_events (client_id, payment_id, to_status, cause) values ($1, $2, $3, $4)', [
+      payment.clientId,
+      payment.id,
+      payment.status,
+      'sweeper',
+    ]);
   }
 }

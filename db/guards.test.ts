@@ -79,17 +79,16 @@ describe('transitions', () => {
     }
   });
 
-  test('a payment is found under the status it stands in, until it is settled', async () => {
+  test('a payment is found under the status it stands in, until it is paid', async () => {
     const { pool } = database;
     const id = await insertPayment(pool, { clientId, funding: 'balance', delivery: 'balance' });
     const standing = async () => (await pool.query('select status from payments_by_status where payment_id = $1', [id])).rows;
     expect(await standing()).toEqual([{ status: 'accepted' }]);
     await pool.query(`update payments set status = 'queued', updated_at = now() where id = $1`, [id]);
     expect(await standing()).toEqual([{ status: 'queued' }]);
-    await pool.query(`update payments set status = 'paid' where id = $1`, [id]);
     await pool.query('update payments set lease_until = now() where id = $1', [id]);
-    expect(await standing()).toEqual([{ status: 'paid' }]);
-    await pool.query('update payments set settlement_batch_id = gen_random_uuid() where id = $1', [id]);
+    expect(await standing()).toEqual([{ status: 'queued' }]);
+    await pool.query(`update payments set status = 'paid' where id = $1`, [id]);
     expect(await standing()).toEqual([]);
   });
 
@@ -117,8 +116,15 @@ describe('transitions', () => {
 
 describe('what is written once', () => {
   const tables = ['transfers', 'agent_activity', 'payment_events', 'compliance_records', 'settlement_items'];
-  test.each([...tables, 'audit_events', 'audit_blocks', 'audit_ranges'])('%s refuses change and deletion', async (table) => {
-    const columns = { transfers: 'reason', settlement_items: 'leg', audit_blocks: 'hash', audit_ranges: 'source' };
+  const settlement = ['settlement_windows', 'settlement_window_decisions', 'settlement_approvals'];
+  test.each([...tables, ...settlement, 'audit_events', 'audit_blocks', 'audit_ranges'])('%s refuses change and deletion', async (table) => {
+    const columns = {
+      transfers: 'reason',
+      settlement_items: 'items',
+      settlement_window_decisions: 'decision_id',
+      audit_blocks: 'hash',
+      audit_ranges: 'source',
+    };
     const column = columns[table as keyof typeof columns] ?? 'created_at';
     for (const statement of [`update ${table} set ${column} = ${column}`, `delete from ${table}`, `truncate ${table} cascade`]) {
       expect(await refusal(statement)).toMatch(/_append_only$/);

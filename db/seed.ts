@@ -11,9 +11,23 @@ export const DEMO_CLIENT_ID = derivedId('client', 'demo');
 /** Who gets a key, and for what. */
 export const DEMO_PRINCIPALS: Readonly<Record<string, readonly Scope[]>> = {
   'client:demo': ['quotes:write', 'payments:write', 'payments:read', 'activity:read', 'treasury:read'],
-  'operator:demo': ['payments:read', 'callbacks:read', 'activity:read', 'treasury:read'],
-  'treasury:zawadi': ['treasury:read', 'payments:read', 'reconciliation:read', 'reconciliation:decide'],
-  'treasury:tunde': ['treasury:read', 'payments:read', 'reconciliation:read', 'reconciliation:decide'],
+  'operator:demo': ['payments:read', 'callbacks:read', 'activity:read', 'treasury:read', 'settlement:read'],
+  'treasury:zawadi': [
+    'treasury:read',
+    'payments:read',
+    'reconciliation:read',
+    'reconciliation:decide',
+    'settlement:read',
+    'settlement:approve',
+  ],
+  'treasury:tunde': [
+    'treasury:read',
+    'payments:read',
+    'reconciliation:read',
+    'reconciliation:decide',
+    'settlement:read',
+    'settlement:approve',
+  ],
   'officer:amina': [
     'cases:read',
     'cases:decide',

@@ -106,6 +106,14 @@ export const ERRORS = {
   report_filed: entry(409, 'never', 'The report was filed before.'),
   reporting_entity_missing: entry(409, 'after_change', 'Nobody is named who reports in that country; see CAPP_REPORTING_PATH.'),
 
+  // Settlement.
+  proof_not_ready: entry(409, 'later', 'The payment is in no settlement batch yet.'),
+  settlement_already_approved: entry(409, 'never', 'You, or your key, have approved this batch before.'),
+  settlement_no_key: entry(403, 'never', 'No key on the settlement chain is kept for you.'),
+  settlement_not_open: entry(409, 'never', 'The batch does not wait for approvals.'),
+  settlement_proposal_expired: entry(409, 'never', 'The deadline of the proposal has passed.'),
+  settlement_proposal_stale: entry(409, 'after_change', 'The batch has another proposal than the one you read; read it again.'),
+
   // Operators and callbacks.
   operator_unavailable: entry(503, 'later', 'The operator cannot be reached.'),
   operator_refused: entry(502, 'never', 'The operator refused the request.'),

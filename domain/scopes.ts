@@ -17,6 +17,8 @@ export const SCOPES = {
   'agents:switch': 'Turn agents that ask a model off, and on again.',
   'reports:read': 'Read reports, with the names of the people concerned.',
   'reports:write': 'Make reports, and write down that they were filed.',
+  'settlement:read': 'Read settlement batches and cases.',
+  'settlement:approve': 'Approve settlement batches, close their cases.',
   'webhooks:read': 'Read webhook endpoints and what they were told.',
   'webhooks:write': 'Make, change and test webhook endpoints, rotate their secrets, replay deliveries.',
 } as const;

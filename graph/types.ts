@@ -5,10 +5,14 @@ import type { Clock } from '../domain/clock.ts';
 import type { Currency } from '../domain/currency.ts';
 import type { Keyring } from '../db/keyring.ts';
 import type { Country, Rail } from '../domain/rail.ts';
+import type { AnchorDeps } from '../tools/audit/index.ts';
+import type { SettlementChain } from '../tools/aptos/settlement-chain.ts';
 import type { OperatorClient } from '../tools/mmo/operator.ts';
 import type { SmsSender } from '../tools/notify/gateways/gateway.ts';
 import type { RateGate } from '../tools/rails/rates.ts';
 import type { Advise } from './case/advice.ts';
+
+import type { Approver, DriverSettings } from './settlement/types.ts';
 
 /** The part of a pino logger that the graph uses. */
 export interface Log {
@@ -87,6 +91,17 @@ export interface TextMessaging {
   readonly senderFor: (country: Country) => SmsSender;
 }
 
+/** The chain that batches are settled on, and who may consent there. */
+export interface SettlementSide {
+  readonly chain: SettlementChain;
+  readonly approvers: readonly Approver[];
+  /** Whether a partner has an account there in a currency. */
+  readonly isOnChain: (partner: string, currency: Currency) => boolean;
+  readonly settings: DriverSettings;
+  /** Where heads of the audit log are anchored, and how often at most. */
+  readonly anchors?: Pick<AnchorDeps, 'keeper' | 'intervalMs'>;
+}
+
 /** What every part of the graph works with. */
 export interface GraphDeps {
   readonly pool: Pool;
@@ -107,4 +122,6 @@ export interface GraphDeps {
   readonly statements?: (rail: Rail, day: string) => Promise<string | null>;
   /** Missing: nobody is told by text. */
   readonly texting?: TextMessaging | undefined;
+  /** Without one every batch stays on the books. */
+  readonly settlement?: SettlementSide | undefined;
 }

@@ -4,8 +4,9 @@
  */
 import { withTransaction } from '../db/connect.ts';
 import { proposeRebalances, readPoolLevels, recordProposals } from '../agents/liquidity/index.ts';
-import { SETTLEMENT_POLICY, settle } from '../agents/settlement/index.ts';
-import { sealAudit } from '../tools/audit/index.ts';
+import { SETTLEMENT_POLICY, settleDue } from '../agents/settlement/index.ts';
+import { isFault } from '../domain/errors.ts';
+import { anchorHead, sealAudit } from '../tools/audit/index.ts';
 import type { Agents } from './agents.ts';
 import { buildCaseGraph, type CaseGraphDeps } from './case/case-graph.ts';
 import { caseGraphDeps, workCases } from './case/cases.ts';
@@ -22,6 +23,7 @@ import { buildPaymentGraph } from './payment-graph.ts';
 import type { HintQueue } from './queue.ts';
 import { dailyReconciliation } from './reconciliation/daily.ts';
 import { createReservationKeeper } from './reservations.ts';
+import { driveSettlement } from './settlement/driver.ts';
 import { findWork } from './sweep.ts';
 import type { GraphDeps, Hint } from './types.ts';
 
@@ -80,7 +82,15 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
     cases: () => workCases(deps, caseGraph, CASES_AT_ONCE),
     // Neither waits for the other, nor for its mistakes.
     settle: () =>
-      Promise.all([keepHouse(deps), keepCases(deps), keepReservations(), sealLog(deps), reconcileDue(), forgetSessions(deps)]),
+      Promise.all([
+        keepHouse(deps),
+        takeOverChain(deps),
+        keepCases(deps),
+        keepReservations(),
+        sealLog(deps),
+        reconcileDue(),
+        forgetSessions(deps),
+      ]),
   };
   const run = async (hint: Hint): Promise<void> => void (await work[hint]());
 
@@ -152,24 +162,51 @@ function oneRunEach(runStage: (stage: CohortStage) => Promise<number>): (stage: 
 async function keepHouse(deps: GraphDeps): Promise<void> {
   await escalateDoubts(deps);
   await closeSettledDoubts(deps);
-  const settlement = await settle({
-    pool: deps.pool,
-    clock: deps.clock,
-    policy: { ...SETTLEMENT_POLICY, ageMsMax: deps.settings.settlementAgeMs },
-  });
-  if (settlement.batches.length > 0) {
-    deps.log.info(
-      { windowId: settlement.windowId, batches: settlement.batches.length, payments: settlement.nettedCount },
-      'settlement window closed',
-    );
-  }
-  if (settlement.heldBack.length > 0) {
-    deps.log.warn({ payments: settlement.heldBack.length, first: settlement.heldBack[0]?.paymentId }, 'payments held back from settlement');
-  }
+  await closeWindows(deps);
   await withTransaction(deps.pool, async (tx) => {
     const proposals = proposeRebalances(await readPoolLevels(tx), deps.clock.now());
     await recordProposals(tx, proposals);
   });
+}
+
+/** Nets what is due; its batches go over the chain at the next look. */
+async function closeWindows(deps: GraphDeps): Promise<void> {
+  const settlements = await settleDue({
+    pool: deps.pool,
+    clock: deps.clock,
+    policy: { ...SETTLEMENT_POLICY, ageMsMax: deps.settings.settlementAgeMs },
+    ...(deps.settlement === undefined ? {} : { isOnChain: deps.settlement.isOnChain }),
+  });
+  for (const { windowId, batches, nettedCount, heldBack, stalled } of settlements) {
+    if (batches.length > 0) deps.log.info({ windowId, batches: batches.length, payments: nettedCount }, 'settlement window closed');
+    if (heldBack.length > 0)
+      deps.log.warn({ payments: heldBack.length, first: heldBack[0]?.paymentId }, 'payments held back from settlement');
+    if (stalled) deps.log.error({}, 'nothing is settled: the database counts its transactions from a lower number than before');
+  }
+  if (settlements.some(({ batches }) => batches.some(({ method }) => method === 'chain'))) deps.notify('settle');
+}
+
+/** Puts the head of the audit log on the chain, when it is time. A chain that cannot be reached is tried again at the next look. */
+async function anchorLog(deps: GraphDeps): Promise<void> {
+  const anchors = deps.settlement?.anchors;
+  if (anchors === undefined) return;
+  try {
+    const { state, block } = await anchorHead({ pool: deps.pool, clock: deps.clock, ...anchors });
+    if (state === 'anchored') deps.log.info({ block }, 'audit log anchored');
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    deps.log.warn({ code: error.code }, 'audit log not anchored');
+  }
+}
+
+/** Takes batches over the chain, as many as are due. */
+async function takeOverChain(deps: GraphDeps): Promise<void> {
+  const { settlement } = deps;
+  if (settlement === undefined) return;
+  const { chain, approvers, settings } = settlement;
+  for (let taken = settings.batchesMax; taken === settings.batchesMax; ) {
+    taken = await driveSettlement({ pool: deps.pool, clock: deps.clock, log: deps.log, chain, approvers, settings });
+  }
 }
 
 /**
@@ -179,5 +216,6 @@ async function keepHouse(deps: GraphDeps): Promise<void> {
 async function sealLog(deps: GraphDeps): Promise<void> {
   const { blocks, rows, head, stalled } = await sealAudit(deps);
   if (head !== null) deps.log.info({ blocks, rows, block: head.number, hash: head.hash }, 'audit log sealed');
+  await anchorLog(deps);
   if (stalled) deps.log.error({}, 'audit log not sealed: the database counts its transactions from a lower number than before');
 }

@@ -16,6 +16,7 @@ import { createQuotes } from './quotes.ts';
 import { createRules } from './rules.ts';
 import { createReports } from './reports.ts';
 import { type CappOptions, createTransport } from './transport.ts';
+import { createSettlement } from './settlement.ts';
 import { createCorridors, createPools, createRates } from './treasury.ts';
 import { createWebhooks } from './webhooks.ts';
 
@@ -28,6 +29,7 @@ export type { PaymentDetails, PaymentFilter } from './payments.ts';
 export type { Quote, QuoteInput } from './quotes.ts';
 export type { RuleList, RuleVersion } from './rules.ts';
 export type { Report, ReportFiling, ReportFilter, ReportInput, ReportKind } from './reports.ts';
+export type { SettlementBatch, SettlementBatchFile, SettlementCase, SettlementFilter, SettlementStep } from './settlement.ts';
 export type { CappOptions, RequestOptions, WriteOptions } from './transport.ts';
 export type { Corridor, LiquidityPool, SourceRate } from './treasury.ts';
 export type * from './types.ts';
@@ -55,6 +57,7 @@ export function createCapp(options: CappOptions) {
     pools: createPools(transport),
     rules: createRules(transport),
     reports: createReports(transport),
+    settlement: createSettlement(transport),
     webhooks: createWebhooks(transport),
   };
 }

@@ -1,16 +1,7 @@
 /** Payments: one at a time. Many at once go as a batch. */
 import { type Page, type PageOptions, pages } from './pages.ts';
 import { jsonBody, type RequestOptions, type Transport, type WriteOptions } from './transport.ts';
-import type {
-  Attempt,
-  Explanation,
-  IntentInput,
-  PayerApproval,
-  Payment,
-  PaymentEvent,
-  PaymentQuestion,
-  PaymentStatus,
-} from './types.ts';
+import type { Attempt, Explanation, IntentInput, PayerApproval, Payment, PaymentEvent, PaymentQuestion, PaymentStatus } from './types.ts';
 
 export interface PaymentFilter {
   readonly status?: PaymentStatus;
@@ -50,6 +41,13 @@ export function createPayments(transport: Transport) {
     /** The whole story: timeline, decisions, attempts, transfers. */
     explain: (id: string, options: RequestOptions = {}) =>
       transport.json<Explanation>({ method: 'GET', path: `/v1/payments/${encodeURIComponent(id)}/explanation`, ...options }),
+    /** That the payment is in its settlement batches: see `capp proof verify`. */
+    proof: (id: string, options: RequestOptions = {}) =>
+      transport.json<Readonly<Record<string, unknown>>>({
+        method: 'GET',
+        path: `/v1/payments/${encodeURIComponent(id)}/proof`,
+        ...options,
+      }),
     /** One page, newest first. */
     list,
     /** Every payment that fits, page by page. */

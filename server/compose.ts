@@ -22,7 +22,7 @@ import type { Agents } from '../graph/agents.ts';
 import { strictSerde } from '../graph/case/serde.ts';
 import { bindAgent } from '../graph/decide.ts';
 import { createHintQueue, type HintQueue, type QueueConnection } from '../graph/queue.ts';
-import { type CallbackAddresses, DEFAULT_GRAPH_SETTINGS, type GraphDeps, type GraphSettings } from '../graph/types.ts';
+import { type CallbackAddresses, DEFAULT_GRAPH_SETTINGS, type GraphDeps, type GraphSettings, type SettlementSide } from '../graph/types.ts';
 import { createRateBoard, type RateBoard } from '../tools/fx/board.ts';
 import { fxSettingsFrom, rateSources } from '../tools/fx/sources.ts';
 import { createOperators, type Operators, railTerms } from '../tools/mmo/registry.ts';
@@ -173,7 +173,7 @@ export function composeAgents(foundation: Pick<Foundation, 'pool' | 'keys' | 'bo
 }
 
 /** What the graph works with in a worker process. */
-export function composeGraphDeps(foundation: Foundation): GraphDeps {
+export function composeGraphDeps(foundation: Foundation, settlement?: SettlementSide): GraphDeps {
   const { config, pool, log, keys, operators, queue, board } = foundation;
   return {
     pool,
@@ -188,6 +188,7 @@ export function composeGraphDeps(foundation: Foundation): GraphDeps {
     settings: graphSettings(config),
     rates: createRateGate(pool, new Map([...foundation.terms].map(([railId, { ratesPerS }]) => [railId, ratesPerS]))),
     statements: statementSource({ ...config, sandboxFolder: config.sandbox ? join(config.dataDir, 'sandbox') : null }),
+    settlement,
   };
 }
 

@@ -37,6 +37,10 @@ const settingsSchema = z.object({
   /** JSON files: which chain to settle on and who is who there; and the keys of our accounts. Without the first, settlement stays on the books. */
   CAPP_APTOS_PATH: optionalText,
   CAPP_APTOS_KEYS_PATH: optionalText,
+  /** People who approve settlements, each with the number of the approver's key kept for them: `treasury:zawadi=1,treasury:tunde=2`. */
+  CAPP_SETTLEMENT_APPROVERS: z.string().default(''),
+  /** How often the head of the audit log goes onto the settlement chain at most, milliseconds. */
+  CAPP_ANCHOR_MS: z.coerce.number().int().min(1_000).default(600_000),
   /** A node of one's own in place of the profile's. */
   APTOS_NODE_URL: optionalText,
   /** Folder of the operators' statements: `RAIL/DAY.csv`, or `.json`. */
@@ -124,6 +128,8 @@ export interface Config {
   readonly aptosNodeUrl: string | null;
   readonly statementsPath: string | null;
   readonly messagingPath: string | null;
+  readonly settlementApprovers: string;
+  readonly anchorMs: number;
   readonly workers: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly cohortMax: number;
@@ -195,6 +201,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     aptosNodeUrl: settings.APTOS_NODE_URL,
     statementsPath: settings.CAPP_STATEMENTS_PATH,
     messagingPath: settings.CAPP_MESSAGING_PATH,
+    settlementApprovers: settings.CAPP_SETTLEMENT_APPROVERS,
+    anchorMs: settings.CAPP_ANCHOR_MS,
     workers: settings.CAPP_WORKERS,
     logLevel: settings.CAPP_LOG_LEVEL,
     cohortMax: settings.CAPP_COHORT_MAX,

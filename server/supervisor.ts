@@ -212,13 +212,18 @@ function sandboxSettings(env: Env, sandboxUrl: string, dataDir: string): Record<
     CAPP_SWEEP_MS: '500',
     CAPP_HOUSEKEEPING_MS: '2000',
     CAPP_SETTLEMENT_AGE_MS: '5000',
+    CAPP_ANCHOR_MS: '30000',
   };
   return Object.fromEntries(Object.entries(preset).map(([name, value]) => [name, env[name] ?? value]));
 }
 
 /** The sandbox's chain, unless the settings name another one. */
 function sandboxChain(dataDir: string): Record<string, string> {
-  return { CAPP_APTOS_PATH: join(dataDir, 'chain.json'), CAPP_APTOS_KEYS_PATH: join(dataDir, 'chain-keys.json') };
+  return {
+    CAPP_APTOS_PATH: join(dataDir, 'chain.json'),
+    CAPP_APTOS_KEYS_PATH: join(dataDir, 'chain-keys.json'),
+    CAPP_SETTLEMENT_APPROVERS: 'treasury:zawadi=1,treasury:tunde=2',
+  };
 }
 
 /** A port that is free now. The sandbox keeps it when it is started again, for clients know its address. */

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
 import { withTransaction } from '../db/connect.ts';
+import { windowOf } from '../db/queries/settlement-windows.ts';
 import { createKeyring, type Keyring } from '../db/keyring.ts';
 import { insertEndpoint } from '../db/queries/webhooks.ts';
 import { DEMO_CLIENT_ID, seedClients } from '../db/seed.ts';
@@ -289,7 +290,7 @@ async function isAtRest(pool: Pool): Promise<boolean> {
         or exists(select 1 from operator_callbacks where processed_at is null)
         or exists(select 1 from outbox where planned_at is null)
         or exists(select 1 from webhook_deliveries where state = 'waiting')
-        or exists(select 1 from payments where status = 'paid' and settlement_batch_id is null) as busy`,
+        or exists(select 1 from payments p where p.status = 'paid' and ${windowOf('p.id')} is null) as busy`,
     values: [TERMINAL_STATUSES],
   });
   return rows[0]?.busy === false;

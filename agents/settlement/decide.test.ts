@@ -1,32 +1,25 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { closingCause, decideSettlement, type NettableLeg, netLegs, type SettlementFacts } from './decide.ts';
-import { SETTLEMENT_POLICY } from './policy.ts';
+import { type BatchFacts, closingCause, decideBatch, decideSettlement, doubtOf, type PaymentFacts, type WindowFacts } from './decide.ts';
+import { minorOfUsdMicros, SETTLEMENT_POLICY, usdMicrosOfMinor } from './policy.ts';
 
-const NOW_MS = Date.UTC(2026, 5, 1);
-
-const FACTS: SettlementFacts = {
+const FACTS: PaymentFacts = {
   status: 'paid',
   legs: [
     { leg: 'collection', partner: 'mpesa-ke', currency: 'KES', expectedMinor: '100000', confirmedMinor: '100000', openTries: 0 },
     { leg: 'payout', partner: 'mtn-ug', currency: 'UGX', expectedMinor: '28000', confirmedMinor: '28000', openTries: 0 },
   ],
   refunds: 0,
-  closedBy: 'age',
 };
 
-const withPayout = (change: object): SettlementFacts => ({
+const withPayout = (change: object): PaymentFacts => ({
   ...FACTS,
   legs: FACTS.legs.map((leg) => (leg.leg === 'payout' ? { ...leg, ...change } : leg)),
 });
 
 describe('one payment', () => {
-  it('is netted when both legs are confirmed and the window closes', () => {
-    expect(decideSettlement(FACTS)).toMatchObject({ outcome: 'netted', reasons: [{ code: 'window_closed_by_age' }] });
-  });
-
-  it('waits while the window is open', () => {
-    expect(decideSettlement({ ...FACTS, closedBy: null }).outcome).toBe('waiting');
+  it('raises no doubt when both legs are confirmed', () => {
+    expect(doubtOf(FACTS)).toBeNull();
   });
 
   it.each([
@@ -35,79 +28,111 @@ describe('one payment', () => {
     ['outcome_in_doubt', withPayout({ openTries: 1 })],
     ['leg_unconfirmed', withPayout({ partner: null, confirmedMinor: null })],
     ['amount_differs', withPayout({ confirmedMinor: '27999' })],
-  ])('is held back for %s, window or no window', (code, facts) => {
-    for (const closedBy of ['count', null] as const) {
-      expect(decideSettlement({ ...facts, closedBy })).toMatchObject({ outcome: 'held_back', reasons: [{ code }] });
-    }
-  });
-
-  it('can be decided again from its facts through JSON', () => {
-    expect(decideSettlement(JSON.parse(JSON.stringify(FACTS)))).toEqual(decideSettlement(FACTS));
+  ])('is held back for %s', (code, facts) => {
+    expect(doubtOf(facts)).toMatchObject({ code });
   });
 });
 
-const someLeg: fc.Arbitrary<NettableLeg> = fc.record({
-  paymentId: fc.uuid(),
-  leg: fc.constantFrom('collection', 'payout'),
-  partner: fc.constantFrom('mpesa-ke', 'airtel-ke', 'on_us'),
-  currency: fc.constantFrom('KES', 'UGX'),
-  amountMinor: fc.bigInt({ min: 1n, max: 1_000_000n }),
-});
-
-describe('netting', () => {
-  it('puts every leg into exactly one position and loses no unit', () => {
-    fc.assert(
-      fc.property(fc.array(someLeg, { maxLength: 40 }), (legs) => {
-        const positions = netLegs(legs);
-        expect(positions.flatMap((each) => each.legs)).toHaveLength(legs.length);
-        for (const currency of ['KES', 'UGX'] as const) {
-          const signed = legs
-            .filter((leg) => leg.currency === currency)
-            .reduce((sum, leg) => sum + (leg.leg === 'collection' ? leg.amountMinor : -leg.amountMinor), 0n);
-          expect(positions.filter((each) => each.currency === currency).reduce((sum, each) => sum + each.netMinor, 0n)).toBe(signed);
-        }
-        for (const each of positions) {
-          expect(each.netMinor).toBe(each.collectedMinor - each.disbursedMinor);
-          expect(each.legs.every((leg) => leg.partner === each.partner && leg.currency === each.currency)).toBe(true);
-        }
-      }),
-    );
+describe("a client's payments of a window", () => {
+  it('are netted when it closes and wait while it is open', () => {
+    expect(decideSettlement({ payments: 3, closedBy: 'age' })).toMatchObject({
+      outcome: 'netted',
+      reasons: [{ code: 'window_closed_by_age', text: expect.stringMatching(/^3 payments were netted/) }],
+    });
+    expect(decideSettlement({ payments: 3, closedBy: null }).outcome).toBe('waiting');
+    expect(decideSettlement({ payments: 0, closedBy: 'age' }).outcome).toBe('waiting');
   });
 
-  it('does not depend on the order of the legs', () => {
-    fc.assert(
-      fc.property(fc.uniqueArray(someLeg, { selector: (leg) => leg.paymentId }), (legs) => {
-        expect(netLegs(legs.toReversed())).toEqual(netLegs(legs));
-      }),
-    );
+  it('can be decided again from the facts through JSON', () => {
+    const facts = { payments: 1, closedBy: 'exposure' } as const;
+    expect(decideSettlement(JSON.parse(JSON.stringify(facts)))).toEqual(decideSettlement(facts));
   });
 });
 
 describe('window', () => {
-  const leg = (amountMinor: bigint, way: NettableLeg['leg']): NettableLeg => ({
-    paymentId: 'p',
-    leg: way,
-    partner: 'mpesa-ke',
-    currency: 'KES',
-    amountMinor,
+  const LIMIT = SETTLEMENT_POLICY.netMinorMax.KES;
+  const window: WindowFacts = { paymentCount: 1, oldestAgeMs: 0, ageMsMax: 60_000, positions: [] };
+  const at = (netMinor: bigint, outstandingMinor = 0n): WindowFacts => ({
+    ...window,
+    positions: [{ partner: 'mpesa-ke', currency: 'KES', netMinor: String(netMinor), outstandingMinor: String(outstandingMinor) }],
   });
-  const window = { paymentCount: 1, oldestPaidAtMs: NOW_MS, positions: netLegs([leg(1n, 'collection')]) };
-  const cause = (change: Partial<typeof window>, nowMs = NOW_MS) => closingCause({ ...window, ...change }, nowMs, SETTLEMENT_POLICY);
+  const cause = (facts: WindowFacts) => closingCause(facts, SETTLEMENT_POLICY);
 
   it('stays open while it is small, young and of little value', () => {
-    expect(cause({})).toBeNull();
+    expect(cause(at(1n))).toBeNull();
   });
 
   it('closes by count, age or net value, whichever way the debt goes', () => {
-    expect(cause({ paymentCount: SETTLEMENT_POLICY.countMax })).toBe('count');
-    expect(cause({}, NOW_MS + SETTLEMENT_POLICY.ageMsMax)).toBe('age');
-    const limit = SETTLEMENT_POLICY.netMinorMax.KES;
-    expect(cause({ positions: netLegs([leg(limit, 'collection')]) })).toBe('value');
-    expect(cause({ positions: netLegs([leg(limit, 'payout')]) })).toBe('value');
-    expect(cause({ positions: netLegs([leg(limit, 'payout'), leg(1n, 'collection')]) })).toBeNull();
+    expect(cause({ ...window, paymentCount: SETTLEMENT_POLICY.countMax })).toBe('count');
+    expect(cause({ ...window, oldestAgeMs: 60_000 })).toBe('age');
+    expect(cause(at(LIMIT))).toBe('value');
+    expect(cause(at(-LIMIT))).toBe('value');
+    expect(cause(at(LIMIT - 1n))).toBeNull();
+  });
+
+  it('closes by exposure with what was open before, but not on next to nothing', () => {
+    const before = LIMIT * SETTLEMENT_POLICY.exposureTimes;
+    expect(cause(at(LIMIT / 20n, before))).toBe('exposure');
+    expect(cause(at(-LIMIT / 20n, -before))).toBe('exposure');
+    expect(cause(at(LIMIT / 20n - 1n, before))).toBeNull();
+    // A debt the other way makes the exposure less.
+    expect(cause(at(-LIMIT / 20n, before))).toBeNull();
   });
 
   it('does not close without payments', () => {
-    expect(cause({ paymentCount: 0, oldestPaidAtMs: Number.POSITIVE_INFINITY, positions: [] }, NOW_MS + 1e12)).toBeNull();
+    expect(cause({ ...at(LIMIT), paymentCount: 0, oldestAgeMs: 1e12 })).toBeNull();
   });
+});
+
+describe("a batch's way", () => {
+  const LIMIT = SETTLEMENT_POLICY.netMinorMax.UGX;
+  const batch: BatchFacts = { partner: 'mtn-ug', currency: 'UGX', netMinor: '0', carriedMinor: '0', onChain: true, keysUsedMinor: '0' };
+  const decide = (change: Partial<BatchFacts>) => decideBatch({ ...batch, ...change });
+
+  it('goes over the chain once a day in the float costs more than the gas, counting what was carried', () => {
+    expect(decide({ netMinor: '1000' })).toMatchObject({
+      outcome: 'books',
+      reasons: [{ code: 'gas_above_cost' }],
+      data: { dueMinor: 1000n },
+    });
+    expect(decide({ netMinor: '-3600000' })).toMatchObject({ outcome: 'chain', data: { dueMinor: -3_600_000n, approvalBy: 'policy' } });
+    expect(decide({ netMinor: '1000', carriedMinor: '3600000' })).toMatchObject({ outcome: 'chain', data: { dueMinor: 3_601_000n } });
+    expect(decide({ netMinor: '3600000', carriedMinor: '-3600000' })).toMatchObject({
+      outcome: 'books',
+      reasons: [{ code: 'nothing_due' }],
+    });
+  });
+
+  it('stays on the books where there is no chain, and for what no operator moved', () => {
+    expect(decide({ netMinor: String(LIMIT), onChain: false })).toMatchObject({ outcome: 'books', reasons: [{ code: 'not_on_chain' }] });
+    expect(decide({ netMinor: String(LIMIT), partner: 'on_us' })).toMatchObject({
+      outcome: 'books',
+      data: { dueMinor: 0n, approvalBy: null },
+    });
+  });
+
+  it('needs people above the limit of one batch, and above that of a day', () => {
+    const { keyTimesMax, keyTimesMaxPerDay } = SETTLEMENT_POLICY;
+    const by = (change: Partial<BatchFacts>) => decide(change).data.approvalBy;
+    expect(by({ netMinor: String(LIMIT * keyTimesMax) })).toBe('policy');
+    expect(by({ netMinor: String(-LIMIT * keyTimesMax - 1n) })).toBe('people');
+    const used = LIMIT * keyTimesMaxPerDay;
+    expect(by({ netMinor: String(LIMIT), keysUsedMinor: String(used - LIMIT) })).toBe('policy');
+    expect(by({ netMinor: String(LIMIT), keysUsedMinor: String(used - LIMIT + 1n) })).toBe('people');
+  });
+
+  it('can be decided again from the facts through JSON', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(10n ** 15n), max: 10n ** 15n }), fc.boolean(), (net, onChain) => {
+        const facts = { ...batch, netMinor: String(net), onChain };
+        expect(decideBatch(JSON.parse(JSON.stringify(facts)))).toEqual(decideBatch(facts));
+      }),
+    );
+  });
+});
+
+it('puts dollars into minor units and back without giving more than there was', () => {
+  expect(minorOfUsdMicros(1_000_000n, 'UGX', SETTLEMENT_POLICY)).toBe(3_600n);
+  expect(usdMicrosOfMinor(3_600n, 'UGX', SETTLEMENT_POLICY)).toBe(1_000_000n);
+  expect(minorOfUsdMicros(1n, 'UGX', SETTLEMENT_POLICY)).toBe(1n);
 });

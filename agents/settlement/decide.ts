@@ -1,15 +1,18 @@
 /**
- * The settlement decision: which paid payments are netted, and when their window closes.
+ * The settlement decisions: which paid payments are netted, when their window closes, whether a batch goes
+ * over the chain or stays on the books, and who must consent.
  *
  * Pure. All partners share one window and it closes as a whole, so a payment's two legs are always
- * settled together. Nothing that is unconfirmed, refunded or in doubt is ever netted.
+ * settled together. Nothing that is unconfirmed, refunded or in doubt is ever netted. Each partner ends with
+ * one position towards us in each currency, whichever clients and payments it came from.
  */
 import type { Currency } from '../../domain/currency.ts';
 import type { Reason, Verdict } from '../../domain/decision.ts';
-import type { SettlementPolicy } from './policy.ts';
+import { ON_US } from '../../domain/network.ts';
+import type { SettlementMethod } from '../../domain/settlement.ts';
+import { minorOfUsdMicros, SETTLEMENT_POLICY, type SettlementPolicy } from './policy.ts';
 
-export type SettlementOutcome = 'netted' | 'waiting' | 'held_back';
-export type ClosingCause = 'count' | 'age' | 'value';
+export type ClosingCause = 'count' | 'age' | 'value' | 'exposure';
 
 export type SettlementLegFacts = {
   readonly leg: 'collection' | 'payout';
@@ -24,17 +27,16 @@ export type SettlementLegFacts = {
   readonly openTries: number;
 };
 
-export type SettlementFacts = {
+/** What is known of one paid payment. */
+export type PaymentFacts = {
   readonly status: string;
   readonly legs: readonly SettlementLegFacts[];
   /** Refunds that succeeded or may still succeed. */
   readonly refunds: number;
-  /** What closes the window; null while it stays open. */
-  readonly closedBy: ClosingCause | null;
 };
 
-/** What keeps a payment from being netted, or null when nothing does. */
-export function doubtOf(facts: Omit<SettlementFacts, 'closedBy'>): Reason | null {
+/** What keeps a payment from being netted, or null when nothing does. `gather.ts` asks the same in SQL; a test holds the two together. */
+export function doubtOf(facts: PaymentFacts): Reason | null {
   if (facts.status !== 'paid') return { code: 'not_paid', text: `The payment is ${facts.status}, not paid.` };
   if (facts.refunds > 0) return { code: 'refund_seen', text: 'A refund was made or may have been made.' };
   for (const leg of facts.legs) {
@@ -51,92 +53,119 @@ export function doubtOf(facts: Omit<SettlementFacts, 'closedBy'>): Reason | null
   return null;
 }
 
+/** What a partner and we owe each other in the window, and what stands open between us from before. */
+export type PositionFacts = {
+  readonly partner: string;
+  readonly currency: Currency;
+  /** Collected less disbursed in the window, minor units. */
+  readonly netMinor: string;
+  /** Batches that are not settled yet and what is carried on the books, signed alike. */
+  readonly outstandingMinor: string;
+};
+
+export type WindowFacts = {
+  readonly paymentCount: number;
+  /** How long the oldest payment that can be netted has been paid, milliseconds. */
+  readonly oldestAgeMs: number;
+  readonly ageMsMax: number;
+  readonly positions: readonly PositionFacts[];
+};
+
+const size = (amount: bigint): bigint => (amount < 0n ? -amount : amount);
+
+/** What closes the window now, or null while it stays open. Without payments it never closes. */
+export function closingCause(facts: WindowFacts, policy: SettlementPolicy): ClosingCause | null {
+  if (facts.paymentCount === 0) return null;
+  if (facts.paymentCount >= policy.countMax) return 'count';
+  if (facts.oldestAgeMs >= facts.ageMsMax) return 'age';
+  const reaches = (amount: bigint, currency: Currency, times: bigint): boolean => size(amount) >= policy.netMinorMax[currency] * times;
+  if (facts.positions.some((each) => reaches(BigInt(each.netMinor), each.currency, 1n))) return 'value';
+  // What was open before must not close window after window on next to nothing.
+  const exposed = facts.positions.some((each) => {
+    const [net, before] = [BigInt(each.netMinor), BigInt(each.outstandingMinor)];
+    return reaches(net * 20n, each.currency, 1n) && reaches(net + before, each.currency, policy.exposureTimes);
+  });
+  return exposed ? 'exposure' : null;
+}
+
+export type SettlementOutcome = 'netted' | 'waiting';
+
+/** What is told to a client: one decision for all its payments of a window. */
+export type SettlementFacts = {
+  /** The client's payments in the window. */
+  readonly payments: number;
+  /** What closes the window; null while it stays open. */
+  readonly closedBy: ClosingCause | null;
+};
+
 const CLOSING_WORDS: Readonly<Record<ClosingCause, string>> = {
   count: 'enough payments were in it',
   age: 'its oldest payment had waited long enough',
   value: 'what a partner owes or is owed had reached its limit',
+  exposure: 'what a partner owes or is owed had reached its limit together with what was open before',
 };
 
-/** Decides one payment from its facts. Pure. */
+/** Decides for a client's payments of a window. Pure. */
 export function decideSettlement(facts: SettlementFacts): Verdict<SettlementOutcome, null> {
-  const doubt = doubtOf(facts);
-  if (doubt !== null) return { outcome: 'held_back', reasons: [doubt], confidence: 1, data: null };
-  if (facts.closedBy === null) {
-    return {
-      outcome: 'waiting',
-      reasons: [{ code: 'window_open', text: 'The settlement window is still open.' }],
-      confidence: 1,
-      data: null,
-    };
+  const { payments, closedBy } = facts;
+  if (closedBy === null || payments === 0) {
+    const reasons = [{ code: 'window_open', text: 'The settlement window is still open.' }];
+    return { outcome: 'waiting', reasons, confidence: 1, data: null };
   }
-  const partners = facts.legs.map((leg) => `${leg.partner} (${leg.currency})`).join(' and ');
-  const text = `Netted with ${partners}; the window closed because ${CLOSING_WORDS[facts.closedBy]}.`;
-  return { outcome: 'netted', reasons: [{ code: `window_closed_by_${facts.closedBy}`, text }], confidence: 1, data: null };
+  const subject = payments === 1 ? 'The payment was netted' : `${payments} payments were netted`;
+  const text = `${subject} with their operators; the window closed because ${CLOSING_WORDS[closedBy]}.`;
+  return { outcome: 'netted', reasons: [{ code: `window_closed_by_${closedBy}`, text }], confidence: 1, data: null };
 }
 
-/** One leg of a payment that may be netted. */
-export interface NettableLeg {
-  readonly paymentId: string;
-  readonly leg: 'collection' | 'payout';
+export type BatchFacts = {
   readonly partner: string;
   readonly currency: Currency;
-  readonly amountMinor: bigint;
+  readonly netMinor: string;
+  readonly carriedMinor: string;
+  /** Whether the partner can be paid, and pay, on a chain that is configured. */
+  readonly onChain: boolean;
+  /** What policy keys have consented to in the currency in the last 24 hours, minor units. */
+  readonly keysUsedMinor: string;
+};
+
+export interface BatchTerms {
+  /** Net and carried; zero where nobody owes anything. */
+  readonly dueMinor: bigint;
+  /** Null on the books. */
+  readonly approvalBy: 'policy' | 'people' | null;
 }
 
-/** What one partner and we owe each other in one currency. */
-export interface NetPosition {
-  readonly partner: string;
-  readonly currency: Currency;
-  readonly collectedMinor: bigint;
-  readonly disbursedMinor: bigint;
-  /** Collected less disbursed: positive, the partner owes us. */
-  readonly netMinor: bigint;
-  readonly legs: readonly NettableLeg[];
+/** A day's cost of leaving an amount where it is, minor units, rounded down. */
+function holdCostMinor(amountMinor: bigint, policy: SettlementPolicy): bigint {
+  return (size(amountMinor) * policy.holdCostPerDay) / 1_000_000n;
 }
 
-/** Nets legs per partner and currency; positions by partner then currency, their legs by payment id, collection first. */
-export function netLegs(legs: readonly NettableLeg[]): NetPosition[] {
-  const groups = Map.groupBy(legs, (leg) => `${leg.partner} ${leg.currency}`);
-  return [...groups.entries()]
-    .toSorted(([a], [b]) => compareText(a, b))
-    .flatMap(([, group]) => {
-      const [first] = group;
-      if (first === undefined) return [];
-      const sum = (leg: NettableLeg['leg']): bigint =>
-        group.reduce((total, each) => (each.leg === leg ? total + each.amountMinor : total), 0n);
-      const [collectedMinor, disbursedMinor] = [sum('collection'), sum('payout')];
-      const ordered = group.toSorted((a, b) => compareText(`${a.paymentId} ${a.leg}`, `${b.paymentId} ${b.leg}`));
-      return [
-        {
-          partner: first.partner,
-          currency: first.currency,
-          collectedMinor,
-          disbursedMinor,
-          netMinor: collectedMinor - disbursedMinor,
-          legs: ordered,
-        },
-      ];
-    });
-}
-
-/**
- * What closes the window now, or null. `oldestPaidAtMs` is of the payments that can be netted; with none
- * of them the window stays open.
- */
-export function closingCause(
-  window: { readonly paymentCount: number; readonly oldestPaidAtMs: number; readonly positions: readonly NetPosition[] },
-  nowMs: number,
-  policy: SettlementPolicy,
-): ClosingCause | null {
-  if (window.paymentCount === 0) return null;
-  if (window.paymentCount >= policy.countMax) return 'count';
-  if (nowMs - window.oldestPaidAtMs >= policy.ageMsMax) return 'age';
-  const reached = window.positions.some(
-    (each) => (each.netMinor < 0n ? -each.netMinor : each.netMinor) >= policy.netMinorMax[each.currency],
-  );
-  return reached ? 'value' : null;
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+/** Decides a batch's way: over the chain when a day on the books would cost more than the gas. Pure. */
+export function decideBatch(facts: BatchFacts, policy: SettlementPolicy = SETTLEMENT_POLICY): Verdict<SettlementMethod, BatchTerms> {
+  const dueMinor = facts.partner === ON_US ? 0n : BigInt(facts.netMinor) + BigInt(facts.carriedMinor);
+  const onBooks = (code: string, text: string): Verdict<SettlementMethod, BatchTerms> => ({
+    outcome: 'books',
+    reasons: [{ code, text }],
+    confidence: 1,
+    data: { dueMinor, approvalBy: null },
+  });
+  if (facts.partner === ON_US) return onBooks('no_partner', 'No operator moved this money; it is settled by our own books.');
+  if (dueMinor === 0n) return onBooks('nothing_due', 'What was collected and paid out is the same; nobody owes anything.');
+  if (!facts.onChain) return onBooks('not_on_chain', 'The partner is not reached on a chain; the net stays in the float there.');
+  const gasMinor = minorOfUsdMicros(policy.chainCostUsdMicros, facts.currency, policy);
+  const holdMinor = holdCostMinor(dueMinor, policy);
+  if (holdMinor < gasMinor) {
+    return onBooks('gas_above_cost', `Gas of ${gasMinor} minor units is more than the ${holdMinor} that a day in the float costs.`);
+  }
+  const limit = policy.netMinorMax[facts.currency];
+  const isUnderLimits =
+    size(dueMinor) <= limit * policy.keyTimesMax && BigInt(facts.keysUsedMinor) + size(dueMinor) <= limit * policy.keyTimesMaxPerDay;
+  const consent = isUnderLimits
+    ? { code: 'keys_under_limits', text: 'The amount is within the limits of the policy keys.' }
+    : { code: 'people_must_approve', text: 'The amount is above the limits of the policy keys; people must approve it.' };
+  const cost = {
+    code: 'cheaper_on_chain',
+    text: `Gas of ${gasMinor} minor units is less than the ${holdMinor} that a day in the float costs.`,
+  };
+  return { outcome: 'chain', reasons: [cost, consent], confidence: 1, data: { dueMinor, approvalBy: isUnderLimits ? 'policy' : 'people' } };
 }

@@ -1,37 +1,35 @@
 /**
- * The settlement agent: closes windows of paid payments and nets them per partner and currency into
- * batches, each with a Merkle root by which every payment in it can prove its place.
+ * The settlement agent: closes windows of paid payments and nets them, over all clients, into one position per
+ * partner and currency. Each position is a batch with a Merkle root by which every payment in it can prove its
+ * place; it goes over the chain or stays on the books, whichever costs less.
  *
- * Every settled payment has two items, one per leg; a leg that no operator moved belongs to the partner
- * `on_us`. A payment is settled once: its row, and the uniqueness of its items, see to it.
+ * A payment has two items, one per leg; a leg that no operator moved belongs to the partner `on_us`. Windows
+ * follow each other without gap or overlap, so a payment is settled once without being marked. What a batch
+ * leaves on the books goes into the partner's next one. The chain itself is not called here.
  */
-import canonicalize from 'canonicalize';
 import type { Pool, PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
 import { type RecordedDecision, recordDecisions } from '../../db/queries/decisions.ts';
+import { canonicalJson } from '../../domain/canonical.ts';
 import type { Clock } from '../../domain/clock.ts';
-import type { Verdict } from '../../domain/decision.ts';
+import type { Currency } from '../../domain/currency.ts';
+import type { Facts } from '../../domain/decision.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
-import { hashLeaf, merkleRoot } from '../../tools/aptos/merkle.ts';
-import type { NetObligation } from '../../tools/aptos/settlement-chain.ts';
-import { type ClosingCause, decideSettlement, type NetPosition, netLegs, type SettlementOutcome } from './decide.ts';
-import { gatherWindow, nettableLegs, type WindowPayment } from './gather.ts';
+import { type ClosingCause, closingCause, decideSettlement, doubtOf, type WindowFacts } from './decide.ts';
+import { gatherWindow, type NetPosition, nextRange, type SettlementWindow } from './gather.ts';
 import { SETTLEMENT_POLICY, type SettlementPolicy } from './policy.ts';
+import { planBatches, readOutstanding, type SettledBatch, writeWindow } from './write.ts';
 
-export { decideSettlement, type NetPosition, netLegs, type SettlementFacts, type SettlementOutcome } from './decide.ts';
-export { SETTLEMENT_POLICY, type SettlementPolicy } from './policy.ts';
+export { type BatchFacts, decideBatch, decideSettlement, type SettlementFacts, type SettlementOutcome } from './decide.ts';
+export { minorOfUsdMicros, SETTLEMENT_POLICY, type SettlementPolicy, usdMicrosOfMinor } from './policy.ts';
+export type { SettledBatch } from './write.ts';
 
 export interface SettleDeps {
   readonly pool: Pool;
   readonly clock: Clock;
   readonly policy?: SettlementPolicy;
-}
-
-/** A closed batch: the obligation that the chain side is to settle, and what proves its payments. */
-export interface SettledBatch extends NetObligation {
-  readonly id: string;
-  readonly paymentCount: number;
-  readonly merkleRoot: string;
+  /** Whether a partner is reached on chain in a currency; nobody is unless given. */
+  readonly isOnChain?: (partner: string, currency: Currency) => boolean;
 }
 
 export interface Settlement {
@@ -44,15 +42,22 @@ export interface Settlement {
   readonly waitingCount: number;
   /** Paid payments that must not be netted as they are; people should look at them. */
   readonly heldBack: readonly { readonly paymentId: string; readonly reasonCode: string }[];
+  /** More payments wait behind this window than it could hold. */
+  readonly isMore: boolean;
+  /**
+   * The database counts its transactions from a lower number than it did: it was restored from a dump that does
+   * not keep them. Nothing can be netted until the counter is set forward.
+   */
+  readonly stalled: boolean;
 }
 
-interface Judged {
-  readonly payment: WindowPayment;
-  readonly verdict: Verdict<SettlementOutcome, null>;
-}
+/** One process at a time closes windows; another finds nothing to do. */
+const LOCK_SQL = `select pg_try_advisory_xact_lock(hashtextextended('settlement window', 0)) as locked`;
+
+const NOTHING = { closedBy: null, batches: [], nettedCount: 0, waitingCount: 0, heldBack: [], isMore: false, stalled: false } as const;
 
 /**
- * Looks at the window once, and closes it if it is due: batches, items, payments and decisions commit
+ * Looks at the window once, and closes it if it is due: window, batches, items and decisions commit
  * together. Safe to run at any time and by several workers at once.
  */
 export async function settle(deps: SettleDeps): Promise<Settlement> {
@@ -61,125 +66,99 @@ export async function settle(deps: SettleDeps): Promise<Settlement> {
     const startedAtMs = performance.now();
     const nowMs = deps.clock.now();
     const windowId = newId();
-    const window = await gatherWindow(tx, nowMs, policy);
-    const judged = window.map((payment): Judged => ({ payment, verdict: decideSettlement(payment.facts) }));
-    const netted = judged.filter((each) => each.verdict.outcome === 'netted');
-    const durationUs = Math.round(((performance.now() - startedAtMs) * 1000) / Math.max(1, window.length));
-    const batches = await writeBatches(tx, netted, nowMs);
-    await recordDecisions(
-      tx,
-      netted.map((each) => decisionOf(each, windowId, policy.version, durationUs)),
-      nowMs,
-    );
+    const lock = await tx.query<{ locked: boolean }>(LOCK_SQL);
+    if (lock.rows[0]?.locked !== true) return { windowId, ...NOTHING };
+    if (await isStalled(tx)) return { windowId, ...NOTHING, stalled: true };
+    const window = await gatherWindow(tx, policy.windowMax);
+    const outstanding = await readOutstanding(tx, nowMs);
+    const facts: WindowFacts = {
+      paymentCount: window.paymentCount,
+      oldestAgeMs: window.paymentCount === 0 ? 0 : nowMs - window.oldestPaidAtMs,
+      ageMsMax: policy.ageMsMax,
+      positions: window.positions.map((position) => ({
+        partner: position.partner,
+        currency: position.currency,
+        netMinor: (position.collectedMinor - position.disbursedMinor).toString(),
+        outstandingMinor: outstanding.openMinor(position.partner, position.currency).toString(),
+      })),
+    };
+    const closedBy = closingCause(facts, policy);
+    const heldBack = window.doubtful.map(({ paymentId, facts: known }) => ({ paymentId, reasonCode: reasonOf(known) }));
+    if (closedBy === null) return { windowId, ...NOTHING, waitingCount: window.paymentCount, heldBack };
+    const batches = planBatches(window, { windowId, outstanding, policy, isOnChain: deps.isOnChain ?? (() => false) });
+    const durationUs = Math.round(((performance.now() - startedAtMs) * 1000) / window.paymentCount);
+    const decisions = decisionsOf(window, { windowId, closedBy, policy, durationUs });
+    await writeWindow(tx, { windowId, window, closedBy, facts, heldBack, batches, decisions, policy, nowMs });
+    await recordDecisions(tx, decisions, nowMs);
     return {
       windowId,
-      closedBy: netted[0]?.payment.facts.closedBy ?? null,
-      batches,
-      nettedCount: netted.length,
-      waitingCount: judged.filter((each) => each.verdict.outcome === 'waiting').length,
-      heldBack: judged.flatMap(({ payment, verdict }) =>
-        verdict.outcome === 'held_back' ? [{ paymentId: payment.paymentId, reasonCode: verdict.reasons[0]?.code ?? 'unknown' }] : [],
-      ),
+      closedBy,
+      batches: batches.map(({ settled }) => settled),
+      nettedCount: window.paymentCount,
+      waitingCount: 0,
+      heldBack,
+      isMore: window.range.upTo !== null,
+      stalled: false,
     };
   });
 }
 
-function decisionOf({ payment, verdict }: Judged, windowId: string, policyVersion: string, durationUs: number): RecordedDecision {
-  return {
-    id: newId(),
-    clientId: payment.clientId,
-    paymentId: payment.paymentId,
-    cohortId: windowId,
-    agent: 'settlement',
-    policyVersion,
-    factsDigest: digestOf(canonicalize(payment.facts) ?? 'null'),
-    facts: payment.facts,
-    outcome: verdict.outcome,
-    reasons: verdict.reasons,
-    confidence: verdict.confidence,
-    durationUs,
-    modelId: null,
-    promptHash: null,
-  };
+/** Closes every window that is due and resolves with them, at most `windowsMax`. */
+export async function settleDue(deps: SettleDeps, windowsMax = 20): Promise<Settlement[]> {
+  const closed: Settlement[] = [];
+  for (let count = 0; count < windowsMax; count += 1) {
+    const settlement = await settle(deps);
+    closed.push(settlement);
+    if (!settlement.isMore) break;
+  }
+  return closed;
 }
 
-interface Batch extends SettledBatch {
-  readonly position: NetPosition;
-  /** Leaf hashes in the order of the items. */
-  readonly leaves: readonly string[];
+function reasonOf(facts: Parameters<typeof doubtOf>[0]): string {
+  const doubt = doubtOf(facts);
+  // The database found it doubtful by the same rules; see WINDOW_SQL.
+  if (doubt === null) throw new RangeError('a payment is doubtful to the database and to nobody else');
+  return doubt.code;
 }
 
-function batchOf(position: NetPosition): Batch {
-  const id = newId();
-  const { partner, currency, netMinor } = position;
-  const leaves = position.legs.map(({ paymentId, leg, amountMinor }) => hashLeaf({ batchId: id, paymentId, leg, amountMinor, currency }));
-  const paymentCount = new Set(position.legs.map((leg) => leg.paymentId)).size;
-  return { id, partner, currency, netMinor, paymentCount, merkleRoot: merkleRoot(leaves), position, leaves };
-}
-
-const BATCHES_SQL = `
-with closed as (
-  insert into settlement_batches (id, partner, currency, payment_count, collected_amount, disbursed_amount, net_amount, merkle_root, created_at)
-  select batch.*, $9 from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[]) as batch
-  returning *
-)
-insert into audit_events (actor, action, subject, details, created_at)
-select 'agent:settlement', 'settlement.closed', 'settlement_batch:' || id, jsonb_build_object('partner', partner, 'currency', currency,
-  'paymentCount', payment_count, 'netAmountMinor', net_amount::text, 'merkleRoot', merkle_root), created_at
-from closed`;
-
-const ITEMS_SQL = `
-insert into settlement_items (batch_id, position, payment_id, leg, amount, leaf)
-select * from unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::bigint[], $6::text[])`;
-
-const PAYMENTS_SQL = `
-update payments p set settlement_batch_id = item.batch_id, updated_at = $3
-from unnest($1::uuid[], $2::uuid[]) as item(payment_id, batch_id)
-where p.id = item.payment_id and p.status = 'paid' and p.settlement_batch_id is null`;
-
-/** Writes the batches of a closed window. A payment points at the batch its payout is in. */
-async function writeBatches(tx: PoolClient, netted: readonly Judged[], nowMs: number): Promise<SettledBatch[]> {
-  if (netted.length === 0) return [];
-  const now = new Date(nowMs);
-  const batches = netLegs(netted.flatMap(({ payment }) => nettableLegs(payment.paymentId, payment.facts.legs))).map(batchOf);
-  const column = <T>(pick: (batch: Batch) => T): T[] => batches.map(pick);
-  await tx.query({
-    name: 'write_settlement_batches',
-    text: BATCHES_SQL,
-    values: [
-      column((batch) => batch.id),
-      column((batch) => batch.partner),
-      column((batch) => batch.currency),
-      column((batch) => batch.paymentCount),
-      column((batch) => batch.position.collectedMinor),
-      column((batch) => batch.position.disbursedMinor),
-      column((batch) => batch.netMinor),
-      column((batch) => batch.merkleRoot),
-      now,
-    ],
-  });
-  const items = batches.flatMap((batch) =>
-    batch.position.legs.map((leg, index) => ({ ...leg, batchId: batch.id, index, leaf: batch.leaves[index] })),
+async function isStalled(tx: PoolClient): Promise<boolean> {
+  const { baseSnapshot } = await nextRange(tx);
+  const { rows } = await tx.query<{ stalled: boolean }>(
+    'select pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmin($1::pg_snapshot) as stalled',
+    [baseSnapshot],
   );
-  await tx.query({
-    name: 'write_settlement_items',
-    text: ITEMS_SQL,
-    values: [
-      items.map((item) => item.batchId),
-      items.map((item) => item.index),
-      items.map((item) => item.paymentId),
-      items.map((item) => item.leg),
-      items.map((item) => item.amountMinor),
-      items.map((item) => item.leaf),
-    ],
-  });
-  const payouts = items.filter((item) => item.leg === 'payout');
-  const moved = await tx.query({
-    name: 'mark_settled_payments',
-    text: PAYMENTS_SQL,
-    values: [payouts.map((item) => item.paymentId), payouts.map((item) => item.batchId), now],
-  });
-  // The rows are locked since they were read; fewer would mean that a payment is netted without being marked.
-  if (moved.rowCount !== netted.length) throw new RangeError(`${moved.rowCount} of ${netted.length} payments were marked as settled`);
-  return batches.map(({ position: _position, leaves: _leaves, ...batch }) => batch);
+  return rows[0]?.stalled === true;
 }
+
+interface DecisionOptions {
+  readonly windowId: string;
+  readonly closedBy: ClosingCause;
+  readonly policy: SettlementPolicy;
+  readonly durationUs: number;
+}
+
+/** One decision for each client, which stands for all its payments of the window. */
+function decisionsOf(window: SettlementWindow, options: DecisionOptions): RecordedDecision[] {
+  return window.clients.map(({ clientId, payments, paymentId }) => {
+    const facts = { payments, closedBy: options.closedBy } satisfies Facts;
+    const verdict = decideSettlement(facts);
+    return {
+      id: newId(),
+      clientId,
+      paymentId,
+      cohortId: options.windowId,
+      agent: 'settlement',
+      policyVersion: options.policy.version,
+      factsDigest: digestOf(canonicalJson(facts)),
+      facts,
+      outcome: verdict.outcome,
+      reasons: verdict.reasons,
+      confidence: verdict.confidence,
+      durationUs: options.durationUs,
+      modelId: null,
+      promptHash: null,
+    };
+  });
+}
+
+export type { NetPosition };

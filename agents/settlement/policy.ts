@@ -1,4 +1,4 @@
-/** When a settlement window closes. A change of any figure is a new version. */
+/** When a settlement window closes, what goes on chain, and who may consent. A change of any figure is a new version. */
 import type { Currency } from '../../domain/currency.ts';
 
 export interface SettlementPolicy {
@@ -11,11 +11,38 @@ export interface SettlementPolicy {
   readonly netMinorMax: Readonly<Record<Currency, bigint>>;
   /** Payments read for one window at most. */
   readonly windowMax: number;
+  /** A window closes once what a partner owes, or is owed, reaches this many times `netMinorMax` with all that is not settled yet. */
+  readonly exposureTimes: bigint;
+  /** Gas of one batch from proposal to payout, in millionths of a US dollar: five transactions at about 0.006 USD. */
+  readonly chainCostUsdMicros: bigint;
+  /** What a net left in the float costs us in a day, in hundredths of a basis point: capital at about 15 % a year. */
+  readonly holdCostPerDay: bigint;
+  /** Distinct signers a batch needs. */
+  readonly approvalsNeeded: number;
+  /** Policy keys consent to a batch of up to this many times `netMinorMax`, and to so many times it in a currency in 24 hours. */
+  readonly keyTimesMax: bigint;
+  readonly keyTimesMaxPerDay: bigint;
+  /** How long a proposal may be approved and executed. */
+  readonly proposalLifeMs: number;
+}
+
+/** What `netMinorMax` is worth, US dollars. */
+const NET_USD_MAX = 20_000n;
+
+/** An amount in millionths of a US dollar in minor units of a currency, at the policy's own round rate; rounded up. */
+export function minorOfUsdMicros(usdMicros: bigint, currency: Currency, policy: Pick<SettlementPolicy, 'netMinorMax'>): bigint {
+  const scale = NET_USD_MAX * 1_000_000n;
+  return (usdMicros * policy.netMinorMax[currency] + scale - 1n) / scale;
+}
+
+/** The other way: minor units in millionths of a US dollar, rounded down. For sums over currencies, not for entries. */
+export function usdMicrosOfMinor(minor: bigint, currency: Currency, policy: Pick<SettlementPolicy, 'netMinorMax'>): bigint {
+  return (minor * NET_USD_MAX * 1_000_000n) / policy.netMinorMax[currency];
 }
 
 export const SETTLEMENT_POLICY: SettlementPolicy = {
-  version: 'settlement-1',
-  countMax: 1_000,
+  version: 'settlement-2',
+  countMax: 20_000,
   ageMsMax: 60_000,
   netMinorMax: {
     CDF: 5_000_000_000n,
@@ -34,5 +61,12 @@ export const SETTLEMENT_POLICY: SettlementPolicy = {
     ZAR: 36_000_000n,
     ZMW: 50_000_000n,
   },
-  windowMax: 5_000,
+  windowMax: 20_000,
+  exposureTimes: 5n,
+  chainCostUsdMicros: 30_000n,
+  holdCostPerDay: 410n,
+  approvalsNeeded: 2,
+  keyTimesMax: 3n,
+  keyTimesMaxPerDay: 100n,
+  proposalLifeMs: 24 * 3_600_000,
 };

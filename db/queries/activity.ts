@@ -1,6 +1,7 @@
 /** Reading agent activity: one payment's, a client's, and the stream that never skips a row. */
 import type { Pool } from 'pg';
 import type { Facts, Reason } from '../../domain/decision.ts';
+import { windowOf } from './settlement-windows.ts';
 
 export interface ActivityRow {
   /** The transaction that wrote the row; with `position` its place in the stream. */
@@ -27,11 +28,16 @@ const COLUMNS = `tx_id::text as "txId", position, id, client_id as "clientId", p
   policy_version as "policyVersion", facts_digest as "factsDigest", facts, outcome, reasons, confidence, duration_us as "durationUs",
   model_id as "modelId", prompt_hash as "promptHash", created_at as "createdAt"`;
 
-/** Every decision about a payment, in the order they were taken. */
+/** Every decision about a payment, in the order they were taken; that of its settlement window stands for all of its client's payments there. */
 export async function findDecisions(db: Pool, paymentId: string): Promise<ActivityRow[]> {
   const result = await db.query<ActivityRow>({
     name: 'find_decisions',
-    text: `select ${COLUMNS} from agent_activity where payment_id = $1 order by position`,
+    text: `select ${COLUMNS} from agent_activity where payment_id = $1 and agent <> 'settlement'
+      union all
+      select ${COLUMNS.replace('payment_id', '$1::uuid')} from agent_activity where agent = 'settlement' and id = (
+        select decision_id from settlement_window_decisions told join payments p on p.id = $1 and p.client_id = told.client_id
+        where told.window_id = ${windowOf('$1::uuid')})
+      order by position`,
     values: [paymentId],
   });
   return result.rows;

@@ -71,3 +71,23 @@ export const auditRanges = pgTable(
   },
   (table) => [primaryKey({ columns: [table.blockNumber, table.source] }), index('audit_ranges_place').on(table.source, table.upToTx)],
 );
+
+/**
+ * Blocks whose hash was put on chain, where nobody who can write to this database can change it. A row is
+ * committed before the transaction leaves, so that an answer that is lost is asked for and not sent again.
+ */
+export const auditAnchors = pgTable(
+  'audit_anchors',
+  {
+    blockNumber: bigint('block_number', { mode: 'bigint' })
+      .primaryKey()
+      .references(() => auditBlocks.number),
+    hash: text('hash').notNull(),
+    state: text('state').notNull().default('sent'),
+    transactionHash: text('transaction_hash'),
+    ledgerVersion: bigint('ledger_version', { mode: 'bigint' }),
+    sentAt: moment('sent_at').notNull(),
+    anchoredAt: moment('anchored_at'),
+  },
+  (table) => [check('audit_anchors_state', sql`${table.state} in ('sent', 'unknown', 'anchored')`)],
+);

@@ -8,6 +8,9 @@ export const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 /** The transaction that wrote the row; with it a reader can tell which rows can still appear behind its back. */
 export const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' });
 
+/** Which transactions were over at a moment: what `pg_current_snapshot()` gave then. */
+export const pgSnapshot = customType<{ data: string }>({ dataType: () => 'pg_snapshot' });
+
 /** Minor units of a currency that another column names. */
 export const minorUnits = (name: string) => bigint(name, { mode: 'bigint' });
 

@@ -11,4 +11,5 @@ export * from './payments.ts';
 export * from './reconciliation.ts';
 export * from './rules.ts';
 export * from './reports.ts';
+export * from './settlement.ts';
 export * from './webhooks.ts';

@@ -12,7 +12,7 @@ export const accounts = pgTable(
   'accounts',
   {
     id: integer('id').primaryKey().generatedAlwaysAsIdentity(),
-    /** `float:mtn-ug`, `clearing:KES`, `fees:KES`, `position:KES`, `rounding:UGX`, `treasury:KES`, `suspense:KES`, `client:<id>:KES`. */
+    /** `float:mtn-ug`, `clearing:KES`, `fees:KES`, `position:KES`, `rounding:UGX`, `treasury:KES`, `suspense:KES`, `client:<id>:KES`, `partner:mtn-ug`, `chain:UGX`. */
     code: text('code').notNull().unique('accounts_code'),
     kind: text('kind').notNull(),
     currency: text('currency').notNull(),
@@ -31,7 +31,10 @@ export const accounts = pgTable(
   (table) => [
     // Lets a transfer refer to account and currency at once, so that it cannot be of another currency.
     unique('accounts_id_currency').on(table.id, table.currency),
-    check('accounts_kind', sql`${table.kind} in ('float', 'clearing', 'fees', 'position', 'rounding', 'treasury', 'suspense', 'client')`),
+    check(
+      'accounts_kind',
+      sql`${table.kind} in ('float', 'clearing', 'fees', 'position', 'rounding', 'treasury', 'suspense', 'client', 'partner', 'chain')`,
+    ),
     check('accounts_side', sql`${table.normalSide} in ('debit', 'credit')`),
     check(
       'accounts_not_negative',
@@ -157,46 +160,6 @@ export const rebalanceProposals = pgTable(
   (table) => [
     check('rebalance_proposals_status', sql`${table.status} in ('proposed', 'done', 'dismissed')`),
     uniqueIndex('rebalance_proposals_open').on(table.toPool).where(sql`${table.status} = 'proposed'`),
-  ],
-);
-
-/** Completed payments netted per partner and currency. */
-export const settlementBatches = pgTable('settlement_batches', {
-  id: uuid('id').primaryKey(),
-  /** The rail whose operator is owed or owes. */
-  partner: text('partner').notNull(),
-  currency: text('currency').notNull(),
-  paymentCount: integer('payment_count').notNull(),
-  /** Sum of what was collected there, minor units. */
-  collectedAmount: minorUnits('collected_amount').notNull(),
-  /** Sum of what was paid out there, minor units. */
-  disbursedAmount: minorUnits('disbursed_amount').notNull(),
-  /** Collected less disbursed: positive, the partner owes us. */
-  netAmount: minorUnits('net_amount').notNull(),
-  /** SHA-256 Merkle root over the batch's items, hex. */
-  merkleRoot: text('merkle_root').notNull(),
-  status: text('status').notNull().default('closed'),
-  chainReference: text('chain_reference'),
-  createdAt: createdAt(),
-  settledAt: moment('settled_at'),
-});
-
-/** One leg of one payment inside a batch, by which its inclusion can be proven. */
-export const settlementItems = pgTable(
-  'settlement_items',
-  {
-    batchId: uuid('batch_id')
-      .notNull()
-      .references(() => settlementBatches.id),
-    position: integer('position').notNull(),
-    paymentId: uuid('payment_id').notNull(),
-    leg: text('leg').notNull(),
-    amount: minorUnits('amount').notNull(),
-    leaf: text('leaf').notNull(),
-  },
-  (table) => [
-    uniqueIndex('settlement_items_leg').on(table.paymentId, table.leg),
-    uniqueIndex('settlement_items_position').on(table.batchId, table.position),
   ],
 );
 

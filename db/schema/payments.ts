@@ -79,7 +79,6 @@ export const payments = pgTable(
     payoutSpent: text('payout_spent').array().notNull().default(sql`'{}'`),
     /** The pending transfer that holds the payout's float. */
     reservationId: uuid('reservation_id'),
-    settlementBatchId: uuid('settlement_batch_id'),
     refundRequestedAt: moment('refund_requested_at'),
     /** Which worker holds the row now; a commit without this token changes nothing. */
     leaseToken: uuid('lease_token'),
@@ -115,7 +114,7 @@ export const payments = pgTable(
 
 /**
  * Where each payment stands, in narrow rows of their own: what workers claim from, and what lists by status are read from. It
- * follows `payments` by a trigger. A paid payment leaves it once it is settled.
+ * follows `payments` by a trigger. Those that are paid are not in it: nobody looks for them by status.
  */
 export const paymentsByStatus = pgTable(
   'payments_by_status',

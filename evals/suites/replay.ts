@@ -17,7 +17,7 @@ import { decideLiquidity, type LiquidityFacts, LIQUIDITY_POLICY } from '../../ag
 import { decideRoute } from '../../agents/route-optimizer/decide.ts';
 import type { RouteFacts } from '../../agents/route-optimizer/facts.ts';
 import { ROUTE_POLICY } from '../../agents/route-optimizer/policy.ts';
-import { decideSettlement, SETTLEMENT_POLICY, type SettlementFacts } from '../../agents/settlement/index.ts';
+import { type BatchFacts, decideBatch, decideSettlement, SETTLEMENT_POLICY, type SettlementFacts } from '../../agents/settlement/index.ts';
 import { connect, type Pool } from '../../db/connect.ts';
 import { attachOrStartDatabase } from '../../db/embedded.ts';
 import { canonicalJson } from '../../domain/canonical.ts';
@@ -81,6 +81,12 @@ export async function replayAll(pool: Pool, tell: (line: string) => void): Promi
     }
     tell(`${results.length} decisions made again`);
   }
+  for (const logged of await readBatchDecisions(pool)) {
+    const verdict = replayOne(logged);
+    intact += Number(verdict.isIntact);
+    digests.push(logged.factsDigest);
+    results.push(verdict.result);
+  }
   if (results.length === 0) throw fault('not_found', { detail: 'There are no decisions in this database. Run the demo first.' });
   const metricsOf = (group: readonly CaseResult[]): Metrics => ({
     decisions: group.length,
@@ -108,6 +114,18 @@ async function readPage(pool: Pool, after: string): Promise<LoggedDecision[]> {
   return result.rows;
 }
 
+/** Which way each settlement batch went, and why: decided once per batch and kept with it. */
+async function readBatchDecisions(pool: Pool): Promise<LoggedDecision[]> {
+  const result = await pool.query<LoggedDecision>(
+    `select id, '0' as position, '${BATCH_AGENT}' as agent, policy_version as "policyVersion", facts, facts_digest as "factsDigest",
+       method as outcome, reasons, 1 as confidence
+     from settlement_batches where facts_digest <> '' order by id`,
+  );
+  return result.rows;
+}
+
+const BATCH_AGENT = 'settlement batch';
+
 const CURRENT_VERSIONS: Readonly<Record<string, string>> = {
   'exchange-rate': SPREAD_POLICY.version,
   compliance: COMPLIANCE_POLICY.version,
@@ -115,6 +133,7 @@ const CURRENT_VERSIONS: Readonly<Record<string, string>> = {
   liquidity: LIQUIDITY_POLICY.version,
   settlement: SETTLEMENT_POLICY.version,
   investigator: INVESTIGATOR_VERSION,
+  [BATCH_AGENT]: SETTLEMENT_POLICY.version,
 };
 
 /** Decides once more by the policy that was in force then; null when that policy is not kept. */
@@ -129,6 +148,7 @@ function decideAgain({ agent, policyVersion, facts }: LoggedDecision, rules: Rul
   if (agent === 'route-optimizer') return decideRoute(facts as RouteFacts);
   if (agent === 'liquidity') return decideLiquidity(facts as LiquidityFacts);
   if (agent === 'investigator') return decideInvestigator(facts as InvestigatorFacts);
+  if (agent === BATCH_AGENT) return decideBatch(facts as BatchFacts);
   return agent === 'settlement' ? decideSettlement(facts as SettlementFacts) : null;
 }
 

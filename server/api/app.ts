@@ -26,6 +26,7 @@ import { mountQuotes } from './routes/quotes.ts';
 import { mountReconciliation } from './routes/reconciliation.ts';
 import { mountRules } from './routes/rules.ts';
 import { mountSms } from './routes/sms.ts';
+import { mountSettlement } from './routes/settlement.ts';
 import { mountTreasury } from './routes/treasury.ts';
 import { mountReports } from './routes/reports.ts';
 import { mountSwitches } from './routes/switches.ts';
@@ -77,6 +78,7 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   mountPayments(api);
   mountReconciliation(api);
   mountTreasury(api);
+  mountSettlement(api);
   mountActivity(api, stream);
   mountCases(api);
   mountRules(api);

@@ -50,7 +50,7 @@ export interface CallbackTerms {
 }
 
 /** Work that may be waiting after a commit; losing a hint costs a sweep. */
-export type ApiHint = 'authorize' | 'resume' | 'callbacks' | 'cases' | 'webhooks';
+export type ApiHint = 'authorize' | 'resume' | 'callbacks' | 'cases' | 'settle' | 'webhooks';
 
 export interface ApiDeps {
   readonly pool: Pool;
@@ -62,6 +62,8 @@ export interface ApiDeps {
   readonly findCaller: (presented: string) => Promise<Caller | null>;
   /** Makes, signs and stores a quote. Throws `rate_unavailable`, `corridor_unavailable`, amount codes. */
   readonly createQuote: (request: QuoteRequest) => Promise<{ readonly id: string }>;
+  /** Our name for the key on the settlement chain that is kept for a person; null when there is none. */
+  readonly settlementKeyOf?: (principal: string) => string | null;
   /** Never throws and never waits. */
   readonly notify: (hint: ApiHint) => void;
   /** The operator's own answer, or null for a rail without callbacks. */

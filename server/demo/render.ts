@@ -2,6 +2,7 @@
 import { renderTable } from '../cli/table.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import type { CorridorLine, DemoReport } from './report.ts';
+import type { SettlementReport } from './settlement.ts';
 
 const COLUMNS = ['corridor', 'intents', 'paid', 'refunded', 'held', 'rejected', 'failed', 'invalid', 'fee bp', 'p50 ms', 'p99 ms'];
 
@@ -13,7 +14,8 @@ export function renderReport(terminal: Pick<Terminal, 'isTty'>, report: DemoRepo
     renderTable(terminal, columns, rows),
     '',
     ...unexpectedLines(report),
-    `${report.decisions} decisions recorded; ${report.settlement.netted} payments netted into ${report.settlement.batches} settlement batches.`,
+    `${report.decisions} decisions recorded.`,
+    ...settlementLines(report.settlement),
     ...(report.workersKilled > 0 ? [`${report.workersKilled} worker processes were killed on the way.`] : []),
     ...invariantLines(report),
   ].join('\n');
@@ -34,6 +36,21 @@ function unexpectedLines(report: DemoReport): string[] {
     return `  line ${row.line} ${row.referenceId}: expected ${row.expected}, found ${row.found}${where}`;
   });
   return [`${report.unexpected} payments did not reach the end that their row names:`, ...shownRows];
+}
+
+function settlementLines(settlement: SettlementReport): string[] {
+  const { netted, batches, onChain, onBooks, unsettled, nettingRatio, meanMsToSettled, ledgerIsChain } = settlement;
+  const ratio = nettingRatio === null ? '' : `, ${nettingRatio} gross for each unit net`;
+  const time = meanMsToSettled === null ? '' : `, settled ${(meanMsToSettled / 1000).toFixed(1)} s after they were paid on average`;
+  const chain = {
+    equal: 'Ledger and chain agree.',
+    differs: 'Ledger and chain differ.',
+    not_compared: 'There is no chain to compare with.',
+  };
+  return [
+    `${netted} payments netted into ${batches} settlement batches, ${onChain} over the chain and ${onBooks} on the books${ratio}${time}. ${chain[ledgerIsChain]}`,
+    ...(unsettled === 0 ? [] : [`${unsettled} settlement batches are not settled yet.`]),
+  ];
 }
 
 function invariantLines(report: DemoReport): string[] {

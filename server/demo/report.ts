@@ -1,5 +1,6 @@
 /** What a demo run comes to: pure functions from rows, payments and violations to a report. */
 import type { Payment } from '../../sdk/index.ts';
+import type { SettlementReport } from './settlement.ts';
 import type { Violation } from '../../tools/ledger/index.ts';
 
 /** A row of the file with what it says must become of it, and what the API said at submission. */
@@ -48,7 +49,7 @@ export interface DemoReport extends Omit<CorridorLine, 'corridor'> {
   readonly payments: number;
   readonly transfers: number;
   readonly decisions: number;
-  readonly settlement: { readonly batches: number; readonly netted: number };
+  readonly settlement: SettlementReport;
   readonly workersKilled: number;
   readonly seconds: number;
 }
@@ -130,7 +131,8 @@ export function percentile(sorted: readonly number[], share: number): number | n
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? null;
 }
 
-/** Whether the run ended well: every row where it must be, and every invariant holding. */
+/** Whether the run ended well: every row where it must be, every batch settled, and every invariant holding. */
 export function isSound(report: DemoReport): boolean {
-  return report.unexpected === 0 && report.other === 0 && report.invariants === 'hold';
+  const isSettled = report.settlement.unsettled === 0 && report.settlement.ledgerIsChain !== 'differs';
+  return report.unexpected === 0 && report.other === 0 && report.invariants === 'hold' && isSettled;
 }

@@ -16,9 +16,11 @@ import { fault, isFault } from '../../domain/errors.ts';
 import { isTerminal, type PaymentStatus } from '../../domain/lifecycle.ts';
 import { type Capp, createCapp, type Payment } from '../../sdk/index.ts';
 import type { Platform } from '../supervisor.ts';
+import { openChainReader } from '../settlement.ts';
 import { verifyDatabase } from '../verify.ts';
 import { corridorLines, type DemoReport, type DemoRow, summaryOf, unexpectedRows } from './report.ts';
 import { readDemoRows } from './rows.ts';
+import { settlementReport, untilSettled } from './settlement.ts';
 
 export interface DemoOptions {
   readonly file: string;
@@ -31,7 +33,6 @@ export interface DemoOptions {
 const POLL_MS = 250;
 /** Without any payment coming nearer to its end for so long, the demo gives up waiting and reports what it sees. */
 const STANDSTILL_MS_MAX = 90_000;
-const SETTLEMENT_MS_MAX = 60_000;
 const READY_MS_MAX = 60_000;
 /** Kills come at random moments this far apart, milliseconds. */
 const KILL_GAP_MS = { min: 300, max: 1_800 };
@@ -52,7 +53,10 @@ export async function runDemo(platform: Platform, options: DemoOptions): Promise
   try {
     await watch(pool, taken, progress, killer.isDone).finally(progress.stop);
     const workersKilled = await killer.finished;
-    await untilSettled(pool, taken);
+    await untilSettled(
+      pool,
+      taken.map((row) => row.paymentId),
+    );
     const payments = await fetchPayments(capp, taken);
     return await reportOf(pool, platform, options, {
       rows,
@@ -75,12 +79,10 @@ interface Findings {
 async function reportOf(pool: Pool, platform: Platform, options: DemoOptions, findings: Findings): Promise<DemoReport> {
   const { rows, payments, workersKilled, seconds } = findings;
   const { quoteKey, keyring } = await loadKeys(options.env, resolve(platform.config.dataDir));
-  const verification = await verifyDatabase(pool, { quoteKey, keyring, sandboxFolder: join(resolve(platform.config.dataDir), 'sandbox') });
-  const counted = await pool.query<{ decisions: number; batches: number; netted: number }>(
-    `select (select count(*) from agent_activity)::int as decisions, (select count(*) from settlement_batches)::int as batches,
-       (select count(*) from payments where settlement_batch_id is not null)::int as netted`,
-  );
-  const { decisions = 0, batches = 0, netted = 0 } = counted.rows[0] ?? {};
+  const sandboxFolder = join(resolve(platform.config.dataDir), 'sandbox');
+  const verification = await verifyDatabase(pool, { quoteKey, keyring, sandboxFolder, chain: await openChainReader(platform.config) });
+  const counted = await pool.query<{ decisions: number }>('select count(*)::int as decisions from agent_activity');
+  const decisions = counted.rows[0]?.decisions ?? 0;
   const unexpected = unexpectedRows(rows, payments, await takenElsewhere(pool, [...payments.keys()]));
   return {
     ...summaryOf(rows, payments),
@@ -91,7 +93,7 @@ async function reportOf(pool: Pool, platform: Platform, options: DemoOptions, fi
     payments: verification.payments,
     transfers: verification.transfers,
     decisions,
-    settlement: { batches, netted },
+    settlement: await settlementReport(pool, verification.chain),
     workersKilled,
     seconds,
   };
@@ -147,20 +149,6 @@ async function statusCounts(pool: Pool, ids: readonly (string | null)[]): Promis
   } catch (error) {
     if (isFault(databaseFault(error), 'database_unavailable')) return [];
     throw error;
-  }
-}
-
-/** Waits, within a bound, until every paid payment stands in a settlement batch. */
-async function untilSettled(pool: Pool, taken: readonly DemoRow[]): Promise<void> {
-  const deadline = performance.now() + SETTLEMENT_MS_MAX;
-  const ids = taken.map((row) => row.paymentId);
-  while (performance.now() < deadline) {
-    const left = await pool.query<{ left: number }>(
-      `select count(*)::int as left from payments where id = any($1::uuid[]) and status = 'paid' and settlement_batch_id is null`,
-      [ids],
-    );
-    if (left.rows[0]?.left === 0) return;
-    await delay(POLL_MS);
   }
 }
 

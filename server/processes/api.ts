@@ -14,6 +14,7 @@ import { serveApi } from '../api/serve.ts';
 import { type Foundation, openFoundation } from '../compose.ts';
 import { readConfig } from '../config.ts';
 import { createIntake } from '../intake.ts';
+import { approverKeyOf } from '../settlement.ts';
 import { openLimits } from '../limits/index.ts';
 import { openMessaging } from '../messaging.ts';
 import { type Running, runChild } from './child.ts';
@@ -51,6 +52,7 @@ function apiDeps(foundation: Foundation): ApiDeps {
     intake: createIntake({ pool, keyring: keys.keyring, clock, notify: (hint) => queue.notify(hint) }),
     findCaller: (presented) => findApiKey(pool, keys.pepper, presented, clock.now()),
     createQuote: (request) => createQuote({ pool, board, clock, quoteKey: keys.quoteKey }, request),
+    settlementKeyOf: approverKeyOf(foundation.config),
     notify: (hint) => queue.notify(hint),
     callbackAnswer: (railId) => (railId === ON_US ? null : operators(railId).callbackAnswer),
     callbackTerms: (railId) => ({

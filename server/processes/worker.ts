@@ -5,6 +5,7 @@ import { systemClock } from '../../domain/clock.ts';
 import { readConfig } from '../config.ts';
 import { yieldSessions } from '../priorities.ts';
 import { openMessaging } from '../messaging.ts';
+import { openSettlementSide } from '../settlement.ts';
 import { type Running, runChild } from './child.ts';
 
 async function start(): Promise<Running> {
@@ -12,9 +13,10 @@ async function start(): Promise<Running> {
   const foundation = await openFoundation(config, process.env, 'worker');
   yieldSessions(foundation.pool);
   const checkpointer = openCheckpointer(config, foundation.log);
+  const settlement = await openSettlementSide(config, process.env, foundation.pool);
   const messaging = await openMessaging(config.messagingPath, { pool: foundation.pool, clock: systemClock, fetch });
   const worker = startWorker({
-    deps: { ...composeGraphDeps(foundation), texting: messaging?.sms ?? undefined },
+    deps: { ...composeGraphDeps(foundation, settlement), texting: messaging?.sms ?? undefined },
     agents: composeAgents(foundation),
     queue: foundation.queue,
     checkpointer: checkpointer.saver,

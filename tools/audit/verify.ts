@@ -12,7 +12,7 @@ import { type AuditRow, blockHash, FIRST_PREVIOUS_HASH, hashesOf, keysOf, leafHa
 import { sealOf } from './seal.ts';
 import { countBehindSql, FORM, KEY_BOUNDS, readSql, SOURCE_NAMES, SOURCES } from './sources.ts';
 
-/** A block that somebody knows to be right: noted, printed, published. */
+/** A block that somebody knows to be right: noted, printed, published, anchored on a chain. */
 export interface TrustedBlock {
   readonly number: string;
   readonly hash: string;
@@ -46,11 +46,14 @@ export interface AuditReport {
   readonly head: TrustedBlock | null;
 }
 
+/** Blocks to hold the chain against: none, one, or many. */
+export type Trusted = TrustedBlock | readonly TrustedBlock[] | null;
+
 /** Blocks read at once: a bound on memory. */
 const BLOCKS_AT_ONCE = 20n;
 
 /** Verifies the whole audit log as one snapshot shows it, so that a system at work can be checked. */
-export async function verifyAudit(deps: VerifyDeps, trusted: TrustedBlock | null = null): Promise<AuditReport> {
+export async function verifyAudit(deps: VerifyDeps, trusted: Trusted = null): Promise<AuditReport> {
   const client = await deps.pool.connect();
   try {
     await client.query('begin isolation level repeatable read read only');
@@ -74,15 +77,12 @@ interface Walk {
   previousHash: string | null;
   readonly upTo: Map<string, Place>;
   head: TrustedBlock | null;
-  trustedSeen: boolean;
+  /** Blocks that are trusted and have not come by yet. */
+  readonly awaited: TrustedBlock[];
 }
 
 /** The same on a connection whose transaction shows one snapshot and writes floats in full. */
-export async function verifyWithin(
-  client: PoolClient,
-  deps: Pick<VerifyDeps, 'keyring'>,
-  trusted: TrustedBlock | null = null,
-): Promise<AuditReport> {
+export async function verifyWithin(client: PoolClient, deps: Pick<VerifyDeps, 'keyring'>, trusted: Trusted = null): Promise<AuditReport> {
   const walk: Walk = {
     findings: [],
     blocks: 0,
@@ -91,18 +91,18 @@ export async function verifyWithin(
     previousHash: FIRST_PREVIOUS_HASH,
     upTo: new Map(SOURCE_NAMES.map((name) => [name, { tx: '0', key: KEY_BOUNDS[SOURCES[name].keyType].first }])),
     head: null,
-    trustedSeen: trusted === null,
+    awaited: trusted === null ? [] : [trusted].flat(),
   };
   const last = await lastBlockNumber(client);
   for (let from = 0n; from <= last; from += BLOCKS_AT_ONCE) {
     const to = from + BLOCKS_AT_ONCE - 1n;
     for (const block of await readBlocks(client, from, to, { withLeaves: true })) {
-      verifyLink(walk, deps, block, trusted);
+      verifyLink(walk, deps, block);
       await verifyRows(client, walk, block);
     }
   }
-  if (!walk.trustedSeen) {
-    walk.findings.push(blockFinding('not_the_trusted', trusted?.number ?? null, 'the block that is trusted is not in the chain'));
+  for (const { number } of walk.awaited) {
+    walk.findings.push(blockFinding('not_the_trusted', number, 'the block that is trusted is not in the chain'));
   }
   const unsealed = await verifyTail(client, walk);
   const { findings, blocks, rows, head } = walk;
@@ -114,7 +114,7 @@ function blockFinding(fault: BlockFault, block: string | null, detail: string, s
 }
 
 /** A block by itself, and as the one that follows the block before. */
-function verifyLink(walk: Walk, deps: Pick<VerifyDeps, 'keyring'>, block: SealedBlock, trusted: TrustedBlock | null): void {
+function verifyLink(walk: Walk, deps: Pick<VerifyDeps, 'keyring'>, block: SealedBlock): void {
   const { header, hash, seal, ranges } = block;
   const tell = (fault: BlockFault, detail: string): void => void walk.findings.push(blockFinding(fault, header.number, detail));
   if (BigInt(header.number) !== walk.next) {
@@ -131,8 +131,8 @@ function verifyLink(walk: Walk, deps: Pick<VerifyDeps, 'keyring'>, block: Sealed
   const leaves = ranges.flatMap((range) => hashesOf(range.hashes));
   if (rootOf(leaves) !== header.merkleRoot || leaves.length !== header.leafCount)
     tell('block_altered', 'its leaves do not lead to its Merkle root');
-  if (trusted?.number === header.number) {
-    walk.trustedSeen = true;
+  for (const trusted of walk.awaited.filter((each) => each.number === header.number)) {
+    walk.awaited.splice(walk.awaited.indexOf(trusted), 1);
     if (actual !== trusted.hash) tell('not_the_trusted', `its hash is ${actual}, not the one that is trusted`);
   }
   walk.blocks += 1;

@@ -7,7 +7,17 @@ import type { Queryable } from '../../db/connect.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
 
-export type AccountKind = 'float' | 'clearing' | 'fees' | 'position' | 'rounding' | 'treasury' | 'suspense' | 'client';
+export type AccountKind =
+  | 'float'
+  | 'clearing'
+  | 'fees'
+  | 'position'
+  | 'rounding'
+  | 'treasury'
+  | 'suspense'
+  | 'client'
+  | 'partner'
+  | 'chain';
 
 export interface AccountSpec {
   readonly code: string;
@@ -52,6 +62,16 @@ export function treasuryAccount(currency: Currency): AccountSpec {
 /** Money at operators whose owner is not known yet: what reconciliation found and people have still to clear. */
 export function suspenseAccount(currency: Currency): AccountSpec {
   return own('suspense', currency);
+}
+
+/** What a partner owes for settlements: paid on chain and not yet in our float, less what it paid us and has not taken out yet. */
+export function partnerAccount(railId: string, currency: Currency): AccountSpec {
+  return { code: `partner:${railId}`, kind: 'partner', currency, normalSide: 'debit', floor: null, clientId: null };
+}
+
+/** What settlements on chain brought in less what they paid out. */
+export function chainAccount(currency: Currency): AccountSpec {
+  return { code: `chain:${currency}`, kind: 'chain', currency, normalSide: 'debit', floor: null, clientId: null };
 }
 
 /** A client's balance with us. */

@@ -140,7 +140,7 @@ export const PAYMENT_CHECKS: readonly Check[] = [
     name: 'a payment is found where it stands',
     sql: `select 'payment ' || coalesce(p.id, s.payment_id) as subject,
         format('is %s, found as %s', coalesce(p.status, 'nowhere'), coalesce(s.status, 'nothing')) as detail
-      from (select id, status from payments where settlement_batch_id is null) p
+      from (select id, status from payments where status <> 'paid') p
       full join payments_by_status s on s.payment_id = p.id where s.status is distinct from p.status`,
   },
   {

@@ -94,6 +94,18 @@ const copyAttempt = (
   rail_id, gen_random_uuid(), amount, currency, '${state}', sha256(random()::text::bytea), now() from attempts
   where payment_id = :payment and leg = 'collection' limit 1`;
 
+const ID = '0190a5c0-0000-7000-8000-000000000001';
+const WINDOW = `insert into settlement_windows (id, number, closed_by, payment_count, base_snapshot, snapshot, after_tx, after_event, policy_version,
+  facts, facts_digest) values ('${ID}', 1, 'age', 1, '1:1:', '1:1:', '0', 0, 'v', '{}', '')`;
+const batch = (status: string, carried = 0) => `insert into settlement_batches (id, window_id, partner, currency, payment_count, item_count,
+  collected_amount, disbursed_amount, net_amount, carried_amount, due_amount, merkle_root, method, status, policy_version, facts, facts_digest, reasons,
+  approval_by, approvals_needed, proposal_digest) values ('${ID}', '${ID}', 'mtn-ug', 'UGX', 1, 1, 0, 10, -10, ${carried}, ${carried - 10}, '', 'chain',
+  '${status}', 'v', '{}', '', '[]', 'people', 1, 'p')`;
+const approval = (approver: string) => `insert into settlement_approvals (id, batch_id, approver, key_name, proposal_digest)
+  values (gen_random_uuid(), '${ID}', '${approver}', '0x1', 'p')`;
+const step = (sequence: number) => `insert into settlement_steps (id, batch_id, kind, sequence, state, sent_at)
+  values (gen_random_uuid(), '${ID}', 'execute', ${sequence}, 'succeeded', now())`;
+
 /** For each check, how to break what it watches. */
 const BREAKAGES: Readonly<Record<string, readonly string[]>> = {
   'debits equal credits': ["update accounts set debits_posted = debits_posted + 1 where code = 'float:mpesa-ke'"],
@@ -129,11 +141,24 @@ const BREAKAGES: Readonly<Record<string, readonly string[]>> = {
   'a finished payment moved what it says': ['update payments set fee_amount = fee_amount + 1 where id = :payment'],
   'the client is told how a payment ended': ["update outbox set topic = 'payment.held'"],
   'every change of status has its event': ["delete from payment_events where to_status = 'collected'"],
-  'a payment is found where it stands': ["update payments_by_status set status = 'held'"],
+  'a payment is found where it stands': [
+    "insert into payments_by_status (status, payment_id, client_id) values ('held', :payment, :client)",
+  ],
   'an authorised payment has its decisions': ["delete from agent_activity where agent = 'compliance'"],
   'a quote is used once, unaltered, before it expires': ['update quotes set amount = amount + 1'],
   'no phone number in clear': [`update agent_activity set facts = '{"to": "+256772123456"}'`],
   'a release has the approvals it needs, on the evidence as it is': [newCase(2)],
+  'a batch settled on chain is in the books once': [WINDOW, batch('settled'), approval('treasurer:nia')],
+  'a settlement entry is of a batch, and goes its way': ["update transfers set reason = 'settlement' where reason = 'rounding'"],
+  'a batch settles its net and what was carried to it': [WINDOW, batch('closed', 3)],
+  'a step on chain succeeds once, and none is open behind a settled batch': [
+    WINDOW,
+    batch('approved'),
+    'drop index settlement_steps_once',
+    step(1),
+    step(2),
+  ],
+  'a batch is executed with the approvals it needs, on the proposal as it is': [WINDOW, batch('executed'), approval('policy:one')],
   'only people release a held payment': [
     "insert into payment_events (client_id, payment_id, from_status, to_status, cause) values (:client, :payment, 'held', 'released', 'sweeper')",
   ],

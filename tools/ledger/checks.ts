@@ -8,6 +8,7 @@ import type { Pool, PoolClient } from 'pg';
 import { TERMINAL_STATUSES } from '../../domain/lifecycle.ts';
 import { BOOK_CHECKS } from './checks-books.ts';
 import { PAYMENT_CHECKS } from './checks-payments.ts';
+import { SETTLEMENT_CHECKS } from './checks-settlement.ts';
 
 export interface Violation {
   /** Number of the invariant in the design. */
@@ -24,7 +25,7 @@ export interface Check {
   readonly sql: string;
 }
 
-export const CHECKS: readonly Check[] = [...BOOK_CHECKS, ...PAYMENT_CHECKS];
+export const CHECKS: readonly Check[] = [...BOOK_CHECKS, ...PAYMENT_CHECKS, ...SETTLEMENT_CHECKS];
 
 /** Enough to see what is wrong; a broken invariant can concern every row. */
 const VIOLATIONS_PER_CHECK_MAX = 50;

@@ -17,6 +17,7 @@ import {
   verifyAudit,
 } from '../../../tools/audit/index.ts';
 import { readConfig } from '../../config.ts';
+import { readAnchored } from '../../anchors.ts';
 import { assertData, type CommandContext, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
 
@@ -48,7 +49,8 @@ export function registerAudit(program: Command, context: CommandContext): void {
   const verify = audit
     .command('verify')
     .description(
-      'Verifies every block from the first, and every row it seals, and says which were changed, removed or put in. ' +
+      'Verifies every block from the first, and every row it seals, and says which were changed, removed or put in; where there is a ' +
+        'settlement chain, also that the blocks anchored there are in it as they were. ' +
         'Exit code: 0 when all is as it was sealed, 1 when not.',
     )
     .option('--trust <block>', 'a block noted before, as NUMBER:HASH, which must still be in the chain', trustedBlockOf)
@@ -90,8 +92,19 @@ async function verifyLog(
   deps: { readonly pool: Pool; readonly keyring: Keyring },
   options: VerifyOptions,
 ): Promise<void> {
-  const report = await verifyAudit(deps, options.trust ?? null);
-  context.terminal.out(options.json ? JSON.stringify(report) : sentencesOf(report).join('\n'));
+  const anchored = await readAnchored(readConfig(context.terminal.env));
+  const report = await verifyAudit(deps, [...(options.trust === undefined ? [] : [options.trust]), ...anchored.blocks]);
+  const { state, blocks } = anchored;
+  const sentence = {
+    none: [],
+    unreachable: ['The settlement chain does not answer; its anchors were not looked at.'],
+    read: [`${blocks.length} anchors on the settlement chain were held against it.`],
+  };
+  context.terminal.out(
+    options.json
+      ? JSON.stringify({ ...report, anchors: { state, blocks: blocks.length } })
+      : [...sentencesOf(report), ...sentence[state]].join('\n'),
+  );
   if (report.findings.length > 0) context.endWith(EXIT.wrong);
 }
 

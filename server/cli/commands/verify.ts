@@ -6,6 +6,12 @@ import { EXIT } from '../failure.ts';
 
 const SHOWN_MAX = 50;
 
+const CHAIN_SENTENCES = {
+  none: 'Settlement stays on the books.',
+  unreachable: 'The settlement chain does not answer; the books were not compared with it.',
+  compared: 'Ledger and settlement chain agree.',
+} as const;
+
 export function registerVerify(program: Command, context: CommandContext): void {
   const command = program
     .command('verify')
@@ -26,11 +32,19 @@ async function verify(context: CommandContext, json: boolean): Promise<void> {
   const { terminal } = context;
   assertData(readConfig(terminal.env));
   const { verifyPlatform } = await import('../../verify.ts');
-  const { violations, payments, transfers } = await verifyPlatform({ env: terminal.env });
+  const { violations, payments, transfers, chain } = await verifyPlatform({ env: terminal.env });
   const holds = violations.length === 0;
   const looked = `${payments} payments and ${transfers} transfers`;
-  if (json) terminal.out(JSON.stringify({ invariants: holds ? 'hold' : violations, payments, transfers }));
-  else if (holds) terminal.out(`Every invariant holds over ${looked}.`);
+  if (json)
+    terminal.out(
+      JSON.stringify({
+        invariants: holds ? 'hold' : violations,
+        payments,
+        transfers,
+        chain: { state: chain.state, batches: chain.batches },
+      }),
+    );
+  else if (holds) terminal.out(`Every invariant holds over ${looked}. ${CHAIN_SENTENCES[chain.state]}`);
   else {
     const shown = violations.slice(0, SHOWN_MAX).map(({ invariant, subject, detail }) => `  ${invariant}. ${subject}: ${detail}`);
     const more = violations.length > SHOWN_MAX ? [`  and ${violations.length - SHOWN_MAX} more; see them all with --json`] : [];

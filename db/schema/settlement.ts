@@ -1,0 +1,232 @@
+/** Settlement: windows of paid payments, the batches they were netted into, and each batch's way over the chain. */
+import { sql } from 'drizzle-orm';
+import { bigint, check, index, integer, jsonb, pgTable, primaryKey, smallint, text, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import type { Facts, Reason } from '../../domain/decision.ts';
+import { bytea, createdAt, minorUnits, moment, pgSnapshot, updatedAt, xid8 } from './columns.ts';
+import { clients } from './parties.ts';
+
+/**
+ * A closed window. It holds the payments whose event `paid` was written by a transaction that was over at
+ * `snapshot` and not yet at `base_snapshot`, behind `after` and up to `up_to`: so a payment is in one window
+ * and the payments themselves need no mark. Windows follow each other without gap or overlap.
+ */
+export const settlementWindows = pgTable(
+  'settlement_windows',
+  {
+    id: uuid('id').primaryKey(),
+    /** 1 for the first, without gaps. */
+    number: bigint('number', { mode: 'bigint' }).notNull().unique('settlement_windows_number'),
+    closedBy: text('closed_by').notNull(),
+    paymentCount: integer('payment_count').notNull(),
+    baseSnapshot: pgSnapshot('base_snapshot').notNull(),
+    snapshot: pgSnapshot('snapshot').notNull(),
+    afterTx: xid8('after_tx').notNull(),
+    afterEvent: bigint('after_event', { mode: 'bigint' }).notNull(),
+    /** Null: to the end. Otherwise the next window goes on from here, within the same snapshots. */
+    upToTx: xid8('up_to_tx'),
+    upToEvent: bigint('up_to_event', { mode: 'bigint' }),
+    policyVersion: text('policy_version').notNull(),
+    /** What the window was closed upon. */
+    facts: jsonb('facts').notNull().$type<Facts>(),
+    factsDigest: text('facts_digest').notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    check('settlement_windows_cause', sql`${table.closedBy} in ('count', 'age', 'value', 'exposure')`),
+    check('settlement_windows_end', sql`(${table.upToTx} is null) = (${table.upToEvent} is null)`),
+  ],
+);
+
+/** The decision that told a client that its payments of a window were netted: one for all of them. */
+export const settlementWindowDecisions = pgTable(
+  'settlement_window_decisions',
+  {
+    windowId: uuid('window_id')
+      .notNull()
+      .references(() => settlementWindows.id),
+    clientId: uuid('client_id')
+      .notNull()
+      .references(() => clients.id),
+    decisionId: uuid('decision_id').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.windowId, table.clientId] })],
+);
+
+/** Paid payments that are not in the window of their event: held back, and settled later once nothing speaks against it. */
+export const settlementStrays = pgTable(
+  'settlement_strays',
+  {
+    paymentId: uuid('payment_id').primaryKey(),
+    /** What held it back. */
+    reasonCode: text('reason_code').notNull(),
+    /** The window it was netted in at last. */
+    windowId: uuid('window_id').references(() => settlementWindows.id),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    index('settlement_strays_waiting').on(table.paymentId).where(sql`${table.windowId} is null`),
+    index('settlement_strays_window').on(table.windowId),
+  ],
+);
+
+/** What one partner and we owe each other for a window, in one currency. */
+export const settlementBatches = pgTable(
+  'settlement_batches',
+  {
+    id: uuid('id').primaryKey(),
+    windowId: uuid('window_id')
+      .notNull()
+      .references(() => settlementWindows.id),
+    /** The rail whose operator is owed or owes; `on_us` for legs that no operator moved. */
+    partner: text('partner').notNull(),
+    currency: text('currency').notNull(),
+    paymentCount: integer('payment_count').notNull(),
+    itemCount: integer('item_count').notNull(),
+    /** Sum of what was collected there, minor units. */
+    collectedAmount: minorUnits('collected_amount').notNull(),
+    /** Sum of what was paid out there, minor units. */
+    disbursedAmount: minorUnits('disbursed_amount').notNull(),
+    /** Collected less disbursed: positive, the partner owes us. */
+    netAmount: minorUnits('net_amount').notNull(),
+    /** What earlier batches of the partner left on the books, signed alike. */
+    carriedAmount: minorUnits('carried_amount').notNull().default(sql`0`),
+    /** Net and carried: what this batch settles. Zero for `on_us`. */
+    dueAmount: minorUnits('due_amount').notNull(),
+    /** SHA-256 Merkle root over the batch's items, hex. */
+    merkleRoot: text('merkle_root').notNull(),
+    method: text('method').notNull(),
+    status: text('status').notNull(),
+    /** The decision for the method and for who approves. */
+    policyVersion: text('policy_version').notNull(),
+    facts: jsonb('facts').notNull().$type<Facts>(),
+    factsDigest: text('facts_digest').notNull(),
+    reasons: jsonb('reasons').notNull().$type<readonly Reason[]>(),
+    /** `policy`: keys under limits consent; `people`: only people do. Null on the books. */
+    approvalBy: text('approval_by'),
+    approvalsNeeded: smallint('approvals_needed').notNull().default(0),
+    /** Past this the proposal can neither be approved nor executed; fixed when it is first sent. */
+    deadlineAt: moment('deadline_at'),
+    /** What an approval is for. */
+    proposalDigest: text('proposal_digest'),
+    /** The partner's next batch, which took over what this one left on the books. */
+    carriedTo: uuid('carried_to'),
+    /** The transaction that executed the batch, and its version in the chain's ledger. */
+    transactionHash: text('transaction_hash'),
+    ledgerVersion: bigint('ledger_version', { mode: 'bigint' }),
+    leaseToken: uuid('lease_token'),
+    leaseUntil: moment('lease_until'),
+    nextStepAt: moment('next_step_at'),
+    /** Refusals and losses in a row; sets the wait before the next try. */
+    setbacks: integer('setbacks').notNull().default(0),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+    settledAt: moment('settled_at'),
+  },
+  (table) => [
+    check('settlement_batches_method', sql`${table.method} in ('books', 'chain')`),
+    check(
+      'settlement_batches_status',
+      sql`${table.status} in ('closed', 'proposed', 'approved', 'executed', 'disputed', 'settled', 'expired', 'mismatched')`,
+    ),
+    check('settlement_batches_approval', sql`${table.approvalBy} in ('policy', 'people')`),
+    check('settlement_batches_net', sql`${table.netAmount} = ${table.collectedAmount} - ${table.disbursedAmount}`),
+    uniqueIndex('settlement_batches_position').on(table.windowId, table.partner, table.currency),
+    index('settlement_batches_to_drive')
+      .on(table.nextStepAt)
+      .where(sql`${table.method} = 'chain' and ${table.status} in ('closed', 'proposed', 'approved', 'executed', 'disputed')`),
+    index('settlement_batches_open')
+      .on(table.partner, table.currency)
+      .where(sql`${table.carriedTo} is null and ${table.dueAmount} <> 0 and (${table.method} = 'books' or ${table.status} <> 'settled')`),
+    index('settlement_batches_keys').on(table.createdAt).where(sql`${table.approvalBy} = 'policy'`),
+    index('settlement_batches_status_list').on(table.status, table.id),
+  ],
+);
+
+/** The items of a batch, 25 bytes each: payment id, leg (1 collection, 2 payout), amount; by payment id, collection first. */
+export const settlementItems = pgTable('settlement_items', {
+  batchId: uuid('batch_id')
+    .primaryKey()
+    .references(() => settlementBatches.id),
+  items: bytea('items').notNull(),
+});
+
+/**
+ * Every call to the chain that changes something, committed before its first byte is sent. While one of a
+ * batch is open, the chain is asked what became of it and nothing is sent anew.
+ */
+export const settlementSteps = pgTable(
+  'settlement_steps',
+  {
+    id: uuid('id').primaryKey(),
+    batchId: uuid('batch_id')
+      .notNull()
+      .references(() => settlementBatches.id),
+    kind: text('kind').notNull(),
+    /** Whose approval it is; empty for other steps. */
+    signer: text('signer').notNull().default(''),
+    /** 1 for the first try. */
+    sequence: integer('sequence').notNull(),
+    state: text('state').notNull().default('sent'),
+    reasonCode: text('reason_code'),
+    transactionHash: text('transaction_hash'),
+    ledgerVersion: bigint('ledger_version', { mode: 'bigint' }),
+    inquiries: integer('inquiries').notNull().default(0),
+    sentAt: moment('sent_at').notNull(),
+    resolvedAt: moment('resolved_at'),
+  },
+  (table) => [
+    check('settlement_steps_kind', sql`${table.kind} in ('propose', 'approve', 'execute')`),
+    check('settlement_steps_state', sql`${table.state} in ('sent', 'unknown', 'succeeded', 'failed')`),
+    unique('settlement_steps_sequence').on(table.batchId, table.kind, table.signer, table.sequence),
+    // One open step of a batch at a time, and one success of each.
+    uniqueIndex('settlement_steps_one_open').on(table.batchId).where(sql`${table.state} in ('sent', 'unknown')`),
+    uniqueIndex('settlement_steps_once').on(table.batchId, table.kind, table.signer).where(sql`${table.state} = 'succeeded'`),
+  ],
+);
+
+/** Who consented to a batch, and to exactly what. Append-only. */
+export const settlementApprovals = pgTable(
+  'settlement_approvals',
+  {
+    id: uuid('id').primaryKey(),
+    batchId: uuid('batch_id')
+      .notNull()
+      .references(() => settlementBatches.id),
+    /** The principal of a person's key, or `policy:<key>`. */
+    approver: text('approver').notNull(),
+    /** Our name for the key that signs. */
+    keyName: text('key_name').notNull(),
+    proposalDigest: text('proposal_digest').notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    unique('settlement_approvals_approver').on(table.batchId, table.approver),
+    unique('settlement_approvals_key').on(table.batchId, table.keyName),
+  ],
+);
+
+/** What people must look at: a dispute, a proposal that expired, a chain that says something else, steps that are refused. */
+export const settlementCases = pgTable(
+  'settlement_cases',
+  {
+    id: uuid('id').primaryKey(),
+    batchId: uuid('batch_id')
+      .notNull()
+      .references(() => settlementBatches.id),
+    kind: text('kind').notNull(),
+    status: text('status').notNull().default('open'),
+    evidence: jsonb('evidence').notNull().$type<Facts>(),
+    /** SHA-256 of the canonical JSON of `evidence`; whoever closes the case names it. */
+    evidenceDigest: text('evidence_digest').notNull(),
+    closedBy: text('closed_by'),
+    reasonCode: text('reason_code'),
+    createdAt: createdAt(),
+    closedAt: moment('closed_at'),
+  },
+  (table) => [
+    check('settlement_cases_kind', sql`${table.kind} in ('disputed', 'expired', 'mismatched', 'refused')`),
+    check('settlement_cases_status', sql`${table.status} in ('open', 'resolved')`),
+    uniqueIndex('settlement_cases_one_open').on(table.batchId, table.kind).where(sql`${table.status} = 'open'`),
+    index('settlement_cases_queue').on(table.status, table.createdAt),
+  ],
+);

@@ -1,0 +1,27 @@
+/** The life of a settlement batch: what may follow what, whoever takes the step. */
+
+export const BATCH_STATUSES = ['closed', 'proposed', 'approved', 'executed', 'disputed', 'settled', 'expired', 'mismatched'] as const;
+export type BatchStatus = (typeof BATCH_STATUSES)[number];
+
+/**
+ * `closed`: netted, its amount fixed · `proposed`: before its approvers on chain · `approved`: enough of them
+ * have consented · `executed`: binding on chain · `disputed`: frozen on chain until arbiters speak ·
+ * `settled`: checked on chain and in the books, or carried on the books · `expired`: missed its deadline, what is
+ * due goes into the partner's next batch · `mismatched`: the chain says something else than we do; people look at it.
+ */
+export const BATCH_TRANSITIONS: Readonly<Record<BatchStatus, readonly BatchStatus[]>> = {
+  closed: ['proposed', 'approved', 'executed', 'expired', 'mismatched'],
+  proposed: ['approved', 'executed', 'disputed', 'expired', 'mismatched'],
+  approved: ['executed', 'disputed', 'expired', 'mismatched'],
+  executed: ['disputed', 'settled', 'mismatched'],
+  disputed: ['executed', 'settled', 'mismatched'],
+  settled: [],
+  expired: [],
+  mismatched: ['executed', 'settled', 'expired'],
+};
+
+/** Where a batch still has steps to take on chain. */
+export const DRIVEN_STATUSES: readonly BatchStatus[] = ['closed', 'proposed', 'approved', 'executed', 'disputed'];
+
+/** `books`: what is due stays in the float at the partner and goes into the partner's next batch. */
+export type SettlementMethod = 'books' | 'chain';

@@ -1,0 +1,231 @@
+/**
+ * The settlement driver: takes batches over the chain, step by step, so that it may die between any two.
+ *
+ *     closed --propose--> proposed --approve, m of n--> approved --execute--> executed --check, post--> settled
+ *
+ * A step is committed before its first byte is sent. While its outcome is not known the chain is asked and
+ * nothing is sent anew; only when the chain does not know it, and its transaction can no longer be taken in,
+ * is it counted as lost and tried again. The contract refuses a second proposal or execution besides.
+ */
+import { withTransaction } from '../../db/connect.ts';
+import { type ErrorCode, isFault } from '../../domain/errors.ts';
+import { proposalDigest } from '../../tools/aptos/proposal.ts';
+import type { BatchProposal, ChainStatus } from '../../tools/aptos/settlement-chain.ts';
+import { type Consent, nextConsent } from './approvals.ts';
+import { finishBatch } from './finish.ts';
+import { changeBatch, claimBatches, closeCases, endStep, findApproved, findOpenStep, openStep, raiseCase, type StepEnd } from './steps.ts';
+import type { DrivenBatch, DriverDeps, OpenStep, StepKind } from './types.ts';
+
+/** Takes every batch whose next step is due as far as it goes now; resolves with how many were worked. */
+export async function driveSettlement(deps: DriverDeps): Promise<number> {
+  const { pool, clock, settings } = deps;
+  const batches = await claimBatches(pool, clock.now(), settings.leaseMs, settings.batchesMax);
+  const outcomes = await Promise.allSettled(batches.map((batch) => driveBatch(deps, batch)));
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  return batches.length;
+}
+
+/** Steps of one batch in one go at most; proposal, approvals, execution, check. */
+const STEPS_MAX = 40;
+
+async function driveBatch(deps: DriverDeps, claimed: DrivenBatch): Promise<void> {
+  let batch: DrivenBatch | null = claimed;
+  try {
+    for (let steps = 0; batch !== null && steps < STEPS_MAX; steps += 1) batch = await advance(deps, batch);
+  } catch (error) {
+    if (isFault(error, 'lease_lost')) return;
+    // Whatever it was, the step is committed: the next look finds it open and asks the chain.
+    const said = isFault(error) ? error.code : error instanceof Error ? error.message : 'unknown';
+    deps.log.error({ batchId: claimed.id, error: said }, 'settlement step broke off');
+    throw error;
+  }
+}
+
+/** Takes the next step; null when the batch was given back. */
+async function advance(deps: DriverDeps, batch: DrivenBatch): Promise<DrivenBatch | null> {
+  const open = await findOpenStep(deps.pool, batch.id);
+  if (open !== null) return inquire(deps, batch, open);
+  const isLate = batch.deadlineMs !== null && deps.clock.now() >= batch.deadlineMs;
+  switch (batch.status) {
+    case 'closed':
+      return isLate ? lookAgain(deps, batch) : propose(deps, batch);
+    case 'proposed': {
+      if (isLate) return lookAgain(deps, batch);
+      const consent = await nextConsent(deps, batch, await findApproved(deps.pool, batch.id));
+      return consent === null ? lookAgain(deps, batch) : approve(deps, batch, consent);
+    }
+    case 'approved':
+      return isLate ? lookAgain(deps, batch) : send(deps, batch, { kind: 'execute', signer: '' }, () => deps.chain.execute(batch.id));
+    case 'executed':
+    case 'disputed':
+      return lookAgain(deps, batch);
+    default:
+      return giveBack(deps, batch, deps.settings.patienceMs);
+  }
+}
+
+/** What is put before the approvers; its deadline is fixed with the first try. */
+function proposalOf(deps: DriverDeps, batch: DrivenBatch): BatchProposal {
+  return {
+    batchId: batch.id,
+    obligation: { partner: batch.partner, currency: batch.currency, netMinor: batch.dueMinor },
+    merkleRoot: batch.merkleRoot,
+    itemCount: batch.itemCount,
+    approvalsNeeded: batch.approvalsNeeded,
+    // The chain counts whole seconds.
+    deadlineMs: batch.deadlineMs ?? Math.floor((deps.clock.now() + deps.settings.proposalLifeMs) / 1_000) * 1_000,
+  };
+}
+
+function propose(deps: DriverDeps, batch: DrivenBatch): Promise<DrivenBatch | null> {
+  const proposal = proposalOf(deps, batch);
+  const change = { deadlineMs: proposal.deadlineMs, proposalDigest: proposalDigest(proposal) };
+  return send(deps, batch, { kind: 'propose', signer: '' }, () => deps.chain.propose(proposal), change);
+}
+
+function approve(deps: DriverDeps, batch: DrivenBatch, { signer, digest, sign }: Consent): Promise<DrivenBatch | null> {
+  return send(deps, batch, { kind: 'approve', signer }, async () =>
+    deps.chain.approve({ batchId: batch.id, signer, proposalDigest: digest, signature: await sign() }),
+  );
+}
+
+/** Faults that say nothing of what the chain did. */
+const LEAVES_OPEN: ReadonlySet<ErrorCode> = new Set(['internal', 'lease_lost', 'database_unavailable', 'chain_outcome_unknown']);
+
+/** Commits the step, sends it, and writes down what became of it. */
+async function send(
+  deps: DriverDeps,
+  batch: DrivenBatch,
+  step: { readonly kind: StepKind; readonly signer: string },
+  call: () => Promise<ChainStatus>,
+  change: { readonly deadlineMs?: number; readonly proposalDigest?: string } = {},
+): Promise<DrivenBatch | null> {
+  const { leaseMs } = deps.settings;
+  const opened = await openStep(deps.pool, batch, step, change, { nowMs: deps.clock.now(), leaseMs });
+  try {
+    const status = await call();
+    return await record(deps, opened.batch, opened.step, status, endAfterSend(opened.step, status));
+  } catch (error) {
+    // Faults say that nothing was sent, or that the chain forbids the step; anything else leaves it open.
+    if (!isFault(error) || LEAVES_OPEN.has(error.code)) throw error;
+    return setBack(deps, opened.batch, opened.step, error.code);
+  }
+}
+
+/** Asks the chain what became of a step. */
+async function inquire(deps: DriverDeps, batch: DrivenBatch, step: OpenStep): Promise<DrivenBatch | null> {
+  const status = await askChain(deps, batch);
+  if (status === null) return record(deps, batch, step, null, { state: 'unknown' });
+  const approvedBefore = step.kind === 'approve' ? (await findApproved(deps.pool, batch.id)).size : 0;
+  const mayStillCome = deps.clock.now() < step.sentAtMs + deps.settings.transactionLifeMs;
+  const end = endAfterInquiry(step, status, { approvedBefore, mayStillCome });
+  if (end.state === 'failed') return setBack(deps, batch, step, end.reasonCode ?? 'lost', status);
+  return record(deps, batch, step, status, end);
+}
+
+/** The chain's word, or null while it cannot be had. */
+async function askChain(deps: DriverDeps, batch: DrivenBatch): Promise<ChainStatus | null> {
+  try {
+    const status = await deps.chain.status(batch.id);
+    return status.state === 'unknown' ? null : status;
+  } catch (error) {
+    if (!isFault(error) || error.code === 'internal') throw error;
+    return null;
+  }
+}
+
+const REACHED = {
+  propose: new Set(['proposed', 'approved', 'executed', 'disputed', 'expired']),
+  approve: new Set(['approved', 'executed', 'disputed']),
+  execute: new Set(['executed', 'disputed']),
+} as const satisfies Record<StepKind, ReadonlySet<string>>;
+
+function hasReached(kind: StepKind, state: string): boolean {
+  return (REACHED[kind] as ReadonlySet<string>).has(state);
+}
+
+/** What the answer to a call says. An answer that does not show the step leaves it open. */
+function endAfterSend({ kind }: OpenStep, status: ChainStatus): StepEnd {
+  const { state, transactionHash, ledgerVersion } = status;
+  const isThere = hasReached(kind, state) || (kind === 'approve' && state === 'proposed' && status.approvals > 0);
+  return isThere ? { state: 'succeeded', transactionHash, ledgerVersion } : { state: 'unknown' };
+}
+
+function endAfterInquiry(
+  { kind }: OpenStep,
+  status: ChainStatus,
+  known: { readonly approvedBefore: number; readonly mayStillCome: boolean },
+): StepEnd {
+  const { state, transactionHash, ledgerVersion, approvals } = status;
+  const isCounted = kind === 'approve' && state === 'proposed' && approvals > known.approvedBefore;
+  if (hasReached(kind, state) || isCounted) return { state: 'succeeded', transactionHash, ledgerVersion };
+  if (state === 'expired') return { state: 'failed', reasonCode: 'expired' };
+  return known.mayStillCome ? { state: 'unknown' } : { state: 'failed', reasonCode: 'lost' };
+}
+
+const WAIT_DOUBLINGS_MAX = 12;
+
+function waitMs(deps: DriverDeps, tries: number): number {
+  const { inquiryDelayMs, inquiryDelayMsMax } = deps.settings;
+  return Math.min(inquiryDelayMs * 2 ** Math.min(tries, WAIT_DOUBLINGS_MAX), inquiryDelayMsMax);
+}
+
+/** Writes a step's outcome and where the batch stands by it. */
+async function record(
+  deps: DriverDeps,
+  batch: DrivenBatch,
+  step: OpenStep,
+  status: ChainStatus | null,
+  end: StepEnd,
+): Promise<DrivenBatch | null> {
+  const at = { nowMs: deps.clock.now(), leaseMs: deps.settings.leaseMs };
+  if (end.state === 'unknown' || status === null) {
+    await withTransaction(deps.pool, async (tx) => {
+      await endStep(tx, step, { state: 'unknown' }, at.nowMs);
+      await changeBatch(tx, batch, { restUntilMs: at.nowMs + waitMs(deps, step.inquiries) }, at);
+    });
+    return null;
+  }
+  return withTransaction(deps.pool, async (tx) => {
+    await endStep(tx, step, end, at.nowMs);
+    if (step.kind === 'propose') await closeCases(tx, batch.id, ['refused'], at.nowMs);
+    return finishBatch(deps, tx, { ...batch, setbacks: 0 }, status, true);
+  });
+}
+
+/** A step that the chain refused or lost: another try after a wait, and people hear of it when it goes on so. */
+async function setBack(
+  deps: DriverDeps,
+  batch: DrivenBatch,
+  step: OpenStep,
+  reasonCode: string,
+  status: ChainStatus | null = null,
+): Promise<DrivenBatch | null> {
+  const at = { nowMs: deps.clock.now(), leaseMs: deps.settings.leaseMs };
+  const setbacks = batch.setbacks + 1;
+  return withTransaction(deps.pool, async (tx) => {
+    await endStep(tx, step, { state: 'failed', reasonCode }, at.nowMs);
+    if (status?.state === 'expired') return finishBatch(deps, tx, batch, status);
+    if (setbacks >= deps.settings.setbacksMax) {
+      const evidence = { step: step.kind, reasonCode, setbacks, batchId: batch.id, status: batch.status };
+      await raiseCase(tx, batch.id, 'refused', evidence, at.nowMs);
+    }
+    const restUntilMs = at.nowMs + (reasonCode === 'lost' ? 0 : waitMs(deps, setbacks));
+    await changeBatch(tx, batch, { setbacks, restUntilMs }, at);
+    deps.log.warn({ batchId: batch.id, step: step.kind, reasonCode, setbacks }, 'settlement step set back');
+    return null;
+  });
+}
+
+/** Asks where a batch stands without a step of ours under way: past its deadline, executed, in dispute, or waiting for people. */
+async function lookAgain(deps: DriverDeps, batch: DrivenBatch): Promise<DrivenBatch | null> {
+  const status = await askChain(deps, batch);
+  if (status === null) return giveBack(deps, batch, waitMs(deps, batch.setbacks));
+  return withTransaction(deps.pool, (tx) => finishBatch(deps, tx, batch, status));
+}
+
+async function giveBack(deps: DriverDeps, batch: DrivenBatch, ms: number): Promise<null> {
+  const nowMs = deps.clock.now();
+  await withTransaction(deps.pool, (tx) => changeBatch(tx, batch, { restUntilMs: nowMs + ms }, { nowMs, leaseMs: deps.settings.leaseMs }));
+  return null;
+}

@@ -1,0 +1,177 @@
+/**
+ * What the chain says of a batch, put into our own words: its status, the books, and cases for people. The
+ * entries and the status that tells of them commit together, once.
+ */
+import type { PoolClient } from 'pg';
+import { recordAuditEvents } from '../../db/queries/audit.ts';
+import type { Facts } from '../../domain/decision.ts';
+import { derivedId } from '../../domain/ids.ts';
+import type { BatchStatus } from '../../domain/settlement.ts';
+import type { ChainStatus } from '../../tools/aptos/settlement-chain.ts';
+import { chainAccount, ensureAccounts, type Movement, partnerAccount, post } from '../../tools/ledger/index.ts';
+import { type BatchChange, type CaseKind, changeBatch, closeCases, raiseCase } from './steps.ts';
+import type { DrivenBatch, DriverDeps } from './types.ts';
+
+type Finishing = Pick<DriverDeps, 'clock' | 'settings' | 'log'>;
+
+/**
+ * Brings a batch to where the chain has it. Resolves with the batch while a next step may be taken at once, else
+ * with null. `afterStep`: a step of ours has just succeeded, and another may follow in the same status.
+ */
+export async function finishBatch(
+  deps: Finishing,
+  tx: PoolClient,
+  batch: DrivenBatch,
+  status: ChainStatus,
+  afterStep = false,
+): Promise<DrivenBatch | null> {
+  if (status.merkleRoot !== null && status.merkleRoot !== batch.merkleRoot)
+    return stopForPeople(deps, tx, batch, status, 'mismatched', 'root_differs');
+  switch (status.state) {
+    case 'absent':
+      return whenAbsent(deps, tx, batch, status);
+    case 'proposed':
+      if (batch.status === 'closed') return moveOn(deps, tx, batch, status, 'proposed');
+      if (batch.status !== 'proposed') return rest(deps, tx, batch, { setbacks: batch.setbacks + 1 });
+      return afterStep ? changeBatch(tx, batch, { setbacks: 0 }, at(deps)) : rest(deps, tx, batch);
+    case 'approved':
+      if (batch.status === 'closed' || batch.status === 'proposed') return moveOn(deps, tx, batch, status, 'approved');
+      return rest(deps, tx, batch);
+    case 'executed':
+      if (batch.status !== 'executed' && batch.status !== 'disputed') return moveOn(deps, tx, batch, status, 'executed');
+      return settleBatch(deps, tx, batch, status);
+    case 'disputed':
+      return whenDisputed(deps, tx, batch, status);
+    case 'expired':
+      if (batch.status === 'executed') return stopForPeople(deps, tx, batch, status, 'mismatched', 'expired_after_execution');
+      return stopForPeople(deps, tx, batch, status, 'expired', 'deadline_passed');
+    default:
+      return rest(deps, tx, batch);
+  }
+}
+
+function at(deps: Finishing): { readonly nowMs: number; readonly leaseMs: number } {
+  return { nowMs: deps.clock.now(), leaseMs: deps.settings.leaseMs };
+}
+
+/** The next status, with its line in the audit log; the batch is held for its next step. */
+async function moveOn(deps: Finishing, tx: PoolClient, batch: DrivenBatch, status: ChainStatus, to: BatchStatus): Promise<DrivenBatch> {
+  await note(deps, tx, batch, to, status);
+  const { transactionHash, ledgerVersion } = status;
+  const proof = to === 'executed' ? { transactionHash, ledgerVersion } : {};
+  return changeBatch(tx, batch, { status: to, setbacks: 0, ...proof }, at(deps));
+}
+
+async function note(deps: Finishing, tx: PoolClient, batch: DrivenBatch, to: BatchStatus, status: ChainStatus): Promise<void> {
+  const details = {
+    approvals: status.approvals,
+    transactionHash: status.transactionHash,
+    ledgerVersion: status.ledgerVersion?.toString() ?? null,
+    proposalDigest: batch.proposalDigest,
+  };
+  const event = { clientId: null, actor: 'agent:settlement', action: `settlement.${to}`, subject: `settlement_batch:${batch.id}`, details };
+  await recordAuditEvents(tx, [event], deps.clock.now());
+}
+
+/** Nothing to do now: looks again after a while, and at once when the deadline is there. */
+async function rest(deps: Finishing, tx: PoolClient, batch: DrivenBatch, change: BatchChange = {}): Promise<null> {
+  const { nowMs } = at(deps);
+  const patient = nowMs + deps.settings.patienceMs;
+  const isBeforeDeadline = batch.deadlineMs !== null && batch.deadlineMs > nowMs;
+  const restUntilMs = isBeforeDeadline ? Math.min(patient, batch.deadlineMs ?? patient) : patient;
+  await changeBatch(tx, batch, { ...change, restUntilMs }, at(deps));
+  return null;
+}
+
+/**
+ * A batch that was never proposed and can no longer be has expired. One that the chain did know and does not
+ * any more is asked for again, for a node may be behind; after that people must look.
+ */
+async function whenAbsent(deps: Finishing, tx: PoolClient, batch: DrivenBatch, status: ChainStatus): Promise<null> {
+  if (batch.status === 'closed') return stopForPeople(deps, tx, batch, status, 'expired', 'never_proposed');
+  const setbacks = batch.setbacks + 1;
+  if (setbacks >= deps.settings.setbacksMax) return stopForPeople(deps, tx, batch, status, 'mismatched', 'gone_from_chain');
+  const { nowMs } = at(deps);
+  await changeBatch(tx, batch, { setbacks, restUntilMs: nowMs + deps.settings.inquiryDelayMs * 2 ** setbacks }, at(deps));
+  return null;
+}
+
+async function whenDisputed(deps: Finishing, tx: PoolClient, batch: DrivenBatch, status: ChainStatus): Promise<null> {
+  if (batch.status === 'disputed') return rest(deps, tx, batch);
+  await raiseCase(tx, batch.id, 'disputed', evidenceOf(batch, status, 'frozen_on_chain'), deps.clock.now());
+  await note(deps, tx, batch, 'disputed', status);
+  const { transactionHash, ledgerVersion } = status;
+  await changeBatch(
+    tx,
+    batch,
+    { status: 'disputed', restUntilMs: deps.clock.now() + deps.settings.patienceMs, transactionHash, ledgerVersion },
+    at(deps),
+  );
+  deps.log.warn({ batchId: batch.id }, 'settlement batch disputed');
+  return null;
+}
+
+/** Ends the batch's own way; what is due goes into the partner's next batch, or waits for people. */
+async function stopForPeople(
+  deps: Finishing,
+  tx: PoolClient,
+  batch: DrivenBatch,
+  status: ChainStatus,
+  kind: Extract<CaseKind, 'expired' | 'mismatched'>,
+  reason: string,
+): Promise<null> {
+  await raiseCase(tx, batch.id, kind, evidenceOf(batch, status, reason), deps.clock.now());
+  await note(deps, tx, batch, kind, status);
+  await changeBatch(tx, batch, { status: kind, restUntilMs: deps.clock.now() }, at(deps));
+  deps.log.error({ batchId: batch.id, reason }, 'settlement batch needs people');
+  return null;
+}
+
+function evidenceOf(batch: DrivenBatch, status: ChainStatus, reason: string): Facts {
+  return {
+    reason,
+    batchId: batch.id,
+    partner: batch.partner,
+    currency: batch.currency,
+    dueMinor: batch.dueMinor.toString(),
+    ourStatus: batch.status,
+    ourRoot: batch.merkleRoot,
+    chainState: status.state,
+    chainRoot: status.merkleRoot,
+    transactionHash: status.transactionHash,
+    ledgerVersion: status.ledgerVersion?.toString() ?? null,
+  };
+}
+
+/** What a batch writes into the books: paid on chain, the partner owes it to our float; paid to us, we owe it to the partner. */
+export function settlementMovement(batch: Pick<DrivenBatch, 'id' | 'partner' | 'currency' | 'dueMinor'>): Movement {
+  const { dueMinor, currency } = batch;
+  const [partner, chain] = [partnerAccount(batch.partner, currency).code, chainAccount(currency).code];
+  return {
+    id: derivedId('transfer', 'settlement', batch.id),
+    type: 'posted',
+    debit: dueMinor < 0n ? partner : chain,
+    credit: dueMinor < 0n ? chain : partner,
+    amount: dueMinor < 0n ? -dueMinor : dueMinor,
+    currency,
+    reason: 'settlement',
+    linkId: batch.id,
+  };
+}
+
+/** The chain has it executed, with our root: into the books, once, together with the status. */
+async function settleBatch(deps: Finishing, tx: PoolClient, batch: DrivenBatch, status: ChainStatus): Promise<null> {
+  const { nowMs } = at(deps);
+  await ensureAccounts(tx, [partnerAccount(batch.partner, batch.currency), chainAccount(batch.currency)]);
+  await post(tx, [settlementMovement(batch)]);
+  await closeCases(tx, batch.id, ['disputed', 'refused', 'mismatched'], nowMs);
+  await note(deps, tx, batch, 'settled', status);
+  const { transactionHash, ledgerVersion } = status;
+  await changeBatch(
+    tx,
+    batch,
+    { status: 'settled', setbacks: 0, restUntilMs: nowMs, settledAtMs: nowMs, transactionHash, ledgerVersion },
+    at(deps),
+  );
+  return null;
+}

@@ -1,0 +1,160 @@
+/**
+ * A chain in memory for tests of the driver: it keeps the rules of the contract, and does as a test scripts
+ * it: loses a call before or after it took effect, takes it in later, refuses it, or goes down with the caller.
+ */
+import type { Pool } from 'pg';
+import type { Clock } from '../../domain/clock.ts';
+import { fault } from '../../domain/errors.ts';
+import { digestOf, newId } from '../../domain/ids.ts';
+import { proposalDigest } from '../../tools/aptos/proposal.ts';
+import type { BatchProposal, ChainState, ChainStatus, SettlementChain } from '../../tools/aptos/settlement-chain.ts';
+
+/** What becomes of one call. `late`: taken in after so many milliseconds. */
+export type Fate = 'done' | 'lost' | 'answer_lost' | 'refused' | 'unreachable' | { readonly lateMs: number };
+
+export interface CallSeen {
+  readonly call: 'propose' | 'approve' | 'execute' | 'status';
+  readonly batchId: string;
+}
+
+interface Held {
+  readonly proposal: BatchProposal;
+  readonly approvals: Set<string>;
+  state: Exclude<ChainState, 'absent' | 'unknown'>;
+  executions: number;
+  hash: string;
+  version: bigint;
+}
+
+export interface MemoryChain extends SettlementChain {
+  readonly calls: CallSeen[];
+  readonly batches: ReadonlyMap<string, Held>;
+  /** Decides what becomes of a call; everything is done unless a test says otherwise. */
+  fate: (seen: CallSeen) => Fate;
+  /** Moves a batch as somebody else on the chain would. */
+  set(batchId: string, state: Held['state']): void;
+  /** How often the contract executed anything. */
+  executions(batchId: string): number;
+}
+
+/** Makes a chain with so many approvers that count. */
+export function memoryChain(clock: Clock): MemoryChain {
+  const batches = new Map<string, Held>();
+  const waiting: { readonly atMs: number; readonly apply: () => void }[] = [];
+  const calls: CallSeen[] = [];
+  let version = 100n;
+  const touch = (held: Held): void => {
+    version += 1n;
+    held.version = version;
+    held.hash = `0x${version.toString(16).padStart(64, '0')}`;
+  };
+  const bringUpToDate = (): void => {
+    for (const each of waiting.splice(0)) {
+      if (each.atMs <= clock.now()) each.apply();
+      else waiting.push(each);
+    }
+    for (const held of batches.values()) {
+      if ((held.state === 'proposed' || held.state === 'approved') && clock.now() >= held.proposal.deadlineMs) held.state = 'expired';
+    }
+  };
+  const unknown: ChainStatus = { state: 'unknown', approvals: 0, transactionHash: null, ledgerVersion: null, merkleRoot: null };
+  const statusOf = (batchId: string): ChainStatus => {
+    const held = batches.get(batchId);
+    if (held === undefined) return { ...unknown, state: 'absent' };
+    const { state, approvals, hash: transactionHash, version: ledgerVersion, proposal } = held;
+    return { state, approvals: approvals.size, transactionHash, ledgerVersion, merkleRoot: proposal.merkleRoot };
+  };
+  /** Applies a call by the rules; true when the rules allowed it or it had been done before. */
+  const call = async (seen: CallSeen, apply: () => boolean): Promise<ChainStatus> => {
+    calls.push(seen);
+    bringUpToDate();
+    const fate = chain.fate(seen);
+    if (fate === 'unreachable') throw fault('service_unreachable');
+    if (fate === 'lost') return unknown;
+    if (typeof fate === 'object') {
+      waiting.push({ atMs: clock.now() + fate.lateMs, apply });
+      return unknown;
+    }
+    if (fate === 'refused' || !apply()) throw fault('illegal_transition');
+    return fate === 'answer_lost' ? unknown : statusOf(seen.batchId);
+  };
+  const chain: MemoryChain = {
+    calls,
+    batches,
+    fate: () => 'done',
+    set: (batchId, state) => {
+      const held = batches.get(batchId);
+      if (held === undefined) throw new Error('no such batch on chain');
+      held.state = state;
+      touch(held);
+    },
+    executions: (batchId) => batches.get(batchId)?.executions ?? 0,
+    propose: (proposal) =>
+      call({ call: 'propose', batchId: proposal.batchId }, () => {
+        const held = batches.get(proposal.batchId);
+        if (held !== undefined) return proposalDigest(held.proposal) === proposalDigest(proposal);
+        if (clock.now() >= proposal.deadlineMs) return false;
+        const made: Held = { proposal, approvals: new Set(), state: 'proposed', executions: 0, hash: '', version: 0n };
+        touch(made);
+        batches.set(proposal.batchId, made);
+        return true;
+      }),
+    approve: (approval) =>
+      call({ call: 'approve', batchId: approval.batchId }, () => {
+        const held = batches.get(approval.batchId);
+        if (held === undefined || approval.signature !== `${approval.signer} signs ${approval.proposalDigest}`) return false;
+        if (proposalDigest(held.proposal) !== approval.proposalDigest) return false;
+        if (held.approvals.has(approval.signer)) return true;
+        if (held.state !== 'proposed' && held.state !== 'approved') return false;
+        held.approvals.add(approval.signer);
+        if (held.approvals.size >= held.proposal.approvalsNeeded) held.state = 'approved';
+        touch(held);
+        return true;
+      }),
+    execute: (batchId) =>
+      call({ call: 'execute', batchId }, () => {
+        const held = batches.get(batchId);
+        if (held === undefined) return false;
+        if (held.state === 'executed') return true;
+        if (held.state !== 'approved') return false;
+        held.state = 'executed';
+        held.executions += 1;
+        touch(held);
+        return true;
+      }),
+    status: async (batchId) => {
+      calls.push({ call: 'status', batchId });
+      bringUpToDate();
+      const fate = chain.fate({ call: 'status', batchId });
+      if (fate === 'unreachable') throw fault('service_unreachable');
+      return fate === 'done' ? statusOf(batchId) : unknown;
+    },
+  };
+  return chain;
+}
+
+export interface BatchFixture {
+  readonly partner?: string;
+  readonly currency?: string;
+  /** Signed: positive, the partner owes us. */
+  readonly dueMinor?: bigint;
+  readonly approvalBy?: 'policy' | 'people';
+}
+
+/** Writes a closed window with one batch for the chain, as the settlement agent would; gives the batch's id. */
+export async function insertBatch(pool: Pool, fixture: BatchFixture): Promise<string> {
+  const [id, windowId] = [newId(), newId()];
+  const due = fixture.dueMinor ?? -1_000_000n;
+  await pool.query(
+    `insert into settlement_windows (id, number, closed_by, payment_count, base_snapshot, snapshot, after_tx, after_event, policy_version, facts, facts_digest)
+      select $1, count(*) + 1, 'age', 1, '1:1:', '1:1:', '0', 0, 'test', '{}', '' from settlement_windows`,
+    [windowId],
+  );
+  await pool.query(
+    `insert into settlement_batches (id, window_id, partner, currency, payment_count, item_count, collected_amount, disbursed_amount, net_amount,
+        due_amount, merkle_root, method, status, policy_version, facts, facts_digest, reasons, approval_by, approvals_needed, next_step_at)
+      values ($1, $2, $3, $4, 1, 1, greatest($5::bigint, 0), greatest(-$5::bigint, 0), $5, $5, $6, 'chain', 'closed', 'test', '{}', '', '[]', $7, 2, '-infinity')`,
+    [id, windowId, fixture.partner ?? 'mtn-ug', fixture.currency ?? 'UGX', due, digestOf(id), fixture.approvalBy ?? 'policy'],
+  );
+  return id;
+}

@@ -1,0 +1,112 @@
+/** Settlement: batches with their way over the chain, approvals, cases, and proofs of payments. */
+import { type Page, type PageOptions, pages } from './pages.ts';
+import { jsonBody, type RequestOptions, type Transport, type WriteOptions } from './transport.ts';
+import type { Reason } from './types.ts';
+
+export interface SettlementBatch {
+  readonly id: string;
+  readonly windowId: string;
+  /** The rail whose operator owes or is owed; `on_us` for legs that no operator moved. */
+  readonly partner: string;
+  readonly currency: string;
+  readonly paymentCount: number;
+  readonly itemCount: number;
+  readonly collectedMinor: string;
+  readonly disbursedMinor: string;
+  /** Minor units; positive, the partner owes us. */
+  readonly netMinor: string;
+  readonly carriedMinor: string;
+  readonly dueMinor: string;
+  readonly merkleRoot: string;
+  readonly method: 'books' | 'chain';
+  readonly status: 'closed' | 'proposed' | 'approved' | 'executed' | 'disputed' | 'settled' | 'expired' | 'mismatched';
+  readonly approvalBy: 'policy' | 'people' | null;
+  readonly approvalsNeeded: number;
+  readonly deadlineAt: string | null;
+  readonly proposalDigest: string | null;
+  readonly carriedTo: string | null;
+  readonly transactionHash: string | null;
+  readonly ledgerVersion: string | null;
+  readonly createdAt: string;
+  readonly settledAt: string | null;
+}
+
+export interface SettlementStep {
+  readonly kind: 'propose' | 'approve' | 'execute';
+  readonly signer: string;
+  readonly sequence: number;
+  readonly state: 'sent' | 'unknown' | 'succeeded' | 'failed';
+  readonly reasonCode: string | null;
+  readonly transactionHash: string | null;
+  readonly ledgerVersion: string | null;
+  readonly inquiries: number;
+  readonly sentAt: string;
+  readonly resolvedAt: string | null;
+}
+
+export interface SettlementBatchFile extends SettlementBatch {
+  readonly decision: {
+    readonly policyVersion: string;
+    readonly facts: Readonly<Record<string, unknown>>;
+    readonly factsDigest: string;
+    readonly reasons: readonly Reason[];
+  };
+  readonly steps: readonly SettlementStep[];
+  readonly approvals: readonly {
+    readonly approver: string;
+    readonly keyName: string;
+    readonly proposalDigest: string;
+    readonly at: string;
+  }[];
+}
+
+export interface SettlementCase {
+  readonly id: string;
+  readonly batchId: string;
+  readonly kind: 'disputed' | 'expired' | 'mismatched' | 'refused';
+  readonly status: 'open' | 'resolved';
+  readonly evidence: Readonly<Record<string, unknown>>;
+  /** Whoever closes the case names it. */
+  readonly evidenceDigest: string;
+  readonly closedBy: string | null;
+  readonly reasonCode: string | null;
+  readonly createdAt: string;
+  readonly closedAt: string | null;
+}
+
+export interface SettlementFilter {
+  readonly status?: SettlementBatch['status'];
+  readonly method?: SettlementBatch['method'];
+  readonly partner?: string;
+}
+
+export function createSettlement(transport: Transport) {
+  const list = (filter: SettlementFilter = {}, options: PageOptions = {}): Promise<Page<SettlementBatch>> => {
+    const { signal, ...place } = options;
+    const query = { ...filter, ...place };
+    return transport.json<Page<SettlementBatch>>({ method: 'GET', path: '/v1/settlement/batches', query, ...(signal ? { signal } : {}) });
+  };
+  const at = (id: string): string => `/v1/settlement/batches/${encodeURIComponent(id)}`;
+  return {
+    /** One page of batches, newest first. */
+    list,
+    each: (filter: SettlementFilter = {}, options: PageOptions = {}) => pages((cursor) => list(filter, { ...options, ...cursor })),
+    get: (id: string, options: RequestOptions = {}) => transport.json<SettlementBatchFile>({ method: 'GET', path: at(id), ...options }),
+    /** Consents to exactly the proposal that was read. */
+    approve: (id: string, proposalDigest: string, options: WriteOptions = {}) =>
+      transport.json<SettlementBatchFile>({ method: 'POST', path: `${at(id)}/approvals`, body: jsonBody({ proposalDigest }), ...options }),
+    /** One page of what people must look at, newest first. */
+    cases: (filter: { readonly status?: SettlementCase['status'] } = {}, options: PageOptions = {}): Promise<Page<SettlementCase>> => {
+      const { signal, ...place } = options;
+      const query = { ...filter, ...place };
+      return transport.json<Page<SettlementCase>>({ method: 'GET', path: '/v1/settlement/cases', query, ...(signal ? { signal } : {}) });
+    },
+    resolveCase: (id: string, resolution: { readonly reasonCode: string; readonly evidenceDigest: string }, options: WriteOptions = {}) =>
+      transport.json<SettlementCase>({
+        method: 'POST',
+        path: `/v1/settlement/cases/${encodeURIComponent(id)}/resolution`,
+        body: jsonBody(resolution),
+        ...options,
+      }),
+  };
+}

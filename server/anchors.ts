@@ -1,0 +1,47 @@
+/** Anchors of the audit log on the settlement chain: putting them there, and reading them back without any key. */
+import { systemClock } from '../domain/clock.ts';
+import { isFault } from '../domain/errors.ts';
+import type { AnchorKeeper, TrustedBlock } from '../tools/audit/index.ts';
+import type { Chain } from './chain.ts';
+import { type ChainPlace, readChainProfile } from './chain-profile.ts';
+
+/** The registry of the chain as the place of anchors. */
+export async function anchorKeeper(chain: Chain): Promise<AnchorKeeper> {
+  const { anchorAudit } = await import('../tools/aptos/registry.ts');
+  return {
+    anchor: async (block, hash) => {
+      const outcome = await anchorAudit(chain.deps, block, hash);
+      if (outcome.state === 'unknown') return outcome;
+      const { transactionHash = null, ledgerVersion = null } = outcome.reference ?? {};
+      return { state: 'anchored', transactionHash, ledgerVersion };
+    },
+  };
+}
+
+export interface AnchorsRead {
+  readonly state: 'none' | 'unreachable' | 'read';
+  readonly blocks: readonly TrustedBlock[];
+}
+
+/** Every anchor the chain holds; none where no chain is configured. */
+export async function readAnchored(config: ChainPlace): Promise<AnchorsRead> {
+  const profile = await readChainProfile(config);
+  if (profile === null) return { state: 'none', blocks: [] };
+  const [{ createAptosNode }, { lastAnchor, readAnchor }] = await Promise.all([
+    import('../tools/aptos/node.ts'),
+    import('../tools/aptos/registry.ts'),
+  ]);
+  const node = createAptosNode({ profile, fetch: (url, init) => fetch(url, init), clock: systemClock });
+  try {
+    const last = await lastAnchor(node);
+    const blocks: TrustedBlock[] = [];
+    for (let index = 0n; last !== null && index <= last.index; index += 1n) {
+      const { block, head } = await readAnchor(node, index);
+      blocks.push({ number: block.toString(), hash: head });
+    }
+    return { state: 'read', blocks };
+  } catch (error) {
+    if (isFault(error, 'chain_unavailable')) return { state: 'unreachable', blocks: [] };
+    throw error;
+  }
+}

@@ -1,0 +1,181 @@
+/** Settlement as it looks from outside: batches, their way over the chain, cases, proofs. */
+import { z } from '@hono/zod-openapi';
+import type { ApprovalRow, BatchRow, ProofRow, SettlementCaseRow, StepRow } from '../../../db/queries/settlement.ts';
+import type { Currency } from '../../../domain/currency.ts';
+import { fault } from '../../../domain/errors.ts';
+import { BATCH_STATUSES } from '../../../domain/settlement.ts';
+import { indexOfItem, itemAt, proofOfItem } from '../../../tools/aptos/items.ts';
+import type { SettlementProof } from '../../../tools/aptos/settlement-proof.ts';
+import { currencySchema, idSchema, minorSchema, momentOut, momentSchema } from './common.ts';
+import { factsSchema, reasonSchema } from './oversight.ts';
+
+const signedMinor = z.string().openapi({ description: 'Minor units; positive, the partner owes us.', example: '-336000' });
+
+export const settlementBatchSchema = z
+  .object({
+    id: idSchema,
+    windowId: idSchema,
+    partner: z.string().openapi({ example: 'mtn-ug' }),
+    currency: currencySchema,
+    paymentCount: z.int(),
+    itemCount: z.int().openapi({ description: 'Leaves of the Merkle tree: one for each leg.' }),
+    collectedMinor: minorSchema,
+    disbursedMinor: minorSchema,
+    netMinor: signedMinor,
+    carriedMinor: signedMinor.openapi({ description: 'What earlier batches of the partner left on the books.' }),
+    dueMinor: signedMinor.openapi({ description: 'Net and carried: what the batch settles.' }),
+    merkleRoot: z.string(),
+    method: z.enum(['books', 'chain']),
+    status: z.enum(BATCH_STATUSES),
+    approvalBy: z.enum(['policy', 'people']).nullable(),
+    approvalsNeeded: z.int(),
+    deadlineAt: momentSchema.nullable(),
+    proposalDigest: z.string().nullable().openapi({ description: 'An approval must carry it.' }),
+    carriedTo: idSchema.nullable(),
+    transactionHash: z.string().nullable(),
+    ledgerVersion: z.string().nullable(),
+    createdAt: momentSchema,
+    settledAt: momentSchema.nullable(),
+  })
+  .openapi('SettlementBatch');
+
+export function settlementBatchOut(row: BatchRow): z.infer<typeof settlementBatchSchema> {
+  return {
+    id: row.id,
+    windowId: row.windowId,
+    partner: row.partner,
+    currency: row.currency as Currency,
+    paymentCount: row.paymentCount,
+    itemCount: row.itemCount,
+    collectedMinor: row.collectedAmount.toString(),
+    disbursedMinor: row.disbursedAmount.toString(),
+    netMinor: row.netAmount.toString(),
+    carriedMinor: row.carriedAmount.toString(),
+    dueMinor: row.dueAmount.toString(),
+    merkleRoot: row.merkleRoot,
+    method: row.method,
+    status: row.status,
+    approvalBy: row.approvalBy,
+    approvalsNeeded: row.approvalsNeeded,
+    deadlineAt: momentOut(row.deadlineAt),
+    proposalDigest: row.proposalDigest,
+    carriedTo: row.carriedTo,
+    transactionHash: row.transactionHash,
+    ledgerVersion: row.ledgerVersion?.toString() ?? null,
+    createdAt: momentOut(row.createdAt),
+    settledAt: momentOut(row.settledAt),
+  };
+}
+
+const stepSchema = z
+  .object({
+    kind: z.enum(['propose', 'approve', 'execute']),
+    signer: z.string(),
+    sequence: z.int(),
+    state: z.enum(['sent', 'unknown', 'succeeded', 'failed']),
+    reasonCode: z.string().nullable(),
+    transactionHash: z.string().nullable(),
+    ledgerVersion: z.string().nullable(),
+    inquiries: z.int(),
+    sentAt: momentSchema,
+    resolvedAt: momentSchema.nullable(),
+  })
+  .openapi('SettlementStep');
+
+const approvalSchema = z
+  .object({ approver: z.string(), keyName: z.string(), proposalDigest: z.string(), at: momentSchema })
+  .openapi('SettlementApproval');
+
+export const settlementFileSchema = settlementBatchSchema
+  .extend({
+    decision: z.object({ policyVersion: z.string(), facts: factsSchema, factsDigest: z.string(), reasons: z.array(reasonSchema) }),
+    steps: z.array(stepSchema),
+    approvals: z.array(approvalSchema),
+  })
+  .openapi('SettlementBatchFile');
+
+export function settlementFileOut(
+  row: BatchRow,
+  steps: readonly StepRow[],
+  approvals: readonly ApprovalRow[],
+): z.infer<typeof settlementFileSchema> {
+  return {
+    ...settlementBatchOut(row),
+    decision: { policyVersion: row.policyVersion, facts: { ...row.facts }, factsDigest: row.factsDigest, reasons: [...row.reasons] },
+    steps: steps.map(({ sentAt, resolvedAt, ledgerVersion, ...step }) => ({
+      ...(step as Pick<z.infer<typeof stepSchema>, 'kind' | 'state'> & typeof step),
+      ledgerVersion: ledgerVersion?.toString() ?? null,
+      sentAt: momentOut(sentAt),
+      resolvedAt: momentOut(resolvedAt),
+    })),
+    approvals: approvals.map(({ createdAt, ...approval }) => ({ ...approval, at: momentOut(createdAt) })),
+  };
+}
+
+export const SETTLEMENT_CASE_STATUSES = ['open', 'resolved'] as const;
+
+export const settlementCaseSchema = z
+  .object({
+    id: idSchema,
+    batchId: idSchema,
+    kind: z.enum(['disputed', 'expired', 'mismatched', 'refused']).openapi({
+      description:
+        '`disputed`: frozen on chain until arbiters speak. `expired`: missed its deadline; what is due goes into the next batch. ' +
+        '`mismatched`: the chain says something else than our books. `refused`: the chain keeps refusing a step.',
+    }),
+    status: z.enum(SETTLEMENT_CASE_STATUSES),
+    evidence: factsSchema,
+    evidenceDigest: z.string(),
+    closedBy: z.string().nullable(),
+    reasonCode: z.string().nullable(),
+    createdAt: momentSchema,
+    closedAt: momentSchema.nullable(),
+  })
+  .openapi('SettlementCase');
+
+export function settlementCaseOut(row: SettlementCaseRow): z.infer<typeof settlementCaseSchema> {
+  return {
+    ...row,
+    kind: row.kind as z.infer<typeof settlementCaseSchema>['kind'],
+    status: row.status as z.infer<typeof settlementCaseSchema>['status'],
+    evidence: { ...row.evidence },
+    createdAt: momentOut(row.createdAt),
+    closedAt: momentOut(row.closedAt),
+  };
+}
+
+/** The proof of a payment, from the batches that hold its legs. Throws `internal` when a batch lacks an item that it must have. */
+export function settlementProofOf(paymentId: string, rows: readonly ProofRow[]): SettlementProof {
+  const batches = new Map(rows.map((row) => [row.id, row]));
+  return {
+    kind: 'capp-settlement-proof',
+    paymentId,
+    legs: rows.map((row) => {
+      const index = indexOfItem(row.items, paymentId, row.leg);
+      if (index < 0) throw fault('internal', { internal: `batch ${row.id} does not hold the ${row.leg} of ${paymentId}` });
+      const of = { batchId: row.id, currency: row.currency as Currency };
+      const proof = proofOfItem(of, row.items, index);
+      return {
+        leg: row.leg,
+        amountMinor: itemAt(row.items, index).amountMinor.toString(),
+        currency: of.currency,
+        batchId: row.id,
+        proof: { ...proof, path: [...proof.path] },
+      };
+    }),
+    batches: [...batches.values()].map((row) => ({
+      id: row.id,
+      partner: row.partner,
+      currency: row.currency as Currency,
+      merkleRoot: row.merkleRoot,
+      itemCount: row.itemCount,
+      netMinor: row.netAmount.toString(),
+      dueMinor: row.dueAmount.toString(),
+      method: row.method,
+      status: row.status,
+      transactionHash: row.transactionHash,
+      ledgerVersion: row.ledgerVersion?.toString() ?? null,
+      settledAt: momentOut(row.settledAt),
+    })),
+  };
+}

@@ -1,0 +1,259 @@
+/**
+ * Settlement, for treasury: batches with their way over the chain, approvals by people, cases, and the proof that
+ * a payment stands in its batches. An approval is the holder's of the key, for exactly the proposal that was
+ * read, once; as many different people as the batch needs must give one.
+ */
+import { z } from '@hono/zod-openapi';
+import { withTransaction } from '../../../db/connect.ts';
+import { findPayment } from '../../../db/queries/payment-views.ts';
+import {
+  type BatchRow,
+  findProofRows,
+  findSettlementApprovals,
+  findSettlementBatch,
+  findSettlementCase,
+  findSettlementSteps,
+  listSettlementBatches,
+  listSettlementCases,
+  lockSettlementBatch,
+  resolveSettlementCase,
+  writeSettlementApproval,
+} from '../../../db/queries/settlement.ts';
+import { fault } from '../../../domain/errors.ts';
+import { newId } from '../../../domain/ids.ts';
+import { BATCH_STATUSES } from '../../../domain/settlement.ts';
+import { settlementProofSchema } from '../../../tools/aptos/settlement-proof.ts';
+import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
+import type { ApiDeps, Caller } from '../deps.ts';
+import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { type Api, mount } from '../mount.ts';
+import {
+  SETTLEMENT_CASE_STATUSES,
+  settlementBatchOut,
+  settlementBatchSchema,
+  settlementCaseOut,
+  settlementCaseSchema,
+  settlementFileOut,
+  settlementFileSchema,
+  settlementProofOf,
+} from '../resources/settlement.ts';
+
+const hex = z.string().regex(/^[0-9a-f]{64}$/, 'Invalid input: expected 64 hex digits');
+
+const approvalRequestSchema = z
+  .strictObject({ proposalDigest: hex.openapi({ description: 'Of the proposal that was read.' }) })
+  .openapi('SettlementApprovalRequest');
+
+const resolutionSchema = z
+  .strictObject({
+    reasonCode: z.string().regex(/^[a-z][a-z0-9_]{1,63}$/, 'Invalid input: expected a code such as paid_by_hand'),
+    evidenceDigest: hex.openapi({ description: 'Of the evidence that was read.' }),
+  })
+  .openapi('SettlementCaseResolution');
+
+/** Mounts the routes of settlement. */
+export function mountSettlement(api: Api): void {
+  mountBatchReading(api);
+  mountApprovals(api);
+  mountCases(api);
+  mountProof(api);
+}
+
+const OF_ONE = problems('unauthenticated', 'forbidden', 'not_found');
+
+function mountBatchReading(api: Api): void {
+  const { deps } = api;
+  mount(
+    api,
+    {
+      method: 'get',
+      path: '/v1/settlement/batches',
+      operationId: 'listSettlementBatches',
+      tag: 'Settlement',
+      summary: 'List settlement batches, newest first',
+      scope: 'settlement:read',
+      query: z.strictObject({
+        ...pageQuery,
+        status: z.enum(BATCH_STATUSES).optional(),
+        method: z.enum(['books', 'chain']).optional(),
+        partner: z.string().max(64).optional(),
+      }),
+      responses: {
+        200: answers('A page of batches.', pageOf(settlementBatchSchema)),
+        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
+      },
+    },
+    async ({ query: { limit, cursor, ...filter } }) => {
+      const list = `settlement batches ${JSON.stringify([filter.status, filter.method, filter.partner])}`;
+      const afterId = cursor === undefined ? null : (decodeCursor(list, cursor, [CURSOR_UUID])[0] ?? null);
+      const rows = await listSettlementBatches(deps.pool, filter, { afterId, limit });
+      const items = rows.map(settlementBatchOut);
+      return { status: 200, body: { items, nextCursor: nextCursor(rows, limit, (last) => encodeCursor(list, [last.id])) } };
+    },
+  );
+  mount(
+    api,
+    {
+      method: 'get',
+      path: '/v1/settlement/batches/{id}',
+      operationId: 'getSettlementBatch',
+      tag: 'Settlement',
+      summary: 'Read a batch: why it goes which way, what was sent to the chain, who approved',
+      scope: 'settlement:read',
+      params: idParams,
+      responses: { 200: answers('The batch.', settlementFileSchema), ...OF_ONE },
+    },
+    async ({ c }) => ({ status: 200, body: await fileOf(deps, idParam(c)) }),
+  );
+}
+
+async function fileOf(deps: ApiDeps, batchId: string): Promise<z.infer<typeof settlementFileSchema>> {
+  const row = await findSettlementBatch(deps.pool, batchId);
+  if (row === null) throw fault('not_found');
+  const [steps, approvals] = await Promise.all([findSettlementSteps(deps.pool, batchId), findSettlementApprovals(deps.pool, batchId)]);
+  return settlementFileOut(row, steps, approvals);
+}
+
+function mountApprovals(api: Api): void {
+  const { deps } = api;
+  mount<z.ZodType, z.infer<typeof approvalRequestSchema>>(
+    api,
+    {
+      method: 'post',
+      path: '/v1/settlement/batches/{id}/approvals',
+      operationId: 'approveSettlementBatch',
+      tag: 'Settlement',
+      summary: 'Approve a batch that waits for people',
+      description:
+        'The approver is the holder of the key, who signs on the chain with the key kept for that person. A batch needs as many ' +
+        'different approvers as `approvalsNeeded` says; an approval is for one proposal, once, until its deadline.',
+      scope: 'settlement:approve',
+      idempotent: true,
+      params: idParams,
+      body: { schema: approvalRequestSchema },
+      responses: {
+        202: answers('The approval is written down; it goes on the chain from here.', settlementFileSchema),
+        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'not_found', 'body_too_large', 'unsupported_media_type'),
+        ...problems('validation_failed', 'settlement_not_open', 'settlement_proposal_stale', 'settlement_proposal_expired'),
+        ...problems('settlement_already_approved', 'settlement_no_key', 'idempotency_in_progress'),
+      },
+    },
+    async ({ c, caller, body }) => {
+      const batchId = idParam(c);
+      await approve(deps, caller, batchId, body.proposalDigest);
+      deps.notify('settle');
+      c.set('logged', { batchId, principal: caller.principal });
+      return { status: 202, body: await fileOf(deps, batchId) };
+    },
+  );
+}
+
+/** Writes a person's approval down, if the batch still waits for exactly that. */
+async function approve(deps: ApiDeps, caller: Caller, batchId: string, proposalDigest: string): Promise<void> {
+  const nowMs = deps.clock.now();
+  const keyName = deps.settlementKeyOf?.(caller.principal) ?? null;
+  await withTransaction(deps.pool, async (tx) => {
+    const row = await lockSettlementBatch(tx, batchId);
+    if (row === null) throw fault('not_found');
+    assertApprovable(row, proposalDigest, nowMs);
+    if (keyName === null) throw fault('settlement_no_key');
+    const approval = { id: newId(), batchId, approver: caller.principal, keyName, proposalDigest, nowMs };
+    if (!(await writeSettlementApproval(tx, approval))) throw fault('settlement_already_approved');
+  });
+}
+
+/** Throws `settlement_not_open`, `settlement_proposal_stale`, `settlement_proposal_expired`. */
+function assertApprovable(row: BatchRow, proposalDigest: string, nowMs: number): void {
+  if (row.status !== 'proposed' || row.proposalDigest === null) throw fault('settlement_not_open');
+  if (row.proposalDigest !== proposalDigest) throw fault('settlement_proposal_stale', { field: 'proposalDigest' });
+  if (row.deadlineAt === null || row.deadlineAt.getTime() <= nowMs) throw fault('settlement_proposal_expired');
+}
+
+function mountCases(api: Api): void {
+  const { deps } = api;
+  mount(
+    api,
+    {
+      method: 'get',
+      path: '/v1/settlement/cases',
+      operationId: 'listSettlementCases',
+      tag: 'Settlement',
+      summary: 'List what people must look at, newest first',
+      scope: 'settlement:read',
+      query: z.strictObject({ ...pageQuery, status: z.enum(SETTLEMENT_CASE_STATUSES).optional() }),
+      responses: {
+        200: answers('A page of cases.', pageOf(settlementCaseSchema)),
+        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
+      },
+    },
+    async ({ query: { limit, cursor, status } }) => {
+      const list = `settlement cases ${status ?? ''}`;
+      const afterId = cursor === undefined ? null : (decodeCursor(list, cursor, [CURSOR_UUID])[0] ?? null);
+      const rows = await listSettlementCases(deps.pool, status ?? null, { afterId, limit });
+      const items = rows.map(settlementCaseOut);
+      return { status: 200, body: { items, nextCursor: nextCursor(rows, limit, (last) => encodeCursor(list, [last.id])) } };
+    },
+  );
+  mount<z.ZodType, z.infer<typeof resolutionSchema>>(
+    api,
+    {
+      method: 'post',
+      path: '/v1/settlement/cases/{id}/resolution',
+      operationId: 'resolveSettlementCase',
+      tag: 'Settlement',
+      summary: 'Close a case',
+      description: 'A batch that did not agree with the chain is checked against it once more, and settled if it agrees now.',
+      scope: 'settlement:approve',
+      idempotent: true,
+      params: idParams,
+      body: { schema: resolutionSchema },
+      responses: {
+        200: answers('The closed case.', settlementCaseSchema),
+        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'not_found', 'body_too_large', 'unsupported_media_type'),
+        ...problems('validation_failed', 'case_not_open', 'evidence_stale', 'idempotency_in_progress'),
+      },
+    },
+    async ({ c, caller, body }) => {
+      const caseId = idParam(c);
+      const closing = { caseId, principal: caller.principal, ...body, nowMs: deps.clock.now() };
+      const isClosed = await withTransaction(deps.pool, (tx) => resolveSettlementCase(tx, closing));
+      const row = await findSettlementCase(deps.pool, caseId);
+      if (row === null) throw fault('not_found');
+      if (!isClosed) throw row.status === 'open' ? fault('evidence_stale', { field: 'evidenceDigest' }) : fault('case_not_open');
+      deps.notify('settle');
+      c.set('logged', { caseId, principal: caller.principal });
+      return { status: 200, body: settlementCaseOut(row) };
+    },
+  );
+}
+
+function mountProof(api: Api): void {
+  const { deps } = api;
+  mount(
+    api,
+    {
+      method: 'get',
+      path: '/v1/payments/{id}/proof',
+      operationId: 'provePayment',
+      tag: 'Payments',
+      summary: 'Prove that a payment is in its settlement batches',
+      description:
+        'For each leg the hashes from its leaf to the root of its batch, and for each batch the transaction that executed it. Checked with ' +
+        'SHA-256 alone, or with `capp proof verify`, which can ask the chain as well.',
+      scope: 'payments:read',
+      params: idParams,
+      responses: {
+        200: answers('The proof.', settlementProofSchema.meta({ id: 'SettlementProof' })),
+        ...OF_ONE,
+        ...problems('proof_not_ready'),
+      },
+    },
+    async ({ c, caller }) => {
+      const payment = await findPayment(deps.pool, caller.clientId, idParam(c));
+      if (payment === null) throw fault('not_found');
+      const rows = await findProofRows(deps.pool, caller.clientId, payment.id);
+      if (rows.length === 0) throw fault('proof_not_ready');
+      return { status: 200, body: settlementProofOf(payment.id, rows) };
+    },
+  );
+}

@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { seedPayments, someItem } from '../../agents/testing.ts';
+import { settle, SETTLEMENT_POLICY } from '../../agents/settlement/index.ts';
+import { findDecisions } from '../../db/queries/activity.ts';
+import { newId } from '../../domain/ids.ts';
+import { driveSettlement } from '../../graph/settlement/driver.ts';
+import { insertBatch, memoryChain } from '../../graph/settlement/testing.ts';
+import { type Approver, DEFAULT_DRIVER_SETTINGS } from '../../graph/settlement/types.ts';
+import { checkOnChain, checkSettlementProof, readSettlementProof } from '../../tools/aptos/settlement-proof.ts';
+import { bodyOf, startTestApi, type TestApi } from './testing.ts';
+
+const SIGNERS: Readonly<Record<string, string>> = { 'treasurer:nia': '0xnia', 'treasurer:sam': '0xsam' };
+
+let api: TestApi;
+let nia: string;
+let sam: string;
+beforeAll(async () => {
+  api = await startTestApi({ settlementKeyOf: (principal) => SIGNERS[principal] ?? null });
+  nia = await api.makeKey(api.clients.acme, 'treasurer:nia', ['settlement:read', 'settlement:approve']);
+  sam = await api.makeKey(api.clients.zawadi, 'treasurer:sam', ['settlement:read', 'settlement:approve']);
+});
+afterAll(() => api?.stop());
+
+let chain: ReturnType<typeof memoryChain>;
+beforeEach(() => {
+  chain = memoryChain(api.clock);
+});
+
+const APPROVERS: readonly Approver[] = ['policy:one', 'policy:two', 'treasurer:nia', 'treasurer:sam'].map((approver) => {
+  const signer = SIGNERS[approver] ?? `0x${approver}`;
+  return { approver, keyName: signer, signer, sign: async (digest) => `${signer} signs ${digest}` };
+});
+const drive = () =>
+  driveSettlement({ pool: api.pool, clock: api.clock, log: api.deps.log, chain, approvers: APPROVERS, settings: DEFAULT_DRIVER_SETTINGS });
+
+const approve = (batchId: string, key: string, proposalDigest: string) =>
+  api.call('POST', `/v1/settlement/batches/${batchId}/approvals`, { key, json: { proposalDigest } });
+
+describe('approval by people', () => {
+  const proposed = async () => {
+    const id = await insertBatch(api.pool, { dueMinor: -900_000_000n, approvalBy: 'people' });
+    await drive();
+    const { proposalDigest } = await bodyOf(await api.call('GET', `/v1/settlement/batches/${id}`, { key: nia }));
+    return { id, digest: proposalDigest as string };
+  };
+
+  it('takes two different people, each once, and then the batch is settled', async () => {
+    const { id, digest } = await proposed();
+    const first = await approve(id, nia, digest);
+    expect(first.status).toBe(202);
+    expect(api.hints).toContain('settle');
+    expect(await bodyOf(first)).toMatchObject({ status: 'proposed', approvals: [{ approver: 'treasurer:nia', keyName: '0xnia' }] });
+    expect(await bodyOf(await approve(id, nia, digest))).toMatchObject({ code: 'settlement_already_approved' });
+    await drive();
+    expect(await bodyOf(await api.call('GET', `/v1/settlement/batches/${id}`, { key: nia }))).toMatchObject({ status: 'proposed' });
+    expect((await approve(id, sam, digest)).status).toBe(202);
+    await drive();
+    const settled = await bodyOf(await api.call('GET', `/v1/settlement/batches/${id}`, { key: sam }));
+    expect(settled).toMatchObject({ status: 'settled', transactionHash: expect.stringMatching(/^0x/) });
+    expect(settled.steps.map((step: { kind: string }) => step.kind)).toEqual(['propose', 'approve', 'approve', 'execute']);
+    expect(await bodyOf(await approve(id, nia, digest))).toMatchObject({ code: 'settlement_not_open' });
+  });
+
+  it('is refused for another proposal, without a key on the chain, without the scope, past the deadline, or for no batch', async () => {
+    const { id, digest } = await proposed();
+    const refusals = async (response: Response) => [response.status, (await bodyOf(response)).code];
+    expect(await refusals(await approve(id, nia, '0'.repeat(64)))).toEqual([409, 'settlement_proposal_stale']);
+    const stranger = await api.makeKey(api.clients.acme, 'treasurer:new', ['settlement:approve']);
+    expect(await refusals(await approve(id, stranger, digest))).toEqual([403, 'settlement_no_key']);
+    const reader = await api.makeKey(api.clients.acme, 'treasurer:reader', ['settlement:read']);
+    expect(await refusals(await approve(id, reader, digest))).toEqual([403, 'forbidden']);
+    expect(await refusals(await approve(newId(), nia, digest))).toEqual([404, 'not_found']);
+    expect(await refusals(await approve(id, nia, 'nonsense'))).toEqual([422, 'validation_failed']);
+    api.clock.advance(DEFAULT_DRIVER_SETTINGS.proposalLifeMs);
+    expect(await refusals(await approve(id, nia, digest))).toEqual([409, 'settlement_proposal_expired']);
+  });
+});
+
+describe('cases', () => {
+  it('are listed, and closing one has its batch checked against the chain once more', async () => {
+    const id = await insertBatch(api.pool, {});
+    const honest = chain.status;
+    chain.status = async (batchId) => ({ ...(await honest(batchId)), merkleRoot: '0'.repeat(64) });
+    await drive();
+    const { items } = await bodyOf(await api.call('GET', '/v1/settlement/cases?status=open', { key: nia }));
+    const mine = items.find((each: { batchId: string }) => each.batchId === id);
+    expect(mine).toMatchObject({ kind: 'mismatched', evidence: { reason: 'root_differs' } });
+    const close = (evidenceDigest: string) =>
+      api.call('POST', `/v1/settlement/cases/${mine.id}/resolution`, { key: nia, json: { reasonCode: 'node_was_wrong', evidenceDigest } });
+    expect((await bodyOf(await close('0'.repeat(64)))).code).toBe('evidence_stale');
+    chain.status = honest;
+    expect(await bodyOf(await close(mine.evidenceDigest))).toMatchObject({ status: 'resolved', closedBy: 'treasurer:nia' });
+    expect((await bodyOf(await close(mine.evidenceDigest))).code).toBe('case_not_open');
+    await drive();
+    expect(await bodyOf(await api.call('GET', `/v1/settlement/batches/${id}`, { key: nia }))).toMatchObject({ status: 'settled' });
+  });
+});
+
+describe('batches', () => {
+  it('are listed newest first, by status, method and partner, page by page', async () => {
+    const first = await insertBatch(api.pool, { partner: 'orange-ci' });
+    const second = await insertBatch(api.pool, { partner: 'orange-ci' });
+    const page = async (query: string) => bodyOf(await api.call('GET', `/v1/settlement/batches?partner=orange-ci&${query}`, { key: nia }));
+    const { items, nextCursor } = await page('limit=1&method=chain&status=closed');
+    expect(items.map((each: { id: string }) => each.id)).toEqual([second]);
+    const rest = await page(`limit=1&method=chain&status=closed&cursor=${nextCursor}`);
+    expect(rest.items.map((each: { id: string }) => each.id)).toEqual([first]);
+    expect((await page('status=settled')).items).toEqual([]);
+  });
+});
+
+describe('the proof of a payment', () => {
+  it('is not there before its window closes; then it holds offline and on chain, and no change passes', async () => {
+    const clientId = api.clients.acme;
+    const items = [1, 2, 3].map(() =>
+      someItem(api.clock.now(), { payment: { status: 'paid', amountMinor: 50_000_000n }, targetMinor: 14_000_000n }),
+    );
+    await seedPayments(api.pool, items, { completedAtMs: api.clock.now() });
+    for (const { payment } of items) {
+      for (const [leg, rail, amount, currency] of [
+        ['collection', 'mpesa-ke', 50_000_000n, 'KES'],
+        ['payout', 'mtn-ug', 14_000_000n, 'UGX'],
+      ] as const) {
+        await api.pool.query(
+          `insert into attempts (id, client_id, payment_id, leg, sequence, rail_id, request_id, amount, currency, state, callback_token_hash, sent_at)
+           values ($1, $2, $3, $4, 1, $5, $6, $7, $8, 'succeeded', $9, now())`,
+          [newId(), payment.clientId, payment.id, leg, rail, newId(), amount, currency, Buffer.from(newId())],
+        );
+      }
+    }
+    const [{ payment }] = items as [(typeof items)[number]];
+    const key = await api.makeKey(payment.clientId, 'client:tests');
+    const ask = (who = key) => api.call('GET', `/v1/payments/${payment.id}/proof`, { key: who });
+    expect([(await ask()).status, (await bodyOf(await ask())).code]).toEqual([409, 'proof_not_ready']);
+    expect((await ask(await api.makeKey(clientId, 'client:other'))).status).toBe(404);
+
+    await settle({ pool: api.pool, clock: api.clock, policy: { ...SETTLEMENT_POLICY, ageMsMax: 0 }, isOnChain: () => true });
+    await drive();
+    const proof = readSettlementProof(await bodyOf(await ask()));
+    expect(proof.legs.map((leg) => [leg.leg, leg.amountMinor, leg.currency])).toEqual([
+      ['collection', '50000000', 'KES'],
+      ['payout', '14000000', 'UGX'],
+    ]);
+    expect(checkSettlementProof(proof)).toEqual([]);
+    expect(await checkOnChain(chain, proof)).toEqual([]);
+    expect(proof.batches.every((batch) => batch.transactionHash !== null && batch.ledgerVersion !== null)).toBe(true);
+
+    const [leg] = proof.legs as [(typeof proof.legs)[number]];
+    const altered = (change: Partial<typeof leg>) => checkSettlementProof({ ...proof, legs: [{ ...leg, ...change }] });
+    expect(altered({ amountMinor: '50000001' })).not.toEqual([]);
+    expect(altered({ leg: 'payout' })).not.toEqual([]);
+    expect(altered({ proof: { ...leg.proof, index: (leg.proof.index + 1) % 3 } })).not.toEqual([]);
+    expect(checkSettlementProof({ ...proof, paymentId: newId() })).not.toEqual([]);
+    expect(await checkOnChain(memoryChain(api.clock), proof)).toHaveLength(2);
+
+    // And the payment's story has the decision that netted it, whichever of the client's payments it stands under.
+    expect(await findDecisions(api.pool, payment.id)).toMatchObject([
+      { agent: 'settlement', paymentId: payment.id, outcome: 'netted', facts: { payments: 3 } },
+    ]);
+  });
+});

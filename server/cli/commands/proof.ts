@@ -1,0 +1,89 @@
+/** `capp proof`: fetches the proof that a payment is in its settlement batches, and checks one, offline or on the chain. */
+import { readFile, writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { fault } from '../../../domain/errors.ts';
+import { checkOnChain, checkSettlementProof, readSettlementProof } from '../../../tools/aptos/settlement-proof.ts';
+import { readConfig } from '../../config.ts';
+import { openChainReader } from '../../settlement.ts';
+import { type ApiOptions, type CommandContext, openCapp, withApiOptions, withExamples } from '../context.ts';
+import { EXIT } from '../failure.ts';
+
+interface VerifyOptions {
+  readonly node?: string;
+  readonly chain?: true;
+  readonly json?: true;
+}
+
+export function registerProof(program: Command, context: CommandContext): void {
+  const proof = program
+    .command('proof')
+    .summary('prove that a payment was settled, and check proofs')
+    .description('A proof leads by hashes from a payment to the Merkle roots of its settlement batches, which the chain holds.');
+  const get = proof
+    .command('get')
+    .description("Writes a payment's proof to a file.")
+    .argument('<payment>', 'its id')
+    .option('--out <file>', 'where to write (default: proof-PAYMENT.json)')
+    .action(async (id: string, options: ApiOptions & { readonly out?: string }) => {
+      const capp = await openCapp(context, options);
+      const file = options.out ?? `proof-${id}.json`;
+      await writeFile(file, `${JSON.stringify(await capp.payments.proof(id), null, 1)}\n`).catch((cause: unknown) => {
+        throw fault('storage_unwritable', { detail: `${file} cannot be written.`, cause });
+      });
+      context.terminal.out(file);
+    });
+  withExamples(withApiOptions(get), [
+    ['capp proof get 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11 --out proof.json', 'once the payment is netted'],
+  ]);
+  const verify = proof
+    .command('verify')
+    .description(
+      'Checks a proof with nothing but the file; with --chain or --node it also asks a node whether each batch was executed with that root. ' +
+        'Exit code: 0 when it holds, 1 when not.',
+    )
+    .argument('<file>', 'the file')
+    .option('--chain', 'ask the node of the configured chain')
+    .option('--node <url>', 'ask this node of that chain instead')
+    .option('--json', 'print as JSON')
+    .action((file: string, options: VerifyOptions) => verifyFile(context, file, options));
+  withExamples(verify, [
+    ['capp proof verify proof.json', 'offline'],
+    ['capp proof verify proof.json --node https://api.testnet.aptoslabs.com/v1', 'and on chain'],
+  ]);
+}
+
+async function verifyFile(context: CommandContext, file: string, options: VerifyOptions): Promise<void> {
+  const proof = readSettlementProof(await readJson(file));
+  const faults = checkSettlementProof(proof);
+  const isOnChain = options.chain === true || options.node !== undefined;
+  if (isOnChain) {
+    const reader = await openChainReader(readConfig(context.terminal.env), options.node ?? null);
+    if (reader === null)
+      throw fault('config_invalid', { field: 'CAPP_APTOS_PATH', detail: 'CAPP_APTOS_PATH must name the profile of the chain to ask.' });
+    faults.push(...(await checkOnChain(reader, proof)));
+  }
+  const { paymentId, legs, batches } = proof;
+  if (options.json)
+    context.terminal.out(
+      JSON.stringify({ faults, paymentId, legs: legs.length, batches: batches.map(({ id }) => id), onChain: isOnChain }),
+    );
+  else if (faults.length > 0) context.terminal.out([`${faults.length} faults:`, ...faults].join('\n  '));
+  else {
+    const where = batches.map(
+      ({ id, method, transactionHash }) => `${id} (${method === 'chain' ? (transactionHash ?? 'not executed yet') : 'on the books'})`,
+    );
+    context.terminal.out(`Payment ${paymentId} is in ${where.join(' and ')}${isOnChain ? ', and the chain says so' : ''}.`);
+  }
+  if (faults.length > 0) context.endWith(EXIT.wrong);
+}
+
+async function readJson(file: string): Promise<unknown> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw fault('file_unreadable', { detail: `${file} cannot be read.`, cause });
+  });
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw fault('malformed_body', { detail: 'The file is not valid JSON.' });
+  }
+}

@@ -1,0 +1,99 @@
+/** The settlement chain as the processes use it: the driver's side with keys, and a reader without any. */
+import type { Pool } from 'pg';
+import { SETTLEMENT_POLICY } from '../agents/settlement/index.ts';
+import { systemClock } from '../domain/clock.ts';
+import { fault } from '../domain/errors.ts';
+import { type Approver, DEFAULT_DRIVER_SETTINGS, type DriverSettings } from '../graph/settlement/types.ts';
+import type { SettlementSide } from '../graph/types.ts';
+import type { ChainReader } from '../tools/aptos/reader.ts';
+import { anchorKeeper } from './anchors.ts';
+import { type ChainPlace, readChainProfile } from './chain-profile.ts';
+import type { Config } from './config.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** With the sandbox, waits are those of a demonstration. */
+const SANDBOX_SETTINGS: Partial<DriverSettings> = {
+  inquiryDelayMs: 300,
+  inquiryDelayMsMax: 5_000,
+  patienceMs: 3_000,
+  leaseMs: 20_000,
+  transactionLifeMs: 20_000,
+};
+
+const keyName = (number: number): string => `key-${number}`;
+
+/** Names of people with the number of the approver's key that is kept for each: `treasury:zawadi=1,treasury:tunde=2`. */
+export function readApprovers(text: string): ReadonlyMap<string, number> {
+  const entries = text.split(',').filter((entry) => entry !== '');
+  return new Map(
+    entries.map((entry) => {
+      const [, principal = '', number = ''] = /^([a-z]+:[A-Za-z0-9._-]{1,64})=([1-9]\d?)$/.exec(entry) ?? [];
+      if (principal === '') {
+        const detail = 'CAPP_SETTLEMENT_APPROVERS must be people with the number of a key, as treasury:zawadi=1,treasury:tunde=2.';
+        throw fault('config_invalid', { field: 'CAPP_SETTLEMENT_APPROVERS', detail });
+      }
+      return [principal, Number(number)];
+    }),
+  );
+}
+
+/** Our name for the key that is kept for a person, or null. */
+export function approverKeyOf(config: Config): (principal: string) => string | null {
+  const people = readApprovers(config.settlementApprovers);
+  return (principal) => {
+    const number = people.get(principal);
+    return number === undefined ? null : keyName(number);
+  };
+}
+
+/** Opens the driver's side of the chain; undefined where settlement stays on the books. Throws `config_invalid`. */
+export async function openSettlementSide(config: Config, env: Env, pool: Pool): Promise<SettlementSide | undefined> {
+  if (config.aptosPath === null) return undefined;
+  const [{ openChain }, { createAptosSettlement }] = await Promise.all([import('./chain.ts'), import('../tools/aptos/settlement.ts')]);
+  const chain = await openChain(config, env, pool);
+  if (chain === null) return undefined;
+  const { partners, assets } = chain.deps.profile;
+  return {
+    chain: createAptosSettlement(chain.deps),
+    approvers: approversOf(chain.consents, readApprovers(config.settlementApprovers)),
+    anchors: { keeper: await anchorKeeper(chain), intervalMs: config.anchorMs },
+    isOnChain: (partner, currency) => partners[partner] !== undefined && assets[currency] !== undefined,
+    settings: {
+      ...DEFAULT_DRIVER_SETTINGS,
+      proposalLifeMs: SETTLEMENT_POLICY.proposalLifeMs,
+      ...(config.sandbox ? SANDBOX_SETTINGS : {}),
+    },
+  };
+}
+
+type Consent = Pick<Approver, 'signer' | 'sign'>;
+
+/** Each key consents for the policy, and for the person it is kept for. */
+function approversOf(consents: readonly Consent[], people: ReadonlyMap<string, number>): Approver[] {
+  const policy = consents.map((consent, index) => ({ ...consent, approver: `policy:${keyName(index + 1)}`, keyName: keyName(index + 1) }));
+  const persons = [...people].map(([approver, number]) => {
+    const consent = consents[number - 1];
+    if (consent === undefined) {
+      const detail = `CAPP_SETTLEMENT_APPROVERS names key ${number}, and there are ${consents.length}.`;
+      throw fault('config_invalid', { field: 'CAPP_SETTLEMENT_APPROVERS', detail });
+    }
+    return { ...consent, approver, keyName: keyName(number) };
+  });
+  return [...policy, ...persons];
+}
+
+/**
+ * A reader of the chain that is configured, or of the sandbox's as it was last started; null where there is none.
+ * `nodeUrl` takes the place of the configured node.
+ */
+export async function openChainReader(config: ChainPlace, nodeUrl: string | null = null): Promise<ChainReader | null> {
+  const profile = await readChainProfile(config, nodeUrl);
+  if (profile === null) return null;
+  const [{ createAptosNode }, { createChainReader }] = await Promise.all([
+    import('../tools/aptos/node.ts'),
+    import('../tools/aptos/reader.ts'),
+  ]);
+  const node = createAptosNode({ profile, fetch: (url, init) => fetch(url, init), clock: systemClock });
+  return createChainReader(node, profile);
+}

@@ -1,0 +1,52 @@
+/** Settlement against the books: what was settled on chain is booked once, and nothing else is. */
+import type { Check } from './checks.ts';
+
+export const SETTLEMENT_CHECKS: readonly Check[] = [
+  {
+    invariant: 1,
+    name: 'a batch settled on chain is in the books once',
+    sql: `select 'settlement_batch ' || b.id as subject, format('%s with %s entries of %s', b.status, count(t.id), abs(b.due_amount)) as detail
+      from settlement_batches b
+      left join transfers t on t.link_id = b.id and t.reason = 'settlement' and t.type = 'posted'
+        and t.amount = abs(b.due_amount) and t.currency = b.currency
+      where b.method = 'chain' group by b.id having count(t.id) <> case b.status when 'settled' then 1 else 0 end`,
+  },
+  {
+    invariant: 1,
+    name: 'a settlement entry is of a batch, and goes its way',
+    sql: `select 'transfer ' || t.id as subject, format('from %s to %s', credit.code, debit.code) as detail
+      from transfers t join accounts debit on debit.id = t.debit_account_id join accounts credit on credit.id = t.credit_account_id
+      left join settlement_batches b on b.id = t.link_id and b.method = 'chain' and b.status = 'settled'
+      where t.reason = 'settlement' and (b.id is null or case when b.due_amount < 0
+        then (debit.code, credit.code) <> ('partner:' || b.partner, 'chain:' || b.currency)
+        else (debit.code, credit.code) <> ('chain:' || b.currency, 'partner:' || b.partner) end)`,
+  },
+  {
+    invariant: 1,
+    name: 'a batch settles its net and what was carried to it',
+    sql: `select 'settlement_batch ' || b.id as subject, format('net %s, carried %s, due %s, taken over %s', b.net_amount, b.carried_amount,
+        b.due_amount, coalesce(sum(c.due_amount), 0)) as detail
+      from settlement_batches b left join settlement_batches c on c.carried_to = b.id and c.id <> b.id
+      group by b.id
+      having (b.partner <> 'on_us' and b.policy_version <> 'settlement-1' and b.due_amount <> b.net_amount + b.carried_amount)
+        or b.carried_amount <> coalesce(sum(c.due_amount), 0)`,
+  },
+  {
+    invariant: 3,
+    name: 'a step on chain succeeds once, and none is open behind a settled batch',
+    sql: `select 'settlement_batch ' || b.id as subject, format('%s with %s open steps and %s executions', b.status,
+        count(*) filter (where s.state in ('sent', 'unknown')), count(*) filter (where s.kind = 'execute' and s.state = 'succeeded')) as detail
+      from settlement_batches b join settlement_steps s on s.batch_id = b.id group by b.id
+      having count(*) filter (where s.kind = 'execute' and s.state = 'succeeded') > 1
+        or (b.status = 'settled' and count(*) filter (where s.state in ('sent', 'unknown')) > 0)`,
+  },
+  {
+    invariant: 8,
+    name: 'a batch is executed with the approvals it needs, on the proposal as it is',
+    sql: `select 'settlement_batch ' || b.id as subject, format('%s with %s of %s approvals', b.status, count(a.id), b.approvals_needed) as detail
+      from settlement_batches b left join settlement_approvals a on a.batch_id = b.id and a.proposal_digest = b.proposal_digest
+        and (b.approval_by = 'policy' or a.approver not like 'policy:%')
+      where b.method = 'chain' and b.status in ('executed', 'settled', 'disputed') group by b.id
+      having count(distinct a.approver) < b.approvals_needed or count(distinct a.key_name) < b.approvals_needed`,
+  },
+];
