@@ -2,6 +2,7 @@
  * A worker: takes hints from the queue, works what is ready, and sweeps for work that no hint told of.
  * Any number of workers may run; leases and row locks keep them out of each other's way.
  */
+import type { RescreenResult } from '../agents/compliance/rescreen.ts';
 import { withTransaction } from '../db/connect.ts';
 import { proposeRebalances, readPoolLevels, recordProposals } from '../agents/liquidity/index.ts';
 import { SETTLEMENT_POLICY, settleDue } from '../agents/settlement/index.ts';
@@ -40,6 +41,8 @@ export interface WorkerOptions {
   readonly every?: (ms: number, task: () => void) => () => void;
   /** Sends one webhook; over a socket unless given. */
   readonly sendWebhook?: WebhookSend;
+  /** Screens some of the known people again after the lists have changed; without it nobody is screened but for payments. */
+  readonly rescreen?: (() => Promise<RescreenResult | null>) | undefined;
 }
 
 export interface WorkerHandle {
@@ -90,6 +93,7 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
         sealLog(deps),
         reconcileDue(),
         forgetSessions(deps),
+        rescreenSome(deps, options.rescreen),
       ]),
   };
   const run = async (hint: Hint): Promise<void> => void (await work[hint]());
@@ -127,6 +131,14 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
 function byTimer(ms: number, task: () => void): () => void {
   const timer = setInterval(task, ms);
   return () => clearInterval(timer);
+}
+
+/** Looks for known people on lists that have changed, and tells the log when it is through or has found somebody. */
+async function rescreenSome(deps: GraphDeps, rescreen: WorkerOptions['rescreen']): Promise<void> {
+  const done = await rescreen?.();
+  if (done === null || done === undefined) return;
+  if (done.findings > 0) deps.log.warn({ lists: done.listVersion, findings: done.findings }, 'known people may stand on a list');
+  if (done.isDone) deps.log.info({ lists: done.listVersion }, 'known people screened against the lists in force');
 }
 
 /**

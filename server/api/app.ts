@@ -27,6 +27,7 @@ import { mountReconciliation } from './routes/reconciliation.ts';
 import { mountRules } from './routes/rules.ts';
 import { mountSms } from './routes/sms.ts';
 import { mountSettlement } from './routes/settlement.ts';
+import { mountScreening } from './routes/screening.ts';
 import { mountTreasury } from './routes/treasury.ts';
 import { mountReports } from './routes/reports.ts';
 import { mountSwitches } from './routes/switches.ts';
@@ -85,6 +86,7 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   mountReports(api);
   mountSwitches(api);
   mountCaseDecisions(api);
+  mountScreening(api);
   mountWebhooks(api);
   mountSms(api);
   mountCallbacks(api, callbacks);

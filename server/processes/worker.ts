@@ -1,4 +1,6 @@
 /** A worker process: runs the graph over cohorts, sends effects, reads callbacks, works cases. */
+import { createRescreening } from '../../agents/compliance/rescreen.ts';
+import { systemClock } from '../../domain/clock.ts';
 import { startWorker } from '../../graph/worker.ts';
 import { composeAgents, composeGraphDeps, openCheckpointer, openFoundation } from '../compose.ts';
 import { systemClock } from '../../domain/clock.ts';
@@ -22,6 +24,12 @@ async function start(): Promise<Running> {
     checkpointer: checkpointer.saver,
     sweepMs: config.sweepMs,
     housekeepingMs: config.housekeepingMs,
+    rescreen: createRescreening({
+      pool: foundation.pool,
+      clock: systemClock,
+      keyring: foundation.keys.keyring,
+      sanctions: foundation.sanctions,
+    }),
   });
   foundation.log.info({ cohortMax: config.cohortMax, sanctions: foundation.sanctions.version }, 'worker started');
   return {

@@ -1,0 +1,104 @@
+/**
+ * Continuous re-screening: whenever the lists change, everybody who is known is screened against the new version,
+ * a page at a time, beside the payments. A crash loses no more than a page; two processes never do the same page.
+ *
+ * What is found is written down for people, without names, once per person and entry. Payments are screened anyway;
+ * this tells of those who do not pay at the moment.
+ */
+import { setImmediate as breathe } from 'node:timers/promises';
+import { type Pool, withTransaction } from '../../db/connect.ts';
+import {
+  advanceRescreening,
+  isRescreened,
+  type KnownPerson,
+  type NewFinding,
+  readKnownPeople,
+  storeFindings,
+  takeRescreening,
+} from '../../db/queries/rescreening.ts';
+import type { Clock } from '../../domain/clock.ts';
+import { newId } from '../../domain/ids.ts';
+import type { Hit, SanctionsList } from '../../tools/sanctions/list.ts';
+import { COMPLIANCE_POLICY } from './policy.ts';
+
+export interface RescreenDeps {
+  readonly pool: Pool;
+  readonly clock: Clock;
+  /** Opens names. */
+  readonly keyring: { decrypt(ciphertext: Buffer, context: string): string };
+  readonly sanctions: SanctionsList;
+}
+
+export interface RescreenResult {
+  readonly listVersion: string;
+  readonly screened: number;
+  /** What was not known before. */
+  readonly findings: number;
+  /** Nobody is left. */
+  readonly isDone: boolean;
+}
+
+/** People of one page: a few tens of milliseconds, after which payments get their turn. */
+const PAGE = 50;
+/** Pages of one call; the next call goes on. */
+const PAGES = 10;
+
+/** Makes the step that a worker takes again and again: some pages, or nothing when everybody was screened against the lists in force. */
+export function createRescreening(deps: RescreenDeps): () => Promise<RescreenResult | null> {
+  let doneVersion: string | null = null;
+  return async () => {
+    const { version } = deps.sanctions;
+    if (version === doneVersion) return null;
+    if (await isRescreened(deps.pool, version)) {
+      doneVersion = version;
+      return null;
+    }
+    let [screened, findings] = [0, 0];
+    for (let page = 0; page < PAGES; page += 1) {
+      const step = await screenPage(deps, version);
+      if (step === null) break;
+      screened += step.screened;
+      findings += step.findings;
+      if (step.isDone) return { listVersion: version, screened, findings, isDone: true };
+      await breathe();
+    }
+    return { listVersion: version, screened, findings, isDone: false };
+  };
+}
+
+/** One page in one transaction; null when another process has it in hand. */
+async function screenPage(deps: RescreenDeps, version: string): Promise<RescreenResult | null> {
+  return withTransaction(deps.pool, async (tx) => {
+    const taken = await takeRescreening(tx, version, deps.clock.now());
+    // New lists may have come while this one was under way: its page would be screened against those.
+    if (taken === null || deps.sanctions.version !== version) return null;
+    const people = await readKnownPeople(tx, taken.lastUserId, PAGE);
+    const found = findingsOf(deps, people);
+    const isDone = people.length < PAGE;
+    const findings = await storeFindings(tx, version, found);
+    const progress = { listVersion: version, screened: people.length, findings, isDone };
+    await advanceRescreening(tx, { ...progress, lastUserId: people.at(-1)?.id ?? null, nowMs: deps.clock.now() });
+    return progress;
+  });
+}
+
+function findingsOf({ keyring, sanctions }: RescreenDeps, people: readonly KnownPerson[]): NewFinding[] {
+  const hits = sanctions.screen(people.map((person) => keyring.decrypt(person.name, 'users.name')));
+  return people.flatMap((person, at) =>
+    (hits[at] ?? []).filter(isGround).map((hit) => ({
+      id: newId(),
+      client_id: person.clientId,
+      user_id: person.id,
+      list: hit.list,
+      entry_id: hit.entryId,
+      score: hit.score,
+      how: hit.how,
+      grounds: hit.grounds,
+    })),
+  );
+}
+
+/** What would hold or block a payment; weak aliases and office holders do not. */
+function isGround({ weak, topic, how, score }: Hit): boolean {
+  return !weak && topic !== 'pep' && (how !== 'similar' || score >= COMPLIANCE_POLICY.screening.reviewScore);
+}
