@@ -1,6 +1,5 @@
 /** A worker process: runs the graph over cohorts, sends effects, reads callbacks, works cases. */
 import { createRescreening } from '../../agents/compliance/rescreen.ts';
-import { systemClock } from '../../domain/clock.ts';
 import { startWorker } from '../../graph/worker.ts';
 import { composeAgents, composeGraphDeps, openCheckpointer, openFoundation } from '../compose.ts';
 import { systemClock } from '../../domain/clock.ts';

@@ -76,7 +76,7 @@ export type RiskTrees = z.infer<typeof treesSchema>;
 export type RiskModelData = z.infer<typeof riskModelSchema>;
 
 /** From this score on reasons are worth their space. */
-const REASONS_FROM = 0.005;
+const REASONS_FROM = 0.02;
 const REASONS_MAX = 3;
 const DIGITS = 1_000_000;
 

@@ -196,6 +196,23 @@ describe('the built-in rules', () => {
     expect(new Set(BUILT_IN_RULES.entries.map(({ rule }) => rule.id)).size).toBe(BUILT_IN_RULES.entries.length);
   });
 
+  test('those that would be loud on ordinary traffic begin in shadow', () => {
+    const shadow = BUILT_IN_RULES.entries.filter((entry) => entry.mode === 'shadow').map(({ rule }) => rule.id);
+    expect(shadow).toEqual([
+      'pass_through_day',
+      'dormant_short',
+      'round_amounts',
+      'new_sender_large',
+      'corridor_risk_large',
+      'travel_rule_unverified',
+      'risk_elevated',
+    ]);
+    expect(BUILT_IN_RULES.entries.find(({ rule }) => rule.id === 'structuring_week')).toMatchObject({
+      rule: { code: 'structuring' },
+      mode: 'live',
+    });
+  });
+
   test('in shadow they are written down and change nothing', () => {
     const signals: Signals = { roundOfLast5: 4, isRound: true, amountUsdMinor: '7500', corridorRisk: 75 };
     const verdict = decideCompliance(factsWith({ signals }), COMPLIANCE_POLICY);
