@@ -158,6 +158,23 @@ export interface Config {
 const KNOWN_ELSEWHERE =
   /^CAPP_(APTOS_(SETTLER|TREASURY|REPORTER|FEE_PAYER)_KEY|APTOS_APPROVER_KEYS|FIELD_KEY|QUOTE_KEY|KEY_PEPPER|CALLBACK_KEY|FX_OPEN_ER_API_URL|FX_CURRENCY_API_URL|FX_CURRENCY_API_FALLBACK_URL|LISTS_[A-Z_]+_URL|DEBUG|URL|KEY)$/;
 
+/** Settings that are right by themselves and wrong together, or where they are used. Throws `config_invalid`. */
+function assertFits(settings: z.infer<typeof settingsSchema>): void {
+  for (const name of ['APTOS_NODE_URL', 'DATABASE_URL', 'REDIS_URL', 'CAPP_PUBLIC_URL'] as const) assertUrl(name, settings[name]);
+  if (settings.CAPP_ENV === 'production' && settings.CAPP_OPERATORS_PATH === null) {
+    throw fault('config_invalid', {
+      field: 'CAPP_OPERATORS_PATH',
+      detail: 'In production CAPP_OPERATORS_PATH must name the settings of the operators.',
+    });
+  }
+  if (settings.CAPP_APTOS_PATH === null && (settings.CAPP_APTOS_KEYS_PATH ?? settings.APTOS_NODE_URL) !== null) {
+    throw fault('config_invalid', { field: 'CAPP_APTOS_PATH', detail: 'CAPP_APTOS_PATH must name the profile of the chain.' });
+  }
+  if (settings.CAPP_ENV === 'production' && settings.CAPP_SANDBOX === '1') {
+    throw fault('config_invalid', { field: 'CAPP_SANDBOX', detail: 'Production does not run on sandbox operators.' });
+  }
+}
+
 /** Reads the settings. Throws `config_invalid` naming the first that is wrong, or one that is not known. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const unknown = Object.keys(env).find(
@@ -172,19 +189,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     throw fault('config_invalid', { field: name, detail: `${name} is wrong: ${issue?.message ?? 'not of its form'}.` });
   }
   const settings = parsed.data;
-  for (const name of ['APTOS_NODE_URL', 'DATABASE_URL', 'REDIS_URL', 'CAPP_PUBLIC_URL'] as const) assertUrl(name, settings[name]);
-  if (settings.CAPP_ENV === 'production' && settings.CAPP_OPERATORS_PATH === null) {
-    throw fault('config_invalid', {
-      field: 'CAPP_OPERATORS_PATH',
-      detail: 'In production CAPP_OPERATORS_PATH must name the settings of the operators.',
-    });
-  }
-  if (settings.CAPP_APTOS_PATH === null && (settings.CAPP_APTOS_KEYS_PATH ?? settings.APTOS_NODE_URL) !== null) {
-    throw fault('config_invalid', { field: 'CAPP_APTOS_PATH', detail: 'CAPP_APTOS_PATH must name the profile of the chain.' });
-  }
-  if (settings.CAPP_ENV === 'production' && settings.CAPP_SANDBOX === '1') {
-    throw fault('config_invalid', { field: 'CAPP_SANDBOX', detail: 'Production does not run on sandbox operators.' });
-  }
+  assertFits(settings);
   return {
     env: settings.CAPP_ENV,
     dataDir: settings.CAPP_DATA_DIR,
