@@ -7,6 +7,8 @@ export default defineConfig({
     pool: 'forks',
     include: ['**/*.test.ts'],
     exclude: ['**/node_modules/**', '.capp/**', 'console/**'],
+    // Left to itself the runner keeps one core free, which is half of a small machine.
+    maxWorkers: '100%',
     globalSetup: ['db/test-server.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
