@@ -45,8 +45,8 @@ const SHAPES_MAX = 1_000;
 
 function membersOf(value: object): readonly Member[] {
   const keys = Object.keys(value);
-  // No key has the separator in it, or two shapes could share a name.
-  const shape = keys.join('\0');
+  // Their number comes first and no remembered key has the separator in it, or two shapes could share a name.
+  const shape = `${keys.length}\0${keys.join('\0')}`;
   const known = SHAPES.get(shape);
   if (known !== undefined) return known;
   const members = keys.toSorted(byCodeUnits).map((key): Member => [key, `${quote(key)}:`]);

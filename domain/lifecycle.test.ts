@@ -65,7 +65,7 @@ describe('the life of a payment', () => {
 
   it('throws for a forbidden step and lets an allowed one pass', () => {
     expect(() => assertMayFollow('paid', 'refunding')).toThrow('illegal_transition');
-    expect(() => assertMayFollow('accepted', 'paid')).toThrow('illegal_transition');
+    expect(() => assertMayFollow('held', 'paid')).toThrow('illegal_transition');
     expect(() => assertMayFollow('accepted', 'authorized')).not.toThrow();
   });
 });

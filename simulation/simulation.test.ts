@@ -31,7 +31,8 @@ test('under a seed everything comes to its end, nothing is lost or doubled, and 
   const first = await runScript({ ...open, trace: (line) => lines.push(line) }, small('11'));
   expect(first.violations).toEqual([]);
   expect(first.struck.length).toBeGreaterThan(10);
-  expect(lines.length).toBeGreaterThan(first.steps);
+  // A history, not a summary: most steps leave a line.
+  expect(lines.length).toBeGreaterThan(first.steps / 2);
   const again = await runScript(open, small('11'));
   expect(again.digest).toBe(first.digest);
 });
