@@ -58,7 +58,7 @@ export interface GraphSettings extends FourEyesRule {
 
 export const DEFAULT_GRAPH_SETTINGS: GraphSettings = {
   cohortMax: 500,
-  cohortsAtOnce: 2,
+  cohortsAtOnce: 3,
   leaseMs: 15_000,
   effectsMax: 128,
   effectsMaxPerRail: 32,
