@@ -251,7 +251,7 @@ export interface Count {
   readonly count: number;
 }
 
-/** How many payments stand in each status, over all clients; of the paid ones those that are not settled yet. */
+/** How many payments stand in each status, over all clients; those that are paid are not counted. */
 export async function countPayments(db: Pool): Promise<Count[]> {
   const result = await db.query<Count>('select status as key, count(*)::int as count from payments_by_status group by status');
   return result.rows;

@@ -11,6 +11,9 @@ import { CASE_KINDS } from '../../domain/cases.ts';
 import { ATTEMPT_STATES, PAYMENT_STATUSES } from '../../domain/lifecycle.ts';
 import type { Clock } from '../../domain/clock.ts';
 
+/** Statuses that are counted: payments that were paid are many, and are read from the log of requests and the books. */
+const UNPAID = PAYMENT_STATUSES.filter((status) => status !== 'paid');
+
 export interface Metrics {
   observe(request: { readonly method: string; readonly route: string; readonly status: number; readonly seconds: number }): void;
   /** The figures in the text format of Prometheus. */
@@ -27,7 +30,7 @@ interface Deps {
   readonly version: string;
 }
 
-/** Counting reads every payment that is not settled; a scrape more often than this gets the last count. */
+/** Counting reads every payment that is not paid; a scrape more often than this gets the last count. */
 const COUNTS_KEPT_MS = 15_000;
 const DAY_MS = 86_400_000;
 
@@ -44,7 +47,7 @@ export function createMetrics(deps: Deps): Metrics {
   });
   const payments = new Gauge({
     name: 'capp_payments',
-    help: 'Payments by status; of the paid ones those that are not settled yet.',
+    help: 'Payments by status; those that are paid are not counted.',
     labelNames: ['status'] as const,
     registers,
   });
@@ -70,7 +73,7 @@ export function createMetrics(deps: Deps): Metrics {
       open.count(deps.pool, nowMs),
       cases.count(deps.pool, nowMs),
     ]);
-    for (const status of PAYMENT_STATUSES) payments.set({ status }, byStatus.find((each) => each.key === status)?.count ?? 0);
+    for (const status of UNPAID) payments.set({ status }, byStatus.find((each) => each.key === status)?.count ?? 0);
     for (const state of ATTEMPT_STATES) attempts.set({ state }, byState.find((each) => each.key === state)?.count ?? 0);
   }
 
