@@ -99,28 +99,6 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'outbox-forgotten',
-    mistake: 'Clients are not told of money that came back.',
-    changes: [
-      {
-        file: 'db/queries/transitions.ts',
-        find: 'from moved where to_status = any($8::text[])',
-        replace: "from moved where to_status = any($8::text[]) and to_status <> 'refunded'",
-      },
-    ],
-  },
-  {
-    name: 'sweep-forgets-outcomes',
-    mistake: 'Ended attempts are worked in only when a hint says so.',
-    changes: [
-      {
-        file: 'graph/sweep.ts',
-        find: "exists(select 1 from attempts where state in ('succeeded', 'failed') and not applied) as outcomes",
-        replace: 'false as outcomes',
-      },
-    ],
-  },
-  {
     name: 'wrong-float',
     mistake: 'Money that came in over the second rail is booked on the first.',
     changes: [

@@ -1,0 +1,19 @@
+import { getPriority } from 'node:os';
+import { expect, test } from 'vitest';
+import { connect } from '../db/connect.ts';
+import { testDatabase } from '../db/testing.ts';
+import { BACKGROUND_NICENESS, yieldSessions } from './priorities.ts';
+
+test.runIf(process.platform === 'linux')('sessions of a pool give way, and nobody else does', async () => {
+  const database = await testDatabase();
+  const pool = connect({ url: database.url, applicationName: 'priorities', max: 1 });
+  try {
+    const pidOf = async (of: typeof pool) => (await of.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid ?? 0;
+    yieldSessions(pool);
+    expect(getPriority(await pidOf(pool))).toBe(BACKGROUND_NICENESS);
+    expect(getPriority(await pidOf(database.pool))).toBe(getPriority());
+  } finally {
+    await pool.end();
+    await database.close();
+  }
+});
