@@ -37,6 +37,7 @@ const STEPS_MAX = 24;
 export async function ask(session: LlmSession, guards: Guards, question: Question, transcript: Transcript): Promise<unknown> {
   const meter = guards.meter(session.meter);
   let answer: unknown;
+  const offered = new Set([...question.tools.map((each) => each.name as string), question.answerTool]);
   const watched = createMiddleware({
     name: 'watched',
     wrapModelCall: async (request, handler) => {
@@ -50,7 +51,7 @@ export async function ask(session: LlmSession, guards: Guards, question: Questio
       if (isRefusal(message)) throw new LlmStop('refused');
       if ((message.invalid_tool_calls ?? []).length > 0 || (message.tool_calls ?? []).length === 0) throw new LlmStop('nonsense');
       const calls = (message.tool_calls ?? []).map(({ name, args }) => ({ name, args }));
-      guards.admitCalls(calls);
+      guards.admitCalls(calls, offered);
       const given = calls.filter((call) => call.name === question.answerTool);
       if (given.length > 1 || (given.length === 1 && calls.length > 1)) throw new LlmStop('nonsense');
       if (given[0] !== undefined) answer = question.read(given[0].args);

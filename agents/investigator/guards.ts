@@ -20,10 +20,10 @@ const CALLABLE: ReadonlySet<string> = new Set([...READ_TOOLS, ADVICE_TOOL, READI
 const CALLS_AT_ONCE_MAX = 8;
 const ARGUMENTS_MAX = 2_000;
 
-/** Throws `forbidden_call` when an answer asks for a tool that reads nothing of the case, or for too much at once. */
-function admitCalls(calls: readonly ToolCall[]): void {
+/** Throws `forbidden_call` when an answer asks for a tool that was not offered or reads nothing of the case, or for too much at once. */
+function admitCalls(calls: readonly ToolCall[], offered: ReadonlySet<string>): void {
   const over = calls.length > CALLS_AT_ONCE_MAX || calls.some((call) => JSON.stringify(call.args).length > ARGUMENTS_MAX);
-  if (over || calls.some((call) => !CALLABLE.has(call.name))) throw new LlmStop('forbidden_call');
+  if (over || calls.some((call) => !CALLABLE.has(call.name) || !offered.has(call.name))) throw new LlmStop('forbidden_call');
 }
 
 export interface Guards {

@@ -168,6 +168,8 @@ export function readableOf(text: string, names: readonly string[]): string | nul
   readable = readable
     .replace(/\b[\w.+-]+@[\w-]+(\.[\w-]+)+\b/gu, '[address]')
     .replace(/\b(?:https?|ftp|data|javascript|mailto):\S+|\bwww\.\S+/giu, '[link]')
+    // References that programs make: read letter by letter they are no words.
+    .replace(/\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b/giu, '[number]')
     .replace(/\+?\p{Nd}(?:[\s().\-/]*\p{Nd}){4,}/gu, '[number]')
     .replace(/\b\p{L}{1,3}\p{Nd}{4,}\p{L}?\b/gu, '[number]')
     // What would close the quotation a model is given.
