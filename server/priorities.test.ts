@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { expect, test } from 'vitest';
 import { connect } from '../db/connect.ts';
@@ -12,6 +13,10 @@ test.runIf(process.platform === 'linux')('sessions of a pool give way, and nobod
     yieldSessions(pool);
     expect(getPriority(await pidOf(pool))).toBe(BACKGROUND_NICENESS);
     expect(getPriority(await pidOf(database.pool))).toBe(getPriority());
+    const groupOf = async (of: typeof pool) => readFileSync(`/proc/${await pidOf(of)}/autogroup`, 'utf8').trim();
+    if (!existsSync('/proc/self/autogroup')) return;
+    await expect.poll(() => groupOf(pool), { timeout: 5_000 }).toMatch(new RegExp(` nice ${BACKGROUND_NICENESS}$`));
+    expect(await groupOf(database.pool)).toMatch(/ nice 0$/);
   } finally {
     await pool.end();
     await database.close();

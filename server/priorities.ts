@@ -2,7 +2,7 @@
  * Who goes first on the processor. Work that can wait gives way to whoever waits for an answer: that holds for
  * the sessions that a process has in a database on the same machine as much as for the process itself.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { setPriority } from 'node:os';
 import type { Pool } from 'pg';
@@ -24,8 +24,27 @@ export function yieldSessions(pool: Pool): void {
   pool.on('connect', (client) => {
     const { processID, connection } = client as unknown as { processID: number | null; connection: { stream: Socket } };
     const { localPort } = connection.stream;
-    if (processID !== null && localPort !== undefined && isOurSession(processID, localPort)) giveWay(processID, BACKGROUND_NICENESS);
+    if (processID === null || localPort === undefined || !isOurSession(processID, localPort)) return;
+    giveWay(processID, BACKGROUND_NICENESS);
+    groupGivesWay(processID, BACKGROUND_NICENESS, GROUP_TRIES);
   });
+}
+
+const GROUP_TRIES = 20;
+const GROUP_AGAIN_MS = 120;
+
+/**
+ * Sets the place of a process's scheduling group. Linux divides the processor between sessions first (autogroups, sched(7)),
+ * and every server process of PostgreSQL leads a session of its own, in which its own niceness has nobody to give way to.
+ * Does nothing where there are no such groups. Who is not root may set one in 100 ms, so a refusal is tried again.
+ */
+function groupGivesWay(pid: number, niceness: number, tries: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/autogroup`, String(niceness));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || tries <= 1) return;
+    setTimeout(() => groupGivesWay(pid, niceness, tries - 1), GROUP_AGAIN_MS).unref();
+  }
 }
 
 /** PostgreSQL names in the title of each of its processes whom it serves: it is ours only when that is our own socket. */
