@@ -2,6 +2,7 @@
  * Settings, read from the environment once and checked before anything is started. A wrong one is named;
  * the value of a secret is never shown.
  */
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import type { FourEyesRule } from '../domain/cases.ts';
 import { CURRENCIES } from '../domain/currency.ts';
@@ -47,6 +48,8 @@ const settingsSchema = z.object({
   CAPP_STATEMENTS_PATH: optionalText,
   /** JSON file of messaging gateways, for USSD and text messages; without it there are none. */
   CAPP_MESSAGING_PATH: optionalText,
+  /** API processes that share the port; as many as there are processors, two at most, unless told. */
+  CAPP_API_PROCESSES: z.coerce.number().int().min(1).max(64).default(Math.min(2, availableParallelism())),
   /** Worker processes. */
   CAPP_WORKERS: z.coerce.number().int().min(1).max(64).default(1),
   CAPP_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -130,6 +133,7 @@ export interface Config {
   readonly messagingPath: string | null;
   readonly settlementApprovers: string;
   readonly anchorMs: number;
+  readonly apiProcesses: number;
   readonly workers: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly cohortMax: number;
@@ -208,6 +212,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     messagingPath: settings.CAPP_MESSAGING_PATH,
     settlementApprovers: settings.CAPP_SETTLEMENT_APPROVERS,
     anchorMs: settings.CAPP_ANCHOR_MS,
+    apiProcesses: settings.CAPP_API_PROCESSES,
     workers: settings.CAPP_WORKERS,
     logLevel: settings.CAPP_LOG_LEVEL,
     cohortMax: settings.CAPP_COHORT_MAX,

@@ -41,7 +41,7 @@ export interface Platform {
   readonly sandboxUrl: string | null;
   /** Kills one worker process with SIGKILL, at once; it is started again. False when it was not up. */
   killWorker(index: number): boolean;
-  /** The same for the API. */
+  /** The same for all API processes together. */
   killApi(): boolean;
   readonly workerCount: number;
   /** How often a process died without being told to. */
@@ -88,8 +88,16 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         niceness: BACKGROUND_NICENESS,
       }),
     );
-    const api = launchChild({ name: 'api', module: './processes/api.ts', env: childEnv, logDir: join(dataDir, 'logs') });
-    children.push(api, ...workers);
+    const apis = Array.from({ length: config.apiProcesses }, (_, index) =>
+      launchChild({
+        name: `api-${index + 1}`,
+        module: './processes/api.ts',
+        env: childEnv,
+        sharesPorts: true,
+        logDir: join(dataDir, 'logs'),
+      }),
+    );
+    children.push(...apis, ...workers);
     await Promise.all(children.map((child) => child.ready()));
     const { url: firstUrl } = database;
     void keepDatabase(database, stopped.signal, { dataDir, databaseUrl: config.databaseUrl }, (started) => {
@@ -109,7 +117,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       databaseUrl: database.url,
       sandboxUrl,
       workerCount,
-      killApi: () => api.kill(),
+      killApi: () => apis.map((api) => api.kill()).includes(true),
       killWorker: (index) => workers[index % workers.length]?.kill() ?? false,
       deaths: () => children.reduce((sum, child) => sum + child.deaths(), 0),
       stop,

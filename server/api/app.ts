@@ -52,6 +52,7 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
     listenersMax: deps.streamListenersMax ?? 200,
   });
   const metrics = createMetrics({
+    ...(deps.sumOfAll ? { sumOfAll: deps.sumOfAll } : {}),
     pool: deps.pool,
     clock: deps.clock,
     intakeDepth: deps.intake.depth,

@@ -9,6 +9,7 @@ import type { Intake } from '../intake.ts';
 import type { Log } from '../log.ts';
 import type { Messaging } from '../messaging.ts';
 import type { LimitDeps } from './limits.ts';
+import type { SumOfAll } from './metrics.ts';
 import type { ReportingEntities } from '../../tools/reports/index.ts';
 
 /** Who asks: a client's key, and the person or program that holds it. */
@@ -76,6 +77,8 @@ export interface ApiDeps {
   readonly dependencies: Readonly<Record<string, { readonly required: boolean; readonly check: () => Promise<DependencyState> }>>;
   /** Jobs that wait, per queue. */
   readonly queueDepths: () => Promise<Readonly<Record<string, number>>>;
+  /** Adds up figures over the processes that share the port; there is one process unless told. */
+  readonly sumOfAll?: SumOfAll;
   /** How much one caller may ask for; no bounds unless told. */
   readonly limits?: LimitDeps;
   /** Version of the program, for the OpenAPI document and the metrics. */

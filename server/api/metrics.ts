@@ -21,6 +21,9 @@ export interface Metrics {
   readonly contentType: string;
 }
 
+/** Adds up what this process counts and what those beside it count; null when that cannot be told now. */
+export type SumOfAll = (own: Registry) => () => Promise<string | null>;
+
 interface Deps {
   readonly pool: Pool;
   readonly clock: Clock;
@@ -28,6 +31,7 @@ interface Deps {
   readonly streamListeners: () => number;
   readonly queueDepths: () => Promise<Readonly<Record<string, number>>>;
   readonly version: string;
+  readonly sumOfAll?: SumOfAll;
 }
 
 /** Counting reads every payment that is not paid; a scrape more often than this gets the last count. */
@@ -36,6 +40,8 @@ const DAY_MS = 86_400_000;
 
 /** Makes the figures of one API. Nothing is global, so that tests can make as many as they like. */
 export function createMetrics(deps: Deps): Metrics {
+  // What one process counts, and what the database holds, which is the same for all of them.
+  const own = new Registry();
   const registry = new Registry();
   const registers = [registry];
   const duration = new Histogram({
@@ -43,7 +49,7 @@ export function createMetrics(deps: Deps): Metrics {
     help: 'Time from request to answer, by route and status.',
     labelNames: ['method', 'route', 'status'] as const,
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 10],
-    registers,
+    registers: [own],
   });
   const payments = new Gauge({
     name: 'capp_payments',
@@ -55,12 +61,13 @@ export function createMetrics(deps: Deps): Metrics {
   const open = createOpenGauges(registers);
   const cases = createCaseGauges(registers);
   const queues = new Gauge({ name: 'capp_queue_jobs', help: 'Hints that wait, by queue.', labelNames: ['queue'] as const, registers });
-  const intake = new Gauge({ name: 'capp_intake_waiting', help: 'Payments that wait for their commit.', registers });
-  const listeners = new Gauge({ name: 'capp_stream_listeners', help: 'Listeners of the activity stream.', registers });
+  gaugeOf(own, 'capp_intake_waiting', 'Payments that wait for their commit.', deps.intakeDepth);
+  gaugeOf(own, 'capp_stream_listeners', 'Listeners of the activity stream.', deps.streamListeners);
   new Gauge({ name: 'capp_build_info', help: 'The version that runs.', labelNames: ['version'] as const, registers }).set(
     { version: deps.version },
     1,
   );
+  const sum = deps.sumOfAll?.(own) ?? (() => own.metrics());
   let countedAtMs = Number.NEGATIVE_INFINITY;
 
   async function count(): Promise<void> {
@@ -78,12 +85,10 @@ export function createMetrics(deps: Deps): Metrics {
   }
 
   async function text(): Promise<string> {
-    intake.set(deps.intakeDepth());
-    listeners.set(deps.streamListeners());
     // A scrape must say what it can even while the database or the queue is away.
     const [depths] = await Promise.all([deps.queueDepths().catch(() => ({})), count().catch(() => undefined)]);
     for (const [queue, depth] of Object.entries(depths)) queues.set({ queue }, depth);
-    return registry.metrics();
+    return `${(await sum()) ?? ''}${await registry.metrics()}`;
   }
 
   return {
@@ -91,6 +96,18 @@ export function createMetrics(deps: Deps): Metrics {
     text,
     contentType: registry.contentType,
   };
+}
+
+/** A gauge that is read when it is asked for. */
+function gaugeOf(registry: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read());
+    },
+  });
 }
 
 /** What is not told yet, or not believed: by operators to us, by rail, and by us to clients. */

@@ -1,4 +1,5 @@
 /** The API process: takes intents in, serves everything that is read, stores callbacks. */
+import cluster from 'node:cluster';
 import packageJson from '../../package.json' with { type: 'json' };
 import { createQuote } from '../../agents/exchange-rate/index.ts';
 import { findApiKey } from '../../db/queries/api-keys.ts';
@@ -15,6 +16,7 @@ import { type Foundation, openFoundation } from '../compose.ts';
 import { readConfig } from '../config.ts';
 import { createIntake } from '../intake.ts';
 import { approverKeyOf } from '../settlement.ts';
+import { sumOfAll } from '../figures.ts';
 import { openLimits } from '../limits/index.ts';
 import { openMessaging } from '../messaging.ts';
 import { type Running, runChild } from './child.ts';
@@ -26,7 +28,10 @@ async function start(): Promise<Running> {
   const messaging = await openMessaging(config.messagingPath, { pool: foundation.pool, clock: systemClock, fetch });
   const reportingEntities = await loadReportingEntities(config.reportingPath, config.env);
   const api = createApi({ ...apiDeps(foundation), limits, messaging, reportingEntities });
-  const { port, host, connectionsMax, connectionsPerAddressMax } = config;
+  const { port, host } = config;
+  const share = cluster.isWorker ? config.apiProcesses : 1;
+  const connectionsMax = Math.ceil(config.connectionsMax / share);
+  const connectionsPerAddressMax = Math.ceil(config.connectionsPerAddressMax / share);
   const served = await serveApi(api, { port, host, limits: { connectionsMax, connectionsPerAddressMax } });
   foundation.log.info({ url: served.url }, 'api listens');
   return {
@@ -63,6 +68,7 @@ function apiDeps(foundation: Foundation): ApiDeps {
     dependencies: dependencies(foundation),
     queueDepths: () => queue.depth(),
     version: packageJson.version,
+    sumOfAll,
     webhookAllowPrivate: foundation.config.webhookAllowPrivate,
     desk: { claimMs: foundation.config.caseClaimMs, approvalMs: foundation.config.approvalMs },
   };

@@ -7,7 +7,9 @@ import { isFault } from '../../domain/errors.ts';
 /** What a child tells its supervisor. */
 export type ChildMessage =
   | { readonly kind: 'ready'; readonly detail: Readonly<Record<string, string | number>> }
-  | { readonly kind: 'failed'; readonly code: string; readonly detail: string };
+  | { readonly kind: 'failed'; readonly code: string; readonly detail: string }
+  /** Asks for the figures of all processes that share its port; see `figures.ts`. */
+  | { readonly kind: 'figures'; readonly id: number };
 
 export interface Running {
   /** Told to the supervisor: the address served, for example. */
