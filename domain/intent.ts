@@ -192,8 +192,12 @@ function amountOf(text: string, currency: Currency | null): Money | undefined {
  */
 const NAME = /^[\p{L}\p{M}\p{N}\p{P}\p{Zs}`´]+$/u;
 
+/** A name that is its own composed form. */
+const PLAIN_NAME = /^[A-Za-z]{2,40}(?: [A-Za-z]{1,40}){0,5}$/;
+
 /** A name in composed form with single spaces. Throws `name_missing`, `name_invalid`. */
 export function nameOf(text: string): string {
+  if (PLAIN_NAME.test(text)) return text;
   const name = text
     .normalize('NFC')
     .replace(/\p{Zs}+/gu, ' ')
@@ -205,9 +209,9 @@ export function nameOf(text: string): string {
 }
 
 function valueAt(input: unknown, field: string): unknown {
-  return field.split('.').reduce<unknown>((value, key) => {
-    return typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
-  }, input);
+  const dot = field.indexOf('.');
+  if (dot !== -1) return valueAt(valueAt(input, field.slice(0, dot)), field.slice(dot + 1));
+  return typeof input === 'object' && input !== null && Object.hasOwn(input, field) ? (input as Record<string, unknown>)[field] : undefined;
 }
 
 /** The catalogue's words for what the schema found. */

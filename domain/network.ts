@@ -33,8 +33,14 @@ export const ON_US = 'on_us';
 
 /** The calendar day (UTC) of a moment: "2026-03-31". */
 export function dayOf(nowMs: number): string {
-  return new Date(nowMs).toISOString().slice(0, 10);
+  const dayMs = nowMs - (((nowMs % DAY_MS) + DAY_MS) % DAY_MS);
+  // Written out once a day, and asked for with every payment.
+  if (dayMs !== lastDay.startsMs) lastDay = { startsMs: dayMs, name: new Date(dayMs).toISOString().slice(0, 10) };
+  return lastDay.name;
 }
+
+const DAY_MS = 86_400_000;
+let lastDay = { startsMs: Number.NaN, name: '' };
 
 /** Today, by the system clock. */
 export function today(): string {
@@ -101,6 +107,8 @@ export const COUNTRIES: readonly CountryEntry[] = newest(countryVersions);
 export const WALLETS: readonly Wallet[] = newest(walletVersions);
 export const RAILS: readonly Rail[] = newest(railVersions);
 
+const walletsByCountry: ReadonlyMap<Country, readonly Wallet[]> = Map.groupBy(WALLETS, (wallet) => wallet.country);
+
 /** Rail ids per wallet, the direct rail first, then hubs in the order of the file. */
 const railIdsByWallet: ReadonlyMap<string, readonly string[]> = new Map(
   WALLETS.map((wallet) => [
@@ -139,9 +147,7 @@ export function railById(id: string, asOf: string = today()): Rail {
 
 /** The wallets of a country on a day, in the order of the file. */
 export function walletsOfCountry(country: Country, asOf: string = today()): readonly Wallet[] {
-  return WALLETS.filter((wallet) => wallet.country === country).flatMap(
-    (wallet) => inForce(walletVersions.get(wallet.id) ?? [], asOf) ?? [],
-  );
+  return (walletsByCountry.get(country) ?? []).flatMap((wallet) => inForce(walletVersions.get(wallet.id) ?? [], asOf) ?? []);
 }
 
 /** The rails that reach a wallet on a day, the direct one first, then the hubs. Throws `wallet_unknown`. */

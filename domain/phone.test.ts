@@ -52,6 +52,30 @@ describe('parsePhone', () => {
     expect(read(text, country)).toEqual({ e164, country, walletId });
   });
 
+  it('reads what programs write as it reads what people write', () => {
+    const outcome = (text: string, country: Country) => {
+      const code = codeOf(text, country);
+      return code === 'none' ? read(text, country) : code;
+    };
+    const digit = fc.integer({ min: 0, max: 9 }).map(String);
+    const prefixes = WALLETS.flatMap((wallet) => wallet.nationalPrefixes.map((prefix) => [wallet.country, prefix] as const));
+    const number = fc.tuple(
+      fc.constantFrom(...prefixes),
+      fc.constantFrom('', '', '', '0', '00'),
+      fc.array(digit, { minLength: 4, maxLength: 9 }),
+    );
+    fc.assert(
+      fc.property(number, fc.constantFrom(...COUNTRIES), ([[country, prefix], zeros, digits], other) => {
+        const { callingCode } = COUNTRIES.find((each) => each.country === country) ?? other;
+        const national = `${zeros}${prefix}${digits.join('')}`;
+        for (const reader of [country, other.country]) {
+          expect(outcome(`+${callingCode}${national}`, reader)).toEqual(outcome(`+${callingCode} ${national}`, reader));
+        }
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
   it('keeps the zero of Côte d’Ivoire, in whatever way the number is written', () => {
     for (const text of ['0707123456', '2250707123456', '+2250707123456', '002250707123456']) {
       expect(nationalNumber(read(text, 'CI').e164)).toBe('0707123456');

@@ -5,7 +5,7 @@
  * serves it is read from the prefixes of `network.ts`, the longest first. Where numbers are portable
  * the prefix is a hint, and the operator's own answer is the truth. No error repeats the number.
  */
-import { type CountryCode, type PhoneNumber, parsePhoneNumberFromString } from 'libphonenumber-js/mobile';
+import { type CountryCode, Metadata, type PhoneNumber, parsePhoneNumberFromString } from 'libphonenumber-js/mobile';
 import { fault } from './errors.ts';
 import { COUNTRIES, today, walletsOfCountry } from './network.ts';
 import type { Country } from './rail.ts';
@@ -34,6 +34,9 @@ const EXIT_CODE = /^0{2,3}(?=[1-9])/;
  * country), `wallet_unknown` (no operator CAPP reaches has the prefix).
  */
 export function parsePhone(text: string, country: Country, asOf: string = today()): WalletNumber {
+  if (isE164Of(text, country)) {
+    return { e164: text, country, walletId: walletOfNational(text.slice(1 + callingCodeOf(country).length), country, asOf) };
+  }
   if (text.length > TEXT_LENGTH_MAX || !WRITING.test(text.trim())) throw fault('phone_invalid');
   const plain = text.replace(/[^\d+]/g, '').replace(EXIT_CODE, '+');
   const number = readNumber(plain, country);
@@ -41,6 +44,43 @@ export function parsePhone(text: string, country: Country, asOf: string = today(
   if (number.countryCallingCode !== callingCode) throw fault('phone_country_mismatch');
   const national = number.number.slice(1 + callingCode.length);
   return { e164: number.number, country, walletId: walletOfNational(national, country, asOf) };
+}
+
+/** E.164 numbers of a country's mobile numbering plan, from libphonenumber's own data, by country. */
+const E164 = new Map<Country, RegExp>();
+
+/**
+ * Whether a text is a mobile number of the country as programs write it. What is not may still be one: people's spellings
+ * take the way over the library, which costs thirty times as much.
+ */
+function isE164Of(text: string, country: Country): boolean {
+  let pattern = E164.get(country);
+  if (pattern === undefined) {
+    pattern = e164Pattern(country);
+    E164.set(country, pattern);
+  }
+  return pattern.test(text);
+}
+
+const NOTHING = /^\b$/;
+
+function e164Pattern(country: Country): RegExp {
+  const metadata = new Metadata();
+  metadata.selectNumberingPlan(country as CountryCode);
+  const plan = metadata.numberingPlan as (Metadata['numberingPlan'] & NumberingPlan) | undefined;
+  const national = plan?.type('MOBILE')?.pattern();
+  if (plan === undefined || national === undefined) return NOTHING;
+  // A national prefix written in between is dropped when a number is left without it.
+  const prefix = plan.nationalPrefixForParsing();
+  const guard = prefix ? `(?!(?:${prefix})(?:${plan.nationalNumberPattern()})$)` : '';
+  return new RegExp(`^\\+${callingCodeOf(country)}${guard}(?:${national})$`);
+}
+
+/** What the library has besides its declared types. */
+interface NumberingPlan {
+  type(name: 'MOBILE'): { pattern(): string } | undefined;
+  nationalNumberPattern(): string;
+  nationalPrefixForParsing(): string | undefined;
 }
 
 /** A valid mobile number of any country; without plus the given country is tried first. */
@@ -70,10 +110,12 @@ export function walletOfNational(national: string, country: Country, asOf: strin
   return walletId;
 }
 
+const CALLING_CODES: ReadonlyMap<Country, string> = new Map(COUNTRIES.map(({ country, callingCode }) => [country, callingCode]));
+
 function callingCodeOf(country: Country): string {
-  const entry = COUNTRIES.find((each) => each.country === country);
-  if (!entry) throw fault('wallet_unknown', { internal: `no country entry for ${country}` });
-  return entry.callingCode;
+  const callingCode = CALLING_CODES.get(country);
+  if (callingCode === undefined) throw fault('wallet_unknown', { internal: `no country entry for ${country}` });
+  return callingCode;
 }
 
 /** Calling code of an E.164 number of a country CAPP serves, or null. No calling code begins another. */
