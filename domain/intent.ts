@@ -299,5 +299,5 @@ function present(fields: Record<string, unknown>): Record<string, unknown> {
 /** SHA-256 over the canonical JSON (RFC 8785) of an intent: two requests for the same thing share it. */
 export function fingerprintOf(intent: PaymentIntent): Buffer {
   const amount = { value: formatAmount(intent.amount), currency: intent.amount.currency };
-  return hash('sha256', canonicalJson({ ...intent, amount } as unknown as Json), 'buffer');
+  return Buffer.from(hash('sha256', canonicalJson({ ...intent, amount } as unknown as Json), 'hex'), 'hex');
 }
