@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bytesArray, momentArray, plainArray } from './arrays.ts';
+import { bytesArray, momentArray, plainArray, textArray } from './arrays.ts';
 import { type TestDatabase, testDatabase } from './testing.ts';
 
 let database: TestDatabase;
@@ -25,6 +25,18 @@ test('codes, numbers and what is missing come out as they went in', async () => 
 
 test('what would have to be escaped is refused, not split', () => {
   for (const text of ['a,b', '{', '"', '\\', '', 'a b', 'NULL', 'null', 'é']) expect(() => plainArray([text])).toThrow(RangeError);
+});
+
+test('texts of any kind come out as they went in', async () => {
+  const text = fc
+    .oneof(fc.string({ unit: 'binary' }), fc.constantFrom('null', 'NULL', '', '{', 'a,b', '"', '\\', ' x ', 'é'))
+    .map((each) => each.replaceAll('\0', '').toWellFormed());
+  await fc.assert(
+    fc.asyncProperty(fc.array(text), async (values) => {
+      expect(await read('text', textArray(values))).toEqual(values);
+    }),
+    { numRuns: 100 },
+  );
 });
 
 test('moments and bytes come out as they went in', async () => {

@@ -21,6 +21,11 @@ function elementOf(value: string | bigint | number | null): string {
   return value;
 }
 
+/** The array literal of any texts: those that need it are escaped. */
+export function textArray(values: readonly string[]): string {
+  return `{${values.map((value) => (PLAIN.test(value) && value.length !== 4 ? value : `"${value.replace(/["\\]/g, '\\$&')}"`)).join(',')}}`;
+}
+
 /** The array literal of moments. */
 export function momentArray(values: readonly (Date | null)[]): string {
   return `{${values.map((value) => value?.toISOString() ?? 'null').join(',')}}`;

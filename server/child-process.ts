@@ -1,11 +1,9 @@
 /** One process under the supervisor: launched, watched, started again when it dies, stopped when told. */
 import { type ChildProcess, fork } from 'node:child_process';
-import cluster from 'node:cluster';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type ErrorCode, ERRORS, fault } from '../domain/errors.ts';
-import { answerFigures } from './figures.ts';
+import type { FiguresExchange } from './figures.ts';
 import { giveWay } from './priorities.ts';
 import type { ChildMessage } from './processes/child.ts';
 
@@ -19,8 +17,8 @@ export interface ChildOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** By how much it gives way to others on the processor, 0 to 19; not at all unless told. */
   readonly niceness?: number;
-  /** Listens on ports that others of its kind listen on too: connections are dealt out in turn. */
-  readonly sharesPorts?: boolean;
+  /** Shares its figures with others of its kind. */
+  readonly figures?: FiguresExchange;
   /** Where its output is kept, one file per name. */
   readonly logDir: string;
 }
@@ -60,7 +58,11 @@ export function launchChild(options: ChildOptions): Child {
   let isReady = false;
 
   function launch(): void {
-    const child = forkOne(options);
+    const child = fork(new URL(options.module, import.meta.url), {
+      env: { ...options.env },
+      execArgv: [...process.execArgv, NURSERY],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
     current = child;
     if (child.pid !== undefined && options.niceness !== undefined) giveWay(child.pid, options.niceness);
     for (const output of [child.stdout, child.stderr]) output?.on('data', (chunk: Buffer) => log.write(chunk));
@@ -68,10 +70,11 @@ export function launchChild(options: ChildOptions): Child {
       if (message.kind === 'ready') {
         everReady = true;
         isReady = true;
+        options.figures?.join(child);
         delayMs = RESTART_DELAY_MS;
         settle.resolve(message.detail);
-      } else if (message.kind === 'figures') {
-        void answerFigures(child, message.id);
+      } else if (message.kind === 'ask' || message.kind === 'told') {
+        options.figures?.hear(child, message);
       } else if (message.kind === 'failed' && !everReady) {
         settle.reject(fault(isErrorCode(message.code) ? message.code : 'internal', { detail: message.detail }));
       }
@@ -108,17 +111,6 @@ export function launchChild(options: ChildOptions): Child {
       log.end();
     },
   };
-}
-
-function forkOne({ module, env, sharesPorts = false }: ChildOptions): ChildProcess {
-  const entry = new URL(module, import.meta.url);
-  const execArgv = [...process.execArgv, NURSERY];
-  const stdio = ['ignore', 'pipe', 'pipe', 'ipc'] as const;
-  if (!sharesPorts) return fork(entry, { env: { ...env }, execArgv, stdio: [...stdio] });
-  cluster.setupPrimary({ exec: fileURLToPath(entry), args: [], execArgv, stdio: [...stdio] });
-  // What is not given is not inherited either, as with the others.
-  const unset = Object.fromEntries(Object.keys(process.env).map((name) => [name, undefined]));
-  return cluster.fork({ ...unset, ...env }).process;
 }
 
 /**

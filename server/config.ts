@@ -48,8 +48,13 @@ const settingsSchema = z.object({
   CAPP_STATEMENTS_PATH: optionalText,
   /** JSON file of messaging gateways, for USSD and text messages; without it there are none. */
   CAPP_MESSAGING_PATH: optionalText,
-  /** API processes that share the port; as many as there are processors, two at most, unless told. */
-  CAPP_API_PROCESSES: z.coerce.number().int().min(1).max(64).default(Math.min(2, availableParallelism())),
+  /** API processes that share the port: on Linux as many as there are processors, two at most, unless told. */
+  CAPP_API_PROCESSES: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(process.platform === 'linux' ? Math.min(2, availableParallelism()) : 1),
   /** Worker processes. */
   CAPP_WORKERS: z.coerce.number().int().min(1).max(64).default(1),
   CAPP_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

@@ -1,45 +1,93 @@
 /**
  * Figures of API processes that share a port. Prometheus reaches one of them, and must not see that there are several:
- * the one it reaches asks the supervisor, which adds up what each has counted.
+ * the one it reaches asks the supervisor, which asks each for what it has counted and hands all of it back.
  */
 import type { ChildProcess } from 'node:child_process';
-import cluster from 'node:cluster';
-import { AggregatorRegistry, type Registry } from 'prom-client';
+import { AggregatorRegistry, type MetricObject, type Registry } from 'prom-client';
 
-interface FiguresAnswer {
-  readonly kind: 'figures';
-  readonly id: number;
-  /** Null when a process did not answer in time. */
-  readonly text: string | null;
-}
+/** What a process sends: it asks for the figures of all, or tells its own, for the question of that number. */
+export type FiguresMessage =
+  | { readonly kind: 'ask'; readonly id: number }
+  | { readonly kind: 'told'; readonly id: number; readonly figures: readonly MetricObject[] };
 
-/** In a process: gives the sum of its own registry and those of the processes it shares its port with; null when it cannot be told now. */
+/** What a process hears: it is asked for its own figures, or answered with those of all. */
+type SupervisorMessage =
+  | { readonly kind: 'ask'; readonly id: number }
+  | { readonly kind: 'all'; readonly id: number; readonly figures: readonly (readonly MetricObject[])[] | null };
+
+/** A process that has not told its figures by then is left out of no sum: there is none. */
+const TELL_MS_MAX = 2_000;
+
+/** In a process: gives the sum of its own registry and those of the processes beside it; null when it cannot be told now. */
 export function sumOfAll(own: Registry): () => Promise<string | null> {
-  if (!cluster.isWorker) return () => own.metrics();
-  AggregatorRegistry.setRegistries(own);
-  // Made for its listener, which answers when the supervisor asks.
-  new AggregatorRegistry();
-  const waiting = new Map<number, (text: string | null) => void>();
+  if (process.send === undefined) return () => own.metrics();
+  const waiting = new Map<number, (figures: readonly (readonly MetricObject[])[] | null) => void>();
   let lastId = 0;
-  process.on('message', (message: FiguresAnswer) => {
-    if (message.kind !== 'figures') return;
-    waiting.get(message.id)?.(message.text);
-    waiting.delete(message.id);
+  const send = (message: FiguresMessage): void => void (process.connected && process.send?.(message));
+  process.on('message', (message: SupervisorMessage) => {
+    if (message.kind === 'ask') {
+      void own.getMetricsAsJSON().then((figures) => send({ kind: 'told', id: message.id, figures }));
+    } else if (message.kind === 'all') {
+      waiting.get(message.id)?.(message.figures);
+      waiting.delete(message.id);
+    }
   });
-  return () =>
-    new Promise((resolve) => {
-      lastId += 1;
-      waiting.set(lastId, resolve);
-      process.send?.({ kind: 'figures', id: lastId });
+  return async () => {
+    lastId += 1;
+    const id = lastId;
+    const figures = await new Promise<readonly (readonly MetricObject[])[] | null>((resolve) => {
+      waiting.set(id, resolve);
+      send({ kind: 'ask', id });
     });
+    return figures === null ? null : AggregatorRegistry.aggregate(figures as MetricObject[][]).metrics();
+  };
 }
 
-let all: AggregatorRegistry<typeof AggregatorRegistry.PROMETHEUS_CONTENT_TYPE> | null = null;
+/** The supervisor's part. */
+export interface FiguresExchange {
+  /** A process is ready, and counts from now on. */
+  join(child: ChildProcess): void;
+  hear(child: ChildProcess, message: FiguresMessage): void;
+}
 
-/** In the supervisor: answers a process that asked. Of processes that are starting or ending nothing is counted. */
-export async function answerFigures(child: ChildProcess, id: number): Promise<void> {
-  all ??= new AggregatorRegistry();
-  const text = await all.clusterMetrics().catch(() => null);
-  const answer: FiguresAnswer = { kind: 'figures', id, text };
-  if (child.connected) child.send(answer);
+/** Makes the exchange among processes of one kind. */
+export function createFiguresExchange(): FiguresExchange {
+  const members = new Set<ChildProcess>();
+  const questions = new Map<number, { readonly told: Map<ChildProcess, readonly MetricObject[]>; settle(): void }>();
+  let lastQuestion = 0;
+
+  function ask(asker: ChildProcess, id: number): void {
+    lastQuestion += 1;
+    const question = lastQuestion;
+    const told = new Map<ChildProcess, readonly MetricObject[]>();
+    const answer = (figures: readonly (readonly MetricObject[])[] | null): void => {
+      clearTimeout(timer);
+      questions.delete(question);
+      if (asker.connected) asker.send({ kind: 'all', id, figures } satisfies SupervisorMessage);
+    };
+    const timer = setTimeout(() => answer(null), TELL_MS_MAX);
+    questions.set(question, {
+      told,
+      settle: () => {
+        if ([...members].every((member) => told.has(member))) answer([...told.values()]);
+      },
+    });
+    for (const member of members) if (member.connected) member.send({ kind: 'ask', id: question } satisfies SupervisorMessage);
+  }
+
+  return {
+    join: (child) => {
+      members.add(child);
+      child.once('exit', () => {
+        members.delete(child);
+        for (const question of questions.values()) question.settle();
+      });
+    },
+    hear: (child, message) => {
+      if (message.kind === 'ask') return ask(child, message.id);
+      const question = questions.get(message.id);
+      question?.told.set(child, message.figures);
+      question?.settle();
+    },
+  };
 }

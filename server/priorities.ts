@@ -8,7 +8,7 @@ import { setPriority } from 'node:os';
 import type { Pool } from 'pg';
 
 /** By how much work that can wait gives way to others, 0 to 19. */
-export const BACKGROUND_NICENESS = 10;
+export const BACKGROUND_NICENESS = 15;
 
 /** Sets the place of a process in the order. A process that is gone already, or belongs to somebody else, stays where it is. */
 export function giveWay(pid: number, niceness: number): void {

@@ -16,6 +16,7 @@ import { type Child, launchChild } from './child-process.ts';
 import { type Config, readConfig } from './config.ts';
 import type { DemoKeys } from './demo/keys.ts';
 import { MESSAGING_FILE, newGatewayToken, writeSandboxMessaging } from './demo/messaging.ts';
+import { createFiguresExchange } from './figures.ts';
 import { prepareDatabase } from './prepare.ts';
 import { BACKGROUND_NICENESS } from './priorities.ts';
 import { assertRedisReachable } from './redis.ts';
@@ -88,12 +89,13 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         niceness: BACKGROUND_NICENESS,
       }),
     );
+    const figures = createFiguresExchange();
     const apis = Array.from({ length: config.apiProcesses }, (_, index) =>
       launchChild({
         name: `api-${index + 1}`,
         module: './processes/api.ts',
         env: childEnv,
-        sharesPorts: true,
+        figures,
         logDir: join(dataDir, 'logs'),
       }),
     );

@@ -1,6 +1,6 @@
 /** Storing payment intents: users, payments and their first events, set-wise. */
 import type { Pool } from 'pg';
-import { bytesArray, plainArray } from '../arrays.ts';
+import { bytesArray, plainArray, textArray } from '../arrays.ts';
 
 /** A payment as it is first stored. */
 export interface NewPayment {
@@ -61,7 +61,7 @@ export async function storePeople(db: Pool, people: readonly NewPerson[], nowMs:
       bytesArray(column((each) => each.phoneIndex)),
       bytesArray(column((each) => each.name)),
       plainArray(column((each) => each.country)),
-      column((each) => each.walletId),
+      plainArray(column((each) => each.walletId)),
       new Date(nowMs),
     ],
   });
@@ -108,7 +108,7 @@ export async function storePayments(db: Pool, payments: readonly NewPayment[], n
     values: [
       plainArray(column((each) => each.id)),
       plainArray(column((each) => each.clientId)),
-      column((each) => each.referenceId),
+      textArray(column((each) => each.referenceId)),
       bytesArray(column((each) => each.fingerprint)),
       plainArray(column((each) => each.batchId)),
       plainArray(column((each) => each.amountMinor)),
@@ -120,8 +120,8 @@ export async function storePayments(db: Pool, payments: readonly NewPayment[], n
       plainArray(column((each) => each.delivery)),
       plainArray(column((each) => each.senderId)),
       plainArray(column((each) => each.receiverId)),
-      column((each) => each.senderWallet),
-      column((each) => each.receiverWallet),
+      plainArray(column((each) => each.senderWallet)),
+      plainArray(column((each) => each.receiverWallet)),
       bytesArray(column((each) => each.parties)),
       plainArray(column((each) => each.preference)),
       plainArray(column((each) => each.purpose)),

@@ -1,13 +1,15 @@
 /** The API on a socket: HTTP/1.1 on one port, closed without cutting off who is being served. */
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { serve } from '@hono/node-server';
+import { createAdaptorServer } from '@hono/node-server';
 import { fault } from '../../domain/errors.ts';
 import type { ApiApp } from './app.ts';
 
 export interface ServeOptions {
   readonly port: number;
   readonly host: string;
+  /** Other processes of ours listen on the port too, and the system deals connections out among them. */
+  readonly sharesPort?: boolean;
   /** Other than `SOCKET_LIMITS`. */
   readonly limits?: Partial<SocketLimits>;
 }
@@ -49,12 +51,11 @@ export const SOCKET_LIMITS: SocketLimits = {
 const CLOSE_MS_MAX = 10_000;
 const SWEEP_MS = 50;
 
-/** Listens. Port 0 takes any free one. Throws `port_in_use`. */
+/** Listens. Port 0 takes any free one. Throws `port_in_use`, and `config_invalid` where a port cannot be shared. */
 export async function serveApi(api: ApiApp, options: ServeOptions): Promise<ServedApi> {
   const limits = { ...SOCKET_LIMITS, ...options.limits };
-  const server = serve({
+  const server = createAdaptorServer({
     fetch: api.app.fetch,
-    port: options.port,
     hostname: options.host,
     serverOptions: {
       maxHeaderSize: limits.headerBytesMax,
@@ -70,17 +71,18 @@ export async function serveApi(api: ApiApp, options: ServeOptions): Promise<Serv
   boundConnections(server, limits);
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'EADDRINUSE'
-          ? fault('port_in_use', { detail: `Port ${options.port} is taken by another program.`, cause: error })
-          : error,
-      );
-    });
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenFault(error, options.port)));
+    server.listen({ port: options.port, host: options.host, reusePort: options.sharesPort ?? false });
   });
   const { port } = server.address() as AddressInfo;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
   return { url: `http://${host}:${port}`, close: () => closeServer(server, api) };
+}
+
+function listenFault(error: NodeJS.ErrnoException, port: number): Error {
+  if (error.code === 'EADDRINUSE') return fault('port_in_use', { detail: `Port ${port} is taken by another program.`, cause: error });
+  if (error.code !== 'ENOTSUP') return error;
+  return fault('config_invalid', { detail: 'This system cannot share a port; set CAPP_API_PROCESSES to 1.', cause: error });
 }
 
 /** Connections over the bounds are closed as they come: one client cannot take them all. */

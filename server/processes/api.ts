@@ -1,5 +1,4 @@
 /** The API process: takes intents in, serves everything that is read, stores callbacks. */
-import cluster from 'node:cluster';
 import packageJson from '../../package.json' with { type: 'json' };
 import { createQuote } from '../../agents/exchange-rate/index.ts';
 import { findApiKey } from '../../db/queries/api-keys.ts';
@@ -29,10 +28,10 @@ async function start(): Promise<Running> {
   const reportingEntities = await loadReportingEntities(config.reportingPath, config.env);
   const api = createApi({ ...apiDeps(foundation), limits, messaging, reportingEntities });
   const { port, host } = config;
-  const share = cluster.isWorker ? config.apiProcesses : 1;
-  const connectionsMax = Math.ceil(config.connectionsMax / share);
-  const connectionsPerAddressMax = Math.ceil(config.connectionsPerAddressMax / share);
-  const served = await serveApi(api, { port, host, limits: { connectionsMax, connectionsPerAddressMax } });
+  const connectionsMax = Math.ceil(config.connectionsMax / config.apiProcesses);
+  const connectionsPerAddressMax = Math.ceil(config.connectionsPerAddressMax / config.apiProcesses);
+  const sharesPort = config.apiProcesses > 1;
+  const served = await serveApi(api, { port, host, sharesPort, limits: { connectionsMax, connectionsPerAddressMax } });
   foundation.log.info({ url: served.url }, 'api listens');
   return {
     detail: { url: served.url },

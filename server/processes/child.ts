@@ -3,13 +3,13 @@
  * ends gracefully when told to or when its supervisor is gone, and never hangs on the way out.
  */
 import { isFault } from '../../domain/errors.ts';
+import type { FiguresMessage } from '../figures.ts';
 
 /** What a child tells its supervisor. */
 export type ChildMessage =
   | { readonly kind: 'ready'; readonly detail: Readonly<Record<string, string | number>> }
   | { readonly kind: 'failed'; readonly code: string; readonly detail: string }
-  /** Asks for the figures of all processes that share its port; see `figures.ts`. */
-  | { readonly kind: 'figures'; readonly id: number };
+  | FiguresMessage;
 
 export interface Running {
   /** Told to the supervisor: the address served, for example. */
