@@ -34,6 +34,7 @@ export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item
   const slots = options.slots ?? 2;
   let queue: Waiter<Item, Result>[] = [];
   let running = 0;
+  let scheduled = false;
   const busyKeys = new Set<string>();
   const drained: (() => void)[] = [];
 
@@ -82,8 +83,13 @@ export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item
     submit: (item) =>
       new Promise<Result>((resolve, reject) => {
         queue.push({ item, resolve, reject });
-        // A microtask later, so that calls made in the same turn of the event loop share a group.
-        queueMicrotask(pump);
+        if (scheduled) return;
+        scheduled = true;
+        // At the end of this turn of the event loop: whatever arrived with the call, on any socket, shares its group.
+        setImmediate(() => {
+          scheduled = false;
+          pump();
+        });
       }),
     get waiting() {
       return queue.length;

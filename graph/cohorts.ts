@@ -24,6 +24,7 @@ export async function workCohorts(deps: GraphDeps, graph: PaymentGraph, stage: C
   const lanes: Promise<void>[] = [];
   async function lane(): Promise<void> {
     for (;;) {
+      await deps.courtesy?.();
       const cohort = await claim(deps, stage, limit);
       if (cohort === null) return;
       const size = cohort.travellers.length;

@@ -122,6 +122,8 @@ export interface GraphDeps {
   readonly statements?: (rail: Rail, day: string) => Promise<string | null>;
   /** Missing: nobody is told by text. */
   readonly texting?: TextMessaging | undefined;
+  /** Waits, for a bounded time, while others wait for answers on this machine; asked before work is claimed. */
+  readonly courtesy?: (() => Promise<void>) | undefined;
   /** Without one every batch stays on the books. */
   readonly settlement?: SettlementSide | undefined;
 }

@@ -84,8 +84,9 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
     sms: () => workSms(deps, pumps.sms),
     cases: () => workCases(deps, caseGraph, CASES_AT_ONCE),
     // Neither waits for the other, nor for its mistakes.
-    settle: () =>
-      Promise.all([
+    settle: async () => {
+      await deps.courtesy?.();
+      await Promise.all([
         keepHouse(deps),
         takeOverChain(deps),
         keepCases(deps),
@@ -94,7 +95,8 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
         reconcileDue(),
         forgetSessions(deps),
         rescreenSome(deps, options.rescreen),
-      ]),
+      ]);
+    },
   };
   const run = async (hint: Hint): Promise<void> => void (await work[hint]());
 

@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { type ErrorCode, ERRORS, fault } from '../domain/errors.ts';
+import type { CrowdMessage } from './crowd.ts';
 import type { FiguresExchange } from './figures.ts';
 import { giveWay } from './priorities.ts';
 import type { ChildMessage } from './processes/child.ts';
@@ -19,6 +20,8 @@ export interface ChildOptions {
   readonly niceness?: number;
   /** Shares its figures with others of its kind. */
   readonly figures?: FiguresExchange;
+  /** Hears that a crowd waits for its answers. */
+  readonly onCrowd?: () => void;
   /** Where its output is kept, one file per name. */
   readonly logDir: string;
 }
@@ -29,6 +32,8 @@ export interface Child {
   ready(): Promise<Readonly<Record<string, string | number>>>;
   /** SIGKILL, at once; says whether there was a process to kill that had got ready. */
   kill(): boolean;
+  /** Tells the process something, when it is up. */
+  tell(message: CrowdMessage): void;
   /** How often it died without being told to. */
   deaths(): number;
   /** SIGTERM, and SIGKILL for one that does not end in time. */
@@ -75,6 +80,8 @@ export function launchChild(options: ChildOptions): Child {
         settle.resolve(message.detail);
       } else if (message.kind === 'ask' || message.kind === 'told') {
         options.figures?.hear(child, message);
+      } else if (message.kind === 'crowd') {
+        options.onCrowd?.();
       } else if (message.kind === 'failed' && !everReady) {
         settle.reject(fault(isErrorCode(message.code) ? message.code : 'internal', { detail: message.detail }));
       }
@@ -96,6 +103,7 @@ export function launchChild(options: ChildOptions): Child {
     name: options.name,
     ready: () => ready,
     kill: () => isReady && (current?.kill('SIGKILL') ?? false),
+    tell: (message) => void (isReady && current?.connected && current.send(message)),
     deaths: () => deaths,
     async stop() {
       stopping = true;

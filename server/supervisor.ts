@@ -96,6 +96,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         module: './processes/api.ts',
         env: childEnv,
         figures,
+        onCrowd: () => workers.forEach((worker) => worker.tell({ kind: 'crowd' })),
         logDir: join(dataDir, 'logs'),
       }),
     );

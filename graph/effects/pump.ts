@@ -15,6 +15,8 @@ export interface PumpOptions<Row> {
   readonly groupOf: (row: Row) => string;
   readonly groupCapacity: number;
   readonly onError: (error: unknown) => void;
+  /** Waited for before each claim. */
+  readonly courtesy?: (() => Promise<void>) | undefined;
 }
 
 export interface Pump {
@@ -56,6 +58,7 @@ export function createPump<Row>(options: PumpOptions<Row>): Pump {
     try {
       do {
         again = false;
+        await options.courtesy?.();
         const room = options.capacity - calls.size;
         if (stopped || room <= 0) return;
         const saturated = [...groups].filter(([, count]) => count >= options.groupCapacity).map(([group]) => group);
@@ -98,13 +101,14 @@ export function createPump<Row>(options: PumpOptions<Row>): Pump {
 
 /** A pump over rows of rails, within the limits of the settings: for what is sent, asked and read. */
 export function createRailPump<Row extends { readonly rail_id: string }>(
-  deps: Pick<GraphDeps, 'settings' | 'log'>,
+  deps: Pick<GraphDeps, 'settings' | 'log' | 'courtesy'>,
   options: Pick<PumpOptions<Row>, 'claim' | 'work'> & { readonly what: string },
 ): Pump {
   return createPump<Row>({
     capacity: deps.settings.effectsMax,
     groupCapacity: deps.settings.effectsMaxPerRail,
     groupOf: (row) => row.rail_id,
+    courtesy: deps.courtesy,
     claim: options.claim,
     work: options.work,
     onError: (error) => deps.log.error({ what: options.what, error: nameOf(error) }, 'effect failed'),

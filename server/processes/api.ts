@@ -13,6 +13,7 @@ import type { ApiDeps, DependencyState } from '../api/deps.ts';
 import { serveApi } from '../api/serve.ts';
 import { type Foundation, openFoundation } from '../compose.ts';
 import { readConfig } from '../config.ts';
+import { tellOfCrowd } from '../crowd.ts';
 import { createIntake } from '../intake.ts';
 import { approverKeyOf } from '../settlement.ts';
 import { sumOfAll } from '../figures.ts';
@@ -26,7 +27,9 @@ async function start(): Promise<Running> {
   const limits = openLimits(foundation);
   const messaging = await openMessaging(config.messagingPath, { pool: foundation.pool, clock: systemClock, fetch });
   const reportingEntities = await loadReportingEntities(config.reportingPath, config.env);
-  const api = createApi({ ...apiDeps(foundation), limits, messaging, reportingEntities });
+  const deps = apiDeps(foundation);
+  const api = createApi({ ...deps, limits, messaging, reportingEntities });
+  const endTelling = tellOfCrowd(deps.intake.depth);
   const { port, host } = config;
   const connectionsMax = Math.ceil(config.connectionsMax / config.apiProcesses);
   const connectionsPerAddressMax = Math.ceil(config.connectionsPerAddressMax / config.apiProcesses);
@@ -36,6 +39,7 @@ async function start(): Promise<Running> {
   return {
     detail: { url: served.url },
     stop: async () => {
+      endTelling();
       await served.close();
       limits.close();
       await foundation.close();

@@ -3,13 +3,15 @@
  * ends gracefully when told to or when its supervisor is gone, and never hangs on the way out.
  */
 import { isFault } from '../../domain/errors.ts';
+import type { CrowdMessage } from '../crowd.ts';
 import type { FiguresMessage } from '../figures.ts';
 
 /** What a child tells its supervisor. */
 export type ChildMessage =
   | { readonly kind: 'ready'; readonly detail: Readonly<Record<string, string | number>> }
   | { readonly kind: 'failed'; readonly code: string; readonly detail: string }
-  | FiguresMessage;
+  | FiguresMessage
+  | CrowdMessage;
 
 export interface Running {
   /** Told to the supervisor: the address served, for example. */

@@ -4,6 +4,7 @@ import { startWorker } from '../../graph/worker.ts';
 import { composeAgents, composeGraphDeps, openCheckpointer, openFoundation } from '../compose.ts';
 import { systemClock } from '../../domain/clock.ts';
 import { readConfig } from '../config.ts';
+import { createCourtesy, type CrowdMessage } from '../crowd.ts';
 import { yieldSessions } from '../priorities.ts';
 import { openMessaging } from '../messaging.ts';
 import { openSettlementSide } from '../settlement.ts';
@@ -16,8 +17,10 @@ async function start(): Promise<Running> {
   const checkpointer = openCheckpointer(config, foundation.log);
   const settlement = await openSettlementSide(config, process.env, foundation.pool);
   const messaging = await openMessaging(config.messagingPath, { pool: foundation.pool, clock: systemClock, fetch });
+  const courtesy = createCourtesy();
+  process.on('message', (message: CrowdMessage) => message.kind === 'crowd' && courtesy.hear());
   const worker = startWorker({
-    deps: { ...composeGraphDeps(foundation, settlement), texting: messaging?.sms ?? undefined },
+    deps: { ...composeGraphDeps(foundation, settlement), texting: messaging?.sms ?? undefined, courtesy: courtesy.wait },
     agents: composeAgents(foundation),
     queue: foundation.queue,
     checkpointer: checkpointer.saver,
