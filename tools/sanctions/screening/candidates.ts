@@ -4,9 +4,10 @@
  * Nothing that could score the floor is left out: a name is passed over only when even a match in full of
  * every word that has a like one would not bring it there.
  */
+import { createBounds } from './bounds.ts';
 import type { ScoreSettings } from './score.ts';
 import type { Likeness } from './similarity.ts';
-import type { ParsedName } from './words.ts';
+import { type ParsedName, SUBSTANTIAL_WEIGHT } from './words.ts';
 
 export interface ListedName<Owner> {
   readonly owner: Owner;
@@ -22,9 +23,6 @@ export interface IndexedName<Owner> {
   readonly joins: readonly number[];
   readonly initials: number;
 }
-
-/** From here on a word tells something of its own. */
-export const SUBSTANTIAL_WEIGHT = 0.25;
 
 /** For each word of a query, and each two in a row, the listed words like it. */
 export interface QueryLikenesses {
@@ -99,6 +97,7 @@ function placesOf(places: Places, asked: ParsedName, likenesses: QueryLikenesses
  */
 export function createCandidates<Owner>(names: readonly IndexedName<Owner>[], places: Places, settings: ScoreSettings) {
   const seen = new Uint32Array(names.length);
+  const boundsOf = createBounds(names, places, settings);
   let round = 0;
   return (asked: ParsedName, likenesses: QueryLikenesses, floor: number): number[] => {
     round += 1;
@@ -114,72 +113,33 @@ export function createCandidates<Owner>(names: readonly IndexedName<Owner>[], pl
     // Below a floor so low that a word left over would raise a score, there is no bound to prune by.
     const isBounded = slack < Math.min(settings.extra, settings.missing);
     const needed = isBounded ? rest - (slack * asked.weight) / settings.extra : 0;
-    const meetings = meetingsOf(likenesses);
     const kept: number[] = [];
-    const add = (at: number): void => {
-      if (seen[at] === round) return;
-      seen[at] = round;
-      kept.push(at);
-    };
-    for (const list of places.wholes(asked)) for (const at of list) add(at);
-    const visit = (at: number): void => {
-      if (seen[at] === round) return;
-      const name = names[at];
-      if (name !== undefined && (!isBounded || mayReach(asked, name, meetings, settings, slack))) kept.push(at);
-      seen[at] = round;
+    for (const list of places.wholes(asked)) {
+      for (const at of list) {
+        if (seen[at] === round) continue;
+        seen[at] = round;
+        kept.push(at);
+      }
+    }
+    const mayReach = boundsOf(asked, likenesses);
+    const visitAll = (list: Uint32Array): void => {
+      for (let place = 0; place < list.length; place += 1) {
+        const at = list[place] as number;
+        if (seen[at] === round) continue;
+        seen[at] = round;
+        if (!isBounded || mayReach(at, slack)) kept.push(at);
+      }
     };
     for (const { weight, lists } of heavy) {
       if (rest < needed) break;
-      for (const list of lists) for (let at = 0; at < list.length; at += 1) visit(list[at] ?? 0);
+      for (const list of lists) visitAll(list);
       rest -= weight;
     }
     if (heavy.length === 0) {
       for (let part = 0; part < asked.parts.length; part += 1) {
-        for (const list of placesOf(places, asked, likenesses, part)) for (const at of list) visit(at);
+        for (const list of placesOf(places, asked, likenesses, part)) visitAll(list);
       }
     }
     return kept.sort((a, b) => a - b);
   };
-}
-
-/** For every listed word, and every two in a row, the parts of the query that are like it, as bits. */
-interface Meetings {
-  readonly words: ReadonlyMap<number, number>;
-  readonly joins: ReadonlyMap<number, number>;
-}
-
-function meetingsOf(likenesses: QueryLikenesses): Meetings {
-  const words = new Map<number, number>();
-  const joins = new Map<number, number>();
-  const mark = (into: Map<number, number>, ids: ReadonlyMap<number, Likeness>, bits: number): void => {
-    for (const id of ids.keys()) into.set(id, (into.get(id) ?? 0) | bits);
-  };
-  likenesses.single.forEach((ids, at) => mark(words, ids, 1 << at));
-  likenesses.joined.forEach((ids, at) => mark(words, ids, 3 << at));
-  likenesses.listedJoined.forEach((ids, at) => mark(joins, ids, 1 << at));
-  return { words, joins };
-}
-
-/** An upper bound: counts every word that has a like one on the other side as matched in full. */
-function mayReach<Owner>(asked: ParsedName, name: IndexedName<Owner>, meetings: Meetings, settings: ScoreSettings, slack: number): boolean {
-  const { words, joins, parsed } = name;
-  let met = 0;
-  let listedLeft = 0;
-  let wasJoined = false;
-  for (let to = 0; to < words.length; to += 1) {
-    const bits = meetings.words.get(words[to] ?? -1) ?? 0;
-    const joinedBits = meetings.joins.size === 0 ? 0 : (meetings.joins.get(joins[to] ?? -1) ?? 0);
-    met |= bits | joinedBits;
-    const weight = parsed.parts[to]?.weight ?? 0;
-    if (bits === 0 && joinedBits === 0 && !wasJoined && weight >= SUBSTANTIAL_WEIGHT) listedLeft += weight;
-    wasJoined = joinedBits !== 0;
-  }
-  let askedLeft = -name.initials;
-  for (let at = 0; at < asked.parts.length; at += 1) {
-    const part = asked.parts[at];
-    if (part === undefined) continue;
-    if (part.role === 'initial') listedLeft -= 1;
-    if ((met & (1 << at)) === 0 && part.weight >= SUBSTANTIAL_WEIGHT) askedLeft += part.weight;
-  }
-  return settings.extra * askedLeft <= slack * asked.weight && settings.missing * listedLeft <= slack * parsed.weight;
 }

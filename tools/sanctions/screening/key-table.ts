@@ -1,7 +1,11 @@
 /** A table from 32-bit keys to word ids, in two sorted arrays: a tenth of the memory of a map. */
 export interface KeyTable {
-  /** Calls back with every word id filed under a key, in rising order. */
-  each(key: number, visit: (id: number) => void): void;
+  /** Word ids, in rising order of their keys, and of themselves under one key. */
+  readonly ids: Uint32Array;
+  /** The place in `ids` where a key begins. */
+  start(key: number): number;
+  /** The place behind the last id of a key. */
+  end(key: number): number;
 }
 
 const ID_SPAN = 2 ** 20;
@@ -13,11 +17,7 @@ export function createKeyTable(pairs: Iterable<readonly [key: number, id: number
   const sorted = Float64Array.from(packed).sort();
   const keys = Uint32Array.from(sorted, (value) => Math.floor(value / ID_SPAN));
   const ids = Uint32Array.from(sorted, (value) => value % ID_SPAN);
-  return {
-    each: (key, visit) => {
-      for (let at = lowerBound(keys, key); at < keys.length && keys[at] === key; at += 1) visit(ids[at] ?? 0);
-    },
-  };
+  return { ids, start: (key) => lowerBound(keys, key), end: (key) => lowerBound(keys, key + 1) };
 }
 
 function lowerBound(keys: Uint32Array, key: number): number {
@@ -25,7 +25,7 @@ function lowerBound(keys: Uint32Array, key: number): number {
   let high = keys.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((keys[middle] ?? 0) < key) low = middle + 1;
+    if ((keys[middle] as number) < key) low = middle + 1;
     else high = middle;
   }
   return low;

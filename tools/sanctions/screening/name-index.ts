@@ -110,13 +110,12 @@ function createSearch<Owner>(parts: Parts<Owner>): NameIndex<Owner> {
   const joinTable = createKeyTable(joins.words.flatMap((word, id) => keysOf(word, true).map((key) => [key, id] as const)));
   const postings = postingsOf(names, vocabulary.words.length, (name) => name.words);
   const joinPostings = postingsOf(names, joins.words.length, (name) => name.joins);
-  const fromTable = (table: KeyTable, words: readonly Word[], exactOnly: boolean) => (word: Word) => lookUp(table, words, word, exactOnly);
   const byScan = (words: readonly Word[], askedExact: boolean, listedExact: boolean) => (word: Word) =>
     scan(words, word, askedExact, listedExact);
   const indexed = {
-    single: remembered(fromTable(wordTable, vocabulary.words, false)),
-    joined: remembered(fromTable(wordTable, vocabulary.words, true)),
-    listedJoined: remembered(fromTable(joinTable, joins.words, true)),
+    single: remembered(lookUpIn(wordTable, vocabulary.words, false)),
+    joined: remembered(lookUpIn(wordTable, vocabulary.words, true)),
+    listedJoined: remembered(lookUpIn(joinTable, joins.words, true)),
   };
   const scanned = {
     single: remembered(byScan(vocabulary.words, false, false)),
@@ -154,19 +153,25 @@ function createSearch<Owner>(parts: Parts<Owner>): NameIndex<Owner> {
 
 type LookUp = (word: Word) => ReadonlyMap<number, Likeness>;
 
-function lookUp(table: KeyTable, words: readonly Word[], asked: Word, exactOnly: boolean): ReadonlyMap<number, Likeness> {
-  const seen = new Set<number>();
-  const found = new Map<number, Likeness>();
-  for (const key of keysOf(asked, exactOnly)) {
-    table.each(key, (id) => {
-      if (seen.has(id)) return;
-      seen.add(id);
-      const word = words[id];
-      const likeness = word === undefined ? null : likenessOf(asked, word);
-      if (likeness !== null) found.set(id, likeness);
-    });
-  }
-  return found;
+function lookUpIn(table: KeyTable, words: readonly Word[], exactOnly: boolean): LookUp {
+  // Words that share several keys with the one asked for are compared once.
+  const seen = new Uint32Array(words.length);
+  let round = 0;
+  return (asked) => {
+    round += 1;
+    const found = new Map<number, Likeness>();
+    for (const key of keysOf(asked, exactOnly)) {
+      const end = table.end(key);
+      for (let at = table.start(key); at < end; at += 1) {
+        const id = table.ids[at] as number;
+        if (seen[id] === round) continue;
+        seen[id] = round;
+        const likeness = likenessOf(asked, words[id] as Word);
+        if (likeness !== null) found.set(id, likeness);
+      }
+    }
+    return found;
+  };
 }
 
 function scan(words: readonly Word[], asked: Word, askedExact: boolean, listedExact: boolean): ReadonlyMap<number, Likeness> {

@@ -8,7 +8,7 @@
  */
 import type { Ground, Likeness } from './similarity.ts';
 import type { Kind } from './vocabulary.ts';
-import type { NamePart, ParsedName } from './words.ts';
+import { type NamePart, type ParsedName, SUBSTANTIAL_WEIGHT } from './words.ts';
 
 /** One step of an explanation: words of the query, words of the other name, and how they meet. */
 export interface Step {
@@ -190,7 +190,6 @@ function isReversedFiliation(asked: ParsedName, listed: ParsedName, pairs: reado
 }
 
 const REVERSED_COST = 0.25;
-const SUBSTANTIAL_WEIGHT = 0.25;
 
 function countSubstantial(parts: readonly NamePart[]): number {
   return parts.filter((part) => part.weight >= SUBSTANTIAL_WEIGHT).length;

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { SanctionsEntry } from '../list.ts';
 import { compareNames } from './compare.ts';
 import { ALERT_SCORE, createScreener, explainMatch, groundsOf, kindOfName, SAME_PARTY_SCORE } from './screener.ts';
-import { distanceOf, skeletonOf, soundOf } from './spelling.ts';
+import { distanceMin, distanceOf, lettersOf, skeletonOf, soundOf } from './spelling.ts';
 import { scriptOf, transliterate } from './transliterate.ts';
 
 function entry(entryId: string, names: readonly string[], more: Partial<SanctionsEntry> = {}): SanctionsEntry {
@@ -201,6 +201,17 @@ describe('sounds', () => {
         expect(there === 0).toBe(a === b);
       }),
     );
+  });
+
+  test('no two texts are nearer than their letters allow', () => {
+    const text = fc.stringMatching(/^[aeioubdgkhlmnstvSCz0é]{1,12}$/);
+    fc.assert(
+      fc.property(text, text, (a, b) => {
+        expect(distanceMin(lettersOf(a), lettersOf(b))).toBeLessThanOrEqual(distanceOf(a, b, 99) + 1e-9);
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(distanceMin(lettersOf('barako'), lettersOf('somali'))).toBeGreaterThan(2);
   });
 });
 

@@ -5,8 +5,7 @@
  * skeleton, one skeleton but for a consonant. So an index by these keys finds all that a comparison of
  * every word with every other would, by construction and not by luck.
  */
-import { distanceOf } from './spelling.ts';
-import { isEstablished } from './vocabulary.ts';
+import { distanceMin, distanceOf } from './spelling.ts';
 import type { Word } from './words.ts';
 
 /** `equal` as written; `variant`: a known spelling of the same name; `sound`: sounds the same; `near`: a letter or so apart; `script`: the same but for vowels that one of them does not write; `initial`: begins with it. */
@@ -25,6 +24,8 @@ export const SIMILARITY_MIN = 0.72;
 const SLIP_MAX = 1;
 const LONG_WORD = 9;
 const SECOND_SLIP_COST = 0.08;
+/** More than sums of costs can be off by, being fractions. */
+const ROUNDING = 1e-9;
 
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
@@ -65,21 +66,19 @@ export function likenessOf(a: Word, b: Word): Likeness | null {
   if (a.variant !== '' && a.variant === b.variant) return { similarity: VARIANT_SIMILARITY, ground: 'variant' };
   if (a.unvowelled !== b.unvowelled) return acrossScripts(a, b);
   // Hassan and Hussein are two names, not two spellings.
-  if (isEstablishedWord(a) && isEstablishedWord(b)) return null;
+  if (a.established && b.established) return null;
   const length = Math.max(a.sound.length, b.sound.length);
   const limit = (1 - SIMILARITY_MIN) * length;
   // A letter more costs at least 0.4, unless it doubles the one before, which a sound never does.
   if (Math.abs(a.sound.length - b.sound.length) * 0.4 > limit) return null;
-  const bySound = distanceOf(a.sound, b.sound, limit);
-  const distance = bySound <= SLIP_MAX ? bySound : Math.min(bySound, writtenDistance(a.text, b.text, limit));
+  // What is further apart than this is too unlike, whatever the measure says.
+  const reach = length >= LONG_WORD ? limit : Math.min(limit, Math.max(SLIP_MAX, limit - SECOND_SLIP_COST * length + ROUNDING));
+  const bySound = distanceMin(a.soundLetters, b.soundLetters) > reach + ROUNDING ? Number.POSITIVE_INFINITY : distanceOf(a.sound, b.sound, reach);
+  const distance = bySound <= SLIP_MAX ? bySound : Math.min(bySound, writtenDistance(a, b, reach));
   // One slip is a slip; two in a short word make another name.
   const isSlip = distance <= SLIP_MAX || length >= LONG_WORD;
   const similarity = 1 - distance / length - (isSlip ? 0 : SECOND_SLIP_COST);
   return similarity < SIMILARITY_MIN ? null : { similarity, ground: 'near' };
-}
-
-function isEstablishedWord(word: Word): boolean {
-  return word.variant !== '' || isEstablished(word.text);
 }
 
 /** The fewer consonants there are, the less it says that they are the same. */
@@ -91,6 +90,7 @@ function acrossScripts(a: Word, b: Word): Likeness | null {
 }
 
 /** A slip of the keyboard changes what is written more gently than how it sounds. */
-function writtenDistance(a: string, b: string, limit: number): number {
-  return Math.abs(a.length - b.length) > 1 || a.length < 4 ? Number.POSITIVE_INFINITY : distanceOf(a, b, limit);
+function writtenDistance(a: Word, b: Word, limit: number): number {
+  if (Math.abs(a.text.length - b.text.length) > 1 || a.text.length < 4) return Number.POSITIVE_INFINITY;
+  return distanceMin(a.textLetters, b.textLetters) > limit + ROUNDING ? Number.POSITIVE_INFINITY : distanceOf(a.text, b.text, limit);
 }

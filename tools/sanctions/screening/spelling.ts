@@ -125,10 +125,82 @@ function additionCost(code: number, before: number): number {
   return code === before ? DOUBLING_COST : code < CODES ? (ADDITIONS[code] ?? 1) : 1;
 }
 
+/** The letters of a text as bits and counts: what tells cheaply that two texts are too far apart to be measured. */
+export interface Letters {
+  /** How often each of a, e, i, o, u is there, four bits each, 15 at most. */
+  readonly vowels: number;
+  /** Which other letters are there, a bit each. */
+  readonly others: number;
+  /** Those, and all that belong to the class of one of them. */
+  readonly kin: number;
+  /** A letter stands twice in a row: leaving out the second costs next to nothing. */
+  readonly isDoubled: boolean;
+}
+
+const VOWELS = 'aeiou';
+const OTHERS = 'bcdfghjklmnpqrstvwxyzSC';
+const H_BIT = 1 << OTHERS.indexOf('h');
+const COUNT_BITS = 4;
+const COUNT_MAX = 15;
+
+/** For each letter that is no vowel, the bits of all of its class. */
+const KIN: ReadonlyMap<string, number> = new Map(
+  Array.from(OTHERS, (letter): [string, number] => {
+    const own = CLASSES[letter] ?? letter;
+    return [letter, Array.from(OTHERS).reduce((bits, other, at) => ((CLASSES[other] ?? other) === own ? bits | (1 << at) : bits), 0)];
+  }),
+);
+
+/** Takes a text, gives its letters; those beyond plain Latin are left out. */
+export function lettersOf(text: string): Letters {
+  let [vowels, others, kin, isDoubled] = [0, 0, 0, false];
+  for (let at = 0; at < text.length; at += 1) {
+    const letter = text.charAt(at);
+    if (at > 0 && letter === text.charAt(at - 1)) isDoubled = true;
+    const vowel = VOWELS.indexOf(letter) * COUNT_BITS;
+    if (vowel >= 0 && ((vowels >> vowel) & COUNT_MAX) < COUNT_MAX) vowels += 1 << vowel;
+    const other = OTHERS.indexOf(letter);
+    if (other < 0) continue;
+    others |= 1 << other;
+    kin |= KIN.get(letter) ?? 0;
+  }
+  return { vowels, others, kin, isDoubled };
+}
+
+/**
+ * A lower bound of `distanceOf` for texts of these letters: what only one of them has must go, by a change or by being left
+ * out, and each way of going has its least cost.
+ */
+export function distanceMin(a: Letters, b: Letters): number {
+  if (a.isDoubled || b.isDoubled) return 0;
+  return Math.max(costOfSurplus(a, b), costOfSurplus(b, a));
+}
+
+function costOfSurplus(a: Letters, b: Letters): number {
+  let surplus = 0;
+  for (let shift = 0; shift < VOWELS.length * COUNT_BITS; shift += COUNT_BITS) {
+    const more = ((a.vowels >> shift) & COUNT_MAX) - ((b.vowels >> shift) & COUNT_MAX);
+    if (more > 0) surplus += more;
+  }
+  const gone = a.others & ~b.others;
+  const h = gone & H_BIT ? H_COST : 0;
+  const related = bitsOf(gone & b.kin & ~H_BIT);
+  // A letter of another class may still be changed into an h.
+  return surplus * VOWEL_COST + h + related * NEAR_COST + (bitsOf(gone & ~H_BIT) - related) * H_CHANGE_COST;
+}
+
+function bitsOf(value: number): number {
+  let count = 0;
+  for (let rest = value; rest !== 0; rest &= rest - 1) count += 1;
+  return count;
+}
+
 /** Words are cut to fewer letters than this before they come here; longer ones are infinitely far apart. */
 const WIDTH_MAX = 96;
-/** Three rows of the table, used again by every call: it runs to its end before the next begins. */
+/** Three rows of the table, and the letters of one text with what adding each costs, used again by every call: it runs to its end before the next begins. */
 const ROWS = [new Float64Array(WIDTH_MAX), new Float64Array(WIDTH_MAX), new Float64Array(WIDTH_MAX)] as const;
+const COLUMN_CODES = new Uint16Array(WIDTH_MAX);
+const COLUMN_ADDITIONS = new Float64Array(WIDTH_MAX);
 
 /**
  * How far two words are apart: the cheapest way from one to the other by changing, adding, leaving out and
@@ -143,25 +215,35 @@ export function distanceOf(a: string, b: string, limit: number): number {
   let last = ROWS[1];
   let current = ROWS[2];
   last[0] = 0;
-  for (let at = 1; at < width; at += 1)
-    last[at] = (last[at - 1] ?? 0) + additionCost(b.charCodeAt(at - 1), at > 1 ? b.charCodeAt(at - 2) : 0);
+  for (let at = 1; at < width; at += 1) {
+    const code = b.charCodeAt(at - 1);
+    COLUMN_CODES[at] = code;
+    COLUMN_ADDITIONS[at] = additionCost(code, at > 1 ? b.charCodeAt(at - 2) : 0);
+    last[at] = (last[at - 1] as number) + (COLUMN_ADDITIONS[at] as number);
+  }
+  let previous = 0;
   for (let row = 1; row <= a.length; row += 1) {
     const letter = a.charCodeAt(row - 1);
-    const previous = row > 1 ? a.charCodeAt(row - 2) : 0;
     const addition = additionCost(letter, previous);
-    current[0] = (last[0] ?? 0) + addition;
-    let lowest = current[0];
+    let left = (last[0] as number) + addition;
+    let lowest = left;
+    let diagonal = last[0] as number;
+    current[0] = left;
     for (let at = 1; at < width; at += 1) {
-      const other = b.charCodeAt(at - 1);
-      const before = at > 1 ? b.charCodeAt(at - 2) : 0;
-      let cost = (last[at - 1] ?? 0) + changeCost(letter, other);
-      const without = (last[at] ?? 0) + addition;
-      const withOther = (current[at - 1] ?? 0) + additionCost(other, before);
+      const other = COLUMN_CODES[at] as number;
+      const above = last[at] as number;
+      let cost = diagonal + changeCost(letter, other);
+      const without = above + addition;
+      const withOther = left + (COLUMN_ADDITIONS[at] as number);
       if (without < cost) cost = without;
       if (withOther < cost) cost = withOther;
-      if (row > 1 && at > 1 && letter === before && previous === other && (beforeLast[at - 2] ?? 0) + SWAP_COST < cost)
-        cost = (beforeLast[at - 2] ?? 0) + SWAP_COST;
+      if (row > 1 && at > 1 && letter === COLUMN_CODES[at - 1] && previous === other) {
+        const swapped = (beforeLast[at - 2] as number) + SWAP_COST;
+        if (swapped < cost) cost = swapped;
+      }
       current[at] = cost;
+      left = cost;
+      diagonal = above;
       if (cost < lowest) lowest = cost;
     }
     // A swap may still leap over this row at the price of one.
@@ -170,7 +252,8 @@ export function distanceOf(a: string, b: string, limit: number): number {
     beforeLast = last;
     last = current;
     current = spare;
+    previous = letter;
   }
-  const distance = last[width - 1] ?? 0;
+  const distance = last[width - 1] as number;
   return distance > limit ? Number.POSITIVE_INFINITY : distance;
 }

@@ -6,14 +6,17 @@
  */
 import { foldLookalikes } from '../lookalikes.ts';
 import { HONORIFICS, plainWords } from '../name.ts';
-import { skeletonOf, soundOf, variantOf } from './spelling.ts';
+import { type Letters, lettersOf, skeletonOf, soundOf, variantOf } from './spelling.ts';
 import { scriptOf, transliterate } from './transliterate.ts';
-import { type Kind, legalFormOf, type Role, roleOf, unifyNumber, unifyPhrases, weightOf } from './vocabulary.ts';
+import { isEstablished, type Kind, legalFormOf, type Role, roleOf, unifyNumber, unifyPhrases, weightOf } from './vocabulary.ts';
 
 const WORDS_MAX = 16;
 const LETTERS_MAX = 40;
 const TEXT_MAX = 400;
 const ACRONYM_LETTERS_MIN = 3;
+
+/** From here on a word tells something of its own. */
+export const SUBSTANTIAL_WEIGHT = 0.25;
 
 export interface Word {
   /** Plain lower-case Latin letters where the script has them. */
@@ -24,6 +27,10 @@ export interface Word {
   readonly variant: string;
   /** Comes from a script that leaves vowels out. */
   readonly unvowelled: boolean;
+  /** A name of its own, however like another it looks. */
+  readonly established: boolean;
+  readonly textLetters: Letters;
+  readonly soundLetters: Letters;
 }
 
 export interface NamePart {
@@ -53,7 +60,10 @@ export function wordOf(text: string, unvowelled = false): Word {
   const present = known.get(key);
   if (present !== undefined) return present;
   const sound = soundOf(text);
-  const word = { text, sound, skeleton: skeletonOf(sound), variant: variantOf(text) ?? legalFormOf(text) ?? '', unvowelled };
+  const variant = variantOf(text) ?? legalFormOf(text) ?? '';
+  const established = variant !== '' || isEstablished(text);
+  const letters = { textLetters: lettersOf(text), soundLetters: lettersOf(sound) };
+  const word = { text, sound, skeleton: skeletonOf(sound), variant, unvowelled, established, ...letters };
   if (known.size >= KNOWN_MAX) known.clear();
   known.set(key, word);
   return word;
