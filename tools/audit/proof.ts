@@ -10,7 +10,7 @@ import { fault } from '../../domain/errors.ts';
 import { merkleProof, type MerkleProof, verifyMerkleProof } from '../aptos/merkle.ts';
 import { readBlocks, type SealedBlock } from './chain.ts';
 import { type AuditRow, blockHash, type BlockHeader, hashesOf, keysOf, leafHash } from './encoding.ts';
-import { FORM, readOfPaymentSql, type Source, SOURCE_NAMES, SOURCES } from './sources.ts';
+import { columnsOf, readOfPaymentSql, type Source, SOURCE_NAMES, SOURCES } from './sources.ts';
 
 /** A row of the log with the way from it to the Merkle root of its block. */
 export interface ProvenRow {
@@ -75,21 +75,25 @@ async function proveRow(db: Queryable, blocks: Map<string, SealedBlock>, source:
   if (block === undefined) throw fault('internal', { internal: `audit block ${number} is gone` });
   blocks.set(number, block);
   let index = 0;
+  let form = 0;
   for (const range of block.ranges) {
     const at = range.source === source.name ? keysOf(range.keys, source.keyType).indexOf(key) : -1;
     if (at >= 0) {
       index += at;
+      form = range.form;
       break;
     }
     index += range.leafCount;
   }
+  // The row as the edition of its block seals it.
+  const sealed = Object.fromEntries(columnsOf(source, form).map((column) => [column, row[column] ?? null]));
   const leaves = block.ranges.flatMap((range) => hashesOf(range.hashes)).map((leaf) => leaf.toString('hex'));
-  if (leaves[index] !== leafHash(source.name, FORM, row).toString('hex'))
+  if (leaves[index] !== leafHash(source.name, form, sealed).toString('hex'))
     throw fault('internal', {
       detail: `The audit log does not verify: see capp audit verify.`,
       internal: `${source.name} ${key}, block ${number}`,
     });
-  return { source: source.name, form: FORM, row, block: number, proof: merkleProof(leaves, index) };
+  return { source: source.name, form, row: sealed, block: number, proof: merkleProof(leaves, index) };
 }
 
 async function chainOver(db: Queryable, own: readonly bigint[], upToBlock: bigint | null): Promise<PaymentProof['blocks']> {

@@ -5,8 +5,9 @@ import { newId } from '../../domain/ids.ts';
 import { merkleRoot } from '../aptos/merkle.ts';
 import { readBlocks } from './chain.ts';
 import { FIRST_PREVIOUS_HASH, hashesOf, rootOf } from './encoding.ts';
+import { checkProof, exportPayment } from './proof.ts';
 import { sealAudit } from './seal.ts';
-import { SOURCE_NAMES } from './sources.ts';
+import { columnsOf, SOURCE_NAMES, SOURCES } from './sources.ts';
 import { testLog, type TestLog } from './testing.ts';
 
 let log: TestLog;
@@ -105,6 +106,35 @@ describe('sealing', () => {
 });
 
 describe('the encoding', () => {
+  test('of blocks sealed in the first edition still verifies, under blocks of the newest, and proves their rows', async () => {
+    const old = await log.writePayment();
+    await log.sealAll({ form: 1 });
+    const young = await log.writePayment();
+    await log.sealAll();
+    const blocks = await readBlocks(log.pool, 1n, 99n, { withLeaves: true });
+    expect(new Set(blocks.flatMap((block) => block.ranges.map((range) => range.form)))).toEqual(new Set([1, 2]));
+    expect(await log.verify()).toMatchObject({ findings: [], rows: 16, unsealed: 0 });
+    for (const [paymentId, form] of [[old, 1], [young, 2]] as const) {
+      const proof = await exportPayment(log.pool, paymentId);
+      expect(proof.rows.map((row) => row.form)).toEqual(proof.rows.map(() => form));
+      expect(checkProof(JSON.parse(JSON.stringify(proof)))).toMatchObject({ faults: [], rows: 8 });
+      const said = proof.rows.find((row) => row.source === 'case_decisions')?.row ?? {};
+      expect(Object.keys(said).includes('action_digest')).toBe(form === 2);
+    }
+  });
+
+  test('has every column of its tables, but for what is noted there later', async () => {
+    const notSealed: Readonly<Record<string, readonly string[]>> = { case_decisions: ['applied_at'] };
+    for (const name of SOURCE_NAMES) {
+      const { rows } = await log.pool.query<{ name: string }>(
+        `select attname as name from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped`,
+        [name],
+      );
+      const columns = rows.map((row) => row.name).filter((column) => !(notSealed[name] ?? []).includes(column));
+      expect([name, columns.toSorted()]).toEqual([name, columnsOf(SOURCES[name])]);
+    }
+  });
+
   test('is the same in SQL and in JavaScript, whatever stands in a row', async () => {
     const texts = fc.string({ unit: 'grapheme', maxLength: 40 }).map((text) => text.replaceAll('\0', ''));
     const awkward = fc.constantFrom('\u0001\u001f\u007f\b\f\n\r\t"\\/', '\u2028\u2029\ufeff', '😀\ud7ff\ue000', "'; drop table", '\\u0041');

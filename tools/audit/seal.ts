@@ -25,6 +25,8 @@ export interface SealLimits {
   readonly rowsMax?: number;
   /** Blocks made by one call at most. */
   readonly blocksMax?: number;
+  /** The edition to seal in; the newest unless told, as tests of old blocks do. */
+  readonly form?: number;
 }
 
 export interface Sealed {
@@ -54,7 +56,7 @@ export function sealOf(keyring: Pick<Keyring, 'blindIndex'>, hash: string): Buff
 export async function sealAudit(deps: SealDeps, limits: SealLimits = {}): Promise<Sealed> {
   let sealed: Sealed = { blocks: 0, rows: 0, head: null, stalled: false };
   while (sealed.blocks < (limits.blocksMax ?? BLOCKS_MAX)) {
-    const outcome = await withTransaction(deps.pool, (tx) => sealNext(tx, deps, limits.rowsMax ?? ROWS_MAX));
+    const outcome = await withTransaction(deps.pool, (tx) => sealNext(tx, deps, limits.rowsMax ?? ROWS_MAX, limits.form ?? FORM));
     if (outcome === 'stalled') return { ...sealed, stalled: true };
     if (outcome === null) return sealed;
     const { header, hash } = outcome;
@@ -65,7 +67,7 @@ export async function sealAudit(deps: SealDeps, limits: SealLimits = {}): Promis
   return sealed;
 }
 
-async function sealNext(tx: PoolClient, deps: SealDeps, rowsMax: number): Promise<SealedBlock | 'stalled' | null> {
+async function sealNext(tx: PoolClient, deps: SealDeps, rowsMax: number, form: number): Promise<SealedBlock | 'stalled' | null> {
   // What a row's text is must not hang on a setting of the session.
   const lock = await tx.query<{ locked: boolean }>(
     `select pg_try_advisory_xact_lock($1) as locked, set_config('extra_float_digits', '1', true)`,
@@ -81,7 +83,7 @@ async function sealNext(tx: PoolClient, deps: SealDeps, rowsMax: number): Promis
     const source = SOURCES[name];
     const after = previous?.ranges.find((range) => range.source === name)?.upTo ?? { tx: '0', key: KEY_BOUNDS[source.keyType].first };
     if (beforeTx <= BigInt(after.tx)) return 'stalled';
-    ranges.push(await readRange(tx, source, after, beforeTx, rowsMax));
+    ranges.push(await readRange(tx, source, after, beforeTx, { rowsMax, form }));
   }
   const leaves = ranges.flatMap((range) => hashesOf(range.hashes));
   if (leaves.length === 0) return null;
@@ -100,10 +102,16 @@ async function sealNext(tx: PoolClient, deps: SealDeps, rowsMax: number): Promis
 }
 
 /** The next rows of a source. A range that is not full reaches up to the horizon: nothing can come into it any more. */
-async function readRange(tx: PoolClient, source: Source, after: Place, beforeTx: bigint, rowsMax: number): Promise<SealedRange> {
+async function readRange(
+  tx: PoolClient,
+  source: Source,
+  after: Place,
+  beforeTx: bigint,
+  { rowsMax, form }: { readonly rowsMax: number; readonly form: number },
+): Promise<SealedRange> {
   const { rows } = await tx.query<{ count: number; lastTx: string | null; keys: Buffer | null; hashes: Buffer | null }>({
-    name: `seal_${source.name}_${rowsMax}`,
-    text: sealSql(source, rowsMax),
+    name: `seal_${source.name}_${rowsMax}_${form}`,
+    text: sealSql(source, rowsMax, form),
     values: [after.tx, after.key, beforeTx.toString()],
   });
   const { count = 0, lastTx, keys, hashes } = rows[0] ?? {};
@@ -111,5 +119,5 @@ async function readRange(tx: PoolClient, source: Source, after: Place, beforeTx:
   const lastKey = keysOf(bytes, source.keyType).at(-1);
   const full = count === rowsMax && lastTx !== null && lastTx !== undefined && lastKey !== undefined;
   const upTo = full ? { tx: lastTx, key: lastKey } : { tx: (beforeTx - 1n).toString(), key: KEY_BOUNDS[source.keyType].last };
-  return { source: source.name, form: FORM, after, upTo, leafCount: count, keys: bytes, hashes: hashes ?? Buffer.alloc(0) };
+  return { source: source.name, form, after, upTo, leafCount: count, keys: bytes, hashes: hashes ?? Buffer.alloc(0) };
 }

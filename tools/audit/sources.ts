@@ -6,8 +6,15 @@
  * and in JavaScript when it is verified. Both give the bytes of RFC 8785.
  */
 
-/** The edition of the encoding below. Another list of columns is another edition; old blocks keep theirs. */
-export const FORM = 1;
+/** The edition of the encoding that new blocks are sealed in. Another list of columns is another edition; old blocks keep theirs. */
+export const FORM = 2;
+
+const FORMS: readonly number[] = [1, FORM];
+
+/** Says whether leaves of an edition can be made again. */
+export function isForm(form: number): boolean {
+  return FORMS.includes(form);
+}
 
 export const SOURCE_NAMES = [
   'agent_activity',
@@ -28,6 +35,8 @@ export interface Source {
   readonly key: string;
   readonly keyType: 'bigint' | 'uuid';
   readonly columns: Readonly<Record<string, Kind>>;
+  /** Those among them that a later edition than the first brought, with that edition. */
+  readonly since?: Readonly<Record<string, number>>;
 }
 
 /** Names of columns that are all of one kind. */
@@ -58,16 +67,18 @@ export const SOURCES: Readonly<Record<SourceName, Source>> = {
     keyType: 'uuid',
     // `applied_at` is not sealed: the case graph notes there that it has taken the decision in.
     columns: {
-      ...each('text', 'id tx_id case_id payment_id officer verdict reason_code evidence_digest'),
+      ...each('text', 'id tx_id case_id payment_id officer verdict reason_code evidence_digest round action_digest senior'),
       note: 'bytes',
-      created_at: 'moment',
+      ...each('moment', 'created_at expires_at'),
     },
+    since: { round: 2, action_digest: 2, senior: 2, expires_at: 2 },
   },
   compliance_records: {
     name: 'compliance_records',
     key: 'id',
     keyType: 'uuid',
-    columns: { ...each('text', 'id tx_id client_id payment_id outcome list_version hits rules'), created_at: 'moment' },
+    columns: { ...each('text', 'id tx_id client_id payment_id outcome list_version hits rules rule_set shadow'), created_at: 'moment' },
+    since: { rule_set: 2, shadow: 2 },
   },
   payment_events: {
     name: 'payment_events',
@@ -92,9 +103,11 @@ export const KEY_BOUNDS = {
   uuid: { first: '00000000-0000-0000-0000-000000000000', last: 'ffffffff-ffff-ffff-ffff-ffffffffffff' },
 } as const;
 
-/** Columns of a source in the order RFC 8785 puts them: by UTF-16 code units. */
-export function columnsOf(source: Source): string[] {
-  return Object.keys(source.columns).toSorted((a, b) => (a < b ? -1 : 1));
+/** Columns of a source in an edition, in the order RFC 8785 puts them: by UTF-16 code units. */
+export function columnsOf(source: Source, form = FORM): string[] {
+  return Object.keys(source.columns)
+    .filter((column) => (source.since?.[column] ?? 1) <= form)
+    .toSorted((a, b) => (a < b ? -1 : 1));
 }
 
 const EXPRESSIONS: Readonly<Record<Kind, (column: string) => string>> = {
@@ -104,8 +117,8 @@ const EXPRESSIONS: Readonly<Record<Kind, (column: string) => string>> = {
 };
 
 /** The sealed columns as a select list of texts, of the row `r`. */
-function valuesSql(source: Source): string {
-  return columnsOf(source)
+function valuesSql(source: Source, form: number): string {
+  return columnsOf(source, form)
     .map((column) => `${EXPRESSIONS[source.columns[column] ?? 'text'](`r.${column}`)} as ${column}`)
     .join(', ');
 }
@@ -119,12 +132,12 @@ const behind = (source: Source): string =>
  * together in their order. `row_to_json` over texts in sorted order is what RFC 8785 asks for. The bound
  * stands in the text, for a planner that does not know it sorts the whole table.
  */
-export function sealSql(source: Source, rowsMax: number): string {
+export function sealSql(source: Source, rowsMax: number, form = FORM): string {
   const send = source.keyType === 'uuid' ? 'uuid_send' : 'int8send';
   return `
     with leaf as (
-      select r.tx_id, r.${source.key} as key, sha256('\\x00'::bytea || convert_to('{"form":${FORM},"row":'
-        || (select row_to_json(v)::text from (select ${valuesSql(source)}) v) || ',"source":"${source.name}"}', 'UTF8')) as hash
+      select r.tx_id, r.${source.key} as key, sha256('\\x00'::bytea || convert_to('{"form":${form},"row":'
+        || (select row_to_json(v)::text from (select ${valuesSql(source, form)}) v) || ',"source":"${source.name}"}', 'UTF8')) as hash
       ${behind(source)} and r.tx_id < $3::xid8
       order by r.tx_id, r.${source.key} limit ${rowsMax}
     )
@@ -133,15 +146,15 @@ export function sealSql(source: Source, rowsMax: number): string {
     from leaf`;
 }
 
-/** The sealed columns of the rows behind a place, up to and including the place `$3`, `$4`. */
-export function readSql(source: Source): string {
-  return `select ${valuesSql(source)} ${behind(source)}
+/** The columns that an edition seals of the rows behind a place, up to and including the place `$3`, `$4`. */
+export function readSql(source: Source, form: number): string {
+  return `select ${valuesSql(source, form)} ${behind(source)}
     and (r.tx_id, r.${source.key}) <= ($3::xid8, $4::${source.keyType}) order by r.tx_id, r.${source.key}`;
 }
 
-/** The sealed columns of every row that belongs to the payment `$1`. */
+/** The sealed columns, in the newest edition, of every row that belongs to the payment `$1`. */
 export function readOfPaymentSql(source: Source): string {
-  return `select ${valuesSql(source)} from ${source.name} r where r.payment_id = $1::uuid order by r.tx_id, r.${source.key}`;
+  return `select ${valuesSql(source, FORM)} from ${source.name} r where r.payment_id = $1::uuid order by r.tx_id, r.${source.key}`;
 }
 
 /** How many rows are behind a place, and whether one names a transaction that has not begun. */

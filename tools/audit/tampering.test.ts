@@ -43,11 +43,12 @@ const alteredJson = (document: string): string =>
 /** Another value of the same type, as an SQL expression. */
 function otherValue(type: string, column: string): string {
   if (type === 'uuid') return `coalesce(overlay(${column}::text placing 'feed' from 10 for 4)::uuid, gen_random_uuid())`;
-  if (type === 'jsonb') return alteredJson(column);
+  if (type === 'jsonb') return alteredJson(`coalesce(${column}, '{}')`);
   if (type === 'json') return `(${alteredJson(`${column}::jsonb`)})::json`;
   if (type === 'bytea') return `${column} || '\\x00'::bytea`;
   if (type === 'xid8') return `(${column}::text::bigint + 1)::text::xid8`;
   if (type.startsWith('timestamp')) return `coalesce(${column}, '2026-01-01Z') + interval '1 millisecond'`;
+  if (type === 'boolean') return `not ${column}`;
   if (type === 'real') return `${column} * 1.0000002::real`;
   if (type === 'text') return `coalesce(${column}, '') || ' '`;
   return `coalesce(${column}, 0) + 1`;
@@ -126,7 +127,8 @@ const CHAIN_EDITS: readonly string[] = [
   `update audit_ranges set hashes = sha256(hashes) || hashes where block_number = $1 and source = 'payment_events'`,
   `update audit_ranges set keys = sha256(keys) where block_number = $1 and source = 'transfers'`,
   `update audit_ranges set source = 'elsewhere' where block_number = $1 and source = 'transfers'`,
-  'update audit_ranges set form = 2 where block_number = $1',
+  'update audit_ranges set form = 1 where block_number = $1',
+  'update audit_ranges set form = form + 1 where block_number = $1',
   `update audit_blocks set number = case number when $1 then $1 + 1 else $1 end where number in ($1, $1 + 1)`,
   `with other as (select * from audit_ranges where block_number = $1)
    update audit_ranges r set block_number = r.block_number + 500 from other where r.block_number = $1 and r.source = other.source`,
@@ -194,4 +196,24 @@ test('a chain made anew by somebody without the keys is found, block by block', 
   const report = await verifyWithin(client, stranger);
   await client.query('rollback');
   expect(report.findings.map(({ fault }) => fault)).toEqual(Array.from({ length: report.blocks }, () => 'seal_wrong'));
+});
+
+test('what an approval is for, until when and of whom, and which rules were in force, are sealed', async () => {
+  await client.query('begin');
+  for (const [table, column, value] of [
+    ['case_decisions', 'round', 'round + 1'],
+    ['case_decisions', 'action_digest', `repeat('0', 64)`],
+    ['case_decisions', 'senior', 'not senior'],
+    ['case_decisions', 'expires_at', `coalesce(expires_at, '2026-01-01Z') + interval '1 day'`],
+    ['compliance_records', 'rule_set', `coalesce(rule_set, '') || 'x'`],
+    ['compliance_records', 'shadow', `coalesce(shadow, '[]') || '[{"rule": "x"}]'`],
+  ] as const) {
+    const [row] = await rowsOf(SOURCES[table]);
+    const findings = await findingsAfter(() => client.query(`update ${table} set ${column} = ${value} where ctid = $1`, [row?.at]), null);
+    expect([column, findings]).toEqual([
+      column,
+      [{ fault: 'changed', block: expect.any(String), source: table, key: row?.key, detail: 'changed since it was sealed' }],
+    ]);
+  }
+  await client.query('rollback');
 });

@@ -10,7 +10,7 @@ import { lastBlockNumber, readBlocks, type SealedBlock, type SealedRange, source
 import { compareLeaves, type Leaf, type RowFault } from './compare.ts';
 import { type AuditRow, blockHash, FIRST_PREVIOUS_HASH, hashesOf, keysOf, leafHash, type Place, rootOf } from './encoding.ts';
 import { sealOf } from './seal.ts';
-import { countBehindSql, FORM, KEY_BOUNDS, readSql, SOURCE_NAMES, SOURCES } from './sources.ts';
+import { countBehindSql, isForm, KEY_BOUNDS, readSql, SOURCE_NAMES, SOURCES } from './sources.ts';
 
 /** A block that somebody knows to be right: noted, printed, published, anchored on a chain. */
 export interface TrustedBlock {
@@ -157,7 +157,7 @@ async function verifyRange(db: Queryable, walk: Walk, number: string, range: Sea
   const source = SOURCES[range.source];
   const tell = (detail: string): void => void walk.findings.push(blockFinding('block_altered', number, detail, source.name));
   const after = walk.upTo.get(source.name) as Place;
-  if (range.form !== FORM) return tell(`its leaves are of form ${range.form}, which this version does not know`);
+  if (!isForm(range.form)) return tell(`its leaves are of form ${range.form}, which this version does not know`);
   if (range.after.tx !== after.tx || range.after.key !== after.key) tell('its range does not begin where the one before ends');
   if (!isPlace(range.upTo, source.keyType)) return tell('its range does not end at a place');
   const keys = keysOf(range.keys, source.keyType);
@@ -165,8 +165,8 @@ async function verifyRange(db: Queryable, walk: Walk, number: string, range: Sea
   if (sealed.length !== range.leafCount || keys.length !== range.leafCount) tell('it does not hold as many leaves as it says');
   // From where the last range ended, whatever this one says: no row can hide between two ranges.
   const { rows } = await db.query<AuditRow>({
-    name: `audit_read_${source.name}`,
-    text: readSql(source),
+    name: `audit_read_${source.name}_${range.form}`,
+    text: readSql(source, range.form),
     values: [after.tx, after.key, range.upTo.tx, range.upTo.key],
   });
   const found = rows.map((row): Leaf => ({ key: row[source.key] ?? '', hash: leafHash(source.name, range.form, row).toString('hex') }));
