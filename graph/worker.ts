@@ -10,9 +10,10 @@ import { isFault } from '../domain/errors.ts';
 import { anchorHead, sealAudit } from '../tools/audit/index.ts';
 import type { Agents } from './agents.ts';
 import { buildCaseGraph, type CaseGraphDeps } from './case/case-graph.ts';
-import { caseGraphDeps, workCases } from './case/cases.ts';
+import { caseGraphDeps } from './case/cases.ts';
 import { closeSettledDoubts, escalateDoubts } from './case/doubts.ts';
 import { keepCases } from './case/keep.ts';
+import { createCaseWork } from './case/work.ts';
 import { type CohortStage, workCohorts } from './cohorts.ts';
 import { callbackPump } from './effects/callbacks.ts';
 import { dispatchPump } from './effects/dispatch.ts';
@@ -46,7 +47,7 @@ export interface WorkerOptions {
 }
 
 export interface WorkerHandle {
-  /** Does one kind of work now; what the queue's hints do. */
+  /** Does one kind of work now, as the queue's hints do, and waits for the threads of cases that it sent on their way. */
   work(hint: Hint): Promise<void>;
   /** Resolves when no request to an operator is under way and every answer is written. */
   idle(): Promise<void>;
@@ -60,7 +61,7 @@ const CASES_AT_ONCE = 50;
 export function startWorker(options: WorkerOptions): WorkerHandle {
   const { deps, agents, queue } = options;
   const paymentGraph = buildPaymentGraph(deps, agents);
-  const caseGraph = buildCaseGraph({ checkpointer: options.checkpointer, ...caseGraphDeps(deps) });
+  const cases = createCaseWork(deps, buildCaseGraph({ checkpointer: options.checkpointer, ...caseGraphDeps(deps) }));
   const recorder = createRecorder(deps);
   const pumps = {
     dispatch: dispatchPump(deps, recorder),
@@ -82,7 +83,7 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
     callbacks: () => pumps.callbacks.kick(),
     webhooks: () => workWebhooks(deps, pumps.webhooks),
     sms: () => workSms(deps, pumps.sms),
-    cases: () => workCases(deps, caseGraph, CASES_AT_ONCE),
+    cases: () => cases.work(CASES_AT_ONCE),
     // Neither waits for the other, nor for its mistakes.
     settle: async () => {
       await deps.courtesy?.();
@@ -116,7 +117,10 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
   }
 
   return {
-    work: run,
+    async work(hint) {
+      await run(hint);
+      if (hint === 'cases') await cases.idle();
+    },
     async idle() {
       await Promise.all(Object.values(pumps).map((pump) => pump.idle()));
       await recorder.drain();
@@ -124,7 +128,7 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
     async stop() {
       endSweeps();
       endHousekeeping();
-      await Promise.all(Object.values(pumps).map((pump) => pump.drain()));
+      await Promise.all([...Object.values(pumps).map((pump) => pump.drain()), cases.stop()]);
       await recorder.drain();
     },
   };

@@ -6,7 +6,8 @@ import { actionDigest } from '../../domain/cases.ts';
 import { newId } from '../../domain/ids.ts';
 import { answerCase, buildCaseGraph, type CaseGraph, pausedAt } from './case-graph.ts';
 import type { CaseAdvice } from './advice.ts';
-import { caseGraphDeps, workCases } from './cases.ts';
+import { caseGraphDeps } from './cases.ts';
+import { workCases } from './work.ts';
 
 let platform: TestPlatform;
 let graph: CaseGraph;

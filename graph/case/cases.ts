@@ -70,13 +70,15 @@ export async function openCases(tx: PoolClient, deps: GraphDeps, wanted: readonl
   });
 }
 
-interface CaseRow {
+/** A case whose thread is to be brought to its round. */
+export interface CaseRow {
   id: string;
   payment_id: string;
   round: number;
 }
 
-interface DecisionRow extends CaseRow {
+/** What an officer said of a case, and its thread has not heard yet. */
+export interface DecisionRow extends CaseRow {
   decision_id: string;
   officer: string;
   verdict: 'release' | 'reject';
@@ -106,56 +108,14 @@ async function readCase(deps: GraphDeps, caseId: string): Promise<CaseStanding> 
   return standing;
 }
 
-/** Starts threads for new cases, takes those back whose case went on to another round, and carries decisions to theirs; resolves with how many moved. */
-export async function workCases(deps: GraphDeps, graph: CaseGraph, limit: number): Promise<number> {
-  const behind = await deps.pool.query<CaseRow>({
-    name: 'cases_behind',
-    text: `select id, payment_id, round from cases
-           where kind = 'held' and status in ('open', 'deciding', 'waiting') and (interrupt_id is null or asked_round <> round)
-           order by rank_at limit $1`,
-    values: [limit],
-  });
-  for (const row of behind.rows) await oneAtATime(deps, row.id, () => followRound(deps, graph, row));
-  const decided = await deps.pool.query<DecisionRow>({
-    name: 'decided_cases',
-    text: `select c.id, c.payment_id, c.round, d.id as decision_id, d.officer, d.verdict, d.reason_code, d.action_digest,
-             d.evidence_digest as decided_on
-           from case_decisions d join cases c on c.id = d.case_id
-           where d.applied_at is null and c.kind = 'held' and c.status in ('open', 'deciding', 'waiting') and c.interrupt_id is not null
-             and d.round = c.round and c.asked_round = c.round
-           order by d.created_at limit $1`,
-    values: [limit],
-  });
-  for (const row of decided.rows) await oneAtATime(deps, row.id, () => carryDecision(deps, graph, row));
-  return behind.rows.length + decided.rows.length;
-}
-
-/** Two runs of one thread would overwrite each other's checkpoints: the database lets one in. */
-async function oneAtATime(deps: GraphDeps, caseId: string, work: () => Promise<void>): Promise<void> {
-  const client = await deps.pool.connect();
-  try {
-    const lock = await client.query<{ locked: boolean }>('select pg_try_advisory_lock(hashtextextended($1, 0)) as locked', [caseId]);
-    if (lock.rows[0]?.locked !== true) return;
-    try {
-      await work();
-    } catch (error) {
-      // One case that cannot go on must not keep the others waiting; it is tried again at the next sweep.
-      deps.log.error({ caseId, error: error instanceof Error ? error.message : 'unknown' }, 'case did not move');
-    } finally {
-      await client.query('select pg_advisory_unlock(hashtextextended($1, 0))', [caseId]);
-    }
-  } finally {
-    client.release();
-  }
-}
-
 /** Brings the thread of a case to the round the case is in; a new case gets its thread. */
-async function followRound(deps: GraphDeps, graph: CaseGraph, row: CaseRow): Promise<void> {
+export async function followRound(deps: GraphDeps, graph: CaseGraph, row: CaseRow): Promise<void> {
   const paused = await refreshCase(graph, { caseId: row.id, paymentId: row.payment_id }, row.round);
   await withTransaction(deps.pool, (tx) => notePause(tx, deps, row.id, paused));
 }
 
-async function carryDecision(deps: GraphDeps, graph: CaseGraph, row: DecisionRow): Promise<void> {
+/** Gives an officer's decision to the thread that waits for it, and writes down where that waits now. */
+export async function carryDecision(deps: GraphDeps, graph: CaseGraph, row: DecisionRow): Promise<void> {
   const paused = await answerCase(graph, row.id, {
     decisionId: row.decision_id,
     verdict: row.verdict,

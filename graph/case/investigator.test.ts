@@ -4,7 +4,8 @@ import { createLlm } from '../../tools/llm/index.ts';
 import { type Reaction, startTestEndpoint, type TestEndpoint, testLlmSettings } from '../../tools/llm/testing.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
 import { buildCaseGraph, type CaseGraph } from './case-graph.ts';
-import { caseGraphDeps, workCases } from './cases.ts';
+import { caseGraphDeps } from './cases.ts';
+import { workCases } from './work.ts';
 import { investigatorAdvice } from './investigator.ts';
 import { MemorySaver } from '@langchain/langgraph';
 
