@@ -1,4 +1,5 @@
 /** Cases: payments that wait for people. */
+import { followLive, type LiveOptions } from './live.ts';
 import { type Page, type PageOptions, pages } from './pages.ts';
 import { jsonBody, type RequestOptions, type Transport, type WriteOptions } from './transport.ts';
 import type { Case, CaseFile, CaseReasons, CaseVerdict, InformationBulkAnswer } from './types.ts';
@@ -15,6 +16,58 @@ export interface CaseFilter {
   readonly escalated?: boolean;
 }
 
+/** What happened to a case. */
+export interface CaseEvent {
+  readonly caseId: string;
+  readonly paymentId: string | null;
+  /** `overdue`: it was due, and nobody has decided it. */
+  readonly type:
+    | 'opened'
+    | 'claimed'
+    | 'claim_released'
+    | 'claim_expired'
+    | 'snoozed'
+    | 'decided'
+    | 'escalated'
+    | 'information_requested'
+    | 'information_received'
+    | 'information_overdue'
+    | 'overdue'
+    | 'approval_expired'
+    | 'approvals_void'
+    | 'released'
+    | 'rejected'
+    | 'resolved'
+    | 'withdrawn';
+  readonly at: string;
+  /** The holder of the key, or `system`. */
+  readonly actor: string;
+  readonly verdict: 'release' | 'reject' | 'request_information' | 'escalate' | 'resolve' | null;
+  readonly reasonCode: string | null;
+  readonly round: number | null;
+  /** Until when a case is put off, or an approval counts. */
+  readonly until: string | null;
+  /** Of `overdue`: when the case was due. */
+  readonly dueAt: string | null;
+}
+
+export interface CaseStreamOptions extends LiveOptions {
+  readonly type?: CaseEvent['type'];
+  readonly caseId?: string;
+}
+
+/** What happened to a case, with its place in the stream, to go on from later. */
+export interface StreamedCaseEvent {
+  readonly eventId: string;
+  readonly event: CaseEvent;
+}
+
+async function* streamCaseEvents(transport: Transport, options: CaseStreamOptions): AsyncGenerator<StreamedCaseEvent> {
+  const { lastEventId: _from, signal: _signal, ...filter } = options;
+  const source = { path: '/v1/cases/stream', query: filter, event: 'case' };
+  for await (const { eventId, data } of followLive<CaseEvent>(transport, source, options)) yield { eventId, event: data };
+}
+
 export function createCases(transport: Transport) {
   const pathOf = (id: string, verb = ''): string => `/v1/cases/${encodeURIComponent(id)}${verb}`;
   const list = (filter: CaseFilter = {}, options: PageOptions = {}): Promise<Page<Case>> => {
@@ -25,6 +78,8 @@ export function createCases(transport: Transport) {
     /** One page, most urgent first. */
     list,
     each: (filter: CaseFilter = {}, options: PageOptions = {}) => pages((cursor) => list(filter, { ...options, ...cursor })),
+    /** What happens to cases, as it happens. Reconnects by itself, without a gap, until the signal says stop. */
+    stream: (options: CaseStreamOptions = {}) => streamCaseEvents(transport, options),
     /** With the evidence, and its digest that a decision must carry. */
     get: (id: string, options: RequestOptions = {}) => transport.json<CaseFile>({ method: 'GET', path: pathOf(id), ...options }),
     /** Takes a case on for a while; claiming again lengthens the claim. */

@@ -22,7 +22,7 @@ import { createWebhooks } from './webhooks.ts';
 
 export type { ActivityFilter, StreamedDecision, StreamOptions } from './activity.ts';
 export { BATCH_ROWS_MAX } from './batches.ts';
-export type { CaseFilter } from './cases.ts';
+export type { CaseEvent, CaseFilter, CaseStreamOptions, StreamedCaseEvent } from './cases.ts';
 export { CappApiError, CappConnectionError, CappError, type Problem, type ProblemError } from './errors.ts';
 export type { PageOptions } from './pages.ts';
 export type { PaymentDetails, PaymentFilter } from './payments.ts';

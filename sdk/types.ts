@@ -105,6 +105,7 @@ export interface Decision {
   readonly confidence: number;
   readonly durationUs: number;
   readonly facts: Readonly<Record<string, unknown>>;
+  /** Empty where the facts are not shown. */
   readonly factsDigest: string;
   readonly modelId: string | null;
   readonly promptHash: string | null;
@@ -163,6 +164,7 @@ export interface Explanation {
   readonly decisions: readonly Decision[];
   readonly attempts: readonly Attempt[];
   readonly transfers: readonly Transfer[];
+  /** For keys that may read cases; others see none. */
   readonly cases: readonly ExplainedCase[];
 }
 

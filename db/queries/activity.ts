@@ -49,10 +49,21 @@ export interface StreamPlace {
   readonly position: bigint;
 }
 
+/** Which rows of a stream are read. */
+export interface StreamRange {
+  readonly after: StreamPlace;
+  readonly upTo: StreamPlace | null;
+  /** Null for all clients. */
+  readonly clientId: string | null;
+  readonly limit: number;
+}
+
 export interface ActivityFilter {
   readonly agent?: string | undefined;
   readonly outcome?: string | undefined;
   readonly paymentId?: string | undefined;
+  /** Agents of which nothing is listed. */
+  readonly without?: readonly string[] | undefined;
 }
 
 /** A client's activity, newest first, from before a place in the stream on. */
@@ -72,6 +83,7 @@ export async function listActivity(
   where('agent = ?', filter.agent);
   where('outcome = ?', filter.outcome);
   where('payment_id = ?', filter.paymentId);
+  where('agent <> all(?::text[])', filter.without);
   if (page.before !== null) {
     values.push(page.before.txId, page.before.position);
     conditions.push(`(tx_id, position) < ($${values.length - 1}::xid8, $${values.length}::bigint)`);
@@ -99,10 +111,7 @@ export async function streamHead(db: Pool): Promise<StreamPlace> {
  * or of one. Rows of transactions that could still be joined by an earlier one are held back, so that
  * no reader who goes on from the last row it saw ever misses one.
  */
-export async function readStream(
-  db: Pool,
-  range: { readonly after: StreamPlace; readonly upTo: StreamPlace | null; readonly clientId: string | null; readonly limit: number },
-): Promise<ActivityRow[]> {
+export async function readStream(db: Pool, range: StreamRange): Promise<ActivityRow[]> {
   const result = await db.query<ActivityRow>({
     name: 'read_stream',
     text: `select ${COLUMNS} from agent_activity

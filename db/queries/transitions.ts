@@ -3,6 +3,7 @@
  * be told, in the transaction that made it true.
  */
 import type { PoolClient } from 'pg';
+import { NEUTRAL_REASONS } from '../../domain/disclosure.ts';
 import { fault } from '../../domain/errors.ts';
 import { assertMayFollow, type PaymentStatus, TERMINAL_STATUSES } from '../../domain/lifecycle.ts';
 import { plainArray } from '../arrays.ts';
@@ -38,6 +39,11 @@ export const ANNOUNCED: readonly PaymentStatus[] = ['held', 'released', 'paid', 
 /** Where a payment waits for somebody outside, or for nobody any more: a worker that brings it there has done with it. */
 const AT_REST: readonly PaymentStatus[] = ['held', 'collecting', 'disbursing', ...TERMINAL_STATUSES];
 
+/** Why a payment moved, as its client is told. */
+const REASON_FOR_CLIENTS = `case reason ${Object.entries(NEUTRAL_REASONS)
+  .map(([code, told]) => `when '${code}' then '${told}'`)
+  .join(' ')} else reason end`;
+
 // The lease is compared as a column of `change`: compared with the parameter, the planner would take it to be as good as unique and
 // read all payments for it.
 /** The statement, with the columns that are set besides the status and the parameters they come from. */
@@ -67,7 +73,7 @@ with change as materialized (
 ), announced as (
   insert into outbox (client_id, payment_id, topic, payload, created_at)
   select client_id, id, 'payment.' || to_status, jsonb_build_object(
-    'paymentId', id, 'referenceId', reference_id, 'status', to_status, 'reasonCode', reason,
+    'paymentId', id, 'referenceId', reference_id, 'status', to_status, 'reasonCode', ${REASON_FOR_CLIENTS},
     'amountMinor', amount::text, 'fromCurrency', from_currency,
     'targetAmountMinor', target_amount::text, 'toCurrency', to_currency, 'at', $6), $6
   from moved where to_status = any($8::text[])

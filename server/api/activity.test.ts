@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { recordDecisions } from '../../db/queries/decisions.ts';
 import { newId } from '../../domain/ids.ts';
-import { bodyOf, intentOf, startTestApi, TEST_START_MS, type TestApi } from './testing.ts';
+import { bodyOf, intentOf, listenTo, startTestApi, TEST_START_MS, type TestApi } from './testing.ts';
 
 let api: TestApi;
 const payments: Record<string, string> = {};
@@ -45,34 +45,13 @@ interface Seen {
   readonly outcome: string;
 }
 
-/** Listens until `enough` events have come, then hangs up. */
+/** Listens until `enough` decisions have come, then hangs up. */
 async function listen(
   enough: number,
-  options: { lastEventId?: string; query?: string; key?: string; ready?: () => void } = {},
+  { query = '', ...options }: { lastEventId?: string; query?: string; key?: string; ready?: () => void } = {},
 ): Promise<Seen[]> {
-  const headers: Record<string, string> = options.lastEventId === undefined ? {} : { 'last-event-id': options.lastEventId };
-  const response = await api.call('GET', `/v1/activity/stream${options.query ?? ''}`, {
-    headers,
-    ...(options.key ? { key: options.key } : {}),
-  });
-  expect(response.headers.get('content-type')).toBe('text/event-stream');
-  const seen: Seen[] = [];
-  let text = '';
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-  while (seen.length < enough) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    text += Buffer.from(value).toString();
-    if (text.startsWith('retry:')) options.ready?.();
-    const events = text.split('\n\n');
-    text = events.pop() ?? '';
-    for (const event of events) {
-      const match = /^id: (.+)\nevent: decision\ndata: (.+)$/.exec(event);
-      if (match) seen.push({ id: match[1] as string, outcome: JSON.parse(match[2] as string).outcome });
-    }
-  }
-  await reader.cancel();
-  return seen;
+  const seen = await listenTo(api, `/v1/activity/stream${query}`, enough, options);
+  return seen.filter(({ event }) => event === 'decision').map(({ id, data }) => ({ id, outcome: data.outcome }));
 }
 
 /** The id of the event behind which only new rows come. */

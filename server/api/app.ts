@@ -3,6 +3,8 @@
  * line in the log and one observation in the metrics; every error is a problem document.
  */
 import { OpenAPIHono } from '@hono/zod-openapi';
+import { readStream } from '../../db/queries/activity.ts';
+import { readCaseEvents } from '../../db/queries/case-events.ts';
 import { ERRORS, fault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
 import { createAuthenticate } from './authenticate.ts';
@@ -18,6 +20,7 @@ import { mountActivity } from './routes/activity.ts';
 import { mountBatches } from './routes/batches.ts';
 import { createCallbackCommit, mountCallbacks } from './routes/callbacks.ts';
 import { mountCaseDecisions } from './routes/case-decisions.ts';
+import { mountCaseEvents } from './routes/case-events.ts';
 import { mountCases } from './routes/cases.ts';
 import { mountGateways } from './routes/gateways.ts';
 import { mountHealth } from './routes/health.ts';
@@ -32,7 +35,7 @@ import { mountTreasury } from './routes/treasury.ts';
 import { mountReports } from './routes/reports.ts';
 import { mountSwitches } from './routes/switches.ts';
 import { mountWebhooks } from './routes/webhooks.ts';
-import { createActivityStream } from './stream.ts';
+import { createLiveStream } from './stream.ts';
 
 export interface ApiApp {
   readonly app: OpenAPIHono<ApiEnv>;
@@ -45,18 +48,20 @@ export interface ApiApp {
 /** Makes the API. `checkAnswers` holds every answer against its schema: for tests. */
 export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: boolean } = {}): ApiApp {
   const app = new OpenAPIHono<ApiEnv>();
-  const stream = createActivityStream({
+  const streamDeps = {
     pool: deps.pool,
     log: deps.log,
     pollMs: deps.streamPollMs ?? 500,
     listenersMax: deps.streamListenersMax ?? 200,
-  });
+  };
+  const activity = createLiveStream(streamDeps, { event: 'decision', read: readStream });
+  const cases = createLiveStream(streamDeps, { event: 'case', read: readCaseEvents });
   const metrics = createMetrics({
     ...(deps.sumOfAll ? { sumOfAll: deps.sumOfAll } : {}),
     pool: deps.pool,
     clock: deps.clock,
     intakeDepth: deps.intake.depth,
-    streamListeners: stream.listeners,
+    streamListeners: () => activity.listeners() + cases.listeners(),
     queueDepths: deps.queueDepths,
     version: deps.version,
   });
@@ -81,7 +86,8 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   mountReconciliation(api);
   mountTreasury(api);
   mountSettlement(api);
-  mountActivity(api, stream);
+  mountActivity(api, activity);
+  mountCaseEvents(api, cases);
   mountCases(api);
   mountRules(api);
   mountReports(api);
@@ -104,7 +110,8 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
     app,
     routes: api.mounted,
     close: async () => {
-      stream.close();
+      activity.close();
+      cases.close();
       await Promise.all([deps.intake.drain(), callbacks.drain(), idempotency.drain()]);
     },
   };

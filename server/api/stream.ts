@@ -1,26 +1,40 @@
 /**
- * The live stream of agent activity, as server-sent events. One poller reads for all listeners; each
+ * Live streams of append-only tables, as server-sent events. One poller reads for all listeners of a stream; each
  * listener gets every row of its client once and in order, also across a reconnect, because a row is
  * shown only when no earlier one can appear any more (see `db/queries/activity.ts`).
  *
  * Nothing piles up: a listener that does not keep up is told to come back and goes on where it was.
  */
 import type { Pool } from 'pg';
-import { type ActivityFilter, type ActivityRow, readStream, streamHead, type StreamPlace } from '../../db/queries/activity.ts';
+import { streamHead, type StreamPlace, type StreamRange } from '../../db/queries/activity.ts';
 import { fault } from '../../domain/errors.ts';
 import type { Log } from '../log.ts';
-import { decisionOut } from './resources/oversight.ts';
+import type { ApiContext } from './http.ts';
 
-export interface Listener {
+/** A row of a stream, at its place. */
+export interface StreamRow extends StreamPlace {
+  readonly clientId: string | null;
+}
+
+/** What a stream is made of. */
+export interface StreamSource<Row extends StreamRow> {
+  /** The name of its events. */
+  readonly event: string;
+  /** Reads rows in the order of the stream; see `readStream`. */
+  read(db: Pool, range: StreamRange): Promise<Row[]>;
+}
+
+export interface Listener<Row> {
   readonly clientId: string;
-  readonly filter: ActivityFilter;
+  /** What the listener is told of a row of its client; null for nothing. */
+  readonly tell: (row: Row) => object | null;
   /** Where to go on; null: from now. */
   readonly after: StreamPlace | null;
 }
 
-export interface ActivityStream {
+export interface LiveStream<Row> {
   /** Opens the stream of one listener. Throws `overloaded` when there are too many. */
-  open(listener: Listener): ReadableStream<Uint8Array>;
+  open(listener: Listener<Row>): ReadableStream<Uint8Array>;
   listeners(): number;
   /** Ends every stream with the hint to come back, and stops reading. */
   close(): void;
@@ -33,8 +47,8 @@ interface Deps {
   readonly listenersMax: number;
 }
 
-interface Open {
-  readonly listener: Listener;
+interface Open<Row> {
+  readonly listener: Listener<Row>;
   readonly send: (text: string) => boolean;
   readonly end: () => void;
   /** The last place the listener has seen; null until it is known from where it listens. */
@@ -63,23 +77,9 @@ function sameOrAfter(a: StreamPlace, b: StreamPlace): boolean {
   return txA > txB || (txA === txB && a.position >= b.position);
 }
 
-function fits(listener: Listener, row: ActivityRow): boolean {
-  const { agent, outcome, paymentId } = listener.filter;
-  return (
-    row.clientId === listener.clientId &&
-    (agent === undefined || row.agent === agent) &&
-    (outcome === undefined || row.outcome === outcome) &&
-    (paymentId === undefined || row.paymentId === paymentId)
-  );
-}
-
-function eventOf(row: ActivityRow): string {
-  return `id: ${row.txId}-${row.position}\nevent: decision\ndata: ${JSON.stringify(decisionOut(row))}\n\n`;
-}
-
 /** Makes the stream. The poller runs only while somebody listens. */
-export function createActivityStream(deps: Deps): ActivityStream {
-  const open = new Set<Open>();
+export function createLiveStream<Row extends StreamRow>(deps: Deps, source: StreamSource<Row>): LiveStream<Row> {
+  const open = new Set<Open<Row>>();
   let head: StreamPlace | null = null;
   let polling = false;
   let closed = false;
@@ -120,7 +120,7 @@ export function createActivityStream(deps: Deps): ActivityStream {
     head ??= await streamHead(deps.pool);
     for (const each of open) if (!each.live) await catchUp(each);
     for (let more = true; more; ) {
-      const rows = await readStream(deps.pool, { after: head, upTo: null, clientId: null, limit: PAGE });
+      const rows = await source.read(deps.pool, { after: head, upTo: null, clientId: null, limit: PAGE });
       for (const each of open) if (each.live) deliver(each, rows);
       const last = rows.at(-1);
       if (last) head = { txId: last.txId, position: last.position };
@@ -129,12 +129,12 @@ export function createActivityStream(deps: Deps): ActivityStream {
   }
 
   /** Brings one listener up to the head. Only the poller moves the head, and it waits for this. */
-  async function catchUp(each: Open): Promise<void> {
+  async function catchUp(each: Open<Row>): Promise<void> {
     if (head === null) return;
     each.place ??= head;
     while (open.has(each) && !sameOrAfter(each.place, head)) {
       const range = { after: each.place, upTo: head, clientId: each.listener.clientId, limit: PAGE };
-      const rows = await readStream(deps.pool, range);
+      const rows = await source.read(deps.pool, range);
       deliver(each, rows);
       const last = rows.at(-1);
       each.place = rows.length === PAGE && last ? { txId: last.txId, position: last.position } : head;
@@ -142,23 +142,23 @@ export function createActivityStream(deps: Deps): ActivityStream {
     each.live = true;
   }
 
-  function deliver(each: Open, rows: readonly ActivityRow[]): void {
+  function deliver(each: Open<Row>, rows: readonly Row[]): void {
     for (const row of rows) {
       // A listener may name a place ahead of the head, which has seen less than the stream it comes from.
       if (each.place !== null && sameOrAfter(each.place, row)) continue;
-      if (!fits(each.listener, row)) continue;
-      if (each.send(eventOf(row))) continue;
+      const told = row.clientId === each.listener.clientId ? each.listener.tell(row) : null;
+      if (told === null) continue;
+      if (each.send(`id: ${row.txId}-${row.position}\nevent: ${source.event}\ndata: ${JSON.stringify(told)}\n\n`)) continue;
       each.end();
       return;
     }
   }
 
-  function start(listener: Listener): ReadableStream<Uint8Array> {
-    if (closed || open.size >= deps.listenersMax)
-      throw fault('overloaded', { detail: 'Too many listeners follow the activity right now.' });
+  function start(listener: Listener<Row>): ReadableStream<Uint8Array> {
+    if (closed || open.size >= deps.listenersMax) throw fault('overloaded', { detail: 'Too many listeners follow the stream right now.' });
     let controller: ReadableStreamDefaultController<Uint8Array>;
     const forget = () => open.delete(each);
-    const each: Open = {
+    const each: Open<Row> = {
       listener,
       place: listener.after,
       live: false,
@@ -195,4 +195,11 @@ export function createActivityStream(deps: Deps): ActivityStream {
   }
 
   return { open: start, listeners: () => open.size, close };
+}
+
+/** Answers a request with a stream: `Last-Event-ID` says where it goes on. Throws `invalid_cursor`, `overloaded`. */
+export function answerStream<Row>(c: ApiContext, stream: LiveStream<Row>, listener: Omit<Listener<Row>, 'after'>): Response {
+  const last = c.req.header('last-event-id');
+  const body = stream.open({ ...listener, after: last === undefined || last === '' ? null : parseEventId(last) });
+  return c.body(body, 200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
 }

@@ -107,3 +107,41 @@ export function intentOf(referenceId: string, over: Record<string, unknown> = {}
 export async function bodyOf(response: Response): Promise<any> {
   return JSON.parse(await response.text());
 }
+
+export interface StreamedEvent {
+  readonly id: string;
+  readonly event: string;
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly data: any;
+}
+
+/** Listens to a live stream until `enough` events have come, then hangs up. `ready` is called when the stream is open. */
+export async function listenTo(
+  api: Pick<TestApi, 'call'>,
+  path: string,
+  enough: number,
+  options: { readonly lastEventId?: string; readonly key?: string; readonly ready?: () => void } = {},
+): Promise<StreamedEvent[]> {
+  const response = await api.call('GET', path, {
+    headers: options.lastEventId === undefined ? {} : { 'last-event-id': options.lastEventId },
+    ...(options.key === undefined ? {} : { key: options.key }),
+  });
+  if (response.headers.get('content-type') !== 'text/event-stream') throw new Error(`no stream but ${response.status}`);
+  const seen: StreamedEvent[] = [];
+  let text = '';
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  while (seen.length < enough) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    text += Buffer.from(value).toString();
+    if (text.startsWith('retry:')) options.ready?.();
+    const events = text.split('\n\n');
+    text = events.pop() ?? '';
+    for (const event of events) {
+      const [, id, name, data] = /^id: (.+)\nevent: (.+)\ndata: (.+)$/.exec(event) ?? [];
+      if (id !== undefined && name !== undefined && data !== undefined) seen.push({ id, event: name, data: JSON.parse(data) });
+    }
+  }
+  await reader.cancel();
+  return seen;
+}

@@ -1,4 +1,5 @@
 /** What a demo run comes to: pure functions from rows, payments and violations to a report. */
+import { reasonForClients } from '../../domain/disclosure.ts';
 import type { Payment } from '../../sdk/index.ts';
 import type { SettlementReport } from './settlement.ts';
 import type { Violation } from '../../tools/ledger/index.ts';
@@ -76,7 +77,8 @@ export function unexpectedRows(
     if (row.expect === null || (row.paymentId !== null && takenElsewhere.has(row.paymentId))) return [];
     const found = standingOf(row, payments);
     const foundCodes = row.paymentId === null ? row.codes : [payments.get(row.paymentId)?.reasonCode ?? ''];
-    const codeFits = row.expectCode === null || foundCodes.includes(row.expectCode);
+    // The demonstration asks with a client's key.
+    const codeFits = row.expectCode === null || foundCodes.includes(reasonForClients(row.expectCode) ?? '');
     if (found === row.expect && codeFits) return [];
     const { line, referenceId, paymentId } = row;
     const say = (status: string, code: string | null) => (code === null || code === '' ? status : `${status} (${code})`);

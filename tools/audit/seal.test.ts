@@ -114,7 +114,10 @@ describe('the encoding', () => {
     const blocks = await readBlocks(log.pool, 1n, 99n, { withLeaves: true });
     expect(new Set(blocks.flatMap((block) => block.ranges.map((range) => range.form)))).toEqual(new Set([1, 2]));
     expect(await log.verify()).toMatchObject({ findings: [], rows: 16, unsealed: 0 });
-    for (const [paymentId, form] of [[old, 1], [young, 2]] as const) {
+    for (const [paymentId, form] of [
+      [old, 1],
+      [young, 2],
+    ] as const) {
       const proof = await exportPayment(log.pool, paymentId);
       expect(proof.rows.map((row) => row.form)).toEqual(proof.rows.map(() => form));
       expect(checkProof(JSON.parse(JSON.stringify(proof)))).toMatchObject({ faults: [], rows: 8 });

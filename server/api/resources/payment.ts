@@ -2,11 +2,14 @@
 import { z } from '@hono/zod-openapi';
 import type { Keyring } from '../../../db/keyring.ts';
 import type { AttemptRow, EventRow, PaymentRow, TransferRow } from '../../../db/queries/payment-views.ts';
+import { reasonForClients } from '../../../domain/disclosure.ts';
 import { ERRORS } from '../../../domain/errors.ts';
 import type { PaymentIntent } from '../../../domain/intent.ts';
 import { ATTEMPT_STATES, LEGS, PAYMENT_STATUSES } from '../../../domain/lifecycle.ts';
 import { maskPhone } from '../../../domain/phone.ts';
+import type { Caller } from '../deps.ts';
 import { amountOut, amountSchema, countrySchema, currencySchema, idSchema, minorSchema, momentOut, momentSchema } from './common.ts';
+import { seesCompliance } from './oversight.ts';
 
 const partySchema = z
   .object({
@@ -67,16 +70,17 @@ function reasonOf(code: string | null): string | null {
   return code !== null && Object.hasOwn(ERRORS, code) ? ERRORS[code as keyof typeof ERRORS].title : null;
 }
 
-/** A stored payment as callers see it. */
-export function paymentOut(keyring: Keyring, row: PaymentRow): PaymentResource {
+/** A stored payment as a caller may see it. */
+export function paymentOut(keyring: Keyring, row: PaymentRow, caller: Pick<Caller, 'scopes'>): PaymentResource {
   const parties = openParties(keyring, row);
+  const reasonCode = seesCompliance(caller) ? row.reasonCode : reasonForClients(row.reasonCode);
   return {
     id: row.id,
     referenceId: row.referenceId,
     batchId: row.batchId,
     status: row.status,
-    reasonCode: row.reasonCode,
-    reason: reasonOf(row.reasonCode),
+    reasonCode,
+    reason: reasonOf(reasonCode),
     amount: amountOut(row.amount, row.fromCurrency),
     amountMinor: row.amount.toString(),
     fromCurrency: row.fromCurrency as PaymentResource['fromCurrency'],
@@ -146,9 +150,11 @@ export const eventSchema = z
   })
   .openapi('PaymentEvent');
 
-export function eventOut(row: EventRow): z.infer<typeof eventSchema> {
+/** A change of status as a caller may see it. */
+export function eventOut(row: EventRow, caller: Pick<Caller, 'scopes'>): z.infer<typeof eventSchema> {
   const { fromStatus, toStatus } = row as { fromStatus: PaymentRow['status'] | null; toStatus: PaymentRow['status'] };
-  return { at: momentOut(row.createdAt), from: fromStatus, to: toStatus, reasonCode: row.reasonCode, cause: row.cause };
+  const reasonCode = seesCompliance(caller) ? row.reasonCode : reasonForClients(row.reasonCode);
+  return { at: momentOut(row.createdAt), from: fromStatus, to: toStatus, reasonCode, cause: row.cause };
 }
 
 export const attemptSchema = z

@@ -1,13 +1,14 @@
 /** What the agents decided: as a list, and live. */
 import { z } from '@hono/zod-openapi';
-import { listActivity } from '../../../db/queries/activity.ts';
+import { type ActivityFilter, type ActivityRow, listActivity } from '../../../db/queries/activity.ts';
 import { AGENT_NAMES } from '../../../domain/decision.ts';
+import type { Caller } from '../deps.ts';
 import { CURSOR_NUMBER, decodeCursor, encodeCursor } from '../cursor.ts';
 import { answers, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { idSchema } from '../resources/common.ts';
-import { decisionOut, decisionSchema } from '../resources/oversight.ts';
-import { type ActivityStream, parseEventId } from '../stream.ts';
+import { AGENTS_FOR_OFFICERS, decisionFor, decisionSchema, NEUTRAL_OUTCOME, seesCompliance } from '../resources/oversight.ts';
+import { answerStream, type LiveStream } from '../stream.ts';
 
 const filters = {
   agent: z.enum(AGENT_NAMES).optional(),
@@ -15,8 +16,21 @@ const filters = {
   paymentId: idSchema.optional(),
 };
 
+const WHO_SEES_WHAT =
+  'What compliance decided is told to keys with `cases:read`; others learn that it looked, as outcome `reviewed`, and nothing of an investigation.';
+
+/** A filter as it may be asked by a caller: whoever may not see what compliance said cannot find out by its outcomes either. */
+function filterFor(caller: Caller, filter: ActivityFilter): ActivityFilter {
+  if (seesCompliance(caller)) return filter;
+  if (filter.outcome === undefined) return { ...filter, without: AGENTS_FOR_OFFICERS };
+  if (filter.outcome !== NEUTRAL_OUTCOME) return { ...filter, without: [...AGENTS_FOR_OFFICERS, 'compliance'] };
+  // Every decision of compliance, and nothing else, has the neutral outcome.
+  const isNone = filter.agent !== undefined && filter.agent !== 'compliance';
+  return { ...filter, agent: 'compliance', outcome: undefined, ...(isNone ? { without: ['compliance'] } : {}) };
+}
+
 /** Mounts the routes of agent activity. */
-export function mountActivity(api: Api, stream: ActivityStream): void {
+export function mountActivity(api: Api, stream: LiveStream<ActivityRow>): void {
   const { deps } = api;
   mount(
     api,
@@ -26,6 +40,7 @@ export function mountActivity(api: Api, stream: ActivityStream): void {
       operationId: 'listActivity',
       tag: 'Activity',
       summary: 'List what agents decided, newest first',
+      description: WHO_SEES_WHAT,
       scope: 'activity:read',
       query: z.strictObject({ ...pageQuery, ...filters }),
       responses: {
@@ -37,9 +52,10 @@ export function mountActivity(api: Api, stream: ActivityStream): void {
       const list = `activity ${JSON.stringify([filter.agent, filter.outcome, filter.paymentId])}`;
       const [txId, position] = cursor === undefined ? [] : decodeCursor(list, cursor, [CURSOR_NUMBER, CURSOR_NUMBER]);
       const before = txId === undefined || position === undefined ? null : { txId, position: BigInt(position) };
-      const rows = await listActivity(deps.pool, caller.clientId, filter, { before, limit });
+      const rows = await listActivity(deps.pool, caller.clientId, filterFor(caller, filter), { before, limit });
       const encode = (last: (typeof rows)[number]) => encodeCursor(list, [last.txId, last.position.toString()]);
-      return { status: 200, body: { items: rows.map(decisionOut), nextCursor: nextCursor(rows, limit, encode) } };
+      const items = rows.flatMap((row) => decisionFor(caller, row) ?? []);
+      return { status: 200, body: { items, nextCursor: nextCursor(rows, limit, encode) } };
     },
   );
   mount(
@@ -50,8 +66,7 @@ export function mountActivity(api: Api, stream: ActivityStream): void {
       operationId: 'streamActivity',
       tag: 'Activity',
       summary: 'Follow what agents decide',
-      description:
-        'Server-sent events, one `decision` each. After a break, `Last-Event-ID` goes on where the listener was: no row is skipped and none comes twice.',
+      description: `Server-sent events, one \`decision\` each. After a break, \`Last-Event-ID\` goes on where the listener was: no row is skipped and none comes twice. ${WHO_SEES_WHAT}`,
       scope: 'activity:read',
       headers: z.object({ 'Last-Event-ID': z.string().optional().openapi({ example: '771-1204' }) }),
       query: z.strictObject(filters),
@@ -60,11 +75,14 @@ export function mountActivity(api: Api, stream: ActivityStream): void {
         ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed', 'overloaded'),
       },
     },
-    ({ c, caller, query }) => {
-      const last = c.req.header('last-event-id');
-      const after = last === undefined || last === '' ? null : parseEventId(last);
-      const body = stream.open({ clientId: caller.clientId, filter: query, after });
-      return c.body(body, 200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
-    },
+    ({ c, caller, query: { agent, outcome, paymentId } }) =>
+      answerStream(c, stream, {
+        clientId: caller.clientId,
+        tell: (row) => {
+          const told = decisionFor(caller, row);
+          if (told === null || (agent ?? told.agent) !== told.agent || (paymentId ?? told.paymentId) !== told.paymentId) return null;
+          return (outcome ?? told.outcome) === told.outcome ? told : null;
+        },
+      }),
   );
 }

@@ -147,7 +147,7 @@ async function fileOf(deps: ApiDeps, caller: Caller, row: CaseRow): Promise<z.in
     ...caseOut(row, nowMs),
     evidence: { ...row.evidence },
     evidenceDigest: row.evidenceDigest,
-    payment: { ...paymentOut(keyring, payment), timeline: events.map(eventOut) },
+    payment: { ...paymentOut(keyring, payment, caller), timeline: events.map((each) => eventOut(each, caller)) },
     parties: {
       sender: { name: sender.name, phone: maskPhone(sender.phone) },
       receiver: { name: receiver.name, phone: maskPhone(receiver.phone) },

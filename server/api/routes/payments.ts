@@ -29,7 +29,7 @@ import { faultWith } from '../problem.ts';
 import { approvalOut, approvalSchema } from '../resources/approval.ts';
 import { idSchema, momentSchema } from '../resources/common.ts';
 import { caseDecisionOut, caseDecisionSchema, caseOut, caseSchema } from '../resources/cases.ts';
-import { decisionOut, decisionSchema } from '../resources/oversight.ts';
+import { decisionFor, decisionSchema, seesCompliance } from '../resources/oversight.ts';
 import {
   acceptedOut,
   attemptOut,
@@ -120,7 +120,7 @@ function mountSubmit(api: Api): void {
     async ({ c, caller, body }) => {
       const { paymentId, replayed, createdAtMs } = await deps.intake.submit(caller.clientId, body);
       c.set('logged', { paymentId, replayed });
-      if (replayed) return { status: 200, body: paymentOut(deps.keyring, await load(deps, caller, paymentId)) };
+      if (replayed) return { status: 200, body: paymentOut(deps.keyring, await load(deps, caller, paymentId), caller) };
       c.header('Location', `/v1/payments/${paymentId}`);
       return { status: 202, body: acceptedOut(paymentId, body, createdAtMs) };
     },
@@ -171,7 +171,7 @@ function mountReading(api: Api): void {
       const [fromCountry, toCountry] = corridor?.split('-') ?? [];
       const filter = { ...exact, fromCountry, toCountry, createdFrom: dateOf(createdFrom), createdBefore: dateOf(createdBefore) };
       const rows = await listPayments(deps.pool, caller.clientId, filter, { afterId, limit });
-      const items = rows.map((row) => paymentOut(deps.keyring, row));
+      const items = rows.map((row) => paymentOut(deps.keyring, row, caller));
       return { status: 200, body: { items, nextCursor: nextCursor(rows, limit, (last) => encodeCursor(list, [last.id])) } };
     },
   );
@@ -210,8 +210,8 @@ function mountDetail(api: Api): void {
       return {
         status: 200,
         body: {
-          ...paymentOut(deps.keyring, row),
-          timeline: events.map(eventOut),
+          ...paymentOut(deps.keyring, row, caller),
+          timeline: events.map((each) => eventOut(each, caller)),
           attempts: attempts.map((each) => attemptOut(each, deps.clock.now())),
           approval: approvalOut(deps.keyring, waiting, row.senderWallet),
         },
@@ -230,7 +230,8 @@ function mountExplanation(api: Api): void {
       operationId: 'explainPayment',
       tag: 'Payments',
       summary: 'Read why a payment is where it is',
-      description: 'Every status, every decision with its reasons, every attempt, every transfer.',
+      description:
+        'Every status, every decision with its reasons, every attempt, every transfer. What compliance knows, and cases, are told to keys with `cases:read`; others see a neutral reason, so that nobody can be warned.',
       scope: 'payments:read',
       params: idParams,
       responses: { 200: answers('The whole story.', explanationSchema), ...OF_ONE },
@@ -247,13 +248,14 @@ function mountExplanation(api: Api): void {
       ]);
       const said = await Promise.all(cases.map((each) => findCaseDecisions(pool, each.id)));
       const body = {
-        payment: paymentOut(deps.keyring, row),
+        payment: paymentOut(deps.keyring, row, caller),
         route: { collection: [...row.collectionRoute], payout: [...row.payoutRoute] },
-        timeline: events.map(eventOut),
-        decisions: decisions.map(decisionOut),
+        timeline: events.map((each) => eventOut(each, caller)),
+        decisions: decisions.flatMap((each) => decisionFor(caller, each) ?? []),
         attempts: attempts.map((each) => attemptOut(each, deps.clock.now())),
         transfers: transfers.map(transferOut),
-        cases: cases.map((each, index) => ({
+        // What is said of a case is for officers: see `decisionFor`.
+        cases: (seesCompliance(caller) ? cases : []).map((each, index) => ({
           ...caseOut(each, deps.clock.now()),
           // Notes stay with the officers: whoever may read payments may not read them.
           decisions: (said[index] ?? []).map((each) => {
@@ -319,7 +321,7 @@ function mountChanges(api: Api): void {
       const paymentId = idParam(c);
       await cancel(deps, caller, paymentId);
       c.set('logged', { paymentId });
-      return { status: 200, body: paymentOut(deps.keyring, await load(deps, caller, paymentId)) };
+      return { status: 200, body: paymentOut(deps.keyring, await load(deps, caller, paymentId), caller) };
     },
   );
   mount(
@@ -348,7 +350,7 @@ function mountChanges(api: Api): void {
       if (!noted) throw refusalOfRefund(row.status);
       deps.notify('resume');
       c.set('logged', { paymentId });
-      return { status: 202, body: paymentOut(deps.keyring, row) };
+      return { status: 202, body: paymentOut(deps.keyring, row, caller) };
     },
   );
 }

@@ -73,7 +73,8 @@ export function likenessOf(a: Word, b: Word): Likeness | null {
   if (Math.abs(a.sound.length - b.sound.length) * 0.4 > limit) return null;
   // What is further apart than this is too unlike, whatever the measure says.
   const reach = length >= LONG_WORD ? limit : Math.min(limit, Math.max(SLIP_MAX, limit - SECOND_SLIP_COST * length + ROUNDING));
-  const bySound = distanceMin(a.soundLetters, b.soundLetters) > reach + ROUNDING ? Number.POSITIVE_INFINITY : distanceOf(a.sound, b.sound, reach);
+  const bySound =
+    distanceMin(a.soundLetters, b.soundLetters) > reach + ROUNDING ? Number.POSITIVE_INFINITY : distanceOf(a.sound, b.sound, reach);
   const distance = bySound <= SLIP_MAX ? bySound : Math.min(bySound, writtenDistance(a, b, reach));
   // One slip is a slip; two in a short word make another name.
   const isSlip = distance <= SLIP_MAX || length >= LONG_WORD;
