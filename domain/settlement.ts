@@ -5,9 +5,9 @@ export type BatchStatus = (typeof BATCH_STATUSES)[number];
 
 /**
  * `closed`: netted, its amount fixed · `proposed`: before its approvers on chain · `approved`: enough of them
- * have consented · `executed`: binding on chain · `disputed`: frozen on chain until arbiters speak ·
- * `settled`: checked on chain and in the books, or carried on the books · `expired`: missed its deadline, what is
- * due goes into the partner's next batch · `mismatched`: the chain says something else than we do; people look at it.
+ * have consented · `executed`: binding on chain, to be paid there · `disputed`: frozen on chain until arbiters speak ·
+ * `settled`: paid and checked on chain, and in the books, or carried on the books · `expired`: missed its deadline and ended on chain,
+ * what is due goes into the partner's next batch · `mismatched`: the chain says something else than we do; people look at it.
  */
 export const BATCH_TRANSITIONS: Readonly<Record<BatchStatus, readonly BatchStatus[]>> = {
   closed: ['proposed', 'approved', 'executed', 'expired', 'mismatched'],

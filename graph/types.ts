@@ -1,5 +1,6 @@
 /** What the graph needs from the floors below, handed in once at the composition root. */
 import type { Pool } from 'pg';
+import type { SettlementPolicy } from '../agents/settlement/index.ts';
 import type { FourEyesRule } from '../domain/cases.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Currency } from '../domain/currency.ts';
@@ -98,6 +99,8 @@ export interface SettlementSide {
   /** Whether a partner has an account there in a currency. */
   readonly isOnChain: (partner: string, currency: Currency) => boolean;
   readonly settings: DriverSettings;
+  /** By what it is decided that a batch goes there; `SETTLEMENT_POLICY` unless given. */
+  readonly policy?: SettlementPolicy;
   /** Where heads of the audit log are anchored, and how often at most. */
   readonly anchors?: Pick<AnchorDeps, 'keeper' | 'intervalMs'>;
 }

@@ -192,7 +192,7 @@ async function closeWindows(deps: GraphDeps): Promise<void> {
   const settlements = await settleDue({
     pool: deps.pool,
     clock: deps.clock,
-    policy: { ...SETTLEMENT_POLICY, ageMsMax: deps.settings.settlementAgeMs },
+    policy: { ...(deps.settlement?.policy ?? SETTLEMENT_POLICY), ageMsMax: deps.settings.settlementAgeMs },
     ...(deps.settlement === undefined ? {} : { isOnChain: deps.settlement.isOnChain }),
   });
   for (const { windowId, batches, nettedCount, heldBack, stalled } of settlements) {

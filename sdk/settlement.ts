@@ -17,6 +17,8 @@ export interface SettlementBatch {
   readonly netMinor: string;
   readonly carriedMinor: string;
   readonly dueMinor: string;
+  /** What arbiters gave back of it, without a sign. */
+  readonly reversedMinor: string;
   readonly merkleRoot: string;
   readonly method: 'books' | 'chain';
   readonly status: 'closed' | 'proposed' | 'approved' | 'executed' | 'disputed' | 'settled' | 'expired' | 'mismatched';
@@ -32,7 +34,7 @@ export interface SettlementBatch {
 }
 
 export interface SettlementStep {
-  readonly kind: 'propose' | 'approve' | 'execute';
+  readonly kind: 'propose' | 'approve' | 'execute' | 'pay' | 'refund';
   readonly signer: string;
   readonly sequence: number;
   readonly state: 'sent' | 'unknown' | 'succeeded' | 'failed';
@@ -63,7 +65,7 @@ export interface SettlementBatchFile extends SettlementBatch {
 export interface SettlementCase {
   readonly id: string;
   readonly batchId: string;
-  readonly kind: 'disputed' | 'expired' | 'mismatched' | 'refused';
+  readonly kind: 'disputed' | 'expired' | 'mismatched' | 'refused' | 'reversed';
   readonly status: 'open' | 'resolved';
   readonly evidence: Readonly<Record<string, unknown>>;
   /** Whoever closes the case names it. */

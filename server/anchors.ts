@@ -7,15 +7,8 @@ import { type ChainPlace, readChainProfile } from './chain-profile.ts';
 
 /** The registry of the chain as the place of anchors. */
 export async function anchorKeeper(chain: Chain): Promise<AnchorKeeper> {
-  const { anchorAudit } = await import('../tools/aptos/registry.ts');
-  return {
-    anchor: async (block, hash) => {
-      const outcome = await anchorAudit(chain.deps, block, hash);
-      if (outcome.state === 'unknown') return outcome;
-      const { transactionHash = null, ledgerVersion = null } = outcome.reference ?? {};
-      return { state: 'anchored', transactionHash, ledgerVersion };
-    },
-  };
+  const { registryKeeper } = await import('../tools/aptos/registry.ts');
+  return registryKeeper(chain.deps);
 }
 
 export interface AnchorsRead {

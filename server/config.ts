@@ -42,6 +42,8 @@ const settingsSchema = z.object({
   CAPP_SETTLEMENT_APPROVERS: z.string().default(''),
   /** How often the head of the audit log goes onto the settlement chain at most, milliseconds. */
   CAPP_ANCHOR_MS: z.coerce.number().int().min(1_000).default(600_000),
+  /** How long after its execution on the chain a batch may be disputed before it is paid, seconds; 0 pays with the execution. */
+  CAPP_SETTLEMENT_DISPUTE_SECS: z.coerce.number().int().min(0).max(2_592_000).default(0),
   /** A node of one's own in place of the profile's. */
   APTOS_NODE_URL: optionalText,
   /** Folder of the operators' statements: `RAIL/DAY.csv`, or `.json`. */
@@ -139,6 +141,7 @@ export interface Config {
   readonly settlementApprovers: string;
   readonly anchorMs: number;
   readonly apiProcesses: number;
+  readonly settlementDisputeSecs: number;
   readonly workers: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly cohortMax: number;
@@ -218,6 +221,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     settlementApprovers: settings.CAPP_SETTLEMENT_APPROVERS,
     anchorMs: settings.CAPP_ANCHOR_MS,
     apiProcesses: settings.CAPP_API_PROCESSES,
+    settlementDisputeSecs: settings.CAPP_SETTLEMENT_DISPUTE_SECS,
     workers: settings.CAPP_WORKERS,
     logLevel: settings.CAPP_LOG_LEVEL,
     cohortMax: settings.CAPP_COHORT_MAX,

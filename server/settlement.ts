@@ -55,7 +55,7 @@ export async function openSettlementSide(config: Config, env: Env, pool: Pool): 
   if (chain === null) return undefined;
   const { partners, assets } = chain.deps.profile;
   return {
-    chain: createAptosSettlement(chain.deps),
+    chain: createAptosSettlement(chain.deps, { disputeWindowSecs: config.settlementDisputeSecs }),
     approvers: approversOf(chain.consents, readApprovers(config.settlementApprovers)),
     anchors: { keeper: await anchorKeeper(chain), intervalMs: config.anchorMs },
     isOnChain: (partner, currency) => partners[partner] !== undefined && assets[currency] !== undefined,

@@ -2,6 +2,7 @@
 import type { Pool } from '../db/connect.ts';
 import { isFault } from '../domain/errors.ts';
 import type { ChainReader } from '../tools/aptos/reader.ts';
+import type { ChainState } from '../tools/aptos/settlement-chain.ts';
 import type { Violation } from '../tools/ledger/index.ts';
 
 interface BatchRow {
@@ -29,7 +30,7 @@ export async function compareChain(pool: Pool, reader: ChainReader | null): Prom
   const { rows } = await pool.query<BatchRow>(
     `select b.id, b.status, b.currency, b.due_amount as due, b.merkle_root as root,
        (select sum(case when debit.kind = 'chain' then t.amount else -t.amount end)::bigint from transfers t
-         join accounts debit on debit.id = t.debit_account_id where t.link_id = b.id and t.reason = 'settlement') as booked,
+         join accounts debit on debit.id = t.debit_account_id where t.link_id = b.id and t.reason in ('settlement', 'settlement_reversal')) as booked,
        exists (select 1 from settlement_steps s where s.batch_id = b.id and s.state in ('sent', 'unknown')) as "isMoving"
      from settlement_batches b where b.method = 'chain' order by b.id`,
   );
@@ -54,14 +55,21 @@ async function compareBatch(row: BatchRow, reader: ChainReader): Promise<Violati
   });
   const { state, merkleRoot, dueMinor, currency, reversedMinor } = await reader.status(row.id);
   // What is on its way right now is for whoever looks next.
-  if (row.status !== 'settled')
-    return state === 'executed' && !row.isMoving && row.status !== 'executed' ? [tell(`executed on chain, ${row.status} here`)] : [];
-  if (state !== 'executed') return [tell(`settled here, ${state} on chain`)];
+  if (row.status !== 'settled') return row.isMoving ? [] : beforeTheEnd(row.status, state).map(tell);
+  if (state !== 'settled') return [tell(`settled here, ${state} on chain`)];
   const faults: Violation[] = [];
   if (merkleRoot !== row.root) faults.push(tell('another Merkle root on chain'));
   if (dueMinor !== row.due || currency !== row.currency)
     faults.push(tell(`${dueMinor} ${currency} on chain, ${row.due} ${row.currency} here`));
-  if (row.booked !== row.due) faults.push(tell(`${row.booked ?? 'nothing'} in the books, ${row.due} on chain`));
-  if (reversedMinor !== 0n) faults.push(tell(`${reversedMinor} given back by arbiters, which the books do not know`));
+  const paid = row.due < 0n ? row.due + reversedMinor : row.due - reversedMinor;
+  if (row.booked !== paid) faults.push(tell(`${row.booked ?? 'nothing'} in the books, ${paid} on chain`));
   return faults;
+}
+
+const BINDING: readonly ChainState[] = ['executed', 'disputed', 'resolved', 'settled'];
+
+/** What is wrong between our status of a batch that is not settled and the chain's. */
+function beforeTheEnd(status: string, state: ChainState): string[] {
+  if (status === 'expired' && state !== 'absent' && state !== 'refunded') return [`expired here, ${state} on chain`];
+  return BINDING.includes(state) && status !== 'executed' && status !== 'disputed' ? [`${state} on chain, ${status} here`] : [];
 }

@@ -17,6 +17,7 @@ export interface BatchRow {
   readonly netAmount: bigint;
   readonly carriedAmount: bigint;
   readonly dueAmount: bigint;
+  readonly reversedAmount: bigint;
   readonly merkleRoot: string;
   readonly method: SettlementMethod;
   readonly status: BatchStatus;
@@ -37,7 +38,7 @@ export interface BatchRow {
 
 const BATCH_COLUMNS = `b.id, b.window_id as "windowId", b.partner, b.currency, b.payment_count as "paymentCount", b.item_count as "itemCount",
   b.collected_amount as "collectedAmount", b.disbursed_amount as "disbursedAmount", b.net_amount as "netAmount",
-  b.carried_amount as "carriedAmount", b.due_amount as "dueAmount", b.merkle_root as "merkleRoot", b.method, b.status,
+  b.carried_amount as "carriedAmount", b.due_amount as "dueAmount", b.reversed_amount as "reversedAmount", b.merkle_root as "merkleRoot", b.method, b.status,
   b.policy_version as "policyVersion", b.facts, b.facts_digest as "factsDigest", b.reasons, b.approval_by as "approvalBy",
   b.approvals_needed as "approvalsNeeded", b.deadline_at as "deadlineAt", b.proposal_digest as "proposalDigest", b.carried_to as "carriedTo",
   b.transaction_hash as "transactionHash", b.ledger_version as "ledgerVersion", b.created_at as "createdAt", b.settled_at as "settledAt"`;

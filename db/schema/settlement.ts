@@ -92,6 +92,8 @@ export const settlementBatches = pgTable(
     carriedAmount: minorUnits('carried_amount').notNull().default(sql`0`),
     /** Net and carried: what this batch settles. Zero for `on_us`. */
     dueAmount: minorUnits('due_amount').notNull(),
+    /** What arbiters gave back to the payer of the amount due, without a sign. */
+    reversedAmount: minorUnits('reversed_amount').notNull().default(sql`0`),
     /** SHA-256 Merkle root over the batch's items, hex. */
     merkleRoot: text('merkle_root').notNull(),
     method: text('method').notNull(),
@@ -130,6 +132,7 @@ export const settlementBatches = pgTable(
     ),
     check('settlement_batches_approval', sql`${table.approvalBy} in ('policy', 'people')`),
     check('settlement_batches_net', sql`${table.netAmount} = ${table.collectedAmount} - ${table.disbursedAmount}`),
+    check('settlement_batches_reversed', sql`${table.reversedAmount} between 0 and abs(${table.dueAmount})`),
     uniqueIndex('settlement_batches_position').on(table.windowId, table.partner, table.currency),
     index('settlement_batches_to_drive')
       .on(table.nextStepAt)
@@ -175,7 +178,7 @@ export const settlementSteps = pgTable(
     resolvedAt: moment('resolved_at'),
   },
   (table) => [
-    check('settlement_steps_kind', sql`${table.kind} in ('propose', 'approve', 'execute')`),
+    check('settlement_steps_kind', sql`${table.kind} in ('propose', 'approve', 'execute', 'pay', 'refund')`),
     check('settlement_steps_state', sql`${table.state} in ('sent', 'unknown', 'succeeded', 'failed')`),
     unique('settlement_steps_sequence').on(table.batchId, table.kind, table.signer, table.sequence),
     // One open step of a batch at a time, and one success of each.
@@ -205,7 +208,7 @@ export const settlementApprovals = pgTable(
   ],
 );
 
-/** What people must look at: a dispute, a proposal that expired, a chain that says something else, steps that are refused. */
+/** What people must look at: a dispute and what it gave back, a proposal that expired, a chain that says something else, steps that are refused. */
 export const settlementCases = pgTable(
   'settlement_cases',
   {
@@ -224,7 +227,7 @@ export const settlementCases = pgTable(
     closedAt: moment('closed_at'),
   },
   (table) => [
-    check('settlement_cases_kind', sql`${table.kind} in ('disputed', 'expired', 'mismatched', 'refused')`),
+    check('settlement_cases_kind', sql`${table.kind} in ('disputed', 'expired', 'mismatched', 'refused', 'reversed')`),
     check('settlement_cases_status', sql`${table.status} in ('open', 'resolved')`),
     uniqueIndex('settlement_cases_one_open').on(table.batchId, table.kind).where(sql`${table.status} = 'open'`),
     index('settlement_cases_queue').on(table.status, table.createdAt),

@@ -1,29 +1,17 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Pool, PoolClient } from 'pg';
 import { emptyDatabase } from '../../agents/testing.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { manualClock } from '../../domain/clock.ts';
 import { checkBooks } from '../../tools/ledger/index.ts';
 import { driveSettlement } from './driver.ts';
-import { type CallSeen, type Fate, insertBatch, type MemoryChain, memoryChain } from './testing.ts';
-import { type Approver, DEFAULT_DRIVER_SETTINGS, type DriverDeps } from './types.ts';
+import { mortal } from './mortal.ts';
+import { type CallSeen, type Fate, insertBatch, memoryApprover, type MemoryChain, memoryChain } from './testing.ts';
+import { DEFAULT_DRIVER_SETTINGS, type DriverDeps } from './types.ts';
 
 const START_MS = Date.UTC(2026, 5, 1);
 
-const key = (approver: string): Approver => ({
-  approver,
-  keyName: `key of ${approver}`,
-  signer: `0x${approver}`,
-  sign: async (digest) => `0x${approver} signs ${digest}`,
-});
-const APPROVERS = [
-  key('policy:one'),
-  key('policy:two'),
-  key('policy:three'),
-  key('treasurer:nia'),
-  key('treasurer:sam'),
-  key('treasurer:zuri'),
-];
+const NAMES = ['policy:one', 'policy:two', 'policy:three', 'treasurer:nia', 'treasurer:sam', 'treasurer:zuri'];
+const APPROVERS = NAMES.map(memoryApprover);
 
 let database: TestDatabase;
 let clock: ReturnType<typeof manualClock>;
@@ -57,6 +45,13 @@ const booksOf = async (batchId: string) =>
   );
 const openCases = async (id: string) =>
   (await query(`select kind from settlement_cases where batch_id = $1 and status = 'open'`, [id])).map((row) => row.kind);
+
+const HARMS: readonly (readonly [string, Fate])[] = [
+  ['never arrived', 'lost'],
+  ['arrived and was not answered', 'answer_lost'],
+  ['arrives later', { lateMs: 20_000 }],
+  ['could not be sent', 'unreachable'],
+];
 
 /** Drives and lets time pass until nothing is left to do, at most so often. */
 async function driveOn(rounds = 60, stepMs = 30_000): Promise<void> {
@@ -142,6 +137,120 @@ describe('a batch above the limits', () => {
     expect(await stateOf(id)).toMatchObject({ status: 'expired', proven: false });
     expect(await openCases(id)).toEqual(['expired']);
     expect(await booksOf(id)).toEqual([]);
+    // What was put in is back before anybody settles it elsewhere.
+    expect([chain.batches.get(id)?.state, chain.calls.map(({ call }) => call)]).toEqual([
+      'refunded',
+      ['propose', 'status', 'status', 'refund'],
+    ]);
+  });
+
+  it('stays until its refund has taken effect, however often that is lost', async () => {
+    const id = await insertBatch(database.pool, { dueMinor: -900_000_000n, approvalBy: 'people' });
+    await driveSettlement(deps);
+    clock.advance(DEFAULT_DRIVER_SETTINGS.proposalLifeMs);
+    let left = 2;
+    chain.fate = ({ call }) => (call === 'refund' && (left -= 1) >= 0 ? 'lost' : 'done');
+    await driveSettlement(deps);
+    expect(await stateOf(id)).toMatchObject({ status: 'proposed' });
+    await driveOn();
+    expect([await stateOf(id), chain.batches.get(id)?.state]).toMatchObject([{ status: 'expired' }, 'refunded']);
+    expect(chain.calls.filter(({ call }) => call === 'refund')).toHaveLength(3);
+  });
+
+  it('needs no refund of ours when somebody else was first', async () => {
+    const id = await insertBatch(database.pool, { dueMinor: -900_000_000n, approvalBy: 'people' });
+    await driveSettlement(deps);
+    clock.advance(DEFAULT_DRIVER_SETTINGS.proposalLifeMs);
+    chain.set(id, 'refunded');
+    await driveOn(3);
+    expect(await stateOf(id)).toMatchObject({ status: 'expired' });
+    expect(chain.calls.some(({ call }) => call === 'refund')).toBe(false);
+  });
+});
+
+describe('a batch with a dispute window', () => {
+  const WINDOW_MS = 3_600_000;
+  const executed = async (dueMinor = -1_000_000n): Promise<string> => {
+    chain.disputeWindowMs = WINDOW_MS;
+    const id = await insertBatch(database.pool, { dueMinor });
+    await driveSettlement(deps);
+    expect([await stateOf(id), await booksOf(id)]).toMatchObject([{ status: 'executed', proven: true }, []]);
+    return id;
+  };
+  const reversedOf = async (id: string) => (await query('select reversed_amount from settlement_batches where id = $1', [id]))[0];
+
+  it('is final only when the window is over: then it is paid and posted', async () => {
+    const id = await executed();
+    for (clock.advance(60_000); clock.now() < START_MS + WINDOW_MS; clock.advance(60_000)) await driveSettlement(deps);
+    expect([chain.calls.some(({ call }) => call === 'pay'), await booksOf(id)]).toEqual([false, []]);
+    await driveSettlement(deps);
+    expect(await stateOf(id)).toMatchObject({ status: 'settled', settled_at: new Date(START_MS + WINDOW_MS) });
+    expect([(await booksOf(id)).length, chain.executions(id)]).toEqual([1, 1]);
+    const steps = await query('select kind, state from settlement_steps where batch_id = $1 order by sent_at, id', [id]);
+    expect(steps.map((row) => row.kind)).toEqual(['propose', 'approve', 'approve', 'execute', 'pay']);
+  });
+
+  it('that is disputed is frozen; what arbiters leave of it is paid, and what they reverse goes back in the books', async () => {
+    const id = await executed();
+    chain.dispute(id, 7 * 24 * WINDOW_MS);
+    clock.advance(60_000);
+    await driveOn(20, WINDOW_MS);
+    expect([await stateOf(id), await openCases(id), await booksOf(id)]).toMatchObject([{ status: 'disputed' }, ['disputed'], []]);
+    chain.resolve(id, 400_000n);
+    await driveOn(3);
+    expect(await stateOf(id)).toMatchObject({ status: 'settled' });
+    expect(await booksOf(id)).toEqual([
+      { debit: 'partner:mtn-ug', credit: 'chain:UGX', amount: 1_000_000n, reason: 'settlement' },
+      { debit: 'chain:UGX', credit: 'partner:mtn-ug', amount: 400_000n, reason: 'settlement_reversal' },
+    ]);
+    expect([await reversedOf(id), await openCases(id)]).toEqual([{ reversed_amount: 400_000n }, ['reversed']]);
+  });
+
+  it('of which all is reversed leaves nothing in the books, and a case', async () => {
+    const id = await executed(250_000n);
+    chain.dispute(id, WINDOW_MS);
+    chain.resolve(id, 250_000n);
+    clock.advance(60_000);
+    await driveOn(3);
+    expect((await booksOf(id)).map(({ debit, amount }) => [debit, amount])).toEqual([
+      ['chain:UGX', 250_000n],
+      ['partner:mtn-ug', 250_000n],
+    ]);
+    expect(await openCases(id)).toEqual(['reversed']);
+  });
+
+  it('that arbiters let lapse is paid in full', async () => {
+    const id = await executed();
+    chain.dispute(id, 2 * WINDOW_MS);
+    clock.advance(60_000);
+    await driveOn(200, 60_000);
+    expect([await stateOf(id), await openCases(id), (await booksOf(id)).length]).toMatchObject([{ status: 'settled' }, [], 1]);
+  });
+
+  it('of which the chain says that more was reversed than was due is for people', async () => {
+    const id = await executed();
+    chain.resolve(id, 1_000_001n);
+    clock.advance(60_000);
+    await driveOn(3);
+    expect([await stateOf(id), await openCases(id), await booksOf(id)]).toMatchObject([{ status: 'mismatched' }, ['mismatched'], []]);
+  });
+
+  it('of which somebody else has made the payout is posted once', async () => {
+    const id = await executed();
+    clock.advance(WINDOW_MS);
+    chain.set(id, 'settled');
+    await driveOn(3);
+    expect([await stateOf(id), (await booksOf(id)).length]).toMatchObject([{ status: 'settled' }, 1]);
+    expect(chain.calls.some(({ call }) => call === 'pay')).toBe(false);
+  });
+
+  it.each(HARMS)('whose payment %s is paid once', async (_what, fate) => {
+    const id = await executed();
+    clock.advance(WINDOW_MS);
+    let left = 1;
+    chain.fate = ({ call }) => (call === 'pay' && (left -= 1) >= 0 ? fate : 'done');
+    await driveOn();
+    expect([await stateOf(id), (await booksOf(id)).length]).toMatchObject([{ status: 'settled' }, 1]);
   });
 });
 
@@ -162,14 +271,14 @@ describe('what goes wrong on the chain', () => {
   it('a dispute raises a case and holds the books until it is over', async () => {
     const id = await insertBatch(database.pool, {});
     chain.fate = ({ call }) => {
-      if (call === 'status') chain.set(id, 'disputed');
+      if (call === 'status') chain.dispute(id, 3_600_000);
       return 'done';
     };
     await driveSettlement(deps);
     expect(await stateOf(id)).toMatchObject({ status: 'disputed' });
     expect([await openCases(id), await booksOf(id)]).toEqual([['disputed'], []]);
     chain.fate = () => 'done';
-    chain.set(id, 'executed');
+    chain.set(id, 'settled');
     await driveOn();
     expect(await stateOf(id)).toMatchObject({ status: 'settled' });
     expect([await openCases(id), (await booksOf(id)).length]).toEqual([[], 1]);
@@ -186,20 +295,15 @@ describe('what goes wrong on the chain', () => {
 
   it('a batch that is gone from the chain is asked for again before people are told', async () => {
     const id = await insertBatch(database.pool, {});
-    const absent = { state: 'absent', approvals: 0, transactionHash: null, ledgerVersion: null, merkleRoot: null } as const;
-    deps = { ...deps, chain: { ...chain, status: async () => absent } };
+    const { status } = memoryChain(clock);
+    deps = { ...deps, chain: { ...chain, status } };
     await driveSettlement(deps);
     expect(await stateOf(id)).toMatchObject({ status: 'executed' });
     await driveOn();
     expect([await stateOf(id), await openCases(id)]).toMatchObject([{ status: 'mismatched' }, ['mismatched']]);
   });
 
-  it.each<[string, Fate]>([
-    ['never arrived', 'lost'],
-    ['arrived and was not answered', 'answer_lost'],
-    ['arrives later', { lateMs: 20_000 }],
-    ['could not be sent', 'unreachable'],
-  ])('a call that %s takes effect once', async (_what, fate) => {
+  it.each(HARMS)('a call that %s takes effect once', async (_what, fate) => {
     const id = await insertBatch(database.pool, {});
     const hit = new Set<string>();
     chain.fate = ({ call }) => {
@@ -226,59 +330,26 @@ describe('what goes wrong on the chain', () => {
   });
 });
 
-/** The process dies at one operation: before it is done, or after it with the answer lost. */
-class Died extends Error {}
-
-interface Mortal {
-  readonly deps: DriverDeps;
-  readonly operations: () => number;
-}
-
-function mortal(dieAt: number, when: 'before' | 'after'): Mortal {
-  let count = 0;
-  let dead = false;
-  const act = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (dead) throw new Died('dead');
-    count += 1;
-    const isLast = count === dieAt;
-    if (isLast && when === 'before') {
-      dead = true;
-      throw new Died('died before');
-    }
-    const result = await work();
-    if (isLast) {
-      dead = true;
-      throw new Died('died after');
-    }
-    return result;
-  };
-  const pool = {
-    query: (...given: Parameters<Pool['query']>) => act(() => database.pool.query(...given) as unknown as Promise<unknown>),
-    connect: async () => {
-      if (dead) throw new Died('dead');
-      const client = await database.pool.connect();
-      return {
-        query: (...given: Parameters<PoolClient['query']>) => act(() => client.query(...given) as unknown as Promise<unknown>),
-        // A dead process leaves its connections behind: the server rolls back.
-        release: () => client.release(dead),
-      };
-    },
-  } as unknown as Pool;
+/** The driver in a process that dies at one operation: of the database, or a call to the chain. */
+function dying(dieAt: number, when: 'before' | 'after'): { readonly deps: DriverDeps; readonly operations: () => number } {
+  const process = mortal(dieAt, when);
   const wrap = <Arguments extends unknown[], T>(call: (...given: Arguments) => Promise<T>) => {
-    return (...given: Arguments) => act(() => call(...given));
+    return (...given: Arguments) => process.act(() => call(...given));
   };
   const mortalChain = {
     propose: wrap(chain.propose),
     approve: wrap(chain.approve),
     execute: wrap(chain.execute),
+    pay: wrap(chain.pay),
+    refund: wrap(chain.refund),
     status: wrap(chain.status),
   };
-  return { deps: { ...deps, pool, chain: mortalChain }, operations: () => count };
+  return { deps: { ...deps, pool: process.pool(database.pool), chain: mortalChain }, operations: process.operations };
 }
 
 describe('death between any two steps', () => {
   it('leaves every batch executed once and posted once, whichever operation was the last', async () => {
-    const whole = mortal(Number.POSITIVE_INFINITY, 'before');
+    const whole = dying(Number.POSITIVE_INFINITY, 'before');
     await insertBatch(database.pool, {});
     await driveSettlement(whole.deps);
     const operations = whole.operations();
@@ -286,8 +357,8 @@ describe('death between any two steps', () => {
     // Dying after one operation is dying before the next, with the answer lost besides.
     for (let at = 0; at <= operations; at += 1) {
       const id = await insertBatch(database.pool, {});
-      const dying = at === 0 ? mortal(1, 'before') : mortal(at, 'after');
-      await expect(driveSettlement(dying.deps), `operation ${at}`).rejects.toThrow();
+      const mortals = at === 0 ? dying(1, 'before') : dying(at, 'after');
+      await expect(driveSettlement(mortals.deps), `operation ${at}`).rejects.toThrow();
       clock.advance(DEFAULT_DRIVER_SETTINGS.leaseMs + 1_000);
       await driveOn();
       const found = [
@@ -312,7 +383,7 @@ describe('death between any two steps', () => {
             left -= 1;
             return fate;
           };
-          await driveSettlement(mortal(at, 'after').deps).catch(() => undefined);
+          await driveSettlement(dying(at, 'after').deps).catch(() => undefined);
           clock.advance(DEFAULT_DRIVER_SETTINGS.leaseMs + 1_000);
           await driveOn();
           const found = [fate, call, at, (await stateOf(id))?.status, chain.executions(id), (await booksOf(id)).length];

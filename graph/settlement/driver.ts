@@ -1,7 +1,10 @@
 /**
  * The settlement driver: takes batches over the chain, step by step, so that it may die between any two.
  *
- *     closed --propose--> proposed --approve, m of n--> approved --execute--> executed --check, post--> settled
+ *     closed --propose--> proposed --approve, m of n--> approved --execute--> executed --pay, check, post--> settled
+ *
+ * A batch with a dispute window is paid once that is over, and one in dispute once arbiters have spoken or let their time pass.
+ * One that missed its deadline is ended on the chain, so that what was put into it is back before its due goes elsewhere.
  *
  * A step is committed before its first byte is sent. While its outcome is not known the chain is asked and
  * nothing is sent anew; only when the chain does not know it, and its transaction can no longer be taken in,
@@ -134,10 +137,24 @@ async function askChain(deps: DriverDeps, batch: DrivenBatch): Promise<ChainStat
   }
 }
 
+const BINDING = ['executed', 'disputed', 'resolved', 'settled'] as const;
+
+/** States of the chain that show that a step took effect. */
 const REACHED = {
-  propose: new Set(['proposed', 'approved', 'executed', 'disputed', 'expired']),
-  approve: new Set(['approved', 'executed', 'disputed']),
-  execute: new Set(['executed', 'disputed']),
+  propose: new Set(['proposed', 'approved', ...BINDING, 'expired', 'refunded']),
+  approve: new Set(['approved', ...BINDING]),
+  execute: new Set(BINDING),
+  pay: new Set(['settled']),
+  refund: new Set(['refunded']),
+} as const satisfies Record<StepKind, ReadonlySet<string>>;
+
+/** States from which a step can no longer take effect. */
+const MISSED = {
+  propose: new Set(),
+  approve: new Set(['expired', 'refunded']),
+  execute: new Set(['expired', 'refunded']),
+  pay: new Set(['refunded']),
+  refund: new Set(BINDING),
 } as const satisfies Record<StepKind, ReadonlySet<string>>;
 
 function hasReached(kind: StepKind, state: string): boolean {
@@ -159,7 +176,7 @@ function endAfterInquiry(
   const { state, transactionHash, ledgerVersion, approvals } = status;
   const isCounted = kind === 'approve' && state === 'proposed' && approvals > known.approvedBefore;
   if (hasReached(kind, state) || isCounted) return { state: 'succeeded', transactionHash, ledgerVersion };
-  if (state === 'expired') return { state: 'failed', reasonCode: 'expired' };
+  if ((MISSED[kind] as ReadonlySet<string>).has(state)) return { state: 'failed', reasonCode: kind === 'refund' ? 'executed' : 'expired' };
   return known.mayStillCome ? { state: 'unknown' } : { state: 'failed', reasonCode: 'lost' };
 }
 
@@ -205,7 +222,7 @@ async function setBack(
   const setbacks = batch.setbacks + 1;
   return withTransaction(deps.pool, async (tx) => {
     await endStep(tx, step, { state: 'failed', reasonCode }, at.nowMs);
-    if (status?.state === 'expired') return finishBatch(deps, tx, batch, status);
+    if (status !== null && (MISSED[step.kind] as ReadonlySet<string>).has(status.state)) return finishBatch(deps, tx, batch, status);
     if (setbacks >= deps.settings.setbacksMax) {
       const evidence = { step: step.kind, reasonCode, setbacks, batchId: batch.id, status: batch.status };
       await raiseCase(tx, batch.id, 'refused', evidence, at.nowMs);
@@ -217,10 +234,18 @@ async function setBack(
   });
 }
 
-/** Asks where a batch stands without a step of ours under way: past its deadline, executed, in dispute, or waiting for people. */
+/**
+ * Asks where a batch stands without a step of ours under way: past its deadline, executed, in dispute, or waiting for people. What
+ * can be paid is paid, and what has expired is refunded.
+ */
 async function lookAgain(deps: DriverDeps, batch: DrivenBatch): Promise<DrivenBatch | null> {
   const status = await askChain(deps, batch);
   if (status === null) return giveBack(deps, batch, waitMs(deps, batch.setbacks));
+  const isBound = batch.status === 'executed' || batch.status === 'disputed';
+  if (status.merkleRoot === batch.merkleRoot) {
+    if (isBound && status.isPayable) return send(deps, batch, { kind: 'pay', signer: '' }, () => deps.chain.pay(batch.id));
+    if (!isBound && status.state === 'expired') return send(deps, batch, { kind: 'refund', signer: '' }, () => deps.chain.refund(batch.id));
+  }
   return withTransaction(deps.pool, (tx) => finishBatch(deps, tx, batch, status));
 }
 

@@ -8,7 +8,7 @@ import type { Facts } from '../../domain/decision.ts';
 import { derivedId } from '../../domain/ids.ts';
 import type { BatchStatus } from '../../domain/settlement.ts';
 import type { ChainStatus } from '../../tools/aptos/settlement-chain.ts';
-import { chainAccount, ensureAccounts, type Movement, partnerAccount, post } from '../../tools/ledger/index.ts';
+import { chainAccount, ensureAccounts, partnerAccount, post, type Transferring } from '../../tools/ledger/index.ts';
 import { type BatchChange, type CaseKind, changeBatch, closeCases, raiseCase } from './steps.ts';
 import type { DrivenBatch, DriverDeps } from './types.ts';
 
@@ -32,22 +32,34 @@ export async function finishBatch(
       return whenAbsent(deps, tx, batch, status);
     case 'proposed':
       if (batch.status === 'closed') return moveOn(deps, tx, batch, status, 'proposed');
-      if (batch.status !== 'proposed') return rest(deps, tx, batch, { setbacks: batch.setbacks + 1 });
-      return afterStep ? changeBatch(tx, batch, { setbacks: 0 }, at(deps)) : rest(deps, tx, batch);
+      if (batch.status !== 'proposed') return rest(deps, tx, batch, status, { setbacks: batch.setbacks + 1 });
+      return afterStep ? changeBatch(tx, batch, { setbacks: 0 }, at(deps)) : rest(deps, tx, batch, status);
     case 'approved':
       if (batch.status === 'closed' || batch.status === 'proposed') return moveOn(deps, tx, batch, status, 'approved');
-      return rest(deps, tx, batch);
+      return rest(deps, tx, batch, status);
     case 'executed':
-      if (batch.status !== 'executed' && batch.status !== 'disputed') return moveOn(deps, tx, batch, status, 'executed');
-      return settleBatch(deps, tx, batch, status);
+      // Until it can be paid.
+      return isBound(batch) ? rest(deps, tx, batch, status) : moveOn(deps, tx, batch, status, 'executed');
     case 'disputed':
       return whenDisputed(deps, tx, batch, status);
+    case 'resolved':
+      return isBound(batch) ? rest(deps, tx, batch, status) : moveOn(deps, tx, batch, status, 'executed');
+    case 'settled':
+      return isBound(batch) ? settleBatch(deps, tx, batch, status) : moveOn(deps, tx, batch, status, 'executed');
     case 'expired':
-      if (batch.status === 'executed') return stopForPeople(deps, tx, batch, status, 'mismatched', 'expired_after_execution');
+    case 'refunded':
+      if (isBound(batch)) return stopForPeople(deps, tx, batch, status, 'mismatched', 'expired_after_execution');
+      // What was put in must be back before what is due goes elsewhere.
+      if (status.state === 'expired') return rest(deps, tx, batch, status);
       return stopForPeople(deps, tx, batch, status, 'expired', 'deadline_passed');
     default:
-      return rest(deps, tx, batch);
+      return rest(deps, tx, batch, status);
   }
+}
+
+/** Whether we know that the chain has executed the batch. */
+function isBound({ status }: DrivenBatch): boolean {
+  return status === 'executed' || status === 'disputed';
 }
 
 function at(deps: Finishing): { readonly nowMs: number; readonly leaseMs: number } {
@@ -68,17 +80,17 @@ async function note(deps: Finishing, tx: PoolClient, batch: DrivenBatch, to: Bat
     transactionHash: status.transactionHash,
     ledgerVersion: status.ledgerVersion?.toString() ?? null,
     proposalDigest: batch.proposalDigest,
+    ...(status.reversedMinor > 0n ? { reversedMinor: status.reversedMinor.toString() } : {}),
   };
   const event = { clientId: null, actor: 'agent:settlement', action: `settlement.${to}`, subject: `settlement_batch:${batch.id}`, details };
   await recordAuditEvents(tx, [event], deps.clock.now());
 }
 
-/** Nothing to do now: looks again after a while, and at once when the deadline is there. */
-async function rest(deps: Finishing, tx: PoolClient, batch: DrivenBatch, change: BatchChange = {}): Promise<null> {
+/** Nothing to do now: looks again after a while, and at once when the deadline is there or it can be paid. */
+async function rest(deps: Finishing, tx: PoolClient, batch: DrivenBatch, status: ChainStatus, change: BatchChange = {}): Promise<null> {
   const { nowMs } = at(deps);
-  const patient = nowMs + deps.settings.patienceMs;
-  const isBeforeDeadline = batch.deadlineMs !== null && batch.deadlineMs > nowMs;
-  const restUntilMs = isBeforeDeadline ? Math.min(patient, batch.deadlineMs ?? patient) : patient;
+  const moments = [nowMs + deps.settings.patienceMs, batch.deadlineMs, status.payableAtMs];
+  const restUntilMs = Math.min(...moments.filter((moment) => moment !== null && moment > nowMs).map(Number));
   await changeBatch(tx, batch, { ...change, restUntilMs }, at(deps));
   return null;
 }
@@ -97,18 +109,12 @@ async function whenAbsent(deps: Finishing, tx: PoolClient, batch: DrivenBatch, s
 }
 
 async function whenDisputed(deps: Finishing, tx: PoolClient, batch: DrivenBatch, status: ChainStatus): Promise<null> {
-  if (batch.status === 'disputed') return rest(deps, tx, batch);
+  if (batch.status === 'disputed') return rest(deps, tx, batch, status);
   await raiseCase(tx, batch.id, 'disputed', evidenceOf(batch, status, 'frozen_on_chain'), deps.clock.now());
   await note(deps, tx, batch, 'disputed', status);
   const { transactionHash, ledgerVersion } = status;
-  await changeBatch(
-    tx,
-    batch,
-    { status: 'disputed', restUntilMs: deps.clock.now() + deps.settings.patienceMs, transactionHash, ledgerVersion },
-    at(deps),
-  );
   deps.log.warn({ batchId: batch.id }, 'settlement batch disputed');
-  return null;
+  return rest(deps, tx, batch, status, { status: 'disputed', transactionHash, ledgerVersion });
 }
 
 /** Ends the batch's own way; what is due goes into the partner's next batch, or waits for people. */
@@ -138,13 +144,14 @@ function evidenceOf(batch: DrivenBatch, status: ChainStatus, reason: string): Fa
     ourRoot: batch.merkleRoot,
     chainState: status.state,
     chainRoot: status.merkleRoot,
+    reversedMinor: status.reversedMinor.toString(),
     transactionHash: status.transactionHash,
     ledgerVersion: status.ledgerVersion?.toString() ?? null,
   };
 }
 
 /** What a batch writes into the books: paid on chain, the partner owes it to our float; paid to us, we owe it to the partner. */
-export function settlementMovement(batch: Pick<DrivenBatch, 'id' | 'partner' | 'currency' | 'dueMinor'>): Movement {
+export function settlementMovement(batch: Pick<DrivenBatch, 'id' | 'partner' | 'currency' | 'dueMinor'>): Transferring {
   const { dueMinor, currency } = batch;
   const [partner, chain] = [partnerAccount(batch.partner, currency).code, chainAccount(currency).code];
   return {
@@ -159,18 +166,31 @@ export function settlementMovement(batch: Pick<DrivenBatch, 'id' | 'partner' | '
   };
 }
 
-/** The chain has it executed, with our root: into the books, once, together with the status. */
+/** What arbiters gave back goes the other way; the settlement itself stands beside it. */
+export function reversalMovement(batch: Parameters<typeof settlementMovement>[0], reversedMinor: bigint): Transferring {
+  const { debit, credit, ...settlement } = settlementMovement(batch);
+  const id = derivedId('transfer', 'settlement reversal', batch.id);
+  return { ...settlement, id, debit: credit, credit: debit, amount: reversedMinor, reason: 'settlement_reversal' };
+}
+
+/**
+ * The chain has it paid, with our root: into the books, once, together with the status. What arbiters reversed is given back in
+ * the books as well, and people agree with the partner on what becomes of it.
+ */
 async function settleBatch(deps: Finishing, tx: PoolClient, batch: DrivenBatch, status: ChainStatus): Promise<null> {
   const { nowMs } = at(deps);
+  const { transactionHash, ledgerVersion, reversedMinor } = status;
+  const dueMinor = batch.dueMinor < 0n ? -batch.dueMinor : batch.dueMinor;
+  if (reversedMinor > dueMinor) return stopForPeople(deps, tx, batch, status, 'mismatched', 'reversed_more_than_due');
   await ensureAccounts(tx, [partnerAccount(batch.partner, batch.currency), chainAccount(batch.currency)]);
-  await post(tx, [settlementMovement(batch)]);
+  await post(tx, [settlementMovement(batch), ...(reversedMinor > 0n ? [reversalMovement(batch, reversedMinor)] : [])]);
   await closeCases(tx, batch.id, ['disputed', 'refused', 'mismatched'], nowMs);
+  if (reversedMinor > 0n) await raiseCase(tx, batch.id, 'reversed', evidenceOf(batch, status, 'reversed_by_arbiters'), nowMs);
   await note(deps, tx, batch, 'settled', status);
-  const { transactionHash, ledgerVersion } = status;
   await changeBatch(
     tx,
     batch,
-    { status: 'settled', setbacks: 0, restUntilMs: nowMs, settledAtMs: nowMs, transactionHash, ledgerVersion },
+    { status: 'settled', setbacks: 0, restUntilMs: nowMs, settledAtMs: nowMs, transactionHash, ledgerVersion, reversedMinor },
     at(deps),
   );
   return null;

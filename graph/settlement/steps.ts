@@ -78,6 +78,8 @@ export interface BatchChange {
   readonly transactionHash?: string | null | undefined;
   readonly ledgerVersion?: bigint | null | undefined;
   readonly settledAtMs?: number | undefined;
+  /** What arbiters gave back, minor units without a sign. */
+  readonly reversedMinor?: bigint | undefined;
 }
 
 /** Changes a batch under its lease and gives it back as it is now. Throws `lease_lost` when another worker has it. */
@@ -92,7 +94,7 @@ export async function changeBatch(
     name: 'change_settlement_batch',
     text: `update settlement_batches set status = coalesce($3, status), setbacks = coalesce($4, setbacks),
         deadline_at = coalesce(deadline_at, $5), proposal_digest = coalesce(proposal_digest, $6),
-        transaction_hash = coalesce($7, transaction_hash), ledger_version = coalesce($8, ledger_version), settled_at = coalesce($9, settled_at),
+        transaction_hash = coalesce($7, transaction_hash), ledger_version = coalesce($8, ledger_version), settled_at = coalesce($9, settled_at), reversed_amount = coalesce($13, reversed_amount),
         next_step_at = case when $10 then $11::timestamptz else next_step_at end,
         lease_until = case when $10 then null else $11::timestamptz end, updated_at = $12
       where id = $1 and lease_token = $2
@@ -110,6 +112,7 @@ export async function changeBatch(
       isGivenBack,
       new Date(change.restUntilMs ?? at.nowMs + at.leaseMs),
       new Date(at.nowMs),
+      change.reversedMinor ?? null,
     ],
   });
   const [row] = rows;
@@ -179,7 +182,7 @@ export async function endStep(tx: PoolClient, step: OpenStep, end: StepEnd, nowM
   });
 }
 
-export type CaseKind = 'disputed' | 'expired' | 'mismatched' | 'refused';
+export type CaseKind = 'disputed' | 'expired' | 'mismatched' | 'refused' | 'reversed';
 
 /** Puts a batch before people, once per kind while the case is open. */
 export async function raiseCase(tx: PoolClient, batchId: string, kind: CaseKind, evidence: Facts, nowMs: number): Promise<void> {

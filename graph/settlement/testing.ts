@@ -8,12 +8,13 @@ import { fault } from '../../domain/errors.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
 import { proposalDigest } from '../../tools/aptos/proposal.ts';
 import type { BatchProposal, ChainState, ChainStatus, SettlementChain } from '../../tools/aptos/settlement-chain.ts';
+import type { Approver } from './types.ts';
 
 /** What becomes of one call. `late`: taken in after so many milliseconds. */
 export type Fate = 'done' | 'lost' | 'answer_lost' | 'refused' | 'unreachable' | { readonly lateMs: number };
 
 export interface CallSeen {
-  readonly call: 'propose' | 'approve' | 'execute' | 'status';
+  readonly call: 'propose' | 'approve' | 'execute' | 'pay' | 'refund' | 'status';
   readonly batchId: string;
 }
 
@@ -22,6 +23,8 @@ interface Held {
   readonly approvals: Set<string>;
   state: Exclude<ChainState, 'absent' | 'unknown'>;
   executions: number;
+  payableAtMs: number | null;
+  reversedMinor: bigint;
   hash: string;
   version: bigint;
 }
@@ -31,11 +34,25 @@ export interface MemoryChain extends SettlementChain {
   readonly batches: ReadonlyMap<string, Held>;
   /** Decides what becomes of a call; everything is done unless a test says otherwise. */
   fate: (seen: CallSeen) => Fate;
+  /** How long batches may be disputed once they are executed, milliseconds. */
+  disputeWindowMs: number;
   /** Moves a batch as somebody else on the chain would. */
   set(batchId: string, state: Held['state']): void;
+  /** Freezes an executed batch, until arbiters speak or so long has passed. */
+  dispute(batchId: string, limitMs: number): void;
+  /** Arbiters give so much back to the payer. */
+  resolve(batchId: string, reversedMinor: bigint): void;
   /** How often the contract executed anything. */
   executions(batchId: string): number;
 }
+
+/** An approver whose signature the chain in memory takes. */
+export const memoryApprover = (approver: string): Approver => ({
+  approver,
+  keyName: `key of ${approver}`,
+  signer: `0x${approver}`,
+  sign: async (digest) => `0x${approver} signs ${digest}`,
+});
 
 /** Makes a chain with so many approvers that count. */
 export function memoryChain(clock: Clock): MemoryChain {
@@ -57,12 +74,25 @@ export function memoryChain(clock: Clock): MemoryChain {
       if ((held.state === 'proposed' || held.state === 'approved') && clock.now() >= held.proposal.deadlineMs) held.state = 'expired';
     }
   };
-  const unknown: ChainStatus = { state: 'unknown', approvals: 0, transactionHash: null, ledgerVersion: null, merkleRoot: null };
+  const unknown: ChainStatus = {
+    state: 'unknown',
+    approvals: 0,
+    transactionHash: null,
+    ledgerVersion: null,
+    merkleRoot: null,
+    payableAtMs: null,
+    isPayable: false,
+    reversedMinor: 0n,
+  };
+  const isPayable = ({ state, payableAtMs }: Held): boolean =>
+    state === 'resolved' || ((state === 'executed' || state === 'disputed') && payableAtMs !== null && clock.now() >= payableAtMs);
   const statusOf = (batchId: string): ChainStatus => {
     const held = batches.get(batchId);
     if (held === undefined) return { ...unknown, state: 'absent' };
-    const { state, approvals, hash: transactionHash, version: ledgerVersion, proposal } = held;
-    return { state, approvals: approvals.size, transactionHash, ledgerVersion, merkleRoot: proposal.merkleRoot };
+    const { state, approvals, hash: transactionHash, version: ledgerVersion, proposal, payableAtMs, reversedMinor } = held;
+    const { merkleRoot } = proposal;
+    const when = { payableAtMs, isPayable: isPayable(held) };
+    return { state, approvals: approvals.size, transactionHash, ledgerVersion, merkleRoot, ...when, reversedMinor };
   };
   /** Applies a call by the rules; true when the rules allowed it or it had been done before. */
   const call = async (seen: CallSeen, apply: () => boolean): Promise<ChainStatus> => {
@@ -78,15 +108,28 @@ export function memoryChain(clock: Clock): MemoryChain {
     if (fate === 'refused' || !apply()) throw fault('illegal_transition');
     return fate === 'answer_lost' ? unknown : statusOf(seen.batchId);
   };
+  const heldOf = (batchId: string): Held => {
+    const held = batches.get(batchId);
+    if (held === undefined) throw new Error('no such batch on chain');
+    return held;
+  };
   const chain: MemoryChain = {
     calls,
     batches,
+    disputeWindowMs: 0,
     fate: () => 'done',
     set: (batchId, state) => {
-      const held = batches.get(batchId);
-      if (held === undefined) throw new Error('no such batch on chain');
+      const held = heldOf(batchId);
       held.state = state;
       touch(held);
+    },
+    dispute: (batchId, limitMs) => {
+      chain.set(batchId, 'disputed');
+      heldOf(batchId).payableAtMs = clock.now() + limitMs;
+    },
+    resolve: (batchId, reversedMinor) => {
+      chain.set(batchId, 'resolved');
+      heldOf(batchId).reversedMinor = reversedMinor;
     },
     executions: (batchId) => batches.get(batchId)?.executions ?? 0,
     propose: (proposal) =>
@@ -94,7 +137,8 @@ export function memoryChain(clock: Clock): MemoryChain {
         const held = batches.get(proposal.batchId);
         if (held !== undefined) return proposalDigest(held.proposal) === proposalDigest(proposal);
         if (clock.now() >= proposal.deadlineMs) return false;
-        const made: Held = { proposal, approvals: new Set(), state: 'proposed', executions: 0, hash: '', version: 0n };
+        const fresh = { executions: 0, payableAtMs: null, reversedMinor: 0n, hash: '', version: 0n };
+        const made: Held = { proposal, approvals: new Set(), state: 'proposed', ...fresh };
         touch(made);
         batches.set(proposal.batchId, made);
         return true;
@@ -115,11 +159,28 @@ export function memoryChain(clock: Clock): MemoryChain {
       call({ call: 'execute', batchId }, () => {
         const held = batches.get(batchId);
         if (held === undefined) return false;
-        if (held.state === 'executed') return true;
+        if (held.executions > 0) return true;
         if (held.state !== 'approved') return false;
-        held.state = 'executed';
+        held.state = chain.disputeWindowMs === 0 ? 'settled' : 'executed';
+        held.payableAtMs = clock.now() + chain.disputeWindowMs;
         held.executions += 1;
         touch(held);
+        return true;
+      }),
+    pay: (batchId) =>
+      call({ call: 'pay', batchId }, () => {
+        const held = batches.get(batchId);
+        if (held?.state === 'settled') return true;
+        if (held === undefined || !isPayable(held)) return false;
+        held.state = 'settled';
+        return true;
+      }),
+    refund: (batchId) =>
+      call({ call: 'refund', batchId }, () => {
+        const held = batches.get(batchId);
+        if (held?.state === 'refunded') return true;
+        if (held?.state !== 'expired') return false;
+        held.state = 'refunded';
         return true;
       }),
     status: async (batchId) => {

@@ -57,7 +57,7 @@ export interface DriverDeps {
   readonly settings: DriverSettings;
 }
 
-export type StepKind = 'propose' | 'approve' | 'execute';
+export type StepKind = 'propose' | 'approve' | 'execute' | 'pay' | 'refund';
 
 /** A batch as the driver holds it. */
 export interface DrivenBatch {

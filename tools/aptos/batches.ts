@@ -78,6 +78,10 @@ export interface BatchStatus {
   /** The root and digest the chain holds; differing from ours only if something is wrong, which becomes a case. */
   readonly merkleRoot: string | null;
   readonly proposalDigest: string | null;
+  /** When an executed or disputed batch can be paid if nothing else happens; null for any other. */
+  readonly payableAtMs: number | null;
+  /** Whether it can be paid now, by the chain's clock. */
+  readonly isPayable: boolean;
   /** Minor units reversed by arbiters. */
   readonly reversedMinor: bigint;
 }

@@ -4,6 +4,7 @@ import { batchBytes } from './batch-terms.ts';
 import type { AptosNode } from './node.ts';
 import { batchAddress } from './objects.ts';
 import type { ChainProfile } from './profile.ts';
+import { chainStateOf } from './settlement.ts';
 import type { ChainStatus } from './settlement-chain.ts';
 import { readBatch } from './settlement-status.ts';
 
@@ -12,8 +13,6 @@ export interface ChainBatch extends ChainStatus {
   /** Paid to the partner below zero, by it above; minor units. Null while the chain does not know the batch. */
   readonly dueMinor: bigint | null;
   readonly currency: Currency | null;
-  /** What arbiters gave back to the payer. */
-  readonly reversedMinor: bigint;
 }
 
 export interface ChainReader {
@@ -21,7 +20,18 @@ export interface ChainReader {
   status(batchId: string): Promise<ChainBatch>;
 }
 
-const NONE = { approvals: 0, transactionHash: null, ledgerVersion: null, merkleRoot: null } as const;
+const NONE = { transactionHash: null, ledgerVersion: null } as const;
+const ABSENT = {
+  ...NONE,
+  state: 'absent',
+  approvals: 0,
+  merkleRoot: null,
+  payableAtMs: null,
+  isPayable: false,
+  dueMinor: null,
+  currency: null,
+  reversedMinor: 0n,
+} as const;
 
 /** Reads batches of the profile's contract. */
 export function createChainReader(node: AptosNode, profile: ChainProfile): ChainReader {
@@ -29,17 +39,19 @@ export function createChainReader(node: AptosNode, profile: ChainProfile): Chain
     async status(batchId) {
       const bytes = batchBytes(batchId);
       const view = await readBatch(node, bytes, batchAddress(profile.contract, bytes));
-      if (view === null) return { ...NONE, state: 'absent', dueMinor: null, currency: null, reversedMinor: 0n };
-      const { terms, state, merkleRoot, approvals, reversedMinor } = view;
+      if (view === null) return ABSENT;
+      const { terms, merkleRoot, approvals, reversedMinor, payableAtMs, isPayable } = view;
       const total = terms.amounts.reduce((sum, amount) => sum + amount, 0n);
       const found = Object.entries(profile.assets).find(([, asset]) => asset === terms.asset)?.[0];
       return {
         ...NONE,
-        state: state === 'settled' ? 'executed' : state === 'resolved' ? 'disputed' : state === 'cancelled' ? 'expired' : state,
+        state: chainStateOf(view),
         approvals,
         merkleRoot,
         dueMinor: terms.payer === profile.treasury ? -total : total,
         currency: found !== undefined && isCurrency(found) ? found : null,
+        payableAtMs,
+        isPayable,
         reversedMinor,
       };
     },

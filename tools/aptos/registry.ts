@@ -1,4 +1,5 @@
 /** The compliance registry as the platform uses it: anchors of the audit chain. */
+import type { AnchorKeeper } from '../audit/index.ts';
 import { entryCall } from './functions.ts';
 import type { AptosNode } from './node.ts';
 import type { ChainReference } from './batches.ts';
@@ -37,6 +38,18 @@ export async function anchorAudit(deps: RegistryDeps, block: bigint, head: strin
   if (outcome.kind === 'unknown') return { state: 'unknown' };
   if (outcome.kind !== 'executed') throw outcome.fault;
   return { state: 'anchored', reference: referenceOf(outcome.sent) };
+}
+
+/** The registry as the place of anchors of the audit log. */
+export function registryKeeper(deps: RegistryDeps): AnchorKeeper {
+  return {
+    anchor: async (block, hash) => {
+      const outcome = await anchorAudit(deps, block, hash);
+      if (outcome.state === 'unknown') return outcome;
+      const { transactionHash = null, ledgerVersion = null } = outcome.reference ?? {};
+      return { state: 'anchored', transactionHash, ledgerVersion };
+    },
+  };
 }
 
 function referenceOf(sent: {

@@ -40,18 +40,42 @@ export interface BatchApproval {
   readonly signature: string;
 }
 
-/** `absent`: the chain does not know the batch, and no transaction of ours can still make it appear. */
-export type ChainState = 'absent' | 'proposed' | 'approved' | 'executed' | 'disputed' | 'expired' | 'unknown';
+/**
+ * `absent`: the chain does not know the batch, and no transaction of ours can still make it appear · `executed`: binding, and its
+ * dispute window open or its payout to be made · `disputed`: frozen until arbiters speak, or their time is over · `resolved`: they
+ * have spoken, and the payout is to be made · `settled`: paid, for good · `expired`: past its deadline, what was put in not given
+ * back yet · `refunded`: ended without execution, and nothing of anybody's in it
+ */
+export type ChainState =
+  | 'absent'
+  | 'proposed'
+  | 'approved'
+  | 'executed'
+  | 'disputed'
+  | 'resolved'
+  | 'settled'
+  | 'expired'
+  | 'refunded'
+  | 'unknown';
 
 export interface ChainStatus {
   readonly state: ChainState;
   /** Approvals the chain has counted. */
   readonly approvals: number;
-  /** Hash and ledger version of the transaction that brought the batch to this state; null while there is none. */
+  /**
+   * Hash and ledger version of the transaction that executed the batch, or before that of the one that brought it to this state;
+   * null while there is none.
+   */
   readonly transactionHash: string | null;
   readonly ledgerVersion: bigint | null;
   /** The root the chain holds; differs from ours only if something is wrong, which becomes a case. */
   readonly merkleRoot: string | null;
+  /** When an executed batch, or one in dispute, can be paid if nothing else happens; null where that is not known yet, or over. */
+  readonly payableAtMs: number | null;
+  /** Whether the chain would let it be paid now, by its own clock. */
+  readonly isPayable: boolean;
+  /** What arbiters gave back to the payer, minor units. */
+  readonly reversedMinor: bigint;
 }
 
 export interface SettlementChain {
@@ -59,8 +83,12 @@ export interface SettlementChain {
   propose(proposal: BatchProposal): Promise<ChainStatus>;
   /** Adds one signer's approval. The same signer counts once. */
   approve(approval: BatchApproval): Promise<ChainStatus>;
-  /** Executes an approved batch, once. */
+  /** Executes an approved batch, once; without a dispute window it is paid with that. */
   execute(batchId: string): Promise<ChainStatus>;
+  /** Pays an executed batch whose time to be disputed is over, or whose dispute is judged, and gives back what was reversed. */
+  pay(batchId: string): Promise<ChainStatus>;
+  /** Ends a proposal whose deadline has passed; what was put in goes back to its payer. The contract lets anybody do it. */
+  refund(batchId: string): Promise<ChainStatus>;
   /** What the chain knows of the batch; changes nothing. */
   status(batchId: string): Promise<ChainStatus>;
 }

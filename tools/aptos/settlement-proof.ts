@@ -80,7 +80,7 @@ export async function checkOnChain(chain: Pick<SettlementChain, 'status'>, proof
   for (const batch of proof.batches) {
     if (batch.method === 'books') continue;
     const { state, merkleRoot, transactionHash } = await chain.status(batch.id);
-    if (state !== 'executed') faults.push(`batch ${batch.id} is ${state} on the chain, not executed`);
+    if (state !== 'executed' && state !== 'settled') faults.push(`batch ${batch.id} is ${state} on the chain, not executed`);
     else if (merkleRoot !== batch.merkleRoot) faults.push(`batch ${batch.id} has another root on the chain`);
     else if (batch.transactionHash !== null && transactionHash !== null && transactionHash !== batch.transactionHash)
       faults.push(`batch ${batch.id} was executed by another transaction`);

@@ -36,6 +36,9 @@ export interface BatchView {
   readonly merkleRoot: string;
   readonly digest: string;
   readonly terms: BatchTerms;
+  /** When an executed or disputed batch can be paid if nothing else happens. */
+  readonly payableAtMs: number | null;
+  readonly isPayable: boolean;
   readonly reversedMinor: bigint;
 }
 
@@ -43,7 +46,7 @@ export interface BatchView {
 export async function readBatch(node: AptosNode, batchId: string, at: string): Promise<BatchView | null> {
   const [exists] = await node.view('settlement::batch_exists', batchId);
   if (!exists) return null;
-  const [ledger, [code], [terms], [digest], [, isFunded], [approvals], [approvers], [, reversals]] = await Promise.all([
+  const [ledger, [code], [terms], [digest], [, isFunded], [approvals], [approvers], [, reversals], [isPayable]] = await Promise.all([
     node.ledger(),
     node.view('settlement::state', at),
     node.view('settlement::terms', at),
@@ -52,6 +55,7 @@ export async function readBatch(node: AptosNode, batchId: string, at: string): P
     node.view('settlement::approvals', at),
     node.view('settlement::approvers'),
     node.view('settlement::payouts', at),
+    node.view('settlement::is_payable', at),
   ]);
   const counting = approvals.filter((account) => approvers.includes(account)).length;
   const kept = STATES[code.toString()] ?? 'unknown';
@@ -66,8 +70,17 @@ export async function readBatch(node: AptosNode, batchId: string, at: string): P
     merkleRoot: terms.merkleRoot,
     digest,
     terms,
+    payableAtMs: await payableAt(node, kept, at),
+    isPayable,
     reversedMinor: reversals.reduce((sum, reversal) => sum + reversal, 0n),
   };
+}
+
+/** The end of the dispute window, or of the arbiters' time. */
+async function payableAt(node: AptosNode, state: BatchState, at: string): Promise<number | null> {
+  if (state === 'executed') return Number((await node.view('settlement::execution', at))[1]) * 1_000;
+  if (state === 'disputed') return Number((await node.view('settlement::dispute', at))[2]) * 1_000;
+  return null;
 }
 
 function referenceOf(sent: SentTransaction): ChainReference | null {
@@ -95,6 +108,8 @@ export function statusFrom(batch: BatchView | null, sent: readonly SentTransacti
     steps,
     merkleRoot: batch?.merkleRoot ?? null,
     proposalDigest: batch?.digest ?? null,
+    payableAtMs: batch?.payableAtMs ?? null,
+    isPayable: batch?.isPayable ?? false,
     reversedMinor: batch?.reversedMinor ?? 0n,
   };
 }

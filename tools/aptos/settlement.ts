@@ -36,6 +36,8 @@ export function createAptosSettlement(deps: SettlementDeps, options: SettlementO
       const funded = isReady ? standing : await batches.fund(batchId);
       return shown(funded.state === 'unknown' ? funded : await batches.execute(batchId));
     },
+    pay: async (batchId) => shown(await batches.pay(batchId)),
+    refund: async (batchId) => shown(await batches.refund(batchId)),
     status: async (batchId) => shown(await batches.status(batchId)),
   };
 }
@@ -64,26 +66,36 @@ function isSigned({ publicKey }: ChainAccount, { proposalDigest: digest, signatu
   return publicKey.verifySignature({ message: Buffer.from(digest, 'hex'), signature: new Ed25519Signature(signature) });
 }
 
-/** Batch states as the agent knows them: executed and paid are one to it, and so are all ends without a payout. */
-const STATES: Readonly<Record<BatchState, ChainState>> = {
+/** Batch states as the agent knows them: what was taken back is over like what was refunded. */
+const STATES: Readonly<Record<Exclude<BatchState, 'expired'>, ChainState>> = {
   absent: 'absent',
   proposed: 'proposed',
   approved: 'approved',
   executed: 'executed',
   disputed: 'disputed',
-  resolved: 'disputed',
-  settled: 'executed',
-  expired: 'expired',
-  cancelled: 'expired',
+  resolved: 'resolved',
+  settled: 'settled',
+  cancelled: 'refunded',
   unknown: 'unknown',
 };
 
-function shown({ state, approvals, reference, merkleRoot }: BatchStatus): ChainStatus {
+/** The agent's word for a batch that is in a state; one that has expired is over once it was refunded. */
+export function chainStateOf({ state, isOver }: { readonly state: BatchState; readonly isOver: boolean }): ChainState {
+  if (state === 'expired') return isOver ? 'refunded' : 'expired';
+  return STATES[state];
+}
+
+function shown(status: BatchStatus): ChainStatus {
+  const { approvals, merkleRoot, payableAtMs, isPayable, reversedMinor } = status;
+  const reference = status.steps['execute'] ?? status.reference;
   return {
-    state: STATES[state],
+    state: chainStateOf(status),
     approvals,
     transactionHash: reference?.transactionHash ?? null,
     ledgerVersion: reference?.ledgerVersion ?? null,
     merkleRoot,
+    payableAtMs,
+    isPayable,
+    reversedMinor,
   };
 }

@@ -23,6 +23,19 @@ export const SETTLEMENT_CHECKS: readonly Check[] = [
   },
   {
     invariant: 1,
+    name: 'what arbiters reversed is in the books once, the other way',
+    sql: `select 'settlement_batch ' || b.id as subject, format('%s reversed, with %s entries of %s', b.reversed_amount, count(t.id),
+        coalesce(sum(t.amount), 0)) as detail
+      from settlement_batches b
+      left join transfers t on t.link_id = b.id and t.reason = 'settlement_reversal' and t.type = 'posted'
+      left join transfers s on s.link_id = b.id and s.reason = 'settlement'
+      group by b.id
+      having count(t.id) <> case when b.reversed_amount > 0 then 1 else 0 end or coalesce(sum(t.amount), 0) <> b.reversed_amount
+        or bool_or(t.debit_account_id is distinct from s.credit_account_id or t.credit_account_id is distinct from s.debit_account_id)
+          filter (where t.id is not null)`,
+  },
+  {
+    invariant: 1,
     name: 'a batch settles its net and what was carried to it',
     sql: `select 'settlement_batch ' || b.id as subject, format('net %s, carried %s, due %s, taken over %s', b.net_amount, b.carried_amount,
         b.due_amount, coalesce(sum(c.due_amount), 0)) as detail

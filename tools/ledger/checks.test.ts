@@ -150,6 +150,11 @@ const BREAKAGES: Readonly<Record<string, readonly string[]>> = {
   'a release has the approvals it needs, on the evidence as it is': [newCase(2)],
   'a batch settled on chain is in the books once': [WINDOW, batch('settled'), approval('treasurer:nia')],
   'a settlement entry is of a batch, and goes its way': ["update transfers set reason = 'settlement' where reason = 'rounding'"],
+  'what arbiters reversed is in the books once, the other way': [
+    WINDOW,
+    batch('closed'),
+    'update settlement_batches set reversed_amount = 1',
+  ],
   'a batch settles its net and what was carried to it': [WINDOW, batch('closed', 3)],
   'a step on chain succeeds once, and none is open behind a settled batch': [
     WINDOW,

@@ -24,6 +24,7 @@ export const settlementBatchSchema = z
     netMinor: signedMinor,
     carriedMinor: signedMinor.openapi({ description: 'What earlier batches of the partner left on the books.' }),
     dueMinor: signedMinor.openapi({ description: 'Net and carried: what the batch settles.' }),
+    reversedMinor: minorSchema.openapi({ description: 'What arbiters on chain gave back of it to its payer.' }),
     merkleRoot: z.string(),
     method: z.enum(['books', 'chain']),
     status: z.enum(BATCH_STATUSES),
@@ -52,6 +53,7 @@ export function settlementBatchOut(row: BatchRow): z.infer<typeof settlementBatc
     netMinor: row.netAmount.toString(),
     carriedMinor: row.carriedAmount.toString(),
     dueMinor: row.dueAmount.toString(),
+    reversedMinor: row.reversedAmount.toString(),
     merkleRoot: row.merkleRoot,
     method: row.method,
     status: row.status,
@@ -69,7 +71,7 @@ export function settlementBatchOut(row: BatchRow): z.infer<typeof settlementBatc
 
 const stepSchema = z
   .object({
-    kind: z.enum(['propose', 'approve', 'execute']),
+    kind: z.enum(['propose', 'approve', 'execute', 'pay', 'refund']),
     signer: z.string(),
     sequence: z.int(),
     state: z.enum(['sent', 'unknown', 'succeeded', 'failed']),
@@ -118,10 +120,11 @@ export const settlementCaseSchema = z
   .object({
     id: idSchema,
     batchId: idSchema,
-    kind: z.enum(['disputed', 'expired', 'mismatched', 'refused']).openapi({
+    kind: z.enum(['disputed', 'expired', 'mismatched', 'refused', 'reversed']).openapi({
       description:
         '`disputed`: frozen on chain until arbiters speak. `expired`: missed its deadline; what is due goes into the next batch. ' +
-        '`mismatched`: the chain says something else than our books. `refused`: the chain keeps refusing a step.',
+        '`mismatched`: the chain says something else than our books. `refused`: the chain keeps refusing a step. ' +
+        '`reversed`: arbiters gave back some of it; the books say so, and what becomes of it is agreed with the partner.',
     }),
     status: z.enum(SETTLEMENT_CASE_STATUSES),
     evidence: factsSchema,

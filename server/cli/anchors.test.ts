@@ -1,0 +1,138 @@
+/**
+ * `capp audit verify` against the anchors on the chain: who owns the database and its keys can make the log anew so that it
+ * verifies by itself, and cannot make it agree with what was anchored.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { manualScheduler } from '../../sandbox/scheduler.ts';
+import { type ChainWorld, createChainWorld } from '../../tests/chain/world.ts';
+import { lastAnchor, registryKeeper } from '../../tools/aptos/registry.ts';
+import { anchorHead } from '../../tools/audit/index.ts';
+import { testLog, type TestLog } from '../../tools/audit/testing.ts';
+import { runCli } from './program.ts';
+import { recordedTerminal } from './terminal.ts';
+
+let log: TestLog;
+let world: ChainWorld;
+let folder: string;
+let profilePath: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'capp-anchors-'));
+  profilePath = join(folder, 'profile.json');
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+beforeEach(async () => {
+  log = await testLog();
+  world = await createChainWorld({ scheduler: manualScheduler(Date.now()), port: 0 });
+  await writeFile(profilePath, JSON.stringify(world.profile));
+});
+afterEach(async () => {
+  await world.sandbox.close();
+  await log.close();
+});
+
+const noNetwork: typeof fetch = () => Promise.reject(new TypeError('fetch failed'));
+
+async function audit(env: Record<string, string>, ...line: string[]) {
+  const terminal = recordedTerminal({ env: { CAPP_DATA_DIR: folder, DATABASE_URL: log.url, ...env } });
+  const code = await runCli(['audit', ...line], terminal, noNetwork);
+  return { code, out: terminal.outLines.join('\n'), err: terminal.errLines.join('\n') };
+}
+
+const verify = (env: Record<string, string> = {}) => audit({ CAPP_APTOS_PATH: profilePath, ...env }, 'verify');
+
+/** Writes a payment and seals it with the keys of the folder, as the platform does; each time it is one block more or several. */
+async function sealPayment(): Promise<void> {
+  const paymentId = await log.writePayment();
+  const sealed = async () => (await audit({}, 'export', paymentId, '--out', join(folder, 'export.json'))).out;
+  // Transactions of other tests on the server hold the horizon back for a moment.
+  await expect.poll(sealed, { timeout: 20_000 }).toMatch(/: 8 rows, up to block/);
+}
+
+const anchor = () => {
+  const keeper = registryKeeper({ ...world.deps, reporter: world.account(world.keys.reporter) });
+  return anchorHead({ pool: log.pool, clock: world.scheduler, keeper, intervalMs: 0 });
+};
+
+/** An intruder who owns the database: no trigger and no constraint is in the way. */
+async function intrude(...statements: readonly string[]): Promise<void> {
+  const client = await log.pool.connect();
+  try {
+    await client.query('set session_replication_role = replica');
+    for (const statement of statements) await client.query(statement);
+  } finally {
+    client.release(true);
+  }
+}
+
+const MAKE_ANEW = ['delete from audit_ranges', 'delete from audit_blocks'];
+
+test('an untouched log holds against every anchor', async () => {
+  for (let round = 0; round < 2; round += 1) {
+    await sealPayment();
+    expect((await anchor()).state).toBe('anchored');
+    // The same head is anchored once.
+    expect((await anchor()).state).toBe('none');
+  }
+  expect(await lastAnchor(world.node)).toMatchObject({ index: 1n });
+  const { code, out } = await verify();
+  expect(code).toBe(0);
+  expect(out).toContain('2 anchors on the settlement chain were held against it.');
+});
+
+test('blocks that were removed are missed', async () => {
+  await sealPayment();
+  await anchor();
+  await sealPayment();
+  await anchor();
+  const last = '(select max(number) from audit_blocks)';
+  await intrude(`delete from audit_ranges where block_number = ${last}`, `delete from audit_blocks where number = ${last}`);
+  expect((await audit({}, 'verify')).code).toBe(0);
+  const { code, out } = await verify();
+  expect(code).toBe(1);
+  expect(out).toMatch(/block \d+/);
+});
+
+test('a log made anew with the right keys verifies by itself, and not against its anchors', async () => {
+  await sealPayment();
+  await anchor();
+  await intrude(`update transfers set amount = amount + 1 where reason = 'fee'`, ...MAKE_ANEW);
+  await sealPayment();
+  expect((await audit({}, 'verify')).code).toBe(0);
+  const { code, out } = await verify();
+  expect(code).toBe(1);
+  expect(out).toMatch(/faults in/);
+});
+
+test('a log that was emptied is missed', async () => {
+  await sealPayment();
+  await anchor();
+  await intrude(...MAKE_ANEW, 'delete from audit_anchors');
+  expect((await verify()).code).toBe(1);
+});
+
+test('a node that does not answer is said to, and its anchors count for nothing', async () => {
+  await sealPayment();
+  await anchor();
+  const { code, out } = await verify({ APTOS_NODE_URL: 'http://127.0.0.1:9/v1' });
+  expect(code).toBe(0);
+  expect(out).toContain('The settlement chain does not answer; its anchors were not looked at.');
+  world.sandbox.changeChain({ mode: 'foreign' });
+  const foreign = await verify();
+  expect([foreign.code, foreign.err]).toEqual([expect.any(Number), expect.stringMatching(/^capp: chain_mismatch/)]);
+  expect(foreign.code).not.toBe(0);
+});
+
+test('an anchor that was lost on its way is put there once, by whoever looks next', async () => {
+  await sealPayment();
+  world.next('dropped');
+  expect((await anchor()).state).toBe('unknown');
+  expect(await lastAnchor(world.node)).toBeNull();
+  await world.scheduler.advance(60_000);
+  expect((await anchor()).state).toBe('anchored');
+  expect([await world.executions('compliance_registry::anchor_audit'), (await verify()).code]).toEqual([1, 0]);
+});

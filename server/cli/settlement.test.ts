@@ -1,0 +1,95 @@
+/** `capp settlement`: reading batches, approving them and reading cases, over the API itself. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { newId } from '../../domain/ids.ts';
+import { driveSettlement } from '../../graph/settlement/driver.ts';
+import { insertBatch, memoryChain } from '../../graph/settlement/testing.ts';
+import { DEFAULT_DRIVER_SETTINGS } from '../../graph/settlement/types.ts';
+import { startTestApi, type TestApi } from '../api/testing.ts';
+import { runCli } from './program.ts';
+import { recordedTerminal } from './terminal.ts';
+
+const KEYS: Readonly<Record<string, string>> = { 'treasurer:nia': 'key-1', 'treasurer:sam': 'key-2' };
+
+let api: TestApi;
+let nia: string;
+let sam: string;
+beforeAll(async () => {
+  api = await startTestApi({ settlementKeyOf: (principal) => KEYS[principal] ?? null });
+  nia = await api.makeKey(api.clients.acme, 'treasurer:nia', ['settlement:read', 'settlement:approve']);
+  sam = await api.makeKey(api.clients.acme, 'treasurer:sam', ['settlement:read', 'settlement:approve']);
+});
+afterAll(() => api?.stop());
+
+let chain: ReturnType<typeof memoryChain>;
+beforeEach(() => {
+  chain = memoryChain(api.clock);
+});
+
+const drive = () => {
+  const approvers = Object.entries(KEYS).map(([approver, keyName]) => {
+    const signer = `0x${keyName}`;
+    return { approver, keyName, signer, sign: async (digest: string) => `${signer} signs ${digest}` };
+  });
+  return driveSettlement({ pool: api.pool, clock: api.clock, log: api.deps.log, chain, approvers, settings: DEFAULT_DRIVER_SETTINGS });
+};
+
+async function run(key: string, ...line: string[]) {
+  const terminal = recordedTerminal({ env: {} });
+  const reach: typeof fetch = async (url, init) => api.api.app.request(String(url).replace('http://api.test', ''), init);
+  const code = await runCli(['settlement', ...line, '--url', 'http://api.test', '--key', key], terminal, reach);
+  return { code, out: terminal.outLines.join('\n'), err: terminal.errLines.join('\n') };
+}
+
+const proposed = async (): Promise<{ id: string; digest: string }> => {
+  const id = await insertBatch(api.pool, { dueMinor: -900_000_000n, approvalBy: 'people' });
+  await drive();
+  const shown = JSON.parse((await run(nia, 'show', id)).out) as { proposalDigest: string };
+  return { id, digest: shown.proposalDigest };
+};
+
+describe('capp settlement', () => {
+  test('lists what waits, shows it, and takes the approvals of two people', async () => {
+    const { id, digest } = await proposed();
+    const listed = await run(nia, 'list', '--status', 'proposed');
+    expect(listed.code).toBe(0);
+    expect(listed.out.split('\n')[0]).toMatch(/batch +partner +payments +due, minor units +method +status +approval by/);
+    expect(listed.out).toMatch(new RegExp(`${id} +mtn-ug +1 +-900000000 UGX +chain +proposed +people`));
+    expect(await run(nia, 'approve', id, '--digest', digest)).toMatchObject({ code: 0, out: 'Approved: 1 of 2 approvals are there.' });
+    expect((await run(sam, 'approve', id, '--digest', digest)).out).toBe('Approved: 2 of 2 approvals are there.');
+    await drive();
+    expect(JSON.parse((await run(nia, 'show', id)).out)).toMatchObject({ status: 'settled', reversedMinor: '0' });
+    expect(JSON.parse((await run(nia, 'list', '--status', 'settled', '--json')).out)).toMatchObject([{ id, status: 'settled' }]);
+  });
+
+  test('an approval that does not count is one line that says why', async () => {
+    const { id, digest } = await proposed();
+    const refused = async (key: string, batch: string, hex: string) => {
+      const { code, out, err } = await run(key, 'approve', batch, '--digest', hex);
+      expect([code === 0, out, err.split('\n').length]).toEqual([false, '', 1]);
+      return /^capp: (\w+)/.exec(err)?.[1];
+    };
+    expect(await refused(nia, id, '0'.repeat(64))).toBe('settlement_proposal_stale');
+    expect(await refused(await api.makeKey(api.clients.acme, 'treasurer:new', ['settlement:approve']), id, digest)).toBe(
+      'settlement_no_key',
+    );
+    expect(await refused(await api.makeKey(api.clients.acme, 'reader:one', ['settlement:read']), id, digest)).toBe('forbidden');
+    expect(await refused(nia, newId(), digest)).toBe('not_found');
+    expect(await refused(nia, id, 'nonsense')).toBe('validation_failed');
+    expect((await run(nia, 'approve', id, '--digest', digest)).code).toBe(0);
+    expect(await refused(nia, id, digest)).toBe('settlement_already_approved');
+    api.clock.advance(DEFAULT_DRIVER_SETTINGS.proposalLifeMs);
+    expect(await refused(sam, id, digest)).toBe('settlement_proposal_expired');
+    await drive();
+    expect(await refused(sam, id, digest)).toBe('settlement_not_open');
+    expect(await run(nia, 'cases')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(new RegExp(`${id} +expired +open +deadline_passed`)),
+    });
+  });
+
+  test('without a digest, a command or a number it says how it is used', async () => {
+    for (const line of [['approve', newId()], ['list', '--limit', '0'], ['fly']]) {
+      expect(await run(nia, ...line)).toMatchObject({ code: 2, out: '' });
+    }
+  });
+});
