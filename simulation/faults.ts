@@ -35,6 +35,21 @@ export const FAULTS = {
     no_connection: 0.001,
   },
   clocks: { clock_jumps: 0.0008 },
+  chain: {
+    chain_request_lost: 0.004,
+    chain_refuses_connection: 0.004,
+    chain_answer_lost: 0.006,
+    mempool_full: 0.02,
+    submission_answered_500: 0.01,
+    transaction_lost: 0.03,
+    transaction_hidden: 0.03,
+    transaction_late: 0.02,
+    node_down: 0.0004,
+    node_behind: 0.0004,
+    node_of_another_chain: 0.0002,
+    mempool_stays_full: 0.0003,
+    gas_rises: 0.0008,
+  },
   partitions: { cut_from_database: 0.0004, cut_from_operators: 0.0006 },
 } as const satisfies Record<string, Record<string, number>>;
 

@@ -6,6 +6,7 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { explainFailure, type Failure, runScript } from './campaign.ts';
+import { type ChainSummary, settlementLine } from './chain-verdict.ts';
 import { FAULT_GROUPS, type FaultGroup } from './faults.ts';
 import { MUTANTS } from './mutants/catalogue.ts';
 import { tryMutant } from './mutants/run.ts';
@@ -19,6 +20,7 @@ interface Options {
   readonly payments?: number;
   readonly workers: number;
   readonly faults: readonly FaultGroup[];
+  readonly chainFaults?: true;
   readonly script?: string;
   readonly mutants?: true | string;
   readonly shrinkRuns: number;
@@ -29,6 +31,8 @@ interface Options {
 
 const PAYMENTS = { one: 500, many: 30, mutants: 20 };
 const SEEDS_PER_MUTANT = 12;
+/** What goes wrong in a run over the chain: the chain itself, those who drive it, and what they remember by. */
+const CHAIN_RUN: readonly FaultGroup[] = ['chain', 'workers', 'queue', 'database'];
 
 function wholeNumber(text: string): number {
   const value = Number(text);
@@ -64,6 +68,10 @@ const program = new Command('simulate')
       .default([...FAULT_GROUPS], 'all')
       .argParser(groups),
   )
+  .option(
+    '--chain-faults',
+    `settles over the sandbox chain, which fails as everything else: ${CHAIN_RUN.join(', ')} unless --faults says otherwise`,
+  )
   .option('--script <file>', 'plays a script that an earlier run has written')
   .option('--mutants [names]', 'tries the broken variants of the platform, all or those named: each must be caught')
   .addOption(new Option('--shrink-runs <n>', 'runs that may be spent on making a failure short').default(60).argParser(wholeNumber))
@@ -89,9 +97,15 @@ async function main(options: Options): Promise<void> {
 
 async function scriptsOf(options: Options): Promise<Script[]> {
   if (options.script !== undefined) return [await readScript(options.script)];
-  const common = { workers: options.workers, groups: [...options.faults] };
+  const common = { workers: options.workers, ...wayOf(options) };
   if (options.seeds !== undefined) return options.seeds.map((seed) => ({ seed, payments: options.payments ?? PAYMENTS.many, ...common }));
   return [{ seed: options.seed, payments: options.payments ?? PAYMENTS.one, ...common }];
+}
+
+function wayOf({ faults, chainFaults }: Options): Pick<Script, 'groups' | 'chain'> {
+  if (chainFaults !== true) return { groups: [...faults] };
+  const asked = program.getOptionValueSource('faults') === 'default' ? CHAIN_RUN : faults;
+  return { chain: true, groups: [...new Set<FaultGroup>(['chain', ...asked])] };
 }
 
 interface RunReport {
@@ -104,6 +118,7 @@ interface RunReport {
   readonly steps: number;
   readonly virtualSeconds: number;
   readonly seconds: number;
+  readonly settlement?: ChainSummary;
 }
 
 async function simulate(server: DatabaseServer, options: Options, trace: WriteStream | null, tell: (line: string) => void) {
@@ -125,8 +140,10 @@ async function simulate(server: DatabaseServer, options: Options, trace: WriteSt
       steps,
       virtualSeconds,
       seconds,
+      ...(result.settlement === undefined ? {} : { settlement: result.settlement }),
     });
     tell(lineOf(script.seed, result, seconds));
+    if (result.settlement !== undefined) tell(settlementLine(result.settlement));
     if (violations.length === 0) continue;
     for (const violation of violations.slice(0, 20)) tell(`    ${violation}`);
     const failure = await explainFailure(deps, script, result, options.shrinkRuns);

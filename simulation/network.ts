@@ -109,7 +109,8 @@ function strikeOperator(deps: NetworkDeps, railId: string, point: string): void 
   stage.after(faults.sizeMs(point, OUTAGE_MS.min, OUTAGE_MS.max), () => sandbox.change(railId, { mode: 'up' }));
 }
 
-async function settled(answer: Promise<Response>): Promise<{ response: Response } | { error: unknown }> {
+/** What came of a request, without throwing. */
+export async function settled(answer: Promise<Response>): Promise<{ response: Response } | { error: unknown }> {
   return answer.then(
     (response) => ({ response }),
     (error: unknown) => ({ error }),
@@ -125,12 +126,14 @@ function troubled(fault: FaultKind): { response: Response } {
   return { response: new Response('{"error":"internal"}', { status: 500, headers: { 'content-type': 'application/json' } }) };
 }
 
-function refused(): TypeError {
+/** What `fetch` throws when nobody listens: nothing was sent. */
+export function refused(): TypeError {
   const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', syscall: 'connect' });
   return new TypeError('fetch failed', { cause });
 }
 
-function cut(): TypeError {
+/** What `fetch` throws when the connection ends without an answer. */
+export function cut(): TypeError {
   return new TypeError('fetch failed', { cause: Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' }) });
 }
 

@@ -33,6 +33,7 @@ import { voidHolds } from '../tools/ledger/index.ts';
 import { createOperators } from '../tools/mmo/registry.ts';
 import type { SanctionsList } from '../tools/sanctions/list.ts';
 import { type Actor, createActor } from './actor.ts';
+import type { SimulatedChain } from './chain.ts';
 import type { Database } from './database.ts';
 import type { Faults } from './faults.ts';
 import type { Hints } from './hints.ts';
@@ -55,6 +56,8 @@ export interface PlatformDeps {
   readonly sanctions: SanctionsList;
   readonly profiles: Readonly<Record<string, unknown>>;
   readonly settings: Partial<GraphSettings>;
+  /** Where batches are settled; null: on the books. */
+  readonly chain: SimulatedChain | null;
   /** From here on nothing new goes wrong and most has come to rest. */
   readonly calmFromMs: number;
   /** Receives the webhooks of clients: the event id and its body. */
@@ -172,6 +175,7 @@ function startWorkerProcess(deps: PlatformDeps, actor: Actor): void {
     callbacks: callbackAddresses(API_URL, CALLBACK_KEY),
     notify: (hint) => queue.notify(hint),
     settings: { ...DEFAULT_GRAPH_SETTINGS, ...deps.settings },
+    settlement: deps.chain?.sideOf(actor, pool),
   };
   startWorker({
     deps: graphDeps,

@@ -15,6 +15,8 @@ import { createSandbox, type Sandbox } from '../sandbox/sandbox.ts';
 import { fundClient, seedBooks } from '../tools/ledger/index.ts';
 import { SECRET_CONTEXT } from '../tools/notify/webhooks/deliver.ts';
 import { loadSanctions } from '../tools/sanctions/load.ts';
+import { CHAIN_WINDOW_MS, createSimulatedChain, type SimulatedChain, UNFUNDED } from './chain.ts';
+import { type Balances, type ChainSummary, judgeChain, readBalances, settlementLines } from './chain-verdict.ts';
 import { createDatabase } from './database.ts';
 import { createFaults, type Fault, type Faults } from './faults.ts';
 import { createHints } from './hints.ts';
@@ -50,6 +52,8 @@ export interface RunResult {
   readonly starts: { readonly api: number; readonly workers: number };
   /** What processes logged as errors, by message. */
   readonly problems: Readonly<Record<string, number>>;
+  /** What settlement came to, where it went over the chain. */
+  readonly settlement?: ChainSummary;
 }
 
 const START_MS = Date.UTC(2026, 10, 2, 9);
@@ -126,8 +130,9 @@ async function play({ script, database }: RunOptions, stage: Stage): Promise<Run
     received: world.received,
   });
   for (const line of await stateLines(database.pool)) stage.note(line);
+  const settlement = await judgeSettlement(world, stage, database.pool, secrets.keyring);
   return {
-    violations,
+    violations: [...violations, ...(settlement?.violations ?? [])],
     digest: stage.digest(),
     steps: stage.steps(),
     virtualSeconds,
@@ -136,7 +141,15 @@ async function play({ script, database }: RunOptions, stage: Stage): Promise<Run
     refused: [...client.answers.values()].filter((answer) => 'refusal' in answer).length,
     starts: world.platform.starts,
     problems: world.problems,
+    ...(settlement === null ? {} : { settlement: settlement.summary }),
   };
+}
+
+async function judgeSettlement(world: World, stage: Stage, pool: Pool, keyring: Keyring) {
+  if (world.chain === null) return null;
+  for (const line of await settlementLines(pool)) stage.note(line);
+  const { sandbox, chain } = world;
+  return judgeChain({ pool, keyring, sandbox, profile: chain.profile, clock: stage, before: world.balances });
 }
 
 interface Secrets {
@@ -197,6 +210,9 @@ interface World {
   readonly platform: Platform;
   readonly received: ReadonlyMap<string, string>;
   readonly problems: Record<string, number>;
+  readonly chain: SimulatedChain | null;
+  /** What everybody held on the chain before the first step. */
+  readonly balances: Balances;
   end(): Promise<void>;
 }
 
@@ -217,7 +233,10 @@ async function openWorld({ script, database, stage, faults, secrets, calmFromMs 
     scheduler: stage,
     openings: Object.fromEntries(RAILS.map((rail) => [rail.id, demoFloatMinor(rail)])),
     send: network.callBack,
+    ...(script.chain === true ? { chain: { faults: { unfunded: script.groups.includes('chain') ? UNFUNDED : 0 } } } : {}),
   });
+  const chain = script.chain === true ? createSimulatedChain({ stage, faults, sandbox }) : null;
+  const balances: Balances = chain === null ? new Map() : await readBalances({ sandbox, profile: chain.profile, clock: stage });
   const profiles = Object.fromEntries(Object.entries(sandbox.profiles()).map(([railId, profile]) => [railId, withPatience(profile)]));
   for (const [railId, profile] of Object.entries(profiles)) timeouts.set(railId, (profile as { timeoutMs: number }).timeoutMs);
   const slowness = script.payments < MANY ? 1 : SLOWNESS_UNDER_LOAD;
@@ -234,7 +253,8 @@ async function openWorld({ script, database, stage, faults, secrets, calmFromMs 
       pool: database.pool,
       checkpointPool: database.checkpointPool,
       sanctions: await loadSanctions({}),
-      settings: {},
+      settings: chain === null ? {} : { settlementAgeMs: CHAIN_WINDOW_MS },
+      chain,
       calmFromMs,
       receive: (eventId, body) => {
         received.set(eventId, body);
@@ -254,6 +274,8 @@ async function openWorld({ script, database, stage, faults, secrets, calmFromMs 
     platform: started,
     received,
     problems,
+    chain,
+    balances,
     end: async () => {
       started.end();
       // What the dead held is let go of, and what they waited for comes to nothing.
@@ -290,8 +312,9 @@ async function isAtRest(pool: Pool): Promise<boolean> {
         or exists(select 1 from operator_callbacks where processed_at is null)
         or exists(select 1 from outbox where planned_at is null)
         or exists(select 1 from webhook_deliveries where state = 'waiting')
+        or exists(select 1 from settlement_batches where method = 'chain' and status <> all($2::text[]))
         or exists(select 1 from payments p where p.status = 'paid' and ${windowOf('p.id')} is null) as busy`,
-    values: [TERMINAL_STATUSES],
+    values: [TERMINAL_STATUSES, ['settled', 'expired', 'mismatched']],
   });
   return rows[0]?.busy === false;
 }

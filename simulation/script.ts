@@ -11,6 +11,8 @@ export const scriptSchema = z.strictObject({
   payments: z.int().min(1).max(1_000_000),
   workers: z.int().min(1).max(16),
   groups: z.array(z.enum(FAULT_GROUPS as [FaultGroup, ...FaultGroup[]])),
+  /** Settles over the sandbox chain; without it everything settled stays on the books. */
+  chain: z.boolean().optional(),
   /** Only these wishes of those the seed makes. */
   wishes: z.array(z.int().min(0)).optional(),
   /** Only these faults, in place of what the seed says. */

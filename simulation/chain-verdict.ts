@@ -1,0 +1,203 @@
+/**
+ * What must hold of settlement when everything has come to rest: every batch was executed on the chain exactly once, or never
+ * and its due went on; everybody's balance there moved by what our books say and nothing else; the anchors are of our log.
+ */
+import type { Pool } from 'pg';
+import type { Keyring } from '../db/keyring.ts';
+import type { Clock } from '../domain/clock.ts';
+import { CURRENCIES, type Currency } from '../domain/currency.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import { compareChain } from '../server/verify-chain.ts';
+import { createAptosNode, type AptosNode } from '../tools/aptos/node.ts';
+import type { ChainProfile } from '../tools/aptos/profile.ts';
+import { createChainReader } from '../tools/aptos/reader.ts';
+import { lastAnchor, readAnchor } from '../tools/aptos/registry.ts';
+import { type TrustedBlock, verifyAudit } from '../tools/audit/index.ts';
+
+export interface ChainEvidence {
+  readonly pool: Pool;
+  readonly keyring: Keyring;
+  readonly sandbox: Sandbox;
+  readonly profile: ChainProfile;
+  readonly clock: Clock;
+  /** What everybody held before the first step. */
+  readonly before: Balances;
+}
+
+/** Minor units by `owner currency`; the owner is a partner's rail, or `treasury`. */
+export type Balances = ReadonlyMap<string, bigint>;
+
+/** What settlement came to in one run. */
+export interface ChainSummary {
+  readonly batches: number;
+  readonly executedOnce: number;
+  /** Ended on the chain without execution; what was due went to the partner's next batch. */
+  readonly refunded: number;
+  readonly onBooks: number;
+  /** Committed transactions, and attempts that took more than the first. */
+  readonly transactions: number;
+  readonly resent: number;
+  /** Steps whose outcome was not known for a while, and steps that were refused or lost and tried again. */
+  readonly inquired: number;
+  readonly setBack: number;
+  readonly anchors: number;
+}
+
+interface Event {
+  readonly type: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+function nodeOf({ sandbox, profile, clock }: Pick<ChainEvidence, 'sandbox' | 'profile' | 'clock'>): AptosNode {
+  return createAptosNode({ profile, fetch: sandbox.fetch, clock });
+}
+
+/** Reads what everybody holds. */
+export async function readBalances(evidence: Pick<ChainEvidence, 'sandbox' | 'profile' | 'clock'>): Promise<Balances> {
+  const { profile } = evidence;
+  const node = nodeOf(evidence);
+  const owners = [...Object.entries(profile.partners), ['treasury', profile.treasury] as const];
+  const balances = new Map<string, bigint>();
+  for (const currency of CURRENCIES) {
+    const asset = profile.assets[currency];
+    if (asset === undefined) continue;
+    for (const [name, address] of owners) balances.set(`${name} ${currency}`, await node.balance(address, asset));
+  }
+  return balances;
+}
+
+/** Everything that is wrong with settlement, a sentence each, and what it came to. */
+export async function judgeChain(evidence: ChainEvidence): Promise<{ readonly violations: string[]; readonly summary: ChainSummary }> {
+  const { pool, profile, sandbox, clock } = evidence;
+  sandbox.changeChain({ mode: 'up' });
+  const node = nodeOf(evidence);
+  const compared = await compareChain(pool, createChainReader(node, profile));
+  const events = await eventsOf(sandbox, profile);
+  const executed = executionsOf(events.flat(), profile);
+  const batches = await pool.query<{ id: string; status: string; method: string }>('select id, status, method from settlement_batches');
+  const anchored = await readAnchors(node);
+  const audit = await verifyAudit({ pool, keyring: evidence.keyring }, anchored);
+  const wrong = [
+    ...(compared.state === 'compared' ? [] : [`the chain could not be compared: ${compared.state}`]),
+    ...compared.violations.map(({ subject, detail }) => `${subject}: ${detail}`),
+    ...wrongExecutions(batches.rows, executed),
+    ...(await wrongBalances(evidence, await readBalances({ sandbox, profile, clock }))),
+    ...audit.findings.map(({ block, detail }) => `audit log against its anchors: block ${block ?? '?'}: ${detail}`),
+  ];
+  const count = (is: (row: { status: string; method: string }) => boolean): number => batches.rows.filter(is).length;
+  const summary = {
+    batches: batches.rows.length,
+    executedOnce: count(({ status, method }) => method === 'chain' && status === 'settled'),
+    refunded: count(({ status }) => status === 'expired'),
+    onBooks: count(({ method }) => method === 'books'),
+    transactions: events.length,
+    ...(await countTroubles(pool)),
+    anchors: anchored.length,
+  };
+  return { violations: wrong, summary };
+}
+
+const PAGE = 100;
+
+/** The events of every transaction that was committed with success, in order. */
+async function eventsOf(sandbox: Sandbox, { nodeUrl }: ChainProfile): Promise<Event[][]> {
+  const all: Event[][] = [];
+  for (let start = 0n; ; ) {
+    const answer = await sandbox.fetch(`${nodeUrl}/transactions?start=${start}&limit=${PAGE}`, { method: 'GET' });
+    const page = (await answer.json()) as { version: string; success: boolean; events: Event[] }[];
+    all.push(...page.filter(({ success }) => success).map(({ events }) => events));
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return all;
+    start = BigInt(last.version) + 1n;
+  }
+}
+
+/** How often each batch was executed, by its id. */
+function executionsOf(events: readonly Event[], { contract }: ChainProfile): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  const name = `${contract}::settlement::BatchExecuted`;
+  for (const { type, data } of events) {
+    if (type !== name) continue;
+    const id = String(data['batch_id'])
+      .replace(/^0x/, '')
+      .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+    counts.set(id, (counts.get(id) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function wrongExecutions(
+  batches: readonly { id: string; status: string; method: string }[],
+  executed: ReadonlyMap<string, number>,
+): string[] {
+  const known = new Set(batches.map(({ id }) => id));
+  return [
+    ...[...executed.keys()].filter((id) => !known.has(id)).map((id) => `batch ${id} was executed on chain, and is none of ours`),
+    ...batches.flatMap(({ id, status, method }) => {
+      const times = executed.get(id) ?? 0;
+      if (method === 'books') return times === 0 ? [] : [`batch ${id} is on the books and was executed on chain`];
+      if (status !== 'settled' && status !== 'expired') return [`batch ${id} never came to an end: it is ${status}`];
+      const wanted = status === 'settled' ? 1 : 0;
+      return times === wanted ? [] : [`batch ${id} is ${status}, and was executed ${times} times`];
+    }),
+  ];
+}
+
+/** Every balance on the chain has moved by what the books say, so that nothing is left in any batch either. */
+async function wrongBalances({ pool, before }: ChainEvidence, after: Balances): Promise<string[]> {
+  const { rows } = await pool.query<{ kind: string; code: string; net: bigint }>(
+    `select kind, code, (debits_posted - credits_posted)::bigint as net from accounts where kind = 'chain'`,
+  );
+  const ours = new Map(rows.map(({ code, net }) => [code.slice('chain:'.length), net]));
+  const paid = await pool.query<{ partner: string; currency: Currency; paid: bigint }>(
+    `select partner, currency, sum(case when due_amount < 0 then due_amount + reversed_amount else due_amount - reversed_amount end)::bigint as paid
+     from settlement_batches where method = 'chain' and status = 'settled'
+     group by partner, currency`,
+  );
+  const byPartner = new Map(paid.rows.map((row) => [`${row.partner} ${row.currency}`, -row.paid]));
+  return [...after].flatMap(([holder, balance]) => {
+    const [name = '', currency = ''] = holder.split(' ');
+    const moved = balance - (before.get(holder) ?? 0n);
+    const expected = (name === 'treasury' ? ours.get(currency) : byPartner.get(holder)) ?? 0n;
+    return moved === expected ? [] : [`the balance of ${holder} moved by ${moved} on chain, by ${expected} in the books`];
+  });
+}
+
+async function readAnchors(node: AptosNode): Promise<TrustedBlock[]> {
+  const last = await lastAnchor(node);
+  const blocks: TrustedBlock[] = [];
+  for (let index = 0n; last !== null && index <= last.index; index += 1n) {
+    const { block, head } = await readAnchor(node, index);
+    blocks.push({ number: block.toString(), hash: head });
+  }
+  return blocks;
+}
+
+async function countTroubles(pool: Pool): Promise<Pick<ChainSummary, 'resent' | 'inquired' | 'setBack'>> {
+  const { rows } = await pool.query<{ resent: number; inquired: number; setBack: number }>(
+    `select (select count(*) from chain_transactions where attempt > 1)::int as resent,
+       (select count(*) from settlement_steps where inquiries > 0)::int as inquired,
+       (select count(*) from settlement_steps where state = 'failed')::int as "setBack"`,
+  );
+  return rows[0] ?? { resent: 0, inquired: 0, setBack: 0 };
+}
+
+/** The logical state of settlement, line by line: what two runs of one seed must agree on besides their history. */
+export async function settlementLines(pool: Pool): Promise<string[]> {
+  const { rows } = await pool.query<{ line: string }>(
+    `select concat_ws(' ', 'batch', b.id, b.partner, b.currency, b.due_amount, b.status, b.transaction_hash,
+       (select string_agg(concat_ws(':', s.kind, s.sequence, s.state, s.reason_code), ',' order by s.sent_at, s.id) from settlement_steps s
+         where s.batch_id = b.id)) as line
+     from settlement_batches b order by b.id`,
+  );
+  return rows.map(({ line }) => line);
+}
+
+/** A run's settlement in a line. */
+export function settlementLine(summary: ChainSummary): string {
+  const { batches, executedOnce, refunded, onBooks, transactions, resent, inquired, setBack, anchors } = summary;
+  return (
+    `    settlement: ${batches} batches: ${executedOnce} executed once on chain, ${refunded} expired and refunded, ${onBooks} on the books; ` +
+    `${transactions} transactions, ${resent} sent anew; ${inquired} steps of unknown outcome, ${setBack} set back; ${anchors} anchors`
+  );
+}

@@ -1,0 +1,174 @@
+/**
+ * Settlement in the simulation: every worker settles over the sandbox chain, which lives under the stage's clock and seed. Each
+ * exchange with the node is a step of the process, so that it can die before and after any of them; what becomes of a
+ * submission, and what state the node is in, is drawn from the seed as every other fault is.
+ */
+import type { Pool } from 'pg';
+import { SETTLEMENT_POLICY } from '../agents/settlement/index.ts';
+import { type Approver, DEFAULT_DRIVER_SETTINGS, type DriverSettings } from '../graph/settlement/types.ts';
+import type { SettlementSide } from '../graph/types.ts';
+import type { Fate } from '../sandbox/aptos/faults.ts';
+import type { SandboxChainProfile } from '../sandbox/aptos/index.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import { databaseSent } from '../tools/aptos/database-sent.ts';
+import { createAptosNode } from '../tools/aptos/node.ts';
+import { type ChainProfile, parseChainProfile } from '../tools/aptos/profile.ts';
+import { registryKeeper } from '../tools/aptos/registry.ts';
+import { consentOf, createAptosSettlement } from '../tools/aptos/settlement.ts';
+import { type ChainAccount, ed25519Account, localSigner } from '../tools/aptos/signer.ts';
+import type { Fetch } from '../tools/mmo/http.ts';
+import type { Actor } from './actor.ts';
+import type { FaultKind, Faults } from './faults.ts';
+import { cut, refused, settled } from './network.ts';
+import type { Stage } from './stage.ts';
+
+export interface ChainDeps {
+  readonly stage: Stage;
+  readonly faults: Faults;
+  /** Plays the chain. */
+  readonly sandbox: Sandbox;
+}
+
+/** The chain as the processes of the platform have it. */
+export interface SimulatedChain {
+  readonly profile: ChainProfile;
+  /** What one process settles with; its memory is the database, as in earnest. */
+  sideOf(actor: Actor, pool: Pool): SettlementSide;
+}
+
+/** Share of batches into which the partner who owes does not pay. */
+export const UNFUNDED = 0.03;
+
+const TRANSIT_MS = { min: 2, max: 300 };
+const TIMEOUT_MS = 10_000;
+const OUTAGE_MS = { min: 5_000, max: 200_000 };
+const DEAR_MS = { min: 5_000, max: 60_000 };
+const GAS = { usual: '100', dear: '400' };
+/** Clocks here are wrong by up to a minute; a node that is behind stays so for longer. */
+const LAG_MS_MAX = 90_000;
+const ANCHOR_MS = 60_000;
+
+/** Batches that nobody pays into end soon enough to be seen to end. */
+const DRIVER: DriverSettings = { ...DEFAULT_DRIVER_SETTINGS, proposalLifeMs: 15 * 60_000, patienceMs: 20_000 };
+/** What few payments come to is worth a transaction too. */
+const CHAIN_POLICY = { ...SETTLEMENT_POLICY, version: `${SETTLEMENT_POLICY.version} cheap gas`, chainCostUsdMicros: 30n };
+/** How long a paid payment waits for its window: several windows follow each other in every run. */
+export const CHAIN_WINDOW_MS = 40_000;
+
+const NODE_FAULTS: readonly FaultKind[] = ['node_down', 'node_behind', 'node_of_another_chain', 'mempool_stays_full', 'gas_rises'];
+const FATES = {
+  mempool_full: 'full',
+  submission_answered_500: 'error',
+  transaction_lost: 'dropped',
+  transaction_hidden: 'hidden',
+  transaction_late: 'slow',
+} as const satisfies Partial<Record<FaultKind, Fate>>;
+const SUBMISSION_FAULTS = Object.keys(FATES) as (keyof typeof FATES)[];
+
+/** Puts processes on the chain that the sandbox plays. */
+export function createSimulatedChain(deps: ChainDeps): SimulatedChain {
+  const shown = deps.sandbox.chainProfile();
+  if (shown === null) throw new RangeError('the sandbox does not play the chain');
+  const profile = parseChainProfile(shown);
+  const weather = createWeather(deps);
+  return { profile, sideOf: (actor, pool) => sideOf(deps, weather, { profile, keys: shown.keys }, actor, pool) };
+}
+
+interface Access {
+  readonly profile: ChainProfile;
+  readonly keys: SandboxChainProfile['keys'];
+}
+
+function sideOf(deps: ChainDeps, weather: Weather, { profile, keys }: Access, actor: Actor, pool: Pool): SettlementSide {
+  const account = (key: string): ChainAccount => ed25519Account(localSigner(key));
+  const node = createAptosNode({ profile, fetch: wireOf(deps, weather, actor), clock: actor.clock, lagMsMax: LAG_MS_MAX });
+  const chain = {
+    node,
+    profile,
+    clock: actor.clock,
+    sent: databaseSent(pool),
+    sleep: (ms: number) => actor.step('waits for the chain', ms, () => undefined),
+    feePayer: account(keys.feePayer),
+    settler: account(keys.settler),
+    treasury: account(keys.treasury),
+    reporter: account(keys.reporter),
+    approvers: keys.approvers.map(account),
+  };
+  const approvers = keys.approvers.map((key, index): Approver => {
+    const keyName = `key-${index + 1}`;
+    return { approver: `policy:${keyName}`, keyName, ...consentOf(account(key), localSigner(key)) };
+  });
+  return {
+    chain: createAptosSettlement(chain),
+    approvers,
+    anchors: { keeper: registryKeeper(chain), intervalMs: ANCHOR_MS },
+    isOnChain: (partner, currency) => profile.partners[partner] !== undefined && profile.assets[currency] !== undefined,
+    settings: DRIVER,
+    policy: CHAIN_POLICY,
+  };
+}
+
+/** What state the node is in, for everybody. */
+interface Weather {
+  isUp: boolean;
+  /** Something may befall the node at this point, and stays for a while. */
+  change(point: string): void;
+}
+
+function createWeather({ stage, faults, sandbox }: ChainDeps): Weather {
+  const forAWhile = (point: string, mode: 'silent' | 'behind' | 'foreign' | 'full'): void => {
+    if (!weather.isUp) return;
+    weather.isUp = false;
+    sandbox.changeChain({ mode });
+    stage.after(faults.sizeMs(point, OUTAGE_MS.min, OUTAGE_MS.max), () => {
+      weather.isUp = true;
+      sandbox.changeChain({ mode: 'up' });
+    });
+  };
+  const weather: Weather = {
+    isUp: true,
+    change(point) {
+      const fault = faults.at(`${point} at the node`, NODE_FAULTS);
+      if (fault === 'node_down') forAWhile(point, 'silent');
+      if (fault === 'node_behind') forAWhile(point, 'behind');
+      if (fault === 'node_of_another_chain') forAWhile(point, 'foreign');
+      if (fault === 'mempool_stays_full') forAWhile(point, 'full');
+      if (fault !== 'gas_rises') return;
+      sandbox.changeChain({ gasPrice: GAS.dear });
+      stage.after(faults.sizeMs(point, DEAR_MS.min, DEAR_MS.max), () => sandbox.changeChain({ gasPrice: GAS.usual }));
+    },
+  };
+  return weather;
+}
+
+/** What is asked of the node, without anybody's hashes. */
+function describe(url: string, init: RequestInit): string {
+  const path = new URL(url).pathname.replace(/^\/aptos\/v1/, '').replaceAll(/0x[0-9a-fA-F]+/g, '*');
+  return `${init.method ?? 'GET'} chain${path}`;
+}
+
+/** What a process takes for `fetch` to the node. */
+function wireOf({ stage, faults, sandbox }: ChainDeps, weather: Weather, actor: Actor): Fetch {
+  return async (url, init) => {
+    const what = describe(url, init);
+    const isSubmission = what === 'POST chain/transactions';
+    const tookMs = TRANSIT_MS.min * (TRANSIT_MS.max / TRANSIT_MS.min) ** stage.chance.draw('chain transit', what, stage.steps());
+    const arrived = await actor.step(what, tookMs, async (point) => {
+      weather.change(point);
+      const fault = faults.at(point, ['chain_request_lost', 'chain_refuses_connection']);
+      if (fault === 'chain_refuses_connection') throw refused();
+      if (fault === 'chain_request_lost') return { answer: null, point };
+      const befalls = isSubmission && weather.isUp ? faults.at(`${point} in the mempool`, SUBMISSION_FAULTS) : null;
+      if (befalls !== null) sandbox.changeChain({ next: [FATES[befalls]] });
+      return { answer: await settled(sandbox.fetch(url, init)), point };
+    });
+    if (arrived.answer === null) {
+      await actor.step(`${what} times out`, TIMEOUT_MS - tookMs, () => undefined);
+      throw new DOMException('The operation was aborted due to timeout', 'TimeoutError');
+    }
+    // A process can die between what it sent and the answer; where nothing was changed there is nothing between.
+    if (isSubmission) await actor.step(`${what} answered`, tookMs, () => undefined);
+    if ('error' in arrived.answer || faults.at(`${arrived.point} back`, ['chain_answer_lost']) !== null) throw cut();
+    return arrived.answer.response;
+  };
+}
