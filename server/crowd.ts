@@ -11,16 +11,18 @@ export interface CrowdMessage {
   readonly kind: 'crowd';
 }
 
-/** So many requests that wait for their commit are a crowd: a second or more of work at the usual rate. */
-const CROWD = 30;
+/** So many requests that wait for their commit are a crowd: more than share a statement while there is time for each. */
+const CROWD = 20;
 const TELL_MS = 50;
 
 /** In an API process: tells of a crowd for as long as there is one. Returns what ends it. */
 export function tellOfCrowd(waiting: () => number): () => void {
   if (process.send === undefined) return () => undefined;
-  const timer = setInterval(() => {
+  // Looked at when the requests that have just arrived were read, and before they are answered.
+  const look = (): void => {
     if (waiting() >= CROWD && process.connected) process.send?.({ kind: 'crowd' } satisfies CrowdMessage);
-  }, TELL_MS);
+  };
+  const timer = setInterval(() => setImmediate(look), TELL_MS);
   timer.unref();
   return () => clearInterval(timer);
 }
