@@ -128,7 +128,10 @@ export function noted(cases: string, action: string, details = `'{}'`): string {
   )`;
 }
 
-/** Gives a case to an officer, or lengthens the officer's claim; one that was put off is back. Null when it is not to be had. */
+/**
+ * Gives a case to an officer, or lengthens the officer's claim; one that was put off is back. Null when it is not to be had.
+ * Whoever has approved in this round has said what there was to say: their claim keeps nobody away.
+ */
 export async function claimCase(
   db: Pool,
   claim: { readonly clientId: string; readonly caseId: string; readonly officer: string; readonly nowMs: number; readonly untilMs: number },
@@ -137,7 +140,9 @@ export async function claimCase(
     name: 'claim_case',
     text: `with claimed as (
         update cases set claimed_by = $3, claimed_until = $5, snoozed_until = null, updated_at = $4
-        where id = $2 and client_id = $1 and status in ('open', 'waiting') and (claimed_by is null or claimed_by = $3 or claimed_until <= $4)
+        where id = $2 and client_id = $1 and status in ('open', 'waiting') and (claimed_by is null or claimed_by = $3 or claimed_until <= $4
+          or exists (select 1 from case_decisions d where d.case_id = cases.id and d.round = cases.round and d.verdict = 'release'
+            and d.officer = cases.claimed_by))
         returning *
       ), ${noted('claimed', 'case.claimed')}
       ${casesIn('claimed')}`,

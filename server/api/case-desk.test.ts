@@ -88,6 +88,16 @@ describe('the catalogue of reasons', () => {
 });
 
 describe('four eyes', () => {
+  test('whoever has approved and claims the case again does not keep it from the second officer', async () => {
+    const { caseId } = await openCase({ approvals: 2 });
+    expect(await decide(caseId, 'amina')).toBe('deciding');
+    await takeIn(caseId);
+    expect((await claim(caseId, 'amina')).status).toBe(200);
+    expect((await bodyOf(await claim(caseId, 'baraka'))).claimedBy).toBe('officer:baraka');
+    expect(await codeOf(await claim(caseId, 'amina'))).toEqual([409, 'case_claimed']);
+    expect(await decide(caseId, 'baraka')).toBe('deciding');
+  });
+
   test('the second officer agrees to the same action, or rejects', async () => {
     const { caseId } = await openCase({ approvals: 2 });
     expect(await decide(caseId, 'amina')).toBe('deciding');
