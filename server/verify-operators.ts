@@ -69,7 +69,7 @@ export async function compareOperators(pool: Pool, readBooks: ReadBooks): Promis
 }
 
 /** What the operator knows an attempt by: the request id, or for an M-Pesa prompt the account reference. */
-function referenceOf(attempt: AttemptRow): string {
+export function referenceOf(attempt: Pick<AttemptRow, 'leg' | 'rail_id' | 'request_id'>): string {
   const isPrompt = attempt.leg === 'collection' && railById(attempt.rail_id).protocol === 'mpesa';
   return isPrompt ? accountReferenceOf(attempt.request_id) : attempt.request_id;
 }

@@ -73,30 +73,46 @@ export function createDatabase(deps: DatabaseDeps): Database {
   };
 }
 
-/** Locks end with statements: whoever waited for one that is free now has its answer before anybody goes on. */
+/** Locks end with transactions: whoever waited for one that is free now has its answer before anybody goes on. */
 async function releaseUnblocked(deps: DatabaseDeps, locks: Locks): Promise<void> {
   if (!locks.someEnded) return;
   locks.someEnded = false;
+  // Whoever lets go of a lock hands it on in the same moment, so one look tells who waits no longer.
+  const blocked = await blockedOf(
+    deps.monitor,
+    [...locks.waiting].map(({ pid }) => pid),
+  );
   for (const each of locks.waiting) {
-    await settledOrBlocked(deps.monitor, each);
+    if (!blocked.has(each.pid)) await settledOrBlocked(deps.monitor, each);
     if (each.isSettled) locks.waiting.delete(each);
   }
 }
 
+/** Those of some connections that wait for a lock. */
+async function blockedOf(monitor: Pool, pids: readonly number[]): Promise<ReadonlySet<number>> {
+  if (pids.length === 0) return new Set();
+  const { rows } = await monitor.query<{ pid: number }>({
+    name: 'who_is_blocked',
+    text: 'select pid from unnest($1::int[]) as asked(pid) where cardinality(pg_blocking_pids(pid)) > 0',
+    values: [pids],
+  });
+  return new Set(rows.map(({ pid }) => pid));
+}
+
 const LOOK_AFTER_MS = 4;
+/** A statement that takes its time is not looked at all the time. */
+const LOOK_AFTER_MS_MAX = 32;
 
 /** Waits until a statement has its answer, or is seen to wait for a lock that nobody lets go of by himself. */
 async function settledOrBlocked(monitor: Pool, statement: Waiting): Promise<void> {
+  let lookAfterMs = LOOK_AFTER_MS;
   for (let seen = 0; !statement.isSettled; ) {
-    await Promise.race([statement.settled, delay(LOOK_AFTER_MS)]);
+    await Promise.race([statement.settled, delay(lookAfterMs)]);
     if (statement.isSettled) return;
-    const { rows } = await monitor.query<{ blocked: boolean }>({
-      name: 'who_blocks',
-      text: 'select cardinality(pg_blocking_pids($1)) > 0 as blocked',
-      values: [statement.pid],
-    });
+    const isBlocked = (await blockedOf(monitor, [statement.pid])).has(statement.pid);
     // A deadlock ends by itself a moment after it came about: one look is not enough.
-    seen = rows[0]?.blocked === true ? seen + 1 : 0;
+    seen = isBlocked ? seen + 1 : 0;
+    lookAfterMs = isBlocked ? LOOK_AFTER_MS : Math.min(LOOK_AFTER_MS_MAX, 2 * lookAfterMs);
     if (seen >= 2) return;
   }
 }
@@ -250,11 +266,21 @@ async function execute(deps: DatabaseDeps, locks: Locks, line: Line, statement: 
     yieldStage();
   }
   try {
-    return await answer;
+    const result = await answer;
+    if (letsGo(locks, line, statement)) locks.someEnded = true;
+    return result;
+  } catch (error) {
+    // What fails in a transaction ends it there and then.
+    locks.someEnded = true;
+    throw error;
   } finally {
     line.waiting = null;
-    locks.someEnded = locks.waiting.size > 0;
   }
+}
+
+/** Whether a statement that is done lets go of locks: it ended its transaction, was one by itself, or unlocks. */
+function letsGo(locks: Locks, line: Line, statement: Statement): boolean {
+  return !locks.holding.has(line) || statement.config.text.includes('pg_advisory_unlock');
 }
 
 /** Keeps in mind who may hold locks: connections inside a transaction. */

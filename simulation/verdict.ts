@@ -8,7 +8,7 @@ import { TERMINAL_STATUSES } from '../domain/lifecycle.ts';
 import { RAILS } from '../domain/network.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { verifyDatabase } from '../server/verify.ts';
-import type { OperatorBooks } from '../server/verify-operators.ts';
+import { type OperatorBooks, referenceOf } from '../server/verify-operators.ts';
 import type { Wish } from './intents.ts';
 import type { Answered } from './people.ts';
 
@@ -35,6 +35,7 @@ export async function findViolations(deps: EvidenceDeps): Promise<string[]> {
     ...violations.map(({ invariant, subject, detail }) => `invariant ${invariant}: ${subject}: ${detail}`),
     ...(await wrongWithWishes(deps)),
     ...(await wrongWithNews(deps)),
+    ...(await wrongWithWork(deps)),
     ...(await wrongWithOperators(deps)),
   ];
 }
@@ -103,11 +104,8 @@ async function wrongWithNews(deps: EvidenceDeps): Promise<string[]> {
   });
 }
 
-/**
- * The same by the operators' books alone, whatever our attempts say: per payment no more than one collection
- * and one disbursement that stands.
- */
-async function wrongWithOperators(deps: EvidenceDeps): Promise<string[]> {
+/** Nothing is left to be done. */
+async function wrongWithWork(deps: EvidenceDeps): Promise<string[]> {
   const { rows } = await deps.pool.query<{ open: number; unread: number; unplanned: number }>(
     `select (select count(*) from attempts where state not in ('succeeded', 'failed'))::int as open,
        (select count(*) from operator_callbacks where processed_at is null)::int as unread,
@@ -119,6 +117,22 @@ async function wrongWithOperators(deps: EvidenceDeps): Promise<string[]> {
     'callbacks are unread': left.unread,
     'events are unplanned': left.unplanned,
   }).flatMap(([what, count]) => (count === 0 ? [] : [`${count} ${what}`]));
+}
+
+/** By the operators' books alone, whatever our attempts say of their ends: a payment has at most one movement of each leg. */
+async function wrongWithOperators(deps: EvidenceDeps): Promise<string[]> {
+  const { rows } = await deps.pool.query<{ payment_id: string; leg: string; rail_id: string; request_id: string }>(
+    'select payment_id, leg, rail_id, request_id from attempts',
+  );
+  const legs = new Map(rows.map((row) => [`${row.rail_id} ${referenceOf(row)}`, `${row.leg} of payment ${row.payment_id}`]));
+  const moved = new Map<string, number>();
+  for (const [railId, { transactions }] of booksOf(deps.sandbox)) {
+    for (const { ourReference, state } of transactions) {
+      const leg = state === 'succeeded' ? legs.get(`${railId} ${ourReference}`) : undefined;
+      if (leg !== undefined) moved.set(leg, (moved.get(leg) ?? 0) + 1);
+    }
+  }
+  return [...moved].flatMap(([leg, count]) => (count === 1 ? [] : [`operators moved the ${leg} ${count} times`]));
 }
 
 /** The logical state at the end, line by line: what two runs of one seed must agree on besides their history. */
