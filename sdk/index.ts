@@ -13,6 +13,7 @@ import { createBatches } from './batches.ts';
 import { createCases } from './cases.ts';
 import { createPayments } from './payments.ts';
 import { createQuotes } from './quotes.ts';
+import { createReconciliation } from './reconciliation.ts';
 import { createRules } from './rules.ts';
 import { createReports } from './reports.ts';
 import { type CappOptions, createTransport } from './transport.ts';
@@ -27,6 +28,17 @@ export { CappApiError, CappConnectionError, CappError, type Problem, type Proble
 export type { PageOptions } from './pages.ts';
 export type { PaymentDetails, PaymentFilter } from './payments.ts';
 export type { Quote, QuoteInput } from './quotes.ts';
+export type {
+  BreakDecision,
+  BreakFilter,
+  BreakKind,
+  BreakStatus,
+  BreakVerdict,
+  ProposedEntry,
+  Reconciliation,
+  ReconciliationBreak,
+  ReconciliationBreakFile,
+} from './reconciliation.ts';
 export type { RuleList, RuleVersion } from './rules.ts';
 export type { Report, ReportFiling, ReportFilter, ReportInput, ReportKind } from './reports.ts';
 export type { SettlementBatch, SettlementBatchFile, SettlementCase, SettlementFilter, SettlementStep } from './settlement.ts';
@@ -55,6 +67,7 @@ export function createCapp(options: CappOptions) {
     corridors: createCorridors(transport),
     rates: createRates(transport),
     pools: createPools(transport),
+    reconciliation: createReconciliation(transport),
     rules: createRules(transport),
     reports: createReports(transport),
     settlement: createSettlement(transport),

@@ -1,5 +1,4 @@
 /** Reconciling on demand, whether CAPP runs or not: for the command line. */
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { connect } from '../db/connect.ts';
 import { attachOrStartDatabase } from '../db/embedded.ts';
@@ -7,15 +6,14 @@ import { loadKeys } from '../db/keyring.ts';
 import { systemClock } from '../domain/clock.ts';
 import { dayIn } from '../domain/days.ts';
 import { fault, isFault } from '../domain/errors.ts';
-import { RAILS } from '../domain/network.ts';
 import type { Rail } from '../domain/rail.ts';
 import { reconcileDay, type ReconcileReport } from '../graph/reconciliation/run.ts';
 import { DEFAULT_GRAPH_SETTINGS, type GraphDeps } from '../graph/types.ts';
-import { createOperators, type Operators } from '../tools/mmo/registry.ts';
-import { memoryTokenVault } from '../tools/mmo/tokens.ts';
+import type { Operators } from '../tools/mmo/registry.ts';
 import { callbackAddresses } from './compose.ts';
 import { type Config, readConfig } from './config.ts';
 import { createLog } from './log.ts';
+import { openOperatorsOf } from './operators.ts';
 import { readStatementFile, statementSource } from './statements.ts';
 
 const DAY_MS = 86_400_000;
@@ -87,21 +85,9 @@ async function reconcileRail(
 
 /** Clients for balances, where the operators' settings are at hand; without them there are statements only. */
 async function operatorsOf(config: Config, dataDir: string): Promise<Operators> {
-  const path = config.operatorsPath ?? join(dataDir, 'operators.json');
-  const profiles = await readFile(path, 'utf8').then(
-    (text) => JSON.parse(text) as Record<string, unknown>,
-    () => null,
-  );
-  if (profiles === null) {
-    return () => {
-      throw fault('statement_missing');
-    };
-  }
-  return createOperators({
-    rails: RAILS,
-    profiles,
-    fetch: (url, init) => fetch(url, init),
-    clock: systemClock,
-    tokens: memoryTokenVault(systemClock),
-  });
+  const operators = await openOperatorsOf(config, dataDir);
+  if (operators !== null) return operators;
+  return () => {
+    throw fault('statement_missing');
+  };
 }

@@ -4,9 +4,10 @@ import { storeCallbacks } from '../../db/queries/callbacks.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { newId } from '../../domain/ids.ts';
 import { balances, checkBooks, clientAccount, ensureAccounts, post } from '../../tools/ledger/index.ts';
+import { lateSuccessEntries } from '../../tools/reconciliation/entries.ts';
 import { findWork } from '../sweep.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
-import { correctingEntries, raiseLateSuccess } from './doubts.ts';
+import { raiseLateSuccess } from './doubts.ts';
 
 const LIMIT_MS = 600_000;
 
@@ -242,7 +243,7 @@ describe('the correcting entries', () => {
         await ensureAccounts(tx, [clientAccount(attempt.clientId, 'KES')]);
         await post(
           tx,
-          correctingEntries(attempt).map(({ amountMinor, ...entry }) => ({
+          lateSuccessEntries(attempt).map(({ amountMinor, ...entry }) => ({
             id: newId(),
             type: 'posted' as const,
             amount: amountMinor,

@@ -9,38 +9,9 @@ import type { Currency } from '../../domain/currency.ts';
 import type { Facts, Reason } from '../../domain/decision.ts';
 import { newId } from '../../domain/ids.ts';
 import type { Leg } from '../../domain/lifecycle.ts';
-import { clientAccount, floatAccount, treasuryAccount } from '../../tools/ledger/index.ts';
+import { lateSuccessEntries } from '../../tools/reconciliation/entries.ts';
 import { factsDigest } from '../decide.ts';
 import type { GraphDeps } from '../types.ts';
-
-/** An entry of the ledger as it is proposed: it is not posted. */
-export interface ProposedEntry {
-  readonly debit: string;
-  readonly credit: string;
-  readonly amountMinor: bigint;
-  readonly currency: Currency;
-  readonly reason: string;
-}
-
-/**
- * What the books lack when an operator did move money for an attempt they hold as failed. Money that came
- * in is the client's, who owes it to the payer; money that went out is gone from our own, for the payment
- * was or will be settled without it. They name no payment: its own entries stay as they are.
- */
-export function correctingEntries(attempt: {
-  readonly leg: Leg;
-  readonly railId: string;
-  readonly clientId: string;
-  readonly amountMinor: bigint;
-  readonly currency: Currency;
-}): readonly ProposedEntry[] {
-  const { leg, amountMinor, currency } = attempt;
-  const float = floatAccount(attempt.railId, currency).code;
-  const reason = `late_${leg}`;
-  if (leg === 'collection')
-    return [{ debit: float, credit: clientAccount(attempt.clientId, currency).code, amountMinor, currency, reason }];
-  return [{ debit: treasuryAccount(currency).code, credit: float, amountMinor, currency, reason }];
-}
 
 interface DoubtfulAttempt {
   id: string;
@@ -151,7 +122,7 @@ export async function raiseLateSuccess(deps: GraphDeps, attemptId: string, saidB
   const attempt = found.rows[0];
   if (attempt === undefined) return false;
   const { leg, rail_id: railId, client_id: clientId, amount: amountMinor, currency } = attempt;
-  const entries = correctingEntries({ leg, railId, clientId, amountMinor, currency });
+  const entries = lateSuccessEntries({ leg, railId, clientId, amountMinor, currency });
   const opened = await openDoubtCases(deps, [
     {
       kind: 'late_success',

@@ -5,7 +5,7 @@
 import { keepReconciliation, railsWithAttempts, reconciledRails } from '../../db/queries/reconciliation.ts';
 import { withTransaction } from '../../db/connect.ts';
 import { dayIn } from '../../domain/days.ts';
-import { isFault } from '../../domain/errors.ts';
+import { type ErrorCode, type Fault, isFault } from '../../domain/errors.ts';
 import { RAILS } from '../../domain/network.ts';
 import type { Rail } from '../../domain/rail.ts';
 import type { GraphDeps } from '../types.ts';
@@ -33,36 +33,60 @@ export function dailyReconciliation(deps: GraphDeps): () => Promise<number> {
 
 async function reconcileYesterday(deps: GraphDeps, rail: Rail, nowMs: number, isBusy: boolean): Promise<boolean> {
   const day = dayIn(rail.country, nowMs - STATEMENT_AFTER_MS - DAY_MS);
-  const known = (await reconciledRails(deps.pool, day)).get(rail.id) ?? [];
-  if (known.includes('statement')) return false;
-  const text = await deps.statements?.(rail, day);
+  const text = await statementOf(deps, rail, day);
   // Nothing was asked of the operator, and it says nothing: there is nothing to compare.
-  if ((text === null || text === undefined) && (!isBusy || known.length > 0)) return false;
-  return alone(deps, `reconcile ${rail.id} ${day}`, () => reconcile(deps, rail, day, text ?? null));
+  if (text === null && !isBusy) return false;
+  return alone(deps, `reconcile ${rail.id} ${day}`, async () => {
+    // Another process may have done it between our look and our turn.
+    const known = await basesOf(deps, rail, day);
+    if (known.includes('statement') || (text === null && known.length > 0)) return false;
+    const refusal = isFault(text) ? text.code : await reconcile(deps, rail, day, text);
+    // It shows as a day that was not reconciled, and asks people to bring the statement.
+    if (refusal !== null && !known.includes('none')) await noteRefusal(deps, rail, day, refusal);
+    return true;
+  });
 }
 
-async function reconcile(deps: GraphDeps, rail: Rail, day: string, text: string | null): Promise<void> {
+async function basesOf(deps: GraphDeps, rail: Rail, day: string): Promise<readonly string[]> {
+  return (await reconciledRails(deps.pool, day)).get(rail.id) ?? [];
+}
+
+/** The statement of a day that is not reconciled by one yet, null for none, or why it cannot be had. One rail's trouble is no other's. */
+async function statementOf(deps: GraphDeps, rail: Rail, day: string): Promise<string | null | Fault> {
+  if ((await basesOf(deps, rail, day)).includes('statement')) return null;
   try {
-    await reconcileDay(deps, { rail, day, text, by: 'system' });
+    return (await deps.statements?.(rail, day)) ?? null;
   } catch (error) {
-    if (!isFault(error, 'statement_missing') && !isFault(error, 'statement_malformed')) throw error;
-    // It shows as a day that was not reconciled, and asks people to bring the statement.
-    deps.log.warn({ railId: rail.id, day, code: error.code }, 'a day could not be reconciled');
-    const summary = { code: error.code };
-    const run = { railId: rail.id, day, basis: 'none' as const, statementId: null, summary, startedBy: 'system' };
-    await withTransaction(deps.pool, (tx) => keepReconciliation(tx, run, deps.clock.now()));
+    if (isFault(error)) return error;
+    throw error;
   }
 }
 
-/** Does the work unless another process is at it. False when it is. */
-async function alone(deps: GraphDeps, name: string, work: () => Promise<void>): Promise<boolean> {
+/** Reconciles, or gives the code of why it cannot be. */
+async function reconcile(deps: GraphDeps, rail: Rail, day: string, text: string | null): Promise<ErrorCode | null> {
+  try {
+    await reconcileDay(deps, { rail, day, text, by: 'system' });
+    return null;
+  } catch (error) {
+    if (isFault(error, 'statement_missing') || isFault(error, 'statement_malformed')) return error.code;
+    throw error;
+  }
+}
+
+async function noteRefusal(deps: GraphDeps, rail: Rail, day: string, code: ErrorCode): Promise<void> {
+  deps.log.warn({ railId: rail.id, day, code }, 'a day could not be reconciled');
+  const run = { railId: rail.id, day, basis: 'none' as const, statementId: null, summary: { code }, startedBy: 'system' };
+  await withTransaction(deps.pool, (tx) => keepReconciliation(tx, run, deps.clock.now()));
+}
+
+/** Does the work unless another process is at it: false when it is, else what the work comes to. */
+async function alone(deps: GraphDeps, name: string, work: () => Promise<boolean>): Promise<boolean> {
   const client = await deps.pool.connect();
   try {
     const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock(hashtextextended($1, 0)) as locked', [name]);
     if (rows[0]?.locked !== true) return false;
     try {
-      await work();
-      return true;
+      return await work();
     } finally {
       await client.query('select pg_advisory_unlock(hashtextextended($1, 0))', [name]);
     }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newId } from '../../domain/ids.ts';
+import { createCapp } from '../../sdk/index.ts';
 import { balances, seedBooks } from '../../tools/ledger/index.ts';
 import { bodyOf, startTestApi, TEST_START_MS, type TestApi } from './testing.ts';
 
@@ -106,4 +107,23 @@ test('reconciliations are listed with what they found', async () => {
   );
   const { items } = await bodyOf(await api.call('GET', '/v1/reconciliations?railId=mtn-ug&day=2026-03-30', { key: maker }));
   expect(items).toMatchObject([{ basis: 'statement', summary: { matched: 7 }, startedBy: 'system' }]);
+});
+
+test('the client of the SDK lists, reads and ends breaks', async () => {
+  const cappOf = (apiKey: string) =>
+    createCapp({ baseUrl: 'http://capp.test', apiKey, fetch: async (input, init) => api.api.app.request(String(input), init) });
+  const [zawadi, tunde] = [cappOf(maker).reconciliation, cappOf(checker).reconciliation];
+  const id = await insertBreak('line:out:sdk', TEST_START_MS + 1);
+  const found: string[] = [];
+  for await (const each of zawadi.eachBreak({ status: 'open', railId: 'mtn-ug', kind: 'missing_here' }, { limit: 1 })) found.push(each.id);
+  expect(found).toContain(id);
+  expect((await zawadi.breaks({ status: 'dismissed', day: '2026-03-30' })).items.every(({ status }) => status === 'dismissed')).toBe(true);
+  const { entriesDigest, proposedEntries } = await zawadi.getBreak(id);
+  expect(proposedEntries).toEqual([ENTRY]);
+  await zawadi.decide(id, { action: 'propose', reasonCode: 'operator_confirmed', entries: proposedEntries });
+  await expect(zawadi.decide(id, { action: 'approve', reasonCode: 'seen', entriesDigest })).rejects.toMatchObject({
+    code: 'maker_is_checker',
+  });
+  expect(await tunde.decide(id, { action: 'approve', reasonCode: 'seen', entriesDigest })).toMatchObject({ status: 'posted' });
+  expect((await zawadi.runs({ railId: 'mtn-ug' })).items[0]?.basis).toBe('statement');
 });

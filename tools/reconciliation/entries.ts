@@ -4,6 +4,7 @@
  * from where people clear it once they know.
  */
 import type { Currency } from '../../domain/currency.ts';
+import type { Leg } from '../../domain/lifecycle.ts';
 import { clientAccount, floatAccount, suspenseAccount, treasuryAccount } from '../ledger/index.ts';
 import type { Direction } from './statement.ts';
 
@@ -40,20 +41,34 @@ export function floatEffect(direction: Direction, amountMinor: bigint): bigint {
   return direction === 'in' ? amountMinor : -amountMinor;
 }
 
-/**
- * A second movement for one attempt. What was collected twice is the client's, who owes it to the payer; what was
- * paid out twice is our loss until it is recovered.
- */
+/** Money that nobody's entries tell of: what came in is the client's, who owes it to the payer; what went out is our loss until it is recovered. */
+function movedUnbooked(
+  place: EntryPlace & { readonly clientId: string },
+  direction: Direction,
+  amountMinor: bigint,
+  reason: string,
+): readonly ProposedEntry[] {
+  const float = floatAccount(place.railId, place.currency).code;
+  return direction === 'in'
+    ? [entry(float, clientAccount(place.clientId, place.currency).code, amountMinor, place, reason)]
+    : [entry(treasuryAccount(place.currency).code, float, amountMinor, place, reason)];
+}
+
+/** A second movement for one attempt. */
 export function duplicateEntries(
   place: EntryPlace & { readonly clientId: string },
   direction: Direction,
   amountMinor: bigint,
 ): readonly ProposedEntry[] {
-  const float = floatAccount(place.railId, place.currency).code;
-  const reason = 'reconciliation_duplicate';
-  return direction === 'in'
-    ? [entry(float, clientAccount(place.clientId, place.currency).code, amountMinor, place, reason)]
-    : [entry(treasuryAccount(place.currency).code, float, amountMinor, place, reason)];
+  return movedUnbooked(place, direction, amountMinor, 'reconciliation_duplicate');
+}
+
+/** What an operator moved for an attempt that our books hold as failed: its payment was or will be settled without it. */
+export function lateSuccessEntries(
+  attempt: EntryPlace & { readonly leg: Leg; readonly clientId: string; readonly amountMinor: bigint },
+): readonly ProposedEntry[] {
+  const direction = attempt.leg === 'collection' ? 'in' : 'out';
+  return movedUnbooked(attempt, direction, attempt.amountMinor, `late_${attempt.leg}`);
 }
 
 /** What the operator charged and we have not booked; the other way round where it charged less. */

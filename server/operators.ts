@@ -1,0 +1,52 @@
+/** The operators' clients for the command line, whether CAPP runs or not; and what is agreed with an operator once. */
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { loadKeys } from '../db/keyring.ts';
+import { systemClock } from '../domain/clock.ts';
+import { fault } from '../domain/errors.ts';
+import { RAILS } from '../domain/network.ts';
+import type { MpesaClient } from '../tools/mmo/mpesa/client.ts';
+import type { C2bAddresses } from '../tools/mmo/mpesa/operations.ts';
+import { createOperators, type Operators } from '../tools/mmo/registry.ts';
+import { memoryTokenVault } from '../tools/mmo/tokens.ts';
+import { ownPaymentPaths } from './compose.ts';
+import { type Config, readConfig } from './config.ts';
+
+/** Clients by the settings of the operators, or of the sandbox that ran last; null when there are none. Throws `config_invalid` for wrong ones. */
+export async function openOperatorsOf(config: Config, dataDir: string): Promise<Operators | null> {
+  const path = config.operatorsPath ?? join(dataDir, 'operators.json');
+  const text = await readFile(path, 'utf8').catch(() => null);
+  if (text === null) return null;
+  return createOperators({
+    rails: RAILS,
+    profiles: JSON.parse(text) as Record<string, unknown>,
+    fetch: (url, init) => fetch(url, init),
+    clock: systemClock,
+    tokens: memoryTokenVault(systemClock),
+  });
+}
+
+/** What an operator said to the addresses at which it is to ask and tell about payments that customers make by themselves. */
+export type Registered = 'registered' | 'already' | 'refused';
+
+/**
+ * Registers our addresses for payments that customers make by themselves. Throws `usage_invalid` for a rail whose operator tells
+ * of none, `config_invalid` where there are no settings.
+ */
+export async function registerOwnPayments(
+  env: Readonly<Record<string, string | undefined>>,
+  railId: string,
+  withoutAnswer: C2bAddresses['withoutAnswer'],
+): Promise<Registered> {
+  const config = readConfig(env);
+  const dataDir = resolve(config.dataDir);
+  const rail = RAILS.find(({ id }) => id === railId);
+  if (rail?.protocol !== 'mpesa')
+    throw fault('usage_invalid', { detail: `${railId} is no rail whose customers pay by themselves; M-Pesa's are.` });
+  const operators = await openOperatorsOf(config, dataDir);
+  if (operators === null)
+    throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: 'CAPP_OPERATORS_PATH must name the settings of the operators.' });
+  const { callbackKey } = await loadKeys(env, dataDir);
+  const { validationUrl, confirmationUrl } = ownPaymentPaths(config.publicUrl, callbackKey)(railId);
+  return (operators(railId) as MpesaClient).registerC2b({ validationUrl, confirmationUrl, withoutAnswer });
+}
