@@ -10,6 +10,7 @@ import type { AnchorDeps } from '../tools/audit/index.ts';
 import type { SettlementChain } from '../tools/aptos/settlement-chain.ts';
 import type { OperatorClient } from '../tools/mmo/operator.ts';
 import type { SmsSender } from '../tools/notify/gateways/gateway.ts';
+import type { HealthStore } from '../tools/rails/health.ts';
 import type { RateGate } from '../tools/rails/rates.ts';
 import type { Advise } from './case/advice.ts';
 
@@ -121,6 +122,8 @@ export interface GraphDeps {
   readonly settings: GraphSettings;
   /** How much operators may be sent, over all processes; without it as much as there is. */
   readonly rates?: RateGate;
+  /** Where processes share how rails do; the database, in the transaction that works outcomes in, unless given. */
+  readonly railHealth?: HealthStore;
   /** The statement of a rail's day as its operator gave it, or null when it is not there; without it nothing is reconciled daily. */
   readonly statements?: (rail: Rail, day: string) => Promise<string | null>;
   /** Missing: nobody is told by text. */

@@ -3,7 +3,15 @@ import type { Queryable } from '../../db/connect.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { fault } from '../../domain/errors.ts';
 import type { Rail } from '../../domain/rail.ts';
-import { breakerState, type HealthLeg, healthKey, type RailHealth, readRailHealth, takeProbes } from '../../tools/rails/health.ts';
+import {
+  breakerState,
+  type HealthLeg,
+  healthKey,
+  type HealthStore,
+  type RailHealth,
+  readRailHealth,
+  takeProbes,
+} from '../../tools/rails/health.ts';
 import type { WorkItem } from '../agent.ts';
 import { chooseRails } from './decide.ts';
 import { type LegFacts, legsToRoute, paybackOf, policyFacts, type RouteFacts, railFacts } from './facts.ts';
@@ -12,6 +20,8 @@ import type { RoutePolicy } from './policy.ts';
 export interface RouteDeps {
   readonly db: Queryable;
   readonly clock: Clock;
+  /** Where processes share how rails do; the database unless given. */
+  readonly railHealth?: HealthStore;
   /** The rails that reach a wallet, in any order. Throws `wallet_unknown`. */
   railsOfWallet(walletId: string): readonly Rail[];
 }
@@ -36,7 +46,7 @@ export async function gatherRouteFacts(deps: RouteDeps, policy: RoutePolicy, ite
     }
   }
   const railIds = [...new Set([...railsByWallet.values()].flat().map((rail) => rail.id))];
-  const health = await readRailHealth(deps.db, railIds);
+  const health = await (deps.railHealth?.read(railIds) ?? readRailHealth(deps.db, railIds));
   const floats = await readFloats(deps.db, railIds);
   const nowMs = deps.clock.now();
   const around: Surroundings = { policy, nowMs, health, floats, railsOfWallet: (wallet) => railsByWallet.get(wallet) ?? [] };
@@ -100,7 +110,7 @@ async function grantProbes(
     }
   }
   const wanted = [...takers.keys()].flatMap((key) => waiting.get(key) ?? []);
-  const granted = await takeProbes(deps.db, wanted, around.nowMs);
+  const granted = await (deps.railHealth?.takeProbes(wanted, around.nowMs) ?? takeProbes(deps.db, wanted, around.nowMs));
   const byPayment = new Map<string, Set<string>>();
   for (const [key, paymentId] of takers) {
     if (!granted.has(key)) continue;

@@ -10,8 +10,8 @@ import { limitsOf } from '../../domain/rail.ts';
 import { railsOfWallet } from '../../domain/network.ts';
 import type { PaymentStatus } from '../../domain/lifecycle.ts';
 import { type Movement, post } from '../../tools/ledger/index.ts';
-import { recordCorridorOutcomes } from '../../tools/rails/corridors.ts';
-import { recordOutcomes } from '../../tools/rails/health.ts';
+import { type CorridorOutcome, recordCorridorOutcomes } from '../../tools/rails/corridors.ts';
+import { type RailOutcome, recordOutcomes } from '../../tools/rails/health.ts';
 import type { Cohort, ResolvedAttempt, Traveller } from '../cohort.ts';
 import { closingMovements, collectionMovements, refundMovements, releaseMovements } from '../postings.ts';
 import type { GraphDeps } from '../types.ts';
@@ -120,36 +120,32 @@ export async function applyOutcomes(deps: GraphDeps, cohort: Cohort): Promise<Co
     );
     await spendRails(tx, entries);
     await postpone(tx, deps, entries);
-    await recordHealth(tx, entries, nowMs);
+    if (deps.railHealth === undefined) await recordOutcomes(tx, entries.map(railOutcomeOf), nowMs);
+    await recordCorridorOutcomes(tx, entries.map(corridorOutcomeOf), nowMs);
   });
+  await deps.railHealth?.record(entries.map(railOutcomeOf), nowMs);
   return { ...cohort, travellers: entries.map(({ traveller, consequence }) => moved(traveller, consequence)) };
 }
 
-/** Tells how rails do: over all, for the router, and by corridor, for people. */
-async function recordHealth(tx: Tx, entries: readonly Entry[], nowMs: number): Promise<void> {
-  // A customer who says no is not the rail's failure.
-  const isOk = (attempt: ResolvedAttempt) => attempt.state === 'succeeded' || attempt.retry === 'after_customer';
-  await recordOutcomes(
-    tx,
-    entries.map(({ attempt }) => ({
-      railId: attempt.railId,
-      leg: attempt.leg,
-      ok: isOk(attempt),
-      outage: attempt.reasonCode === 'operator_unavailable',
-      latencyMs: Math.max(0, attempt.resolvedAtMs - attempt.sentAtMs),
-    })),
-    nowMs,
-  );
-  await recordCorridorOutcomes(
-    tx,
-    entries.map(({ traveller: { payment }, attempt }) => ({
-      corridor: `${payment.fromCountry}-${payment.toCountry}`,
-      railId: attempt.railId,
-      leg: attempt.leg,
-      ok: isOk(attempt),
-    })),
-    nowMs,
-  );
+/** How a rail did, over all, for the router. */
+function railOutcomeOf({ attempt }: Entry): RailOutcome {
+  return {
+    railId: attempt.railId,
+    leg: attempt.leg,
+    ok: isOk(attempt),
+    outage: attempt.reasonCode === 'operator_unavailable',
+    latencyMs: Math.max(0, attempt.resolvedAtMs - attempt.sentAtMs),
+  };
+}
+
+/** The same by corridor, for people. */
+function corridorOutcomeOf({ traveller: { payment }, attempt }: Entry): CorridorOutcome {
+  return { corridor: `${payment.fromCountry}-${payment.toCountry}`, railId: attempt.railId, leg: attempt.leg, ok: isOk(attempt) };
+}
+
+/** A customer who says no is not the rail's failure. */
+function isOk(attempt: ResolvedAttempt): boolean {
+  return attempt.state === 'succeeded' || attempt.retry === 'after_customer';
 }
 
 type Entry = { readonly traveller: Traveller; readonly attempt: ResolvedAttempt; readonly consequence: Consequence };

@@ -1,23 +1,25 @@
 import fc from 'fast-check';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type TestDatabase, testDatabase } from '../../db/testing.ts';
-import { withTransaction } from '../../db/connect.ts';
+import { testDatabase } from '../../db/testing.ts';
+import { startRedis } from '../../tests/setup/redis.ts';
 import {
   absorbOutcome,
   breakerState,
   decay,
   downMs,
   expectedLatencyMs,
+  forgivingHealthStore,
   HEALTH_POLICY,
   healthKey,
+  type HealthStore,
+  postgresHealthStore,
   type RailHealth,
   type RailOutcome,
-  readRailHealth,
-  recordOutcomes,
   successRate,
-  takeProbes,
   untriedRail,
 } from './health.ts';
+import { redisHealthStore } from './redis.ts';
 
 const START_MS = Date.UTC(2026, 5, 1);
 const ok: RailOutcome = { railId: 'mtn-ug', leg: 'payout', ok: true, outage: false, latencyMs: 4_000 };
@@ -124,16 +126,40 @@ describe('breaker', () => {
   });
 });
 
-describe('in the database', () => {
-  let database: TestDatabase;
-  beforeAll(async () => {
-    database = await testDatabase();
-  });
-  afterAll(() => database?.close());
+interface Place {
+  readonly store: HealthStore;
+  readonly close: () => Promise<void>;
+}
 
-  const record = (outcomes: readonly RailOutcome[], nowMs: number) =>
-    withTransaction(database.pool, (tx) => recordOutcomes(tx, outcomes, nowMs));
-  const read = async (railId: string) => (await readRailHealth(database.pool, [railId])).get(healthKey(railId, 'payout'));
+async function inPostgres(): Promise<Place> {
+  const database = await testDatabase();
+  return { store: postgresHealthStore(database.pool), close: () => database.close() };
+}
+
+async function inRedis(): Promise<Place> {
+  const server = await startRedis();
+  const client = new Redis(server.url);
+  return {
+    store: redisHealthStore(client),
+    close: async () => {
+      client.disconnect();
+      await server.stop();
+    },
+  };
+}
+
+describe.each([
+  ['PostgreSQL', inPostgres],
+  ['Redis', inRedis],
+])('shared through %s', { timeout: 60_000 }, (_name, open) => {
+  let place: Place;
+  beforeAll(async () => {
+    place = await open();
+  }, 240_000);
+  afterAll(() => place?.close());
+
+  const record = (outcomes: readonly RailOutcome[], nowMs: number) => place.store.record(outcomes, nowMs);
+  const read = async (railId: string) => (await place.store.read([railId])).get(healthKey(railId, 'payout'));
 
   it('keeps exactly what the arithmetic says, over several recordings', async () => {
     const history = [
@@ -157,9 +183,11 @@ describe('in the database', () => {
       ],
       START_MS,
     );
-    const health = await readRailHealth(database.pool, ['mtn-rw']);
+    const health = await place.store.read(['mtn-rw', 'nobody']);
     expect(health.get('mtn-rw payout')).toMatchObject({ successWeight: 1, failureWeight: 0 });
     expect(health.get('mtn-rw collection')).toMatchObject({ successWeight: 0, failureWeight: 1 });
+    expect(health.size).toBe(2);
+    expect((await place.store.read([])).size).toBe(0);
   });
 
   it('loses nothing when many record the same rails at once, in any order', async () => {
@@ -176,26 +204,33 @@ describe('in the database', () => {
     const wanted = [{ railId: 'mtn-cm', leg: 'payout' as const }];
     const full = Array<RailOutcome>(HEALTH_POLICY.outagesToOpen).fill({ ...outage, railId: 'mtn-cm' });
     await record(full, START_MS);
-    expect(await takeProbes(database.pool, wanted, START_MS + HEALTH_POLICY.downMsBase - 1)).toEqual(new Set());
+    expect(await place.store.takeProbes(wanted, START_MS + HEALTH_POLICY.downMsBase - 1)).toEqual(new Set());
     const dueMs = START_MS + HEALTH_POLICY.downMsBase;
-    const answers = await Promise.all([1, 2, 3, 4].map(() => takeProbes(database.pool, wanted, dueMs)));
+    const answers = await Promise.all([1, 2, 3, 4].map(() => place.store.takeProbes(wanted, dueMs)));
     expect(answers.filter((granted) => granted.has('mtn-cm payout'))).toHaveLength(1);
     expect((await read('mtn-cm'))?.downUntilMs).toBe(dueMs + downMs(HEALTH_POLICY.outagesToOpen + 1));
-    await record([{ ...ok, railId: 'mtn-cm' }], dueMs + 1_000);
+    // The second probe, once the first has not come back in its time.
+    const nextMs = dueMs + downMs(HEALTH_POLICY.outagesToOpen + 1);
+    expect(await place.store.takeProbes(wanted, nextMs)).toEqual(new Set(['mtn-cm payout']));
+    expect((await read('mtn-cm'))?.downUntilMs).toBe(nextMs + downMs(HEALTH_POLICY.outagesToOpen + 2));
+    await record([{ ...ok, railId: 'mtn-cm' }], nextMs + 1_000);
     expect(await read('mtn-cm')).toMatchObject({ outages: 0, downUntilMs: null });
   });
 
   it('gives no probe of a rail that is up or unknown', async () => {
     await record([{ ...ok, railId: 'mtn-zm' }], START_MS);
-    expect(
-      await takeProbes(
-        database.pool,
-        [
-          { railId: 'mtn-zm', leg: 'payout' },
-          { railId: 'none', leg: 'payout' },
-        ],
-        START_MS + 1e9,
-      ),
-    ).toEqual(new Set());
+    const wanted = ['mtn-zm', 'none'].map((railId) => ({ railId, leg: 'payout' as const }));
+    expect(await place.store.takeProbes(wanted, START_MS + 1e9)).toEqual(new Set());
+    expect(await place.store.takeProbes([], START_MS)).toEqual(new Set());
   });
+});
+
+it('does without a store that is away, and tells of it', async () => {
+  const gone = () => Promise.reject(new Error('connection refused'));
+  const heard: unknown[] = [];
+  const store = forgivingHealthStore({ read: gone, record: gone, takeProbes: gone }, (error) => heard.push(error));
+  expect(await store.read(['mtn-ug'])).toEqual(new Map());
+  expect(await store.takeProbes([{ railId: 'mtn-ug', leg: 'payout' }], START_MS)).toEqual(new Set());
+  await store.record([ok], START_MS);
+  expect(heard).toHaveLength(3);
 });

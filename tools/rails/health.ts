@@ -2,11 +2,11 @@
  * How each rail does, per leg, as live outcomes tell it: a success rate that forgets, an expected
  * latency, and a breaker that takes a rail out when its operator cannot be reached.
  *
- * The arithmetic is pure. The database keeps one row per rail and leg; concurrent recordings of the
- * same row wait for each other, so no outcome is lost.
+ * The arithmetic is pure. A store that all processes share keeps one row per rail and leg, PostgreSQL or Redis; concurrent
+ * recordings of the same row wait for each other, so no outcome is lost.
  */
-import type { PoolClient } from 'pg';
-import type { Queryable } from '../../db/connect.ts';
+import type { Pool, PoolClient } from 'pg';
+import { type Queryable, withTransaction } from '../../db/connect.ts';
 import type { Leg } from '../../domain/lifecycle.ts';
 
 /** Legs as health sees them: a refund is a payout at the operator. */
@@ -284,4 +284,41 @@ export async function takeProbes(
     ],
   });
   return new Set(rows.map((row) => healthKey(row.rail_id, row.leg)));
+}
+
+/** Where processes share how rails do. */
+export interface HealthStore {
+  /** The health of the rails named, both legs, by `healthKey`. Rails nobody has used are left out. */
+  read(railIds: readonly string[]): Promise<ReadonlyMap<string, RailHealth>>;
+  /** Works outcomes in, in their order; `nowMs` is the moment they are known. */
+  record(outcomes: readonly RailOutcome[], nowMs: number): Promise<void>;
+  /** Asks for the one probe of each half-open rail named; gives the keys of those that were granted. */
+  takeProbes(wanted: readonly { readonly railId: string; readonly leg: HealthLeg }[], nowMs: number): Promise<ReadonlySet<string>>;
+}
+
+/** The store in PostgreSQL, by itself: whoever has a transaction at hand records in it, by `recordOutcomes`. */
+export function postgresHealthStore(pool: Pool): HealthStore {
+  return {
+    read: (railIds) => readRailHealth(pool, railIds),
+    record: (outcomes, nowMs) => withTransaction(pool, (tx) => recordOutcomes(tx, outcomes, nowMs)),
+    takeProbes: (wanted, nowMs) => takeProbes(pool, wanted, nowMs),
+  };
+}
+
+/**
+ * The same store for those who can do without: while it is away nothing is known of rails, no probe is given, and what is
+ * recorded is lost. `onError` hears of it.
+ */
+export function forgivingHealthStore(store: HealthStore, onError: (error: unknown) => void): HealthStore {
+  const or =
+    <T>(otherwise: T) =>
+    (error: unknown): T => {
+      onError(error);
+      return otherwise;
+    };
+  return {
+    read: (railIds) => store.read(railIds).catch(or<ReadonlyMap<string, RailHealth>>(new Map())),
+    record: (outcomes, nowMs) => store.record(outcomes, nowMs).catch(or(undefined)),
+    takeProbes: (wanted, nowMs) => store.takeProbes(wanted, nowMs).catch(or<ReadonlySet<string>>(new Set())),
+  };
 }

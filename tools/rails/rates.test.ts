@@ -1,83 +1,122 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { withTransaction } from '../../db/connect.ts';
-import { type TestDatabase, testDatabase } from '../../db/testing.ts';
-import { readCorridorHealth, recordCorridorOutcomes } from './corridors.ts';
-import { HEALTH_POLICY } from './health.ts';
-import { createRateGate } from './rates.ts';
+/** Both stores keep one suite: what holds for limits shared through PostgreSQL holds for those shared through Redis. */
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testDatabase } from '../../db/testing.ts';
+import { startRedis } from '../../tests/setup/redis.ts';
+import { createRateGate, postgresRateStore, type RateStore } from './rates.ts';
+import { redisRateStore } from './redis.ts';
 
-let database: TestDatabase;
-beforeAll(async () => {
-  database = await testDatabase();
-});
-afterAll(() => database?.close());
+interface Place {
+  readonly store: RateStore;
+  /** Puts the last take of a bucket, empty since, so many milliseconds back. */
+  readonly agePermits: (railId: string, product: string, ms: number) => Promise<void>;
+  /** How long a pause still lasts, milliseconds. */
+  readonly pauseLeftMs: (railId: string, product: string) => Promise<number>;
+  /** Ends a pause so many milliseconds ago. */
+  readonly endPause: (railId: string, product: string, agoMs: number) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
 
-const limits = new Map([['mtn-ug', { payout: 10, inquiry: 0.01 }]]);
-/** Gates as several processes have them; none remembers anything. */
-const gate = () => createRateGate(database.pool, limits, () => Date.now());
-
-it('lets through what an operator takes in a second, over all processes at once', async () => {
-  const taken = await Promise.all(Array.from({ length: 8 }, () => gate().take('mtn-ug', 'payout', 4)));
-  const sum = taken.reduce((total, each) => total + each, 0);
-  // Ten at once, and what became free while they were asked for.
-  expect(sum).toBeGreaterThanOrEqual(10);
-  expect(sum).toBeLessThan(32);
-  await database.pool.query(
-    "update operator_rates set permits = 0, updated_at = clock_timestamp() - interval '300 milliseconds' where product = 'payout'",
-  );
-  const later = await gate().take('mtn-ug', 'payout', 100);
-  expect(later).toBeGreaterThanOrEqual(3);
-  expect(later).toBeLessThanOrEqual(10);
-});
-
-it('always lets one through at first, and what was not needed again', async () => {
-  expect(await gate().take('mtn-ug', 'inquiry', 5)).toBe(1);
-  expect(await gate().take('mtn-ug', 'inquiry', 5)).toBe(0);
-  await gate().giveBack('mtn-ug', 'inquiry', 1);
-  expect(await gate().take('mtn-ug', 'inquiry', 5)).toBe(1);
-});
-
-it('bounds nothing that has no limit', async () => {
-  expect(await gate().take('mtn-ug', 'collection', 500)).toBe(500);
-  expect([gate().limitedRails('payout'), gate().limitedRails('collection')]).toEqual([['mtn-ug'], []]);
-});
-
-it('pauses a rail that was sent too much, in every process, longer each time', async () => {
-  expect(await gate().pausedRails('collection')).toEqual([]);
-  await gate().pause('airtel-ug', 'collection');
-  // Requests that were under way when it began do not make it longer.
-  await gate().pause('airtel-ug', 'collection');
-  expect(await gate().pausedRails('collection')).toEqual(['airtel-ug']);
-  expect(await gate().pausedRails('payout')).toEqual([]);
-  const left = async () => {
-    // The column rounds to milliseconds; the clock it is held against has to as well.
-    const sql =
-      "select extract(epoch from paused_until - clock_timestamp()::timestamptz(3))::float8 as s from operator_rates where rail_id = 'airtel-ug'";
-    return (await database.pool.query<{ s: number }>(sql)).rows[0]?.s ?? 0;
+async function inPostgres(): Promise<Place> {
+  const { pool, close } = await testDatabase();
+  const where = 'where rail_id = $1 and product = $2';
+  return {
+    store: postgresRateStore(pool),
+    agePermits: async (railId, product, ms) => {
+      const text = `update operator_rates set permits = 0, updated_at = clock_timestamp() - interval '1 millisecond' * $3::int ${where}`;
+      await pool.query(text, [railId, product, ms]);
+    },
+    pauseLeftMs: async (railId, product) => {
+      // The column rounds to milliseconds; the clock it is held against has to as well.
+      const text = `select extract(epoch from paused_until - clock_timestamp()::timestamptz(3))::float8 * 1000 as ms from operator_rates ${where}`;
+      return (await pool.query<{ ms: number }>(text, [railId, product])).rows[0]?.ms ?? 0;
+    },
+    endPause: async (railId, product, agoMs) => {
+      const text = `update operator_rates set paused_until = clock_timestamp() - interval '1 millisecond' * $3::int ${where}`;
+      await pool.query(text, [railId, product, agoMs]);
+    },
+    close,
   };
-  expect(await left()).toBeLessThanOrEqual(1);
-  await database.pool.query("update operator_rates set paused_until = clock_timestamp() where rail_id = 'airtel-ug'");
-  await gate().pause('airtel-ug', 'collection');
-  expect(await left()).toBeGreaterThan(1);
-  await database.pool.query(
-    "update operator_rates set paused_until = clock_timestamp() - interval '6 minutes' where rail_id = 'airtel-ug'",
-  );
-  await gate().pause('airtel-ug', 'collection');
-  expect(await left()).toBeLessThanOrEqual(1);
-});
+}
 
-it('keeps success rates by corridor, rail and leg, which forget', async () => {
-  const at = Date.UTC(2026, 10, 25, 9);
-  const outcome = (ok: boolean, corridor = 'KE-UG') => ({ corridor, railId: 'mtn-ug', leg: 'payout' as const, ok });
-  const record = (outcomes: ReturnType<typeof outcome>[], nowMs: number) =>
-    withTransaction(database.pool, (tx) => recordCorridorOutcomes(tx, outcomes, nowMs));
-  await record([outcome(true), outcome(true), outcome(true), outcome(false), outcome(false, 'TZ-UG')], at);
-  expect(await readCorridorHealth(database.pool, 'KE-UG', at)).toMatchObject([
-    { railId: 'mtn-ug', leg: 'payout', seen: 4, successRate: 0.75 },
-  ]);
-  await record([outcome(false), outcome(false)], at + HEALTH_POLICY.halfLifeMs);
-  const [aged] = await readCorridorHealth(database.pool, 'KE-UG', at + HEALTH_POLICY.halfLifeMs);
-  expect(aged?.seen).toBeCloseTo(4, 6);
-  expect(aged?.successRate).toBeCloseTo(1.5 / 4, 6);
-  expect(await readCorridorHealth(database.pool, null, at)).toHaveLength(2);
-  expect(await readCorridorHealth(database.pool, 'TZ-UG', at + 40 * HEALTH_POLICY.halfLifeMs)).toEqual([]);
+async function inRedis(): Promise<Place> {
+  const server = await startRedis();
+  const client = new Redis(server.url);
+  const nowMs = async () => {
+    const [seconds = 0, microseconds = 0] = await client.time();
+    return Number(seconds) * 1_000 + Number(microseconds) / 1_000;
+  };
+  return {
+    store: redisRateStore(client),
+    agePermits: async (railId, product, ms) => {
+      await client.hset(`capp-operator-permits:{${railId} ${product}}`, { permits: '0', at: String((await nowMs()) - ms) });
+    },
+    pauseLeftMs: async (railId, product) => Number(await client.zscore(`capp-operator-pauses:{${product}}`, railId)) - (await nowMs()),
+    endPause: async (railId, product, agoMs) => {
+      await client.zadd(`capp-operator-pauses:{${product}}`, (await nowMs()) - agoMs, railId);
+    },
+    close: async () => {
+      client.disconnect();
+      await server.stop();
+    },
+  };
+}
+
+describe.each([
+  ['PostgreSQL', inPostgres],
+  ['Redis', inRedis],
+])('limits shared through %s', { timeout: 60_000 }, (_name, open) => {
+  let place: Place;
+  beforeAll(async () => {
+    place = await open();
+  }, 240_000);
+  afterAll(() => place?.close());
+
+  const limits = new Map([['mtn-ug', { payout: 10, inquiry: 0.01 }]]);
+  /** Gates as several processes have them; none remembers anything. */
+  const gate = () => createRateGate(place.store, limits, () => Date.now());
+
+  it('let through what an operator takes in a second, over all processes at once', async () => {
+    const taken = await Promise.all(Array.from({ length: 8 }, () => gate().take('mtn-ug', 'payout', 4)));
+    const sum = taken.reduce((total, each) => total + each, 0);
+    // Ten at once, and what became free while they were asked for.
+    expect(sum).toBeGreaterThanOrEqual(10);
+    expect(sum).toBeLessThan(32);
+    await place.agePermits('mtn-ug', 'payout', 300);
+    const later = await gate().take('mtn-ug', 'payout', 100);
+    expect(later).toBeGreaterThanOrEqual(3);
+    expect(later).toBeLessThanOrEqual(10);
+  });
+
+  it('always let one through at first, and what was not needed again', async () => {
+    expect(await gate().take('mtn-ug', 'inquiry', 5)).toBe(1);
+    expect(await gate().take('mtn-ug', 'inquiry', 5)).toBe(0);
+    await gate().giveBack('mtn-ug', 'inquiry', 1);
+    expect(await gate().take('mtn-ug', 'inquiry', 5)).toBe(1);
+    expect(await gate().take('mtn-ug', 'inquiry', 0)).toBe(0);
+  });
+
+  it('bound nothing that has no limit', async () => {
+    expect(await gate().take('mtn-ug', 'collection', 500)).toBe(500);
+    await gate().giveBack('mtn-ug', 'collection', 500);
+    expect([gate().limitedRails('payout'), gate().limitedRails('collection')]).toEqual([['mtn-ug'], []]);
+  });
+
+  it('pause a rail that was sent too much, in every process, longer each time', async () => {
+    expect(await gate().pausedRails('collection')).toEqual([]);
+    await gate().pause('airtel-ug', 'collection');
+    // Requests that were under way when it began do not make it longer.
+    await gate().pause('airtel-ug', 'collection');
+    expect(await gate().pausedRails('collection')).toEqual(['airtel-ug']);
+    expect(await gate().pausedRails('payout')).toEqual([]);
+    const left = () => place.pauseLeftMs('airtel-ug', 'collection');
+    expect(await left()).toBeLessThanOrEqual(1_000);
+    await place.endPause('airtel-ug', 'collection', 0);
+    expect(await gate().pausedRails('collection')).toEqual([]);
+    await gate().pause('airtel-ug', 'collection');
+    expect(await left()).toBeGreaterThan(1_000);
+    await place.endPause('airtel-ug', 'collection', 360_000);
+    await gate().pause('airtel-ug', 'collection');
+    expect(await left()).toBeLessThanOrEqual(1_000);
+  });
 });

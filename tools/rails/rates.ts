@@ -1,6 +1,6 @@
 /**
  * How much an operator may be sent on a product, over all processes: a token bucket per rail and product, and a pause
- * when the operator says it was sent too much. Both are kept in PostgreSQL, by its clock.
+ * when the operator says it was sent too much. Both are kept where processes share things, by the clock there.
  */
 import type { Pool } from 'pg';
 
@@ -22,9 +22,24 @@ export interface RateGate {
   pause(railId: string, product: RateProduct): Promise<void>;
 }
 
-const PAUSE_S_MAX = 60;
+/** Where processes share buckets and pauses. All times are the store's own. */
+export interface RateStore {
+  /** Takes up to `wanted` permits from a bucket that fills with `perSecond` and holds `burst` at most, and gives how many there were. */
+  take(
+    railId: string,
+    product: RateProduct,
+    wanted: number,
+    bucket: { readonly perSecond: number; readonly burst: number },
+  ): Promise<number>;
+  giveBack(railId: string, product: RateProduct, permits: number): Promise<void>;
+  /** Begins a pause, unless there is one: a second, twice as long each further time. */
+  pause(railId: string, product: RateProduct): Promise<void>;
+  paused(product: RateProduct): Promise<readonly string[]>;
+}
+
+export const PAUSE_S_MAX = 60;
 /** What was refused so long ago does not make the next pause longer. */
-const FORGIVEN_AFTER = '5 minutes';
+export const FORGIVEN_AFTER_S = 300;
 const LOOK_EVERY_MS = 500;
 
 /** At most a second's worth may leave at once, and always one. */
@@ -48,13 +63,13 @@ const PAUSE_SQL = `
 insert into operator_rates as r (rail_id, product, permits, refusals, paused_until)
 values ($1, $2, 1, 1, clock_timestamp() + interval '1 second')
 on conflict (rail_id, product) do update set
-  refusals = case when r.paused_until > clock_timestamp() - interval '${FORGIVEN_AFTER}' then r.refusals + 1 else 1 end,
+  refusals = case when r.paused_until > clock_timestamp() - interval '${FORGIVEN_AFTER_S} seconds' then r.refusals + 1 else 1 end,
   paused_until = clock_timestamp() + interval '1 second' * least(${PAUSE_S_MAX},
-    2 ^ (case when r.paused_until > clock_timestamp() - interval '${FORGIVEN_AFTER}' then least(r.refusals, 10) else 0 end))
+    2 ^ (case when r.paused_until > clock_timestamp() - interval '${FORGIVEN_AFTER_S} seconds' then least(r.refusals, 10) else 0 end))
 where r.paused_until is null or r.paused_until <= clock_timestamp()`;
 
 /** Makes the gate of one process. */
-export function createRateGate(pool: Pool, limits: RateLimits, nowMs: () => number = Date.now): RateGate {
+export function createRateGate(store: RateStore, limits: RateLimits, nowMs: () => number = Date.now): RateGate {
   const paused = new Map<RateProduct, { readonly atMs: number; readonly rails: Promise<readonly string[]> }>();
   const rateOf = (railId: string, product: RateProduct): number | undefined => limits.get(railId)?.[product];
   return {
@@ -62,38 +77,51 @@ export function createRateGate(pool: Pool, limits: RateLimits, nowMs: () => numb
     pausedRails(product) {
       const known = paused.get(product);
       if (known !== undefined && nowMs() - known.atMs < LOOK_EVERY_MS) return known.rails;
-      const rails = readPaused(pool, product);
+      const rails = store.paused(product);
       paused.set(product, { atMs: nowMs(), rails });
       return rails;
     },
     async take(railId, product, wanted) {
       const perSecond = rateOf(railId, product);
       if (perSecond === undefined || wanted <= 0) return wanted;
-      await pool.query({ name: 'open_operator_rate', text: OPEN_SQL, values: [railId, product, burstOf(perSecond)] });
-      const { rows } = await pool.query<{ permits: number }>({
-        name: 'take_operator_permits',
-        text: TAKE_SQL,
-        values: [railId, product, wanted, burstOf(perSecond), perSecond],
-      });
-      return rows[0]?.permits ?? 0;
+      return store.take(railId, product, wanted, { perSecond, burst: burstOf(perSecond) });
     },
     async giveBack(railId, product, permits) {
-      if (permits <= 0) return;
-      const text = 'update operator_rates set permits = permits + $3 where rail_id = $1 and product = $2';
-      await pool.query({ name: 'give_operator_permits', text, values: [railId, product, permits] });
+      if (permits > 0 && rateOf(railId, product) !== undefined) await store.giveBack(railId, product, permits);
     },
     async pause(railId, product) {
       paused.delete(product);
-      await pool.query({ name: 'pause_operator', text: PAUSE_SQL, values: [railId, product] });
+      await store.pause(railId, product);
     },
   };
 }
 
-async function readPaused(pool: Pool, product: RateProduct): Promise<readonly string[]> {
-  const { rows } = await pool.query<{ rail_id: string }>({
-    name: 'paused_operators',
-    text: 'select rail_id from operator_rates where product = $1 and paused_until > clock_timestamp()',
-    values: [product],
-  });
-  return rows.map((row) => row.rail_id);
+/** Buckets and pauses in PostgreSQL. */
+export function postgresRateStore(pool: Pool): RateStore {
+  return {
+    async take(railId, product, wanted, { perSecond, burst }) {
+      await pool.query({ name: 'open_operator_rate', text: OPEN_SQL, values: [railId, product, burst] });
+      const { rows } = await pool.query<{ permits: number }>({
+        name: 'take_operator_permits',
+        text: TAKE_SQL,
+        values: [railId, product, wanted, burst, perSecond],
+      });
+      return rows[0]?.permits ?? 0;
+    },
+    async giveBack(railId, product, permits) {
+      const text = 'update operator_rates set permits = permits + $3 where rail_id = $1 and product = $2';
+      await pool.query({ name: 'give_operator_permits', text, values: [railId, product, permits] });
+    },
+    async pause(railId, product) {
+      await pool.query({ name: 'pause_operator', text: PAUSE_SQL, values: [railId, product] });
+    },
+    async paused(product) {
+      const { rows } = await pool.query<{ rail_id: string }>({
+        name: 'paused_operators',
+        text: 'select rail_id from operator_rates where product = $1 and paused_until > clock_timestamp()',
+        values: [product],
+      });
+      return rows.map((row) => row.rail_id);
+    },
+  };
 }

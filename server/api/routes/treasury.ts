@@ -151,10 +151,8 @@ function mountHealth(api: Api): void {
     },
     async ({ query: { corridor } }) => {
       const nowMs = clock.now();
-      const health = await readRailHealth(
-        pool,
-        RAILS.map(({ id }) => id),
-      );
+      const railIds = RAILS.map(({ id }) => id);
+      const health = await (api.deps.railHealth?.read(railIds) ?? readRailHealth(pool, railIds));
       const rails = [...health.values()].map((row) => ({
         railId: row.railId,
         leg: row.leg,

@@ -47,17 +47,15 @@ async function inRedis(): Promise<Place> {
 const keyring = createKeyring([{ id: 1, master: createHash('sha256').update('vault tests').digest() }]);
 const HOUR_MS = 3_600_000;
 
-/** An operator that gives numbered tokens; each ends the one before it. */
-function operator(lifetimeMs = HOUR_MS) {
+/** An operator that gives numbered tokens, each of which ends the one before it; `meanwhile` holds the answer with a token back. */
+function operator(lifetimeMs = HOUR_MS, meanwhile: (given: number) => Promise<void> | void = () => undefined) {
   let given = 0;
   return {
     given: () => given,
-    live: () => `token-${given}`,
     fetchGrant: async (): Promise<Grant> => {
       given += 1;
       const value = `token-${given}`;
-      // Long enough for every other caller to come while this one is out.
-      await new Promise((resolve) => setTimeout(resolve, 40));
+      await meanwhile(given);
       return { value, expiresAtMs: systemClock.now() + lifetimeMs };
     },
   };
@@ -78,18 +76,35 @@ describe.each([
     Array.from({ length: count }, () => sharedTokenVault({ store: place.store, keyring, clock: systemClock }));
   const valueOf = (grant: Grant) => (typeof grant === 'string' ? grant : grant.value);
 
+  /** Processes that want one token at once: `othersWait` is when all of them but one have come and wait for it. */
+  function crowd(count: number) {
+    const waiting = new Set<number>();
+    const everybody = Promise.withResolvers<void>();
+    const vaults = Array.from({ length: count }, (_, index) => {
+      const wait = async (): Promise<void> => {
+        waiting.add(index);
+        if (waiting.size === count - 1) everybody.resolve();
+        await everybody.promise;
+      };
+      return sharedTokenVault({ store: place.store, keyring, clock: systemClock, wait });
+    });
+    return { vaults, othersWait: everybody.promise };
+  }
+
   it('are fetched once by all that want them at once', async () => {
-    const mpesa = operator();
+    const { vaults, othersWait } = crowd(6);
+    const mpesa = operator(HOUR_MS, () => othersWait);
     const grants = await Promise.all(
-      processes(6).flatMap((vault) => [vault.take('once', null, mpesa.fetchGrant), vault.take('once', null, mpesa.fetchGrant)]),
+      vaults.flatMap((vault) => [vault.take('once', null, mpesa.fetchGrant), vault.take('once', null, mpesa.fetchGrant)]),
     );
     expect(new Set(grants.map(valueOf))).toEqual(new Set(['token-1']));
     expect(mpesa.given()).toBe(1);
   });
 
   it('are fetched anew once when all are refused with the same old one, and never handed out again', async () => {
-    const mpesa = operator();
-    const vaults = processes(4);
+    const { vaults, othersWait } = crowd(4);
+    // The first token is fetched by one that is alone.
+    const mpesa = operator(HOUR_MS, (given) => (given === 1 ? undefined : othersWait));
     for (const vault of vaults) await vault.take('refused', null, mpesa.fetchGrant);
     const grants = await Promise.all(vaults.map((vault) => vault.take('refused', 'token-1', mpesa.fetchGrant)));
     expect(grants.map(valueOf)).toEqual(Array(4).fill('token-2'));
