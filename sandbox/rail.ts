@@ -47,6 +47,8 @@ export interface RailDeps {
   readonly scripts?: FateScripts;
   /** Sends a callback; never throws. */
   readonly deliver: (message: CallbackMessage) => Promise<void>;
+  /** Sends a question and gives its answer; null when there is none. */
+  readonly ask: (message: CallbackMessage) => Promise<string | null>;
 }
 
 export interface Submission {
@@ -57,6 +59,8 @@ export interface Submission {
   readonly callbackUrl: string | null;
   /** A failure the protocol's own checks have found; the number and the rail decide otherwise. */
   readonly failure?: Failure;
+  /** The customer makes it by themselves: there is nothing to decline. */
+  readonly unprompted?: true;
   /** The protocol's ids for it, made from the operator's receipt. */
   readonly namesOf: (receipt: string) => Record<string, string>;
   /** Fields of the request that the protocol's messages repeat. */
@@ -92,6 +96,8 @@ export interface SandboxRail {
   count(name: string): number;
   /** Sends something later that is not about a transaction's own end; the delay is scaled by the speed. */
   deliverLater(delayMs: number, message: CallbackMessage): void;
+  /** Asks us something before a transaction; null when no answer came. */
+  ask(message: CallbackMessage): Promise<string | null>;
 }
 
 export interface MoneyCall {
@@ -149,6 +155,7 @@ export function createRail(deps: RailDeps, messageOf: MessageOf): SandboxRail {
     inquiry: (reference, error, act) => inquire(core, reference, error, act),
     count: (name) => countOf(core, name),
     deliverLater: (delayMs, message) => scheduler.after(delayMs / deps.speed, () => deps.deliver(message)),
+    ask: (message) => deps.ask(message),
   };
   const core: Core = { deps, isHub, index, counts: new Map(), messageOf, balanceMinor: balanceOf(journal.opening, index.all), self };
   for (const transaction of index.all) {
@@ -279,10 +286,14 @@ function makeTransaction(core: Core, submission: Submission, occurrence: number)
     dueAtMs: scheduler.now() + (callback === 'early' ? 0 : timeMs / speed),
     callback,
     state: 'pending',
-    failure: submission.failure ?? limitFailure(rail, kind, amountMinor) ?? fate.failure,
+    failure: submission.failure ?? limitFailure(rail, kind, amountMinor) ?? foretoldFailure(submission, fate),
     settledAtMs: null,
     told: 0,
   };
+}
+
+function foretoldFailure({ unprompted }: Submission, { failure }: Fate): Failure | null {
+  return unprompted && failure === 'declined' ? null : failure;
 }
 
 function limitFailure(rail: Rail, kind: Kind, amountMinor: bigint): Failure | null {

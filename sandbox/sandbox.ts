@@ -189,6 +189,7 @@ async function createWorld(options: SandboxOptions, rails: readonly Rail[], spee
       paidIn,
       scripts: world.scripts,
       deliver: (message) => deliver(send, message),
+      ask: (message) => ask(send, message),
     };
     world.journals.push(journal);
     addRail(world, deps, options.applicationUrl?.(rail.id) ?? null);
@@ -202,8 +203,9 @@ function addRail(world: World, deps: RailDeps, applicationUrl: string | null): v
   if (rail.protocol === 'mpesa') {
     const account = mpesaAccountOf(rail.id);
     const operator = createRail(deps, mpesaMessageOf(account));
+    const daraja = { rail: operator, account, key: world.key, c2b: { addresses: null } };
     world.rails.set(rail.id, operator);
-    world.serves.set(rail.id, (request) => serveMpesa({ rail: operator, account, key: world.key }, request));
+    world.serves.set(rail.id, (request) => serveMpesa(daraja, request));
   } else if (rail.protocol === 'mtn_momo') {
     const account = mtnMomoAccountOf(rail);
     const operator = createRail(deps, mtnMomoMessageOf);
@@ -247,6 +249,17 @@ async function route(world: World, profiles: () => Record<string, unknown>, requ
   const serve = world.serves.get(prefix);
   if (serve === undefined) return empty(404);
   return world.rails.get(prefix)?.mode === 'silent' ? 'cut' : serve(inner);
+}
+
+/** Sends a question once; the text of the answer, or null when there is none. */
+async function ask(send: WebFetch, { method, url, headers, body }: CallbackMessage): Promise<string | null> {
+  try {
+    const response = await send(url, { method, headers, body, signal: AbortSignal.timeout(CALLBACK_TIMEOUT_MS) });
+    return response.ok ? await response.text() : null;
+  } catch {
+    // No answer is an answer here: what the operator does then was agreed with it.
+    return null;
+  }
 }
 
 /** Sends a callback once. What the receiver says, or that there is none, is not looked at. */

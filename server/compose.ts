@@ -31,10 +31,13 @@ import type { TokenVault } from '../tools/mmo/tokens.ts';
 import { postgresTokenStore } from '../tools/mmo/vault/postgres.ts';
 import { redisTokenStore } from '../tools/mmo/vault/redis.ts';
 import { sharedTokenVault } from '../tools/mmo/vault/shared.ts';
-import { createRateGate } from '../tools/rails/rates.ts';
+import { forgivingHealthStore, type HealthStore } from '../tools/rails/health.ts';
+import { createRateGate, postgresRateStore, type RateGate } from '../tools/rails/rates.ts';
+import { redisHealthStore, redisRateStore } from '../tools/rails/redis.ts';
 import type { SanctionsList } from '../tools/sanctions/list.ts';
 import { type LiveSanctions, openSanctions } from '../tools/sanctions/live.ts';
 import { adviseOnDemand } from './advise.ts';
+import type { OwnPaymentDesk, OwnPaymentDesks } from './api/deps.ts';
 import type { Config } from './config.ts';
 import { createLog, type Log } from './log.ts';
 import { statementSource } from './statements.ts';
@@ -54,6 +57,10 @@ export interface Foundation {
   readonly operators: Operators;
   /** What holds for each rail beside its protocol's settings. */
   readonly terms: ReadonlyMap<string, RailTerms>;
+  /** How rails do, where processes share it: Redis when there is one; undefined for the database. */
+  readonly railHealth: HealthStore | undefined;
+  /** How much operators may be sent, over all processes. */
+  readonly rates: RateGate;
   readonly sanctions: SanctionsList;
   /** Closes what was opened, in the order in which it is needed. */
   close(): Promise<void>;
@@ -75,6 +82,7 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
   });
   const redis = await openRedis(config, log);
   const { operators, terms } = await openOperators(config, openTokens(pool, redis, keys));
+  const limits = new Map([...terms].map(([railId, { ratesPerS }]) => [railId, ratesPerS]));
   // Outcomes come in one by one; a moment's patience lets them travel together.
   const queue = createHintQueue({ connection: queueConnection(config, config.databaseUrl), log, quietMs: HINT_QUIET_MS });
   const board = createRateBoard({ sources: rateSources(fxSettingsFrom(env)), pool, clock: systemClock, log });
@@ -88,6 +96,8 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
     board,
     operators,
     terms,
+    railHealth: redis === null ? undefined : openRailHealth(redis, log),
+    rates: createRateGate(redis === null ? postgresRateStore(pool) : redisRateStore(redis), limits),
     sanctions,
     close: async () => {
       clearInterval(watch);
@@ -133,6 +143,12 @@ function openTokens(pool: Pool, redis: Redis | null, keys: Keys): TokenVault {
   return sharedTokenVault({ store, keyring: keys.keyring, clock: systemClock });
 }
 
+function openRailHealth(redis: Redis, log: Log): HealthStore {
+  return forgivingHealthStore(redisHealthStore(redis), (error) =>
+    log.warn({ code: (error as { code?: string }).code }, 'how rails do cannot be shared'),
+  );
+}
+
 async function openOperators(config: Config, tokens: TokenVault): Promise<Pick<Foundation, 'operators' | 'terms'>> {
   const path = config.operatorsPath;
   if (path === null)
@@ -157,8 +173,10 @@ function parseObject(text: string): Record<string, unknown> | null {
 }
 
 /** The agents, each with its own tools. */
-export function composeAgents(foundation: Pick<Foundation, 'pool' | 'keys' | 'board' | 'sanctions'>): Agents {
-  const { pool, keys, board, sanctions } = foundation;
+export function composeAgents(
+  foundation: Pick<Foundation, 'pool' | 'keys' | 'board' | 'sanctions'> & Partial<Pick<Foundation, 'railHealth'>>,
+): Agents {
+  const { pool, keys, board, sanctions, railHealth } = foundation;
   const clock = systemClock;
   return {
     exchangeRate: bindAgent(createExchangeRateAgent({ quoteKey: keys.quoteKey }), { pool, board, clock }),
@@ -167,7 +185,7 @@ export function composeAgents(foundation: Pick<Foundation, 'pool' | 'keys' | 'bo
       keyring: keys.keyring,
       sanctions,
     }),
-    route: bindAgent(createRouteAgent(), { db: pool, clock, railsOfWallet }),
+    route: bindAgent(createRouteAgent(), { db: pool, clock, railsOfWallet, ...(railHealth === undefined ? {} : { railHealth }) }),
     liquidity: createLiquidityAgent({ clock }),
   };
 }
@@ -186,7 +204,8 @@ export function composeGraphDeps(foundation: Foundation, settlement?: Settlement
     perUsd: (currency) => board.current().rates.get(currency)?.perUsd ?? null,
     advise: adviseOnDemand(foundation),
     settings: graphSettings(config),
-    rates: createRateGate(pool, new Map([...foundation.terms].map(([railId, { ratesPerS }]) => [railId, ratesPerS]))),
+    rates: foundation.rates,
+    ...(foundation.railHealth === undefined ? {} : { railHealth: foundation.railHealth }),
     statements: statementSource({ ...config, sandboxFolder: config.sandbox ? join(config.dataDir, 'sandbox') : null }),
     settlement,
   };
@@ -200,6 +219,32 @@ export function callbackAddresses(publicUrl: string, key: Buffer): CallbackAddre
     urlOf: (railId, attemptId) => `${publicUrl}/v1/callbacks/${railId}/${tokenOf(attemptId)}`,
     tokenHash: (attemptId) => createHash('sha256').update(tokenOf(attemptId)).digest(),
   };
+}
+
+/** The secret path of each rail whose customers can pay by themselves. In hexadecimal: Safaricom takes no address with certain words in it. */
+export function ownPaymentPaths(
+  publicUrl: string,
+  key: Buffer,
+): (railId: string) => { token: string; validationUrl: string; confirmationUrl: string } {
+  const keyedHash = hmacSha256(key);
+  return (railId) => {
+    const token = keyedHash(`own payments ${railId}`).toString('hex');
+    const address = `${publicUrl}/v1/c2b/${token}`;
+    return { token, validationUrl: `${address}/validation`, confirmationUrl: `${address}/confirmation` };
+  };
+}
+
+/** The desks of all rails whose operator tells of payments that customers make by themselves. */
+export function ownPaymentDesks(operators: Operators, key: Buffer): OwnPaymentDesks {
+  const pathOf = ownPaymentPaths('', key);
+  const desks = new Map<string, OwnPaymentDesk>();
+  for (const { id: railId, protocol } of RAILS) {
+    if (protocol === 'on_us') continue;
+    const { ownPayments, callbackAnswer } = operators(railId);
+    if (ownPayments !== undefined) desks.set(pathOf(railId).token, { railId, payments: ownPayments, thanks: callbackAnswer });
+  }
+  const [first] = desks.values();
+  return { at: (token) => desks.get(token) ?? null, railId: first?.railId ?? null };
 }
 
 function graphSettings(config: Config): GraphSettings {

@@ -49,6 +49,52 @@ export async function storeCallbacks(db: Pool, callbacks: readonly NewCallback[]
   return callbacks.map((_, index) => known.has(index + 1));
 }
 
+/** An attempt that a customer may be paying for by themselves. */
+export interface AwaitedCollection {
+  readonly id: string;
+  readonly amount: bigint;
+  readonly currency: string;
+  readonly state: string;
+}
+
+/** The collection over a rail whose request id lies between two, both included; null when there is none, or more than one. */
+export async function findCollectionBetween(
+  db: Pool,
+  railId: string,
+  requests: { readonly first: string; readonly last: string },
+): Promise<AwaitedCollection | null> {
+  const { rows } = await db.query<AwaitedCollection>({
+    name: 'find_collection_between',
+    text: `select id, amount, currency, state from attempts
+      where rail_id = $1 and leg = 'collection' and request_id between $2::uuid and $3::uuid limit 2`,
+    values: [railId, requests.first, requests.last],
+  });
+  return rows.length === 1 ? (rows[0] ?? null) : null;
+}
+
+/** A message that was judged as it came, or is still to be read (`verdict` null). */
+export interface JudgedMessage {
+  readonly railId: string;
+  readonly attemptId: string | null;
+  readonly verdict: 'matched' | 'quarantined' | null;
+  readonly reasonCode: string | null;
+  /** Ciphertext. */
+  readonly body: Buffer;
+  readonly bodyDigest: Buffer;
+  readonly sourceAddress: string;
+}
+
+/** Stores a message with its verdict. */
+export async function storeMessage(db: Pool, message: JudgedMessage, nowMs: number): Promise<void> {
+  const { railId, attemptId, verdict, reasonCode, body, bodyDigest, sourceAddress } = message;
+  await db.query({
+    name: 'store_message',
+    text: `insert into operator_callbacks (rail_id, attempt_id, body, body_digest, source_address, received_at, processed_at, verdict, reason_code)
+      values ($1, $2, $3, $4, $5, $6::timestamptz, case when $7::text is not null then $6::timestamptz end, $7::text, $8)`,
+    values: [railId, attemptId, body, bodyDigest, sourceAddress, new Date(nowMs), verdict, reasonCode],
+  });
+}
+
 /** A callback as people look at it: not its body, which names people. */
 export interface CallbackView {
   readonly id: bigint;

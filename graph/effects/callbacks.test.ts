@@ -282,6 +282,24 @@ describe('a callback that fits nothing', () => {
     expect(await attempt()).toEqual(before);
   });
 
+  it('is quarantined under its own code when its proof is wrong', async () => {
+    const { operators } = deps;
+    const unproven = () => {
+      throw fault('callback_unverified');
+    };
+    deps = { ...deps, operators: (railId) => ({ ...operators(railId), parseCallback: unproven }) };
+    await arrives(null);
+    await arrives(null, { shared: true });
+    expect(await read()).toEqual(Array(2).fill('quarantined callback_unverified'));
+    expect(await attempt()).toEqual(before);
+  });
+
+  it('is quarantined when the shortened reference in it is of another request', async () => {
+    await arrives(eventOf(SUCCEEDED, { ourReference: null, trust: 'confirm', isAbout: (requestId) => requestId === newId() }));
+    expect(await read()).toEqual(['quarantined reference_differs']);
+    expect(await attempt()).toEqual(before);
+  });
+
   it('is quarantined when it repeats a request id that is not ours', async () => {
     await arrives(eventOf(SUCCEEDED, { ourReference: newId() }));
     expect(await read()).toEqual(['quarantined reference_differs']);

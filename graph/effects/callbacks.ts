@@ -4,7 +4,7 @@
  * asked before anything is believed. What fits no attempt, or contradicts one, is quarantined.
  */
 import { createGroupCommit } from '../../db/group-commit.ts';
-import { isFault } from '../../domain/errors.ts';
+import { type ErrorCode, isFault } from '../../domain/errors.ts';
 import type { CallbackEvent, OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
 import { raiseLateSuccess } from '../case/doubts.ts';
 import type { GraphDeps } from '../types.ts';
@@ -67,7 +67,8 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** The attempt that a message at a shared address is about: an attempt's id is what its operator knows it by. */
 function namedAttempt(deps: GraphDeps, row: CallbackRow): string | null {
-  const reference = parse(deps, row)?.ourReference?.toLowerCase() ?? '';
+  const told = parse(deps, row);
+  const reference = typeof told === 'string' ? '' : (told.ourReference?.toLowerCase() ?? '');
   return UUID.test(reference) ? reference : null;
 }
 
@@ -97,12 +98,12 @@ async function closeCallbacks(deps: GraphDeps, judged: readonly Judged[]): Promi
 async function judge(deps: GraphDeps, recorder: Recorder, row: Arrived): Promise<Verdict> {
   const { attempt } = row;
   const told = parse(deps, row);
-  // At an address that everybody may know nothing is believed without asking.
-  const event = told !== null && row.isShared ? { ...told, trust: 'confirm' as const } : told;
   if (attempt === undefined)
-    return { verdict: 'quarantined', reasonCode: row.isShared && event === null ? 'malformed_body' : 'callback_unknown' };
+    return { verdict: 'quarantined', reasonCode: row.isShared && typeof told === 'string' ? told : 'callback_unknown' };
   if (attempt.railId !== row.rail_id) return { verdict: 'quarantined', reasonCode: 'rail_differs' };
-  if (event === null) return { verdict: 'quarantined', reasonCode: 'malformed_body' };
+  if (typeof told === 'string') return { verdict: 'quarantined', reasonCode: told };
+  // At an address that everybody may know nothing is believed without asking.
+  const event = row.isShared ? { ...told, trust: 'confirm' as const } : told;
   if (attempt.state === 'succeeded' || attempt.state === 'failed')
     return afterTheEnd(deps, event, { ...attempt, state: attempt.state }, row.isShared);
   if (!namesTheSame(event, attempt)) return { verdict: 'quarantined', reasonCode: 'reference_differs' };
@@ -118,11 +119,12 @@ async function judge(deps: GraphDeps, recorder: Recorder, row: Arrived): Promise
   }
 }
 
-function parse(deps: GraphDeps, row: CallbackRow): CallbackEvent | null {
+/** The event, or the code for which its operator cannot have sent it. */
+function parse(deps: GraphDeps, row: CallbackRow): CallbackEvent | ErrorCode {
   try {
     return deps.operators(row.rail_id).parseCallback(deps.keyring.decrypt(row.body, 'operator_callbacks.body'));
   } catch (error) {
-    if (isFault(error)) return null;
+    if (isFault(error)) return error.code;
     throw error;
   }
 }
@@ -140,7 +142,9 @@ async function afterTheEnd(
   if (!isEnd(event.outcome) || event.outcome.state === attempt.state) return { verdict: 'duplicate', reasonCode: null };
   if (namesTheSame(event, attempt)) {
     const told = checkedAmount(event.outcome, attempt);
-    const word = event.trust === 'sufficient' ? told : await inquire(deps, attempt);
+    // Ids that came with it may be what the operator has to be asked by; at an address that many know they are nobody's word.
+    const handle = isShared ? attempt.handle : { ...attempt.handle, ...event.outcome.handle };
+    const word = event.trust === 'sufficient' ? told : await inquire(deps, { ...attempt, handle });
     if (isEnd(word) && word.state !== attempt.state) await noteContradictions(deps, [{ attemptId: attempt.id, outcome: word }]);
     else if (!isEnd(word) && told.state === 'succeeded' && !isShared) await raiseLateSuccess(deps, attempt.id, 'message');
   }
@@ -153,6 +157,7 @@ async function afterTheEnd(
  */
 function namesTheSame(event: CallbackEvent, attempt: OpenAttempt): boolean {
   if (event.ourReference === null ? event.trust === 'sufficient' : event.ourReference !== attempt.requestId) return false;
+  if (event.isAbout?.(attempt.requestId) === false) return false;
   const told = event.outcome.handle ?? {};
   return Object.entries(told).every(([key, value]) => attempt.handle[key] === undefined || attempt.handle[key] === value);
 }

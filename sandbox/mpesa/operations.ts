@@ -1,4 +1,4 @@
-/** Daraja beyond prompts and payouts: reversal, account balance, payments to businesses, C2B registration. */
+/** Daraja beyond prompts and payouts: reversal, account balance, payments to and from businesses. */
 import { minorPerMajor } from '../../domain/currency.ts';
 import type { CallbackMessage, SandboxRail } from '../rail.ts';
 import { type Answer, fieldOf, isWebAddress, json } from '../wire.ts';
@@ -116,17 +116,35 @@ export function payBusiness(daraja: Daraja, body: Body): Answer {
   return acknowledge(conversationId, `business-${occurrence}`);
 }
 
-/** Once per short code. */
-export function registerC2b(daraja: Daraja, body: Body): Answer {
+/** Prompts another business's till. Not in the books of payments: whoever holds the till pays by themselves. */
+export function pushToTill(daraja: Daraja, body: Body): Answer {
   const { rail, account } = daraja;
-  if (fieldOf(body, 'ShortCode') !== account.shortCode) return invalid(daraja, 'ShortCode');
-  if (!['Completed', 'Cancelled'].includes(fieldOf(body, 'ResponseType'))) return invalid(daraja, 'ResponseType');
-  if (!isWebAddress(fieldOf(body, 'ConfirmationURL')) || !isWebAddress(fieldOf(body, 'ValidationURL')))
-    return invalid(daraja, 'ConfirmationURL');
-  if (rail.count('registered') > 1) return problem(daraja, 500, '500.003.1001', 'Urls are already registered');
-  return json(200, {
-    OriginatorCoversationID: rail.chance.text('0123456789abcdef', 16, 'registered'),
-    ResponseCode: '0',
-    ResponseDescription: 'Success',
+  const requestId = fieldOf(body, 'RequestRefID');
+  const checks: readonly (readonly [string, boolean])[] = [
+    ['primaryShortCode', /^\d{5,8}$/.test(fieldOf(body, 'primaryShortCode'))],
+    ['receiverShortCode', fieldOf(body, 'receiverShortCode') === account.shortCode],
+    ['amount', /^[1-9]\d{0,7}$/.test(fieldOf(body, 'amount'))],
+    ['paymentRef', fieldOf(body, 'paymentRef') !== ''],
+    ['callbackUrl', isWebAddress(fieldOf(body, 'callbackUrl'))],
+    ['partnerName', fieldOf(body, 'partnerName') !== ''],
+    ['RequestRefID', requestId !== ''],
+  ];
+  const wrong = checks.find(([, isRight]) => !isRight);
+  if (wrong !== undefined) return invalid(daraja, wrong[0]);
+  rail.deliverLater(50, {
+    method: 'POST',
+    url: fieldOf(body, 'callbackUrl'),
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      resultCode: '0',
+      resultDesc: 'The service request is processed successfully.',
+      amount: `${fieldOf(body, 'amount')}.0`,
+      requestId,
+      resultType: '0',
+      conversationID: conversationIdOf(rail, 'till', requestId),
+      transactionId: rail.chance.text('ABCDEFGHIJKLMNOPQRSTUVWXYZ', 10, 'till', requestId),
+      status: 'SUCCESS',
+    }),
   });
+  return json(200, { code: '0', status: 'USSD Initiated Successfully' });
 }

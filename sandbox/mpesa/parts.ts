@@ -15,10 +15,20 @@ export interface MpesaAccount {
   readonly initiatorPassword: string;
 }
 
+/** Where we want to be asked and told about payments that customers make by themselves. */
+export interface C2bAddresses {
+  readonly validationUrl: string;
+  readonly confirmationUrl: string;
+  /** What becomes of a payment when our validation does not answer. */
+  readonly withoutAnswer: 'Completed' | 'Cancelled';
+}
+
 export interface Daraja {
   readonly rail: SandboxRail;
   readonly account: MpesaAccount;
   readonly key: OperatorKey;
+  /** Null until they are registered; they last as long as the sandbox runs. */
+  readonly c2b: { addresses: C2bAddresses | null };
 }
 
 export function problem(daraja: Daraja, status: number, errorCode: string, errorMessage: string): SandboxAnswer {

@@ -7,8 +7,9 @@ import type { Transaction } from '../journal.ts';
 import type { CallbackMessage, SandboxRail } from '../rail.ts';
 import type { Answer, SandboxAnswer, SandboxRequest } from '../wire.ts';
 import { basicCredentials, bearerToken, fieldOf, isWebAddress, json, page, parseBody } from '../wire.ts';
+import { confirmationOf, isOwnPayment, registerC2b, simulateC2b } from './c2b.ts';
 import { endMessage, shillings, statementTime, statusMessage, stkResultOf } from './messages.ts';
-import { accountBalance, payBusiness, registerC2b, reversal } from './operations.ts';
+import { accountBalance, payBusiness, pushToTill, reversal } from './operations.ts';
 import { acknowledge, conversationIdOf, type Daraja, invalid, type MpesaAccount, problem } from './parts.ts';
 
 type Body = Readonly<Record<string, unknown>>;
@@ -28,13 +29,17 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   '/mpesa/reversal/v1/request': reversal,
   '/mpesa/accountbalance/v1/query': accountBalance,
   '/mpesa/b2b/v1/paymentrequest': payBusiness,
+  '/v1/ussdpush/get-msisdn': pushToTill,
   '/mpesa/c2b/v2/registerurl': registerC2b,
+  '/mpesa/c2b/v2/simulate': simulateC2b,
 };
 
 /** The message about the end of a transaction on this account. */
 export function mpesaMessageOf(account: MpesaAccount): (rail: SandboxRail, transaction: Transaction) => CallbackMessage | null {
   return (rail, transaction) =>
-    endMessage(rail, transaction, transaction.kind === 'collection' ? account.shortCode : account.payoutShortCode);
+    isOwnPayment(transaction)
+      ? confirmationOf(rail, transaction, account.shortCode)
+      : endMessage(rail, transaction, transaction.kind === 'collection' ? account.shortCode : account.payoutShortCode);
 }
 
 /** Answers a request to Daraja. */

@@ -24,6 +24,7 @@ import { mountCaseEvents } from './routes/case-events.ts';
 import { mountCases } from './routes/cases.ts';
 import { mountGateways } from './routes/gateways.ts';
 import { mountHealth } from './routes/health.ts';
+import { mountOwnPayments } from './routes/own-payments.ts';
 import { mountPayments } from './routes/payments.ts';
 import { mountQuotes } from './routes/quotes.ts';
 import { mountReconciliation } from './routes/reconciliation.ts';
@@ -97,6 +98,7 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   mountWebhooks(api);
   mountSms(api);
   mountCallbacks(api, callbacks);
+  mountOwnPayments(api);
   mountGateways(api);
   mountHealth(api);
   mountDocs(app);

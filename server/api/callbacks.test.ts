@@ -56,8 +56,30 @@ test('404: an unknown token, or one of another rail, is quarantined; what is no 
   expect((await api.pool.query('select 1 from operator_callbacks where attempt_id is null')).rowCount).toBe(2);
 });
 
-test('413: a body over 64 KiB', async () => {
-  expect((await callBack('mpesa-ke/token-known-0123456789', 'x'.repeat(64 * 1024 + 1))).status).toBe(413);
+test('413: a body over 64 KiB is refused, and as much of it as a callback can have is kept', async () => {
+  const attemptId = await attemptWith('token-large-0123456789');
+  expect((await callBack('mpesa-ke/token-large-0123456789', 'x'.repeat(64 * 1024 + 1))).status).toBe(413);
+  const { rows } = await api.pool.query('select verdict, reason_code, body from operator_callbacks where attempt_id = $1', [attemptId]);
+  expect(rows).toMatchObject([{ verdict: 'quarantined', reason_code: 'body_too_large' }]);
+  expect(testKeyring.decrypt(rows[0].body, 'operator_callbacks.body')).toHaveLength(64 * 1024);
+});
+
+test('what is no text is kept as it came, and left to its reader', async () => {
+  const attemptId = await attemptWith('token-bytes-0123456789');
+  const bytes = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(Uint8Array.of(0xff, 0x00, 0xfe));
+      controller.close();
+    },
+  });
+  const response = await api.call('POST', '/v1/callbacks/mpesa-ke/token-bytes-0123456789', {
+    key: null,
+    body: bytes,
+    type: 'application/json',
+  });
+  expect(response.status).toBe(200);
+  const { rows } = await api.pool.query('select body from operator_callbacks where attempt_id = $1', [attemptId]);
+  expect(testKeyring.decrypt(rows[0].body, 'operator_callbacks.body')).toBe('base64:/wD+');
 });
 
 test('many at once share statements, and each gets its own answer', async () => {

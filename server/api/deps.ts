@@ -10,6 +10,8 @@ import type { Log } from '../log.ts';
 import type { Messaging } from '../messaging.ts';
 import type { LimitDeps } from './limits.ts';
 import type { SumOfAll } from './metrics.ts';
+import type { OwnPayments } from '../../tools/mmo/operator.ts';
+import type { HealthStore } from '../../tools/rails/health.ts';
 import type { ReportingEntities } from '../../tools/reports/index.ts';
 
 /** Who asks: a client's key, and the person or program that holds it. */
@@ -50,6 +52,21 @@ export interface CallbackTerms {
   readonly allows: (sourceAddress: string) => boolean;
 }
 
+/** A rail whose customers can pay by themselves, and whose operator asks and tells about it at an address of ours. */
+export interface OwnPaymentDesk {
+  readonly railId: string;
+  readonly payments: OwnPayments;
+  /** The answer to being told. */
+  readonly thanks: CallbackAnswer;
+}
+
+export interface OwnPaymentDesks {
+  /** The desk at a secret path, or null. */
+  readonly at: (token: string) => OwnPaymentDesk | null;
+  /** Under whose name a message to a wrong path is kept; null when no operator tells of such payments. */
+  readonly railId: string | null;
+}
+
 /** Work that may be waiting after a commit; losing a hint costs a sweep. */
 export type ApiHint = 'authorize' | 'resume' | 'callbacks' | 'cases' | 'settle' | 'webhooks';
 
@@ -71,6 +88,10 @@ export interface ApiDeps {
   readonly callbackAnswer: (railId: string) => CallbackAnswer | null;
   /** How a rail's callbacks come; by an attempt's own address, from anywhere, unless told. */
   readonly callbackTerms?: (railId: string) => CallbackTerms;
+  /** Where operators tell of payments that customers make by themselves; nowhere unless given. */
+  readonly ownPayments?: OwnPaymentDesks;
+  /** Where processes share how rails do; the database unless given. */
+  readonly railHealth?: HealthStore;
   /** Gives back the float a cancelled payment had reserved, inside the transaction that cancels it. */
   readonly voidReservation: (tx: PoolClient, reservation: { readonly paymentId: string; readonly reservationId: string }) => Promise<void>;
   /** What readiness depends on besides the database, by name; `required` ones take the API out of service when down. */

@@ -52,6 +52,18 @@ export async function readBody(c: Context, bytesMax: number): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+/** The body, or as much of it as a message can have: for those who keep what they refuse. */
+export async function readSome(c: Context, bytesMax: number): Promise<{ readonly bytes: Buffer; readonly whole: boolean }> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of c.req.raw.body ?? []) {
+    chunks.push(chunk);
+    length += chunk.byteLength;
+    if (length > bytesMax) break;
+  }
+  return { bytes: Buffer.concat(chunks).subarray(0, bytesMax), whole: length <= bytesMax };
+}
+
 /** Reads a bounded body of `application/json`. Throws `unsupported_media_type`, `body_too_large`. */
 export async function readJsonText(c: Context): Promise<string> {
   if (mediaTypeOf(c) !== 'application/json') throw fault('unsupported_media_type', { detail: 'This route takes application/json.' });

@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { createSandbox } from '../../sandbox/sandbox.ts';
 import { runCli } from './program.ts';
 import { recordedTerminal } from './terminal.ts';
 
@@ -44,4 +45,23 @@ it.each([
   expect(result.code).toBe(2);
   expect(result.err).toMatch(new RegExp(`^capp: ${code}: `));
   expect(result.out).toBe('');
+});
+
+it('registers the addresses for customers who pay by themselves, once', async () => {
+  const sandbox = await createSandbox({ port: 0 });
+  try {
+    const folder = mkdtempSync(join(tmpdir(), 'capp-register-'));
+    writeFileSync(join(folder, 'operators.json'), JSON.stringify(sandbox.profiles()));
+    const env = { CAPP_DATA_DIR: folder, CAPP_PUBLIC_URL: 'https://pay.example' };
+    const register = async (...words: string[]) => {
+      const terminal = recordedTerminal({ env });
+      const code = await runCli(['operators', 'register', ...words], terminal);
+      return [code, [...terminal.outLines, ...terminal.errLines].join('\n')];
+    };
+    expect(await register('mpesa-ke')).toEqual([0, '{"railId":"mpesa-ke","registered":"registered"}']);
+    expect(await register('mpesa-ke')).toEqual([0, '{"railId":"mpesa-ke","registered":"already"}']);
+    expect(await register('mtn-ug')).toEqual([2, expect.stringMatching(/^capp: usage_invalid: /)]);
+  } finally {
+    await sandbox.close();
+  }
 });

@@ -58,7 +58,7 @@ export function readLimits(text: string): LimitPolicies {
 
 /** The class of a route. `keyed`: it asks for a key. */
 export function classOfRoute(route: { readonly method: string; readonly path: string; readonly keyed: boolean }): LimitClass {
-  if (route.path.startsWith('/v1/callbacks/') || route.path.startsWith('/v1/gateways/')) return 'callback';
+  if (['/v1/callbacks/', '/v1/c2b/', '/v1/gateways/'].some((start) => route.path.startsWith(start))) return 'callback';
   if (!route.keyed) return 'public';
   if (route.method === 'get') return 'read';
   return route.path.endsWith('/batches') ? 'batch' : 'write';

@@ -11,7 +11,7 @@ import type { SanctionsDescription } from '../../tools/sanctions/list.ts';
 import { createApi } from '../api/app.ts';
 import type { ApiDeps, DependencyState } from '../api/deps.ts';
 import { serveApi } from '../api/serve.ts';
-import { type Foundation, openFoundation } from '../compose.ts';
+import { type Foundation, openFoundation, ownPaymentDesks } from '../compose.ts';
 import { readConfig } from '../config.ts';
 import { tellOfCrowd } from '../crowd.ts';
 import { createIntake } from '../intake.ts';
@@ -67,6 +67,8 @@ function apiDeps(foundation: Foundation): ApiDeps {
       address: railId === ON_US ? 'attempt' : operators(railId).capabilities.callbackAddress,
       allows: sources.get(railId) ?? (() => true),
     }),
+    ...(foundation.railHealth === undefined ? {} : { railHealth: foundation.railHealth }),
+    ownPayments: ownPaymentDesks(operators, keys.callbackKey),
     voidReservation: (tx, { paymentId }) => voidHolds(tx, paymentId),
     dependencies: dependencies(foundation),
     queueDepths: () => queue.depth(),

@@ -128,6 +128,7 @@ function playFace(face: Face, rail: Rail, options: Stage & SandboxOptions): Play
     faults: { ...NO_FAULTS, ...options.faults },
     paidIn: new Set(),
     deliver: async ({ url, method, headers, body }) => void (await send(url, { method, headers, body })),
+    ask: async ({ url, method, headers, body }) => (await send(url, { method, headers, body })).text(),
   });
   return {
     fetch: async (url, init) => responseOf(await face.serve(operator, requestOf(url, init))),

@@ -1,9 +1,11 @@
 /** What only M-Pesa does, against its sandbox: reversals, balances, payments to businesses, C2B. */
 import { expect, it } from 'vitest';
+import { derivedId } from '../../domain/ids.ts';
 import { money } from '../../domain/money.ts';
 import { parseC2b, validationAnswer } from '../../tools/mmo/mpesa/c2b.ts';
 import type { MpesaClient } from '../../tools/mmo/mpesa/client.ts';
-import { createTestWorld, drive, requestOf } from './harness.ts';
+import { accountReferenceOf } from '../../tools/mmo/mpesa/fields.ts';
+import { createTestWorld, drive, requestOf, START_MS } from './harness.ts';
 
 const clientOf = (world: Awaited<ReturnType<typeof createTestWorld>>) => world.client('mpesa-ke') as MpesaClient;
 
@@ -54,6 +56,140 @@ it('asks for balances, pays businesses and registers C2B addresses, each as Dara
   await world.scheduler.advance(1_000);
   expect(world.inbox.get('https://hooks.test/balance')?.[0]).toContain('Utility Account|KES');
   expect(world.inbox.get('https://hooks.test/business')?.[0]).toContain('500.00');
+});
+
+/** A collection whose prompt was declined, or never answered, and the customer's means to pay it all the same. */
+async function promptedCollection(ending: string) {
+  const answers: unknown[] = [];
+  const client = () => world.client('mpesa-ke') as MpesaClient;
+  const world = await createTestWorld({
+    send: async (url, init) => {
+      const body = init.body as string;
+      inbox.push([url, body]);
+      const { ownPayments, callbackAnswer } = client();
+      if (!url.endsWith('/validation')) return new Response(callbackAnswer.body);
+      const { requests, amount, isForUs } = ownPayments?.read(body) ?? {};
+      const isOurs =
+        requests !== undefined && requests !== null && requests.first <= request.requestId && request.requestId <= requests.last;
+      const refusal =
+        isForUs !== true
+          ? 'receiver_differs'
+          : !isOurs
+            ? 'account_unknown'
+            : amount?.minor === request.amount.minor
+              ? null
+              : 'amount_differs';
+      const answer = ownPayments?.answer(refusal).body ?? '';
+      answers.push(JSON.parse(answer).ResultCode);
+      return new Response(answer);
+    },
+  });
+  const inbox: [string, string][] = [];
+  const request = { ...requestOf({ railId: 'mpesa-ke', leg: 'collection', ending }) };
+  const first = await client().collect(request);
+  const addresses = { validationUrl: 'https://hooks.test/x/validation', confirmationUrl: 'https://hooks.test/x/confirmation' };
+  expect(await client().registerC2b({ ...addresses, withoutAnswer: 'Cancelled' })).toBe('registered');
+  const token = await world.sandbox.fetch(`${world.sandbox.url}/mpesa-ke/oauth/v1/generate?grant_type=client_credentials`, {
+    headers: { authorization: basicOf(world) },
+  });
+  const { access_token: bearer } = (await token.json()) as { access_token: string };
+  const payOneself = async (account: string, shillings: string) => {
+    const response = await world.sandbox.fetch(`${world.sandbox.url}/mpesa-ke/mpesa/c2b/v2/simulate`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${bearer}` },
+      body: JSON.stringify({
+        ShortCode: '174379',
+        CommandID: 'CustomerPayBillOnline',
+        Amount: shillings,
+        Msisdn: request.phone.slice(1),
+        BillRefNumber: account,
+      }),
+    });
+    expect(response.status).toBe(200);
+    await world.scheduler.advance(5_000);
+  };
+  const inquire = (handle: Readonly<Record<string, string>>) =>
+    client().inquire({
+      ...request,
+      leg: 'collection',
+      handle: { ...first.handle, ...handle },
+      sentAtMs: START_MS,
+      nowMs: world.scheduler.now(),
+    });
+  const confirmations = () => inbox.filter(([url]) => url.endsWith('/confirmation')).map(([, body]) => body);
+  return { world, client, request, answers, payOneself, inquire, confirmations };
+}
+
+function basicOf(world: Awaited<ReturnType<typeof createTestWorld>>): string {
+  const { consumerKey, consumerSecret } = world.sandbox.profiles()['mpesa-ke'] as { consumerKey: string; consumerSecret: string };
+  return `Basic ${Buffer.from(`${consumerKey}:${consumerSecret}`).toString('base64')}`;
+}
+
+it('lets a customer who declined the prompt pay by themselves, and believes it when the statement has it', async () => {
+  const { client, request, answers, payOneself, inquire, confirmations } = await promptedCollection('0001');
+  const shillings = (request.amount.minor / 100n).toString();
+  await payOneself(accountReferenceOf(request.requestId).toLowerCase(), shillings);
+  expect(answers).toEqual(['0']);
+  const event = client().parseCallback(confirmations()[0] ?? '');
+  const receipt = event.operatorReference ?? '';
+  expect(event).toMatchObject({
+    kind: 'collection',
+    trust: 'confirm',
+    ourReference: null,
+    outcome: { state: 'succeeded', amount: request.amount },
+  });
+  expect([event.isAbout?.(request.requestId), event.isAbout?.(derivedId('another'))]).toEqual([true, false]);
+  // By the prompt alone it had failed.
+  expect(await inquire({})).toMatchObject({ state: 'failed', reasonCode: 'payer_declined' });
+  expect(await inquire(event.outcome.handle ?? {})).toMatchObject({ state: 'succeeded', receipt, amount: request.amount });
+});
+
+it('waits for the statement as long as a confirmed payment may be on its way there, and no longer', async () => {
+  const { inquire, world } = await promptedCollection('0001');
+  await world.scheduler.advance(5_000);
+  const said = { ownPayment: 'FORGED0001', ownPaymentAtMs: world.scheduler.now().toString() };
+  expect(await inquire(said)).toMatchObject({ state: 'unknown', reasonCode: 'not_found_yet' });
+  expect(await inquire({ ownPayment: 'FORGED0001' })).toMatchObject({ state: 'unknown' });
+  await world.scheduler.advance(3_600_000);
+  expect(await inquire(said)).toMatchObject({ state: 'failed', reasonCode: 'payer_declined' });
+});
+
+it('refuses what nobody waits for, another amount, and another short code, before money moves', async () => {
+  const { request, answers, payOneself, confirmations, client } = await promptedCollection('0001');
+  const account = accountReferenceOf(request.requestId);
+  await payOneself('SCHOOL FEES', (request.amount.minor / 100n).toString());
+  await payOneself(account, '1');
+  expect(answers).toEqual(['C2B00012', 'C2B00013']);
+  expect(confirmations()).toEqual([]);
+  const payments = client().ownPayments;
+  const elsewhere = { TransID: 'R1', TransAmount: '5.00', BusinessShortCode: '600000', BillRefNumber: account };
+  expect(payments?.read(JSON.stringify(elsewhere))).toMatchObject({ isForUs: false });
+  expect(JSON.parse(payments?.answer('receiver_differs').body ?? '')).toMatchObject({ ResultCode: 'C2B00015' });
+  expect(() => payments?.read('<html>')).toThrow(/malformed_body/);
+});
+
+it('asks another business for a payment at its till, and reads how that ended', async () => {
+  const world = await createTestWorld();
+  const push = {
+    requestId: derivedId('till'),
+    amount: money(7_100n, 'KES'),
+    payingTill: '600100',
+    paymentReference: 'INV-12',
+    ourName: 'CAPP',
+    callbackUrl: 'https://hooks.test/till',
+  };
+  expect(await clientOf(world).pushToTill(push)).toEqual({ state: 'pending' });
+  await world.scheduler.advance(1_000);
+  const event = clientOf(world).parseCallback(world.inbox.get('https://hooks.test/till')?.[0] ?? '');
+  expect(event).toMatchObject({ ourReference: push.requestId, trust: 'confirm', outcome: { state: 'succeeded', amount: push.amount } });
+  const told = (resultCode: string) => clientOf(world).parseCallback(JSON.stringify({ resultCode, requestId: push.requestId })).outcome;
+  expect([told('4001'), told('4104'), told('9'), told('0')]).toMatchObject([
+    { state: 'failed', reasonCode: 'payer_declined' },
+    { state: 'failed', reasonCode: 'wallet_not_found' },
+    { state: 'unknown', reasonCode: 'unmapped:9' },
+    { state: 'unknown', reasonCode: 'contradiction' },
+  ]);
+  expect(await clientOf(world).pushToTill({ ...push, payingTill: 'none' })).toMatchObject({ state: 'failed' });
 });
 
 it('reads C2B messages by their transaction, in Nairobi time, and answers validations', () => {

@@ -73,6 +73,29 @@ export interface CallbackEvent {
   readonly ourReference: string | null;
   readonly operatorReference: string | null;
   readonly trust: 'confirm' | 'sufficient';
+  /** Whether a shortened reference in the message is that of a request; where the message has one. */
+  readonly isAbout?: (requestId: string) => boolean;
+}
+
+/** A payment that a customer makes by themselves, without being asked. */
+export interface OwnPayment {
+  readonly transactionId: string;
+  readonly amount: Money;
+  /** Whether it goes to an account of ours. */
+  readonly isForUs: boolean;
+  /** Between which request ids the one lies that it pays for, both included; null when what they entered names none. */
+  readonly requests: { readonly first: string; readonly last: string } | null;
+}
+
+export const OWN_PAYMENT_REFUSALS = ['account_unknown', 'amount_differs', 'receiver_differs', 'unreadable'] as const;
+export type OwnPaymentRefusal = (typeof OWN_PAYMENT_REFUSALS)[number];
+
+/** What an operator asks and tells about payments that customers make by themselves. */
+export interface OwnPayments {
+  /** Reads what is asked before such a payment, and told after it. Throws `malformed_body`. */
+  readonly read: (body: string) => OwnPayment;
+  /** How the operator wants to hear whether a payment may be made; null: it may. */
+  readonly answer: (refusal: OwnPaymentRefusal | null) => { readonly status: number; readonly body: string; readonly contentType: string };
 }
 
 /** What an operator can do and how, as far as others have to know. */
@@ -112,4 +135,6 @@ export interface OperatorClient {
   parseCallback(body: string): CallbackEvent;
   /** The body with which this operator wants its callback answered. */
   readonly callbackAnswer: { readonly status: number; readonly body: string; readonly contentType: string };
+  /** Only where customers can pay by themselves and the operator tells of it. */
+  readonly ownPayments?: OwnPayments;
 }

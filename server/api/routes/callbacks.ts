@@ -2,6 +2,7 @@
  * What operators send back. Anybody may call these addresses, so nothing is believed here: the body is
  * stored encrypted, word for word, and only then answered; who reads it asks the operator.
  */
+import { isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import { type CallbackView, listCallbacks, type NewCallback, storeCallbacks } from '../../../db/queries/callbacks.ts';
@@ -10,12 +11,12 @@ import { RAILS } from '../../../domain/network.ts';
 import { type BoundedCommit, createBoundedCommit } from '../../bounded-commit.ts';
 import { CURSOR_NUMBER, decodeCursor, encodeCursor } from '../cursor.ts';
 import type { ApiDeps, CallbackTerms } from '../deps.ts';
-import { answers, type ApiContext, nextCursor, pageOf, pageQuery, problems, readBody } from '../http.ts';
+import { answers, type ApiContext, nextCursor, pageOf, pageQuery, problems, readSome } from '../http.ts';
 import { callerAddressOf } from '../limits.ts';
 import { type Api, mount } from '../mount.ts';
 import { idSchema, momentSchema } from '../resources/common.ts';
 
-const CALLBACK_BYTES_MAX = 64 * 1024;
+export const CALLBACK_BYTES_MAX = 64 * 1024;
 const CALLBACK_VERDICTS = ['matched', 'duplicate', 'quarantined'] as const;
 const RAIL_IDS: ReadonlySet<string> = new Set(RAILS.map(({ id }) => id));
 const RAIL_ID = /^[a-z0-9-]{1,40}$/;
@@ -140,7 +141,12 @@ function mountReading(api: Api): void {
   );
 }
 
-const ANYWHERE: CallbackTerms = { address: 'attempt', allows: () => true };
+export const ANYWHERE: CallbackTerms = { address: 'attempt', allows: () => true };
+
+/** A message as it is kept: what is no text as base64. */
+export function textOfBytes(bytes: Buffer): string {
+  return isUtf8(bytes) ? bytes.toString('utf8') : `base64:${bytes.toString('base64')}`;
+}
 
 async function take(deps: ApiDeps, commit: BoundedCommit<NewCallback, boolean>, c: ApiContext): Promise<Response> {
   const [railId, token] = [c.req.param('railId') ?? '', c.req.param('token')];
@@ -148,16 +154,19 @@ async function take(deps: ApiDeps, commit: BoundedCommit<NewCallback, boolean>, 
   const terms = deps.callbackTerms?.(railId) ?? ANYWHERE;
   if (token === undefined ? terms.address !== 'application' : !TOKEN.test(token)) throw fault('callback_unknown');
   const sourceAddress = callerAddressOf(deps, c);
-  const text = (await readBody(c, CALLBACK_BYTES_MAX)).toString('utf8');
+  const { bytes, whole } = await readSome(c, CALLBACK_BYTES_MAX);
+  const text = textOfBytes(bytes);
+  const refusal = terms.allows(sourceAddress) ? (whole ? null : 'body_too_large') : 'source_refused';
   const known = await commit.submit({
     railId,
     tokenHash: token === undefined ? null : hash('sha256', token, 'buffer'),
-    ...(terms.allows(sourceAddress) ? {} : { refusal: 'source_refused' }),
+    ...(refusal === null ? {} : { refusal }),
     body: deps.keyring.encrypt(text, 'operator_callbacks.body'),
     bodyDigest: deps.keyring.blindIndex(text, 'operator_callbacks.body'),
     sourceAddress,
   });
   c.set('logged', { railId, known });
+  if (refusal === 'body_too_large') throw fault(refusal);
   const answer = known ? deps.callbackAnswer(railId) : null;
   if (answer === null) throw fault('callback_unknown');
   // An answer of 204 may not even have an empty body.

@@ -17,7 +17,7 @@ import { applyReport } from '../../../tools/notify/sms/reports.ts';
 import type { GatewayDoor, Messaging } from '../../messaging.ts';
 import { takeTurn, type UssdDeps } from '../../ussd.ts';
 import type { ApiDeps } from '../deps.ts';
-import { type ApiContext, mediaTypeOf, problems } from '../http.ts';
+import { type ApiContext, mediaTypeOf, problems, readSome } from '../http.ts';
 import { callerAddressOf } from '../limits.ts';
 import { type Api, mount } from '../mount.ts';
 
@@ -62,7 +62,7 @@ interface Arrival {
 async function take(deps: ApiDeps, c: ApiContext): Promise<Response> {
   const arrival = arrivalOf(deps, c);
   const { gateway, kind } = arrival;
-  const { bytes, whole } = await readSome(c);
+  const { bytes, whole } = await readSome(c, MESSAGE_BYTES_MAX);
   if (!arrival.door.allows(arrival.sourceAddress)) {
     await keepRefused(arrival, bytes, 'source_refused');
     throw fault('gateway_unknown');
@@ -95,18 +95,6 @@ function arrivalOf(deps: ApiDeps, c: ApiContext): Arrival {
 /** Compared by their hashes, so that neither content nor length shows in the time it takes. */
 function isSame(given: string, expected: string): boolean {
   return timingSafeEqual(hash('sha256', given, 'buffer'), hash('sha256', expected, 'buffer'));
-}
-
-/** The body, or as much of it as a message can have. */
-async function readSome(c: ApiContext): Promise<{ bytes: Buffer; whole: boolean }> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of c.req.raw.body ?? []) {
-    chunks.push(chunk);
-    length += chunk.byteLength;
-    if (length > MESSAGE_BYTES_MAX) break;
-  }
-  return { bytes: Buffer.concat(chunks).subarray(0, MESSAGE_BYTES_MAX), whole: length <= MESSAGE_BYTES_MAX };
 }
 
 /** The body as text. Throws `body_too_large`, `unsupported_media_type`, `malformed_body`. */

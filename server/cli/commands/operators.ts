@@ -1,18 +1,23 @@
 /** `capp operators`: for people who look at what an operator sent. */
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type Currency, parseCurrency } from '../../../domain/currency.ts';
 import { fault } from '../../../domain/errors.ts';
 import { OPERATOR_NAMES, operatorNamed, readMessage } from '../../../tools/mmo/messages.ts';
 import { type CommandContext, withExamples } from '../context.ts';
+import { EXIT } from '../failure.ts';
 
 interface ParseOptions {
   readonly currency?: string;
 }
 
 export function registerOperators(program: Command, context: CommandContext): void {
-  const operators = program.command('operators').summary('read what operators send').description('Tools for the messages of operators.');
+  const operators = program
+    .command('operators')
+    .summary('read what operators send, and register our addresses')
+    .description('Tools for the messages of operators, and for what is agreed with one once.');
+  registerRegistration(operators, context);
   const parse = operators
     .command('parse')
     .summary('put a raw callback or answer into our words')
@@ -31,6 +36,29 @@ export function registerOperators(program: Command, context: CommandContext): vo
     ['capp operators parse mpesa callback.json', 'a callback of Daraja'],
     ['capp operators parse airtel-ug - < answer.json', 'an answer of Airtel Uganda'],
   ]);
+}
+
+function registerRegistration(operators: Command, context: CommandContext): void {
+  const command = operators
+    .command('register')
+    .summary('let customers pay by themselves')
+    .description(
+      'Registers the addresses at which M-Pesa asks and tells about payments that customers make by themselves (C2B): secret paths under ' +
+        'CAPP_PUBLIC_URL. In production a short code is registered once. Exit code: 0 when they stand, 2 when M-Pesa refuses them.',
+    )
+    .argument('<rail>', 'as mpesa-ke')
+    .addOption(
+      new Option('--without-answer <what>', 'what becomes of a payment that we do not answer for in time')
+        .choices(['Cancelled', 'Completed'])
+        .default('Cancelled'),
+    )
+    .action(async (railId: string, options: { readonly withoutAnswer: 'Cancelled' | 'Completed' }) => {
+      const { registerOwnPayments } = await import('../../operators.ts');
+      const registered = await registerOwnPayments(context.terminal.env, railId, options.withoutAnswer);
+      context.terminal.out(JSON.stringify({ railId, registered }));
+      if (registered === 'refused') context.endWith(EXIT.failed);
+    });
+  withExamples(command, [['capp operators register mpesa-ke', 'a payment that we cannot answer for is not made']]);
 }
 
 function currencyOf(options: ParseOptions): Currency | undefined {

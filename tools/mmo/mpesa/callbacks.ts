@@ -1,5 +1,5 @@
 /**
- * Reads what Daraja posts to us: STK callbacks, B2C results, Transaction Status results, and whatever
+ * Reads what Daraja posts to us: STK callbacks, B2C results, Transaction Status results, C2B confirmations, and whatever
  * comes to the queue time-out address. Fields are found by name, never by place; one item or a list of
  * them is the same to us; old and new spellings are both read.
  */
@@ -8,6 +8,7 @@ import type { Money } from '../../../domain/money.ts';
 import type { CallbackEvent, OperatorHandle, Outcome } from '../operator.ts';
 import { listOf, objectOf, parseCallbackObject, readAmount, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, unknown, unmapped } from '../reasons.ts';
+import { confirmationEvent } from './c2b.ts';
 import { b2cFailure, reversalFailure, stkFailure } from './outcomes.ts';
 
 /** What the `Occasion` of our Transaction Status calls begins with; Daraja repeats it in the result. */
@@ -27,7 +28,28 @@ export function parseMpesaCallback(body: string, absentResultCodes: readonly str
   if (stk !== undefined) return parseStk(stk);
   const result = objectOf(message, 'Result');
   if (result !== undefined && textOf(result, 'ResultCode') !== null) return parseResult(result, absentResultCodes);
+  if (textOf(message, 'TransID') !== null) return confirmationEvent(body);
+  if (textOf(message, 'resultCode') !== null) return parseTillPush(message);
   return parseQueueTimeout(result ?? message);
+}
+
+/** The result of a push to another business's till (B2B Express): flat, in camel case, under the id that we gave. */
+export function parseTillPush(message: ReadingObject): CallbackEvent {
+  const receipt = textOf(message, 'transactionId');
+  return {
+    kind: 'collection',
+    outcome: tillPushOutcome(textOf(message, 'resultCode') ?? '', receipt, readAmount(textOf(message, 'amount'), 'KES')),
+    ourReference: textOf(message, 'requestId'),
+    operatorReference: receipt,
+    trust: 'confirm',
+  };
+}
+
+function tillPushOutcome(code: string, receipt: string | null, amount: Money | null): Outcome {
+  if (code === '4001') return failed('payer_declined');
+  if (code === '4104') return failed('wallet_not_found');
+  if (code !== '0') return unknown(unmapped(code));
+  return receipt === null ? unknown('contradiction') : { state: 'succeeded', receipt, amount };
 }
 
 function parseStk(stk: ReadingObject): CallbackEvent {

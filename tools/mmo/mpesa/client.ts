@@ -17,6 +17,7 @@ import { parseObject, textOf } from '../reading.ts';
 import { reachesWithinMs } from '../patience.ts';
 import { failed, pending, unknown } from '../reasons.ts';
 import { callWithToken, type Grant, tokenNameOf, type TokenVault } from '../tokens.ts';
+import { ownPaymentsOf } from './c2b.ts';
 import { occasionOf, parseMpesaCallback } from './callbacks.ts';
 import { type Daraja, submitOutcome } from './daraja.ts';
 import { accountReferenceOf, kenyanMsisdn, passwordOf, securityCredentialOf, shillingsOf, timestampOf } from './fields.ts';
@@ -68,6 +69,7 @@ export function createMpesaClient(deps: MpesaDeps, rail: Rail, profile: MpesaPro
     balance: async () => null,
     parseCallback: (body) => parseMpesaCallback(body, profile.absentResultCodes),
     callbackAnswer: { status: 200, body: '{"ResultCode":0,"ResultDesc":"Accepted"}', contentType: 'application/json' },
+    ownPayments: ownPaymentsOf(profile),
     ...operationsOf(daraja),
   };
 }
@@ -169,12 +171,26 @@ async function disburse(daraja: Daraja, request: EffectRequest): Promise<Outcome
 }
 
 function inquire(daraja: Daraja, request: InquiryRequest): Promise<Outcome> {
-  if (request.leg === 'collection') return inquireCollection(daraja, request);
+  if (request.leg === 'collection')
+    return request.handle['ownPayment'] === undefined ? inquirePrompt(daraja, request) : inquireOwnPayment(daraja, request);
   return request.leg === 'refund' ? inquireReversal(daraja, request) : inquirePayout(daraja, request);
 }
 
+/**
+ * A payment that the payer made by themselves counts once the statement has it. As long as it may be on its way there, no end of a
+ * prompt but its success is one; after that nobody made it.
+ */
+async function inquireOwnPayment(daraja: Daraja, request: InquiryRequest): Promise<Outcome> {
+  const stated = await inquireStatement(daraja.call, daraja.profile, request);
+  if (stated.state === 'succeeded' || (stated.state === 'unknown' && stated.reasonCode === 'amount_mismatch')) return stated;
+  const saidAtMs = Number(request.handle['ownPaymentAtMs'] ?? Number.POSITIVE_INFINITY);
+  const prompted = await inquirePrompt(daraja, request);
+  if (prompted.state === 'failed' && request.nowMs - saidAtMs < daraja.profile.settleMarginMs) return unknown('not_found_yet');
+  return prompted;
+}
+
 /** By the prompt's query while it decides; by the statement when its id was lost or it never decides. */
-async function inquireCollection(daraja: Daraja, request: InquiryRequest): Promise<Outcome> {
+async function inquirePrompt(daraja: Daraja, request: InquiryRequest): Promise<Outcome> {
   const { checkoutRequestId } = request.handle;
   if (checkoutRequestId === undefined) return inquireStatement(daraja.call, daraja.profile, request);
   const outcome = await queryPrompt(daraja, request, checkoutRequestId);

@@ -1,5 +1,5 @@
 /** The fields Daraja wants in forms of its own: times, passwords, references, amounts and the security credential. */
-import { createHash, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { minorPerMajor } from '../../../domain/currency.ts';
 import type { Money } from '../../../domain/money.ts';
 import { encryptUnder } from '../public-key.ts';
@@ -41,16 +41,43 @@ export function passwordOf(shortCode: string, passkey: string, timestamp: string
 }
 
 const REFERENCE_ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+const REFERENCE_LENGTH = 12;
 
 /**
- * The 12 characters by which a payment made through a prompt is found in Safaricom's statement again,
- * derived from the request id. 60 bits: two of a billion references meet with a chance below 1 in 2.
+ * The 12 characters by which a payment is found in Safaricom's statement again, and which a customer enters who pays by
+ * themselves: the first 60 bits of the request id that are not its version. Two of a billion references meet with a chance
+ * below 1 in 2.
  */
 export function accountReferenceOf(requestId: string): string {
-  const digest = createHash('sha256').update(requestId).digest();
+  const hex = requestId.replaceAll('-', '');
+  let rest = BigInt(`0x${hex.slice(0, 12)}${hex.slice(13, 16)}`);
   let text = '';
-  for (let index = 0; index < 12; index += 1) text += REFERENCE_ALPHABET[(digest[index] ?? 0) & 31];
+  for (let place = 0; place < REFERENCE_LENGTH; place += 1) {
+    text = (REFERENCE_ALPHABET[Number(rest % 32n)] ?? '') + text;
+    rest /= 32n;
+  }
   return text;
+}
+
+/** The first and the last request id that a reference may be of. */
+export interface RequestRange {
+  readonly first: string;
+  readonly last: string;
+}
+
+/** A reference as a customer may have typed it, in the form in which we write it; null for what is none. */
+export function readAccountReference(text: string | null): string | null {
+  const plain = (text ?? '').toUpperCase().replaceAll(/[\s-]/g, '').replaceAll('O', '0').replaceAll(/[IL]/g, '1');
+  return /^[0-9A-HJKMNP-TV-Z]{12}$/.test(plain) ? plain : null;
+}
+
+/** Which request ids a reference, in the form in which we write it, can be of: request ids have the shape of version 4. */
+export function requestRangeOf(reference: string): RequestRange {
+  let value = 0n;
+  for (const character of reference) value = value * 32n + BigInt(REFERENCE_ALPHABET.indexOf(character));
+  const hex = value.toString(16).padStart(15, '0');
+  const start = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(12)}`;
+  return { first: `${start}-0000-000000000000`, last: `${start}-ffff-ffffffffffff` };
 }
 
 /** Whole shillings as Daraja takes them. The amount must be whole; the caller has checked it. */

@@ -4,7 +4,7 @@ import { done, draftOfCallback, ownRequest } from '../event.ts';
 import { listOf, objectOf, readAmount, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, unknown, unmapped } from '../reasons.ts';
 import { C2B_REFUSALS, parseC2b } from './c2b.ts';
-import { parseMpesaCallback } from './callbacks.ts';
+import { parseMpesaCallback, parseTillPush } from './callbacks.ts';
 import { eatTimeMs } from './fields.ts';
 import { stkFailure, submitRefusal } from './outcomes.ts';
 
@@ -116,21 +116,11 @@ function acknowledgementDraft(body: ReadingObject): Draft | null {
   };
 }
 
-/** B2B Express: flat, in camel case. */
+/** The result of a push to a till. Its own time it does not tell. */
 function expressDraft(body: ReadingObject): Draft | null {
-  const code = textOf(body, 'resultCode');
-  if (code === null) return null;
-  const receipt = textOf(body, 'transactionId');
-  const amount = readAmount(textOf(body, 'amount'), 'KES');
-  const outcome =
-    code === '0' && receipt !== null
-      ? ({ state: 'succeeded', receipt, amount } as const)
-      : code === '4001'
-        ? failed('payer_declined')
-        : code === '4104'
-          ? failed('wallet_not_found')
-          : unknown(code === '0' ? 'contradiction' : unmapped(code));
-  return { kind: 'collection', outcome, ourReference: textOf(body, 'requestId'), warnings: ['confirm_by_inquiry'] };
+  if (textOf(body, 'resultCode') !== null) return draftOfCallback(parseTillPush(body));
+  // Its acknowledgement has no more than a code and a word.
+  return textOf(body, 'code') === '0' && textOf(body, 'status') !== null ? { kind: 'acknowledgement', outcome: pending() } : null;
 }
 
 /** Our own answer to a validation: it refuses a payment before it is made. */

@@ -5,7 +5,15 @@ import { isFault } from '../../../domain/errors.ts';
 import { derivedId } from '../../../domain/ids.ts';
 import { parseObject } from '../reading.ts';
 import { occasionOf, parseMpesaCallback } from './callbacks.ts';
-import { accountReferenceOf, kenyanMsisdn, passwordOf, securityCredentialOf, timestampOf } from './fields.ts';
+import {
+  accountReferenceOf,
+  kenyanMsisdn,
+  passwordOf,
+  readAccountReference,
+  requestRangeOf,
+  securityCredentialOf,
+  timestampOf,
+} from './fields.ts';
 import { submitRefusal } from './outcomes.ts';
 
 const REQUEST_ID = derivedId('payment', 'payout', '1');
@@ -26,6 +34,12 @@ describe('fields', () => {
   it('derives references of 12 safe characters, the same each time, different for different requests', () => {
     expect(accountReferenceOf(REQUEST_ID)).toMatch(/^[0-9A-HJKMNP-TV-Z]{12}$/);
     expect(accountReferenceOf(REQUEST_ID)).toBe(accountReferenceOf(REQUEST_ID));
+    const { first, last } = requestRangeOf(accountReferenceOf(REQUEST_ID));
+    expect(first <= REQUEST_ID && REQUEST_ID <= last).toBe(true);
+    expect([accountReferenceOf(first), accountReferenceOf(last)]).toEqual(Array(2).fill(accountReferenceOf(REQUEST_ID)));
+    expect(readAccountReference('0i1l-2o3 4abcz')).toBe('01112034ABCZ');
+    for (const text of [null, '', 'SCHOOL FEES', '0123456789A', '0123456789ABC', '0123456789AU'])
+      expect(readAccountReference(text)).toBeNull();
     const many = Array.from({ length: 2_000 }, (_, index) => accountReferenceOf(derivedId('r', String(index))));
     expect(new Set(many).size).toBe(2_000);
   });

@@ -1,16 +1,17 @@
 /**
- * What Daraja offers beyond prompts and payouts: reversal, account balance, payments to businesses, and the
+ * What Daraja offers beyond prompts and payouts: reversal, account balance, payments to and from businesses, and the
  * registration for customers who pay by themselves (C2B). All but the last are acknowledged at once and
  * told later, to the address given with them.
  */
 import type { Money } from '../../../domain/money.ts';
-import { isRemembered, plainText } from '../checks.ts';
+import { isRemembered, outcomeWithoutAnswer, plainText } from '../checks.ts';
 import type { InquiryRequest, Outcome, RefundRequest } from '../operator.ts';
 import { parseObject, textOf } from '../reading.ts';
 import { failed, pending, unknown } from '../reasons.ts';
 import { occasionOf } from './callbacks.ts';
 import { type Daraja, submitOutcome } from './daraja.ts';
 import { securityCredentialOf, shillingsOf } from './fields.ts';
+import { submitRefusal } from './outcomes.ts';
 
 export interface BusinessPayment {
   readonly amount: Money;
@@ -21,6 +22,20 @@ export interface BusinessPayment {
   readonly accountReference: string;
   readonly callbackUrl: string;
   readonly note: string;
+}
+
+/** Asks the person at another business's till to pay us (B2B Express). */
+export interface TillPush {
+  /** Ours; it comes back in the result. */
+  readonly requestId: string;
+  readonly amount: Money;
+  /** The till of the business that is to pay. */
+  readonly payingTill: string;
+  /** The payer's reference for it, such as the number of an invoice. */
+  readonly paymentReference: string;
+  /** How we are called in the prompt. */
+  readonly ourName: string;
+  readonly callbackUrl: string;
 }
 
 export interface C2bAddresses {
@@ -35,6 +50,8 @@ export interface MpesaOperations {
   requestBalance(callbackUrl: string): Promise<boolean>;
   /** Pays another business, or tops up our payout account. The result comes to the address. */
   payBusiness(payment: BusinessPayment): Promise<Outcome>;
+  /** Prompts another business's till to pay our short code. The result comes to the address. */
+  pushToTill(push: TillPush): Promise<Outcome>;
   /** Registers our C2B addresses, once per short code in production; `already` when they stand. */
   registerC2b(addresses: C2bAddresses): Promise<'registered' | 'already' | 'refused'>;
 }
@@ -43,6 +60,7 @@ export function operationsOf(daraja: Daraja): MpesaOperations {
   return {
     requestBalance: (callbackUrl) => requestBalance(daraja, callbackUrl),
     payBusiness: (payment) => payBusiness(daraja, payment),
+    pushToTill: (push) => pushToTill(daraja, push),
     registerC2b: (addresses) => registerC2b(daraja, addresses),
   };
 }
@@ -136,6 +154,22 @@ async function payBusiness(daraja: Daraja, payment: BusinessPayment): Promise<Ou
     const conversationId = textOf(body, 'ConversationID');
     return conversationId === null ? null : { conversationId };
   });
+}
+
+async function pushToTill(daraja: Daraja, push: TillPush): Promise<Outcome> {
+  const answer = await daraja.call('/v1/ussdpush/get-msisdn', {
+    primaryShortCode: push.payingTill,
+    receiverShortCode: daraja.profile.stk.shortCode,
+    amount: shillingsOf(push.amount),
+    paymentRef: plainText(push.paymentReference, 20),
+    callbackUrl: push.callbackUrl,
+    partnerName: plainText(push.ourName, 40),
+    RequestRefID: push.requestId,
+  });
+  if (answer.kind !== 'answered') return outcomeWithoutAnswer(answer);
+  const body = parseObject(answer.body);
+  if (answer.status === 200 && textOf(body, 'code') === '0') return pending();
+  return submitRefusal(answer.status, body);
 }
 
 async function registerC2b(daraja: Daraja, addresses: C2bAddresses): Promise<'registered' | 'already' | 'refused'> {

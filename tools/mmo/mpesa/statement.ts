@@ -8,7 +8,7 @@ import type { InquiryRequest, Outcome } from '../operator.ts';
 import { reachesWithinMs } from '../patience.ts';
 import { failed, unknown } from '../reasons.ts';
 import { succeededWith } from '../checks.ts';
-import { accountReferenceOf, statementTimeOf } from './fields.ts';
+import { accountReferenceOf, readAccountReference, statementTimeOf } from './fields.ts';
 import type { MpesaProfile } from './profile.ts';
 
 /** How far back the statement reaches. */
@@ -36,7 +36,7 @@ export async function inquireStatement(call: Call, profile: MpesaProfile, reques
   for (let page = 0; page < PAGES_MAX; page += 1) {
     const rows = rowsOf(await call('/pulltransactions/v1/query', { ...query, OffSetValue: offset.toString() }));
     if (rows === null) return unknown('inquiry_failed');
-    const row = rows.find((candidate) => textOf(candidate, 'billreference')?.toUpperCase() === reference);
+    const row = rows.find((candidate) => readAccountReference(textOf(candidate, 'billreference')) === reference);
     if (row !== undefined) return outcomeOfRow(row, request);
     if (rows.length === 0) return outcomeWithoutRow(profile, request);
     offset += rows.length;
