@@ -2,6 +2,7 @@
  * Those who use the platform from outside: clients who send, send again when nothing comes back, and change
  * their minds; officers who decide what is held.
  */
+import type { CASE_REASONS } from '../domain/cases.ts';
 import type { Network } from './network.ts';
 import type { Stage } from './stage.ts';
 import { MANY, type Wish } from './intents.ts';
@@ -171,6 +172,10 @@ export interface OfficerDeps extends ClientDeps {
   readonly everyMs: number;
 }
 
+const REASONS = { release: 'false_positive', reject: 'true_match' } as const satisfies {
+  readonly [Verdict in 'release' | 'reject']: keyof (typeof CASE_REASONS)[Verdict];
+};
+
 /** An officer who takes what is open, and lets go on seven of ten. */
 export function startOfficer(deps: OfficerDeps): void {
   const { stage, network, name, key } = deps;
@@ -184,7 +189,7 @@ export function startOfficer(deps: OfficerDeps): void {
       if (read?.status !== 200) continue;
       const evidenceDigest = read.body.evidenceDigest ?? '';
       const verdict = stage.chance.draw('verdict', evidenceDigest) < 0.7 ? 'release' : 'reject';
-      const decision = { verdict, reasonCode: verdict === 'release' ? 'false_positive' : 'confirmed_match', evidenceDigest };
+      const decision = { verdict, reasonCode: REASONS[verdict], evidenceDigest };
       visits += 1;
       // A refusal is kept with its key: who looks anew decides anew.
       await once(network, name, `/v1/cases/${each.id}/decisions`, decision, { key, idempotencyKey: `${name}-${visits}` });
