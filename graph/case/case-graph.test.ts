@@ -62,14 +62,37 @@ const graphDeps: Omit<CaseGraphDeps, 'checkpointer'> = {
   applyVerdict: (state) => applyVerdict(state),
 };
 
-/** The graph as another process would build it: its own connections, the same database. */
-function openGraph() {
+/** A saver that dies at one of its checkpoints, once everything before it is written. */
+class DyingSaver extends PostgresSaver {
+  diesAt = 0;
+  private written = 0;
+  override async put(...args: Parameters<PostgresSaver['put']>): ReturnType<PostgresSaver['put']> {
+    this.written += 1;
+    if (this.written === this.diesAt) throw new Error('killed');
+    return super.put(...args);
+  }
+}
+
+/** The graph as another process would build it: its own connections, the same database. It may die at one of its checkpoints. */
+function openGraph(diesAt = 0) {
   const pool = new pg.Pool({ connectionString: database.url, max: 2 });
   savers.push(pool);
   // The database is dropped while connections that were told to end may still be ending.
   pool.on('connect', (client) => void client.on('error', () => undefined));
-  const checkpointer = new PostgresSaver(pool, strictSerde, { schema: GRAPH_SCHEMA });
+  const checkpointer = new DyingSaver(pool, strictSerde, { schema: GRAPH_SCHEMA });
+  checkpointer.diesAt = diesAt;
   return buildCaseGraph({ checkpointer, ...graphDeps });
+}
+
+/** Whether work died as its saver was told to. */
+async function dies(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => false,
+    (error: unknown) => {
+      if (error instanceof Error && error.message === 'killed') return true;
+      throw error;
+    },
+  );
 }
 
 type Start = Parameters<typeof runCase>[1];
@@ -299,6 +322,36 @@ describe('strict resume', () => {
 });
 
 describe('a restart', () => {
+  it('at any checkpoint on the way to the first question comes to it all the same', async () => {
+    let deaths = 0;
+    for (; ; deaths += 1) {
+      const start = someCase(2);
+      if (!(await dies(runCase(openGraph(deaths + 1), start)))) break;
+      expect((await runCase(openGraph(), start)).interruptId).toEqual(expect.any(String));
+    }
+    expect(deaths).toBeGreaterThanOrEqual(3);
+  });
+
+  it.each(['release', 'reject'] as const)('at any checkpoint after a %s loses it not, and carries it out once', async (verdict) => {
+    let deaths = 0;
+    for (; ; deaths += 1) {
+      applied = [];
+      const start = someCase(2);
+      await runCase(openGraph(), start);
+      const said = answerTo(start, AMINA, { verdict, reasonCode: verdict === 'release' ? 'false_positive' : 'true_match' });
+      if (!(await dies(answerCase(openGraph(deaths + 1), start.caseId, said)))) break;
+      const graph = openGraph();
+      await runCase(graph, start);
+      await answerCase(graph, start.caseId, said);
+      if (verdict === 'release') await answerCase(graph, start.caseId, answerTo(start, KOFI));
+      expect(await interruptIdOf(graph, start.caseId)).toBeNull();
+      expect(applied.map(({ answers }) => answers.map(({ officer }) => officer))).toEqual([
+        verdict === 'release' ? [AMINA, KOFI] : [AMINA],
+      ]);
+    }
+    expect(deaths).toBeGreaterThanOrEqual(1);
+  });
+
   it('between an interrupt and its answer loses nothing', async () => {
     const start = someCase(2);
     const { interruptId: first } = await runCase(openGraph(), start);

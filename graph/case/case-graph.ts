@@ -128,8 +128,9 @@ function configOf(caseId: string) {
 
 type Snapshot = Awaited<ReturnType<CaseGraph['getState']>>;
 
+/** The interrupt a thread waits at. One of a task that has its result is over, though its checkpoint was never written. */
 function interruptOf(snapshot: Snapshot): string | null {
-  return snapshot.tasks.flatMap((task) => task.interrupts)[0]?.id ?? null;
+  return snapshot.tasks.flatMap((task) => (task.result === undefined ? task.interrupts : []))[0]?.id ?? null;
 }
 
 /** Where a thread stands: the interrupt it waits at, or null when it waits for nobody, and the round it asks in. */
@@ -152,9 +153,12 @@ export async function runCase(graph: CaseGraph, start: Pick<CaseState, 'caseId' 
   return pausedAt(graph, start.caseId);
 }
 
-/** Goes on with a thread that a crash or an error left between two nodes. */
+/**
+ * Goes on with a thread that a crash or an error left between two nodes. What is left shows in its tasks: `next` leaves out those
+ * that are done and whose checkpoint is missing.
+ */
 async function goOn(graph: CaseGraph, caseId: string, snapshot: Snapshot): Promise<void> {
-  if (snapshot.next.length > 0 && interruptOf(snapshot) === null) await graph.invoke(null, configOf(caseId));
+  if (snapshot.tasks.length > 0 && interruptOf(snapshot) === null) await graph.invoke(null, configOf(caseId));
 }
 
 /**
