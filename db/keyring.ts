@@ -9,7 +9,6 @@ import {
   createCipheriv,
   createDecipheriv,
   createSecretKey,
-  hash,
   hkdfSync,
   type KeyObject,
   randomBytes,
@@ -18,6 +17,7 @@ import {
 import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fault } from '../domain/errors.ts';
+import { sha256 } from '../domain/ids.ts';
 import { storageFault } from './cluster.ts';
 
 const NONCE_BYTES = 12;
@@ -48,11 +48,6 @@ export interface FieldKey {
   /** 1 to 255; written in front of every ciphertext. */
   readonly id: number;
   readonly master: Buffer;
-}
-
-/** SHA-256. By way of hex digits: a digest that is made as a buffer costs two and a half times as much. */
-function sha256(bytes: Uint8Array): Buffer {
-  return Buffer.from(hash('sha256', bytes, 'hex'), 'hex');
 }
 
 /** A function that computes HMAC-SHA256 (RFC 2104) under one key, from one-shot hashes: a tenth of the cost of `createHmac` under load. */

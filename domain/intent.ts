@@ -4,13 +4,13 @@
  * `parseIntent` reads the external shape and names everything that is wrong with it at once. It never
  * throws for what it was given, and no error repeats a name, a number or any other value.
  */
-import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { canonicalJson } from './canonical.ts';
 import { corridorBetween } from './corridor.ts';
 import { CURRENCIES, type Currency, isCurrency, minorPerMajor } from './currency.ts';
 import type { Json } from './decision.ts';
 import { ERRORS, type ErrorCode, Fault, fault } from './errors.ts';
+import { sha256 } from './ids.ts';
 import { formatAmount, type Money, parseAmount } from './money.ts';
 import { COUNTRIES, countryByCode, today } from './network.ts';
 import { parsePhone } from './phone.ts';
@@ -299,5 +299,5 @@ function present(fields: Record<string, unknown>): Record<string, unknown> {
 /** SHA-256 over the canonical JSON (RFC 8785) of an intent: two requests for the same thing share it. */
 export function fingerprintOf(intent: PaymentIntent): Buffer {
   const amount = { value: formatAmount(intent.amount), currency: intent.amount.currency };
-  return Buffer.from(hash('sha256', canonicalJson({ ...intent, amount } as unknown as Json), 'hex'), 'hex');
+  return sha256(canonicalJson({ ...intent, amount } as unknown as Json));
 }

@@ -44,7 +44,7 @@ export interface HintQueue {
 export interface QueueOptions {
   readonly connection: QueueConnection;
   readonly log: Log;
-  /** Repeats of one hint within this time are put once, milliseconds; 20 unless told. */
+  /** Repeats of one hint within this time are put once, milliseconds; 50 unless told. */
   readonly quietMs?: number;
 }
 
@@ -59,7 +59,7 @@ export function createHintQueue(options: QueueOptions): HintQueue {
     return queue;
   });
   const workers: JobWorker[] = [];
-  const quietMs = options.quietMs ?? 20;
+  const quietMs = options.quietMs ?? 50;
   const lastPut = new Map<Hint, number>();
   const pending = new Set<Promise<unknown>>();
   const timers = new Set<NodeJS.Timeout>();

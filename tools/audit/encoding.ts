@@ -3,27 +3,28 @@
  * (RFC 6962 section 2.1), headers of blocks with 0x02, so that none can pass for another.
  */
 import { hash } from 'node:crypto';
-import canonicalize from 'canonicalize';
-import { fault } from '../../domain/errors.ts';
+import { canonicalJson } from '../../domain/canonical.ts';
+import type { Json } from '../../domain/decision.ts';
+import { sha256 } from '../../domain/ids.ts';
 import type { SourceName } from './sources.ts';
 
 /** A sealed row: every column as text. */
 export type AuditRow = Readonly<Record<string, string | null>>;
 
 /** A place in a source: behind all rows of earlier transactions, and those of the same with a lower key. */
-export interface Place {
+export type Place = {
   readonly tx: string;
   readonly key: string;
-}
+};
 
 /** What a block seals of one source: the rows behind `after`, up to and including `upTo`. */
-export interface AuditRange {
+export type AuditRange = {
   readonly source: SourceName;
   readonly form: number;
   readonly after: Place;
   readonly upTo: Place;
   readonly leafCount: number;
-}
+};
 
 /** What the hash of a block covers. */
 export interface BlockHeader {
@@ -44,15 +45,13 @@ const LEAF = Buffer.of(0);
 const NODE = Buffer.of(1);
 const HEADER = Buffer.of(2);
 
-function canonicalBytes(value: unknown): Buffer {
-  const text = canonicalize(value);
-  if (text === undefined) throw fault('internal', { internal: 'an audit record without canonical form' });
-  return Buffer.from(text, 'utf8');
+function canonicalBytes(value: Json): Buffer {
+  return Buffer.from(canonicalJson(value), 'utf8');
 }
 
 /** SHA-256(0x00 ‖ RFC 8785 of form, row and source). */
 export function leafHash(source: SourceName, form: number, row: AuditRow): Buffer {
-  return hash('sha256', Buffer.concat([LEAF, canonicalBytes({ form, row, source })]), 'buffer');
+  return sha256(Buffer.concat([LEAF, canonicalBytes({ form, row, source })]));
 }
 
 /** SHA-256(0x02 ‖ RFC 8785 of the header), hex. */
@@ -75,7 +74,7 @@ export function rootOf(leaves: readonly Buffer[]): string {
     const above: Buffer[] = [];
     for (let index = 0; index < level.length; index += 2) {
       const [left, right] = [level[index] as Buffer, level[index + 1]];
-      above.push(right === undefined ? left : hash('sha256', Buffer.concat([NODE, left, right]), 'buffer'));
+      above.push(right === undefined ? left : sha256(Buffer.concat([NODE, left, right])));
     }
     level = above;
   }
