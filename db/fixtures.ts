@@ -4,6 +4,9 @@ import type { Currency } from '../domain/currency.ts';
 import { newId } from '../domain/ids.ts';
 import type { AttemptState, Leg, PaymentStatus } from '../domain/lifecycle.ts';
 import type { Queryable } from './connect.ts';
+import type { Keyring } from './keyring.ts';
+import type { Person } from './person-keys.ts';
+import type { NewPerson } from './queries/intake.ts';
 
 /** Makes a client and returns its id. */
 export async function insertClient(db: Queryable, name = `client ${newId()}`): Promise<string> {
@@ -25,6 +28,13 @@ export async function insertUser(db: Queryable, clientId: string, country = 'KE'
     walletId,
   ]);
   return id;
+}
+
+/** Somebody new as the way in stores them, without country and wallet. */
+export function newPerson(keyring: Keyring, clientId: string, { name, phone }: Person): Omit<NewPerson, 'country' | 'walletId'> {
+  const { key, wrapped } = keyring.people.create();
+  const phoneIndex = keyring.blindIndex(phone, clientId);
+  return { candidateId: newId(), clientId, phoneIndex, person: keyring.people.sealPerson(key, { name, phone }), dataKey: wrapped };
 }
 
 export interface PaymentFixture {

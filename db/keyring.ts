@@ -19,6 +19,7 @@ import { join } from 'node:path';
 import { fault } from '../domain/errors.ts';
 import { sha256 } from '../domain/ids.ts';
 import { storageFault } from './cluster.ts';
+import { createPersonKeys, type PersonKeys } from './person-keys.ts';
 
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
@@ -30,8 +31,14 @@ export interface Keyring {
   encrypt(plaintext: string, context: string): Buffer;
   /** Opens what `encrypt` made for the same place. Throws `internal` for anything else, without saying what it saw. */
   decrypt(ciphertext: Uint8Array, context: string): string;
-  /** A keyed hash of 16 bytes, for look-up by equality within one scope, `table.column`. Stays the same when keys change. */
+  /** A keyed hash of 16 bytes, for look-up by equality within one scope, `table.column`. Stays the same when field keys change. */
   blindIndex(text: string, scope: string): Buffer;
+  /** The same under every index key that is still in use, that of `blindIndex` first: what was written under an older one is found too. */
+  blindIndexes(text: string, scope: string): readonly [Buffer, ...Buffer[]];
+  /** The key that encrypts and wraps now. */
+  readonly currentId: number;
+  /** Data keys of people. */
+  readonly people: PersonKeys;
 }
 
 export interface Keys {
@@ -63,21 +70,24 @@ export function hmacSha256(key: Uint8Array): (message: string | Uint8Array) => B
 }
 
 /**
- * Makes a keyring. The first key encrypts, all of them open; the one with the lowest id makes the blind
- * indexes. Each use has a key of its own, derived by HKDF-SHA256 (RFC 5869).
+ * Makes a keyring. The first key encrypts and wraps, all of them open. Blind indexes are made by the first of `indexKeys`; the
+ * others are those that older rows were written under. Without any the field key with the lowest id makes them.
+ * Each use has a key of its own, derived by HKDF-SHA256 (RFC 5869).
  */
-export function createKeyring(keys: readonly FieldKey[]): Keyring {
+export function createKeyring(keys: readonly FieldKey[], indexKeys: readonly Buffer[] | null = null): Keyring {
   const current = keys[0];
   if (current === undefined) throw fault('config_invalid', { internal: 'a keyring without keys' });
   const derive = (master: Buffer, use: string) => Buffer.from(hkdfSync('sha256', master, '', `capp ${use} v1`, KEY_BYTES));
   // As key objects: a cipher made from raw bytes turns them into one each time, which costs three times the cipher.
   const fieldKeys = new Map(keys.map(({ id, master }) => [id, createSecretKey(derive(master, 'field'))]));
   const currentKey = fieldKeys.get(current.id) as KeyObject;
-  const oldest = keys.reduce((lowest, key) => (key.id < lowest.id ? key : lowest));
-  const indexHash = hmacSha256(derive(oldest.master, 'index'));
+  const indexHashes = (indexKeys ?? [oldestOf(keys)]).map((master) => hmacSha256(derive(master, 'index')));
+  const indexHash = indexHashes[0] as ReturnType<typeof hmacSha256>;
+  const wrappingKeys = new Map(keys.map(({ id, master }) => [id, createSecretKey(derive(master, 'wrap'))]));
   const nextNonce = nonces();
 
-  return {
+  const keyring: Omit<Keyring, 'people'> = {
+    currentId: current.id,
     encrypt: (plaintext, context) => {
       const nonce = nextNonce();
       const cipher = createCipheriv('aes-256-gcm', currentKey, nonce).setAAD(Buffer.from(context));
@@ -102,7 +112,15 @@ export function createKeyring(keys: readonly FieldKey[]): Keyring {
     },
     // The length in front keeps scope and text apart.
     blindIndex: (text, scope) => indexHash(`${scope.length}:${scope}${text}`).subarray(0, INDEX_BYTES),
+    blindIndexes: (text, scope) =>
+      indexHashes.map((each) => each(`${scope.length}:${scope}${text}`).subarray(0, INDEX_BYTES)) as [Buffer, ...Buffer[]],
   };
+  const people = createPersonKeys({ currentId: current.id, wrappingKeys, nextNonce, decrypt: keyring.decrypt });
+  return { ...keyring, people };
+}
+
+function oldestOf(keys: readonly FieldKey[]): Buffer {
+  return keys.reduce((lowest, key) => (key.id < lowest.id ? key : lowest)).master;
 }
 
 /** Nonces from a block of randomness, drawn anew when it is used up. */
@@ -119,6 +137,9 @@ function nonces(): () => Buffer {
   };
 }
 
+const INDEX_SETTING = 'CAPP_INDEX_KEY';
+/** In CAPP_INDEX_KEY: the key that makes indexes while the setting is empty. */
+const INDEX_OF_FIELD = 'field';
 const SETTINGS = { field: 'CAPP_FIELD_KEY', quote: 'CAPP_QUOTE_KEY', pepper: 'CAPP_KEY_PEPPER', callback: 'CAPP_CALLBACK_KEY' } as const;
 type Use = keyof typeof SETTINGS;
 const USES = Object.keys(SETTINGS) as Use[];
@@ -128,7 +149,8 @@ const USES = Object.keys(SETTINGS) as Use[];
  * `<dataDir>/keys.json`, made at the first start and readable by its owner only.
  *
  * Each is 32 random bytes as 64 hex digits. CAPP_FIELD_KEY may name several as `2:hex,1:hex`, the first of
- * which encrypts. Throws `config_invalid` for a missing, malformed, weak or repeated key, without showing it.
+ * which encrypts. CAPP_INDEX_KEY names the keys of blind indexes in the same way, without numbers, the one in use first; `field`
+ * among them stands for the one that is used while the setting is empty. Throws `config_invalid` for a missing, malformed, weak or repeated key, without showing it.
  */
 export async function loadKeys(env: Readonly<Record<string, string | undefined>>, dataDir: string): Promise<Keys> {
   const missing = USES.filter((use) => (env[SETTINGS[use]] ?? '') === '');
@@ -138,16 +160,24 @@ export async function loadKeys(env: Readonly<Record<string, string | undefined>>
   const kept = missing.length > 0 ? await keptKeys(dataDir) : {};
   const text = (use: Use) => (missing.includes(use) ? kept[use] : env[SETTINGS[use]]) ?? '';
   const single = (use: Use) => parseKey(text(use), SETTINGS[use]);
+  const fields = parseFieldKeys(text('field'));
   const keys = {
-    fields: parseFieldKeys(text('field')),
+    fields,
+    index: parseIndexKeys(env[INDEX_SETTING] ?? '', fields),
     quoteKey: single('quote'),
     pepper: single('pepper'),
     callbackKey: single('callback'),
   };
-  const all = [...keys.fields.map(({ master }) => master), keys.quoteKey, keys.pepper, keys.callbackKey].map((key) => key.toString('hex'));
+  const all = [
+    ...keys.fields.map(({ master }) => master),
+    ...(keys.index ?? []).filter((key) => key !== oldestOf(fields)),
+    keys.quoteKey,
+    keys.pepper,
+    keys.callbackKey,
+  ].map((key) => key.toString('hex'));
   if (new Set(all).size !== all.length)
     throw fault('config_invalid', { detail: 'Two settings hold the same key; each needs one of its own.' });
-  return { keyring: createKeyring(keys.fields), quoteKey: keys.quoteKey, pepper: keys.pepper, callbackKey: keys.callbackKey };
+  return { keyring: createKeyring(keys.fields, keys.index), quoteKey: keys.quoteKey, pepper: keys.pepper, callbackKey: keys.callbackKey };
 }
 
 function parseFieldKeys(text: string): FieldKey[] {
@@ -160,6 +190,11 @@ function parseFieldKeys(text: string): FieldKey[] {
   if (new Set(keys.map(({ id }) => id)).size !== keys.length)
     throw fault('config_invalid', { detail: `${SETTINGS.field} uses a number twice.` });
   return keys;
+}
+
+function parseIndexKeys(text: string, fields: readonly FieldKey[]): Buffer[] | null {
+  if (text.trim() === '') return null;
+  return text.split(',').map((part) => (part.trim() === INDEX_OF_FIELD ? oldestOf(fields) : parseKey(part.trim(), INDEX_SETTING)));
 }
 
 function parseKey(text: string, setting: string): Buffer {

@@ -163,11 +163,13 @@ export const ERRORS = {
   // The ledger.
   account_not_found: entry(500, 'never', 'An account is missing from the books.'),
   floor_passed: entry(409, 'later', 'An account would pass its floor.'),
+  erasure_refused: entry(409, 'later', 'The data of the person must be kept for now.'),
   transfer_conflict: entry(409, 'never', 'A transfer with this id exists with other content.'),
   transfer_not_pending: entry(409, 'never', 'The pending transfer was posted, voided or has expired.'),
 
   // The platform.
   config_invalid: entry(500, 'after_change', 'A setting is missing or wrong.'),
+  key_provider_unavailable: entry(503, 'later', 'The keys cannot be unwrapped now.'),
   database_unavailable: entry(503, 'later', 'The database cannot be reached.'),
   queue_unavailable: entry(503, 'later', 'The queue cannot be reached.'),
   database_newer: entry(500, 'after_change', 'The database was made by a newer version of CAPP.'),

@@ -8,7 +8,9 @@ import { createComplianceAgent } from '../agents/compliance/index.ts';
 import { createExchangeRateAgent } from '../agents/exchange-rate/index.ts';
 import { createLiquidityAgent } from '../agents/liquidity/index.ts';
 import { createRouteAgent } from '../agents/route-optimizer/index.ts';
+import { newPerson } from '../db/fixtures.ts';
 import { createKeyring, type Keyring } from '../db/keyring.ts';
+import { joinParties, type Person } from '../db/person-keys.ts';
 import { storePayments, storePeople } from '../db/queries/intake.ts';
 import { DEMO_CLIENT_ID, seedClients } from '../db/seed.ts';
 import { type TestDatabase, testDatabase } from '../db/testing.ts';
@@ -223,22 +225,19 @@ function scriptedOperator(railId: string, platform: { readonly script: Script },
 
 async function store(deps: GraphDeps, intent: PaymentIntent): Promise<string> {
   const { keyring, clock, pool } = deps;
-  const people = [intent.sender, intent.receiver].map((party) => ({
-    candidateId: newId(),
-    clientId: DEMO_CLIENT_ID,
-    phoneIndex: keyring.blindIndex(party.phone, DEMO_CLIENT_ID),
-    phone: keyring.encrypt(party.phone, 'users.phone'),
-    name: keyring.encrypt(party.name, 'users.name'),
-    country: party.country,
-    walletId: party.walletId,
-  }));
-  const [senderId, receiverId] = await storePeople(pool, people, clock.now());
-  if (senderId === undefined || receiverId === undefined) throw new Error('people were not stored');
+  const [sender, receiver] = await storePeople(
+    pool,
+    [intent.sender, intent.receiver].map(({ name, phone, country, walletId }) => ({
+      ...newPerson(keyring, DEMO_CLIENT_ID, { name, phone }),
+      country,
+      walletId,
+    })),
+    clock.now(),
+  );
+  if (!sender?.dataKey || !receiver?.dataKey) throw new Error('people were not stored');
+  const sealed = (role: 'sender' | 'receiver', dataKey: Buffer, party: Person) =>
+    keyring.people.sealParty(role, keyring.people.current(dataKey), party);
   const id = newId();
-  const parties = {
-    sender: { name: intent.sender.name, phone: intent.sender.phone },
-    receiver: { name: intent.receiver.name, phone: intent.receiver.phone },
-  };
   await storePayments(
     pool,
     [
@@ -255,11 +254,11 @@ async function store(deps: GraphDeps, intent: PaymentIntent): Promise<string> {
         toCountry: intent.receiver.country,
         funding: intent.funding,
         delivery: intent.delivery,
-        senderId,
-        receiverId,
+        senderId: sender.id,
+        receiverId: receiver.id,
         senderWallet: intent.sender.walletId,
         receiverWallet: intent.receiver.walletId,
-        parties: keyring.encrypt(JSON.stringify(parties), 'payments.parties'),
+        parties: joinParties(sealed('sender', sender.dataKey, intent.sender), sealed('receiver', receiver.dataKey, intent.receiver)),
         preference: intent.preference,
         purpose: intent.purpose,
         quoteId: intent.quoteId,

@@ -44,6 +44,8 @@ export interface WorkerOptions {
   readonly sendWebhook?: WebhookSend;
   /** Screens some of the known people again after the lists have changed; without it nobody is screened but for payments. */
   readonly rescreen?: (() => Promise<RescreenResult | null>) | undefined;
+  /** Deletes and erases what is due, once a night; gives what it did, by kind, or null when nothing was due. Without it everything stays. */
+  readonly retain?: (() => Promise<Readonly<Record<string, number>> | null>) | undefined;
 }
 
 export interface WorkerHandle {
@@ -96,6 +98,7 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
         reconcileDue(),
         forgetSessions(deps),
         rescreenSome(deps, options.rescreen),
+        retain(deps, options.retain),
       ]);
     },
   };
@@ -137,6 +140,12 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
 function byTimer(ms: number, task: () => void): () => void {
   const timer = setInterval(task, ms);
   return () => clearInterval(timer);
+}
+
+/** Tells the log what retention did. */
+async function retain(deps: GraphDeps, run: WorkerOptions['retain']): Promise<void> {
+  const report = await run?.();
+  if (report) deps.log.info({ ...report }, 'retention ran');
 }
 
 /** Looks for known people on lists that have changed, and tells the log when it is through or has found somebody. */

@@ -13,7 +13,7 @@ import { createExchangeRateAgent } from '../agents/exchange-rate/index.ts';
 import { createLiquidityAgent } from '../agents/liquidity/index.ts';
 import { createRouteAgent } from '../agents/route-optimizer/index.ts';
 import { connect, type Pool } from '../db/connect.ts';
-import { hmacSha256, type Keys, loadKeys } from '../db/keyring.ts';
+import { hmacSha256, type Keys } from '../db/keyring.ts';
 import { GRAPH_SCHEMA, QUEUE_SCHEMA } from '../db/migrate.ts';
 import { systemClock } from '../domain/clock.ts';
 import { fault, isFault } from '../domain/errors.ts';
@@ -41,6 +41,7 @@ import type { OwnPaymentDesk, OwnPaymentDesks } from './api/deps.ts';
 import type { Config } from './config.ts';
 import { createLog, type Log } from './log.ts';
 import { statementSource } from './statements.ts';
+import { loadKeys } from './secrets.ts';
 
 const HINT_QUIET_MS = 50;
 

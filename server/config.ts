@@ -11,6 +11,9 @@ import { parseAmount } from '../domain/money.ts';
 import { type LimitPolicies, readLimits } from './limits/policy.ts';
 import { RAILS } from '../domain/network.ts';
 import { assertNoTracing, type LlmSettings, nanoUsdOf } from '../tools/llm/settings.ts';
+import { assertProduction } from './production.ts';
+import { type Env, isSecretFile, withSecretFiles } from './secrets.ts';
+import type { TlsSettings } from './tls.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const optionalText = z
@@ -50,6 +53,12 @@ const settingsSchema = z.object({
   CAPP_STATEMENTS_PATH: optionalText,
   /** JSON file of messaging gateways, for USSD and text messages; without it there are none. */
   CAPP_MESSAGING_PATH: optionalText,
+  /** 1 serves TLS 1.3; see docs/security.md. Without a certificate outside production it makes one of its own. */
+  CAPP_TLS: z.enum(['0', '1']).default('0'),
+  CAPP_TLS_CERT_PATH: optionalText,
+  CAPP_TLS_KEY_PATH: optionalText,
+  /** Certificate authorities of operators: a callback without a certificate of theirs is put aside. */
+  CAPP_TLS_OPERATOR_CA_PATH: optionalText,
   /** API processes that share the port: on Linux as many as there are processors, two at most, unless told. */
   CAPP_API_PROCESSES: z.coerce
     .number()
@@ -128,6 +137,8 @@ export interface Config {
   readonly host: string;
   readonly port: number;
   readonly publicUrl: string;
+  /** Null: plain HTTP. */
+  readonly tls: TlsSettings | null;
   readonly operatorsPath: string | null;
   /** The operators are the sandbox's: no real money moves. */
   readonly sandbox: boolean;
@@ -168,31 +179,24 @@ export interface Config {
 }
 
 const KNOWN_ELSEWHERE =
-  /^CAPP_(APTOS_(SETTLER|TREASURY|REPORTER|FEE_PAYER)_KEY|APTOS_APPROVER_KEYS|FIELD_KEY|QUOTE_KEY|KEY_PEPPER|CALLBACK_KEY|FX_OPEN_ER_API_URL|FX_CURRENCY_API_URL|FX_CURRENCY_API_FALLBACK_URL|LISTS_[A-Z_]+_URL|DEBUG|URL|KEY)$/;
+  /^CAPP_(APTOS_(SETTLER|TREASURY|REPORTER|FEE_PAYER)_KEY|APTOS_APPROVER_KEYS|FIELD_KEY|INDEX_KEY|QUOTE_KEY|KEY_PEPPER|CALLBACK_KEY|KMS_(KEY|URL|MOUNT|TOKEN)|FX_OPEN_ER_API_URL|FX_CURRENCY_API_URL|FX_CURRENCY_API_FALLBACK_URL|LISTS_[A-Z_]+_URL|DEBUG|URL|KEY)$/;
 
 /** Settings that are right by themselves and wrong together, or where they are used. Throws `config_invalid`. */
 function assertFits(settings: z.infer<typeof settingsSchema>): void {
   for (const name of ['APTOS_NODE_URL', 'DATABASE_URL', 'REDIS_URL', 'CAPP_PUBLIC_URL'] as const) assertUrl(name, settings[name]);
-  if (settings.CAPP_ENV === 'production' && settings.CAPP_OPERATORS_PATH === null) {
-    throw fault('config_invalid', {
-      field: 'CAPP_OPERATORS_PATH',
-      detail: 'In production CAPP_OPERATORS_PATH must name the settings of the operators.',
-    });
-  }
   if (settings.CAPP_APTOS_PATH === null && (settings.CAPP_APTOS_KEYS_PATH ?? settings.APTOS_NODE_URL) !== null) {
     throw fault('config_invalid', { field: 'CAPP_APTOS_PATH', detail: 'CAPP_APTOS_PATH must name the profile of the chain.' });
-  }
-  if (settings.CAPP_ENV === 'production' && settings.CAPP_SANDBOX === '1') {
-    throw fault('config_invalid', { field: 'CAPP_SANDBOX', detail: 'Production does not run on sandbox operators.' });
   }
 }
 
 /** Reads the settings. Throws `config_invalid` naming the first that is wrong, or one that is not known. */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+export function readConfig(given: Env): Config {
+  const env = withSecretFiles(given);
   const unknown = Object.keys(env).find(
-    (name) => name.startsWith('CAPP_') && !(name in settingsSchema.shape) && !KNOWN_ELSEWHERE.test(name),
+    (name) => name.startsWith('CAPP_') && !(name in settingsSchema.shape) && !KNOWN_ELSEWHERE.test(name) && !isSecretFile(name),
   );
   if (unknown !== undefined) throw fault('config_invalid', { field: unknown, detail: `There is no setting ${unknown}.` });
+  if (env['CAPP_ENV'] === 'production') assertProduction(env);
   assertNoTracing(env);
   const parsed = settingsSchema.safeParse(env);
   if (!parsed.success) {
@@ -209,7 +213,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     redisUrl: settings.REDIS_URL,
     host: settings.HOST,
     port: settings.PORT,
-    publicUrl: (settings.CAPP_PUBLIC_URL ?? `http://${settings.HOST}:${settings.PORT}`).replace(/\/+$/, ''),
+    publicUrl: (settings.CAPP_PUBLIC_URL ?? `${settings.CAPP_TLS === '1' ? 'https' : 'http'}://${settings.HOST}:${settings.PORT}`).replace(
+      /\/+$/,
+      '',
+    ),
+    tls: tlsSettings(settings),
     operatorsPath: settings.CAPP_OPERATORS_PATH,
     sandbox: settings.CAPP_SANDBOX === '1',
     sanctionsPath: settings.CAPP_SANCTIONS_PATH,
@@ -249,6 +257,13 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     reportingPath: settings.CAPP_REPORTING_PATH,
     llm: llmSettings(settings),
   };
+}
+
+function tlsSettings(settings: z.infer<typeof settingsSchema>): TlsSettings | null {
+  const { CAPP_TLS_CERT_PATH: certPath, CAPP_TLS_KEY_PATH: keyPath, CAPP_TLS_OPERATOR_CA_PATH: operatorCaPath } = settings;
+  if (settings.CAPP_TLS === '1') return { certPath, keyPath, operatorCaPath };
+  if ((certPath ?? keyPath ?? operatorCaPath) === null) return null;
+  throw fault('config_invalid', { field: 'CAPP_TLS', detail: 'Certificates are named, and CAPP_TLS is not 1.' });
 }
 
 /** The settings of the model, or null when there is none. Throws `config_invalid` for half of them, and for plain HTTP to elsewhere. */

@@ -4,18 +4,20 @@
  * something else.
  *
  * Requests that arrive together share one statement (see `bounded-commit.ts`). Names and numbers leave
- * this module as ciphertext and keyed hashes only.
+ * this module as ciphertext, under the data key of their person, and as keyed hashes only.
  */
 import type { Pool } from 'pg';
 import { databaseCodeOf } from '../db/connect.ts';
 import type { Keyring } from '../db/keyring.ts';
-import { findReferences, type NewPayment, type NewPerson, storePayments, storePeople } from '../db/queries/intake.ts';
+import { joinParties } from '../db/person-keys.ts';
+import { findReferences, type NewPayment, storePayments } from '../db/queries/intake.ts';
 import { findQuotes, type QuoteRow } from '../db/queries/quotes.ts';
 import type { Clock } from '../domain/clock.ts';
 import { type Fault, fault, isFault } from '../domain/errors.ts';
 import { newId } from '../domain/ids.ts';
-import { fingerprintOf, type Party, type PaymentIntent } from '../domain/intent.ts';
+import { fingerprintOf, type PaymentIntent } from '../domain/intent.ts';
 import { createBoundedCommit, type Flushed } from './bounded-commit.ts';
+import { createKnownPeople, type Known, type KnownPeople, type PreparedParty } from './known-people.ts';
 import { turnTaker } from './turns.ts';
 
 export interface IntakeDeps {
@@ -56,23 +58,22 @@ interface Waiting {
 }
 
 interface Prepared {
-  readonly payment: NewPayment;
-  /** Those of sender and receiver whose id is not known for certain. */
-  readonly people: readonly (NewPerson & { readonly personKey: string })[];
+  readonly payment: Omit<NewPayment, 'senderId' | 'receiverId' | 'parties'>;
+  readonly sender: PreparedParty;
+  readonly receiver: PreparedParty;
 }
 
 const FLUSH_MAX = 500;
-const KNOWN_PEOPLE_MAX = 50_000;
 
 /** Makes the way in. One per process, so that all its requests can share statements. */
 export function createIntake(deps: IntakeDeps): Intake {
-  const known = new Map<string, string>();
+  const people = createKnownPeople(deps);
   const commit = createBoundedCommit<Waiting, Submitted>({
     flush: (items) =>
       flush(
         deps,
-        known,
-        items.map((item) => (item.prepared ??= prepare(deps, known, item))),
+        people,
+        items.map((item) => (item.prepared ??= prepare(deps, people, item))),
       ),
     flushMax: FLUSH_MAX,
     waitingMax: deps.waitingMax ?? 20_000,
@@ -136,98 +137,62 @@ function quoteRefusal(quote: QuoteRow | undefined, intent: PaymentIntent, nowMs:
   return quote.expiresAt.getTime() <= nowMs ? fault('quote_expired', { field: 'quoteId' }) : undefined;
 }
 
-function prepare(deps: IntakeDeps, known: Map<string, string>, { clientId, batchId, intent }: Waiting): Prepared {
+function prepare(deps: IntakeDeps, people: KnownPeople, { clientId, batchId, intent }: Waiting): Prepared {
   const { sender, receiver, amount } = intent;
-  const people: (NewPerson & { readonly personKey: string })[] = [];
-  const userIdOf = (party: Party): string => {
-    const phoneIndex = deps.keyring.blindIndex(party.phone, clientId);
-    const personKey = `${clientId}${phoneIndex.toString('latin1')}`;
-    const userId = known.get(personKey);
-    if (userId !== undefined) return userId;
-    const person = newPerson(deps.keyring, clientId, phoneIndex, party);
-    people.push({ ...person, personKey });
-    return person.candidateId;
-  };
-  const parties = { sender: { name: sender.name, phone: sender.phone }, receiver: { name: receiver.name, phone: receiver.phone } };
-  const payment: NewPayment = {
-    id: newId(),
-    clientId,
-    referenceId: intent.referenceId,
-    // Keyed, or whoever reads the column could try names and numbers against it.
-    fingerprint: deps.keyring.blindIndex(fingerprintOf(intent).toString('hex'), `payments.fingerprint:${clientId}`),
-    batchId,
-    amountMinor: amount.minor,
-    fromCurrency: amount.currency,
-    toCurrency: intent.toCurrency,
-    fromCountry: sender.country,
-    toCountry: receiver.country,
-    funding: intent.funding,
-    delivery: intent.delivery,
-    senderId: userIdOf(sender),
-    receiverId: userIdOf(receiver),
-    senderWallet: sender.walletId,
-    receiverWallet: receiver.walletId,
-    parties: deps.keyring.encrypt(JSON.stringify(parties), 'payments.parties'),
-    preference: intent.preference,
-    purpose: intent.purpose,
-    quoteId: intent.quoteId,
-  };
-  return { payment, people };
-}
-
-function newPerson(keyring: Keyring, clientId: string, phoneIndex: Buffer, party: Party): NewPerson {
   return {
-    candidateId: newId(),
-    clientId,
-    phoneIndex,
-    phone: keyring.encrypt(party.phone, 'users.phone'),
-    name: keyring.encrypt(party.name, 'users.name'),
-    country: party.country,
-    walletId: party.walletId,
+    payment: {
+      id: newId(),
+      clientId,
+      referenceId: intent.referenceId,
+      // Keyed, or whoever reads the column could try names and numbers against it.
+      fingerprint: deps.keyring.blindIndex(fingerprintOf(intent).toString('hex'), `payments.fingerprint:${clientId}`),
+      batchId,
+      amountMinor: amount.minor,
+      fromCurrency: amount.currency,
+      toCurrency: intent.toCurrency,
+      fromCountry: sender.country,
+      toCountry: receiver.country,
+      funding: intent.funding,
+      delivery: intent.delivery,
+      senderWallet: sender.walletId,
+      receiverWallet: receiver.walletId,
+      preference: intent.preference,
+      purpose: intent.purpose,
+      quoteId: intent.quoteId,
+    },
+    sender: people.prepare(clientId, 'sender', sender),
+    receiver: people.prepare(clientId, 'receiver', receiver),
   };
 }
 
-async function flush(deps: IntakeDeps, known: Map<string, string>, items: readonly Prepared[]): Promise<Flushed<Submitted>[]> {
+async function flush(deps: IntakeDeps, people: KnownPeople, items: readonly Prepared[]): Promise<Flushed<Submitted>[]> {
   const nowMs = deps.clock.now();
   try {
-    const userIds = await settlePeople(deps, known, items, nowMs);
-    const payments = items.map(({ payment }) => ({
-      ...payment,
-      senderId: userIds.get(payment.senderId) ?? payment.senderId,
-      receiverId: userIds.get(payment.receiverId) ?? payment.receiverId,
-    }));
-    const stored = await storePayments(deps.pool, [...payments].sort(byReference), nowMs);
+    const settled = await people.settle(
+      items.flatMap(({ sender, receiver }) => [sender, receiver]),
+      nowMs,
+    );
+    const ready = items.flatMap((item) => paymentOf(people, settled, item) ?? []);
+    const stored = await storePayments(deps.pool, ready.toSorted(byReference), nowMs);
     if (stored.size > 0) deps.notify('authorize');
-    const repeated = payments.filter((payment) => !stored.has(payment.id));
+    const repeated = ready.filter((payment) => !stored.has(payment.id));
     const earlier = repeated.length === 0 ? new Map<string, Flushed<Submitted>>() : await answerRepeated(deps, repeated);
-    return payments.map((payment) =>
-      stored.has(payment.id)
-        ? { result: { paymentId: payment.id, replayed: false, createdAtMs: nowMs } }
-        : (earlier.get(payment.id) ?? 'again'),
+    return items.map(({ payment: { id } }) =>
+      stored.has(id) ? { result: { paymentId: id, replayed: false, createdAtMs: nowMs } } : (earlier.get(id) ?? 'again'),
     );
   } catch (error) {
-    // A remembered user id that no longer exists: forget them all, the retry looks them up.
-    if (databaseCodeOf(error) === '23503') known.clear();
+    // Somebody who is remembered was erased meanwhile: forget everybody, the retry looks them up.
+    if (databaseCodeOf(error) === '23503') people.forget();
     throw error;
   }
 }
 
-/** Stores who is new in this flush and remembers their ids. Returns the kept id per candidate. */
-async function settlePeople(
-  deps: IntakeDeps,
-  known: Map<string, string>,
-  items: readonly Prepared[],
-  nowMs: number,
-): Promise<Map<string, string>> {
-  const all = items.flatMap((item) => item.people);
-  const unknown = new Map(all.filter((person) => !known.has(person.personKey)).map((person) => [person.personKey, person]));
-  if (unknown.size > 0) {
-    const people = [...unknown.values()].sort((a, b) => (a.personKey < b.personKey ? -1 : 1));
-    const ids = await storePeople(deps.pool, people, nowMs);
-    if (known.size + ids.length > KNOWN_PEOPLE_MAX) known.clear();
-    for (const [index, person] of people.entries()) known.set(person.personKey, ids[index] ?? person.candidateId);
-  }
-  return new Map(all.map((person) => [person.candidateId, known.get(person.personKey) ?? person.candidateId]));
+/** The payment with its parties under the keys that are theirs; null while one of them has no key yet. */
+function paymentOf(people: KnownPeople, settled: ReadonlyMap<string, Known>, { payment, sender, receiver }: Prepared): NewPayment | null {
+  const [from, to] = [settled.get(sender.personKey), settled.get(receiver.personKey)];
+  if (from === undefined || to === undefined) return null;
+  const parties = joinParties(people.sealedFor(from, sender), people.sealedFor(to, receiver));
+  return { ...payment, senderId: from.userId, receiverId: to.userId, parties };
 }
 
 /** The order in which every flush takes its locks, so that two flushes never wait for each other in a circle. */

@@ -5,7 +5,6 @@
  */
 import { seedRules } from '../agents/compliance/index.ts';
 import { type Pool, withTransaction } from '../db/connect.ts';
-import { loadKeys } from '../db/keyring.ts';
 import { migrate } from '../db/migrate.ts';
 import { createApiKey } from '../db/queries/api-keys.ts';
 import { ensureClient } from '../db/queries/clients.ts';
@@ -17,6 +16,7 @@ import { seedBooks } from '../tools/ledger/index.ts';
 import type { Config } from './config.ts';
 import { type DemoKeys, keepDemoKeys } from './demo/keys.ts';
 import { USSD_DEMO_CLIENT } from './demo/messaging.ts';
+import { loadKeys } from './secrets.ts';
 
 export interface PrepareOptions {
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -2,7 +2,6 @@
 import { join, resolve } from 'node:path';
 import { connect } from '../db/connect.ts';
 import { attachOrStartDatabase } from '../db/embedded.ts';
-import { loadKeys } from '../db/keyring.ts';
 import { systemClock } from '../domain/clock.ts';
 import { dayIn } from '../domain/days.ts';
 import { fault, isFault } from '../domain/errors.ts';
@@ -15,6 +14,7 @@ import { type Config, readConfig } from './config.ts';
 import { createLog } from './log.ts';
 import { openOperatorsOf } from './operators.ts';
 import { readStatementFile, statementSource } from './statements.ts';
+import { loadKeys } from './secrets.ts';
 
 const DAY_MS = 86_400_000;
 

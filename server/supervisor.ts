@@ -11,6 +11,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from '../db/connect.ts';
 import { type Database, type DatabaseConfig, startDatabase } from '../db/embedded.ts';
+import { systemClock } from '../domain/clock.ts';
 import { fault } from '../domain/errors.ts';
 import { type Child, launchChild } from './child-process.ts';
 import { type Config, readConfig } from './config.ts';
@@ -20,6 +21,9 @@ import { createFiguresExchange } from './figures.ts';
 import { prepareDatabase } from './prepare.ts';
 import { BACKGROUND_NICENESS } from './priorities.ts';
 import { assertRedisReachable } from './redis.ts';
+import { assertProduction } from './production.ts';
+import { withSecretFiles } from './secrets.ts';
+import { loadTls, ownCertificatePath, trust } from './tls.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -53,6 +57,7 @@ export interface Platform {
 /** Starts everything and resolves when the API answers. Throws faults in the words of the catalogue. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   const tell = options.tell ?? (() => undefined);
+  if (options.env['CAPP_ENV'] === 'production') assertProduction(withSecretFiles(options.env), true);
   const config = readConfig(options.env);
   await assertPortFree(config);
   if (config.redisUrl !== null) await assertRedisReachable(config.redisUrl);
@@ -69,7 +74,14 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   try {
     tell(database.owned ? `PostgreSQL runs under ${config.dataDir}/postgres` : 'PostgreSQL is reached');
     const keys = await keysOf(database, options.env, dataDir, config);
-    const childEnv: Record<string, string | undefined> = { ...options.env, DATABASE_URL: database.url, CAPP_DATA_DIR: dataDir };
+    const { DATABASE_URL_FILE: _file, ...env } = options.env;
+    const ownCert = await ownCertificate(config, dataDir);
+    const childEnv: Record<string, string | undefined> = {
+      ...(ownCert === null ? {} : { NODE_EXTRA_CA_CERTS: ownCert }),
+      ...env,
+      DATABASE_URL: database.url,
+      CAPP_DATA_DIR: dataDir,
+    };
     const gatewayToken = newGatewayToken();
     const gatewayUrl = `${config.publicUrl}/v1/gateways/{gateway}/${gatewayToken}`;
     const sandboxEnv = { ...childEnv, SANDBOX_GATEWAY_URL: gatewayUrl };
@@ -111,7 +123,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       childEnv['DATABASE_URL'] = started.url;
       for (const child of children) child.kill();
     });
-    const url = `http://${config.host}:${config.port}`;
+    const url = `${config.tls === null ? 'http' : 'https'}://${config.host}:${config.port}`;
     tell(`The API listens on ${url}, its documentation on ${url}/docs`);
     return {
       config,
@@ -129,6 +141,15 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     await stop();
     throw error;
   }
+}
+
+/** Where the certificate of the platform's own making is, which this process and its children are to believe; null when there is none. */
+async function ownCertificate(config: Config, dataDir: string): Promise<string | null> {
+  if (config.tls === null) return null;
+  const { cert } = await loadTls(config.tls, dataDir, systemClock.now());
+  if (config.tls.certPath !== null) return null;
+  trust(cert);
+  return ownCertificatePath(dataDir);
 }
 
 /** The API and the workers end before the operators they talk to. */

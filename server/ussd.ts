@@ -290,10 +290,9 @@ async function sentPayments(deps: UssdDeps, state: UssdState): Promise<Fact> {
   const { clientId } = deps.settings;
   const rows = await listSentPayments(deps.pool, clientId, deps.keyring.blindIndex(state.caller, clientId), PAYMENTS_SHOWN);
   const payments = rows.map((row) => {
-    const parties = JSON.parse(deps.keyring.decrypt(row.parties, 'payments.parties')) as { readonly receiver: { readonly phone: string } };
     return {
       amount: money(row.amount, parseCurrency(row.fromCurrency)),
-      receiver: parties.receiver.phone,
+      receiver: deps.keyring.people.openParty(row, 'receiver').phone,
       status: row.status as PaymentStatus,
     };
   });

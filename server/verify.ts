@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { findTamperedQuotes } from '../agents/exchange-rate/audit.ts';
 import { connect, type Pool } from '../db/connect.ts';
 import { attachOrStartDatabase } from '../db/embedded.ts';
-import { type Keyring, loadKeys } from '../db/keyring.ts';
+import type { Keyring } from '../db/keyring.ts';
 import { type AuditFinding, verifyAudit } from '../tools/audit/index.ts';
 import { checkBooks, type Violation } from '../tools/ledger/index.ts';
 import { readConfig } from './config.ts';
@@ -15,6 +15,7 @@ import type { ChainReader } from '../tools/aptos/reader.ts';
 import { openChainReader } from './settlement.ts';
 import { type ChainComparison, compareChain } from './verify-chain.ts';
 import { compareOperators, type ReadBooks, readSandboxBooks } from './verify-operators.ts';
+import { loadKeys } from './secrets.ts';
 
 export interface VerifyOptions {
   readonly env: Readonly<Record<string, string | undefined>>;

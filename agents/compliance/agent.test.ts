@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { withTransaction } from '../../db/connect.ts';
+import { newPerson } from '../../db/fixtures.ts';
 import { createKeyring } from '../../db/keyring.ts';
 import { type NewPayment, storePayments, storePeople } from '../../db/queries/intake.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
@@ -34,11 +35,8 @@ beforeEach(async () => {
 });
 
 async function addPerson(kyc: { readonly status?: string; readonly tier?: number } = {}): Promise<string> {
-  const [id = ''] = await storePeople(
-    database.pool,
-    [{ candidateId: newId(), clientId, phoneIndex: randomBytes(16), phone: NO_BYTES, name: NO_BYTES, country: 'KE', walletId: 'mpesa-ke' }],
-    NOW_MS,
-  );
+  const person = newPerson(keyring, clientId, { name: 'Amina Wanjiku', phone: newId() });
+  const [{ id } = { id: '' }] = await storePeople(database.pool, [{ ...person, country: 'KE', walletId: 'mpesa-ke' }], NOW_MS);
   await database.pool.query('update users set kyc_status = $2, kyc_tier = $3 where id = $1', [id, kyc.status ?? 'basic', kyc.tier ?? 1]);
   return id;
 }

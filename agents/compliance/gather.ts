@@ -5,6 +5,7 @@
  * see each other in the order in which they were accepted; one that this very cohort refuses does not count.
  */
 import type { Queryable } from '../../db/connect.ts';
+import type { Parties, Person, PersonKeys } from '../../db/person-keys.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
 import { dayOf } from '../../domain/network.ts';
@@ -42,21 +43,11 @@ import { signalsOf } from './signals.ts';
 
 export interface ComplianceDeps {
   readonly db: Queryable;
-  /** Opens what the field encryption closed; `context` names the column. */
-  readonly keyring: { decrypt(ciphertext: Buffer, context: string): string };
+  /** Opens the parties of payments. */
+  readonly keyring: { readonly people: Pick<PersonKeys, 'openParties'> };
   readonly sanctions: SanctionsList;
   /** Units of each currency for one USD, times 10^12, for thresholds stated in USD; without it dated reference rates are used. */
   readonly usdRates?: () => Promise<UsdRates>;
-}
-
-interface Party {
-  readonly name: string;
-  readonly phone: string;
-}
-
-interface Parties {
-  readonly sender: Party;
-  readonly receiver: Party;
 }
 
 /** By what the facts are looked at: the policy, the rules that are in force, and the risk model. */
@@ -173,7 +164,7 @@ function openAll(deps: ComplianceDeps, rows: readonly PartyRow[]): Parties[] {
   const faults: unknown[] = [];
   const opened = rows.map((row) => {
     try {
-      return partiesFrom(deps.keyring.decrypt(row.parties, 'payments.parties'));
+      return partiesFrom(deps.keyring.people.openParties(row));
     } catch (error) {
       faults.push(error);
       return NOBODY;
@@ -183,16 +174,13 @@ function openAll(deps: ComplianceDeps, rows: readonly PartyRow[]): Parties[] {
   return opened;
 }
 
-function partiesFrom(text: string): Parties {
-  try {
-    const parsed = JSON.parse(text) as Record<string, Record<string, unknown> | undefined> | null;
-    return { sender: partyFrom(parsed?.['sender']), receiver: partyFrom(parsed?.['receiver']) };
-  } catch {
-    return NOBODY;
-  }
+/** What was stored may be anything that once was encrypted. */
+function partiesFrom(opened: unknown): Parties {
+  const parties = opened as Record<string, Record<string, unknown> | undefined> | null;
+  return { sender: partyFrom(parties?.['sender']), receiver: partyFrom(parties?.['receiver']) };
 }
 
-function partyFrom(party: Record<string, unknown> | undefined): Party {
+function partyFrom(party: Record<string, unknown> | undefined): Person {
   const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
   return { name: textOf(party?.['name']), phone: textOf(party?.['phone']) };
 }
@@ -286,7 +274,7 @@ function earlierThan(history: UserHistory | undefined, at: PastPayment, refused:
 
 const NAME_WORDS_MAX = 99;
 
-function partyFacts(party: Party, kycStatus: string, kycTier: number): PartyFacts {
+function partyFacts(party: Person, kycStatus: string, kycTier: number): PartyFacts {
   const name = normaliseName(party.name);
   return {
     kycStatus,

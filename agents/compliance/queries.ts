@@ -1,12 +1,11 @@
 /** What compliance reads, set-wise: one statement per source and cohort. */
 import type { Queryable } from '../../db/connect.ts';
+import type { SealedParties } from '../../db/person-keys.ts';
 import { FAN_IN_MS, HISTORY_MS, type PastPayment } from './history.ts';
 import type { Inflow } from './signals.ts';
 
-export interface PartyRow {
+export interface PartyRow extends SealedParties {
   readonly paymentId: string;
-  /** Ciphertext. */
-  readonly parties: Buffer;
   readonly senderKycStatus: string;
   readonly senderKycTier: number;
   readonly receiverKycStatus: string;
@@ -19,7 +18,7 @@ export interface PartyRow {
 export async function readParties(db: Queryable, paymentIds: readonly string[]): Promise<Map<string, PartyRow>> {
   const result = await db.query<PartyRow>({
     name: 'compliance_parties',
-    text: `select p.id as "paymentId", p.parties,
+    text: `select p.id as "paymentId", p.parties, sender.data_key as "senderKey", receiver.data_key as "receiverKey",
         sender.kyc_status as "senderKycStatus", sender.kyc_tier as "senderKycTier",
         receiver.kyc_status as "receiverKycStatus", receiver.kyc_tier as "receiverKycTier",
         sender.created_at as "senderSince"

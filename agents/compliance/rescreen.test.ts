@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { newPerson } from '../../db/fixtures.ts';
 import { createKeyring } from '../../db/keyring.ts';
 import { storePeople } from '../../db/queries/intake.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
@@ -22,11 +23,7 @@ beforeAll(async () => {
   await storePeople(
     database.pool,
     names.map((name) => ({
-      candidateId: newId(),
-      clientId,
-      phoneIndex: randomBytes(16),
-      phone: Buffer.alloc(1),
-      name: keyring.encrypt(name, 'users.name'),
+      ...newPerson(keyring, clientId, { name, phone: `+2547${newId()}` }),
       country: 'KE' as const,
       walletId: 'mpesa-ke',
     })),

@@ -5,6 +5,7 @@
  * What is found is written down for people, without names, once per person and entry. Payments are screened anyway;
  * this tells of those who do not pay at the moment.
  */
+import type { PersonKeys } from '../../db/person-keys.ts';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { type Pool, withTransaction } from '../../db/connect.ts';
 import {
@@ -25,7 +26,7 @@ export interface RescreenDeps {
   readonly pool: Pool;
   readonly clock: Clock;
   /** Opens names. */
-  readonly keyring: { decrypt(ciphertext: Buffer, context: string): string };
+  readonly keyring: { readonly people: Pick<PersonKeys, 'openPerson'> };
   readonly sanctions: SanctionsList;
 }
 
@@ -83,7 +84,7 @@ async function screenPage(deps: RescreenDeps, version: string): Promise<Rescreen
 }
 
 function findingsOf({ keyring, sanctions }: RescreenDeps, people: readonly KnownPerson[]): NewFinding[] {
-  const hits = sanctions.screen(people.map((person) => keyring.decrypt(person.name, 'users.name')));
+  const hits = sanctions.screen(people.map((person) => keyring.people.openPerson(person).name));
   return people.flatMap((person, at) =>
     (hits[at] ?? []).filter(isGround).map((hit) => ({
       id: newId(),

@@ -20,7 +20,7 @@ import { factsOfText, type UntrustedText } from './texts.ts';
 
 export interface GatherDeps {
   readonly pool: Pool;
-  readonly keyring: Pick<Keyring, 'decrypt'>;
+  readonly keyring: Pick<Keyring, 'decrypt' | 'people'>;
 }
 
 export interface Gathered {
@@ -49,10 +49,7 @@ export async function gatherCase(deps: GatherDeps, caseId: string, nowMs: number
     findLinkedCases(deps.pool, row, LINKED_MAX),
     findAnswers(deps.pool, caseId, ANSWERS_MAX),
   ]);
-  const parties = JSON.parse(deps.keyring.decrypt(row.parties, 'payments.parties')) as Record<
-    'sender' | 'receiver',
-    { name: string; phone: string }
-  >;
+  const parties = deps.keyring.people.openParties(row);
   const texts: UntrustedText[] = [
     { source: 'sender_name', text: parties.sender.name },
     { source: 'receiver_name', text: parties.receiver.name },

@@ -1,6 +1,7 @@
 /** Storing payment intents: users, payments and their first events, set-wise. */
 import type { Pool } from 'pg';
 import { bytesArray, plainArray, textArray } from '../arrays.ts';
+import type { Queryable } from '../connect.ts';
 
 /** A payment as it is first stored. */
 export interface NewPayment {
@@ -21,7 +22,7 @@ export interface NewPayment {
   readonly receiverId: string;
   readonly senderWallet: string;
   readonly receiverWallet: string;
-  /** Ciphertext. */
+  /** Ciphertext: each party under the data key of that person. */
   readonly parties: Buffer;
   readonly preference: string;
   readonly purpose: string;
@@ -33,33 +34,39 @@ export interface NewPerson {
   readonly candidateId: string;
   readonly clientId: string;
   readonly phoneIndex: Buffer;
-  /** Ciphertext. */
-  readonly phone: Buffer;
-  /** Ciphertext. */
-  readonly name: Buffer;
+  /** Name and number, under the data key. */
+  readonly person: Buffer;
+  /** The data key, wrapped. */
+  readonly dataKey: Buffer;
   readonly country: string;
   readonly walletId: string;
 }
 
+/** Under which id a person is kept, and their wrapped data key; null when another process is about to give them one. */
+export interface KnownPerson {
+  readonly id: string;
+  readonly dataKey: Buffer | null;
+}
+
 /**
- * Stores people whom we do not know yet and says under which id each of them is kept, in the order
+ * Stores people whom we do not know yet and says under which id and data key each of them is kept, in the order
  * given. Sort by client and phone index, so that two callers never wait for each other in a circle.
  */
-export async function storePeople(db: Pool, people: readonly NewPerson[], nowMs: number): Promise<string[]> {
+export async function storePeople(db: Pool, people: readonly NewPerson[], nowMs: number): Promise<KnownPerson[]> {
   const column = <T>(pick: (each: NewPerson) => T): T[] => people.map(pick);
   const added = await db.query<{ id: string }>({
     name: 'store_people',
-    text: `insert into users (id, client_id, phone, phone_index, name, country, wallet_id, created_at, updated_at)
-      select id, client_id, phone, phone_index, name, country, wallet_id, $8, $8
+    text: `insert into users (id, client_id, data_key, phone_index, person, country, wallet_id, created_at, updated_at, key_made_at)
+      select id, client_id, data_key, phone_index, person, country, wallet_id, $8, $8, $8
       from unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::bytea[], $5::bytea[], $6::text[], $7::text[])
-        as person(id, client_id, phone, phone_index, name, country, wallet_id)
+        as added(id, client_id, data_key, phone_index, person, country, wallet_id)
       on conflict (client_id, phone_index) do nothing returning id`,
     values: [
       plainArray(column((each) => each.candidateId)),
       plainArray(column((each) => each.clientId)),
-      bytesArray(column((each) => each.phone)),
+      bytesArray(column((each) => each.dataKey)),
       bytesArray(column((each) => each.phoneIndex)),
-      bytesArray(column((each) => each.name)),
+      bytesArray(column((each) => each.person)),
       plainArray(column((each) => each.country)),
       plainArray(column((each) => each.walletId)),
       new Date(nowMs),
@@ -67,20 +74,56 @@ export async function storePeople(db: Pool, people: readonly NewPerson[], nowMs:
   });
   const addedIds = new Set(added.rows.map((row) => row.id));
   const rest = people.filter((each) => !addedIds.has(each.candidateId));
-  const userIds = rest.length === 0 ? new Map<string, string>() : await findPeople(db, rest);
-  return people.map((each) => userIds.get(each.candidateId) ?? each.candidateId);
+  const found = rest.length === 0 ? new Map<string, KnownPerson>() : await findPeople(db, rest);
+  return people.map((each) => found.get(each.candidateId) ?? { id: each.candidateId, dataKey: each.dataKey });
 }
 
-/** Ids under which people are kept, by the id they were to get. A statement of its own, so that it sees what others just committed. */
-async function findPeople(db: Pool, people: readonly NewPerson[]): Promise<Map<string, string>> {
-  const result = await db.query<{ candidateId: string; id: string }>({
+/**
+ * Who is kept, by the id they were to get. A statement of its own, so that it sees what others just committed. Whoever was stored
+ * before people had data keys takes the one they were to get.
+ */
+async function findPeople(db: Pool, people: readonly NewPerson[]): Promise<Map<string, KnownPerson>> {
+  const result = await db.query<KnownPerson & { candidateId: string }>({
     name: 'find_people',
-    text: `select person.candidate_id as "candidateId", users.id
-      from unnest($1::uuid[], $2::uuid[], $3::bytea[]) as person(candidate_id, client_id, phone_index)
-      join users on users.client_id = person.client_id and users.phone_index = person.phone_index`,
-    values: [people.map((each) => each.candidateId), people.map((each) => each.clientId), people.map((each) => each.phoneIndex)],
+    text: `with met as (
+        select added.candidate_id, users.id, users.data_key, added.data_key as own_key
+        from unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::bytea[]) as added(candidate_id, client_id, phone_index, data_key)
+        join users on users.client_id = added.client_id and users.phone_index = added.phone_index
+      ), adopted as (
+        update users set data_key = met.own_key from met
+        where met.data_key is null and users.id = met.id and users.data_key is null and users.erased_at is null
+        returning users.id, users.data_key
+      )
+      select met.candidate_id as "candidateId", met.id, coalesce(met.data_key, adopted.data_key) as "dataKey"
+      from met left join adopted on adopted.id = met.id`,
+    values: [
+      people.map((each) => each.candidateId),
+      people.map((each) => each.clientId),
+      people.map((each) => each.phoneIndex),
+      people.map((each) => each.dataKey),
+    ],
   });
-  return new Map(result.rows.map((row) => [row.candidateId, row.id]));
+  return new Map(result.rows.map(({ candidateId, id, dataKey }) => [candidateId, { id, dataKey }]));
+}
+
+/** Somebody whose index was made by an older index key. */
+export interface OlderIndex {
+  readonly clientId: string;
+  readonly phoneIndex: Buffer;
+  readonly olderIndex: Buffer;
+}
+
+/** Gives people their index under the index key in use, where they are still kept under an older one. */
+export async function reindexPeople(db: Queryable | Pool, people: readonly OlderIndex[]): Promise<number> {
+  const result = await db.query({
+    name: 'reindex_people',
+    text: `update users set phone_index = given.phone_index
+      from unnest($1::uuid[], $2::bytea[], $3::bytea[]) as given(client_id, phone_index, older_index)
+      where users.client_id = given.client_id and users.phone_index = given.older_index
+        and not exists (select from users other where other.client_id = given.client_id and other.phone_index = given.phone_index)`,
+    values: [people.map((each) => each.clientId), people.map((each) => each.phoneIndex), people.map((each) => each.olderIndex)],
+  });
+  return result.rowCount ?? 0;
 }
 
 /**

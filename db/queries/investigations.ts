@@ -1,8 +1,9 @@
 /** What the investigator reads of a case and of the people in it. Reads only; everything is bound to the client of the case. */
 import type { Pool } from 'pg';
 import type { Facts, Reason } from '../../domain/decision.ts';
+import type { SealedParties } from '../person-keys.ts';
 
-export interface CaseEvidenceRow {
+export interface CaseEvidenceRow extends SealedParties {
   readonly caseId: string;
   readonly clientId: string;
   readonly paymentId: string;
@@ -22,8 +23,6 @@ export interface CaseEvidenceRow {
   readonly senderKycTier: number;
   readonly receiverKycStatus: string;
   readonly receiverKycTier: number;
-  /** Ciphertext of `{sender: {name, phone}, receiver: {name, phone}}`. */
-  readonly parties: Buffer;
   /** Paid payments between the two before this one, in either direction. */
   readonly pairPayments: number;
 }
@@ -34,7 +33,7 @@ export async function findCaseEvidence(pool: Pool, caseId: string): Promise<Case
     name: 'find_case_evidence',
     text: `select c.id as "caseId", c.client_id as "clientId", c.payment_id as "paymentId", c.priority::int, c.approvals_needed::int as "approvalsNeeded",
         c.reasons, c.evidence, p.amount, p.from_currency as "fromCurrency", p.from_country as "fromCountry", p.to_country as "toCountry", p.purpose,
-        p.reference_id as "referenceId", p.sender_id as "senderId", p.receiver_id as "receiverId", p.parties,
+        p.reference_id as "referenceId", p.sender_id as "senderId", p.receiver_id as "receiverId", p.parties, s.data_key as "senderKey", r.data_key as "receiverKey",
         s.kyc_status as "senderKycStatus", s.kyc_tier as "senderKycTier", r.kyc_status as "receiverKycStatus", r.kyc_tier as "receiverKycTier",
         (select count(*)::int from (select from payments o where o.sender_id = p.sender_id and o.receiver_id = p.receiver_id and o.status = 'paid' and o.created_at <= p.created_at
           union all select from payments o where o.sender_id = p.receiver_id and o.receiver_id = p.sender_id and o.status = 'paid' and o.created_at <= p.created_at) pair) as "pairPayments"

@@ -2,8 +2,10 @@
 import type { Pool } from 'pg';
 import type { AttemptState, Leg, PaymentStatus } from '../../domain/lifecycle.ts';
 import type { Queryable } from '../connect.ts';
+import type { SealedParties } from '../person-keys.ts';
+import { partiesColumns } from './parties.ts';
 
-export interface PaymentRow {
+export interface PaymentRow extends SealedParties {
   readonly id: string;
   readonly referenceId: string;
   readonly batchId: string | null;
@@ -20,8 +22,6 @@ export interface PaymentRow {
   readonly delivery: string;
   readonly senderWallet: string;
   readonly receiverWallet: string;
-  /** Ciphertext of `{sender: {name, phone}, receiver: {name, phone}}`. */
-  readonly parties: Buffer;
   readonly preference: string;
   readonly purpose: string;
   readonly quoteId: string | null;
@@ -39,7 +39,7 @@ export interface PaymentRow {
 const PAYMENT_COLUMNS = `id, reference_id as "referenceId", batch_id as "batchId", status, reason_code as "reasonCode", amount,
   from_currency as "fromCurrency", to_currency as "toCurrency", from_country as "fromCountry", to_country as "toCountry",
   fee_amount as "feeAmount", target_amount as "targetAmount", funding, delivery, sender_wallet as "senderWallet",
-  receiver_wallet as "receiverWallet", parties, preference, purpose, quote_id as "quoteId", collection_route as "collectionRoute",
+  receiver_wallet as "receiverWallet", ${partiesColumns('payments')}, preference, purpose, quote_id as "quoteId", collection_route as "collectionRoute",
   payout_route as "payoutRoute", reservation_id as "reservationId", refund_requested_at as "refundRequestedAt",
   created_at as "createdAt", updated_at as "updatedAt", authorized_at as "authorizedAt", collected_at as "collectedAt",
   completed_at as "completedAt"`;

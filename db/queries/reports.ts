@@ -2,8 +2,9 @@
 import type { Pool } from 'pg';
 import type { Reason } from '../../domain/decision.ts';
 import type { Queryable } from '../connect.ts';
+import type { SealedParties } from '../person-keys.ts';
 
-export interface ReportPaymentRow {
+export interface ReportPaymentRow extends SealedParties {
   readonly id: string;
   readonly referenceId: string;
   readonly status: string;
@@ -20,8 +21,6 @@ export interface ReportPaymentRow {
   readonly receiverId: string;
   readonly senderSince: Date;
   readonly receiverSince: Date;
-  /** Ciphertext of `{sender: {name, phone}, receiver: {name, phone}}`. */
-  readonly parties: Buffer;
   readonly createdAt: Date;
   readonly completedAt: Date | null;
 }
@@ -29,7 +28,7 @@ export interface ReportPaymentRow {
 const PAYMENT_SQL = `select p.id, p.reference_id as "referenceId", p.status, p.purpose, p.amount, p.from_currency as "fromCurrency",
     p.target_amount as "targetAmount", p.to_currency as "toCurrency", p.from_country as "fromCountry", p.to_country as "toCountry",
     p.sender_wallet as "senderWallet", p.receiver_wallet as "receiverWallet", p.sender_id as "senderId", p.receiver_id as "receiverId",
-    s.created_at as "senderSince", r.created_at as "receiverSince", p.parties, p.created_at as "createdAt", p.completed_at as "completedAt"
+    s.created_at as "senderSince", r.created_at as "receiverSince", p.parties, s.data_key as "senderKey", r.data_key as "receiverKey", p.created_at as "createdAt", p.completed_at as "completedAt"
   from payments p join users s on s.id = p.sender_id join users r on r.id = p.receiver_id`;
 
 /** One payment for a report, or null. */

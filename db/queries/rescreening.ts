@@ -1,11 +1,10 @@
 /** Re-screening of known people: how far it is, and what it found. */
 import type { Queryable } from '../connect.ts';
+import type { SealedPerson } from '../person-keys.ts';
 
-export interface KnownPerson {
+export interface KnownPerson extends SealedPerson {
   readonly id: string;
   readonly clientId: string;
-  /** Ciphertext. */
-  readonly name: Buffer;
 }
 
 /** Whether everybody was screened against a version of the lists. */
@@ -41,7 +40,7 @@ export async function takeRescreening(
 export async function readKnownPeople(db: Queryable, afterId: string | null, limit: number): Promise<KnownPerson[]> {
   const result = await db.query<KnownPerson>({
     name: 'known_people',
-    text: `select id, client_id as "clientId", name from users where $1::uuid is null or id > $1 order by id limit $2`,
+    text: `select id, client_id as "clientId", person, data_key as "dataKey", name, phone from users where erased_at is null and ($1::uuid is null or id > $1) order by id limit $2`,
     values: [afterId, limit],
   });
   return result.rows;

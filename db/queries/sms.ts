@@ -4,12 +4,14 @@
  */
 import type { Pool } from 'pg';
 import type { Queryable } from '../connect.ts';
+import type { SealedParties } from '../person-keys.ts';
+import { partiesColumns } from './parties.ts';
 
 export type SmsState = 'queued' | 'sending' | 'accepted' | 'delivered' | 'failed' | 'unknown' | 'suppressed';
 
 export const SMS_STATES: readonly SmsState[] = ['queued', 'sending', 'accepted', 'delivered', 'failed', 'unknown', 'suppressed'];
 
-export interface ClaimedSms {
+export interface ClaimedSms extends SealedParties {
   readonly id: string;
   readonly leaseToken: string;
   readonly clientId: string;
@@ -24,8 +26,6 @@ export interface ClaimedSms {
   readonly toCurrency: string;
   readonly fromCountry: string;
   readonly toCountry: string;
-  /** Ciphertext. */
-  readonly parties: Buffer;
 }
 
 /** Claims messages that are due. From here on each counts as sent until somebody says otherwise. */
@@ -44,7 +44,7 @@ export async function claimSms(
       )
       select c.id, c.lease_token as "leaseToken", c.client_id as "clientId", c.payment_id as "paymentId", c.topic, c.role, c.tries,
         c.created_at as "createdAt", p.amount, p.from_currency as "fromCurrency", p.target_amount as "targetAmount",
-        p.to_currency as "toCurrency", p.from_country as "fromCountry", p.to_country as "toCountry", p.parties
+        p.to_currency as "toCurrency", p.from_country as "fromCountry", p.to_country as "toCountry", ${partiesColumns('p')}
       from claimed c join payments p on p.id = c.payment_id`,
     values: [claim.limit, new Date(claim.nowMs), new Date(claim.nowMs + claim.leaseMs), claim.leaseToken],
   });

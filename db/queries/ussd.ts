@@ -1,5 +1,7 @@
 /** USSD sessions: each step written once, over the step before it. */
 import type { Queryable } from '../connect.ts';
+import type { SealedParties } from '../person-keys.ts';
+import { partiesColumns } from './parties.ts';
 
 export interface UssdSessionRow {
   readonly id: string;
@@ -131,19 +133,17 @@ export async function forgetUssdSessions(db: Queryable, beforeMs: number): Promi
   return result.rowCount ?? 0;
 }
 
-export interface SentPaymentRow {
+export interface SentPaymentRow extends SealedParties {
   readonly amount: bigint;
   readonly fromCurrency: string;
   readonly status: string;
-  /** Ciphertext. */
-  readonly parties: Buffer;
 }
 
 /** The newest payments that the holder of a number sent through a client. `phoneIndex` is hashed within that client. */
 export async function listSentPayments(db: Queryable, clientId: string, phoneIndex: Buffer, limit: number): Promise<SentPaymentRow[]> {
   const { rows } = await db.query<SentPaymentRow>({
     name: 'list_sent_payments',
-    text: `select p.amount, p.from_currency as "fromCurrency", p.status, p.parties from users u join payments p on p.sender_id = u.id
+    text: `select p.amount, p.from_currency as "fromCurrency", p.status, ${partiesColumns('p')} from users u join payments p on p.sender_id = u.id
       where u.client_id = $1 and u.phone_index = $2 order by p.created_at desc, p.id desc limit $3`,
     values: [clientId, phoneIndex, limit],
   });

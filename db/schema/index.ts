@@ -8,6 +8,7 @@ export * from './operators.ts';
 export * from './oversight.ts';
 export * from './parties.ts';
 export * from './payments.ts';
+export * from './privacy.ts';
 export * from './reconciliation.ts';
 export * from './rules.ts';
 export * from './reports.ts';

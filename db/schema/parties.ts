@@ -30,7 +30,7 @@ export const apiKeys = pgTable(
   (table) => [index('api_keys_client').on(table.clientId)],
 );
 
-/** Senders and receivers, one row per client and phone number. Phone and name are ciphertext. */
+/** Senders and receivers, one row per client and phone number. Who they are is ciphertext under a key of their own. */
 export const users = pgTable(
   'users',
   {
@@ -38,12 +38,16 @@ export const users = pgTable(
     clientId: uuid('client_id')
       .notNull()
       .references(() => clients.id),
-    /** E.164 number, encrypted. */
-    phone: bytea('phone').notNull(),
+    /** Name and E.164 number as first given, one JSON object under the person's data key. */
+    person: bytea('person'),
+    /** The person's data key, wrapped; while their data goes over to a new one, both, the newer first. Gone once they are erased. */
+    dataKey: bytea('data_key'),
+    /** E.164 number, encrypted under the field key: rows from before people had data keys. */
+    phone: bytea('phone'),
     /** Keyed hash of the number, for look-up by equality only. */
     phoneIndex: bytea('phone_index').notNull(),
-    /** Full name as first given, encrypted. */
-    name: bytea('name').notNull(),
+    /** Full name as first given, likewise. */
+    name: bytea('name'),
     country: text('country').notNull(),
     walletId: text('wallet_id').notNull(),
     kycStatus: text('kyc_status').notNull().default('basic'),
@@ -51,8 +55,16 @@ export const users = pgTable(
     kycTier: integer('kyc_tier').notNull().default(1),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
+    /** When the data key was made; it is replaced by age. */
+    keyMadeAt: moment('key_made_at').notNull().default(sql`now()`),
+    /** When the person's data was made unreadable for good. */
+    erasedAt: moment('erased_at'),
   },
   (table) => [
+    check(
+      'users_erased',
+      sql`${table.erasedAt} is null or (${table.dataKey} is null and ${table.person} is null and ${table.name} is null and ${table.phone} is null)`,
+    ),
     unique('users_client_phone').on(table.clientId, table.phoneIndex),
     check('users_kyc_status', sql`${table.kycStatus} in ('none', 'basic', 'verified', 'rejected')`),
     check('users_kyc_tier', sql`${table.kycTier} between 0 and 9`),

@@ -66,7 +66,7 @@ export const payments = pgTable(
       .references(() => users.id),
     senderWallet: text('sender_wallet').notNull(),
     receiverWallet: text('receiver_wallet').notNull(),
-    /** Names and numbers as given in the intent: one encrypted JSON object. */
+    /** Names and numbers as given in the intent, each party under the data key of that person. */
     parties: bytea('parties').notNull(),
     preference: text('preference').notNull().default('cheapest'),
     purpose: text('purpose').notNull().default('family_support'),

@@ -23,11 +23,8 @@ interface SendRow {
   currency: Currency;
   sent_at: Date;
   parties: Buffer;
-}
-
-interface Parties {
-  readonly sender: { readonly phone: string };
-  readonly receiver: { readonly phone: string };
+  /** The wrapped data key of whose wallet it is. */
+  party_key: Buffer | null;
 }
 
 const CLAIM_SQL = `
@@ -37,7 +34,8 @@ with picked as (
 update attempts a set state = 'sent', sent_at = $2, updated_at = $2, next_inquiry_at = $3, lease_token = $4
 from picked, payments p
 where a.id = picked.id and p.id = a.payment_id
-returning a.id, a.leg, a.rail_id, a.request_id, a.amount, a.currency, a.sent_at, p.parties`;
+returning a.id, a.leg, a.rail_id, a.request_id, a.amount, a.currency, a.sent_at, p.parties,
+  (select users.data_key from users where users.id = case a.leg when 'payout' then p.receiver_id else p.sender_id end) as party_key`;
 
 /** A pump that sends created attempts, each once, and records what came back. */
 export function dispatchPump(deps: GraphDeps, recorder: Recorder): Pump {
@@ -87,12 +85,14 @@ async function ask(deps: GraphDeps, row: SendRow): Promise<Outcome> {
 }
 
 function requestOf(deps: GraphDeps, row: SendRow): EffectRequest {
-  const parties = JSON.parse(deps.keyring.decrypt(row.parties, 'payments.parties')) as Parties;
+  // A refund goes back to whoever paid.
+  const role = row.leg === 'payout' ? 'receiver' : 'sender';
+  const { phone } = deps.keyring.people.openParty({ parties: row.parties, senderKey: row.party_key, receiverKey: row.party_key }, role);
+  if (phone === '') throw fault('internal', { internal: `attempt ${row.id} is to somebody who was erased` });
   return {
     requestId: row.request_id,
     amount: money(row.amount, row.currency),
-    // A refund goes back to whoever paid.
-    phone: row.leg === 'payout' ? parties.receiver.phone : parties.sender.phone,
+    phone,
     callbackUrl: deps.callbacks.urlOf(row.rail_id, row.id),
     sentAtMs: row.sent_at.getTime(),
     note: row.leg === 'refund' ? 'CAPP refund' : 'CAPP transfer',

@@ -65,7 +65,7 @@ export async function forgetSessions(deps: Pick<GraphDeps, 'pool' | 'clock'>): P
 async function claimAddressed(deps: GraphDeps, limit: number): Promise<readonly Addressed[]> {
   const claimed = await claimSms(deps.pool, { limit, nowMs: deps.clock.now(), leaseMs: LEASE_MS, leaseToken: newId() });
   const addressed = claimed.map((message) => {
-    const parties = JSON.parse(deps.keyring.decrypt(message.parties, 'payments.parties')) as Parties;
+    const parties = deps.keyring.people.openParties(message);
     const isSender = message.role === 'sender';
     const [own, other] = isSender ? [parties.sender, parties.receiver] : [parties.receiver, parties.sender];
     const country = (isSender ? message.fromCountry : message.toCountry) as Country;
@@ -76,12 +76,6 @@ async function claimAddressed(deps: GraphDeps, limit: number): Promise<readonly 
     addressed.map(({ phoneIndex }) => phoneIndex),
   );
   return addressed.map((message) => ({ ...message, subscriber: subscribers.get(message.phoneIndex.toString('hex')) }));
-}
-
-/** As the intake stores them with a payment. */
-interface Parties {
-  readonly sender: { readonly name: string; readonly phone: string };
-  readonly receiver: { readonly name: string; readonly phone: string };
 }
 
 async function send(deps: GraphDeps, texting: TextMessaging, message: Addressed): Promise<void> {

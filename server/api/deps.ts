@@ -103,6 +103,8 @@ export interface ApiDeps {
   /** How much one caller may ask for; no bounds unless told. */
   readonly limits?: LimitDeps;
   /** Version of the program, for the OpenAPI document and the metrics. */
+  /** Callbacks must come over a connection whose certificate an operators' authority signed. */
+  readonly operatorCertificates?: boolean;
   readonly version: string;
   /** How often the live stream looks for new activity, milliseconds; 500 unless told. */
   readonly streamPollMs?: number;

@@ -133,3 +133,15 @@ export function nextCursor<Row>(rows: readonly Row[], limit: number, encode: (la
   const last = rows.at(-1);
   return last !== undefined && rows.length === limit ? encode(last) : null;
 }
+
+interface Connected {
+  readonly socket?: { readonly authorized?: boolean };
+  /** Of HTTP/2: the socket of a request there is a stand-in that says nothing of certificates. */
+  readonly stream?: { readonly session?: { readonly socket?: { readonly authorized?: boolean } } };
+}
+
+/** Whether the caller showed a certificate that an authority of the operators signed. */
+export function hasKnownCertificate(c: ApiContext): boolean {
+  const incoming = (c.env as { readonly incoming?: Connected } | undefined)?.incoming;
+  return (incoming?.stream?.session?.socket ?? incoming?.socket)?.authorized === true;
+}

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { newPerson } from '../../db/fixtures.ts';
 import { storePeople } from '../../db/queries/intake.ts';
 import { storeFindings } from '../../db/queries/rescreening.ts';
 import { newId } from '../../domain/ids.ts';
@@ -9,9 +9,9 @@ let api: TestApi;
 let userId: string;
 beforeAll(async () => {
   api = await startTestApi();
-  const person = { candidateId: newId(), clientId: api.clients.acme, phoneIndex: randomBytes(16), phone: Buffer.alloc(1) };
-  const name = testKeyring.encrypt('Amina Wanjiku', 'users.name');
-  [userId = ''] = await storePeople(api.pool, [{ ...person, name, country: 'KE', walletId: 'mpesa-ke' }], api.clock.now());
+  const person = newPerson(testKeyring, api.clients.acme, { name: 'Amina Wanjiku', phone: '+254711000999' });
+  const [stored] = await storePeople(api.pool, [{ ...person, country: 'KE', walletId: 'mpesa-ke' }], api.clock.now());
+  userId = stored?.id ?? '';
 });
 afterAll(() => api.stop());
 

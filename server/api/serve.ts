@@ -1,7 +1,10 @@
-/** The API on a socket: HTTP/1.1 on one port, closed without cutting off who is being served. */
+/**
+ * The API on a socket: HTTP/1.1, or with TLS 1.3 both HTTP/2 and HTTP/1.1, on one port; closed without cutting off who is being served.
+ */
 import type { Server } from 'node:http';
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
+import { createAdaptorServer, type ServerType } from '@hono/node-server';
 import { fault } from '../../domain/errors.ts';
 import type { ApiApp } from './app.ts';
 
@@ -12,6 +15,8 @@ export interface ServeOptions {
   readonly sharesPort?: boolean;
   /** Other than `SOCKET_LIMITS`. */
   readonly limits?: Partial<SocketLimits>;
+  /** Serves TLS 1.3 with these, PEM; plain HTTP without. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly operatorCa: string | null } | undefined;
 }
 
 export interface ServedApi {
@@ -50,24 +55,13 @@ export const SOCKET_LIMITS: SocketLimits = {
 /** How long requests under way may take once the API is told to close, milliseconds. */
 const CLOSE_MS_MAX = 10_000;
 const SWEEP_MS = 50;
+/** Requests that one HTTP/2 connection may have under way. */
+const STREAMS_MAX = 200;
 
 /** Listens. Port 0 takes any free one. Throws `port_in_use`, and `config_invalid` where a port cannot be shared. */
 export async function serveApi(api: ApiApp, options: ServeOptions): Promise<ServedApi> {
   const limits = { ...SOCKET_LIMITS, ...options.limits };
-  const server = createAdaptorServer({
-    fetch: api.app.fetch,
-    hostname: options.host,
-    serverOptions: {
-      maxHeaderSize: limits.headerBytesMax,
-      headersTimeout: limits.headersMs,
-      requestTimeout: limits.requestMs,
-      connectionsCheckingInterval: limits.checkMs,
-      keepAliveTimeout: limits.idleMs,
-      // What is ambiguous about where a request ends is refused, never guessed.
-      insecureHTTPParser: false,
-      requireHostHeader: true,
-    },
-  }) as Server;
+  const server = options.tls === undefined ? servePlain(api, options, limits) : serveTls(api, options, options.tls, limits);
   boundConnections(server, limits);
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);
@@ -76,7 +70,56 @@ export async function serveApi(api: ApiApp, options: ServeOptions): Promise<Serv
   });
   const { port } = server.address() as AddressInfo;
   const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-  return { url: `http://${host}:${port}`, close: () => closeServer(server, api) };
+  const scheme = options.tls === undefined ? 'http' : 'https';
+  return { url: `${scheme}://${host}:${port}`, close: closerOf(server, api) };
+}
+
+/** What HTTP/1.1 costs at most, with TLS and without. */
+function requestBounds(limits: SocketLimits) {
+  return {
+    maxHeaderSize: limits.headerBytesMax,
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    connectionsCheckingInterval: limits.checkMs,
+    keepAliveTimeout: limits.idleMs,
+    // What is ambiguous about where a request ends is refused, never guessed.
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+  };
+}
+
+function servePlain(api: ApiApp, options: ServeOptions, limits: SocketLimits): Server {
+  return createAdaptorServer({ fetch: api.app.fetch, hostname: options.host, serverOptions: requestBounds(limits) }) as Server;
+}
+
+function serveTls(api: ApiApp, options: ServeOptions, tls: NonNullable<ServeOptions['tls']>, limits: SocketLimits): Http2SecureServer {
+  const bounds = requestBounds(limits);
+  const server = createAdaptorServer({
+    fetch: async (request, env) => {
+      const response = await api.app.fetch(request, env);
+      // HTTP/2 has no such headers, and a stream of events that sets them would end the process.
+      for (const name of ['transfer-encoding', 'connection', 'keep-alive']) if (response.headers.has(name)) response.headers.delete(name);
+      return response;
+    },
+    hostname: options.host,
+    createServer: createSecureServer,
+    serverOptions: {
+      ...bounds,
+      cert: tls.cert,
+      key: tls.key,
+      minVersion: 'TLSv1.3',
+      allowHTTP1: true,
+      handshakeTimeout: limits.headersMs,
+      unknownProtocolTimeout: limits.headersMs,
+      settings: { maxConcurrentStreams: STREAMS_MAX, maxHeaderListSize: limits.headerBytesMax },
+      // Whoever has a certificate shows it; whether it is needed the route says.
+      ...(tls.operatorCa === null ? {} : { requestCert: true, rejectUnauthorized: false, ca: tls.operatorCa }),
+    },
+  } as Parameters<typeof createAdaptorServer>[0]) as Http2SecureServer;
+  Object.assign(server, bounds);
+  // A connection on which nothing is under way is not kept longer than one of HTTP/1.1; streams of events say something every few seconds.
+  server.on('session', (session: ServerHttp2Session) => session.setTimeout(limits.requestMs, () => session.close()));
+  return server;
 }
 
 function listenFault(error: NodeJS.ErrnoException, port: number): Error {
@@ -86,9 +129,9 @@ function listenFault(error: NodeJS.ErrnoException, port: number): Error {
 }
 
 /** Connections over the bounds are closed as they come: one client cannot take them all. */
-function boundConnections(server: Server, limits: SocketLimits): void {
+function boundConnections(server: Server | Http2SecureServer, limits: SocketLimits): void {
   server.maxConnections = limits.connectionsMax;
-  server.maxHeadersCount = limits.headersMax;
+  Object.assign(server, { maxHeadersCount: limits.headersMax });
   const open = new Map<string, number>();
   server.prependListener('connection', (socket: Socket) => {
     const address = socket.remoteAddress ?? 'unknown';
@@ -106,13 +149,32 @@ function boundConnections(server: Server, limits: SocketLimits): void {
   });
 }
 
-async function closeServer(server: Server, api: ApiApp): Promise<void> {
+/** What closes a server that is about to listen: it has to know every connection. */
+function closerOf(server: ServerType, api: ApiApp): () => Promise<void> {
+  const sockets = new Set<Socket>();
+  const sessions = new Set<ServerHttp2Session>();
+  const keep = <T extends { once(event: 'close', listener: () => void): unknown }>(all: Set<T>, each: T): void => {
+    all.add(each);
+    each.once('close', () => all.delete(each));
+  };
+  server.on('connection', (socket: Socket) => keep(sockets, socket));
+  server.on('session', (session: ServerHttp2Session) => keep(sessions, session));
+  return () => closeServer(server as Server, api, { sockets, sessions });
+}
+
+async function closeServer(
+  server: Pick<Server, 'close' | 'closeIdleConnections'>,
+  api: ApiApp,
+  open: { readonly sockets: ReadonlySet<Socket>; readonly sessions: ReadonlySet<ServerHttp2Session> },
+): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
+  // What is under way on them ends first.
+  for (const session of open.sessions) session.close();
   // Connections that are busy now are kept alive for seconds after their answer, unless somebody closes them.
   const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
-  const cutOff = setTimeout(() => server.closeAllConnections(), CLOSE_MS_MAX);
+  const cutOff = setTimeout(() => open.sockets.forEach((socket) => socket.destroy()), CLOSE_MS_MAX);
   await api.close();
   await closed;
   clearInterval(sweep);

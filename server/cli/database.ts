@@ -1,10 +1,11 @@
 /** Work of the command line on the database itself: of a running CAPP, or one that is started for it. */
 import { connect, type Pool } from '../../db/connect.ts';
 import { attachOrStartDatabase } from '../../db/embedded.ts';
-import { type Keys, loadKeys } from '../../db/keyring.ts';
+import type { Keys } from '../../db/keyring.ts';
 import { migrate } from '../../db/migrate.ts';
 import { readConfig } from '../config.ts';
 import type { CommandContext } from './context.ts';
+import { loadKeys } from '../secrets.ts';
 
 /** Runs work on the database, in the schema of this version. Throws what the settings, the keys and the database do. */
 export async function onDatabase(context: CommandContext, work: (pool: Pool, keys: Keys) => Promise<void>): Promise<void> {

@@ -18,6 +18,7 @@ import { registerReconcile } from './commands/reconcile.ts';
 import { registerSandbox } from './commands/sandbox.ts';
 import { registerRules } from './commands/rules.ts';
 import { registerReports } from './commands/reports.ts';
+import { registerPrivacy } from './commands/privacy.ts';
 import { registerProof } from './commands/proof.ts';
 import { registerScreen } from './commands/screen.ts';
 import { registerSms } from './commands/sms.ts';
@@ -88,6 +89,7 @@ export function createProgram(context: CommandContext): Command {
   registerVerify(program, context);
   registerAudit(program, context);
   registerCases(program, context);
+  registerPrivacy(program, context);
   registerProof(program, context);
   registerSettlement(program, context);
   registerExplain(program, context);

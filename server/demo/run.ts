@@ -11,7 +11,6 @@ import { payFile } from '../cli/pay.ts';
 import { createProgress, type Progress, silentProgress, standingOf as countsLine } from '../cli/progress.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import { connect, databaseFault, type Pool } from '../../db/connect.ts';
-import { loadKeys } from '../../db/keyring.ts';
 import { fault, isFault } from '../../domain/errors.ts';
 import { isTerminal, type PaymentStatus } from '../../domain/lifecycle.ts';
 import { type Capp, createCapp, type Payment } from '../../sdk/index.ts';
@@ -21,6 +20,7 @@ import { verifyDatabase } from '../verify.ts';
 import { corridorLines, type DemoReport, type DemoRow, summaryOf, unexpectedRows } from './report.ts';
 import { readDemoRows } from './rows.ts';
 import { settlementReport, untilSettled } from './settlement.ts';
+import { loadKeys } from '../secrets.ts';
 
 export interface DemoOptions {
   readonly file: string;

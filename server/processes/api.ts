@@ -14,6 +14,8 @@ import { serveApi } from '../api/serve.ts';
 import { type Foundation, openFoundation, ownPaymentDesks } from '../compose.ts';
 import { readConfig } from '../config.ts';
 import { tellOfCrowd } from '../crowd.ts';
+import { withSecretFiles } from '../secrets.ts';
+import { loadTls } from '../tls.ts';
 import { createIntake } from '../intake.ts';
 import { approverKeyOf } from '../settlement.ts';
 import { sumOfAll } from '../figures.ts';
@@ -22,8 +24,9 @@ import { openMessaging } from '../messaging.ts';
 import { type Running, runChild } from './child.ts';
 
 async function start(): Promise<Running> {
-  const config = readConfig(process.env);
-  const foundation = await openFoundation(config, process.env, 'api');
+  const env = withSecretFiles(process.env);
+  const config = readConfig(env);
+  const foundation = await openFoundation(config, env, 'api');
   const limits = openLimits(foundation);
   const messaging = await openMessaging(config.messagingPath, { pool: foundation.pool, clock: systemClock, fetch });
   const reportingEntities = await loadReportingEntities(config.reportingPath, config.env);
@@ -31,10 +34,11 @@ async function start(): Promise<Running> {
   const api = createApi({ ...deps, limits, messaging, reportingEntities });
   const endTelling = tellOfCrowd(deps.intake.depth);
   const { port, host } = config;
+  const tls = config.tls === null ? undefined : await loadTls(config.tls, config.dataDir, systemClock.now());
   const connectionsMax = Math.ceil(config.connectionsMax / config.apiProcesses);
   const connectionsPerAddressMax = Math.ceil(config.connectionsPerAddressMax / config.apiProcesses);
   const sharesPort = config.apiProcesses > 1;
-  const served = await serveApi(api, { port, host, sharesPort, limits: { connectionsMax, connectionsPerAddressMax } });
+  const served = await serveApi(api, { port, host, sharesPort, tls, limits: { connectionsMax, connectionsPerAddressMax } });
   foundation.log.info({ url: served.url }, 'api listens');
   return {
     detail: { url: served.url },
@@ -72,6 +76,7 @@ function apiDeps(foundation: Foundation): ApiDeps {
     voidReservation: (tx, { paymentId }) => voidHolds(tx, paymentId),
     dependencies: dependencies(foundation),
     queueDepths: () => queue.depth(),
+    operatorCertificates: (foundation.config.tls?.operatorCaPath ?? null) !== null,
     version: packageJson.version,
     sumOfAll,
     webhookAllowPrivate: foundation.config.webhookAllowPrivate,

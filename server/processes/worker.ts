@@ -1,21 +1,24 @@
 /** A worker process: runs the graph over cohorts, sends effects, reads callbacks, works cases. */
 import { createRescreening } from '../../agents/compliance/rescreen.ts';
 import { startWorker } from '../../graph/worker.ts';
+import { runRetention } from '../../tools/privacy/index.ts';
 import { composeAgents, composeGraphDeps, openCheckpointer, openFoundation } from '../compose.ts';
 import { systemClock } from '../../domain/clock.ts';
 import { readConfig } from '../config.ts';
 import { createCourtesy, type CrowdMessage } from '../crowd.ts';
 import { yieldSessions } from '../priorities.ts';
+import { withSecretFiles } from '../secrets.ts';
 import { openMessaging } from '../messaging.ts';
 import { openSettlementSide } from '../settlement.ts';
 import { type Running, runChild } from './child.ts';
 
 async function start(): Promise<Running> {
-  const config = readConfig(process.env);
-  const foundation = await openFoundation(config, process.env, 'worker');
+  const env = withSecretFiles(process.env);
+  const config = readConfig(env);
+  const foundation = await openFoundation(config, env, 'worker');
   yieldSessions(foundation.pool);
   const checkpointer = openCheckpointer(config, foundation.log);
-  const settlement = await openSettlementSide(config, process.env, foundation.pool);
+  const settlement = await openSettlementSide(config, env, foundation.pool);
   const messaging = await openMessaging(config.messagingPath, { pool: foundation.pool, clock: systemClock, fetch });
   const courtesy = createCourtesy();
   process.on('message', (message: CrowdMessage) => message.kind === 'crowd' && courtesy.hear());
@@ -26,6 +29,7 @@ async function start(): Promise<Running> {
     checkpointer: checkpointer.saver,
     sweepMs: config.sweepMs,
     housekeepingMs: config.housekeepingMs,
+    retain: () => runRetention({ pool: foundation.pool, clock: systemClock, keyring: foundation.keys.keyring }),
     rescreen: createRescreening({
       pool: foundation.pool,
       clock: systemClock,

@@ -5,7 +5,6 @@
  */
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { loadKeys } from '../../db/keyring.ts';
 import { TERMINAL_STATUSES } from '../../domain/lifecycle.ts';
 import { createCapp } from '../../sdk/index.ts';
 import { createChance } from '../../sandbox/random.ts';
@@ -13,6 +12,7 @@ import { verifyDatabase } from '../../server/verify.ts';
 import { type Blow, BLOWS } from './blows.ts';
 import { type Load, startLoad } from './load.ts';
 import { type ChaosWorld, openChaosWorld, pause } from './world.ts';
+import { loadKeys } from '../../server/secrets.ts';
 
 interface Options {
   readonly seconds: number;

@@ -34,8 +34,13 @@ export function nanoUsdOf(text: string): bigint | null {
 
 const TRACING = /^(LANGSMITH|LANGCHAIN)_TRACING(_V2)?$/;
 
+/** The settings that would send prompts to a tracing service. */
+export function tracingSettings(env: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.keys(env).filter((name) => TRACING.test(name) && !['', '0', 'false'].includes((env[name] ?? '').toLowerCase()));
+}
+
 /** Throws `config_invalid` when a setting would send prompts to a tracing service: what a model is told stays between it and us. */
 export function assertNoTracing(env: Readonly<Record<string, string | undefined>>): void {
-  const on = Object.keys(env).find((name) => TRACING.test(name) && !['', '0', 'false'].includes((env[name] ?? '').toLowerCase()));
+  const on = tracingSettings(env)[0];
   if (on !== undefined) throw fault('config_invalid', { field: on, detail: `${on} would send prompts to a third party; unset it.` });
 }

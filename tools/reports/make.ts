@@ -317,10 +317,7 @@ async function paymentsOf(
 
 /** A row with its parties in clear. */
 function opened(deps: ReportDeps, row: ReportPaymentRow): ReportPayment {
-  const parties = JSON.parse(deps.keyring.decrypt(row.parties, 'payments.parties')) as Record<
-    'sender' | 'receiver',
-    { name: string; phone: string }
-  >;
+  const parties = deps.keyring.people.openParties(row);
   const partyOf = (role: 'sender' | 'receiver', country: string, walletId: string, userId: string, since: Date): ReportParty => {
     const wallet = walletById(walletId, dayOf(row.createdAt.getTime()));
     return { ...parties[role], country, walletId, operator: `${wallet.name} (${wallet.operator})`, userId, knownSinceMs: since.getTime() };

@@ -1,6 +1,7 @@
 /** A payment, and all that belongs to it, as callers see it. Names stay inside; numbers are masked. */
 import { z } from '@hono/zod-openapi';
 import type { Keyring } from '../../../db/keyring.ts';
+import type { Parties } from '../../../db/person-keys.ts';
 import type { AttemptRow, EventRow, PaymentRow, TransferRow } from '../../../db/queries/payment-views.ts';
 import { reasonForClients } from '../../../domain/disclosure.ts';
 import { ERRORS } from '../../../domain/errors.ts';
@@ -55,15 +56,9 @@ export const paymentSchema = z
 
 export type PaymentResource = z.infer<typeof paymentSchema>;
 
-/** The names and numbers of a payment, as they were given. */
-export interface Parties {
-  readonly sender: { readonly name: string; readonly phone: string };
-  readonly receiver: { readonly name: string; readonly phone: string };
-}
-
 /** Opens the parties of a payment. For officers' eyes; every other use masks what it shows. */
 export function openParties(keyring: Keyring, row: PaymentRow): Parties {
-  return JSON.parse(keyring.decrypt(row.parties, 'payments.parties')) as Parties;
+  return keyring.people.openParties(row);
 }
 
 function reasonOf(code: string | null): string | null {

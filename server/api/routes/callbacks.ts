@@ -11,7 +11,7 @@ import { RAILS } from '../../../domain/network.ts';
 import { type BoundedCommit, createBoundedCommit } from '../../bounded-commit.ts';
 import { CURSOR_NUMBER, decodeCursor, encodeCursor } from '../cursor.ts';
 import type { ApiDeps, CallbackTerms } from '../deps.ts';
-import { answers, type ApiContext, nextCursor, pageOf, pageQuery, problems, readSome } from '../http.ts';
+import { answers, type ApiContext, hasKnownCertificate, nextCursor, pageOf, pageQuery, problems, readSome } from '../http.ts';
 import { callerAddressOf } from '../limits.ts';
 import { type Api, mount } from '../mount.ts';
 import { idSchema, momentSchema } from '../resources/common.ts';
@@ -148,6 +148,13 @@ export function textOfBytes(bytes: Buffer): string {
   return isUtf8(bytes) ? bytes.toString('utf8') : `base64:${bytes.toString('base64')}`;
 }
 
+/** Why what came is put aside unread: it is kept, and changes nothing. */
+function refusalOf(deps: ApiDeps, c: ApiContext, found: { readonly isAllowed: boolean; readonly whole: boolean }) {
+  if (!found.isAllowed) return 'source_refused';
+  if (deps.operatorCertificates === true && !hasKnownCertificate(c)) return 'certificate_refused';
+  return found.whole ? null : 'body_too_large';
+}
+
 async function take(deps: ApiDeps, commit: BoundedCommit<NewCallback, boolean>, c: ApiContext): Promise<Response> {
   const [railId, token] = [c.req.param('railId') ?? '', c.req.param('token')];
   if (!RAIL_ID.test(railId) || !RAIL_IDS.has(railId)) throw fault('callback_unknown');
@@ -156,7 +163,7 @@ async function take(deps: ApiDeps, commit: BoundedCommit<NewCallback, boolean>, 
   const sourceAddress = callerAddressOf(deps, c);
   const { bytes, whole } = await readSome(c, CALLBACK_BYTES_MAX);
   const text = textOfBytes(bytes);
-  const refusal = terms.allows(sourceAddress) ? (whole ? null : 'body_too_large') : 'source_refused';
+  const refusal = refusalOf(deps, c, { isAllowed: terms.allows(sourceAddress), whole });
   const known = await commit.submit({
     railId,
     tokenHash: token === undefined ? null : hash('sha256', token, 'buffer'),

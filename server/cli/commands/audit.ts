@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { connect, type Pool } from '../../../db/connect.ts';
 import { attachOrStartDatabase } from '../../../db/embedded.ts';
-import { type Keyring, loadKeys } from '../../../db/keyring.ts';
+import type { Keyring } from '../../../db/keyring.ts';
 import { migrate } from '../../../db/migrate.ts';
 import { systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
@@ -20,6 +20,7 @@ import { readConfig } from '../../config.ts';
 import { readAnchored } from '../../anchors.ts';
 import { assertData, type CommandContext, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
+import { loadKeys } from '../../secrets.ts';
 
 const SHOWN_MAX = 50;
 const PAYMENT_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

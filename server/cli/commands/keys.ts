@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import { ALL_SCOPES, type Scope, SCOPES } from '../../../domain/scopes.ts';
 import { onDatabase } from '../database.ts';
+import { registerDataKeys } from './data-keys.ts';
 import { type CommandContext, wholeNumber, withExamples } from '../context.ts';
 import { renderTable } from '../table.ts';
 
@@ -26,8 +27,10 @@ const scopeLines = ALL_SCOPES.map((scope) => `  ${scope.padEnd(16)} ${SCOPES[sco
 export function registerKeys(program: Command, context: CommandContext): void {
   const keys = program
     .command('keys')
-    .summary('make, list and revoke API keys')
-    .description('Makes, lists and revokes API keys. Works on the database, whether CAPP runs or not.');
+    .summary('API keys, and the keys of encryption')
+    .description(
+      'Makes, lists and revokes API keys; rotates the keys that personal data is encrypted with. Works on the database, whether CAPP runs or not.',
+    );
   const create = keys
     .command('create')
     .description('Makes an API key and prints it, once: of its secret only a hash is kept.')
@@ -58,6 +61,7 @@ export function registerKeys(program: Command, context: CommandContext): void {
     .description('Revokes a key. It stops working within half a minute.')
     .argument('<id>', 'its id, as `capp keys list` shows it')
     .action((id: string) => onDatabase(context, (pool) => revokeKey(context, pool, id)));
+  registerDataKeys(keys, context);
   withExamples(revoke, [['capp keys revoke 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', 'one key']]);
 }
 

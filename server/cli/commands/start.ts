@@ -7,6 +7,7 @@ import { EXIT } from '../failure.ts';
 import { unlessTold, waitForSignal } from '../signals.ts';
 
 interface StartOptions {
+  readonly tls?: true;
   readonly demo: boolean;
   readonly file: string;
 }
@@ -20,6 +21,7 @@ export function registerStart(program: Command, context: CommandContext): void {
         'stays up until Ctrl-C. The next start goes on where this one ended.',
     )
     .option('--no-demo', 'submit nothing')
+    .option('--tls', 'serve TLS 1.3; without a certificate in the settings with one of its own, made at the first start')
     .option('--file <file>', 'the intents to submit', EXAMPLE_FILE)
     .action((options: StartOptions) => start(context, options));
   withExamples(command, [
@@ -34,7 +36,9 @@ async function start(context: CommandContext, options: StartOptions): Promise<vo
   const { startPlatform } = await import('../../supervisor.ts');
   // Heard from the first moment, so that Ctrl-C while things are starting leaves nothing behind.
   const told = waitForSignal();
-  const platform = await unlessTold(told, () => startPlatform({ env: terminal.env, tell: terminal.err }));
+  const platform = await unlessTold(told, () =>
+    startPlatform({ env: options.tls ? { ...terminal.env, CAPP_TLS: '1' } : terminal.env, tell: terminal.err }),
+  );
   if (platform === null) return terminal.err('Stopped before it was up.');
   try {
     if (!told.isHeard() && options.demo && platform.config.env !== 'production')

@@ -12,7 +12,7 @@ function byHand(secret: string, id: string, seconds: number, body: string): stri
 
 describe('signed headers', () => {
   it('are those of the specification', () => {
-    const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+    const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'; // not-a-secret: the example of the specification
     expect(signedHeaders([secret], MESSAGE)).toEqual({
       'webhook-id': MESSAGE.id,
       'webhook-timestamp': '1614265330',

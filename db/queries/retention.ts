@@ -1,0 +1,85 @@
+/** Deleting by age what no law holds, a bounded number of rows at a time, and writing down what was done. */
+import type { Queryable } from '../connect.ts';
+
+/** Rows of one statement: enough to keep up, few enough that nobody waits for them. */
+const ROWS_MAX = 5_000;
+
+/** How each kind is deleted: everything of it before `$1`, `$2` rows at most, never what is still in work. */
+const DELETE_SQL = {
+  idempotency_keys: `delete from idempotency_keys where ctid = any(array(select ctid from idempotency_keys where created_at < $1 limit $2))`,
+  ussd_sessions: `delete from ussd_sessions where id in (select id from ussd_sessions where expires_at < $1 order by expires_at limit $2)`,
+  operator_callbacks: `delete from operator_callbacks where id in
+    (select id from operator_callbacks where received_at < $1 and processed_at is not null order by id limit $2)`,
+  gateway_records: `delete from gateway_records where id in (select id from gateway_records where received_at < $1 order by received_at limit $2)`,
+  webhook_deliveries: `delete from webhook_deliveries where id in
+    (select id from webhook_deliveries where created_at < $1 and state <> 'waiting' limit $2)`,
+  sms_messages: `delete from sms_messages where id in
+    (select id from sms_messages where created_at < $1 and state not in ('queued', 'sending') limit $2)`,
+} as const;
+
+export type DeletedKind = keyof typeof DELETE_SQL;
+
+/** Deletes rows of a kind that are older than a moment; gives how many, at most those of one statement. */
+export async function deleteExpired(db: Queryable, kind: DeletedKind, before: Date): Promise<number> {
+  const result = await db.query({ name: `expire_${kind}`, text: DELETE_SQL[kind], values: [before, ROWS_MAX] });
+  return result.rowCount ?? 0;
+}
+
+/**
+ * Deletes the checkpoints of cases that were closed before a moment, in the schema that holds them; gives how many cases. A
+ * thread is named after its case.
+ */
+export async function deleteCheckpoints(db: Queryable, schema: string, before: Date): Promise<number> {
+  const { rows } = await db.query<{ found: boolean }>(`select to_regclass($1) is not null as found`, [`${schema}.checkpoints`]);
+  if (rows[0]?.found !== true) return 0;
+  const { rows: threads } = await db.query<{ id: string }>({
+    text: `select c.id::text as id from cases c where c.closed_at < $1 and exists (select from ${schema}.checkpoints k where k.thread_id = c.id::text) limit $2`,
+    values: [before, ROWS_MAX],
+  });
+  if (threads.length === 0) return 0;
+  const ids = [threads.map(({ id }) => id)];
+  for (const table of ['checkpoint_writes', 'checkpoint_blobs', 'checkpoints']) {
+    await db.query(`delete from ${schema}.${table} where thread_id = any($1::text[])`, ids);
+  }
+  return threads.length;
+}
+
+/** Begins a run of retention, unless one began after a moment. Gives its id, or null. */
+export async function beginRetention(
+  db: Queryable,
+  run: { readonly id: string; readonly notAfter: Date; readonly nowMs: number },
+): Promise<string | null> {
+  const { rows } = await db.query<{ id: string }>({
+    name: 'begin_retention',
+    text: `with lock as (select pg_try_advisory_xact_lock(hashtext('capp retention')) as held)
+      insert into retention_runs (id, started_at) select $1, $3 from lock
+      where held and not exists (select from retention_runs where started_at > $2) returning id`,
+    values: [run.id, run.notAfter, new Date(run.nowMs)],
+  });
+  return rows[0]?.id ?? null;
+}
+
+/** Writes down what a run did. */
+export async function endRetention(db: Queryable, id: string, report: Readonly<Record<string, number>>, nowMs: number): Promise<void> {
+  await db.query({
+    name: 'end_retention',
+    text: 'update retention_runs set finished_at = $2, report = $3 where id = $1 and finished_at is null',
+    values: [id, new Date(nowMs), JSON.stringify(report)],
+  });
+}
+
+export interface RetentionRun {
+  readonly id: string;
+  readonly startedAt: Date;
+  readonly finishedAt: Date | null;
+  readonly report: Readonly<Record<string, number>>;
+}
+
+/** The newest runs. */
+export async function listRetentionRuns(db: Queryable, limit: number): Promise<RetentionRun[]> {
+  const { rows } = await db.query<RetentionRun>(
+    `select id, started_at as "startedAt", finished_at as "finishedAt", report from retention_runs order by started_at desc limit $1`,
+    [limit],
+  );
+  return rows;
+}

@@ -1,0 +1,56 @@
+/** What keeps personal data only as long and as readable as it must be: jobs over keys, holds, and what retention did. */
+import { sql } from 'drizzle-orm';
+import { bigint, check, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { moment } from './columns.ts';
+import { users } from './parties.ts';
+
+/** A walk over everybody, in the order of their ids: it goes on where it was left, whoever takes it up. */
+export const keyJobs = pgTable(
+  'key_jobs',
+  {
+    id: uuid('id').primaryKey(),
+    /** `wrap`: wrap data keys anew; `data`: give everybody a new data key; `index`: make indexes anew. */
+    kind: text('kind').notNull(),
+    /** Everybody up to here was looked at in this pass; null before the first. */
+    lastUserId: uuid('last_user_id'),
+    /** Passes over everybody; the last finds nothing to do. */
+    passes: integer('passes').notNull().default(1),
+    looked: bigint('looked', { mode: 'bigint' }).notNull().default(sql`0`),
+    changed: bigint('changed', { mode: 'bigint' }).notNull().default(sql`0`),
+    /** What was changed in this pass. */
+    passChanged: bigint('pass_changed', { mode: 'bigint' }).notNull().default(sql`0`),
+    startedAt: moment('started_at').notNull(),
+    updatedAt: moment('updated_at').notNull(),
+    finishedAt: moment('finished_at'),
+  },
+  (table) => [
+    check('key_jobs_kind', sql`${table.kind} in ('wrap', 'data', 'index')`),
+    uniqueIndex('key_jobs_open').on(table.kind).where(sql`${table.finishedAt} is null`),
+  ],
+);
+
+/** People whose data must be kept whatever the policies say, because a court or an authority wants it. */
+export const legalHolds = pgTable(
+  'legal_holds',
+  {
+    id: uuid('id').primaryKey(),
+    userId: uuid('user_id')
+      .notNull()
+      .references(() => users.id),
+    /** The file number of whoever ordered it; never a name. */
+    reference: text('reference').notNull(),
+    placedBy: text('placed_by').notNull(),
+    placedAt: moment('placed_at').notNull(),
+    liftedBy: text('lifted_by'),
+    liftedAt: moment('lifted_at'),
+  },
+  (table) => [index('legal_holds_user').on(table.userId).where(sql`${table.liftedAt} is null`)],
+);
+
+/** What each run of retention deleted and erased, by kind. */
+export const retentionRuns = pgTable('retention_runs', {
+  id: uuid('id').primaryKey(),
+  startedAt: moment('started_at').notNull(),
+  finishedAt: moment('finished_at'),
+  report: jsonb('report').notNull().default(sql`'{}'`).$type<Readonly<Record<string, number>>>(),
+});

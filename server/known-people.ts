@@ -1,0 +1,124 @@
+/**
+ * The people of payments on their way in: under which id each is kept, and under which key what is known of them is sealed.
+ * Whoever was met lately costs no look-up. Whoever may be new gets an id and a key in advance; when the database knows them
+ * after all, their party is sealed again under the key that is theirs.
+ */
+import type { Pool } from 'pg';
+import type { Keyring } from '../db/keyring.ts';
+import type { PersonKey } from '../db/person-keys.ts';
+import { type NewPerson, reindexPeople, storePeople } from '../db/queries/intake.ts';
+import type { Clock } from '../domain/clock.ts';
+import { newId } from '../domain/ids.ts';
+import type { Party } from '../domain/intent.ts';
+
+/** Who somebody is kept as, and the key under which their data is sealed. */
+export interface Known {
+  readonly userId: string;
+  readonly key: PersonKey;
+}
+
+/** A party of a payment, sealed under the key that is theirs as far as is known. */
+export interface PreparedParty {
+  readonly clientId: string;
+  readonly role: 'sender' | 'receiver';
+  readonly personKey: string;
+  readonly party: Party;
+  readonly known: Known;
+  readonly sealed: Buffer;
+  /** What is stored of them if they turn out to be new; null for whoever was met. */
+  readonly person: NewPerson | null;
+}
+
+export interface KnownPeople {
+  /** Prepares a party. Pure but for randomness; stores nothing. */
+  prepare(clientId: string, role: PreparedParty['role'], party: Party): PreparedParty;
+  /**
+   * Stores those of them who are new. Gives what each is known as, by `personKey`; whoever is missing is being given a key by
+   * another process this moment, and is found with it the next time. Throws what the database throws.
+   */
+  settle(parties: readonly PreparedParty[], nowMs: number): Promise<ReadonlyMap<string, Known>>;
+  /** The bytes of a party under what they are known as. */
+  sealedFor(known: Known, prepared: PreparedParty): Buffer;
+  /** Forgets everybody, so that all are looked up anew. */
+  forget(): void;
+}
+
+const KNOWN_MAX = 50_000;
+/** People are looked up anew after so long: their data may have gone over to another key meanwhile. */
+const KNOWN_MS_MAX = 3_600_000;
+
+/** Makes the memory of one process. */
+export function createKnownPeople(deps: { readonly pool: Pool; readonly keyring: Keyring; readonly clock: Clock }): KnownPeople {
+  const { pool, keyring, clock } = deps;
+  const known = new Map<string, Known>();
+  let sinceMs = clock.now();
+
+  function prepare(clientId: string, role: PreparedParty['role'], party: Party): PreparedParty {
+    const phoneIndex = keyring.blindIndex(party.phone, clientId);
+    const personKey = `${clientId}${phoneIndex.toString('latin1')}`;
+    const met = known.get(personKey);
+    if (met !== undefined) {
+      return { clientId, role, personKey, party, known: met, sealed: keyring.people.sealParty(role, met.key, party), person: null };
+    }
+    const { key, wrapped } = keyring.people.create();
+    const { country, walletId } = party;
+    const person = {
+      candidateId: newId(),
+      clientId,
+      phoneIndex,
+      person: keyring.people.sealPerson(key, party),
+      dataKey: wrapped,
+      country,
+      walletId,
+    };
+    const own = { userId: person.candidateId, key };
+    return { clientId, role, personKey, party, known: own, sealed: keyring.people.sealParty(role, key, party), person };
+  }
+
+  async function settle(parties: readonly PreparedParty[], nowMs: number): Promise<ReadonlyMap<string, Known>> {
+    if (nowMs - sinceMs > KNOWN_MS_MAX) forget();
+    const settled = new Map<string, Known>();
+    const unknown = new Map<string, PreparedParty>();
+    for (const each of parties) {
+      const met = known.get(each.personKey);
+      if (met !== undefined) settled.set(each.personKey, met);
+      else unknown.set(each.personKey, each.person === null ? prepare(each.clientId, each.role, each.party) : each);
+    }
+    if (unknown.size === 0) return settled;
+    const sorted = [...unknown.values()].sort((a, b) => (a.personKey < b.personKey ? -1 : 1));
+    await reindex(pool, keyring, sorted);
+    const kept = await storePeople(
+      pool,
+      sorted.flatMap(({ person }) => person ?? []),
+      nowMs,
+    );
+    if (known.size + kept.length > KNOWN_MAX) known.clear();
+    for (const [at, each] of sorted.entries()) {
+      const { id, dataKey } = kept[at] ?? { id: '', dataKey: null };
+      if (dataKey === null) continue;
+      const now = id === each.known.userId ? each.known : { userId: id, key: keyring.people.current(dataKey) };
+      known.set(each.personKey, now);
+      settled.set(each.personKey, now);
+    }
+    return settled;
+  }
+
+  function forget(): void {
+    known.clear();
+    sinceMs = clock.now();
+  }
+
+  const sealedFor = (now: Known, { known: before, role, sealed, party }: PreparedParty): Buffer =>
+    now.key === before.key ? sealed : keyring.people.sealParty(role, now.key, party);
+
+  return { prepare, settle, sealedFor, forget };
+}
+
+/** While an index key goes out of use, whoever is still kept under it is found by it and gets their new index. */
+async function reindex(pool: Pool, keyring: Keyring, parties: readonly PreparedParty[]): Promise<void> {
+  const older = parties.flatMap(({ clientId, party }) => {
+    const [phoneIndex, ...olderIndexes] = keyring.blindIndexes(party.phone, clientId);
+    return olderIndexes.map((olderIndex) => ({ clientId, phoneIndex, olderIndex }));
+  });
+  if (older.length > 0) await reindexPeople(pool, older);
+}

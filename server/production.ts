@@ -1,0 +1,78 @@
+/** What production does not run on: development keys, made-up operators and lists, tracing, and connections that anybody may listen to. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fault } from '../domain/errors.ts';
+import { tracingSettings } from '../tools/llm/settings.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+interface Refusal {
+  readonly field: string;
+  readonly detail: string;
+}
+
+const REQUIRED_KEYS = ['CAPP_FIELD_KEY', 'CAPP_QUOTE_KEY', 'CAPP_KEY_PEPPER', 'CAPP_CALLBACK_KEY'] as const;
+const OWN_HOSTS = new Set(['', 'localhost', '127.0.0.1', '[::1]']);
+
+/**
+ * Everything about these settings that production does not run on; nothing when it may. Lists are asked for by whoever starts the
+ * platform: other commands, such as the one that fetches them, do without.
+ */
+export function productionRefusals(env: Env, isStart: boolean): Refusal[] {
+  const text = (name: string): string => env[name] ?? '';
+  const refusals: Refusal[] = [];
+  const refuse = (field: string, detail: string): void => void refusals.push({ field, detail });
+  if (text('CAPP_OPERATORS_PATH') === '') {
+    refuse('CAPP_OPERATORS_PATH', 'In production CAPP_OPERATORS_PATH must name the settings of the operators.');
+  }
+  if (text('CAPP_SANDBOX') === '1') refuse('CAPP_SANDBOX', 'Production does not run on sandbox operators.');
+  for (const name of REQUIRED_KEYS) {
+    if (text(name) === '') refuse(name, `Production does not run on development keys: ${name} must be set.`);
+  }
+  const dataDir = text('CAPP_DATA_DIR') || '.capp';
+  if (isStart && text('CAPP_SANCTIONS_PATH') === '' && !existsSync(join(dataDir, 'lists'))) {
+    refuse('CAPP_SANCTIONS_PATH', 'Production does not run on the built-in list: run capp lists update, or set CAPP_SANCTIONS_PATH.');
+  }
+  if (text('CAPP_TLS') === '1' && text('CAPP_TLS_CERT_PATH') === '') {
+    refuse(
+      'CAPP_TLS_CERT_PATH',
+      'Production does not serve a certificate of its own making: CAPP_TLS_CERT_PATH and CAPP_TLS_KEY_PATH must be set.',
+    );
+  }
+  for (const name of tracingSettings(env)) refuse(name, `${name} would send prompts to a third party; unset it.`);
+  if (text('CAPP_WEBHOOK_ALLOW_PRIVATE') === '1')
+    refuse('CAPP_WEBHOOK_ALLOW_PRIVATE', 'Production sends webhooks to public addresses over HTTPS only.');
+  refusals.push(...connectionRefusals(env));
+  return refusals;
+}
+
+/** Connections to other machines are encrypted, and who is at their end is checked. */
+function connectionRefusals(env: Env): Refusal[] {
+  const refusals: Refusal[] = [];
+  const database = parse(env['DATABASE_URL']);
+  if (database !== null && !OWN_HOSTS.has(database.hostname) && database.searchParams.get('sslmode') !== 'verify-full') {
+    refusals.push({ field: 'DATABASE_URL', detail: 'DATABASE_URL leads to another machine and must say sslmode=verify-full.' });
+  }
+  const redis = parse(env['REDIS_URL']);
+  if (redis !== null && !OWN_HOSTS.has(redis.hostname) && redis.protocol !== 'rediss:') {
+    refusals.push({ field: 'REDIS_URL', detail: 'REDIS_URL leads to another machine and must begin with rediss://.' });
+  }
+  if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
+    refusals.push({
+      field: 'NODE_TLS_REJECT_UNAUTHORIZED',
+      detail: 'NODE_TLS_REJECT_UNAUTHORIZED=0 turns every check of certificates off; unset it.',
+    });
+  }
+  return refusals;
+}
+
+function parse(url: string | undefined): URL | null {
+  return url !== undefined && URL.canParse(url) ? new URL(url) : null;
+}
+
+/** Throws `config_invalid` that names everything at once; `field` is the first. */
+export function assertProduction(env: Env, isStart = false): void {
+  const refusals = productionRefusals(env, isStart);
+  const first = refusals[0];
+  if (first !== undefined) throw fault('config_invalid', { field: first.field, detail: refusals.map(({ detail }) => detail).join(' ') });
+}

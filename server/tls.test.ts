@@ -1,0 +1,151 @@
+/** The API over TLS 1.3: HTTP/2 with streams of events, HTTP/1.1 beside it, certificates of operators, and a certificate of one's own. */
+import { X509Certificate } from 'node:crypto';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
+import { request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import tls from 'node:tls';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type ServedApi, serveApi } from './api/serve.ts';
+import { startTestApi, type TestApi } from './api/testing.ts';
+import { makeCertificate } from './certificate.ts';
+import { loadTls, ownCertificatePath, type TlsMaterial } from './tls.ts';
+
+const NOW_MS = Date.now();
+const NONE = { certPath: null, keyPath: null, operatorCaPath: null };
+const operator = makeCertificate(['operator.example'], NOW_MS);
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'capp-tls-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+describe('served', () => {
+  let api: TestApi;
+  let served: ServedApi;
+  let material: TlsMaterial;
+  const sessions: ClientHttp2Session[] = [];
+
+  beforeEach(async () => {
+    api = await startTestApi({ operatorCertificates: true, callbackTerms: () => ({ address: 'application', allows: () => true }) });
+    material = { ...(await loadTls(NONE, folder, NOW_MS)), operatorCa: operator.cert };
+    served = await serveApi(api.api, { port: 0, host: '127.0.0.1', tls: material });
+  });
+
+  afterEach(async () => {
+    for (const session of sessions.splice(0)) session.destroy();
+    await served.close();
+    await api.stop();
+  });
+
+  function session(): ClientHttp2Session {
+    const opened = connectHttp2(served.url, { ca: material.cert });
+    sessions.push(opened);
+    return opened;
+  }
+
+  /** One request over HTTP/2; resolves with its status and the first words of its body. */
+  function ask(over: ClientHttp2Session, headers: Record<string, string>): Promise<{ status: number; text: string }> {
+    return new Promise((resolve, reject) => {
+      const stream = over.request({ ...headers });
+      let status = 0;
+      stream.setEncoding('utf8');
+      stream.on('response', (answer) => (status = Number(answer[':status'])));
+      stream.on('data', (text: string) => resolve({ status, text }));
+      stream.on('error', reject);
+      stream.end();
+    });
+  }
+
+  /** One request over HTTP/1.1, with a certificate or without. */
+  function askHttp1(path: string, method: string, own: { cert: string; key: string } | null, body = ''): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const sent = request(`${served.url}${path}`, { method, ca: material.cert, ...own, agent: false }, (answer) => {
+        answer.resume();
+        answer.once('end', () => resolve(answer.statusCode ?? 0));
+      });
+      sent.once('error', reject);
+      sent.end(body);
+    });
+  }
+
+  test('HTTP/2 answers, and twelve streams of events on one connection leave the process standing', async () => {
+    const over = session();
+    const authorization = `Bearer ${api.keys.acme}`;
+    const streams = Array.from({ length: 12 }, () =>
+      ask(over, { ':path': '/v1/activity/stream', authorization, accept: 'text/event-stream' }),
+    );
+    for (const { status } of await Promise.all(streams)) expect(status).toBe(200);
+    expect(await ask(over, { ':path': '/health/live' })).toMatchObject({ status: 200 });
+    expect(await askHttp1('/health/live', 'GET', null)).toBe(200);
+  });
+
+  test('nothing older than TLS 1.3, and nothing unencrypted, is spoken', async () => {
+    const port = Number(new URL(served.url).port);
+    const older = new Promise((resolve, reject) => {
+      const socket = tls.connect({ port, host: '127.0.0.1', ca: material.cert, maxVersion: 'TLSv1.2' }, () =>
+        resolve(socket.getProtocol()),
+      );
+      socket.once('error', reject);
+    });
+    await expect(older).rejects.toThrow(/protocol version|handshake/i);
+    await expect(fetch(served.url.replace('https:', 'http:'))).rejects.toThrow();
+    await expect(fetch(`${served.url}/health/live`)).rejects.toMatchObject({ cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' } });
+  });
+
+  test('a callback counts only over a certificate that the operators’ authority signed', async () => {
+    const path = '/v1/callbacks/mpesa-ke';
+    const stranger = makeCertificate(['operator.example'], NOW_MS);
+    const reasons = async () =>
+      (await api.pool.query<{ reason: string | null }>('select reason_code as reason from operator_callbacks order by id')).rows.map(
+        (row) => row.reason,
+      );
+    await askHttp1(path, 'POST', null, '{}');
+    await askHttp1(path, 'POST', stranger, '{}');
+    await askHttp1(path, 'POST', operator, '{}');
+    expect(await reasons()).toEqual(['certificate_refused', 'certificate_refused', null]);
+  });
+
+  test('closing ends what is open over either protocol', async () => {
+    const over = session();
+    await ask(over, { ':path': '/health/live' });
+    const closed = new Promise((resolve) => over.once('close', () => resolve(true)));
+    await served.close();
+    expect(await closed).toBe(true);
+  });
+});
+
+describe('a certificate of one’s own', () => {
+  test('is made once, kept for its owner only, and names this machine', async () => {
+    const [first, second] = [await loadTls(NONE, folder, NOW_MS), await loadTls(NONE, folder, NOW_MS)];
+    expect(second).toEqual(first);
+    expect(await readFile(ownCertificatePath(folder), 'utf8')).toBe(first.cert);
+    expect(((await stat(join(folder, 'tls', 'own.json'))).mode & 0o077).toString(8)).toBe('0');
+    const certificate = new X509Certificate(first.cert);
+    expect(certificate.checkHost('localhost')).toBe('localhost');
+    expect(certificate.checkIP('127.0.0.1')).toBe('127.0.0.1');
+    expect(certificate.checkIP('::1')).toBeDefined();
+    expect(certificate.checkHost('example.com')).toBeUndefined();
+    expect(certificate.verify(certificate.publicKey)).toBe(true);
+  });
+
+  test('is made anew before it ends', async () => {
+    const first = await loadTls(NONE, folder, NOW_MS);
+    const later = await loadTls(NONE, folder, NOW_MS + 380 * 86_400_000);
+    expect(later.cert).not.toBe(first.cert);
+    expect(await loadTls(NONE, folder, NOW_MS + 381 * 86_400_000)).toEqual(later);
+  });
+});
+
+test.each([
+  ['that is over', makeCertificate(['localhost'], NOW_MS - 400 * 86_400_000), /ended on/],
+  ['of another key', { cert: operator.cert, key: makeCertificate(['localhost'], NOW_MS).key }, /do not belong together/],
+  ['that is none', { cert: 'nothing', key: 'nothing' }, /damaged/],
+])('a certificate %s is refused at the start', async (_name, { cert, key }, said) => {
+  const [certPath, keyPath] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  await writeFile(certPath, cert);
+  await writeFile(keyPath, key);
+  await expect(loadTls({ certPath, keyPath, operatorCaPath: null }, folder, NOW_MS)).rejects.toThrow(said);
+});

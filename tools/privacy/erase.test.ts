@@ -1,0 +1,131 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createKeyring } from '../../db/keyring.ts';
+import { newId } from '../../domain/ids.ts';
+import { sealAudit, verifyAudit } from '../audit/index.ts';
+import { checkBooks } from '../ledger/index.ts';
+import { type EraseDeps, erasePerson, obstaclesTo } from './erase.ts';
+import { keptUntilMs, recordYears, yearsAfter } from './policy.ts';
+import { exportSubject, findSubjects } from './subject.ts';
+import { type PrivacyWorld, privacyWorld } from './testing.ts';
+import { liftHold, placeHold } from '../../db/queries/privacy.ts';
+
+const START_MS = Date.UTC(2010, 10, 20, 9);
+const AFTER_MS = 20 * 366 * 86_400_000;
+const ACTOR = 'operator:command-line';
+
+let world: PrivacyWorld;
+let deps: EraseDeps;
+beforeEach(async () => {
+  world = await privacyWorld(START_MS);
+  deps = world;
+});
+afterEach(() => world.close());
+
+/** Payments of the past: written now, ended long ago. */
+async function age(): Promise<void> {
+  await world.pool.query(`update payments set updated_at = $1`, [new Date(START_MS)]);
+  world.clock.advance(AFTER_MS);
+}
+
+test('erasing one person leaves the other readable, and the books and the audit log as they were', async () => {
+  const [amina, okello, juma] = [await world.addPerson(), await world.addPerson(), await world.addOldPerson()];
+  const [first, second, old] = [
+    await world.addPayment(amina, okello),
+    await world.addPayment(okello, amina),
+    await world.addOldPayment(juma, amina),
+  ];
+  await world.pool.query(
+    `insert into payment_events (client_id, payment_id, from_status, to_status, cause) values ($1, $2, null, 'accepted', 'client')`,
+    [world.clientId, first],
+  );
+  await age();
+  await expect.poll(() => sealAudit(world)).toMatchObject({ rows: 1 });
+  // Payments of fixtures have no transfers, which the check says before and after alike.
+  const books = await checkBooks(world.pool);
+  const { rows: before } = await world.pool.query<{ parties: Buffer }>('select parties from payments where id = $1', [first]);
+
+  expect(await erasePerson(deps, amina.id, ACTOR)).toMatchObject({ userId: amina.id, resealed: 1 });
+
+  const nobody = { name: '', phone: '' };
+  expect(await world.partiesOf(first)).toEqual({ sender: nobody, receiver: okello.person });
+  expect(await world.partiesOf(second)).toEqual({ sender: okello.person, receiver: nobody });
+  expect(await world.partiesOf(old)).toEqual({ sender: juma.person, receiver: nobody });
+  expect((await world.pool.query('select parties from payments where id = $1', [first])).rows).toEqual(before);
+  expect((await verifyAudit(world)).findings).toEqual([]);
+  expect(await checkBooks(world.pool)).toEqual(books);
+  const events = await world.pool.query(`select action, subject from audit_events`);
+  expect(events.rows).toEqual([{ action: 'person.erased', subject: `user:${amina.id}` }]);
+});
+
+test('nothing that is left opens with any key of the platform', async () => {
+  const [amina, okello] = [await world.addPerson(), await world.addPerson()];
+  const paymentId = await world.addPayment(amina, okello);
+  const keyBefore = await world.keyOf(amina.id);
+  await age();
+  await erasePerson(deps, amina.id, ACTOR);
+  const { rows } = await world.pool.query('select data_key, person, name, phone, phone_index from users where id = $1', [amina.id]);
+  expect(rows[0]).toMatchObject({ data_key: null, person: null, name: null, phone: null });
+  expect(rows[0].phone_index).not.toEqual(world.keyring.blindIndex(amina.person.phone, world.clientId));
+  const payment = (await world.pool.query<{ parties: Buffer }>('select parties from payments where id = $1', [paymentId])).rows[0];
+  const okelloKey = await world.keyOf(okello.id);
+  expect(() =>
+    world.keyring.people.openParties({ parties: payment?.parties as Buffer, senderKey: okelloKey, receiverKey: okelloKey }),
+  ).toThrow();
+  // Only who kept the wrapped key could still read it: that is what shredding destroys.
+  expect(
+    world.keyring.people.openParty({ parties: payment?.parties as Buffer, senderKey: keyBefore, receiverKey: null }, 'sender'),
+  ).toEqual(amina.person);
+  await expect(erasePerson(deps, amina.id, ACTOR)).rejects.toMatchObject({ code: 'not_found' });
+});
+
+test('who was erased takes part in no payment, and comes back as somebody new', async () => {
+  const amina = await world.addPerson();
+  const okello = await world.addPerson();
+  await erasePerson(deps, amina.id, ACTOR);
+  await expect(world.pool.query('update users set erased_at = null where id = $1', [amina.id])).rejects.toMatchObject({
+    constraint: 'users_fixed',
+  });
+  const row = (await world.pool.query('select * from users where id = $1', [okello.id])).rows[0];
+  const insert = world.pool.query(
+    `insert into payments (id, client_id, reference_id, fingerprint, amount, from_currency, to_currency, from_country, to_country,
+       sender_id, receiver_id, sender_wallet, receiver_wallet, parties)
+     values ($1, $2, 'late', '', 1, 'KES', 'UGX', 'KE', 'UG', $3, $4, 'mpesa-ke', 'mtn-ug', $5)`,
+    [newId(), world.clientId, amina.id, okello.id, row.person],
+  );
+  await expect(insert).rejects.toMatchObject({ code: '23503' });
+  expect(await findSubjects(world, amina.person.phone)).toEqual([]);
+});
+
+test('says what stands against it, and goes by the longer of both countries’ years', async () => {
+  const [amina, okello] = [await world.addPerson(), await world.addPerson()];
+  const paymentId = await world.addPayment(amina, okello, 'accepted');
+  expect(await obstaclesTo(deps, amina.id)).toMatchObject([{ kind: 'payments_open', count: 1 }, { kind: 'records_kept' }]);
+  await world.pool.query(`update payments set status = 'cancelled', updated_at = $2 where id = $1`, [paymentId, new Date(START_MS)]);
+  const untilMs = yearsAfter(START_MS, 10);
+  expect(recordYears('KE')).toBe(7);
+  expect(keptUntilMs({ fromCountry: 'KE', toCountry: 'UG', updatedAt: new Date(START_MS) })).toBe(untilMs);
+  expect(await obstaclesTo(deps, amina.id)).toEqual([{ kind: 'records_kept', untilMs }]);
+  await expect(erasePerson(deps, amina.id, ACTOR)).rejects.toMatchObject({
+    code: 'erasure_refused',
+    detail: expect.stringContaining('2020-11-20'),
+  });
+  const holdId = newId();
+  world.clock.advance(AFTER_MS);
+  await placeHold(world.pool, { id: holdId, userId: amina.id, reference: 'HC-2026-114', actor: ACTOR, nowMs: world.clock.now() });
+  await expect(erasePerson(deps, amina.id, ACTOR)).rejects.toThrow('erasure_refused');
+  expect(await liftHold(world.pool, holdId, ACTOR, world.clock.now())).toBe(amina.id);
+  expect(await erasePerson(deps, amina.id, ACTOR)).toMatchObject({ userId: amina.id });
+});
+
+test('who asks is told everything that is kept of them, and nothing of the other', async () => {
+  const [amina, okello] = [await world.addPerson(), await world.addPerson()];
+  const paymentId = await world.addPayment(amina, okello);
+  expect(await findSubjects(world, amina.person.phone)).toEqual([amina.id]);
+  const file = await exportSubject(world, amina.id);
+  expect(file).toMatchObject({ person: amina.person, payments: [{ id: paymentId, role: 'sender', status: 'paid', sent: '1000.00 KES' }] });
+  const text = JSON.stringify(file);
+  expect(text).not.toContain(okello.person.name);
+  expect(text).not.toContain(okello.person.phone);
+  const other = createKeyring([{ id: 1, master: Buffer.alloc(32, 1) }]);
+  await expect(exportSubject({ ...world, keyring: other }, amina.id)).rejects.toMatchObject({ code: 'internal' });
+});

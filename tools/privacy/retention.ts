@@ -1,0 +1,97 @@
+/**
+ * Retention, once a night: what is older than its policy is deleted, people whom no law holds any more are erased, data keys that were
+ * followed by others are dropped, and a report says how much of each. A legal hold stops it for whom it holds.
+ */
+import type { Pool } from '../../db/connect.ts';
+import type { Keyring } from '../../db/keyring.ts';
+import { GRAPH_SCHEMA } from '../../db/migrate.ts';
+import { listDormantPeople } from '../../db/queries/privacy.ts';
+import { beginRetention, type DeletedKind, deleteCheckpoints, deleteExpired, endRetention } from '../../db/queries/retention.ts';
+import type { Clock } from '../../domain/clock.ts';
+import { newId } from '../../domain/ids.ts';
+import { erasePerson, obstaclesTo } from './erase.ts';
+import { RETENTION, type RetentionKind, type RetentionPolicy, recordYearsBounds, yearsAfter } from './policy.ts';
+import { dropOldKeys } from './rotate.ts';
+
+export interface RetentionDeps {
+  readonly pool: Pool;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+}
+
+export interface RetentionOptions {
+  readonly policy?: RetentionPolicy;
+  /** Runs only when the last run began so long ago; a night less an hour unless told, 0 runs now. */
+  readonly intervalMs?: number;
+  /** Statements per kind in one run at most: a long absence is caught up on in several nights. */
+  readonly statementsMax?: number;
+}
+
+/** What a run did: rows deleted by kind, people erased and held back, keys dropped. */
+export type RetentionReport = Readonly<Record<string, number>>;
+
+const DAY_MS = 86_400_000;
+const NIGHT_MS = 23 * 3_600_000;
+const STATEMENTS_MAX = 200;
+const PEOPLE_PAGE = 200;
+const ERASED_MAX = 10_000;
+const ACTOR = 'system';
+
+const BY_AGE: readonly DeletedKind[] = [
+  'idempotency_keys',
+  'ussd_sessions',
+  'operator_callbacks',
+  'gateway_records',
+  'webhook_deliveries',
+  'sms_messages',
+];
+
+/** Runs retention when it is due; null when it is not, or another process is at it. Throws what the database throws; the next run goes on. */
+export async function runRetention(deps: RetentionDeps, options: RetentionOptions = {}): Promise<RetentionReport | null> {
+  const policy = options.policy ?? RETENTION;
+  const nowMs = deps.clock.now();
+  const notAfter = new Date(nowMs - (options.intervalMs ?? NIGHT_MS));
+  const id = await beginRetention(deps.pool, { id: newId(), notAfter, nowMs });
+  if (id === null) return null;
+  const report: Record<string, number> = {};
+  for (const kind of BY_AGE)
+    report[kind] = await deleteAll(deps, kind, before(nowMs, policy, kind), options.statementsMax ?? STATEMENTS_MAX);
+  report['checkpoints'] = await deleteCheckpoints(deps.pool, GRAPH_SCHEMA, before(nowMs, policy, 'checkpoints'));
+  Object.assign(report, await eraseDormant(deps, policy));
+  report['data_keys'] = await dropOldKeys(deps);
+  await endRetention(deps.pool, id, report, deps.clock.now());
+  return report;
+}
+
+function before(nowMs: number, policy: RetentionPolicy, kind: RetentionKind): Date {
+  return new Date(nowMs - policy.days[kind].days * DAY_MS);
+}
+
+async function deleteAll({ pool }: RetentionDeps, kind: DeletedKind, until: Date, statementsMax: number): Promise<number> {
+  let deleted = 0;
+  for (let statement = 0; statement < statementsMax; statement += 1) {
+    const rows = await deleteExpired(pool, kind, until);
+    deleted += rows;
+    if (rows === 0) break;
+  }
+  return deleted;
+}
+
+/** Erases people whose last payment is out of the years of every country it touched. */
+async function eraseDormant(deps: RetentionDeps, policy: RetentionPolicy): Promise<{ erased: number; held_back: number }> {
+  const since = new Date(yearsAfter(deps.clock.now(), -recordYearsBounds(policy).min));
+  let [erased, heldBack, afterId] = [0, 0, null as string | null];
+  while (erased < ERASED_MAX) {
+    const ids = await listDormantPeople(deps.pool, since, afterId, PEOPLE_PAGE);
+    for (const id of ids) {
+      if ((await obstaclesTo(deps, id)).length > 0) heldBack += 1;
+      else {
+        await erasePerson(deps, id, ACTOR);
+        erased += 1;
+      }
+    }
+    if (ids.length < PEOPLE_PAGE) break;
+    afterId = ids.at(-1) ?? null;
+  }
+  return { erased, held_back: heldBack };
+}
