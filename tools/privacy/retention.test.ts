@@ -1,0 +1,62 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { placeHold } from '../../db/queries/privacy.ts';
+import { listRetentionRuns } from '../../db/queries/retention.ts';
+import { newId } from '../../domain/ids.ts';
+import { runRetention } from './retention.ts';
+import { type PrivacyWorld, privacyWorld } from './testing.ts';
+
+const DAY_MS = 86_400_000;
+const YEAR_MS = 366 * DAY_MS;
+const START_MS = Date.UTC(2026, 0, 10, 1);
+
+let world: PrivacyWorld;
+beforeEach(async () => {
+  world = await privacyWorld(START_MS);
+});
+afterEach(() => world.close());
+
+async function addCallback(ageDays: number, isRead: boolean): Promise<void> {
+  const at = new Date(world.clock.now() - ageDays * DAY_MS);
+  await world.pool.query(
+    `insert into operator_callbacks (rail_id, body, body_digest, source_address, received_at, processed_at, verdict)
+     values ('mpesa-ke', '\\x01', '\\x02', 'somewhere', $1, $2, $3)`,
+    [at, isRead ? at : null, isRead ? 'matched' : null],
+  );
+}
+
+const callbacks = async (): Promise<number> => (await world.pool.query('select 1 from operator_callbacks')).rowCount ?? 0;
+
+test('what is older than its policy goes, what is younger or still in work stays, and the report says how much', async () => {
+  await addCallback(401, true);
+  await addCallback(401, false);
+  await addCallback(399, true);
+  expect(await runRetention(world)).toMatchObject({ operator_callbacks: 1, erased: 0, held_back: 0 });
+  expect(await callbacks()).toBe(2);
+  const [run] = await listRetentionRuns(world.pool, 5);
+  expect(run).toMatchObject({ report: { operator_callbacks: 1 }, startedAt: new Date(START_MS), finishedAt: new Date(START_MS) });
+});
+
+test('runs once a night, however many ask', async () => {
+  const reports = await Promise.all([runRetention(world), runRetention(world), runRetention(world)]);
+  expect(reports.filter((report) => report !== null).length).toBeLessThanOrEqual(1);
+  expect(await listRetentionRuns(world.pool, 5)).toHaveLength(reports.filter((report) => report !== null).length);
+  world.clock.advance(DAY_MS);
+  expect(await runRetention(world)).not.toBeNull();
+  expect(await runRetention(world)).toBeNull();
+});
+
+test('people are erased when the longest of their countries’ years is over, unless somebody holds them', async () => {
+  const [amina, okello, held] = [await world.addPerson(), await world.addPerson(), await world.addPerson()];
+  const paymentId = await world.addPayment(amina, okello);
+  await world.addPayment(held, held);
+  await placeHold(world.pool, { id: newId(), userId: held.id, reference: 'HC-2026-1', actor: 'operator:test', nowMs: START_MS });
+  const erased = async (): Promise<string[]> =>
+    (await world.pool.query<{ id: string }>('select id from users where erased_at is not null order by id')).rows.map(({ id }) => id);
+  // Kenya keeps seven years, Uganda ten: from the day on which the payment ended.
+  world.clock.advance(8 * YEAR_MS);
+  expect(await runRetention(world)).toMatchObject({ erased: 0, held_back: 2 });
+  world.clock.advance(4 * YEAR_MS);
+  expect(await runRetention(world)).toMatchObject({ erased: 2, held_back: 0 });
+  expect(await erased()).toEqual([amina.id, okello.id].sort());
+  expect(await world.partiesOf(paymentId)).toEqual({ sender: { name: '', phone: '' }, receiver: { name: '', phone: '' } });
+});
