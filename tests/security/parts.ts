@@ -1,5 +1,8 @@
 /** The parts of `npm run security`, in the order in which they run. */
+import { leaks } from './leaks.ts';
 import type { SecurityPart } from './part.ts';
+import { rotation } from './rotation.ts';
 import { supply } from './supply.ts';
+import { tampering } from './tampering.ts';
 
-export const PARTS: readonly SecurityPart[] = [supply];
+export const PARTS: readonly SecurityPart[] = [supply, leaks, tampering, rotation];
