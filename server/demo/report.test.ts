@@ -1,7 +1,7 @@
 /** What is expected of the rows of a demo. */
 import { expect, test } from 'vitest';
 import type { Payment } from '../../sdk/index.ts';
-import { type DemoRow, unexpectedRows } from './report.ts';
+import { type DemoRow, unexpectedRows, tlsCost } from './report.ts';
 
 const row = (paymentId: string | null, expect_: string, expectCode: string | null = null, codes: string[] = []): DemoRow => ({
   line: 2,
@@ -34,4 +34,13 @@ test('a payment that people took elsewhere is no surprise', () => {
   const held = [row('c', 'held', 'compliance_review')];
   expect(unexpectedRows(held, payments)).toHaveLength(1);
   expect(unexpectedRows(held, payments, new Set(['c']))).toEqual([]);
+});
+
+test('what TLS costs is the loss of throughput in percent', () => {
+  expect(tlsCost({ intents: 1_000, seconds: 20 }, { intents: 1_000, seconds: 25 })).toEqual({
+    perSecond: 40,
+    perSecondWithout: 50,
+    lossPercent: 20,
+  });
+  expect(tlsCost({ intents: 100, seconds: 3 }, { intents: 100, seconds: 3 }).lossPercent).toBe(0);
 });

@@ -55,6 +55,21 @@ export interface DemoReport extends Omit<CorridorLine, 'corridor'> {
   readonly seconds: number;
 }
 
+/** What TLS costs: payments per second with it and without, and the loss in percent, to one decimal. Negative: it was faster, by chance. */
+export interface TlsCost {
+  readonly perSecond: number;
+  readonly perSecondWithout: number;
+  readonly lossPercent: number;
+}
+
+/** Compares two runs over the same intents. */
+export function tlsCost(without: Pick<DemoReport, 'intents' | 'seconds'>, withTls: Pick<DemoReport, 'intents' | 'seconds'>): TlsCost {
+  const rate = ({ intents, seconds }: Pick<DemoReport, 'intents' | 'seconds'>): number => intents / seconds;
+  const rounded = (value: number): number => Math.round(value * 10) / 10;
+  const [plain, encrypted] = [rate(without), rate(withTls)];
+  return { perSecond: rounded(encrypted), perSecondWithout: rounded(plain), lossPercent: rounded((1 - encrypted / plain) * 100) };
+}
+
 const ENDS = ['paid', 'refunded', 'held', 'rejected', 'failed', 'invalid'] as const;
 type End = (typeof ENDS)[number];
 
