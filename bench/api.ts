@@ -12,6 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type Pool } from '../db/connect.ts';
 import { startPlatform } from '../server/supervisor.ts';
 import { checkBooks } from '../tools/ledger/index.ts';
+import { type ApiCost, measureApiCost } from './api-cost.ts';
 import type { ClientOrder, ClientReport } from './api-client.ts';
 import { type Finding, figure, quantile } from './finding.ts';
 import { fsyncMicroseconds } from './meters.ts';
@@ -23,15 +24,19 @@ export interface ApiBenchOptions {
   readonly requests: number;
   /** Fails from this p99 on, milliseconds. */
   readonly p99: number;
+  /** Measures first what encryption and authorisation cost. */
+  readonly compare?: boolean;
 }
 
 /** Requests before the clock starts, so that the first compilation of the code is not what is measured. */
 const WARM_UP_REQUESTS = 2_000;
+const COST = { requests: 2_000, rounds: 3 };
 const READY_MS_MAX = 60_000;
 const POLL_MS = 100;
 
 /** Runs the bench. Fails when p99 is not below the limit, a request fails, or an accepted payment is not stored exactly once. */
 export async function runApiBench(options: ApiBenchOptions, tell: (line: string) => void): Promise<Finding> {
+  const cpuUs = options.compare === true ? await measureApiCost(COST, tell) : null;
   const dataDir = await mkdtemp(join(tmpdir(), 'capp-bench-'));
   try {
     const fsyncUs = fsyncMicroseconds(dataDir);
@@ -48,7 +53,7 @@ export async function runApiBench(options: ApiBenchOptions, tell: (line: string)
         requests: options.requests,
         warmUp: WARM_UP_REQUESTS,
       });
-      return await conclude(pool, options, report, { fsyncUs, deaths: platform.deaths() }, tell);
+      return await conclude(pool, options, report, { fsyncUs, cpuUs, deaths: platform.deaths() }, tell);
     } finally {
       await pool.end();
       await platform.stop();
@@ -119,7 +124,7 @@ async function conclude(
   pool: Pool,
   options: ApiBenchOptions,
   report: ClientReport,
-  platform: { readonly fsyncUs: number; readonly deaths: number },
+  platform: { readonly fsyncUs: number; readonly cpuUs: ApiCost | null; readonly deaths: number },
   tell: (line: string) => void,
 ): Promise<Finding> {
   const latencies = report.latenciesMs.toSorted();
@@ -148,6 +153,7 @@ async function conclude(
       ...stored,
       options,
       fsyncUs: Math.round(platform.fsyncUs),
+      ...(platform.cpuUs === null ? {} : { cpuUsPerPayment: platform.cpuUs }),
       invariants: violations.length === 0 ? 'hold' : violations,
     },
     failures: [

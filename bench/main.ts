@@ -63,8 +63,9 @@ program
   .addOption(number('--seconds <n>', 'for so long at most', 20, 1, 600))
   .addOption(number('--requests <n>', 'requests at most', 20_000, 1, 2_000_000))
   .addOption(number('--p99 <ms>', 'fails from this p99 on, milliseconds', 200, 1, 60_000))
+  .option('--compare', 'first measure the CPU of a payment with and without encryption and authorisation', false)
   .option('--json', 'end with one line of JSON on standard output', false)
-  .action((options: { clients: number; seconds: number; requests: number; p99: number; json: boolean }) =>
+  .action((options: { clients: number; seconds: number; requests: number; p99: number; compare: boolean; json: boolean }) =>
     report(options.json, (tell) => runApiBench(options, tell)),
   );
 
