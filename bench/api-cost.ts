@@ -165,8 +165,7 @@ function plainKeyring(): Keyring {
     people: {
       ...base.people,
       create: () => ({ key: none, wrapped }),
-      sealParty: (_role, _key, person) => plain(person),
-      sealPerson: (_key, person) => plain(person),
+      seal: (_key, person) => plain(person),
     },
   };
 }

@@ -34,7 +34,7 @@ export async function insertUser(db: Queryable, clientId: string, country = 'KE'
 export function newPerson(keyring: Keyring, clientId: string, { name, phone }: Person): Omit<NewPerson, 'country' | 'walletId'> {
   const { key, wrapped } = keyring.people.create();
   const phoneIndex = keyring.blindIndex(phone, clientId);
-  return { candidateId: newId(), clientId, phoneIndex, person: keyring.people.sealPerson(key, { name, phone }), dataKey: wrapped };
+  return { candidateId: newId(), clientId, phoneIndex, person: keyring.people.seal(key, { name, phone }), dataKey: wrapped };
 }
 
 export interface PaymentFixture {

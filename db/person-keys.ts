@@ -18,8 +18,8 @@ const SEALED_MARK = 0;
 const SEALED_BYTES_MIN = 2 + NONCE_BYTES + TAG_BYTES;
 const VERSION_MAX = 255;
 const WRAP_CONTEXT = Buffer.from('users.data_key');
+const PERSON_CONTEXT = Buffer.from('users.person');
 const PARTIES_CONTEXT = 'payments.parties';
-const PERSON_CONTEXT = 'users.person';
 /** Unwrapped keys that are kept: twice this many at most. */
 const KEPT_MAX = 10_000;
 
@@ -62,10 +62,8 @@ export interface PersonKeys {
   current(dataKey: Buffer): PersonKey;
   /** The same data keys, wrapped by the keyring's first key; the very buffer when they are already. */
   rewrap(dataKey: Buffer): Buffer;
-  /** Seals a name and number as one party of a payment. */
-  sealParty(role: keyof Parties, key: PersonKey, person: Person): Buffer;
-  /** Seals a name and number for `users.person`. */
-  sealPerson(key: PersonKey, person: Person): Buffer;
+  /** Seals a name and number, for `users.person` and as one party of a payment: under a key that is theirs alone it says the same in both. */
+  seal(key: PersonKey, person: Person): Buffer;
   /** Opens both parties of a payment. Throws `internal` for what does not open. */
   openParties(row: SealedParties): Parties;
   /** Opens one party alone; a key that is not needed need not be read. */
@@ -116,6 +114,7 @@ function unopened(context: string): Error {
 /** Makes the data keys of people over a keyring. Unwrapped keys are kept, so that a person who is met again costs no unwrapping. */
 export function createPersonKeys(deps: PersonKeysDeps): PersonKeys {
   const kept = twoGenerations<KeyObject>(KEPT_MAX);
+  const nextKey = freshKeys();
 
   function encrypted(key: KeyObject, head: Buffer, plain: string | Buffer, context: Buffer): Buffer {
     const nonce = deps.nextNonce();
@@ -154,7 +153,7 @@ export function createPersonKeys(deps: PersonKeysDeps): PersonKeys {
   }
 
   function create(after: Buffer | null = null): { readonly key: PersonKey; readonly wrapped: Buffer } {
-    const raw = randomFillSync(Buffer.allocUnsafeSlow(KEY_BYTES));
+    const raw = nextKey();
     const version = after === null ? 1 : ((wrappedKeys(after)[0]?.[1] ?? 0) % VERSION_MAX) + 1;
     const wrapped = encrypted(deps.wrappingKeys.get(deps.currentId) as KeyObject, Buffer.of(deps.currentId, version), raw, WRAP_CONTEXT);
     const key = createSecretKey(raw);
@@ -174,47 +173,55 @@ export function createPersonKeys(deps: PersonKeysDeps): PersonKeys {
     return Buffer.concat(wrapped.map((each) => encrypted(wrapping, Buffer.of(deps.currentId, each[1] ?? 0), rawKey(each), WRAP_CONTEXT)));
   }
 
-  function seal(key: PersonKey, person: Person, context: Buffer): Buffer {
+  function seal(key: PersonKey, person: Person): Buffer {
     const text = JSON.stringify({ name: person.name, phone: person.phone });
-    return encrypted(key.key, Buffer.of(SEALED_MARK, key.version), text, context);
+    return encrypted(key.key, Buffer.of(SEALED_MARK, key.version), text, PERSON_CONTEXT);
   }
 
-  function open(sealed: Buffer, dataKey: Buffer | null, context: Buffer): Person {
+  function open(sealed: Buffer, dataKey: Buffer | null): Person {
     if (dataKey === null) return ERASED;
-    if (sealed[0] !== SEALED_MARK || sealed.length < SEALED_BYTES_MIN) throw unopened(context.toString());
+    if (sealed[0] !== SEALED_MARK || sealed.length < SEALED_BYTES_MIN) throw unopened('users.person');
     const wrapped = wrappedKeys(dataKey).find((each) => each[1] === sealed[1]);
-    if (wrapped === undefined) throw unopened(context.toString());
-    return JSON.parse(decrypted(unwrap(wrapped), sealed, context).toString('utf8')) as Person;
+    if (wrapped === undefined) throw unopened('users.person');
+    return JSON.parse(decrypted(unwrap(wrapped), sealed, PERSON_CONTEXT).toString('utf8')) as Person;
   }
 
-  const contexts = {
-    sender: Buffer.from(`${PARTIES_CONTEXT}.sender`),
-    receiver: Buffer.from(`${PARTIES_CONTEXT}.receiver`),
-    person: Buffer.from(PERSON_CONTEXT),
-  };
   const legacyParties = (parties: Buffer): Parties => JSON.parse(deps.decrypt(parties, PARTIES_CONTEXT)) as Parties;
 
   return {
     create,
     current,
     rewrap,
-    sealParty: (role, key, person) => seal(key, person, contexts[role]),
-    sealPerson: (key, person) => seal(key, person, contexts.person),
+    seal,
     openParties: ({ parties, senderKey, receiverKey }) => {
       const split = splitParties(parties);
       if (split === null) return legacyParties(parties);
-      return { sender: open(split.sender, senderKey, contexts.sender), receiver: open(split.receiver, receiverKey, contexts.receiver) };
+      return { sender: open(split.sender, senderKey), receiver: open(split.receiver, receiverKey) };
     },
     openParty: ({ parties, senderKey, receiverKey }, role) => {
       const split = splitParties(parties);
       if (split === null) return legacyParties(parties)[role];
-      return open(split[role], role === 'sender' ? senderKey : receiverKey, contexts[role]);
+      return open(split[role], role === 'sender' ? senderKey : receiverKey);
     },
     openPerson: ({ person, dataKey, name, phone }) => {
-      if (person !== null) return open(person, dataKey, contexts.person);
+      if (person !== null) return open(person, dataKey);
       if (name === null || phone === null) return ERASED;
       return { name: deps.decrypt(name, 'users.name'), phone: deps.decrypt(phone, 'users.phone') };
     },
+  };
+}
+
+/** Keys from a block of randomness, drawn anew when it is used up; the caller wipes what it gets. */
+function freshKeys(): () => Buffer {
+  const pool = Buffer.allocUnsafeSlow(KEY_BYTES * 64);
+  let at = pool.length;
+  return () => {
+    if (at === pool.length) {
+      randomFillSync(pool);
+      at = 0;
+    }
+    at += KEY_BYTES;
+    return pool.subarray(at - KEY_BYTES, at);
   };
 }
 

@@ -235,8 +235,7 @@ async function store(deps: GraphDeps, intent: PaymentIntent): Promise<string> {
     clock.now(),
   );
   if (!sender?.dataKey || !receiver?.dataKey) throw new Error('people were not stored');
-  const sealed = (role: 'sender' | 'receiver', dataKey: Buffer, party: Person) =>
-    keyring.people.sealParty(role, keyring.people.current(dataKey), party);
+  const sealed = (dataKey: Buffer, party: Person) => keyring.people.seal(keyring.people.current(dataKey), party);
   const id = newId();
   await storePayments(
     pool,
@@ -258,7 +257,7 @@ async function store(deps: GraphDeps, intent: PaymentIntent): Promise<string> {
         receiverId: receiver.id,
         senderWallet: intent.sender.walletId,
         receiverWallet: intent.receiver.walletId,
-        parties: joinParties(sealed('sender', sender.dataKey, intent.sender), sealed('receiver', receiver.dataKey, intent.receiver)),
+        parties: joinParties(sealed(sender.dataKey, intent.sender), sealed(receiver.dataKey, intent.receiver)),
         preference: intent.preference,
         purpose: intent.purpose,
         quoteId: intent.quoteId,

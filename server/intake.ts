@@ -160,8 +160,8 @@ function prepare(deps: IntakeDeps, people: KnownPeople, { clientId, batchId, int
       purpose: intent.purpose,
       quoteId: intent.quoteId,
     },
-    sender: people.prepare(clientId, 'sender', sender),
-    receiver: people.prepare(clientId, 'receiver', receiver),
+    sender: people.prepare(clientId, sender),
+    receiver: people.prepare(clientId, receiver),
   };
 }
 

@@ -20,7 +20,6 @@ export interface Known {
 /** A party of a payment, sealed under the key that is theirs as far as is known. */
 export interface PreparedParty {
   readonly clientId: string;
-  readonly role: 'sender' | 'receiver';
   readonly personKey: string;
   readonly party: Party;
   readonly known: Known;
@@ -31,7 +30,7 @@ export interface PreparedParty {
 
 export interface KnownPeople {
   /** Prepares a party. Pure but for randomness; stores nothing. */
-  prepare(clientId: string, role: PreparedParty['role'], party: Party): PreparedParty;
+  prepare(clientId: string, party: Party): PreparedParty;
   /**
    * Stores those of them who are new. Gives what each is known as, by `personKey`; whoever is missing is being given a key by
    * another process this moment, and is found with it the next time. Throws what the database throws.
@@ -53,26 +52,19 @@ export function createKnownPeople(deps: { readonly pool: Pool; readonly keyring:
   const known = new Map<string, Known>();
   let sinceMs = clock.now();
 
-  function prepare(clientId: string, role: PreparedParty['role'], party: Party): PreparedParty {
+  function prepare(clientId: string, party: Party): PreparedParty {
     const phoneIndex = keyring.blindIndex(party.phone, clientId);
     const personKey = `${clientId}${phoneIndex.toString('latin1')}`;
     const met = known.get(personKey);
     if (met !== undefined) {
-      return { clientId, role, personKey, party, known: met, sealed: keyring.people.sealParty(role, met.key, party), person: null };
+      return { clientId, personKey, party, known: met, sealed: keyring.people.seal(met.key, party), person: null };
     }
     const { key, wrapped } = keyring.people.create();
     const { country, walletId } = party;
-    const person = {
-      candidateId: newId(),
-      clientId,
-      phoneIndex,
-      person: keyring.people.sealPerson(key, party),
-      dataKey: wrapped,
-      country,
-      walletId,
-    };
+    const sealed = keyring.people.seal(key, party);
+    const person = { candidateId: newId(), clientId, phoneIndex, person: sealed, dataKey: wrapped, country, walletId };
     const own = { userId: person.candidateId, key };
-    return { clientId, role, personKey, party, known: own, sealed: keyring.people.sealParty(role, key, party), person };
+    return { clientId, personKey, party, known: own, sealed, person };
   }
 
   async function settle(parties: readonly PreparedParty[], nowMs: number): Promise<ReadonlyMap<string, Known>> {
@@ -82,7 +74,7 @@ export function createKnownPeople(deps: { readonly pool: Pool; readonly keyring:
     for (const each of parties) {
       const met = known.get(each.personKey);
       if (met !== undefined) settled.set(each.personKey, met);
-      else unknown.set(each.personKey, each.person === null ? prepare(each.clientId, each.role, each.party) : each);
+      else unknown.set(each.personKey, each.person === null ? prepare(each.clientId, each.party) : each);
     }
     if (unknown.size === 0) return settled;
     const sorted = [...unknown.values()].sort((a, b) => (a.personKey < b.personKey ? -1 : 1));
@@ -108,8 +100,8 @@ export function createKnownPeople(deps: { readonly pool: Pool; readonly keyring:
     sinceMs = clock.now();
   }
 
-  const sealedFor = (now: Known, { known: before, role, sealed, party }: PreparedParty): Buffer =>
-    now.key === before.key ? sealed : keyring.people.sealParty(role, now.key, party);
+  const sealedFor = (now: Known, { known: before, sealed, party }: PreparedParty): Buffer =>
+    now.key === before.key ? sealed : keyring.people.seal(now.key, party);
 
   return { prepare, settle, sealedFor, forget };
 }

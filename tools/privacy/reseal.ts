@@ -24,7 +24,7 @@ export interface ResealDeps {
 /** The first data key of a person who has none, with their row under it. */
 export function firstKey(keyring: Keyring, person: KeyedPerson, nowMs: number): KeyChange {
   const { key, wrapped } = keyring.people.create();
-  const sealed = keyring.people.sealPerson(key, keyring.people.openPerson(person));
+  const sealed = keyring.people.seal(key, keyring.people.openPerson(person));
   return { id: person.id, before: null, dataKey: wrapped, person: sealed, madeAtMs: nowMs };
 }
 
@@ -32,7 +32,7 @@ export function firstKey(keyring: Keyring, person: KeyedPerson, nowMs: number): 
 export function nextKey(keyring: Keyring, person: KeyedPerson, nowMs: number): KeyChange {
   if (person.dataKey === null) return firstKey(keyring, person, nowMs);
   const { key, wrapped } = keyring.people.create(person.dataKey);
-  const sealed = keyring.people.sealPerson(key, keyring.people.openPerson(person));
+  const sealed = keyring.people.seal(key, keyring.people.openPerson(person));
   return { id: person.id, before: person.dataKey, dataKey: Buffer.concat([wrapped, person.dataKey]), person: sealed, madeAtMs: nowMs };
 }
 
@@ -112,7 +112,7 @@ function resealed({ people }: Keyring, payment: SealedPayment): Buffer {
   const anew = (role: keyof Parties, key: Buffer | null): Buffer => {
     const sealed = split?.[role];
     if (sealed !== undefined && (key === null || sealedVersion(sealed) === versionOf(key))) return sealed;
-    return people.sealParty(role, people.current(key as Buffer), parties[role]);
+    return people.seal(people.current(key as Buffer), parties[role]);
   };
   return joinParties(anew('sender', payment.senderKey), anew('receiver', payment.receiverKey));
 }

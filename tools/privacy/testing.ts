@@ -54,9 +54,8 @@ export async function privacyWorld(startMs: number) {
 
   /** Stores a payment between two people under the keys they have. */
   async function addPayment(sender: Added, receiver: Added, status: 'paid' | 'accepted' = 'paid'): Promise<string> {
-    const seal = async (role: 'sender' | 'receiver', { id, person }: Added) =>
-      keyring.people.sealParty(role, keyring.people.current(await keyOf(id)), person);
-    const parties = joinParties(await seal('sender', sender), await seal('receiver', receiver));
+    const seal = async ({ id, person }: Added) => keyring.people.seal(keyring.people.current(await keyOf(id)), person);
+    const parties = joinParties(await seal(sender), await seal(receiver));
     return insertPayment(pool, { clientId, status, senderId: sender.id, receiverId: receiver.id, parties });
   }
 
