@@ -5,15 +5,7 @@
  * the 128-bit tag (NIST SP 800-38D). The context, `table.column`, is authenticated with it, so that
  * ciphertext moved to another column does not open. Random nonces are safe for 2^32 fields per key.
  */
-import {
-  createCipheriv,
-  createDecipheriv,
-  createSecretKey,
-  hkdfSync,
-  type KeyObject,
-  randomBytes,
-  randomFillSync,
-} from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes, randomFillSync } from 'node:crypto';
 import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fault } from '../domain/errors.ts';
