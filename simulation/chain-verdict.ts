@@ -31,7 +31,7 @@ export type Balances = ReadonlyMap<string, bigint>;
 export interface ChainSummary {
   readonly batches: number;
   readonly executedOnce: number;
-  /** Ended on the chain without execution; what was due went to the partner's next batch. */
+  /** Ended on the chain without execution; what was due is left to the partner's next batch. */
   readonly refunded: number;
   readonly onBooks: number;
   /** Committed transactions, and attempts that took more than the first. */

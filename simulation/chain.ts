@@ -41,6 +41,8 @@ export const UNFUNDED = 0.03;
 
 const TRANSIT_MS = { min: 2, max: 300 };
 const TIMEOUT_MS = 10_000;
+/** A commit takes half a second. */
+const POLL_MS = 500;
 const OUTAGE_MS = { min: 5_000, max: 200_000 };
 const DEAR_MS = { min: 5_000, max: 60_000 };
 const GAS = { usual: '100', dear: '400' };
@@ -93,6 +95,7 @@ function sideOf(deps: ChainDeps, weather: Weather, { profile, keys }: Access, ac
     treasury: account(keys.treasury),
     reporter: account(keys.reporter),
     approvers: keys.approvers.map(account),
+    limits: { pollMs: POLL_MS },
   };
   const approvers = keys.approvers.map((key, index): Approver => {
     const keyName = `key-${index + 1}`;

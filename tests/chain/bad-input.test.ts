@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { isFault } from '../../domain/errors.ts';
 import { memorySent } from '../../tools/aptos/sent.ts';
-import { localSigner } from '../../tools/aptos/signer.ts';
+import { ed25519Account, type KeySigner, localSigner } from '../../tools/aptos/signer.ts';
 import { approved, createChainWorld, PARTNER, proposalOf, START_MS } from './world.ts';
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -145,6 +145,27 @@ describe('refused for sure, and nothing happened', () => {
     await world.scheduler.advance(3_600_000);
     expect(await world.chain.refund(proposal.batchId)).toMatchObject({ state: 'expired', isOver: true });
   });
+});
+
+it('a key service that fails: nothing was sent, and a later call goes through once', async () => {
+  const world = await createChainWorld();
+  const proposal = proposalOf();
+  await approved(world, proposal);
+  const key = localSigner(world.keys.settler);
+  let failures = 1;
+  const service: KeySigner = {
+    publicKey: key.publicKey,
+    sign: async (message) => {
+      failures -= 1;
+      if (failures >= 0) throw new Error('the key service is down');
+      return key.sign(message);
+    },
+  };
+  const chain = world.reopened({ settler: ed25519Account(service) });
+  expect(await codeOf(chain.execute(proposal.batchId))).toContain('the key service is down');
+  expect((await world.deps.sent.ofSubject(proposal.batchId)).some(({ step }) => step === 'execute')).toBe(false);
+  expect((await chain.execute(proposal.batchId)).state).toBe('settled');
+  expect(await world.executions('settlement::execute_and_pay')).toBe(1);
 });
 
 describe('a node that is of no use', () => {

@@ -28,7 +28,7 @@ it('what we owe is proposed and funded, approved by two keys, executed and paid'
   await approve(proposal.batchId, proposalDigest(proposal));
   expect(await chain.status(proposal.batchId)).toMatchObject({ state: 'approved', approvals: 2 });
   const executed = await chain.execute(proposal.batchId);
-  expect(executed).toMatchObject({ state: 'executed', transactionHash: expect.stringMatching(/^0x/), ledgerVersion: expect.any(BigInt) });
+  expect(executed).toMatchObject({ state: 'settled', transactionHash: expect.stringMatching(/^0x/), ledgerVersion: expect.any(BigInt) });
   expect(await world.balance(partner)).toBe(before + 340_000n);
   // Every call again: nothing happens twice, and the same reference comes back.
   expect(await chain.propose(proposal)).toEqual(executed);
