@@ -65,6 +65,8 @@ export interface Submission {
   readonly namesOf: (receipt: string) => Record<string, string>;
   /** Fields of the request that the protocol's messages repeat. */
   readonly notes?: Readonly<Record<string, string>>;
+  /** The customer acts on a page, and only once they were led there; see `open`. */
+  readonly onPage?: true;
 }
 
 export interface SandboxRail {
@@ -77,6 +79,8 @@ export interface SandboxRail {
   faults: Faults;
   /** Puts a transaction into the books and lets it run. */
   submit(submission: Submission): Promise<Transaction>;
+  /** The customer of a transaction opens its page, if they have not yet. */
+  open(transaction: Transaction): Promise<void>;
   /** The latest transaction of ours under a reference. */
   byReference(kind: Kind, ourReference: string): Transaction | undefined;
   /** The transaction that carries this id among its protocol's names, or as its receipt. */
@@ -117,6 +121,9 @@ const CALLBACK_MS = 30;
 const SECOND_CALLBACK_MS = 400;
 const LATE_CALLBACK_MS = 3_000;
 
+/** Noted with transactions whose customer acts on a page. */
+const PAGE = 'actsOn';
+
 const RECEIPT_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 
 interface Core {
@@ -124,6 +131,8 @@ interface Core {
   readonly isHub: boolean;
   readonly index: Index;
   readonly counts: Map<string, number>;
+  /** Transactions whose page nobody has opened. */
+  readonly unopened: Set<Transaction>;
   readonly messageOf: MessageOf;
   balanceMinor: bigint;
   /** Set once the rail stands; its modes and fault rates change while it runs. */
@@ -144,6 +153,9 @@ export function createRail(deps: RailDeps, messageOf: MessageOf): SandboxRail {
     mode: 'up',
     faults: deps.faults,
     submit: (submission) => submit(core, submission),
+    open: async (transaction) => {
+      if (core.unopened.delete(transaction)) await begin(core, transaction, scheduler.now());
+    },
     byReference: (kind, ourReference) => index.byReference.get(`${kind} ${ourReference}`),
     byName: (name) => index.byName.get(name),
     transactions: () => index.all,
@@ -157,9 +169,20 @@ export function createRail(deps: RailDeps, messageOf: MessageOf): SandboxRail {
     deliverLater: (delayMs, message) => scheduler.after(delayMs / deps.speed, () => deps.deliver(message)),
     ask: (message) => deps.ask(message),
   };
-  const core: Core = { deps, isHub, index, counts: new Map(), messageOf, balanceMinor: balanceOf(journal.opening, index.all), self };
+  const core: Core = {
+    deps,
+    isHub,
+    index,
+    counts: new Map(),
+    unopened: new Set(),
+    messageOf,
+    balanceMinor: balanceOf(journal.opening, index.all),
+    self,
+  };
   for (const transaction of index.all) {
-    if (transaction.state === 'pending') run(core, transaction);
+    // Whether a page was opened before a restart is not in the books; whoever asks about it again opens it again.
+    if (transaction.state === 'pending' && PAGE in transaction.notes) core.unopened.add(transaction);
+    else if (transaction.state === 'pending') run(core, transaction, transaction.dueAtMs);
     else scheduleCallbacks(core, transaction);
   }
   return self;
@@ -181,16 +204,22 @@ async function submit(core: Core, submission: Submission): Promise<Transaction> 
   const transaction = makeTransaction(core, submission, countOf(core, `taken ${submission.ourReference}`));
   core.deps.journal.taken(transaction);
   core.index.add(transaction);
-  if (transaction.callback === 'early') {
-    settle(core, transaction);
-    await tell(core, transaction);
-  } else run(core, transaction);
+  // An early callback comes before the answer, whatever people do.
+  if (submission.onPage && transaction.callback !== 'early') core.unopened.add(transaction);
+  else await begin(core, transaction, transaction.atMs);
   return transaction;
 }
 
-function run(core: Core, transaction: Transaction): void {
+/** Lets the customer, or the operator, begin with a transaction. */
+async function begin(core: Core, transaction: Transaction, nowMs: number): Promise<void> {
+  if (transaction.callback !== 'early') return run(core, transaction, transaction.dueAtMs + nowMs - transaction.atMs);
+  settle(core, transaction);
+  await tell(core, transaction);
+}
+
+function run(core: Core, transaction: Transaction, dueAtMs: number): void {
   const { scheduler } = core.deps;
-  scheduler.after(Math.max(0, transaction.dueAtMs - scheduler.now()), () => {
+  scheduler.after(Math.max(0, dueAtMs - scheduler.now()), () => {
     settle(core, transaction);
     scheduleCallbacks(core, transaction);
   });
@@ -281,7 +310,7 @@ function makeTransaction(core: Core, submission: Submission, occurrence: number)
     phone,
     callbackUrl,
     names: submission.namesOf(receipt),
-    notes: submission.notes ?? {},
+    notes: { ...submission.notes, ...(submission.onPage ? { [PAGE]: 'page' } : {}) },
     atMs: scheduler.now(),
     dueAtMs: scheduler.now() + (callback === 'early' ? 0 : timeMs / speed),
     callback,

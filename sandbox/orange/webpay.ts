@@ -1,7 +1,7 @@
 /**
- * The group's web payment. People here open their page as soon as they have its address; whose page it is
- * stands in the merchant's text, for the protocol itself names no payer. An order whose answer was lost
- * has a page that nobody ever opens.
+ * The group's web payment. Whose page it is stands in the merchant's text, for the protocol itself names no payer. People
+ * here open their page when the merchant first asks how the order stands: who can ask has kept the order's token, and has led
+ * the payer there. An order whose answer was lost, or whose token was, has a page that nobody ever opens.
  */
 import { uuidOfShortId } from '../../domain/ids.ts';
 import { minorOf } from '../amounts.ts';
@@ -73,15 +73,17 @@ async function start(face: OrangeFace, body: Body): Promise<Answer> {
     callbackUrl: fieldOf(body, 'notif_url'),
     namesOf: () => ({ payToken: tokens.payToken }),
     notes: { service: 'webpay', orderId, notifToken: tokens.notifToken },
+    onPage: true,
   });
   return answer;
 }
 
 /** Asks for all three: order, amount and token. */
-function tellStatus({ rail }: OrangeFace, body: Body): Answer {
+async function tellStatus({ rail }: OrangeFace, body: Body): Promise<Answer> {
   const payToken = fieldOf(body, 'pay_token');
+  const transaction = rail.byName(payToken);
+  if (transaction !== undefined) await rail.open(transaction);
   return rail.inquiry(payToken, problem(500, 1, 'Internal error'), () => {
-    const transaction = rail.byName(payToken);
     const amountMinor = minorOf(fieldOf(body, 'amount'), rail.rail.currency);
     if (
       transaction === undefined ||
