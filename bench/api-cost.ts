@@ -111,6 +111,8 @@ function openApi(pool: Pool, keyring: Keyring, findCaller: ApiDeps['findCaller']
   const notify = (): void => undefined;
   return createApi({
     pool,
+    // Payments are submitted here and not read.
+    tenants: { of: () => pool },
     keyring,
     clock: systemClock,
     log,

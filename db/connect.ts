@@ -20,6 +20,8 @@ export interface ConnectOptions {
   readonly statementTimeoutMs?: number;
   /** A transaction that stands idle longer is ended; 15 seconds unless told. */
   readonly idleInTransactionTimeoutMs?: number;
+  /** A role that every session takes on at its start; that of the user in `url` unless told. */
+  readonly role?: string;
   /** Hears of connections that broke; the pool replaces them by itself. */
   readonly onError?: (error: Error) => void;
 }
@@ -48,6 +50,7 @@ export function connect(options: ConnectOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: options.url,
     application_name: options.applicationName,
+    ...(options.role === undefined ? {} : { options: `-c role=${options.role}` }),
     max: options.max ?? 8,
     statement_timeout: options.statementTimeoutMs ?? 30_000,
     idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 15_000,

@@ -25,6 +25,8 @@ export const ERRORS = {
   too_many_rows: entry(413, 'after_change', 'The batch has more rows than one request may carry.'),
   unsupported_media_type: entry(415, 'after_change', 'The content type is not one this route takes.'),
   unauthenticated: entry(401, 'after_change', 'No valid API key was presented.'),
+  signature_invalid: entry(401, 'after_change', 'The request is not signed as its key asks for, or was sent before.'),
+  step_up_needed: entry(401, 'after_change', 'Show the second factor again before this.'),
   forbidden: entry(403, 'never', 'The API key does not carry the scope this route needs.'),
   not_found: entry(404, 'never', 'There is no such resource.'),
   method_not_allowed: entry(405, 'never', 'The route does not take this method.'),

@@ -19,6 +19,7 @@ export const SCOPES = {
   'reports:write': 'Make reports, and write down that they were filed.',
   'settlement:read': 'Read settlement batches and cases.',
   'settlement:approve': 'Approve settlement batches, close their cases.',
+  'session:own': "Show the second factor again in a login of one's own.",
   'webhooks:read': 'Read webhook endpoints and what they were told.',
   'webhooks:write': 'Make, change and test webhook endpoints, rotate their secrets, replay deliveries.',
 } as const;

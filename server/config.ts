@@ -98,6 +98,8 @@ const settingsSchema = z.object({
   /** How long an officer's approval counts, and how long a claim keeps a case from others, milliseconds. */
   CAPP_APPROVAL_MS: z.coerce.number().int().min(60_000).default(86_400_000),
   CAPP_CASE_CLAIM_MS: z.coerce.number().int().min(10_000).default(900_000),
+  /** 1 lets API keys do what asks people for their second factor, 0 does not; in production 0 unless set. */
+  CAPP_KEYS_DECIDE: z.enum(['0', '1']).optional(),
   /** 1 sends webhooks to private networks and over plain HTTP as well. */
   CAPP_WEBHOOK_ALLOW_PRIVATE: z.enum(['0', '1']).default('0'),
   /** `class=requests/seconds` entries, separated by commas: see docs/limits.md. */
@@ -170,6 +172,8 @@ export interface Config {
   readonly doubtLimitMs: number;
   readonly doubtLimitsMs: Readonly<Record<string, number>>;
   readonly webhookAllowPrivate: boolean;
+  /** API keys may do what asks people for their second factor. */
+  readonly programsDecide: boolean;
   readonly reportingPath: string | null;
   /** Null: no model is asked. */
   readonly llm: LlmSettings | null;
@@ -247,6 +251,7 @@ export function readConfig(given: Env): Config {
     doubtLimitMs: settings.CAPP_DOUBT_LIMIT_MS,
     doubtLimitsMs: limitsByRail(settings.CAPP_DOUBT_LIMITS_MS),
     webhookAllowPrivate: settings.CAPP_WEBHOOK_ALLOW_PRIVATE === '1',
+    programsDecide: settings.CAPP_KEYS_DECIDE === undefined ? settings.CAPP_ENV !== 'production' : settings.CAPP_KEYS_DECIDE === '1',
     fourEyes: {
       fourEyesPriority: settings.CAPP_FOUR_EYES_PRIORITY,
       fourEyesUsd: settings.CAPP_FOUR_EYES_USD,

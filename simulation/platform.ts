@@ -145,6 +145,8 @@ function startApi(deps: PlatformDeps, actor: Actor): ApiProcess {
   const board = boardOf(deps.stage.chance, clock);
   const apiDeps: ApiDeps = {
     pool,
+    // The connections that fail with this process; what clients may see of each other is tested on a real role.
+    tenants: { of: () => pool },
     keyring,
     clock,
     log: createLog({ program: actor.name, level: 'silent' }),

@@ -31,6 +31,8 @@ export interface ListedKey {
   readonly createdAt: Date;
   readonly expiresAt: Date | null;
   readonly revokedAt: Date | null;
+  /** To some minutes; null when it never was. */
+  readonly lastUsedAt: Date | null;
 }
 
 /** Every key that was ever made, oldest first. */
@@ -38,8 +40,9 @@ export async function listApiKeys(db: Queryable): Promise<ListedKey[]> {
   const { rows } = await db.query<ListedKey>({
     name: 'list_api_keys',
     text: `select api_keys.id, clients.name as client, principal, prefix, scopes, api_keys.created_at as "createdAt",
-        expires_at as "expiresAt", revoked_at as "revokedAt"
-      from api_keys join clients on clients.id = api_keys.client_id order by api_keys.id`,
+        expires_at as "expiresAt", revoked_at as "revokedAt",
+        last_used_at as "lastUsedAt"
+      from api_keys join clients on clients.id = api_keys.client_id left join api_key_uses on key_id = api_keys.id order by api_keys.id`,
   });
   return rows;
 }

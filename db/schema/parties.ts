@@ -23,6 +23,8 @@ export const apiKeys = pgTable(
     /** Peppered SHA-256 of the secret part. */
     secretHash: bytea('secret_hash').notNull(),
     scopes: text('scopes').array().notNull(),
+    /** The key that every request by this one must be signed with, of `request_keys`; null: none has to be. */
+    requestKeyId: text('request_key_id'),
     createdAt: createdAt(),
     expiresAt: moment('expires_at'),
     revokedAt: moment('revoked_at'),

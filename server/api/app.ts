@@ -14,7 +14,8 @@ import type { ApiContext, ApiEnv } from './http.ts';
 import { createIdempotency } from './idempotency.ts';
 import { createApiLimits } from './limits.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import type { Api } from './mount.ts';
+import type { Api, MountedRoute } from './mount.ts';
+import { assertAllDeclared } from './permissions.ts';
 import { answerProblem, toFault } from './problem.ts';
 import { mountActivity } from './routes/activity.ts';
 import { mountBatches } from './routes/batches.ts';
@@ -25,10 +26,12 @@ import { mountCases } from './routes/cases.ts';
 import { mountGateways } from './routes/gateways.ts';
 import { mountHealth } from './routes/health.ts';
 import { mountOwnPayments } from './routes/own-payments.ts';
+import { mountPasskeys } from './routes/passkeys.ts';
 import { mountPayments } from './routes/payments.ts';
 import { mountQuotes } from './routes/quotes.ts';
 import { mountReconciliation } from './routes/reconciliation.ts';
 import { mountRules } from './routes/rules.ts';
+import { mountSession } from './routes/session.ts';
 import { mountSms } from './routes/sms.ts';
 import { mountSettlement } from './routes/settlement.ts';
 import { mountScreening } from './routes/screening.ts';
@@ -41,12 +44,12 @@ import { createLiveStream } from './stream.ts';
 export interface ApiApp {
   readonly app: OpenAPIHono<ApiEnv>;
   /** Every documented route, by method and path in the words of OpenAPI. */
-  readonly routes: readonly { readonly method: string; readonly path: string }[];
+  readonly routes: readonly MountedRoute[];
   /** Ends live streams and waits for everything that was taken in to be committed. */
   close(): Promise<void>;
 }
 
-/** Makes the API. `checkAnswers` holds every answer against its schema: for tests. */
+/** Makes the API. `checkAnswers` holds every answer against its schema: for tests. Throws `internal` for a route that does not say who may use it. */
 export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: boolean } = {}): ApiApp {
   const app = new OpenAPIHono<ApiEnv>();
   const streamDeps = {
@@ -81,6 +84,8 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   };
 
   observeRequests(app, deps, metrics);
+  mountSession(api);
+  mountPasskeys(api);
   mountQuotes(api);
   mountBatches(api);
   mountPayments(api);
@@ -102,6 +107,7 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   mountGateways(api);
   mountHealth(api);
   mountDocs(app);
+  assertAllDeclared(app.routes, api.mounted);
   app.notFound(async (context) => {
     const c = context as ApiContext;
     await limits.ofAddress(c, 'public');

@@ -15,8 +15,10 @@ const KNOWN_FOR_MS = 30_000;
 /** How long a wrong key is remembered, so that a new key works soon. */
 const UNKNOWN_FOR_MS = 5_000;
 const REMEMBERED_MAX = 10_000;
-/** `Bearer`, then a key as `capp keys` makes them. */
-const PRESENTED = /^Bearer ([A-Za-z0-9_.-]{8,200})$/i;
+/** `Bearer`, then a key as `capp keys` makes them, or an access token. */
+const PRESENTED = /^Bearer ([A-Za-z0-9_.-]{8,2048})$/i;
+/** How long the second factor counts as just shown, milliseconds. */
+export const STEP_UP_MS = 5 * 60_000;
 
 interface Remembered {
   readonly caller: Promise<Caller | null>;
@@ -56,7 +58,7 @@ export function createAuthenticate(deps: {
   return async (c) => {
     const presented = PRESENTED.exec(c.req.header('authorization') ?? '')?.[1];
     const caller = presented === undefined ? null : await look(c, presented, deps.clock.now());
-    if (caller !== null) return caller;
+    if (caller !== null && !(caller.session !== undefined && caller.session.expiresAtMs <= deps.clock.now())) return caller;
     // Nothing was guessed without a key; such a request costs little, and counts as any other of its address.
     await (presented === undefined ? deps.limits.ofAddress(c, 'public') : deps.limits.afterFailure(c));
     throw fault('unauthenticated');
@@ -66,6 +68,22 @@ export function createAuthenticate(deps: {
 /** The caller of an authenticated request, who must hold the scope. Throws `forbidden`. */
 export function requireScope(c: ApiContext, scope: Scope): Caller {
   const caller = c.get('caller');
-  if (!caller.scopes.includes(scope)) throw fault('forbidden', { detail: `The API key does not carry the scope ${scope}.` });
+  if (!caller.scopes.includes(scope))
+    throw fault('forbidden', { detail: `The ${caller.session === undefined ? 'API key' : 'token'} does not carry the scope ${scope}.` });
   return caller;
+}
+
+/**
+ * Throws `step_up_needed` unless a person has shown the second factor a short while ago, and `forbidden` for keys and programs
+ * where only people decide.
+ */
+export function requireStepUp(caller: Caller, deps: { readonly clock: Clock; readonly programsDecide?: boolean }): void {
+  const { session } = caller;
+  if (session?.kind !== 'person') {
+    if (deps.programsDecide === false)
+      throw fault('forbidden', { detail: 'People decide this, logged in with their second factor; no key may.' });
+    return;
+  }
+  const shownAtMs = session.secondFactorAtMs ?? Number.NEGATIVE_INFINITY;
+  if (deps.clock.now() - shownAtMs > STEP_UP_MS) throw fault('step_up_needed');
 }

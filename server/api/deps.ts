@@ -1,10 +1,12 @@
 /** What the API needs from elsewhere, handed in once at the composition root. */
 import type { Pool, PoolClient } from 'pg';
 import type { Keyring } from '../../db/keyring.ts';
+import type { Tenants } from '../../db/tenants.ts';
 import type { Clock } from '../../domain/clock.ts';
 import type { Money } from '../../domain/money.ts';
 import type { Country } from '../../domain/rail.ts';
 import type { Currency } from '../../domain/currency.ts';
+import type { Access } from '../auth/access.ts';
 import type { Intake } from '../intake.ts';
 import type { Log } from '../log.ts';
 import type { Messaging } from '../messaging.ts';
@@ -19,6 +21,21 @@ export interface Caller {
   readonly clientId: string;
   readonly principal: string;
   readonly scopes: readonly string[];
+  /** What stands behind an access token; an API key has none. */
+  readonly session?: Session;
+  /** What every request of this caller must be signed with; nothing when it is missing or null. */
+  readonly requestKey?: { readonly id: string; readonly publicJwk: Readonly<Record<string, string>> } | null;
+}
+
+/** A token that is being used. */
+export interface Session {
+  readonly jti: string;
+  /** The login it goes on from; null for programs. */
+  readonly family: string | null;
+  readonly kind: 'person' | 'program';
+  readonly expiresAtMs: number;
+  /** When the second factor was last shown; null for programs. */
+  readonly secondFactorAtMs: number | null;
 }
 
 export interface QuoteRequest {
@@ -72,12 +89,18 @@ export type ApiHint = 'authorize' | 'resume' | 'callbacks' | 'cases' | 'settle' 
 
 export interface ApiDeps {
   readonly pool: Pool;
+  /** Connections that see one client's rows only: what a client reads is read over them. */
+  readonly tenants: Pick<Tenants, 'of'>;
   readonly keyring: Keyring;
   readonly clock: Clock;
   readonly log: Log;
   readonly intake: Intake;
   /** Finds the holder of a presented key, or null: not known, expired, revoked. */
   readonly findCaller: (presented: string) => Promise<Caller | null>;
+  /** Tokens and logins; without it there are API keys alone. */
+  readonly access?: Access;
+  /** Whether keys and programs may do what asks people for their second factor; they may unless told. */
+  readonly programsDecide?: boolean;
   /** Makes, signs and stores a quote. Throws `rate_unavailable`, `corridor_unavailable`, amount codes. */
   readonly createQuote: (request: QuoteRequest) => Promise<{ readonly id: string }>;
   /** Our name for the key on the settlement chain that is kept for a person; null when there is none. */

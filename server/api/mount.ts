@@ -6,12 +6,14 @@
 import { type OpenAPIHono, z } from '@hono/zod-openapi';
 import { fault } from '../../domain/errors.ts';
 import { SCOPES, type Scope } from '../../domain/scopes.ts';
-import { type Authenticate, requireScope } from './authenticate.ts';
+import { type Authenticate, requireScope, requireStepUp } from './authenticate.ts';
 import type { ApiDeps, Caller } from './deps.ts';
 import { type ApiContext, type ApiEnv, mediaTypeOf, parseJson, problems, readJsonText, validate } from './http.ts';
 import type { Answer, Idempotency } from './idempotency.ts';
 import type { ApiLimits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
+import { assertSigned } from './signed.ts';
+import { assertPermission } from './permissions.ts';
 import { classOfRoute, type LimitClass } from '../limits/policy.ts';
 
 /** What all routes of one API share. */
@@ -23,9 +25,17 @@ export interface Api {
   readonly limits: ApiLimits;
   readonly metrics: Metrics;
   /** Every route, by method and path in the words of OpenAPI. */
-  readonly mounted: { readonly method: string; readonly path: string }[];
+  readonly mounted: MountedRoute[];
   /** Check answers against their schemas: in tests, where a mismatch should hurt. */
   readonly checkAnswers: boolean;
+}
+
+/** A route as it stands in the table of who may do what. */
+export interface MountedRoute {
+  readonly method: string;
+  readonly path: string;
+  readonly scope: Scope | null;
+  readonly stepUp: boolean;
 }
 
 type Responses = Readonly<
@@ -40,8 +50,10 @@ export interface RouteDefinition<Query extends z.ZodType, Body> {
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
-  /** What a key must be allowed to do; null: no key is needed. */
+  /** What a caller must be allowed to do. There is no default; null: open to everybody, which `PUBLIC_ROUTES` must name as well. */
   readonly scope: Scope | null;
+  /** What a person does here needs a second factor that was shown a short while ago. */
+  readonly stepUp?: boolean;
   readonly params?: z.ZodObject;
   readonly query?: Query;
   readonly headers?: z.ZodObject;
@@ -77,23 +89,26 @@ export function mount<Query extends z.ZodType, Body>(
   definition: RouteDefinition<Query, Body>,
   act: (request: Request<z.infer<Query>, Body>) => Promise<Answer | Response> | Answer | Response,
 ): void {
-  const { method, path, scope } = definition;
-  api.mounted.push({ method, path });
+  const { method, path, scope, stepUp = false } = definition;
+  const mounted = { method, path, scope, stepUp };
+  assertPermission(mounted);
+  api.mounted.push(mounted);
   document(api, definition);
   const limitClass = classOfRoute({ method, path, keyed: scope !== null });
   api.app.on(method.toUpperCase(), path.replace(/\{(\w+)\}/g, ':$1'), async (context) => {
     const c = context as unknown as ApiContext;
     c.set('route', path);
-    const caller = await admit(api, c, limitClass, scope);
+    const caller = await admit(api, c, limitClass, mounted);
     const query = (definition.query ? validate(definition.query, c.req.query()) : undefined) as z.infer<Query>;
     const text = definition.body ? await readText(c, definition.body.required !== false) : '';
+    if (caller.requestKey) await assertSigned(api, c, caller.requestKey, { text, isWhole: definition.rawBody === undefined });
     const body = readBodyOf(definition, text);
     const run = async () => checkAnswer(api, definition, await act({ c, caller, query, body }));
     return definition.idempotent ? api.idempotency.run(c, text, run as () => Promise<Answer>) : respond(c, await run());
   });
 }
 
-async function admit(api: Api, c: ApiContext, limitClass: LimitClass, scope: Scope | null): Promise<Caller> {
+async function admit(api: Api, c: ApiContext, limitClass: LimitClass, { scope, stepUp }: MountedRoute): Promise<Caller> {
   if (scope === null) {
     await api.limits.ofAddress(c, limitClass);
     return NOBODY;
@@ -101,7 +116,9 @@ async function admit(api: Api, c: ApiContext, limitClass: LimitClass, scope: Sco
   const caller = await api.authenticate(c);
   c.set('caller', caller);
   await api.limits.ofCaller(c, limitClass, caller);
-  return requireScope(c, scope);
+  requireScope(c, scope);
+  if (stepUp) requireStepUp(caller, api.deps);
+  return caller;
 }
 
 /** An optional body may be left out altogether, with its content type. */
@@ -135,7 +152,7 @@ function checkAnswer<Query extends z.ZodType, Body>(
 }
 
 function document<Query extends z.ZodType, Body>(api: Api, definition: RouteDefinition<Query, Body>): void {
-  const { method, path, operationId, tag, summary, description, scope, body, rawBody } = definition;
+  const { method, path, operationId, tag, summary, description, scope, body, rawBody, stepUp } = definition;
   const content = body ? { 'application/json': { schema: body.schema } } : rawBody;
   const headers = definition.idempotent ? idempotencyHeader.extend(definition.headers?.shape ?? {}) : definition.headers;
   api.app.openAPIRegistry.registerPath({
@@ -144,7 +161,13 @@ function document<Query extends z.ZodType, Body>(api: Api, definition: RouteDefi
     operationId,
     tags: [tag],
     summary,
-    description: [description, scope && `Scope: \`${scope}\` (${SCOPES[scope]})`].filter(Boolean).join('\n\n'),
+    description: [
+      description,
+      scope && `Scope: \`${scope}\` (${SCOPES[scope]})`,
+      stepUp && 'Of people it asks for a second factor shown within five minutes.',
+    ]
+      .filter(Boolean)
+      .join('\n\n'),
     security: scope === null ? [] : [{ apiKey: [] }],
     request: {
       ...(definition.params ? { params: definition.params } : {}),
@@ -152,6 +175,6 @@ function document<Query extends z.ZodType, Body>(api: Api, definition: RouteDefi
       ...(headers ? { headers } : {}),
       ...(content ? { body: { required: body?.required !== false, content } } : {}),
     },
-    responses: { ...problems('rate_limited'), ...definition.responses },
+    responses: { ...problems('rate_limited'), ...definition.responses, ...(stepUp ? problems('unauthenticated', 'step_up_needed') : {}) },
   });
 }

@@ -50,6 +50,9 @@ export const problemSchema = z
 /** How long to wait before asking again, seconds, for codes that say `later` when the error does not know better. */
 const RETRY_AFTER_S = 1;
 
+/** What a client does about it (RFC 9470). */
+const STEP_UP_CHALLENGE = 'Bearer realm="capp", error="insufficient_user_authentication", max_age="300"';
+
 /** A fault with more than one thing wrong: what a validation found. */
 export function faultWith(code: ErrorCode, errors: readonly ProblemError[]): Fault {
   return Object.assign(fault(code), { problemErrors: errors });
@@ -93,6 +96,6 @@ export function answerProblem(c: Context, error: Fault): Response {
   const headers: Record<string, string> = { 'Content-Type': 'application/problem+json' };
   if (problem.status === 429 || problem.status === 503 || error.code === 'idempotency_in_progress')
     headers['Retry-After'] = String((error as { retryAfterS?: number }).retryAfterS ?? RETRY_AFTER_S);
-  if (problem.status === 401) headers['WWW-Authenticate'] = 'Bearer realm="capp"';
+  if (problem.status === 401) headers['WWW-Authenticate'] = error.code === 'step_up_needed' ? STEP_UP_CHALLENGE : 'Bearer realm="capp"';
   return c.body(JSON.stringify(problem), problem.status as ContentfulStatusCode, headers);
 }

@@ -78,6 +78,12 @@ export function oneOf<Word extends string>(words: readonly Word[]): (text: strin
   };
 }
 
+/** Reads an option that names a client or a principal, for commander. */
+export function nameOf(text: string): string {
+  if (/^[A-Za-z0-9._:-]{1,64}$/.test(text)) return text;
+  throw new InvalidArgumentError('It must be 1 to 64 of A-Z a-z 0-9 . _ : -');
+}
+
 /** Examples at the end of a command's help. */
 export function withExamples(command: Command, examples: readonly (readonly [string, string])[]): Command {
   const width = Math.max(...examples.map(([line]) => line.length));

@@ -20,10 +20,12 @@ import { registerRules } from './commands/rules.ts';
 import { registerReports } from './commands/reports.ts';
 import { registerPrivacy } from './commands/privacy.ts';
 import { registerProof } from './commands/proof.ts';
+import { registerRoutes } from './commands/routes.ts';
 import { registerScreen } from './commands/screen.ts';
 import { registerSms } from './commands/sms.ts';
 import { registerSettlement } from './commands/settlement.ts';
 import { registerStart } from './commands/start.ts';
+import { registerUsers } from './commands/users.ts';
 import { registerUssd } from './commands/ussd.ts';
 import { registerVerify } from './commands/verify.ts';
 import type { CommandContext } from './context.ts';
@@ -107,6 +109,8 @@ export function createProgram(context: CommandContext): Command {
   registerSms(program, context);
   registerGateways(program, context);
   registerKeys(program, context);
+  registerUsers(program, context);
+  registerRoutes(program, context);
   registerMigrate(program, context);
   return program;
 }

@@ -1,13 +1,15 @@
 /** The API process: takes intents in, serves everything that is read, stores callbacks. */
 import packageJson from '../../package.json' with { type: 'json' };
 import { createQuote } from '../../agents/exchange-rate/index.ts';
-import { findApiKey } from '../../db/queries/api-keys.ts';
+import { openTenants } from '../../db/tenants.ts';
 import { systemClock } from '../../domain/clock.ts';
 import { ON_US } from '../../domain/network.ts';
 import { voidHolds } from '../../tools/ledger/index.ts';
 import { allowsSource } from '../../tools/mmo/terms.ts';
 import { loadReportingEntities } from '../../tools/reports/index.ts';
 import type { SanctionsDescription } from '../../tools/sanctions/list.ts';
+import { createAccess } from '../auth/access.ts';
+import { createTokenSigner } from '../auth/token-signer.ts';
 import { createApi } from '../api/app.ts';
 import type { ApiDeps, DependencyState } from '../api/deps.ts';
 import { serveApi } from '../api/serve.ts';
@@ -23,6 +25,9 @@ import { openLimits } from '../limits/index.ts';
 import { openMessaging } from '../messaging.ts';
 import { type Running, runChild } from './child.ts';
 
+/** Connections that read for clients, beside those of the platform itself. */
+const TENANT_CONNECTIONS_MAX = 6;
+
 async function start(): Promise<Running> {
   const env = withSecretFiles(process.env);
   const config = readConfig(env);
@@ -30,8 +35,14 @@ async function start(): Promise<Running> {
   const limits = openLimits(foundation);
   const messaging = await openMessaging(config.messagingPath, { pool: foundation.pool, clock: systemClock, fetch });
   const reportingEntities = await loadReportingEntities(config.reportingPath, config.env);
+  const tenants = openTenants({
+    url: config.databaseUrl ?? '',
+    applicationName: 'capp api clients',
+    max: TENANT_CONNECTIONS_MAX,
+    onError: (error) => foundation.log.warn({ code: (error as { code?: string }).code }, 'database connection broke'),
+  });
   const deps = apiDeps(foundation);
-  const api = createApi({ ...deps, limits, messaging, reportingEntities });
+  const api = createApi({ ...deps, tenants, limits, messaging, reportingEntities });
   const endTelling = tellOfCrowd(deps.intake.depth);
   const { port, host } = config;
   const tls = config.tls === null ? undefined : await loadTls(config.tls, config.dataDir, systemClock.now());
@@ -46,15 +57,19 @@ async function start(): Promise<Running> {
       endTelling();
       await served.close();
       limits.close();
+      await tenants.end();
       await foundation.close();
       foundation.log.info({}, 'api stopped');
     },
   };
 }
 
-function apiDeps(foundation: Foundation): ApiDeps {
-  const { pool, keys, log, queue, board, operators, terms } = foundation;
+function apiDeps(foundation: Foundation): Omit<ApiDeps, 'tenants'> {
+  const { config, pool, keys, log, queue, board, operators, terms } = foundation;
   const clock = systemClock;
+  const { keyring, pepper } = keys;
+  const signer = createTokenSigner({ pool, keyring, clock, issuer: config.publicUrl, audience: config.publicUrl });
+  const access = createAccess({ pool, keyring, pepper, clock, signer, origin: config.publicUrl });
   const sources = new Map([...terms].map(([railId, { callbackSources }]) => [railId, allowsSource(callbackSources)]));
   return {
     pool,
@@ -62,9 +77,11 @@ function apiDeps(foundation: Foundation): ApiDeps {
     clock,
     log,
     intake: createIntake({ pool, keyring: keys.keyring, clock, notify: (hint) => queue.notify(hint) }),
-    findCaller: (presented) => findApiKey(pool, keys.pepper, presented, clock.now()),
+    findCaller: access.findCaller,
+    access,
+    programsDecide: config.programsDecide,
     createQuote: (request) => createQuote({ pool, board, clock, quoteKey: keys.quoteKey }, request),
-    settlementKeyOf: approverKeyOf(foundation.config),
+    settlementKeyOf: approverKeyOf(config),
     notify: (hint) => queue.notify(hint),
     callbackAnswer: (railId) => (railId === ON_US ? null : operators(railId).callbackAnswer),
     callbackTerms: (railId) => ({
@@ -79,8 +96,8 @@ function apiDeps(foundation: Foundation): ApiDeps {
     operatorCertificates: (foundation.config.tls?.operatorCaPath ?? null) !== null,
     version: packageJson.version,
     sumOfAll,
-    webhookAllowPrivate: foundation.config.webhookAllowPrivate,
-    desk: { claimMs: foundation.config.caseClaimMs, approvalMs: foundation.config.approvalMs },
+    webhookAllowPrivate: config.webhookAllowPrivate,
+    desk: { claimMs: config.caseClaimMs, approvalMs: config.approvalMs },
   };
 }
 

@@ -90,6 +90,7 @@ function openApi(platform: TestPlatform, log: Log) {
   const { pool } = database;
   return createApi({
     pool,
+    tenants: { of: () => pool },
     keyring: deps.keyring,
     clock,
     log,

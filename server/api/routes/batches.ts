@@ -103,7 +103,7 @@ export function mountBatches(api: Api): void {
       responses: { 200: answers('The batch.', batchStateSchema), ...problems('unauthenticated', 'forbidden', 'not_found') },
     },
     async ({ c, caller }) => {
-      const row = await findBatch(deps.pool, caller.clientId, idParam(c));
+      const row = await findBatch(deps.tenants.of(caller.clientId), caller.clientId, idParam(c));
       if (row === null) throw fault('not_found');
       const { id, createdAt, rowsAccepted, rowsRejected, byStatus } = row;
       return {

@@ -122,6 +122,7 @@ function mountDecision(api: Api): void {
       description:
         'Some cases need two officers to agree before a payment is released: the second agrees to the same reason on the same evidence, before the first approval expires. The officer is the holder of the key.',
       scope: 'cases:decide',
+      stepUp: true,
       idempotent: true,
       params: idParams,
       body: { schema: decisionRequestSchema },
@@ -139,7 +140,7 @@ function mountDecision(api: Api): void {
       deps.notify('cases');
       if (body.verdict === 'request_information') deps.notify('webhooks');
       c.set('logged', { caseId, principal: caller.principal, verdict: body.verdict });
-      const row = await findCase(deps.pool, caller.clientId, caseId);
+      const row = await findCase(deps.tenants.of(caller.clientId), caller.clientId, caseId);
       if (row === null) throw fault('not_found');
       return { status: 202, body: caseOut(row, deps.clock.now()) };
     },
@@ -178,8 +179,9 @@ function mountInformation(api: Api): void {
   const { deps } = api;
   const listSchema = z.object({ items: z.array(questionSchema) });
   const questionsOf = async (clientId: string, paymentId: string) => {
-    if ((await findPayment(deps.pool, clientId, paymentId)) === null) throw fault('not_found');
-    return { items: (await findQuestions(deps.pool, clientId, paymentId)).map(questionOut) };
+    const db = deps.tenants.of(clientId);
+    if ((await findPayment(db, clientId, paymentId)) === null) throw fault('not_found');
+    return { items: (await findQuestions(db, clientId, paymentId)).map(questionOut) };
   };
   mount(
     api,

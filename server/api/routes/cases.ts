@@ -81,7 +81,7 @@ function mountQueue(api: Api): void {
       const list = `cases ${JSON.stringify([status, live, kind, claimedBy, overdue, snoozed, escalated])}`;
       const after = cursor === undefined ? null : placeOf(decodeCursor(list, cursor, [/^\d{4}-[\dT:.-]+Z$/, CURSOR_UUID]));
       const nowMs = deps.clock.now();
-      const rows = await listCases(deps.pool, caller.clientId, filter, { after, limit, nowMs });
+      const rows = await listCases(deps.tenants.of(caller.clientId), caller.clientId, filter, { after, limit, nowMs });
       const encode = (last: CaseRow) => encodeCursor(list, [last.rankAt.toISOString(), last.id]);
       return { status: 200, body: { items: rows.map((row) => caseOut(row, nowMs)), nextCursor: nextCursor(rows, limit, encode) } };
     },
@@ -121,14 +121,15 @@ function mountFile(api: Api): void {
 }
 
 async function load(deps: ApiDeps, caller: Caller, caseId: string): Promise<CaseRow> {
-  const row = await findCase(deps.pool, caller.clientId, caseId);
+  const row = await findCase(deps.tenants.of(caller.clientId), caller.clientId, caseId);
   if (row === null) throw fault('not_found');
   return row;
 }
 
 /** Everything that is known of a case. */
 async function fileOf(deps: ApiDeps, caller: Caller, row: CaseRow): Promise<z.infer<typeof caseFileSchema>> {
-  const { pool, keyring } = deps;
+  const { keyring } = deps;
+  const pool = deps.tenants.of(caller.clientId);
   const nowMs = deps.clock.now();
   const { paymentId } = row;
   const [payment, events, agents, decisions, questions, past, sums, linked] = await Promise.all([

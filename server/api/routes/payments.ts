@@ -128,7 +128,7 @@ function mountSubmit(api: Api): void {
 }
 
 async function load(deps: ApiDeps, caller: Caller, paymentId: string): Promise<PaymentRow> {
-  const row = await findPayment(deps.pool, caller.clientId, paymentId);
+  const row = await findPayment(deps.tenants.of(caller.clientId), caller.clientId, paymentId);
   if (row === null) throw fault('not_found');
   return row;
 }
@@ -170,7 +170,7 @@ function mountReading(api: Api): void {
       const afterId = cursor === undefined ? null : (decodeCursor(list, cursor, [CURSOR_UUID])[0] ?? null);
       const [fromCountry, toCountry] = corridor?.split('-') ?? [];
       const filter = { ...exact, fromCountry, toCountry, createdFrom: dateOf(createdFrom), createdBefore: dateOf(createdBefore) };
-      const rows = await listPayments(deps.pool, caller.clientId, filter, { afterId, limit });
+      const rows = await listPayments(deps.tenants.of(caller.clientId), caller.clientId, filter, { afterId, limit });
       const items = rows.map((row) => paymentOut(deps.keyring, row, caller));
       return { status: 200, body: { items, nextCursor: nextCursor(rows, limit, (last) => encodeCursor(list, [last.id])) } };
     },
@@ -201,11 +201,12 @@ function mountDetail(api: Api): void {
       responses: { 200: answers('The payment.', detailSchema), ...OF_ONE },
     },
     async ({ c, caller }) => {
+      const db = deps.tenants.of(caller.clientId);
       const row = await load(deps, caller, idParam(c));
       const [events, attempts, waiting] = await Promise.all([
-        findEvents(deps.pool, row.id),
-        findAttempts(deps.pool, row.id),
-        findWaitingCollection(deps.pool, row.id),
+        findEvents(db, row.id),
+        findAttempts(db, row.id),
+        findWaitingCollection(db, row.id),
       ]);
       return {
         status: 200,
@@ -238,7 +239,7 @@ function mountExplanation(api: Api): void {
     },
     async ({ c, caller }) => {
       const row = await load(deps, caller, idParam(c));
-      const { pool } = deps;
+      const pool = deps.tenants.of(caller.clientId);
       const [events, decisions, attempts, transfers, cases] = await Promise.all([
         findEvents(pool, row.id),
         findDecisions(pool, row.id),
@@ -291,7 +292,7 @@ function mountAttempts(api: Api): void {
       const list = `attempts ${state}`;
       const [at, id] = cursor === undefined ? [] : decodeCursor(list, cursor, [/^\d{4}-[\dT:.-]+Z$/, CURSOR_UUID]);
       const after = at === undefined || id === undefined ? null : { createdAt: new Date(at), id };
-      const rows = await listAttempts(deps.pool, caller.clientId, state, { after, limit });
+      const rows = await listAttempts(deps.tenants.of(caller.clientId), caller.clientId, state, { after, limit });
       const encode = (last: (typeof rows)[number]) => encodeCursor(list, [last.createdAt.toISOString(), last.id]);
       const items = rows.map((row) => attemptOut(row, deps.clock.now()));
       return { status: 200, body: { items, nextCursor: nextCursor(rows, limit, encode) } };

@@ -93,7 +93,7 @@ function readRequest(value: unknown): Omit<QuoteRequest, 'clientId'> {
 }
 
 async function load(deps: ApiDeps, caller: Caller, quoteId: string): Promise<QuoteResource> {
-  const row = (await findQuotes(deps.pool, caller.clientId, [quoteId]))[0];
+  const row = (await findQuotes(deps.tenants.of(caller.clientId), caller.clientId, [quoteId]))[0];
   if (!row) throw fault('quote_not_found');
   return quoteOut(row);
 }

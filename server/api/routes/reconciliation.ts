@@ -266,6 +266,7 @@ function mountDecisions(api: Api): void {
       summary: 'Propose entries that end a break, or approve or reject those of another',
       description: 'Approved entries are posted at once, linked to the break. Nobody approves their own proposal.',
       scope: 'reconciliation:decide',
+      stepUp: true,
       idempotent: true,
       params: idParams,
       body: { schema: requestSchema },

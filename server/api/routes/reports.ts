@@ -147,7 +147,7 @@ function mountReading(api: Api): void {
       const list = `reports ${JSON.stringify([kind, filed, caseId])}`;
       const afterId = cursor === undefined ? null : (decodeCursor(list, cursor, [CURSOR_UUID])[0] ?? null);
       const filter = { kind, caseId, filed: filed === undefined ? undefined : filed === 'true' };
-      const rows = await listReports(deps.pool, caller.clientId, filter, { afterId, limit });
+      const rows = await listReports(deps.tenants.of(caller.clientId), caller.clientId, filter, { afterId, limit });
       const items = rows.map(reportOut);
       return { status: 200, body: { items, nextCursor: nextCursor(rows, limit, (last) => encodeCursor(list, [last.id])) } };
     },
@@ -180,7 +180,7 @@ function mountReading(api: Api): void {
     },
     async ({ c, caller }) => {
       const row = await load(api, caller.clientId, idParam(c));
-      const content = await findReportContent(deps.pool, caller.clientId, row.id);
+      const content = await findReportContent(deps.tenants.of(caller.clientId), caller.clientId, row.id);
       if (content === null) throw fault('not_found');
       // Who had whose names in hand is part of the audit.
       const act = { clientId: caller.clientId, actor: caller.principal, action: 'report.read', subject: `report:${row.id}` };
@@ -238,7 +238,7 @@ function mountFiling(api: Api): void {
 }
 
 async function load({ deps }: Api, clientId: string, reportId: string): Promise<ReportRow> {
-  const row = await findReport(deps.pool, clientId, reportId);
+  const row = await findReport(deps.tenants.of(clientId), clientId, reportId);
   if (row === null) throw fault('not_found');
   return row;
 }

@@ -134,6 +134,8 @@ function mountStep(api: Api, name: 'submit' | 'approve' | 'retire', scope: Scope
       tag: 'Rules',
       summary,
       scope,
+      // What changes which rules are live; drafts and shadow change nothing.
+      stepUp: name !== 'submit',
       params: versionParams,
       responses: {
         200: answers('The version, where it is now.', ruleVersionSchema),

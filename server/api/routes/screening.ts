@@ -55,7 +55,7 @@ export function mountScreening(api: Api): void {
     async ({ caller, query: { limit, cursor, status } }) => {
       const list = `findings ${status ?? ''}`;
       const afterId = cursor === undefined ? null : (decodeCursor(list, cursor, [CURSOR_UUID])[0] ?? null);
-      const rows = await listFindings(deps.pool, caller.clientId, { status }, { afterId, limit });
+      const rows = await listFindings(deps.tenants.of(caller.clientId), caller.clientId, { status }, { afterId, limit });
       return {
         status: 200,
         body: { items: rows.map(findingOut), nextCursor: nextCursor(rows, limit, (last) => encodeCursor(list, [last.id])) },
@@ -72,6 +72,7 @@ export function mountScreening(api: Api): void {
       summary: 'Dismiss a finding, or confirm it',
       description: 'Once. Whoever is confirmed counts as rejected: their payments are refused from then on.',
       scope: 'cases:decide',
+      stepUp: true,
       params: idParams,
       body: { schema: resolutionSchema },
       responses: {

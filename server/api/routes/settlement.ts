@@ -128,6 +128,7 @@ function mountApprovals(api: Api): void {
         'The approver is the holder of the key, who signs on the chain with the key kept for that person. A batch needs as many ' +
         'different approvers as `approvalsNeeded` says; an approval is for one proposal, once, until its deadline.',
       scope: 'settlement:approve',
+      stepUp: true,
       idempotent: true,
       params: idParams,
       body: { schema: approvalRequestSchema },
@@ -204,6 +205,7 @@ function mountCases(api: Api): void {
       summary: 'Close a case',
       description: 'A batch that did not agree with the chain is checked against it once more, and settled if it agrees now.',
       scope: 'settlement:approve',
+      stepUp: true,
       idempotent: true,
       params: idParams,
       body: { schema: resolutionSchema },
@@ -249,7 +251,7 @@ function mountProof(api: Api): void {
       },
     },
     async ({ c, caller }) => {
-      const payment = await findPayment(deps.pool, caller.clientId, idParam(c));
+      const payment = await findPayment(deps.tenants.of(caller.clientId), caller.clientId, idParam(c));
       if (payment === null) throw fault('not_found');
       const rows = await findProofRows(deps.pool, caller.clientId, payment.id);
       if (rows.length === 0) throw fault('proof_not_ready');

@@ -92,7 +92,7 @@ function mountCreation(api: Api): void {
       await checkTarget(body.url, targetPolicy(deps));
       const secret = newSecret();
       const row = await insertEndpoint(
-        deps.pool,
+        deps.tenants.of(caller.clientId),
         {
           id: newId(),
           clientId: caller.clientId,
@@ -123,7 +123,10 @@ function mountCreation(api: Api): void {
         ...problems('unauthenticated', 'forbidden'),
       },
     },
-    async ({ caller }) => ({ status: 200, body: { items: (await listEndpoints(deps.pool, caller.clientId)).map(endpointOut) } }),
+    async ({ caller }) => ({
+      status: 200,
+      body: { items: (await listEndpoints(deps.tenants.of(caller.clientId), caller.clientId)).map(endpointOut) },
+    }),
   );
 }
 
@@ -165,7 +168,12 @@ function mountEndpoints(api: Api): void {
     async ({ c, caller, body }) => {
       const endpointId = idParam(c);
       await checkTarget(body.url, targetPolicy(deps));
-      const row = await updateEndpoint(deps.pool, { clientId: caller.clientId, endpointId, ...body, nowMs: deps.clock.now() });
+      const row = await updateEndpoint(deps.tenants.of(caller.clientId), {
+        clientId: caller.clientId,
+        endpointId,
+        ...body,
+        nowMs: deps.clock.now(),
+      });
       if (row === null) throw fault('not_found');
       c.set('logged', { endpointId, principal: caller.principal });
       return { status: 200, body: endpointOut(row) };
@@ -186,7 +194,8 @@ function mountEndpoints(api: Api): void {
     },
     async ({ c, caller }) => {
       const endpointId = idParam(c);
-      if (!(await deleteEndpoint(deps.pool, caller.clientId, endpointId, deps.clock.now()))) throw fault('not_found');
+      if (!(await deleteEndpoint(deps.tenants.of(caller.clientId), caller.clientId, endpointId, deps.clock.now())))
+        throw fault('not_found');
       c.set('logged', { endpointId, principal: caller.principal });
       return { status: 200, body: { id: endpointId, deleted: true } };
     },
@@ -194,7 +203,7 @@ function mountEndpoints(api: Api): void {
 }
 
 async function load(deps: ApiDeps, caller: Caller, endpointId: string) {
-  const row = await findEndpoint(deps.pool, caller.clientId, endpointId);
+  const row = await findEndpoint(deps.tenants.of(caller.clientId), caller.clientId, endpointId);
   if (row === null) throw fault('not_found');
   return row;
 }
@@ -221,7 +230,7 @@ function mountRotation(api: Api): void {
     },
     async ({ c, caller, body }) => {
       const [endpointId, nowMs, secret] = [idParam(c), deps.clock.now(), newSecret()];
-      const row = await rotateSecret(deps.pool, {
+      const row = await rotateSecret(deps.tenants.of(caller.clientId), {
         clientId: caller.clientId,
         endpointId,
         secret: deps.keyring.encrypt(secret, SECRET_CONTEXT),
@@ -258,7 +267,12 @@ function mountDeliveries(api: Api): void {
       const list = `webhook deliveries ${JSON.stringify([endpointId, state, paymentId])}`;
       const [at, id] = cursor === undefined ? [] : decodeCursor(list, cursor, [/^\d{4}-[\dT:.-]+Z$/, CURSOR_UUID]);
       const after = at === undefined || id === undefined ? null : { createdAt: new Date(at), id };
-      const rows = await listDeliveries(deps.pool, caller.clientId, { endpointId, state, paymentId }, { after, limit });
+      const rows = await listDeliveries(
+        deps.tenants.of(caller.clientId),
+        caller.clientId,
+        { endpointId, state, paymentId },
+        { after, limit },
+      );
       const encode = (last: (typeof rows)[number]) => encodeCursor(list, [last.createdAt.toISOString(), last.id]);
       return { status: 200, body: { items: rows.map(deliveryOut), nextCursor: nextCursor(rows, limit, encode) } };
     },
@@ -280,7 +294,7 @@ function mountDeliveries(api: Api): void {
 }
 
 async function deliveryFile(deps: ApiDeps, caller: Caller, deliveryId: string) {
-  const row = await findDelivery(deps.pool, caller.clientId, deliveryId);
+  const row = await findDelivery(deps.tenants.of(caller.clientId), caller.clientId, deliveryId);
   if (row === null) throw fault('not_found');
   return deliveryFileOut(row);
 }
@@ -305,7 +319,7 @@ function mountReplays(api: Api): void {
     },
     async ({ c, caller }) => {
       const deliveryId = idParam(c);
-      await replayDelivery(deps.pool, caller.clientId, deliveryId, deps.clock.now());
+      await replayDelivery(deps.tenants.of(caller.clientId), caller.clientId, deliveryId, deps.clock.now());
       deps.notify('webhooks');
       return { status: 202, body: await deliveryFile(deps, caller, deliveryId) };
     },
@@ -329,8 +343,8 @@ function mountReplays(api: Api): void {
       const nowMs = deps.clock.now();
       const replayed =
         body.which === 'failed'
-          ? await replayFailed(deps.pool, endpoint, nowMs)
-          : await replayRange(deps.pool, endpoint, { from: new Date(body.from), to: new Date(body.to) }, nowMs);
+          ? await replayFailed(deps.tenants.of(caller.clientId), endpoint, nowMs)
+          : await replayRange(deps.tenants.of(caller.clientId), endpoint, { from: new Date(body.from), to: new Date(body.to) }, nowMs);
       deps.notify('webhooks');
       return { status: 202, body: { replayed } };
     },
@@ -346,7 +360,11 @@ function mountReplays(api: Api): void {
       responses: { 202: answers('On its way.', deliveryFileSchema), ...unable },
     },
     async ({ c, caller }) => {
-      const deliveryId = await sendTest(deps.pool, { clientId: caller.clientId, endpointId: idParam(c) }, deps.clock.now());
+      const deliveryId = await sendTest(
+        deps.tenants.of(caller.clientId),
+        { clientId: caller.clientId, endpointId: idParam(c) },
+        deps.clock.now(),
+      );
       deps.notify('webhooks');
       return { status: 202, body: await deliveryFile(deps, caller, deliveryId) };
     },
