@@ -65,7 +65,8 @@ const settingsSchema = z.object({
     .int()
     .min(1)
     .max(64)
-    .default(process.platform === 'linux' ? Math.min(2, availableParallelism()) : 1),
+    .optional()
+    .transform((count) => count ?? (process.platform === 'linux' ? Math.min(2, availableParallelism()) : 1)),
   /** Worker processes. */
   CAPP_WORKERS: z.coerce.number().int().min(1).max(64).default(1),
   CAPP_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

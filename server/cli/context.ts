@@ -51,7 +51,7 @@ export async function openCapp(context: CommandContext, options: ApiOptions, pri
 /** Where the API of these settings listens. */
 export function ownUrl(config: Config): string {
   const host = ['0.0.0.0', '::'].includes(config.host) ? '127.0.0.1' : config.host;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${config.port}`;
+  return `${config.tls === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${config.port}`;
 }
 
 /** Says in one line that there is nothing to work on, before anything is started. */
