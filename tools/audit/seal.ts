@@ -47,6 +47,11 @@ const BLOCKS_MAX = 50;
 
 const SEAL_CONTEXT = 'audit_blocks.seal';
 
+/** Every seal that a block may carry: of the index key in use, and of those that sealed before it. */
+export function sealsOf(keyring: Pick<Keyring, 'blindIndexes'>, hash: string): readonly Buffer[] {
+  return keyring.blindIndexes(hash, SEAL_CONTEXT);
+}
+
 /** The keyed hash of a block: proves that somebody with the keys sealed it. */
 export function sealOf(keyring: Pick<Keyring, 'blindIndex'>, hash: string): Buffer {
   return keyring.blindIndex(hash, SEAL_CONTEXT);

@@ -9,7 +9,7 @@ import type { Keyring } from '../../db/keyring.ts';
 import { lastBlockNumber, readBlocks, type SealedBlock, type SealedRange, sourceOf } from './chain.ts';
 import { compareLeaves, type Leaf, type RowFault } from './compare.ts';
 import { type AuditRow, blockHash, FIRST_PREVIOUS_HASH, hashesOf, keysOf, leafHash, type Place, rootOf } from './encoding.ts';
-import { sealOf } from './seal.ts';
+import { sealsOf } from './seal.ts';
 import { countBehindSql, isForm, KEY_BOUNDS, readSql, SOURCE_NAMES, SOURCES } from './sources.ts';
 
 /** A block that somebody knows to be right: noted, printed, published, anchored on a chain. */
@@ -21,7 +21,7 @@ export interface TrustedBlock {
 export interface VerifyDeps {
   readonly pool: Pool;
   /** Checks the keyed hash of every block. */
-  readonly keyring: Pick<Keyring, 'blindIndex'>;
+  readonly keyring: Pick<Keyring, 'blindIndexes'>;
 }
 
 export type BlockFault = 'block_missing' | 'block_altered' | 'chain_broken' | 'seal_wrong' | 'not_the_trusted' | 'out_of_time';
@@ -125,8 +125,8 @@ function verifyLink(walk: Walk, deps: Pick<VerifyDeps, 'keyring'>, block: Sealed
     tell('chain_broken', 'it does not follow the block before it');
   const actual = blockHash(header);
   if (actual !== hash) tell('block_altered', 'its hash does not fit what it says');
-  const expected = sealOf(deps.keyring, hash);
-  if (seal.length !== expected.length || !timingSafeEqual(seal, expected))
+  const seals = sealsOf(deps.keyring, hash);
+  if (!seals.some((expected) => seal.length === expected.length && timingSafeEqual(seal, expected)))
     tell('seal_wrong', 'it was not sealed with the keys of this platform');
   const leaves = ranges.flatMap((range) => hashesOf(range.hashes));
   if (rootOf(leaves) !== header.merkleRoot || leaves.length !== header.leafCount)
