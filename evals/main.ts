@@ -4,16 +4,17 @@
  * Prints the report as Markdown, or with --json as one object, and writes all four forms below `--out`.
  * Exit code: 0 passed; 1 a threshold is missed, or the run is worse than its baseline; 2 it could not be run.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { isFault } from '../domain/errors.ts';
+import { fault, isFault } from '../domain/errors.ts';
 import { compareWithBaseline, storeBaseline } from './baseline.ts';
 import { toHtml } from './report/html.ts';
 import { toJunit } from './report/junit.ts';
 import { toMarkdown } from './report/markdown.ts';
+import { putIntoPage } from './report/page.ts';
 import { type Report, reportOf, toJson } from './report/report.ts';
-import type { Suite } from './suite.ts';
+import type { Suite, SuiteRun } from './suite.ts';
 import { fraudSuite } from './suites/fraud.ts';
 import { fxSuite } from './suites/fx.ts';
 import { injectionSuite } from './suites/injection.ts';
@@ -30,6 +31,7 @@ interface Options {
   readonly out: string;
   readonly json?: true;
   readonly storeBaseline?: true;
+  readonly page?: string;
 }
 
 function say(stream: NodeJS.WriteStream, text: string): void {
@@ -46,8 +48,17 @@ async function evaluate(suite: Suite, options: Options): Promise<boolean> {
   const report = reportOf(run, await compareWithBaseline(run), await missesOf(run.suite, run.metrics));
   await write(options.out, report);
   if (options.storeBaseline) await storeBaseline(run);
+  if (options.page !== undefined) await writePage(options.page, suite, run);
   say(process.stdout, options.json ? JSON.stringify(toJson(report)) : toMarkdown(report));
   return report.passed && report.baseline?.verdict !== 'worse';
+}
+
+async function writePage(path: string, { name, page: tables }: Suite, run: SuiteRun): Promise<void> {
+  if (tables === undefined) throw fault('config_invalid', { detail: `The suite ${name} has no tables for a page.` });
+  const page = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw fault('config_invalid', { detail: `${path} cannot be read.`, cause });
+  });
+  await writeFile(path, putIntoPage(page, run, tables));
 }
 
 async function write(folder: string, report: Report): Promise<void> {
@@ -72,6 +83,7 @@ for (const suite of SUITES) {
     .option('--out <folder>', 'where the reports are written', '.capp/evals')
     .option('--json', 'print one JSON object')
     .option('--store-baseline', 'keep this run as the baseline of its suite')
+    .option('--page <file>', 'put the tables of this run into a page, between the marks of its suite')
     .action(async (options: Options) => {
       process.exitCode = (await evaluate(suite, options)) ? 0 : 1;
     });

@@ -25,6 +25,8 @@ export interface Rival {
   readonly metrics: Metrics;
   /** Correct or not, by the order of the cases; null where it has no say. */
   readonly correct: readonly (boolean | null)[];
+  /** How it does in the same slices, where that was measured. */
+  readonly slices?: readonly Slice[];
 }
 
 export interface SuiteRun {
@@ -50,9 +52,17 @@ export interface SuiteOptions {
   readonly tell: (line: string) => void;
 }
 
+/** What of a run stands on a page of the documentation. */
+export interface PageTables {
+  readonly metrics: readonly string[];
+  /** Slices, each a table, with the metrics of every method in it. */
+  readonly slices: { readonly by: readonly string[]; readonly metrics: readonly string[] };
+}
+
 export interface Suite {
   readonly name: string;
   readonly about: string;
+  readonly page?: PageTables;
   run(options: SuiteOptions): Promise<SuiteRun>;
 }
 

@@ -1,4 +1,5 @@
 /** The report as Markdown: tables that a terminal and a pull request can show. */
+import type { Slice } from '../suite.ts';
 import { baselineSentence, figure, type Report, wrongCases } from './report.ts';
 
 export function toMarkdown(report: Report): string {
@@ -32,26 +33,27 @@ export function toMarkdown(report: Report): string {
   ].join('\n');
 }
 
-function row(cells: readonly string[]): string {
+/** Takes cells, gives a row of a table. */
+export function row(cells: readonly string[]): string {
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
 }
 
 function slices({ run }: Report): string[] {
   return [...Map.groupBy(run.slices, (slice) => slice.by)].flatMap(([by, group]) => {
     const names = [...new Set(group.flatMap((slice) => Object.keys(slice.metrics)))];
+    const rowOf = (label: string, { cases, metrics }: Slice): string =>
+      row([label, String(cases), ...names.map((name) => (metrics[name] === undefined ? '' : figure(metrics[name])))]);
+    const rivalRows = (slice: Slice): string[] =>
+      run.rivals.flatMap(({ name, slices: measured = [] }) =>
+        measured.filter((each) => each.by === by && each.value === slice.value).map((each) => rowOf(`· ${name}`, each)),
+      );
     return [
       '',
       `## By ${by}`,
       '',
       row([by, 'cases', ...names]),
       row(['---', '---:', ...names.map(() => '---:')]),
-      ...group.map((slice) =>
-        row([
-          slice.value,
-          String(slice.cases),
-          ...names.map((name) => (slice.metrics[name] === undefined ? '' : figure(slice.metrics[name]))),
-        ]),
-      ),
+      ...group.flatMap((slice) => [rowOf(slice.value, slice), ...rivalRows(slice)]),
     ];
   });
 }

@@ -20,7 +20,15 @@ import { averagePrecisionOf, brierOf, calibrationErrorOf, reliabilityOf, type Sc
 import { weightedInterval } from '../statistics.ts';
 import { type CaseResult, type Metrics, type Rival, slicesBy, type Suite, type SuiteOptions, type SuiteRun } from '../suite.ts';
 
-export const fraudSuite: Suite = { name: 'fraud', about: 'the risk model on transactions with fraud', run: runFraud };
+export const fraudSuite: Suite = {
+  name: 'fraud',
+  about: 'the risk model on transactions with fraud',
+  page: {
+    metrics: ['averagePrecision', 'costRatio', 'recall', 'falsePositiveRate', 'precision'],
+    slices: { by: [], metrics: [] },
+  },
+  run: runFraud,
+};
 
 /** A part with fewer frauds or fewer genuine rows says nothing. */
 const PART_LEAST = 20;

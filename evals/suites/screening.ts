@@ -54,6 +54,10 @@ interface Verdict {
 export const screeningSuite: Suite = {
   name: 'screening',
   about: 'names against sanctions lists, and pairs of names',
+  page: {
+    metrics: ['recallStrongMedium', 'recall', 'falseAlertRate', 'precision', 'pairF1'],
+    slices: { by: ['category', 'origin'], metrics: ['recall', 'falseAlertRate'] },
+  },
   run: runScreening,
 };
 
@@ -71,15 +75,13 @@ async function runScreening(options: SuiteOptions): Promise<SuiteRun> {
   for (const each of dataset.cases) verdicts.push(await target.run(each));
   const cpuMs = process.cpuUsage(before).user / 1_000;
   const results = verdicts.map(resultOf);
-  const byId = new Map(verdicts.map((verdict) => [verdict.each.id, verdict]));
-  const measure = (group: readonly CaseResult[]): Metrics => metricsOf(group.flatMap((result) => byId.get(result.id) ?? []));
   options.tell('the same by plain Jaro-Winkler');
   return {
     suite: 'screening',
     target: target.name,
     dataset: { name: dataset.name, digest: dataset.digest },
     metrics: { ...metricsOf(verdicts), cpuMsPerCase: cpuMs / verdicts.length },
-    slices: ['half', 'category', 'origin', 'strength', 'script'].flatMap((by): Slice[] => slicesBy(results, by, measure)),
+    slices: slicesOf(verdicts),
     results,
     rivals: plainRivals(
       dataset.cases,
@@ -140,6 +142,13 @@ function judge(screener: Screener, each: ScreeningCase): Verdict {
   return { each, said: matches.length > 0, found, score: matches[0]?.score ?? 0 };
 }
 
+function slicesOf(verdicts: readonly Verdict[]): Slice[] {
+  const byId = new Map(verdicts.map((verdict) => [verdict.each.id, verdict]));
+  const measure = (group: readonly CaseResult[]): Metrics => metricsOf(group.flatMap((result) => byId.get(result.id) ?? []));
+  const results = verdicts.map(resultOf);
+  return SLICES.flatMap((by) => slicesBy(results, by, measure));
+}
+
 function isCorrect({ each, said, found }: Verdict): boolean {
   return each.expected === 'match' ? found : !said;
 }
@@ -187,6 +196,8 @@ function metricsOf(verdicts: readonly Verdict[]): Metrics {
   return metrics;
 }
 
+const SLICES = ['half', 'category', 'origin', 'strength', 'script'] as const;
+
 /** The plain method says whether anybody is like the name, not who: it gets the benefit of the doubt. */
 function plainRivals(cases: readonly ScreeningCase[], names: readonly string[]): Rival[] {
   const screen = createPlainScreen(names);
@@ -199,6 +210,11 @@ function plainRivals(cases: readonly ScreeningCase[], names: readonly string[]):
       const score = scores[at] ?? 0;
       return { each, score, said: score >= threshold, found: score >= threshold };
     });
-    return { name: `Jaro-Winkler at ${threshold}`, metrics: metricsOf(verdicts), correct: verdicts.map(isCorrect) };
+    return {
+      name: `Jaro-Winkler at ${threshold}`,
+      metrics: metricsOf(verdicts),
+      correct: verdicts.map(isCorrect),
+      slices: slicesOf(verdicts),
+    };
   });
 }
