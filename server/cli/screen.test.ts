@@ -60,6 +60,17 @@ describe('capp screen', () => {
     expect(answers[0].matches[0].why).toContain('born on the same day');
   });
 
+  test('answers an empty file with an empty one, and wants to know both files', async () => {
+    await writeFile(path('in.jsonl'), '\n\n');
+    const { code, err } = await run(['screen', '--input', path('in.jsonl'), '--output', path('out.jsonl')]);
+    expect([code, err]).toEqual([0, expect.stringMatching(/^0 screened, 0 hits, 0 lines refused\./)]);
+    expect(await readFile(path('out.jsonl'), 'utf8')).toBe('');
+    const without = await run(['screen', '--input', path('in.jsonl')]);
+    expect([without.code, without.err]).toEqual([2, expect.stringMatching(/usage_invalid: required option '--output/)]);
+    const lists = await run(['screen', '--input', path('in.jsonl'), '--output', path('out.jsonl'), '--lists', path('none')]);
+    expect([lists.code, lists.err]).toEqual([2, expect.stringContaining('config_invalid')]);
+  });
+
   test('says in one line what cannot be read or written', async () => {
     await writeFile(path('in.jsonl'), '{"id":1,"name":"A B"}');
     const missing = await run(['screen', '--input', path('none'), '--output', path('out')]);
@@ -86,6 +97,17 @@ describe('capp lists', () => {
     const { code, out } = await run(['lists', 'update', 'UK', 'UN-SC'], dial);
     expect(code).toBe(2);
     expect(out).toMatch(/UK@2026-09-23#[0-9a-f]{12}: 1 entries[\s\S]*UN-SC: not updated\. .* could not be fetched/);
+  });
+
+  test('refuses a file that is no list, and shows it as it was', async () => {
+    await writeFile(path('own.jsonl'), LISTS.join('\n'));
+    await run(['lists', 'update', '--from', path('own.jsonl')]);
+    await writeFile(path('broken.jsonl'), '{"list":"T"');
+    const { code, out, err } = await run(['lists', 'update', '--from', path('broken.jsonl')]);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(/^capp: [a-z_]+: .*broken\.jsonl/);
+    expect((await run(['lists', 'update', '--from', path('none')])).err).toMatch(/^capp: config_invalid: .*none cannot be read\.$/);
+    expect(JSON.parse((await run(['lists', 'show', '--json'])).out)).toMatchObject({ editions: [{ list: 'T', entries: 2 }] });
   });
 
   test.each([

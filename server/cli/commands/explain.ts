@@ -6,6 +6,7 @@ import { type ApiOptions, type CommandContext, openCapp, withApiOptions, withExa
 import { renderExplanation } from '../explain.ts';
 
 interface ExplainOptions extends ApiOptions {
+  readonly as: string;
   readonly json?: true;
 }
 
@@ -15,11 +16,14 @@ export function registerExplain(program: Command, context: CommandContext): void
   const command = program
     .command('explain')
     .summary('tell the whole story of a payment')
-    .description('Tells the whole story of a payment: its states, what the agents decided and why, attempts, transfers.')
+    .description(
+      'Tells the whole story of a payment: its states, what the agents decided and why, attempts, transfers. What compliance knows is told to officers.',
+    )
     .argument('<payment>', 'its id, or the reference it was submitted under')
+    .option('--as <principal>', 'whose demo key to use when no key is given', 'officer:amina')
     .option('--json', 'print the story as JSON')
     .action(async (payment: string, options: ExplainOptions) => {
-      const capp = await openCapp(context, options);
+      const capp = await openCapp(context, options, options.as);
       const story = await capp.payments.explain(UUID.test(payment) ? payment : await idOfReference(capp, payment));
       context.terminal.out(options.json ? JSON.stringify(story) : renderExplanation(story, context.terminal));
     });

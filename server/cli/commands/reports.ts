@@ -6,7 +6,11 @@ import type { Report, ReportInput, ReportKind } from '../../../sdk/index.ts';
 import { type ApiOptions, type CommandContext, openCapp, withApiOptions, withExamples } from '../context.ts';
 import { renderTable } from '../table.ts';
 
-interface MakeOptions extends ApiOptions {
+interface OfficerOptions extends ApiOptions {
+  readonly as: string;
+}
+
+interface MakeOptions extends OfficerOptions {
   readonly case?: string;
   readonly payment?: string;
   readonly country?: string;
@@ -18,17 +22,17 @@ interface MakeOptions extends ApiOptions {
   readonly json?: true;
 }
 
-interface ListOptions extends ApiOptions {
+interface ListOptions extends OfficerOptions {
   readonly kind?: ReportKind;
   readonly open?: true;
   readonly json?: true;
 }
 
-interface GetOptions extends ApiOptions {
+interface GetOptions extends OfficerOptions {
   readonly out?: string;
 }
 
-interface FileOptions extends ApiOptions {
+interface FileOptions extends OfficerOptions {
   readonly reference?: string;
   readonly at?: string;
 }
@@ -39,7 +43,7 @@ export function registerReports(program: Command, context: CommandContext): void
   const reports = program
     .command('reports')
     .summary('make, list and file reports for authorities')
-    .description('Reports for authorities and partners. Needs the key of an officer: --key, or CAPP_KEY.');
+    .description('Reports for authorities and partners. Who makes, reads or files one is whoever holds the API key.');
   const make = reports
     .command('make')
     .description('Makes a report, and writes its file when --out is given.')
@@ -54,7 +58,7 @@ export function registerReports(program: Command, context: CommandContext): void
     .option('--out <file>', 'where to write the file')
     .option('--json', 'print as JSON')
     .action((kind: ReportKind, options: MakeOptions) => makeOne(context, kind, options));
-  withExamples(withApiOptions(make), [
+  withExamples(withOfficer(make), [
     ['capp reports make str --case 019a3f5c-… --country KE --out str.xml', 'a suspicion, as a draft in goAML'],
     ['capp reports make ctr --country NG --from 2026-11-01 --to 2026-11-07', 'a week of payments above the thresholds'],
     ['capp reports make travel_rule --payment 019a3f5c-… --out message.json', 'what goes with a transfer'],
@@ -66,14 +70,14 @@ export function registerReports(program: Command, context: CommandContext): void
     .option('--open', 'only what was not filed yet')
     .option('--json', 'print as JSON')
     .action((options: ListOptions) => listAll(context, options));
-  withExamples(withApiOptions(list), [['capp reports list --open', 'what is still to be filed, with when it is due']]);
+  withExamples(withOfficer(list), [['capp reports list --open', 'what is still to be filed, with when it is due']]);
   const get = reports
     .command('get')
     .description('Writes the file of a report, with names and numbers. Reading it is an act of the audit log.')
     .argument('<report>', 'its id')
     .option('--out <file>', 'where to write (default: its own name)')
     .action((id: string, options: GetOptions) => getOne(context, id, options));
-  withExamples(withApiOptions(get), [['capp reports get 019a3f5c-… --out str.xml', 'the file as it was made']]);
+  withExamples(withOfficer(get), [['capp reports get 019a3f5c-… --out str.xml', 'the file as it was made']]);
   const file = reports
     .command('filed')
     .description('Writes down that a report was filed with its authority.')
@@ -81,7 +85,12 @@ export function registerReports(program: Command, context: CommandContext): void
     .option('--reference <number>', 'the number the authority gave it')
     .option('--at <moment>', 'when, as 2026-11-25T09:00:00Z (default: now)')
     .action((id: string, options: FileOptions) => fileOne(context, id, options));
-  withExamples(withApiOptions(file), [['capp reports filed 019a3f5c-… --reference FRC-2026-118', 'after the upload']]);
+  withExamples(withOfficer(file), [['capp reports filed 019a3f5c-… --reference FRC-2026-118', 'after the upload']]);
+}
+
+/** The options of the API, and `--as` for the demonstration's officers. */
+function withOfficer(command: Command): Command {
+  return withApiOptions(command).option('--as <officer>', 'whose demo key to use when no key is given', 'officer:amina');
 }
 
 function kindOf(text: string): ReportKind {
@@ -92,7 +101,7 @@ function kindOf(text: string): ReportKind {
 
 async function makeOne(context: CommandContext, kind: ReportKind, options: MakeOptions): Promise<void> {
   const input = inputOf(kind, options);
-  const capp = await openCapp(context, options);
+  const capp = await openCapp(context, options, options.as);
   const report = await capp.reports.make(input);
   if (options.out !== undefined) await write(options.out, await capp.reports.file(report.id));
   const written = options.out === undefined ? '' : ` The file is ${options.out}.`;
@@ -123,7 +132,7 @@ function inputOf(kind: ReportKind, options: MakeOptions): ReportInput {
 }
 
 async function listAll(context: CommandContext, options: ListOptions): Promise<void> {
-  const capp = await openCapp(context, options);
+  const capp = await openCapp(context, options, options.as);
   const filter = {
     ...(options.kind === undefined ? {} : { kind: options.kind }),
     ...(options.open === true ? { filed: 'false' as const } : {}),
@@ -146,7 +155,7 @@ async function listAll(context: CommandContext, options: ListOptions): Promise<v
 }
 
 async function getOne(context: CommandContext, id: string, options: GetOptions): Promise<void> {
-  const capp = await openCapp(context, options);
+  const capp = await openCapp(context, options, options.as);
   const report = await capp.reports.get(id);
   const file = options.out ?? report.fileName;
   await write(file, await capp.reports.file(id));
@@ -154,7 +163,7 @@ async function getOne(context: CommandContext, id: string, options: GetOptions):
 }
 
 async function fileOne(context: CommandContext, id: string, options: FileOptions): Promise<void> {
-  const capp = await openCapp(context, options);
+  const capp = await openCapp(context, options, options.as);
   const { reference, at } = options;
   const filing = { ...(reference === undefined ? {} : { filingReference: reference }), ...(at === undefined ? {} : { filedAt: at }) };
   const report = await capp.reports.markFiled(id, filing);
