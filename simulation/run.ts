@@ -61,6 +61,8 @@ const START_MS = Date.UTC(2026, 10, 2, 9);
 const WISHES_PER_SECOND = 10;
 const WISHES_WITHIN_MS_MAX = 150_000;
 const TROUBLE_AFTER_MS = 60_000;
+/** Settlement comes after the payments, and trouble must not be over before it. */
+const TROUBLE_OVER_CHAIN_MS = 4 * CHAIN_WINDOW_MS;
 /** What has not come to rest so long after the trouble never will. */
 const REST_WITHIN_MS = 90 * 60_000;
 const CALM_AFTER_MS = 40_000;
@@ -98,7 +100,7 @@ async function play({ script, database }: RunOptions, stage: Stage): Promise<Run
   const keys = await prepare(database.pool, secrets, { nowMs: stage.now(), topics: script.payments < MANY ? [] : ENDS });
   const wishes = chosenWishes(script, stage);
   const lastWishMs = wishes.reduce((latest, wish) => Math.max(latest, wish.atMs), 0);
-  const troubleUntilMs = START_MS + lastWishMs + TROUBLE_AFTER_MS;
+  const troubleUntilMs = START_MS + lastWishMs + (script.chain === true ? TROUBLE_OVER_CHAIN_MS : TROUBLE_AFTER_MS);
   const faults = createFaults({
     chance: stage.chance,
     groups: script.groups,
