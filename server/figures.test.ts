@@ -1,0 +1,57 @@
+import type { ChildProcess } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import { Counter, Histogram, type MetricObject, Registry } from 'prom-client';
+import { expect, test } from 'vitest';
+import { createFiguresExchange, type FiguresExchange, type FiguresMessage } from './figures.ts';
+
+/** A process as the supervisor sees it, with a counter of its own; `answers` off, it never tells. */
+function fakeProcess(exchange: FiguresExchange, counted: number, answers = true) {
+  const registry = new Registry();
+  new Counter({ name: 'capp_seen', help: 'Seen.', registers: [registry] }).inc(counted);
+  new Histogram({ name: 'capp_took', help: 'Took.', buckets: [1], registers: [registry] }).observe(counted);
+  const heard: { kind: string; id: number; figures?: MetricObject[][] | null }[] = [];
+  const child = Object.assign(new EventEmitter(), {
+    connected: true,
+    send: (message: { kind: string; id: number }) => {
+      heard.push(message);
+      if (message.kind === 'ask' && answers)
+        void registry.getMetricsAsJSON().then((figures) => {
+          exchange.hear(child, { kind: 'told', id: message.id, figures } satisfies FiguresMessage);
+        });
+      return true;
+    },
+  }) as unknown as ChildProcess;
+  exchange.join(child);
+  return { child, heard };
+}
+
+test('a process is told what all of them counted', async () => {
+  const exchange = createFiguresExchange();
+  const first = fakeProcess(exchange, 3);
+  fakeProcess(exchange, 4);
+  exchange.hear(first.child, { kind: 'ask', id: 17 });
+  await expect.poll(() => first.heard.find(({ kind }) => kind === 'all')).toBeTruthy();
+  const answer = first.heard.find(({ kind }) => kind === 'all');
+  expect(answer?.id).toBe(17);
+  const values = answer?.figures?.map((each) => JSON.stringify(each.find(({ name }) => name === 'capp_seen')));
+  expect(values?.map((text) => Number(/"value":(\d)/.exec(text ?? '')?.[1])).toSorted()).toEqual([3, 4]);
+});
+
+test('a process that dies is not waited for', async () => {
+  const exchange = createFiguresExchange();
+  const first = fakeProcess(exchange, 3);
+  const silent = fakeProcess(exchange, 4, false);
+  exchange.hear(first.child, { kind: 'ask', id: 1 });
+  await expect.poll(() => silent.heard).toHaveLength(1);
+  expect(first.heard.some(({ kind }) => kind === 'all')).toBe(false);
+  silent.child.emit('exit');
+  await expect.poll(() => first.heard.find(({ kind }) => kind === 'all')?.figures).toHaveLength(1);
+});
+
+test('one that does not answer leaves no sum rather than a wrong one', async () => {
+  const exchange = createFiguresExchange();
+  const first = fakeProcess(exchange, 3);
+  fakeProcess(exchange, 4, false);
+  exchange.hear(first.child, { kind: 'ask', id: 2 });
+  await expect.poll(() => first.heard.find(({ kind }) => kind === 'all'), { timeout: 10_000 }).toMatchObject({ id: 2, figures: null });
+});
