@@ -17,7 +17,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   'mpesa/b2b-express.callback.success.json': 'collection succeeded RDQ01NFT1Q 7100KES confirm_by_inquiry',
   'mpesa/b2c-v3.request.json': 'request unknown own_request',
   'mpesa/b2c-v3.response.json': 'acknowledgement pending AG_20240706_20106e9209f64bebd05b',
-  'mpesa/b2c.result.failure-2001.json': 'payout failed rail_misconfigured',
+  'mpesa/b2c.result.failure-2001.json': 'payout failed rail_misconfigured confirm_by_inquiry',
   'mpesa/b2c.result.success.json': 'payout succeeded SG632NMUAB 1000KES 2024-07-06T19:48:52.000Z',
   'mpesa/c2b.confirmation-v2.json': 'collection succeeded RKL51ZDR4F 500KES 2023-11-21T09:13:25.000Z confirm_by_inquiry',
   'mpesa/c2b.registerurl.response.json': 'registration succeeded 6e86-45dd-91ac-fd5d4178ab523408729',

@@ -11,14 +11,17 @@ import { failed, pending, unknown, unmapped } from '../reasons.ts';
 import { confirmationEvent } from './c2b.ts';
 import { b2cFailure, reversalFailure, stkFailure } from './outcomes.ts';
 
-/** What the `Occasion` of our Transaction Status calls begins with; Daraja repeats it in the result. */
-const OCCASION = /^inquiry (last )?([0-9a-f-]{36})$/;
+/** The `Occasion` of our Transaction Status calls; Daraja repeats it in the result. */
+const OCCASION = /^inquiry (last )?([0-9a-f-]{36})(?: after ([\w.]{1,12}))?$/;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** The occasion of an inquiry; `last` lets a "no such transaction" end the attempt. */
-export function occasionOf(requestId: string, last: boolean): string {
-  return `inquiry ${last ? 'last ' : ''}${requestId}`;
+/**
+ * The occasion of an inquiry; `last` lets a "no such transaction" end the attempt, and the code of a failure that was told
+ * before says why, should the status agree.
+ */
+export function occasionOf(requestId: string, last: boolean, toldCode?: string): string {
+  return `inquiry ${last ? 'last ' : ''}${requestId}${toldCode === undefined ? '' : ` after ${toldCode}`}`;
 }
 
 /** Reads a callback body. Throws `malformed_body` for what Daraja cannot have sent. */
@@ -90,14 +93,17 @@ function parseResult(result: ReadingObject, absentResultCodes: readonly string[]
   const conversationId = textOf(result, 'ConversationID');
   const ourReference = textOf(result, 'OriginatorConversationID');
   if (ourReference === null && conversationId === null) throw fault('malformed_body', { detail: 'The result carries no id.' });
-  const handle = conversationId === null ? undefined : { conversationId };
-  const outcome = payoutOutcome(textOf(result, 'ResultCode') ?? '', parameters, handle);
+  const code = textOf(result, 'ResultCode') ?? '';
+  const told = conversationId === null ? undefined : { conversationId };
+  const outcome = payoutOutcome(code, parameters, told);
+  const isFailure = outcome.state === 'failed' && /^[\w.]{1,12}$/.test(code);
   return {
     kind: 'payout',
-    outcome,
+    outcome: isFailure ? { ...outcome, handle: { ...told, toldCode: code } } : outcome,
     ourReference,
     operatorReference: outcome.state === 'succeeded' ? outcome.receipt : null,
-    trust: ourReference === null ? 'confirm' : 'sufficient',
+    // A payout that is said to have failed is made again elsewhere: whoever can say so falsely could have it made twice.
+    trust: ourReference === null || outcome.state === 'failed' ? 'confirm' : 'sufficient',
   };
 }
 
@@ -143,14 +149,20 @@ function parseStatusResult(
   const ourReference = isOurs ? originator : (occasion?.[2] ?? null);
   return {
     kind: 'inquiry',
-    outcome: statusOutcome(code, parameters, receipt, occasion?.[1] !== undefined && absentResultCodes.includes(code)),
+    outcome: statusOutcome(code, parameters, receipt, occasion?.[1] !== undefined && absentResultCodes.includes(code), occasion?.[3]),
     ourReference,
     operatorReference: receipt,
     trust: ourReference === null ? 'confirm' : 'sufficient',
   };
 }
 
-function statusOutcome(code: string, parameters: Map<string, string>, receipt: string | null, endsAttempt: boolean): Outcome {
+function statusOutcome(
+  code: string,
+  parameters: Map<string, string>,
+  receipt: string | null,
+  endsAttempt: boolean,
+  toldCode: string | undefined,
+): Outcome {
   if (endsAttempt) return failed('never_received');
   if (code !== '0') return unknown(unmapped(code));
   const status = parameters.get('TransactionStatus')?.toLowerCase() ?? '';
@@ -159,7 +171,10 @@ function statusOutcome(code: string, parameters: Map<string, string>, receipt: s
       ? unknown('contradiction')
       : { state: 'succeeded', receipt, amount: readAmount(parameters.get('Amount') ?? null, 'KES') };
   }
-  if (['cancelled', 'declined', 'expired'].includes(status)) return failed('operator_refused');
+  if (['cancelled', 'declined', 'expired'].includes(status)) {
+    const told = toldCode === undefined ? null : b2cFailure(toldCode);
+    return told?.state === 'failed' ? told : failed('operator_refused');
+  }
   if (['authorized', 'pending authorized', 'initiated'].includes(status)) return pending();
   return unknown(unmapped(status));
 }

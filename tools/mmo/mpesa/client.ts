@@ -237,7 +237,7 @@ async function inquirePayout(daraja: Daraja, request: InquiryRequest): Promise<O
     ResultURL: request.callbackUrl,
     QueueTimeOutURL: request.callbackUrl,
     Remarks: 'Status of a payout',
-    Occasion: occasionOf(request.requestId, mayEnd),
+    Occasion: occasionOf(request.requestId, mayEnd, request.handle['toldCode']),
   });
   if (answer.kind !== 'answered') return unknown('inquiry_failed');
   if (textOf(parseObject(answer.body), 'ResponseCode') !== '0') return unknown('inquiry_failed');

@@ -97,8 +97,26 @@ describe('callbacks', () => {
 
   it('reads a payout result with one parameter as an object, a text code and our reference', () => {
     const event = parseMpesaCallback(result({ ResultCode: '1', TransactionID: 'X', ReferenceData: { ReferenceItem: { Key: 'a' } } }), []);
-    expect(event).toMatchObject({ kind: 'payout', ourReference: REQUEST_ID, trust: 'sufficient' });
+    // Whoever could say falsely that a payout failed could have it made twice.
+    expect(event).toMatchObject({ kind: 'payout', ourReference: REQUEST_ID, trust: 'confirm' });
+    expect(event.outcome).toMatchObject({ state: 'failed', reasonCode: 'float_too_low', retry: 'later', handle: { toldCode: '1' } });
+  });
+
+  it('believes why a payout failed once its status says that it did', () => {
+    const declined = (occasion: string) =>
+      parseMpesaCallback(
+        result({
+          ResultCode: 0,
+          ResultParameters: { ResultParameter: [{ Key: 'TransactionStatus', Value: 'Declined' }] },
+          ReferenceData: { ReferenceItem: { Key: 'Occasion', Value: occasion } },
+        }),
+        [],
+      );
+    const event = declined(occasionOf(REQUEST_ID, false, '1'));
+    expect(event).toMatchObject({ kind: 'inquiry', ourReference: REQUEST_ID, trust: 'sufficient' });
     expect(event.outcome).toMatchObject({ state: 'failed', reasonCode: 'float_too_low', retry: 'later' });
+    expect(declined(occasionOf(REQUEST_ID, false)).outcome).toMatchObject({ state: 'failed', reasonCode: 'operator_refused' });
+    expect(declined(occasionOf(REQUEST_ID, true, '99999')).outcome).toMatchObject({ state: 'failed', reasonCode: 'operator_refused' });
   });
 
   it('does not take the result of another product for a paid payout', () => {
