@@ -68,12 +68,11 @@ export function createCaseWork(deps: GraphDeps, graph: CaseGraph): CaseWork {
   };
 }
 
-/** Does all there is to do for now, and waits for its end; resolves with how many cases moved. */
+/** One look at all cases, one after another and with nothing left under way; resolves with how many moved. */
 export async function workCases(deps: GraphDeps, graph: CaseGraph, limit: number): Promise<number> {
-  const cases = createCaseWork(deps, graph);
-  const moved = await cases.work(limit);
-  await cases.idle();
-  return moved + (await carryDecisions(deps, graph, limit));
+  const behind = await findBehind(deps, limit);
+  for (const row of behind) await oneAtATime(deps, row.id, () => followRound(deps, graph, row));
+  return behind.length + (await carryDecisions(deps, graph, limit));
 }
 
 async function findBehind({ pool }: GraphDeps, limit: number): Promise<CaseRow[]> {
