@@ -165,7 +165,7 @@ export const ERRORS = {
   // The ledger.
   account_not_found: entry(500, 'never', 'An account is missing from the books.'),
   floor_passed: entry(409, 'later', 'An account would pass its floor.'),
-  erasure_refused: entry(409, 'later', 'The data of the person must be kept for now.'),
+  erasure_refused: entry(409, 'later', 'The data of the person must be kept still.'),
   transfer_conflict: entry(409, 'never', 'A transfer with this id exists with other content.'),
   transfer_not_pending: entry(409, 'never', 'The pending transfer was posted, voided or has expired.'),
 
