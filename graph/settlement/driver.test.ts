@@ -40,7 +40,7 @@ const stateOf = async (id: string) =>
 const booksOf = async (batchId: string) =>
   query(
     `select debit.code as debit, credit.code as credit, amount, reason from transfers t join accounts debit on debit.id = debit_account_id
-       join accounts credit on credit.id = credit_account_id where link_id = $1`,
+       join accounts credit on credit.id = credit_account_id where link_id = $1 order by amount desc, debit.code`,
     [batchId],
   );
 const openCases = async (id: string) =>
