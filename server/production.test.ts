@@ -38,7 +38,8 @@ describe('production', () => {
   });
 
   test('names everything at once, and shows no value', () => {
-    const url = 'postgres://capp:quite-a-password@db.internal/capp';
+    const password = 'quite-a-password';
+    const url = `postgres://capp:${password}@db.internal/capp`;
     const env = { CAPP_ENV: 'production', CAPP_DATA_DIR: folder, DATABASE_URL: url };
     const fields = productionRefusals(env, true).map((each) => each.field);
     expect(fields).toEqual(['CAPP_OPERATORS_PATH', ...Object.keys(KEYS), 'CAPP_SANCTIONS_PATH', 'DATABASE_URL']);
