@@ -42,7 +42,7 @@ export function openTenants(options: ConnectOptions): Tenants {
       const query = async (...words: Parameters<PoolClient['query']>): Promise<unknown> => {
         const client = await take(clientId);
         try {
-          return await client.query(...words);
+          return await (client.query(...words) as unknown as Promise<unknown>);
         } finally {
           client.release();
         }

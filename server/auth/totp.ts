@@ -35,7 +35,7 @@ export function matchTotp(secret: Uint8Array, code: string, nowMs: number, lastS
 /** What an authenticator app reads from a QR code, or takes typed in. */
 export function totpUri(secret: Uint8Array, issuer: string, account: string): string {
   const query = new URLSearchParams({ secret: base32(secret), issuer, algorithm: 'SHA1', digits: String(DIGITS), period: String(STEP_S) });
-  return `otpauth://totp/${encodeURIComponent(issuer)}:${encodeURIComponent(account)}?${query}`;
+  return `otpauth://totp/${encodeURIComponent(issuer)}:${encodeURIComponent(account)}?${query.toString()}`;
 }
 
 /** RFC 4648 base 32 without padding. */

@@ -200,7 +200,7 @@ function requestFor(fuzz: Fuzz, operation: Operation): Sent {
     headers['idempotency-key'] = dice.pick(['', 'x'.repeat(300), '../..', '%00', `key-${dice.integer(0, 20)}`, '"quoted"']);
   if (dice.chance(0.05)) headers['x-request-id'] = dice.pick(['x'.repeat(200), '<script>', 'abcdefgh']);
   if (dice.chance(0.05)) headers['x-forwarded-for'] = dice.pick(['127.0.0.1', '::1, 10.0.0.1', 'x'.repeat(1_000)]);
-  const url = `http://capp.test${filled}${query.size === 0 ? '' : `?${query}`}`;
+  const url = `http://capp.test${filled}${query.size === 0 ? '' : `?${query.toString()}`}`;
   if (bodies.length === 0 || method === 'GET') return { url, method, headers };
   const [type, schema] = dice.pick(bodies);
   headers['content-type'] = dice.chance(0.92)

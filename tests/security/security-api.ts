@@ -37,7 +37,11 @@ export async function withSecurityApi<T>(work: (api: SecurityApi) => Promise<T>)
     try {
       await migrate(pool);
       const api = await openSecurityApi({ pool, url: database.url, close: async () => undefined });
-      return await work(api).finally(() => api.stop());
+      try {
+        return await work(api);
+      } finally {
+        await api.stop();
+      }
     } finally {
       await close();
     }
