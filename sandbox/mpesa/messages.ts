@@ -169,6 +169,22 @@ export function statusMessage(query: StatusQuery, transaction: Transaction | und
   return post(query.url, body, query.shortCode);
 }
 
+/** The result of Transaction Status for an initiator whose credential is not the right one: as of a payout, it comes later. */
+export function refusedStatusMessage(query: StatusQuery): CallbackMessage {
+  const body = {
+    Result: {
+      ResultType: 0,
+      ResultCode: 2001,
+      ResultDesc: 'The initiator information is invalid.',
+      OriginatorConversationID: query.originatorConversationId,
+      ConversationID: query.conversationId,
+      TransactionID: 'OA00000000',
+      ReferenceData: { ReferenceItem: { Key: 'Occasion', Value: query.occasion } },
+    },
+  };
+  return post(query.url, body, query.shortCode);
+}
+
 function statusParameters(transaction: Transaction, shortCode: string): readonly unknown[] {
   const status = { pending: 'Initiated', succeeded: 'Completed', failed: 'Declined' }[transaction.state];
   return [

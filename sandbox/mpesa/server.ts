@@ -8,7 +8,7 @@ import type { CallbackMessage, SandboxRail } from '../rail.ts';
 import type { Answer, SandboxAnswer, SandboxRequest } from '../wire.ts';
 import { basicCredentials, bearerToken, fieldOf, isWebAddress, json, page, parseBody } from '../wire.ts';
 import { confirmationOf, isOwnPayment, registerC2b, simulateC2b } from './c2b.ts';
-import { endMessage, shillings, statementTime, statusMessage, stkResultOf } from './messages.ts';
+import { endMessage, shillings, statementTime, refusedStatusMessage, statusMessage, stkResultOf } from './messages.ts';
 import { accountBalance, payBusiness, pushToTill, reversal } from './operations.ts';
 import { acknowledge, conversationIdOf, type Daraja, invalid, type MpesaAccount, problem } from './parts.ts';
 
@@ -227,7 +227,7 @@ function transactionStatus(daraja: Daraja, body: Body): Answer {
   if (fieldOf(body, 'PartyA') !== account.payoutShortCode) return invalid(daraja, 'PartyA');
   if (!['1', '2', '4'].includes(fieldOf(body, 'IdentifierType'))) return invalid(daraja, 'IdentifierType');
   if (!isWebAddress(url) || !isWebAddress(fieldOf(body, 'QueueTimeOutURL'))) return invalid(daraja, 'ResultURL');
-  if (key.decrypt(fieldOf(body, 'SecurityCredential')) !== account.initiatorPassword) return invalid(daraja, 'SecurityCredential');
+  const isKnown = key.decrypt(fieldOf(body, 'SecurityCredential')) === account.initiatorPassword;
   const original = fieldOf(body, 'OriginalConversationID');
   const asked = original === '' ? fieldOf(body, 'TransactionID') : original;
   if (asked === '') return invalid(daraja, 'TransactionID');
@@ -244,7 +244,7 @@ function transactionStatus(daraja: Daraja, body: Body): Answer {
       conversationId,
       shortCode: account.payoutShortCode,
     };
-    rail.deliverLater(50, statusMessage(query, transaction));
+    rail.deliverLater(50, isKnown ? statusMessage(query, transaction) : refusedStatusMessage(query));
     return acknowledge(conversationId, originatorConversationId);
   });
 }

@@ -164,7 +164,7 @@ function statusOutcome(
   toldCode: string | undefined,
 ): Outcome {
   if (endsAttempt) return failed('never_received');
-  if (code !== '0') return unknown(unmapped(code));
+  if (code !== '0') return refusedAlike(code, toldCode) ?? unknown(unmapped(code));
   const status = parameters.get('TransactionStatus')?.toLowerCase() ?? '';
   if (status === 'completed') {
     return receipt === null
@@ -177,6 +177,12 @@ function statusOutcome(
   }
   if (['authorized', 'pending authorized', 'initiated'].includes(status)) return pending();
   return unknown(unmapped(status));
+}
+
+/** The payout's failure, where the same credentials were refused for it and for the question after it; else null. */
+function refusedAlike(code: string, toldCode: string | undefined): Outcome | null {
+  const told = b2cFailure(code);
+  return code === toldCode && told.state === 'failed' && told.reasonCode === 'rail_misconfigured' ? told : null;
 }
 
 /**

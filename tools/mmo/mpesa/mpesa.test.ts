@@ -119,6 +119,14 @@ describe('callbacks', () => {
     expect(declined(occasionOf(REQUEST_ID, true, '99999')).outcome).toMatchObject({ state: 'failed', reasonCode: 'operator_refused' });
   });
 
+  it('believes refused credentials when the question after the payout is refused for the same', () => {
+    const refused = (code: string, occasion: string) =>
+      parseMpesaCallback(result({ ResultCode: code, ReferenceData: { ReferenceItem: { Key: 'Occasion', Value: occasion } } }), []).outcome;
+    expect(refused('2001', occasionOf(REQUEST_ID, false, '2001'))).toMatchObject({ state: 'failed', reasonCode: 'rail_misconfigured' });
+    expect(refused('2001', occasionOf(REQUEST_ID, false))).toMatchObject({ state: 'unknown' });
+    expect(refused('1', occasionOf(REQUEST_ID, false, '1'))).toMatchObject({ state: 'unknown' });
+  });
+
   it('does not take the result of another product for a paid payout', () => {
     const reversal = result({ ResultCode: 0, ResultParameters: { ResultParameter: [{ Key: 'Amount', Value: 1 }] } });
     expect(parseMpesaCallback(reversal, []).outcome.state).toBe('unknown');
