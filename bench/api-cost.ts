@@ -164,6 +164,7 @@ function plainKeyring(): Keyring {
     encrypt: (text) => Buffer.from(text),
     blindIndex: index,
     blindIndexes: (text) => [index(text)],
+    olderIndexes: () => [],
     people: {
       ...base.people,
       create: () => ({ key: none, wrapped }),

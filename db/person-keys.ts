@@ -85,7 +85,12 @@ export const ERASED: Person = { name: '', phone: '' };
 
 /** Joins two sealed parties into the bytes of `payments.parties`. */
 export function joinParties(sender: Buffer, receiver: Buffer): Buffer {
-  return Buffer.concat([Buffer.of(SEALED_MARK, sender.length >> 8, sender.length & 0xff), sender, receiver]);
+  const joined = Buffer.allocUnsafe(3 + sender.length + receiver.length);
+  joined[0] = SEALED_MARK;
+  joined.writeUInt16BE(sender.length, 1);
+  joined.set(sender, 3);
+  joined.set(receiver, 3 + sender.length);
+  return joined;
 }
 
 /** Takes `payments.parties` apart again; null for what was encrypted before people had keys. Throws `internal` when it is neither. */
@@ -115,13 +120,21 @@ function unopened(context: string): Error {
 export function createPersonKeys(deps: PersonKeysDeps): PersonKeys {
   const kept = twoGenerations<KeyObject>(KEPT_MAX);
   const nextKey = freshKeys();
+  const wrappingKey = deps.wrappingKeys.get(deps.currentId) as KeyObject;
 
-  function encrypted(key: KeyObject, head: Buffer, plain: string | Buffer, context: Buffer): Buffer {
+  /** `mark` and `version` go in front in clear. */
+  function encrypted(key: KeyObject, mark: number, version: number, plain: string | Buffer, context: Buffer): Buffer {
     const nonce = deps.nextNonce();
     const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(context);
     const body = typeof plain === 'string' ? cipher.update(plain, 'utf8') : cipher.update(plain);
     cipher.final();
-    return Buffer.concat([head, nonce, body, cipher.getAuthTag()]);
+    const bytes = Buffer.allocUnsafe(2 + NONCE_BYTES + body.length + TAG_BYTES);
+    bytes[0] = mark;
+    bytes[1] = version;
+    bytes.set(nonce, 2);
+    bytes.set(body, 2 + NONCE_BYTES);
+    bytes.set(cipher.getAuthTag(), 2 + NONCE_BYTES + body.length);
+    return bytes;
   }
 
   function decrypted(key: KeyObject, bytes: Buffer, context: Buffer): Buffer {
@@ -155,7 +168,7 @@ export function createPersonKeys(deps: PersonKeysDeps): PersonKeys {
   function create(after: Buffer | null = null): { readonly key: PersonKey; readonly wrapped: Buffer } {
     const raw = nextKey();
     const version = after === null ? 1 : ((wrappedKeys(after)[0]?.[1] ?? 0) % VERSION_MAX) + 1;
-    const wrapped = encrypted(deps.wrappingKeys.get(deps.currentId) as KeyObject, Buffer.of(deps.currentId, version), raw, WRAP_CONTEXT);
+    const wrapped = encrypted(wrappingKey, deps.currentId, version, raw, WRAP_CONTEXT);
     const key = createSecretKey(raw);
     raw.fill(0);
     return { key: { version, key }, wrapped };
@@ -169,13 +182,12 @@ export function createPersonKeys(deps: PersonKeysDeps): PersonKeys {
   function rewrap(dataKey: Buffer): Buffer {
     const wrapped = wrappedKeys(dataKey);
     if (wrapped.every((each) => each[0] === deps.currentId)) return dataKey;
-    const wrapping = deps.wrappingKeys.get(deps.currentId) as KeyObject;
-    return Buffer.concat(wrapped.map((each) => encrypted(wrapping, Buffer.of(deps.currentId, each[1] ?? 0), rawKey(each), WRAP_CONTEXT)));
+    return Buffer.concat(wrapped.map((each) => encrypted(wrappingKey, deps.currentId, each[1] ?? 0, rawKey(each), WRAP_CONTEXT)));
   }
 
   function seal(key: PersonKey, person: Person): Buffer {
     const text = JSON.stringify({ name: person.name, phone: person.phone });
-    return encrypted(key.key, Buffer.of(SEALED_MARK, key.version), text, PERSON_CONTEXT);
+    return encrypted(key.key, SEALED_MARK, key.version, text, PERSON_CONTEXT);
   }
 
   function open(sealed: Buffer, dataKey: Buffer | null): Person {

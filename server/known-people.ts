@@ -108,9 +108,9 @@ export function createKnownPeople(deps: { readonly pool: Pool; readonly keyring:
 
 /** While an index key goes out of use, whoever is still kept under it is found by it and gets their new index. */
 async function reindex(pool: Pool, keyring: Keyring, parties: readonly PreparedParty[]): Promise<void> {
-  const older = parties.flatMap(({ clientId, party }) => {
-    const [phoneIndex, ...olderIndexes] = keyring.blindIndexes(party.phone, clientId);
-    return olderIndexes.map((olderIndex) => ({ clientId, phoneIndex, olderIndex }));
+  const older = parties.flatMap(({ clientId, party, person }) => {
+    if (person === null) return [];
+    return keyring.olderIndexes(party.phone, clientId).map((olderIndex) => ({ clientId, phoneIndex: person.phoneIndex, olderIndex }));
   });
   if (older.length > 0) await reindexPeople(pool, older);
 }

@@ -2,14 +2,15 @@
  * The HTTP API as a Hono app, without a socket. Every answer carries a request id; every request is one
  * line in the log and one observation in the metrics; every error is a problem document.
  */
+import { randomUUID } from 'node:crypto';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { readStream } from '../../db/queries/activity.ts';
 import { readCaseEvents } from '../../db/queries/case-events.ts';
 import { ERRORS, fault } from '../../domain/errors.ts';
-import { newId } from '../../domain/ids.ts';
 import { createAuthenticate } from './authenticate.ts';
 import type { ApiDeps } from './deps.ts';
 import { mountDocs } from './docs.ts';
+import { beginHeaders, completeHeaders } from './headers.ts';
 import type { ApiContext, ApiEnv } from './http.ts';
 import { createIdempotency } from './idempotency.ts';
 import { createApiLimits } from './limits.ts';
@@ -128,25 +129,15 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
 /** Ids that callers may give their requests; others are replaced. */
 const REQUEST_ID = /^[A-Za-z0-9._:-]{8,128}$/;
 
-/** Sent with every answer. Set before the handler runs, so that the answer is still cheap to write. */
-const HEADERS: Readonly<Record<string, string>> = {
-  'X-Content-Type-Options': 'nosniff',
-  'X-Frame-Options': 'DENY',
-  'Referrer-Policy': 'no-referrer',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  'Cache-Control': 'no-store',
-  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-};
-
 function observeRequests(app: OpenAPIHono<ApiEnv>, deps: ApiDeps, metrics: Metrics): void {
   app.use('*', async (c, next) => {
     const startedMs = performance.now();
     const given = c.req.header('x-request-id');
-    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : newId();
+    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
     c.set('requestId', requestId);
-    c.header('X-Request-Id', requestId);
-    for (const name in HEADERS) c.header(name, HEADERS[name]);
+    beginHeaders(c, requestId);
     await next();
+    completeHeaders(c);
     const seconds = (performance.now() - startedMs) / 1000;
     const [method, route, status] = [c.req.method, c.get('route') ?? 'unmatched', c.res.status];
     metrics.observe({ method, route, status, seconds });
@@ -157,7 +148,7 @@ function observeRequests(app: OpenAPIHono<ApiEnv>, deps: ApiDeps, metrics: Metri
     const known = toFault(error);
     if (ERRORS[known.code].status >= 500)
       deps.log.error({ err: known, requestId: c.get('requestId'), route: c.get('route') }, 'request.failed');
-    return answerProblem(c, known);
+    return answerProblem(c as ApiContext, known);
   });
 }
 

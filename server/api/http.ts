@@ -14,6 +14,10 @@ export interface ApiEnv {
     route: string;
     /** Ids the handler wants in the request's line in the log. */
     logged: Record<string, unknown>;
+    /** Fields of the answer to come; see `headers.ts`. */
+    headers: Record<string, string>;
+    /** The answer that carries them already. */
+    carries: Response;
   };
 }
 

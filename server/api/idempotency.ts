@@ -19,6 +19,7 @@ import type { Clock } from '../../domain/clock.ts';
 import { ERRORS, fault } from '../../domain/errors.ts';
 import { createBoundedCommit } from '../bounded-commit.ts';
 import type { Log } from '../log.ts';
+import { addHeader, answerText } from './headers.ts';
 import type { ApiContext } from './http.ts';
 import { problemOf, toFault } from './problem.ts';
 
@@ -135,7 +136,7 @@ function refuseTwin(running: Buffer | undefined, fingerprint: Buffer): void {
 function replay(c: ApiContext, verdict: Extract<ClaimVerdict, { claimed: false }>, fingerprint: Buffer): Response {
   if (!verdict.fingerprint.equals(fingerprint)) throw fault('idempotency_key_reused');
   if (verdict.answer === null) throw fault('idempotency_in_progress');
-  c.header('Idempotent-Replayed', 'true');
+  addHeader(c, 'Idempotent-Replayed', 'true');
   return sendText(c, verdict.answer.status, verdict.answer.body);
 }
 
@@ -145,5 +146,5 @@ function send(c: ApiContext, answer: Answer): Response {
 
 function sendText(c: ApiContext, status: number, text: string): Response {
   const type = status >= 400 ? 'application/problem+json' : 'application/json';
-  return c.body(text, status as 200, { 'Content-Type': type });
+  return answerText(c, status, text, { 'Content-Type': type });
 }

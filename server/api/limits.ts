@@ -8,6 +8,7 @@ import { addressToCount, callerAddress, IN_PROCESS } from '../limits/address.ts'
 import type { Limiter, Verdict } from '../limits/limiter.ts';
 import { type LimitClass, type LimitPolicies, type LimitPolicy } from '../limits/policy.ts';
 import type { ApiDeps, Caller } from './deps.ts';
+import { addHeader } from './headers.ts';
 import type { ApiContext } from './http.ts';
 
 export interface LimitDeps {
@@ -47,8 +48,8 @@ export function createApiLimits(deps: LimitDeps | undefined): ApiLimits {
   async function count(c: ApiContext, policy: LimitPolicy, who: string): Promise<void> {
     const taken = limiter.take(policy, who);
     const verdict = taken instanceof Promise ? await taken : taken;
-    c.header('RateLimit-Policy', fields.get(policy.name) ?? '');
-    c.header('RateLimit', `"${policy.name}";r=${verdict.remaining};t=${secondsOf(verdict)}`);
+    addHeader(c, 'RateLimit-Policy', fields.get(policy.name) ?? '');
+    addHeader(c, 'RateLimit', `"${policy.name}";r=${verdict.remaining};t=${secondsOf(verdict)}`);
     if (!verdict.allowed) throw tooMuch(policy, verdict);
   }
 

@@ -8,6 +8,7 @@ import { fault } from '../../domain/errors.ts';
 import { SCOPES, type Scope } from '../../domain/scopes.ts';
 import { type Authenticate, requireScope, requireStepUp } from './authenticate.ts';
 import type { ApiDeps, Caller } from './deps.ts';
+import { answerText } from './headers.ts';
 import { type ApiContext, type ApiEnv, mediaTypeOf, parseJson, problems, readJsonText, validate } from './http.ts';
 import type { Answer, Idempotency } from './idempotency.ts';
 import type { ApiLimits } from './limits.ts';
@@ -135,7 +136,8 @@ function readBodyOf<Query extends z.ZodType, Body>(definition: RouteDefinition<Q
 }
 
 function respond(c: ApiContext, answer: Answer | Response): Response {
-  return answer instanceof Response ? answer : c.json(answer.body, answer.status as 200);
+  if (answer instanceof Response) return answer;
+  return answerText(c, answer.status, JSON.stringify(answer.body) ?? null, { 'Content-Type': 'application/json' });
 }
 
 function checkAnswer<Query extends z.ZodType, Body>(

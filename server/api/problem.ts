@@ -3,11 +3,11 @@
  * catalogue and a public sentence; what is for us alone goes to the log.
  */
 import { z } from '@hono/zod-openapi';
-import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { databaseFault } from '../../db/connect.ts';
 import { ERRORS, type ErrorCode, type Fault, fault, isFault } from '../../domain/errors.ts';
+import { answerText } from './headers.ts';
+import type { ApiContext } from './http.ts';
 
 export interface ProblemError {
   readonly code: ErrorCode;
@@ -91,11 +91,11 @@ export function problemOf(error: Fault, requestId: string): Problem {
 }
 
 /** Answers a request with the problem document of whatever was thrown. */
-export function answerProblem(c: Context, error: Fault): Response {
+export function answerProblem(c: ApiContext, error: Fault): Response {
   const problem = problemOf(error, String(c.get('requestId') ?? ''));
   const headers: Record<string, string> = { 'Content-Type': 'application/problem+json' };
   if (problem.status === 429 || problem.status === 503 || error.code === 'idempotency_in_progress')
     headers['Retry-After'] = String((error as { retryAfterS?: number }).retryAfterS ?? RETRY_AFTER_S);
   if (problem.status === 401) headers['WWW-Authenticate'] = error.code === 'step_up_needed' ? STEP_UP_CHALLENGE : 'Bearer realm="capp"';
-  return c.body(JSON.stringify(problem), problem.status as ContentfulStatusCode, headers);
+  return answerText(c, problem.status, JSON.stringify(problem), headers);
 }

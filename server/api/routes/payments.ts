@@ -23,6 +23,7 @@ import { intentInputSchema, parseIntent, type PaymentIntent } from '../../../dom
 import { ATTEMPT_STATES, mayFollow, type PaymentStatus } from '../../../domain/lifecycle.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
+import { addHeader } from '../headers.ts';
 import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { faultWith } from '../problem.ts';
@@ -121,7 +122,7 @@ function mountSubmit(api: Api): void {
       const { paymentId, replayed, createdAtMs } = await deps.intake.submit(caller.clientId, body);
       c.set('logged', { paymentId, replayed });
       if (replayed) return { status: 200, body: paymentOut(deps.keyring, await load(deps, caller, paymentId), caller) };
-      c.header('Location', `/v1/payments/${paymentId}`);
+      addHeader(c, 'Location', `/v1/payments/${paymentId}`);
       return { status: 202, body: acceptedOut(paymentId, body, createdAtMs) };
     },
   );

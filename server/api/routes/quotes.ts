@@ -7,6 +7,7 @@ import { fault } from '../../../domain/errors.ts';
 import { parseAmount } from '../../../domain/money.ts';
 import { COUNTRIES } from '../../../domain/network.ts';
 import type { ApiDeps, Caller, QuoteRequest } from '../deps.ts';
+import { addHeader } from '../headers.ts';
 import { answers, idParam, idParams, problems, validate } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import {
@@ -122,7 +123,7 @@ export function mountQuotes(api: Api): void {
     async ({ c, caller, body }) => {
       const { id } = await deps.createQuote({ clientId: caller.clientId, ...body });
       c.set('logged', { quoteId: id });
-      c.header('Location', `/v1/quotes/${id}`);
+      addHeader(c, 'Location', `/v1/quotes/${id}`);
       return { status: 201, body: await load(deps, caller, id) };
     },
   );

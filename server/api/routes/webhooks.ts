@@ -21,6 +21,7 @@ import { newSecret } from '../../../tools/notify/webhooks/signature.ts';
 import { checkTarget } from '../../../tools/notify/webhooks/target.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
+import { addHeader } from '../headers.ts';
 import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import {
@@ -105,7 +106,7 @@ function mountCreation(api: Api): void {
       );
       if (row === null) throw fault('webhook_endpoints_full', { detail: `A client has at most ${ENDPOINTS_MAX} webhook endpoints.` });
       c.set('logged', { endpointId: row.id, principal: caller.principal });
-      c.header('Location', `/v1/webhook-endpoints/${row.id}`);
+      addHeader(c, 'Location', `/v1/webhook-endpoints/${row.id}`);
       return { status: 201, body: { ...endpointOut(row), secret } };
     },
   );
