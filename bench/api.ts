@@ -29,7 +29,7 @@ export interface ApiBenchOptions {
 }
 
 /** Requests before the clock starts, so that the first compilation of the code is not what is measured. */
-const WARM_UP_REQUESTS = 12_000;
+const WARM_UP_REQUESTS = 20_000;
 const COST = { requests: 2_000, rounds: 3 };
 const READY_MS_MAX = 60_000;
 const POLL_MS = 100;

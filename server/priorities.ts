@@ -9,6 +9,11 @@ import type { Pool } from 'pg';
 
 /** By how much work that can wait gives way to others, 0 to 19. */
 export const BACKGROUND_NICENESS = 15;
+/**
+ * The same for the sessions of work that can wait. Less, because a session holds locks that all others need, that of the
+ * write-ahead log first: one that is hardly let run keeps everybody waiting while it has one.
+ */
+export const SESSION_NICENESS = 5;
 
 /** Sets the place of a process in the order. A process that is gone already, or belongs to somebody else, stays where it is. */
 export function giveWay(pid: number, niceness: number): void {
@@ -25,8 +30,8 @@ export function yieldSessions(pool: Pool): void {
     const { processID, connection } = client as unknown as { processID: number | null; connection: { stream: Socket } };
     const { localPort } = connection.stream;
     if (processID === null || localPort === undefined || !isOurSession(processID, localPort)) return;
-    giveWay(processID, BACKGROUND_NICENESS);
-    groupGivesWay(processID, BACKGROUND_NICENESS, GROUP_TRIES);
+    giveWay(processID, SESSION_NICENESS);
+    groupGivesWay(processID, SESSION_NICENESS, GROUP_TRIES);
   });
 }
 
