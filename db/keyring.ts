@@ -5,25 +5,15 @@
  * the 128-bit tag (NIST SP 800-38D). The context, `table.column`, is authenticated with it, so that
  * ciphertext moved to another column does not open. Random nonces are safe for 2^32 fields per key.
  */
-import {
-  createCipheriv,
-  createDecipheriv,
-  createSecretKey,
-  hash,
-  hkdfSync,
-  type KeyObject,
-  randomBytes,
-  randomFillSync,
-} from 'node:crypto';
+import { createSecretKey, hash, hkdfSync, type KeyObject, randomBytes, randomFillSync } from 'node:crypto';
 import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fault } from '../domain/errors.ts';
 import { sha256 } from '../domain/ids.ts';
 import { storageFault } from './cluster.ts';
+import { NONCE_BYTES, openGcm, sealGcm, TAG_BYTES } from './gcm.ts';
 import { createPersonKeys, type PersonKeys } from './person-keys.ts';
 
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
 const INDEX_BYTES = 16;
 const KEY_BYTES = 32;
 /** Of SHA-256 (FIPS 180-4). */
@@ -96,40 +86,27 @@ export function createKeyring(keys: readonly FieldKey[], indexKeys: readonly Buf
 
   const keyring: Omit<Keyring, 'people'> = {
     currentId: current.id,
-    encrypt: (plaintext, context) => {
-      const nonce = nextNonce();
-      const cipher = createCipheriv('aes-256-gcm', currentKey, nonce).setAAD(Buffer.from(context));
-      const body = cipher.update(Buffer.from(plaintext, 'utf8'));
-      cipher.final();
-      const bytes = Buffer.allocUnsafe(1 + NONCE_BYTES + body.length + TAG_BYTES);
-      bytes[0] = current.id;
-      bytes.set(nonce, 1);
-      bytes.set(body, 1 + NONCE_BYTES);
-      bytes.set(cipher.getAuthTag(), 1 + NONCE_BYTES + body.length);
-      return bytes;
-    },
+    encrypt: (plaintext, context) => sealGcm(currentKey, [current.id], nextNonce(), plaintext, Buffer.from(context)),
     decrypt: (ciphertext, context) => {
       const key = fieldKeys.get(ciphertext[0] ?? 0);
       if (key === undefined || ciphertext.length < 1 + NONCE_BYTES + TAG_BYTES) {
         throw fault('internal', { internal: `a ciphertext of ${context} names no key of the keyring` });
       }
-      const nonce = ciphertext.subarray(1, 1 + NONCE_BYTES);
-      const opener = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES })
-        .setAAD(Buffer.from(context))
-        .setAuthTag(ciphertext.subarray(-TAG_BYTES));
-      try {
-        return opener.update(ciphertext.subarray(1 + NONCE_BYTES, -TAG_BYTES), undefined, 'utf8') + opener.final('utf8');
-      } catch {
-        throw fault('internal', { internal: `a ciphertext of ${context} does not open` });
-      }
+      const plain = openGcm(key, 1, Buffer.from(ciphertext.buffer, ciphertext.byteOffset, ciphertext.length), Buffer.from(context));
+      if (plain === null) throw fault('internal', { internal: `a ciphertext of ${context} does not open` });
+      return plain.toString('utf8');
     },
-    // The length in front keeps scope and text apart.
-    blindIndex: (text, scope) => indexHash(`${scope.length}:${scope}${text}`).subarray(0, INDEX_BYTES),
+    blindIndex: (text, scope) => indexHash(scoped(text, scope)).subarray(0, INDEX_BYTES),
     blindIndexes: (text, scope) => [keyring.blindIndex(text, scope), ...keyring.olderIndexes(text, scope)],
-    olderIndexes: (text, scope) => olderHashes.map((each) => each(`${scope.length}:${scope}${text}`).subarray(0, INDEX_BYTES)),
+    olderIndexes: (text, scope) => olderHashes.map((each) => each(scoped(text, scope)).subarray(0, INDEX_BYTES)),
   };
   const people = createPersonKeys({ currentId: current.id, wrappingKeys, nextNonce, decrypt: keyring.decrypt });
   return { ...keyring, people };
+}
+
+/** The length in front keeps scope and text apart. */
+function scoped(text: string, scope: string): string {
+  return `${scope.length}:${scope}${text}`;
 }
 
 function oldestOf(keys: readonly FieldKey[]): Buffer {

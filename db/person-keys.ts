@@ -7,11 +7,10 @@
  * tag. `users.data_key` holds one, or two while a person's data goes over to a new one, the newer first. What is sealed begins
  * with 0, which is no key of the keyring, so that it is told from what the keyring itself encrypted before people had keys.
  */
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomFillSync } from 'node:crypto';
+import { createSecretKey, type KeyObject, randomFillSync } from 'node:crypto';
 import { fault } from '../domain/errors.ts';
+import { NONCE_BYTES, openGcm, sealGcm, TAG_BYTES } from './gcm.ts';
 
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
 const KEY_BYTES = 32;
 const WRAPPED_BYTES = 2 + NONCE_BYTES + KEY_BYTES + TAG_BYTES;
 const SEALED_MARK = 0;
@@ -122,30 +121,13 @@ export function createPersonKeys(deps: PersonKeysDeps): PersonKeys {
   const nextKey = freshKeys();
   const wrappingKey = deps.wrappingKeys.get(deps.currentId) as KeyObject;
 
-  /** `mark` and `version` go in front in clear. */
-  function encrypted(key: KeyObject, mark: number, version: number, plain: string | Buffer, context: Buffer): Buffer {
-    const nonce = deps.nextNonce();
-    const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(context);
-    const body = typeof plain === 'string' ? cipher.update(plain, 'utf8') : cipher.update(plain);
-    cipher.final();
-    const bytes = Buffer.allocUnsafe(2 + NONCE_BYTES + body.length + TAG_BYTES);
-    bytes[0] = mark;
-    bytes[1] = version;
-    bytes.set(nonce, 2);
-    bytes.set(body, 2 + NONCE_BYTES);
-    bytes.set(cipher.getAuthTag(), 2 + NONCE_BYTES + body.length);
-    return bytes;
-  }
+  const encrypted = (key: KeyObject, mark: number, version: number, plain: string | Buffer, context: Buffer): Buffer =>
+    sealGcm(key, [mark, version], deps.nextNonce(), plain, context);
 
   function decrypted(key: KeyObject, bytes: Buffer, context: Buffer): Buffer {
-    const opener = createDecipheriv('aes-256-gcm', key, bytes.subarray(2, 2 + NONCE_BYTES), { authTagLength: TAG_BYTES })
-      .setAAD(context)
-      .setAuthTag(bytes.subarray(-TAG_BYTES));
-    try {
-      return Buffer.concat([opener.update(bytes.subarray(2 + NONCE_BYTES, -TAG_BYTES)), opener.final()]);
-    } catch {
-      throw unopened(context.toString());
-    }
+    const plain = openGcm(key, 2, bytes, context);
+    if (plain === null) throw unopened(context.toString());
+    return plain;
   }
 
   function rawKey(wrapped: Buffer): Buffer {

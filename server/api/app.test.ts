@@ -221,6 +221,7 @@ test.each(['/docs', '/docs/errors'])('the page %s loads its own files and may lo
   expect(page.status).toBe(200);
   const policy = page.headers.get('content-security-policy') ?? '';
   expect(policy).toContain("default-src 'none'");
+  expect(policy).toContain("style-src 'self'");
   expect(policy).not.toMatch(/unsafe|https?:|\*/);
   const html = await page.text();
   const sources = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1] as string);
@@ -237,8 +238,12 @@ test.each(['/docs', '/docs/errors'])('the page %s loads its own files and may lo
 test('every answer, errors included, carries its request id and the headers that guard browsers', async () => {
   for (const response of [
     await api.call('GET', '/v1/payments'),
+    await api.call('POST', '/v1/payments', { json: {} }),
     await api.call('GET', '/nowhere'),
     await api.call('GET', '/v1/payments', { key: null }),
+    await api.call('GET', '/docs', { key: null }),
+    await api.call('GET', '/openapi.json', { key: null }),
+    await api.call('GET', '/health/live', { key: null }),
   ]) {
     expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
     expect(response.headers.get('x-content-type-options')).toBe('nosniff');

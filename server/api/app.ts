@@ -2,11 +2,11 @@
  * The HTTP API as a Hono app, without a socket. Every answer carries a request id; every request is one
  * line in the log and one observation in the metrics; every error is a problem document.
  */
-import { randomUUID } from 'node:crypto';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { readStream } from '../../db/queries/activity.ts';
 import { readCaseEvents } from '../../db/queries/case-events.ts';
 import { ERRORS, fault } from '../../domain/errors.ts';
+import { newId } from '../../domain/ids.ts';
 import { createAuthenticate } from './authenticate.ts';
 import type { ApiDeps } from './deps.ts';
 import { mountDocs } from './docs.ts';
@@ -133,7 +133,7 @@ function observeRequests(app: OpenAPIHono<ApiEnv>, deps: ApiDeps, metrics: Metri
   app.use('*', async (c, next) => {
     const startedMs = performance.now();
     const given = c.req.header('x-request-id');
-    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
+    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : newId();
     c.set('requestId', requestId);
     beginHeaders(c, requestId);
     await next();
