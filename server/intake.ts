@@ -18,7 +18,7 @@ import { newId } from '../domain/ids.ts';
 import { fingerprintOf, type PaymentIntent } from '../domain/intent.ts';
 import { createBoundedCommit, type Flushed } from './bounded-commit.ts';
 import { createKnownPeople, type Known, type KnownPeople, type PreparedParty } from './known-people.ts';
-import { turnTaker } from './turns.ts';
+import { turnTaker } from '../tools/turns.ts';
 
 export interface IntakeDeps {
   readonly pool: Pool;

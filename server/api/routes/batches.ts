@@ -5,7 +5,7 @@ import { type Fault, fault, isFault } from '../../../domain/errors.ts';
 import { newId } from '../../../domain/ids.ts';
 import { intentInputSchema, parseIntent, type PaymentIntent } from '../../../domain/intent.ts';
 import type { Submitted } from '../../intake.ts';
-import { turnTaker } from '../../turns.ts';
+import { turnTaker } from '../../../tools/turns.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
 import { answers, type ApiContext, idParam, idParams, mediaTypeOf, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
