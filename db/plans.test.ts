@@ -178,7 +178,12 @@ const HOT: readonly (readonly [index: string, query: string])[] = [
     `select * from agent_activity where (tx_id, position) > ('9'::xid8, 5) and tx_id < pg_snapshot_xmin(pg_current_snapshot())
       order by tx_id, position limit 100`,
   ],
-  ['agent_activity_agent', `select * from agent_activity where agent = 'liquidity' and outcome = 'queue' order by position desc limit 50`],
+  [
+    'agent_activity_agent',
+    `select * from agent_activity where client_id = '${ID}' and agent = 'liquidity' and outcome = 'queue'
+      order by tx_id desc, position desc limit 50`,
+  ],
+  ['agent_activity_agent', `select * from agent_activity where agent = 'investigator' order by tx_id desc, position desc limit 50`],
   ['transfers_payment', `select * from transfers where payment_id = '${ID}'`],
   ['transfers_pkey', `select * from transfers where id = any('{${ID}}'::uuid[]) and type = 'pending'`],
   ['transfers_pending_once', `select 1 from transfers where pending_id = '${ID}'`],

@@ -5,6 +5,7 @@ import type { RecordedDecision } from '../db/queries/decisions.ts';
 import { canonicalJson } from '../domain/canonical.ts';
 import type { AgentName, Facts, Verdict } from '../domain/decision.ts';
 import { digestOf, newId } from '../domain/ids.ts';
+import { inTurns } from '../tools/turns.ts';
 
 /** An agent with its tools in its hands. */
 export interface BoundAgent<F extends Facts, Outcome extends string, Data> {
@@ -49,9 +50,9 @@ export async function runAgent<F extends Facts, Outcome extends string, Data>(
   if (items.length === 0) return [];
   const startedAtMs = performance.now();
   const facts = await agent.gather(items);
-  const verdicts = facts.map((each) => agent.decide(each));
+  const verdicts = await inTurns(facts, (each) => agent.decide(each));
   const durationUs = Math.round(((performance.now() - startedAtMs) * 1000) / items.length);
-  return items.map((item, index) => {
+  return inTurns(items, (item, index) => {
     const itemFacts = facts[index];
     const verdict = verdicts[index];
     if (itemFacts === undefined || verdict === undefined)

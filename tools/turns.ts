@@ -14,3 +14,18 @@ export function turnTaker(): () => Promise<void> | undefined {
     });
   };
 }
+
+/**
+ * Works on each item, in order, and lets others run between items once a slice is used up: who holds locks that all need hears of
+ * its answer although a whole cohort is being decided beside it. Results are in the order of the items; throws what `work` throws.
+ */
+export async function inTurns<T, R>(items: readonly T[], work: (item: T, index: number) => R): Promise<R[]> {
+  const takeTurns = turnTaker();
+  const results: R[] = [];
+  for (const [index, item] of items.entries()) {
+    results.push(work(item, index));
+    const turn = takeTurns();
+    if (turn !== undefined) await turn;
+  }
+  return results;
+}

@@ -11,6 +11,7 @@ import { fault } from '../../domain/errors.ts';
 import { dayOf } from '../../domain/network.ts';
 import type { Hit, SanctionsList } from '../../tools/sanctions/list.ts';
 import { normaliseName } from '../../tools/sanctions/name.ts';
+import { inTurns } from '../../tools/turns.ts';
 import type { WorkItem } from '../agent.ts';
 import { decideByRules } from './decide.ts';
 import type { ComplianceFacts, HitFacts, LimitFacts, PartyFacts } from './facts.ts';
@@ -77,21 +78,20 @@ interface Readings {
 export async function gatherCompliance(deps: ComplianceDeps, lenses: Lenses, items: readonly WorkItem[]): Promise<ComplianceFacts[]> {
   if (items.length === 0) return [];
   const readings = await read(deps, lenses, items);
-  const opened = openAll(
+  const opened = await openAll(
     deps,
     items.map((item) => rowOf(readings, item)),
   );
-  const hits = readings.sanctions.screen(opened.flatMap(({ sender, receiver }) => [sender.name, receiver.name]));
+  const hits = await inTurns(opened, ({ sender, receiver }) => readings.sanctions.screen([sender.name, receiver.name]));
   const refused = new Set<string>();
   const order = items.map((item, index) => ({ item, index })).sort((a, b) => compareAccepted(pastOf(a.item), pastOf(b.item)));
   const facts: ComplianceFacts[] = [];
-  for (const { item, index } of order) {
-    const parts = opened[index] ?? NOBODY;
-    const itemFacts = factsOf(lenses, readings, item, parts, hitFacts(hits[2 * index], hits[2 * index + 1]), refused);
+  await inTurns(order, ({ item, index }) => {
+    const itemFacts = factsOf(lenses, readings, item, opened[index] ?? NOBODY, hitFacts(hits[index] ?? []), refused);
     // The rows of this cohort are still `accepted` in the database, whatever is about to be decided.
     if (decideByRules(itemFacts, lenses.policy, readings.ruleSet).outcome === 'block') refused.add(item.payment.id);
     facts[index] = itemFacts;
-  }
+  });
   return facts;
 }
 
@@ -160,9 +160,9 @@ const NOBODY: Parties = { sender: { name: '', phone: '' }, receiver: { name: '',
  * The parties of each row. What cannot be opened or read counts as missing, which refuses that payment and
  * no other; when nothing at all can be opened the key is at fault, and that throws.
  */
-function openAll(deps: ComplianceDeps, rows: readonly PartyRow[]): Parties[] {
+async function openAll(deps: ComplianceDeps, rows: readonly PartyRow[]): Promise<Parties[]> {
   const faults: unknown[] = [];
-  const opened = rows.map((row) => {
+  const opened = await inTurns(rows, (row) => {
     try {
       return partiesFrom(deps.keyring.people.openParties(row));
     } catch (error) {
@@ -288,7 +288,7 @@ function partyFacts(party: Person, kycStatus: string, kycTier: number): PartyFac
 /** The best are enough for people to decide on; a name that many listed parties bear has no end of others. */
 const HITS_MAX = 20;
 
-function hitFacts(sender: readonly Hit[] | undefined, receiver: readonly Hit[] | undefined): HitFacts[] {
+function hitFacts([sender, receiver]: readonly (readonly Hit[])[]): HitFacts[] {
   const of = (party: 'sender' | 'receiver', hits: readonly Hit[] | undefined): HitFacts[] =>
     (hits ?? []).slice(0, HITS_MAX).map(({ list, entryId, program, how, weak, score, topic, grounds }) => ({
       party,

@@ -50,7 +50,10 @@ export const agentActivity = pgTable(
   (table) => [
     index('agent_activity_payment').on(table.paymentId, table.position),
     index('agent_activity_stream').on(table.txId, table.position),
-    index('agent_activity_agent').on(table.agent, table.outcome, table.position),
+    // Of the decisions that every payment needs the stream is full; only what is rarer is looked up by agent.
+    index('agent_activity_agent')
+      .on(table.agent, table.txId, table.position)
+      .where(sql`${table.agent} in ('settlement', 'investigator') or ${table.outcome} not in ('quoted', 'clear', 'routed', 'reserve')`),
   ],
 );
 

@@ -1,0 +1,2 @@
+DROP INDEX "agent_activity_agent";--> statement-breakpoint
+CREATE INDEX "agent_activity_agent" ON "agent_activity" USING btree ("agent","tx_id","position") WHERE "agent_activity"."agent" in ('settlement', 'investigator') or "agent_activity"."outcome" not in ('quoted', 'clear', 'routed', 'reserve');
