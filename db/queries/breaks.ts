@@ -1,17 +1,8 @@
 /** Breaks as people work on them: the queue, proposals, approvals. */
 import type { Pool } from 'pg';
+import type { BreakKind } from '../../domain/breaks.ts';
 import type { Facts } from '../../domain/decision.ts';
 import type { Queryable } from '../connect.ts';
-
-export const BREAK_KINDS = [
-  'missing_here',
-  'missing_there',
-  'amount_differs',
-  'duplicate',
-  'fee_differs',
-  'not_booked',
-  'balance_differs',
-] as const;
 
 export const BREAK_STATUSES = ['open', 'proposed', 'posted', 'dismissed', 'resolved'] as const;
 
@@ -19,7 +10,7 @@ export interface BreakRow {
   readonly id: string;
   readonly railId: string;
   readonly day: string;
-  readonly kind: (typeof BREAK_KINDS)[number];
+  readonly kind: BreakKind;
   readonly attemptId: string | null;
   readonly paymentId: string | null;
   readonly ourAmount: bigint | null;

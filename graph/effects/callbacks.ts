@@ -11,6 +11,7 @@ import type { GraphDeps } from '../types.ts';
 import { checkedAmount, inquire, loadOpenAttempts, type OpenAttempt } from './inquire.ts';
 import { createRailPump, type Pump } from './pump.ts';
 import { inquiryDelayMs, isEnd, noteContradictions, type Recorded, type Recorder } from './record.ts';
+import { judgeRepeat } from './repeats.ts';
 
 const CLOSED_AT_ONCE_MAX = 500;
 
@@ -21,6 +22,7 @@ interface CallbackRow {
   rail_id: string;
   attempt_id: string | null;
   body: Buffer;
+  received_at: Date;
 }
 
 const CLAIM_SQL = `
@@ -29,7 +31,7 @@ with picked as (
   order by id limit $1 for update skip locked
 )
 update operator_callbacks c set lease_until = $3 from picked where c.id = picked.id
-returning c.id, c.rail_id, c.attempt_id, c.body`;
+returning c.id, c.rail_id, c.attempt_id, c.body, c.received_at`;
 
 /** A callback with the attempt its address names, or at an address that many share the reference in it. */
 interface Arrived extends CallbackRow {
@@ -43,7 +45,11 @@ export function callbackPump(deps: GraphDeps, recorder: Recorder): Pump {
   return createRailPump<Arrived>(deps, {
     what: 'callback',
     claim: (limit, saturated) => claimArrived(deps, limit, saturated),
-    work: async (row) => closing.submit({ id: row.id, attemptId: row.attempt?.id ?? null, ...(await judge(deps, recorder, row)) }),
+    work: async (row) => {
+      const verdict = await judge(deps, recorder, row);
+      // What waits for the operator's statement is claimed again once its lease is over.
+      if (verdict !== 'later') await closing.submit({ id: row.id, attemptId: row.attempt?.id ?? null, ...verdict });
+    },
   });
 }
 
@@ -95,7 +101,7 @@ async function closeCallbacks(deps: GraphDeps, judged: readonly Judged[]): Promi
   return judged.map(() => undefined);
 }
 
-async function judge(deps: GraphDeps, recorder: Recorder, row: Arrived): Promise<Verdict> {
+async function judge(deps: GraphDeps, recorder: Recorder, row: Arrived): Promise<Verdict | 'later'> {
   const { attempt } = row;
   const told = parse(deps, row);
   if (attempt === undefined)
@@ -105,15 +111,24 @@ async function judge(deps: GraphDeps, recorder: Recorder, row: Arrived): Promise
   // At an address that everybody may know nothing is believed without asking.
   const event = row.isShared ? { ...told, trust: 'confirm' as const } : told;
   if (attempt.state === 'succeeded' || attempt.state === 'failed')
-    return afterTheEnd(deps, event, { ...attempt, state: attempt.state }, row.isShared);
-  if (!namesTheSame(event, attempt)) return { verdict: 'quarantined', reasonCode: 'reference_differs' };
+    return afterTheEnd(deps, event, { ...attempt, state: attempt.state }, row);
+  const isAnother = event.isUnasked === true && !namesTheSame(event, attempt);
+  if (!namesTheSame(isAnother ? { ...event, outcome: withoutIds(event.outcome) } : event, attempt))
+    return { verdict: 'quarantined', reasonCode: 'reference_differs' };
   // An address is told to the operator with the request, so nobody can answer before it was sent.
   if (attempt.state === 'created') return { verdict: 'quarantined', reasonCode: 'not_sent' };
-  switch (await learn(deps, recorder, attempt, row.isShared ? { ...event, outcome: NOTHING_LEARNT } : event)) {
+  const { recorded, receipt } = await learn(
+    deps,
+    recorder,
+    attempt,
+    row.isShared || isAnother ? { ...event, outcome: NOTHING_LEARNT } : event,
+  );
+  switch (recorded) {
     case 'recorded':
-      return { verdict: 'matched', reasonCode: null };
+      if (receipt !== null) return repeated(deps, event, { ...attempt, receipt }, row, { verdict: 'matched', reasonCode: null });
+      return event.isUnasked === true ? whileOpen(deps, row) : { verdict: 'matched', reasonCode: null };
     case 'ended_before':
-      return { verdict: 'duplicate', reasonCode: null };
+      return event.isUnasked === true ? whileOpen(deps, row) : { verdict: 'duplicate', reasonCode: null };
     case 'contradicts':
       return { verdict: 'quarantined', reasonCode: 'contradicts_outcome' };
   }
@@ -137,9 +152,15 @@ async function afterTheEnd(
   deps: GraphDeps,
   event: CallbackEvent,
   attempt: OpenAttempt & { state: 'succeeded' | 'failed' },
-  isShared: boolean,
-): Promise<Verdict> {
-  if (!isEnd(event.outcome) || event.outcome.state === attempt.state) return { verdict: 'duplicate', reasonCode: null };
+  row: Arrived,
+): Promise<Verdict | 'later'> {
+  const { isShared } = row;
+  if (!isEnd(event.outcome) || event.outcome.state === attempt.state) {
+    const same: Verdict = { verdict: 'duplicate', reasonCode: null };
+    return attempt.state === 'succeeded' && namesTheSame({ ...event, outcome: withoutIds(event.outcome) }, attempt)
+      ? repeated(deps, event, attempt, row, same)
+      : same;
+  }
   if (namesTheSame(event, attempt)) {
     const told = checkedAmount(event.outcome, attempt);
     // Ids that came with it may be what the operator has to be asked by; at an address that many know they are nobody's word.
@@ -149,6 +170,37 @@ async function afterTheEnd(
     else if (!isEnd(word) && told.state === 'succeeded' && !isShared) await raiseLateSuccess(deps, attempt.id, 'message');
   }
   return { verdict: 'quarantined', reasonCode: 'contradicts_outcome' };
+}
+
+/** What a message is that tells of a success: about a second payment, or as it would be otherwise. */
+async function repeated(
+  deps: GraphDeps,
+  event: CallbackEvent,
+  attempt: OpenAttempt,
+  row: Arrived,
+  otherwise: Verdict,
+): Promise<Verdict | 'later'> {
+  switch (await judgeRepeat(deps, event, attempt, row.received_at.getTime())) {
+    case 'not_again':
+      return otherwise;
+    case 'paid_again':
+      return { verdict: 'matched', reasonCode: 'paid_again' };
+    case 'not_stated':
+      return event.isUnasked === true ? { verdict: 'quarantined', reasonCode: 'not_stated' } : otherwise;
+    case 'ask_later':
+      return 'later';
+  }
+}
+
+/** A payment that nobody asked for is looked at again until the collection has ended, for it may be made besides the one asked for. */
+function whileOpen(deps: GraphDeps, row: Arrived): Verdict | 'later' {
+  const settlesWithinMs = deps.operators(row.rail_id).stated?.settlesWithinMs ?? 0;
+  return deps.clock.now() - row.received_at.getTime() < settlesWithinMs ? 'later' : { verdict: 'matched', reasonCode: null };
+}
+
+/** An outcome without what only its own payment is known by: a second payment of one collection has other ids. */
+function withoutIds({ handle: _ids, ...outcome }: Outcome): Outcome {
+  return outcome;
 }
 
 /**
@@ -162,10 +214,16 @@ function namesTheSame(event: CallbackEvent, attempt: OpenAttempt): boolean {
   return Object.entries(told).every(([key, value]) => attempt.handle[key] === undefined || attempt.handle[key] === value);
 }
 
-/** What a message at a shared address may add to an attempt. */
+/** What a message at a shared address may add to an attempt, and one about a second payment that nobody asked for. */
 const NOTHING_LEARNT: Outcome = { state: 'pending' };
 
-async function learn(deps: GraphDeps, recorder: Recorder, attempt: OpenAttempt, event: CallbackEvent): Promise<Recorded> {
+interface Learnt {
+  readonly recorded: Recorded;
+  /** That of the end the attempt came to; null while it is open, or failed. */
+  readonly receipt: string | null;
+}
+
+async function learn(deps: GraphDeps, recorder: Recorder, attempt: OpenAttempt, event: CallbackEvent): Promise<Learnt> {
   const receipt = event.outcome.state === 'succeeded' ? event.outcome.receipt : '';
   const handle: OperatorHandle = {
     ...attempt.handle,
@@ -174,7 +232,7 @@ async function learn(deps: GraphDeps, recorder: Recorder, attempt: OpenAttempt, 
   };
   const believed = event.trust === 'sufficient' ? checkedAmount(event.outcome, attempt) : await inquire(deps, { ...attempt, handle });
   const outcome = believed.state === 'succeeded' && believed.receipt === '' ? { ...believed, receipt } : believed;
-  return recorder.submit({
+  const recorded = await recorder.submit({
     attemptId: attempt.id,
     outcome,
     handle: { ...handle, ...outcome.handle },
@@ -182,4 +240,5 @@ async function learn(deps: GraphDeps, recorder: Recorder, attempt: OpenAttempt, 
     // The operator said something a moment ago: its books will agree soon.
     nextInquiryAtMs: deps.clock.now() + inquiryDelayMs(deps.settings, 0),
   });
+  return { recorded, receipt: outcome.state === 'succeeded' ? outcome.receipt : null };
 }

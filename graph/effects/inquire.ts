@@ -14,11 +14,15 @@ import { inquiryDelayMs, openHandle, type Recorder } from './record.ts';
 /** An open attempt as an inquiry needs it. */
 export interface OpenAttempt {
   readonly id: string;
+  readonly clientId: string;
+  readonly paymentId: string;
   readonly leg: Leg;
   readonly railId: string;
   readonly requestId: string;
   readonly amountMinor: bigint;
   readonly currency: Currency;
+  /** The operator's id of the movement that ended it; null before that. */
+  readonly receipt: string | null;
   readonly handle: OperatorHandle;
   /** The same as it is stored. */
   readonly stored: Buffer | null;
@@ -28,17 +32,21 @@ export interface OpenAttempt {
 
 interface OpenRow {
   id: string;
+  client_id: string;
+  payment_id: string;
   leg: Leg;
   rail_id: string;
   request_id: string;
   amount: bigint;
   currency: Currency;
+  receipt: string | null;
   operator_handle: Buffer | null;
   sent_at: Date;
   inquiries: number;
 }
 
-const OPEN_COLUMNS = 'a.id, a.leg, a.rail_id, a.request_id, a.amount, a.currency, a.operator_handle, a.sent_at, a.inquiries';
+const OPEN_COLUMNS = `a.id, a.client_id, a.payment_id, a.leg, a.rail_id, a.request_id, a.amount, a.currency, a.receipt, a.operator_handle,
+  a.sent_at, a.inquiries`;
 
 const CLAIM_SQL = `
 with picked as (
@@ -129,11 +137,14 @@ export async function loadOpenAttempts(
 function openAttemptOf(deps: GraphDeps, row: OpenRow): OpenAttempt {
   return {
     id: row.id,
+    clientId: row.client_id,
+    paymentId: row.payment_id,
     leg: row.leg,
     railId: row.rail_id,
     requestId: row.request_id,
     amountMinor: row.amount,
     currency: row.currency,
+    receipt: row.receipt,
     handle: openHandle(deps, row.operator_handle),
     stored: row.operator_handle,
     sentAtMs: row.sent_at?.getTime() ?? 0,

@@ -13,9 +13,9 @@ import { parseCurrency } from '../../domain/currency.ts';
 import type { Facts, Json } from '../../domain/decision.ts';
 import { fault } from '../../domain/errors.ts';
 import { derivedId, digestOf, newId } from '../../domain/ids.ts';
-import { accountIds, ensureAccounts, post, suspenseAccount } from '../../tools/ledger/index.ts';
+import { accountIds, type AccountSpec, clientAccount, ensureAccounts, post, suspenseAccount } from '../../tools/ledger/index.ts';
 import type { ProposedEntry } from '../../tools/reconciliation/entries.ts';
-import { entryFacts } from './run.ts';
+import { entryFacts } from './found.ts';
 
 interface BreakDeps {
   readonly pool: Pool;
@@ -100,7 +100,6 @@ async function lockProposed(tx: PoolClient, act: BreakAct): Promise<{ row: Break
 /** Every entry must move money of the break's currency between two accounts that a correction may touch. */
 async function assertPostable(tx: PoolClient, row: BreakRow, entries: readonly Facts[]): Promise<void> {
   if (entries.length > ENTRIES_MAX) throw fault('entries_invalid', { detail: `A break takes ${ENTRIES_MAX} entries at most.` });
-  const suspense = suspenseAccount(parseCurrency(row.currency)).code;
   for (const [index, { debit, credit, currency, amountMinor }] of entries.entries()) {
     const wrong = (detail: string) => fault('entries_invalid', { field: `entries.${index}`, detail });
     if (currency !== row.currency) throw wrong('An entry is of another currency than the break.');
@@ -108,15 +107,31 @@ async function assertPostable(tx: PoolClient, row: BreakRow, entries: readonly F
       throw wrong('An entry moves between two accounts of the kinds float, suspense, treasury, fees, rounding or client.');
     if (!/^[1-9]\d{0,17}$/.test(textOf(amountMinor))) throw wrong('The amount of an entry is a positive number of minor units.');
   }
-  const codes = [...new Set(entries.flatMap(({ debit, credit }) => [textOf(debit), textOf(credit)]))].filter((code) => code !== suspense);
+  const opened = new Set((await openedByPosting(tx, row)).map(({ code }) => code));
+  const codes = [...codesOf(entries)].filter((code) => !opened.has(code));
   await accountIds(tx, codes).catch((cause: unknown) => {
     throw fault('entries_invalid', { detail: 'An account of the entries does not exist.', cause });
   });
 }
 
+function codesOf(entries: readonly Facts[]): ReadonlySet<string> {
+  return new Set(entries.flatMap(({ debit, credit }) => [textOf(debit), textOf(credit)]));
+}
+
+/** Accounts that may not be there before entries move money to them: whoever pays from wallets only has no balance with us. */
+async function openedByPosting(tx: PoolClient, row: BreakRow): Promise<readonly AccountSpec[]> {
+  const currency = parseCurrency(row.currency);
+  const { rows } = await tx.query<{ clientId: string }>('select client_id as "clientId" from payments where id = $1', [row.paymentId]);
+  return [suspenseAccount(currency), ...rows.map(({ clientId }) => clientAccount(clientId, currency))];
+}
+
 async function postEntries(tx: PoolClient, row: BreakRow, proposal: BreakDecisionRow, linkId: string): Promise<string[]> {
   if (proposal.entries.length === 0) return [];
-  await ensureAccounts(tx, [suspenseAccount(parseCurrency(row.currency))]);
+  const named = codesOf(proposal.entries);
+  await ensureAccounts(
+    tx,
+    (await openedByPosting(tx, row)).filter(({ code }) => named.has(code)),
+  );
   return post(
     tx,
     proposal.entries.map(({ debit, credit, amountMinor, currency, reason }, index) => ({

@@ -15,7 +15,6 @@ import {
   keepReconciliation,
   keepStatement,
   linesBetween,
-  type NewBreak,
   resolveBreaks,
 } from '../../db/queries/reconciliation.ts';
 import type { Facts } from '../../domain/decision.ts';
@@ -23,13 +22,14 @@ import { fault, isFault } from '../../domain/errors.ts';
 import type { Money } from '../../domain/money.ts';
 import type { Rail } from '../../domain/rail.ts';
 import { boundsOfDay, dayIn } from '../../domain/days.ts';
-import type { ProposedEntry } from '../../tools/reconciliation/entries.ts';
-import { type Break, type BreakKind, compareSides, type Comparison } from '../../tools/reconciliation/match.ts';
+import type { Break } from '../../tools/reconciliation/breaks.ts';
+import { compareSides, type Comparison } from '../../tools/reconciliation/match.ts';
 import { readStatement } from '../../tools/reconciliation/read.ts';
 import type { Statement } from '../../tools/reconciliation/statement.ts';
 import { raiseLateSuccess } from '../case/doubts.ts';
 import { recordAnswers } from '../effects/record.ts';
 import type { GraphDeps } from '../types.ts';
+import { newBreak } from './found.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -226,39 +226,6 @@ async function conclude(tx: PoolClient, deps: GraphDeps, request: ReconcileReque
     newBreaks,
     resolved: resolved.length,
   };
-}
-
-/** How long people have to see to a break: money that moved twice or unknown to us goes first. */
-const DUE_HOURS: Readonly<Record<BreakKind, number>> = {
-  missing_here: 24,
-  duplicate: 24,
-  amount_differs: 24,
-  not_booked: 8,
-  balance_differs: 24,
-  missing_there: 72,
-  fee_differs: 120,
-};
-
-function newBreak(each: Break, rail: Rail, nowMs: number): NewBreak {
-  const { kind, subject, attemptId, paymentId, ourMinor, theirMinor, evidence, entries } = each;
-  const dueAtMs = nowMs + DUE_HOURS[kind] * HOUR_MS;
-  return {
-    kind,
-    subject,
-    attemptId,
-    paymentId,
-    ourMinor,
-    theirMinor,
-    evidence,
-    currency: rail.currency,
-    entries: entries.map(entryFacts),
-    dueAtMs,
-  };
-}
-
-/** An entry as JSON holds it: the amount as a decimal string of minor units. */
-export function entryFacts({ amountMinor, ...entry }: ProposedEntry): Facts {
-  return { ...entry, amountMinor: amountMinor.toString() };
 }
 
 /** The operator's balance against the float: they may differ by what is on its way, and by no more. */

@@ -144,6 +144,28 @@ it('lets a customer who declined the prompt pay by themselves, and believes it w
   expect(await inquire(event.outcome.handle ?? {})).toMatchObject({ state: 'succeeded', receipt, amount: request.amount });
 });
 
+it('finds in the statement everything that a collection was paid with, and only that', async () => {
+  const { client, request, payOneself, inquire, world } = await promptedCollection('0111');
+  const ask = () =>
+    client().stated?.paymentsFor({ ...request, leg: 'collection', handle: {}, sentAtMs: START_MS, nowMs: world.scheduler.now() });
+  await world.scheduler.advance(5_000);
+  expect(await inquire({})).toMatchObject({ state: 'succeeded' });
+  const [prompted, ...none] = (await ask()) ?? [];
+  expect([prompted?.amount, none]).toEqual([request.amount, []]);
+  await payOneself(accountReferenceOf(request.requestId), (request.amount.minor / 100n).toString());
+  const both = (await ask()) ?? [];
+  expect(both).toHaveLength(2);
+  expect(new Set(both.map(({ operatorReference }) => operatorReference)).size).toBe(2);
+  expect(both.map(({ occurredAtMs }) => (occurredAtMs ?? 0) >= START_MS && (occurredAtMs ?? 0) <= world.scheduler.now())).toEqual([
+    true,
+    true,
+  ]);
+  world.sandbox.change('mpesa-ke', { mode: 'silent' });
+  const silent = ask();
+  await world.scheduler.advance(60_000);
+  expect(await silent).toBeNull();
+});
+
 it('waits for the statement as long as a confirmed payment may be on its way there, and no longer', async () => {
   const { inquire, world } = await promptedCollection('0001');
   await world.scheduler.advance(5_000);

@@ -75,6 +75,8 @@ export interface CallbackEvent {
   readonly trust: 'confirm' | 'sufficient';
   /** Whether a shortened reference in the message is that of a request; where the message has one. */
   readonly isAbout?: (requestId: string) => boolean;
+  /** The customer paid without being asked: besides this payment there may be one that was asked for. */
+  readonly isUnasked?: true;
 }
 
 /** A payment that a customer makes by themselves, without being asked. */
@@ -96,6 +98,22 @@ export interface OwnPayments {
   readonly read: (body: string) => OwnPayment;
   /** How the operator wants to hear whether a payment may be made; null: it may. */
   readonly answer: (refusal: OwnPaymentRefusal | null) => { readonly status: number; readonly body: string; readonly contentType: string };
+}
+
+/** A payment of a customer's as the operator's own statement has it. */
+export interface StatedPayment {
+  readonly operatorReference: string;
+  readonly amount: Money;
+  /** Null where the statement does not tell it. */
+  readonly occurredAtMs: number | null;
+}
+
+/** Where a collection can be paid more than once, what the operator's statement tells of that. */
+export interface StatedPayments {
+  /** How long after a payment the statement may still lack it, milliseconds. */
+  readonly settlesWithinMs: number;
+  /** All payments that name the collection. Null when the statement cannot be read now, or no longer reaches back so far. */
+  readonly paymentsFor: (request: InquiryRequest) => Promise<readonly StatedPayment[] | null>;
 }
 
 /** What an operator can do and how, as far as others have to know. */
@@ -137,4 +155,6 @@ export interface OperatorClient {
   readonly callbackAnswer: { readonly status: number; readonly body: string; readonly contentType: string };
   /** Only where customers can pay by themselves and the operator tells of it. */
   readonly ownPayments?: OwnPayments;
+  /** Only where one collection can be paid more than once. */
+  readonly stated?: StatedPayments;
 }

@@ -2,57 +2,13 @@
  * Three sides held against each other: what the operator's statement says it moved, what our attempts say became of
  * them, and what the ledger booked for them. Pure: the same sides always give the same breaks.
  */
-import type { Currency } from '../../domain/currency.ts';
 import { shortIdOf } from '../../domain/ids.ts';
 import type { Leg } from '../../domain/lifecycle.ts';
-import type { Facts } from '../../domain/decision.ts';
 import type { Rail } from '../../domain/rail.ts';
 import { accountReferenceOf } from '../mmo/mpesa/fields.ts';
-import { chargeEntries, duplicateEntries, floatCorrection, floatEffect, type ProposedEntry } from './entries.ts';
+import { about, bookedFirst, type BookedAttempt, type Break, evidenceOf, place, repeatedPayment } from './breaks.ts';
+import { chargeEntries, floatCorrection, floatEffect } from './entries.ts';
 import type { Direction, Statement, StatementLine } from './statement.ts';
-
-/**
- * `missing_here`: the operator moved it, our books do not know · `missing_there`: our books have it, the statement does
- * not · `not_booked`: the attempt succeeded, the ledger has no entry for it.
- */
-export type BreakKind =
-  | 'missing_here'
-  | 'missing_there'
-  | 'amount_differs'
-  | 'duplicate'
-  | 'fee_differs'
-  | 'not_booked'
-  | 'balance_differs';
-
-/** One of our attempts with what the ledger booked on the float for it. */
-export interface BookedAttempt {
-  readonly id: string;
-  readonly clientId: string;
-  readonly paymentId: string;
-  readonly leg: Leg;
-  readonly requestId: string;
-  readonly state: 'sent' | 'pending' | 'unknown' | 'succeeded' | 'failed';
-  readonly applied: boolean;
-  readonly amountMinor: bigint;
-  readonly currency: Currency;
-  readonly receipt: string | null;
-  readonly sentAtMs: number;
-  readonly resolvedAtMs: number | null;
-  /** Minor units that its transfers moved on the float; null when there is none. */
-  readonly bookedMinor: bigint | null;
-}
-
-export interface Break {
-  readonly kind: BreakKind;
-  /** With rail and kind it names the break, so that it is found once. */
-  readonly subject: string;
-  readonly attemptId: string | null;
-  readonly paymentId: string | null;
-  readonly ourMinor: bigint | null;
-  readonly theirMinor: bigint | null;
-  readonly evidence: Facts;
-  readonly entries: readonly ProposedEntry[];
-}
 
 /** An open attempt that the statement has: the operator has told its end. */
 export interface Resolution {
@@ -146,21 +102,6 @@ function attemptOf(byReference: ReadonlyMap<string, BookedAttempt>, line: Statem
   return ours ?? byReference.get(`${line.direction} theirs ${line.operatorReference.toUpperCase()}`);
 }
 
-function evidenceOf(line: StatementLine): Facts {
-  return {
-    operatorReference: line.operatorReference,
-    direction: line.direction,
-    amountMinor: line.amountMinor.toString(),
-    feeMinor: line.feeMinor.toString(),
-    occurredAt: new Date(line.occurredAtMs).toISOString(),
-    position: line.position,
-  };
-}
-
-function place({ rail }: Sides) {
-  return { railId: rail.id, currency: rail.currency };
-}
-
 function missingHere(sides: Sides, line: StatementLine): Break {
   // Nothing is guessed from an amount, but people should see what may be meant.
   const alike = sides.attempts.filter(
@@ -206,8 +147,8 @@ function isOpen({ state }: Pick<BookedAttempt, 'state'>): boolean {
 
 /** What the statement makes of one attempt. */
 function judge(sides: Sides, attempt: BookedAttempt, lines: readonly StatementLine[]): Verdict {
-  const [first, ...more] = lines;
-  const again = more.map((line) => duplicate(sides, attempt, line));
+  const [first, ...more] = bookedFirst(attempt, lines);
+  const again = more.map((line) => repeatedPayment(sides.rail, attempt, line));
   if (first === undefined) {
     const absent = attempt.state === 'succeeded' && isDue(sides, attempt) ? [missingThere(sides, attempt)] : [];
     return { matched: false, breaks: [...absent, ...bookingBreaks(sides, attempt)] };
@@ -223,18 +164,6 @@ function judge(sides: Sides, attempt: BookedAttempt, lines: readonly StatementLi
 
 function isDue(sides: Sides, { resolvedAtMs }: BookedAttempt): boolean {
   return resolvedAtMs !== null && resolvedAtMs >= sides.dueFromMs && resolvedAtMs < sides.dueUntilMs;
-}
-
-function about(attempt: BookedAttempt): Pick<Break, 'attemptId' | 'paymentId'> & { readonly facts: Facts } {
-  const facts = {
-    attemptId: attempt.id,
-    leg: attempt.leg,
-    state: attempt.state,
-    amountMinor: attempt.amountMinor.toString(),
-    sentAt: new Date(attempt.sentAtMs).toISOString(),
-    receipt: attempt.receipt,
-  };
-  return { attemptId: attempt.id, paymentId: attempt.paymentId, facts };
 }
 
 function missingThere(sides: Sides, attempt: BookedAttempt): Break {
@@ -267,19 +196,6 @@ function movedThere(attempt: BookedAttempt, line: StatementLine): Break {
     theirMinor: line.amountMinor,
     evidence,
     entries: [],
-  };
-}
-
-function duplicate(sides: Sides, attempt: BookedAttempt, line: StatementLine): Break {
-  const { facts, ...ids } = about(attempt);
-  return {
-    kind: 'duplicate',
-    subject: `line:${line.direction}:${line.operatorReference}`,
-    ...ids,
-    ourMinor: attempt.amountMinor,
-    theirMinor: line.amountMinor,
-    evidence: { attempt: facts, line: evidenceOf(line), why: 'the operator moved money for this attempt before' },
-    entries: duplicateEntries({ ...place(sides), clientId: attempt.clientId }, line.direction, line.amountMinor),
   };
 }
 

@@ -4,7 +4,6 @@
  */
 import { z } from '@hono/zod-openapi';
 import {
-  BREAK_KINDS,
   BREAK_STATUSES,
   type BreakDecisionRow,
   type BreakRow,
@@ -12,6 +11,7 @@ import {
   findBreakDecisions,
   listBreaks,
 } from '../../../db/queries/breaks.ts';
+import { BREAK_KINDS } from '../../../domain/breaks.ts';
 import { listReconciliations, type ReconciliationRow } from '../../../db/queries/reconciliation.ts';
 import { parseCurrency } from '../../../domain/currency.ts';
 import { fault } from '../../../domain/errors.ts';

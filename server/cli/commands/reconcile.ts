@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { fault } from '../../../domain/errors.ts';
 import { RAILS } from '../../../domain/network.ts';
 import { OPERATOR_NAMES, railsNamed } from '../../../tools/mmo/messages.ts';
-import type { Break } from '../../../tools/reconciliation/match.ts';
+import type { Break } from '../../../tools/reconciliation/breaks.ts';
 import { readConfig } from '../../config.ts';
 import type { RailResult } from '../../reconcile.ts';
 import { assertData, type CommandContext, withExamples } from '../context.ts';

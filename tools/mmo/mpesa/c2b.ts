@@ -69,6 +69,7 @@ export function confirmationEvent(text: string): CallbackEvent {
     ourReference: null,
     operatorReference: transactionId,
     trust: 'confirm',
+    isUnasked: true,
     isAbout: (requestId) => reference === accountReferenceOf(requestId),
   };
 }

@@ -24,7 +24,7 @@ import { accountReferenceOf, kenyanMsisdn, passwordOf, securityCredentialOf, shi
 import { stkFailure, TOKEN_REFUSALS } from './outcomes.ts';
 import { inquireReversal, type MpesaOperations, operationsOf, reverse } from './operations.ts';
 import type { MpesaProfile } from './profile.ts';
-import { inquireStatement, mayStillBePaid } from './statement.ts';
+import { inquireStatement, mayStillBePaid, statedPayments } from './statement.ts';
 
 export interface MpesaDeps {
   readonly fetch: Fetch;
@@ -70,6 +70,10 @@ export function createMpesaClient(deps: MpesaDeps, rail: Rail, profile: MpesaPro
     parseCallback: (body) => parseMpesaCallback(body, profile.absentResultCodes),
     callbackAnswer: { status: 200, body: '{"ResultCode":0,"ResultDesc":"Accepted"}', contentType: 'application/json' },
     ownPayments: ownPaymentsOf(profile),
+    stated: {
+      settlesWithinMs: profile.settleMarginMs,
+      paymentsFor: (request) => statedPayments(daraja.call, profile, request),
+    },
     ...operationsOf(daraja),
   };
 }

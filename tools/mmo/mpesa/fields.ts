@@ -17,6 +17,12 @@ export function statementTimeOf(ms: number): string {
   return eatParts(ms);
 }
 
+/** A moment of Pull Transactions in milliseconds since the epoch; null for anything else. */
+export function statementTimeMs(text: string | null): number | null {
+  if (!/^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d/.test(text ?? '')) return null;
+  return eatTimeMs((text ?? '').slice(0, 19).replaceAll(/\D/g, ''));
+}
+
 function eatParts(ms: number): string {
   return new Date(ms + EAT_OFFSET_MS).toISOString().slice(0, 19).replace('T', ' ');
 }

@@ -4,11 +4,11 @@
  */
 import { isObject, parseObject, readAmount, type Reading, type ReadingObject, textOf } from '../reading.ts';
 import type { HttpAnswer } from '../http.ts';
-import type { InquiryRequest, Outcome } from '../operator.ts';
+import type { InquiryRequest, Outcome, StatedPayment } from '../operator.ts';
 import { reachesWithinMs } from '../patience.ts';
 import { failed, unknown } from '../reasons.ts';
 import { succeededWith } from '../checks.ts';
-import { accountReferenceOf, readAccountReference, statementTimeOf } from './fields.ts';
+import { accountReferenceOf, readAccountReference, statementTimeMs, statementTimeOf } from './fields.ts';
 import type { MpesaProfile } from './profile.ts';
 
 /** How far back the statement reaches. */
@@ -25,8 +25,45 @@ type Call = (path: string, body: Readonly<Record<string, string>>) => Promise<Ht
  * prompt's lifetime and a margin are over, unknown before that.
  */
 export async function inquireStatement(call: Call, profile: MpesaProfile, request: InquiryRequest): Promise<Outcome> {
-  if (request.nowMs - request.sentAtMs > WINDOW_MS - CLOCK_SLACK_MS) return unknown('statement_window_passed');
-  const reference = accountReferenceOf(request.requestId);
+  let isEmpty = false;
+  for await (const rows of pagesOf(call, profile, request)) {
+    if (typeof rows === 'string') return unknown(rows);
+    const row = rows.find(isAbout(request));
+    if (row !== undefined) return outcomeOfRow(row, request);
+    isEmpty = rows.length === 0;
+  }
+  return isEmpty ? outcomeWithoutRow(profile, request) : unknown('statement_too_long');
+}
+
+/** Every payment in the statement that names the collection; null when it cannot be read to its end, or a row of it not at all. */
+export async function statedPayments(call: Call, profile: MpesaProfile, request: InquiryRequest): Promise<readonly StatedPayment[] | null> {
+  const found = new Map<string, StatedPayment>();
+  let isEmpty = false;
+  for await (const rows of pagesOf(call, profile, request)) {
+    if (typeof rows === 'string') return null;
+    for (const row of rows.filter(isAbout(request))) {
+      const operatorReference = textOf(row, 'transactionId');
+      const amount = readAmount(textOf(row, 'amount'), request.amount.currency);
+      if (operatorReference === null || amount === null) return null;
+      found.set(operatorReference, { operatorReference, amount, occurredAtMs: statementTimeMs(textOf(row, 'trxDate')) });
+    }
+    isEmpty = rows.length === 0;
+  }
+  return isEmpty ? [...found.values()] : null;
+}
+
+function isAbout({ requestId }: InquiryRequest): (row: ReadingObject) => boolean {
+  const reference = accountReferenceOf(requestId);
+  return (row) => readAccountReference(textOf(row, 'billreference')) === reference;
+}
+
+/** The statement since the collection was sent, page by page until an empty one; or why it cannot be read. */
+async function* pagesOf(
+  call: Call,
+  profile: MpesaProfile,
+  request: InquiryRequest,
+): AsyncGenerator<readonly ReadingObject[] | 'statement_window_passed' | 'inquiry_failed'> {
+  if (request.nowMs - request.sentAtMs > WINDOW_MS - CLOCK_SLACK_MS) return yield 'statement_window_passed';
   const query = {
     ShortCode: profile.stk.shortCode,
     StartDate: statementTimeOf(request.sentAtMs - CLOCK_SLACK_MS),
@@ -35,13 +72,11 @@ export async function inquireStatement(call: Call, profile: MpesaProfile, reques
   let offset = 0;
   for (let page = 0; page < PAGES_MAX; page += 1) {
     const rows = rowsOf(await call('/pulltransactions/v1/query', { ...query, OffSetValue: offset.toString() }));
-    if (rows === null) return unknown('inquiry_failed');
-    const row = rows.find((candidate) => readAccountReference(textOf(candidate, 'billreference')) === reference);
-    if (row !== undefined) return outcomeOfRow(row, request);
-    if (rows.length === 0) return outcomeWithoutRow(profile, request);
+    if (rows === null) return yield 'inquiry_failed';
+    yield rows;
+    if (rows.length === 0) return;
     offset += rows.length;
   }
-  return unknown('statement_too_long');
 }
 
 function outcomeOfRow(row: ReadingObject, request: InquiryRequest): Outcome {
