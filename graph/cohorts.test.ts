@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Cohort } from './cohort.ts';
+import { type Cohort, claimByOutcome } from './cohort.ts';
 import { workCohorts } from './cohorts.ts';
-import type { PaymentGraph } from './payment-graph.ts';
+import { buildPaymentGraph, type PaymentGraph, runPaymentGraph } from './payment-graph.ts';
 import { type TestPlatform, testPlatform } from './testing.ts';
 
 let platform: TestPlatform;
@@ -37,6 +37,24 @@ it('an outcome that cannot be worked in is put off and holds up none of the othe
   platform.clock.advance(platform.deps.settings.retryDelayMs + 1);
   await platform.settleDown();
   expect((await platform.status(broken?.payment_id ?? '')).status).toBe('paid');
+});
+
+it('an outcome that two workers claimed one after the other is worked in once, and the later one finds that its lease is lost', async () => {
+  const id = await platform.submit();
+  for (const hint of ['authorize', 'dispatch'] as const) await platform.worker.work(hint);
+  await platform.worker.idle();
+  const asleep = await claimByOutcome(platform.deps, 10);
+  if (asleep === null) throw new Error('nothing to claim');
+  platform.clock.advance(platform.deps.settings.leaseMs + 1);
+  await platform.worker.work('outcomes');
+  const moves = async () =>
+    (await platform.database.pool.query('select count(*)::int as n from transfers where payment_id = $1', [id])).rows[0].n;
+  const before = await moves();
+  // Lost leases are no errors: `workCohorts` leaves such a cohort to whoever was there first.
+  const late = runPaymentGraph(buildPaymentGraph(platform.deps, platform.agents), 'outcomes', asleep);
+  await expect(late).rejects.toMatchObject({ code: 'lease_lost', internal: '0 of 1 outcomes were not worked in yet' });
+  expect(await moves()).toBe(before);
+  expect(platform.problems).toEqual([]);
 });
 
 it('full cohorts are worked two at a time, few payments one cohort after the other', async () => {

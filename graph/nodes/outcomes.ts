@@ -7,6 +7,7 @@
 import { transitionPayments, type Transition } from '../../db/queries/transitions.ts';
 import { withTransaction } from '../../db/connect.ts';
 import { limitsOf } from '../../domain/rail.ts';
+import { fault } from '../../domain/errors.ts';
 import { railsOfWallet } from '../../domain/network.ts';
 import type { PaymentStatus } from '../../domain/lifecycle.ts';
 import { type Movement, post } from '../../tools/ledger/index.ts';
@@ -99,7 +100,9 @@ export async function applyOutcomes(deps: GraphDeps, cohort: Cohort): Promise<Co
       text: 'update attempts set applied = true, updated_at = $2 where id = any($1::uuid[]) and not applied',
       values: [entries.map((entry) => entry.attempt.id), new Date(nowMs)],
     });
-    if (taken.rowCount !== entries.length) throw new RangeError('an outcome was worked in twice');
+    // Whoever claimed one of them after our lease had ended was there first: nothing of this cohort is written.
+    if (taken.rowCount !== entries.length)
+      throw fault('lease_lost', { internal: `${taken.rowCount} of ${entries.length} outcomes were not worked in yet` });
     const transitions = entries.flatMap(({ traveller, attempt, consequence }): Transition[] =>
       consequence.to === traveller.payment.status
         ? []

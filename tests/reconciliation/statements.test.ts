@@ -135,6 +135,20 @@ describe.each(RAILS)('the statement of %s', (railId) => {
     ]);
   });
 
+  it('takes the movement of the receipt for ours, in whatever order the statement names them', () => {
+    const again = withLines((lines) => {
+      const line = lineOf(lines, first()) as StatementLine;
+      const earlier = {
+        operatorReference: 'EARLIER1',
+        ourReference: line.ourReference ?? first().requestId,
+        occurredAtMs: line.occurredAtMs - 1,
+      };
+      return [{ ...line, ...earlier, position: 90 }, ...lines];
+    });
+    const [found, ...others] = compareSides(again).breaks;
+    expect([found?.kind, found?.subject, others]).toEqual(['duplicate', 'line:in:EARLIER1', []]);
+  });
+
   it('finds charges that are not booked, and which are off the tariff', () => {
     const charged = withLines((lines) => lines.map((line, index) => (index === 0 ? { ...line, feeMinor: 7n } : line)));
     const compared = compareSides(charged);

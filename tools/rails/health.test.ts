@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { testDatabase } from '../../db/testing.ts';
 import { startRedis } from '../../tests/setup/redis.ts';
+import { describeInBothStores } from '../../tests/setup/stores.ts';
 import {
   absorbOutcome,
   breakerState,
@@ -148,18 +149,9 @@ async function inRedis(): Promise<Place> {
   };
 }
 
-describe.each([
-  ['PostgreSQL', inPostgres],
-  ['Redis', inRedis],
-])('shared through %s', { timeout: 60_000 }, (_name, open) => {
-  let place: Place;
-  beforeAll(async () => {
-    place = await open();
-  }, 240_000);
-  afterAll(() => place?.close());
-
-  const record = (outcomes: readonly RailOutcome[], nowMs: number) => place.store.record(outcomes, nowMs);
-  const read = async (railId: string) => (await place.store.read([railId])).get(healthKey(railId, 'payout'));
+describeInBothStores('shared', 60_000, { inPostgres, inRedis }, (place) => {
+  const record = (outcomes: readonly RailOutcome[], nowMs: number) => place().store.record(outcomes, nowMs);
+  const read = async (railId: string) => (await place().store.read([railId])).get(healthKey(railId, 'payout'));
 
   it('keeps exactly what the arithmetic says, over several recordings', async () => {
     const history = [
@@ -183,11 +175,11 @@ describe.each([
       ],
       START_MS,
     );
-    const health = await place.store.read(['mtn-rw', 'nobody']);
+    const health = await place().store.read(['mtn-rw', 'nobody']);
     expect(health.get('mtn-rw payout')).toMatchObject({ successWeight: 1, failureWeight: 0 });
     expect(health.get('mtn-rw collection')).toMatchObject({ successWeight: 0, failureWeight: 1 });
     expect(health.size).toBe(2);
-    expect((await place.store.read([])).size).toBe(0);
+    expect((await place().store.read([])).size).toBe(0);
   });
 
   it('loses nothing when many record the same rails at once, in any order', async () => {
@@ -204,14 +196,14 @@ describe.each([
     const wanted = [{ railId: 'mtn-cm', leg: 'payout' as const }];
     const full = Array<RailOutcome>(HEALTH_POLICY.outagesToOpen).fill({ ...outage, railId: 'mtn-cm' });
     await record(full, START_MS);
-    expect(await place.store.takeProbes(wanted, START_MS + HEALTH_POLICY.downMsBase - 1)).toEqual(new Set());
+    expect(await place().store.takeProbes(wanted, START_MS + HEALTH_POLICY.downMsBase - 1)).toEqual(new Set());
     const dueMs = START_MS + HEALTH_POLICY.downMsBase;
-    const answers = await Promise.all([1, 2, 3, 4].map(() => place.store.takeProbes(wanted, dueMs)));
+    const answers = await Promise.all([1, 2, 3, 4].map(() => place().store.takeProbes(wanted, dueMs)));
     expect(answers.filter((granted) => granted.has('mtn-cm payout'))).toHaveLength(1);
     expect((await read('mtn-cm'))?.downUntilMs).toBe(dueMs + downMs(HEALTH_POLICY.outagesToOpen + 1));
     // The second probe, once the first has not come back in its time.
     const nextMs = dueMs + downMs(HEALTH_POLICY.outagesToOpen + 1);
-    expect(await place.store.takeProbes(wanted, nextMs)).toEqual(new Set(['mtn-cm payout']));
+    expect(await place().store.takeProbes(wanted, nextMs)).toEqual(new Set(['mtn-cm payout']));
     expect((await read('mtn-cm'))?.downUntilMs).toBe(nextMs + downMs(HEALTH_POLICY.outagesToOpen + 2));
     await record([{ ...ok, railId: 'mtn-cm' }], nextMs + 1_000);
     expect(await read('mtn-cm')).toMatchObject({ outages: 0, downUntilMs: null });
@@ -220,8 +212,8 @@ describe.each([
   it('gives no probe of a rail that is up or unknown', async () => {
     await record([{ ...ok, railId: 'mtn-zm' }], START_MS);
     const wanted = ['mtn-zm', 'none'].map((railId) => ({ railId, leg: 'payout' as const }));
-    expect(await place.store.takeProbes(wanted, START_MS + 1e9)).toEqual(new Set());
-    expect(await place.store.takeProbes([], START_MS)).toEqual(new Set());
+    expect(await place().store.takeProbes(wanted, START_MS + 1e9)).toEqual(new Set());
+    expect(await place().store.takeProbes([], START_MS)).toEqual(new Set());
   });
 });
 

@@ -1,8 +1,9 @@
 /** Both stores keep one suite: what holds for limits shared through PostgreSQL holds for those shared through Redis. */
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { testDatabase } from '../../db/testing.ts';
 import { startRedis } from '../../tests/setup/redis.ts';
+import { describeInBothStores } from '../../tests/setup/stores.ts';
 import { createRateGate, postgresRateStore, type RateStore } from './rates.ts';
 import { redisRateStore } from './redis.ts';
 
@@ -62,19 +63,10 @@ async function inRedis(): Promise<Place> {
   };
 }
 
-describe.each([
-  ['PostgreSQL', inPostgres],
-  ['Redis', inRedis],
-])('limits shared through %s', { timeout: 60_000 }, (_name, open) => {
-  let place: Place;
-  beforeAll(async () => {
-    place = await open();
-  }, 240_000);
-  afterAll(() => place?.close());
-
+describeInBothStores('limits shared', 60_000, { inPostgres, inRedis }, (place) => {
   const limits = new Map([['mtn-ug', { payout: 10, inquiry: 0.01 }]]);
   /** Gates as several processes have them; none remembers anything. */
-  const gate = () => createRateGate(place.store, limits, () => Date.now());
+  const gate = () => createRateGate(place().store, limits, () => Date.now());
 
   it('let through what an operator takes in a second, over all processes at once', async () => {
     const taken = await Promise.all(Array.from({ length: 8 }, () => gate().take('mtn-ug', 'payout', 4)));
@@ -82,7 +74,7 @@ describe.each([
     // Ten at once, and what became free while they were asked for.
     expect(sum).toBeGreaterThanOrEqual(10);
     expect(sum).toBeLessThan(32);
-    await place.agePermits('mtn-ug', 'payout', 300);
+    await place().agePermits('mtn-ug', 'payout', 300);
     const later = await gate().take('mtn-ug', 'payout', 100);
     expect(later).toBeGreaterThanOrEqual(3);
     expect(later).toBeLessThanOrEqual(10);
@@ -109,13 +101,13 @@ describe.each([
     await gate().pause('airtel-ug', 'collection');
     expect(await gate().pausedRails('collection')).toEqual(['airtel-ug']);
     expect(await gate().pausedRails('payout')).toEqual([]);
-    const left = () => place.pauseLeftMs('airtel-ug', 'collection');
+    const left = () => place().pauseLeftMs('airtel-ug', 'collection');
     expect(await left()).toBeLessThanOrEqual(1_000);
-    await place.endPause('airtel-ug', 'collection', 0);
+    await place().endPause('airtel-ug', 'collection', 0);
     expect(await gate().pausedRails('collection')).toEqual([]);
     await gate().pause('airtel-ug', 'collection');
     expect(await left()).toBeGreaterThan(1_000);
-    await place.endPause('airtel-ug', 'collection', 360_000);
+    await place().endPause('airtel-ug', 'collection', 360_000);
     await gate().pause('airtel-ug', 'collection');
     expect(await left()).toBeLessThanOrEqual(1_000);
   });

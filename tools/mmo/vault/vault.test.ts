@@ -1,12 +1,13 @@
 /** Both stores keep one suite: what holds for tokens shared through PostgreSQL holds for those shared through Redis. */
 import { createHash } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { createKeyring } from '../../../db/keyring.ts';
 import { testDatabase } from '../../../db/testing.ts';
 import { manualClock, systemClock } from '../../../domain/clock.ts';
 import { newId } from '../../../domain/ids.ts';
 import { startRedis } from '../../../tests/setup/redis.ts';
+import { describeInBothStores } from '../../../tests/setup/stores.ts';
 import type { Grant } from '../tokens.ts';
 import { postgresTokenStore } from './postgres.ts';
 import { redisTokenStore } from './redis.ts';
@@ -61,19 +62,10 @@ function operator(lifetimeMs = HOUR_MS, meanwhile: (given: number) => Promise<vo
   };
 }
 
-describe.each([
-  ['PostgreSQL', inPostgres],
-  ['Redis', inRedis],
-])('tokens shared through %s', { timeout: 120_000 }, (_name, open) => {
-  let place: Place;
-  beforeAll(async () => {
-    place = await open();
-  }, 240_000);
-  afterAll(() => place?.close());
-
+describeInBothStores('tokens shared', 120_000, { inPostgres, inRedis }, (place) => {
   /** A vault as another process has it: nothing in its memory. */
   const processes = (count: number) =>
-    Array.from({ length: count }, () => sharedTokenVault({ store: place.store, keyring, clock: systemClock }));
+    Array.from({ length: count }, () => sharedTokenVault({ store: place().store, keyring, clock: systemClock }));
   const valueOf = (grant: Grant) => (typeof grant === 'string' ? grant : grant.value);
 
   /** Processes that want one token at once: `othersWait` is when all of them but one have come and wait for it. */
@@ -86,7 +78,7 @@ describe.each([
         if (waiting.size === count - 1) everybody.resolve();
         await everybody.promise;
       };
-      return sharedTokenVault({ store: place.store, keyring, clock: systemClock, wait });
+      return sharedTokenVault({ store: place().store, keyring, clock: systemClock, wait });
     });
     return { vaults, othersWait: everybody.promise };
   }
@@ -119,8 +111,8 @@ describe.each([
     const [first] = processes(1);
     expect(valueOf((await first?.take('short', null, mpesa.fetchGrant)) ?? 'unavailable')).toBe('token-1');
     // A clock a day behind believes the token good for a day; the store knows better.
-    const behind = sharedTokenVault({ store: place.store, keyring, clock: manualClock(systemClock.now() - 24 * HOUR_MS) });
-    await expect.poll(() => place.store.read('short')).toBeNull();
+    const behind = sharedTokenVault({ store: place().store, keyring, clock: manualClock(systemClock.now() - 24 * HOUR_MS) });
+    await expect.poll(() => place().store.read('short')).toBeNull();
     expect(valueOf(await behind.take('short', null, mpesa.fetchGrant))).toBe('token-2');
   });
 
@@ -128,15 +120,15 @@ describe.each([
     const grant: Grant = { value: 'a-secret-token', expiresAtMs: systemClock.now() + HOUR_MS };
     const [vault] = processes(1);
     await vault?.take('secret', null, async () => grant);
-    expect(await place.contents()).toContain('secret');
-    expect(await place.contents()).not.toContain('a-secret-token');
+    expect(await place().contents()).toContain('secret');
+    expect(await place().contents()).not.toContain('a-secret-token');
     const other = createKeyring([{ id: 2, master: createHash('sha256').update('another ring').digest() }]);
-    const stranger = sharedTokenVault({ store: place.store, keyring: other, clock: systemClock });
+    const stranger = sharedTokenVault({ store: place().store, keyring: other, clock: systemClock });
     expect(valueOf(await stranger.take('secret', null, async () => ({ ...grant, value: 'a-new-one' })))).toBe('a-new-one');
   });
 
   it('pass to the next when whoever was fetching died', async () => {
-    expect(await place.store.claim('orphan', newId(), 150)).toBe(true);
+    expect(await place().store.claim('orphan', newId(), 150)).toBe(true);
     const mpesa = operator();
     const [vault] = processes(1);
     expect(valueOf((await vault?.take('orphan', null, mpesa.fetchGrant)) ?? 'unavailable')).toBe('token-1');
@@ -145,12 +137,12 @@ describe.each([
   it('of a holder that was too slow do not take the place of those that came after', async () => {
     const [slow, quick] = [newId(), newId()];
     const sealed = (text: string) => ({ sealed: keyring.encrypt(text, 'operator_tokens.token'), renewInMs: HOUR_MS });
-    expect(await place.store.claim('fenced', slow, 30)).toBe(true);
-    await expect.poll(() => place.store.claim('fenced', quick, HOUR_MS)).toBe(true);
-    expect(await place.store.keep('fenced', slow, sealed('late'))).toBe(false);
-    await place.store.release('fenced', slow);
-    expect(await place.store.claim('fenced', newId(), HOUR_MS)).toBe(false);
-    expect(await place.store.keep('fenced', quick, sealed('right'))).toBe(true);
+    expect(await place().store.claim('fenced', slow, 30)).toBe(true);
+    await expect.poll(() => place().store.claim('fenced', quick, HOUR_MS)).toBe(true);
+    expect(await place().store.keep('fenced', slow, sealed('late'))).toBe(false);
+    await place().store.release('fenced', slow);
+    expect(await place().store.claim('fenced', newId(), HOUR_MS)).toBe(false);
+    expect(await place().store.keep('fenced', quick, sealed('right'))).toBe(true);
     const [vault] = processes(1);
     expect(valueOf((await vault?.take('fenced', null, operator().fetchGrant)) ?? 'unavailable')).toBe('right');
   });
