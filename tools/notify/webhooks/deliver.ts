@@ -34,14 +34,19 @@ export interface ClaimedDelivery {
   readonly previous_secret_until: Date | null;
 }
 
+/**
+ * Of each payment the first that waits. It is asked for as a row of its own, by the one index that has it in this order: a planner that takes few to
+ * wait would look for anything earlier by whatever index, and read all that wait for each.
+ */
 const CLAIM_SQL = `
 with due as (
   select d.id from webhook_deliveries d
   where d.state = 'waiting' and d.next_attempt_at <= $2 and d.endpoint_id <> all($4::uuid[])
-    and not exists (select 1 from webhook_deliveries earlier where earlier.state = 'waiting' and earlier.endpoint_id = d.endpoint_id
-      and earlier.payment_id = d.payment_id and earlier.outbox_id < d.outbox_id)
+    and (d.outbox_id is null or d.payment_id is null or d.outbox_id = (select first.outbox_id from webhook_deliveries first
+      where first.state = 'waiting' and first.endpoint_id = d.endpoint_id and first.payment_id = d.payment_id
+      order by first.outbox_id limit 1))
     and exists (select 1 from webhook_endpoints e where e.id = d.endpoint_id and e.status = 'enabled' and e.deleted_at is null)
-  order by d.next_attempt_at, d.id limit $1 for update skip locked
+  order by d.next_attempt_at limit $1 for update skip locked
 )
 update webhook_deliveries d set lease_token = $5, next_attempt_at = $3, first_try_at = coalesce(d.first_try_at, $2), updated_at = $2
 from due, webhook_endpoints e where d.id = due.id and e.id = d.endpoint_id
