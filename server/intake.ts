@@ -120,7 +120,18 @@ async function checkQuotes(deps: IntakeDeps, clientId: string, intents: readonly
   if (wanted.length === 0) return [];
   const quotes = new Map((await findQuotes(deps.pool, clientId, wanted)).map((quote) => [quote.id, quote]));
   const nowMs = deps.clock.now();
-  return intents.map((intent) => (intent.quoteId === null ? undefined : quoteRefusal(quotes.get(intent.quoteId), intent, nowMs)));
+  const refusals = intents.map((intent) => (intent.quoteId === null ? undefined : quoteRefusal(quotes.get(intent.quoteId), intent, nowMs)));
+  const late = intents.filter((_intent, index) => isFault(refusals[index], 'quote_expired'));
+  if (late.length === 0) return refusals;
+  // Whoever asks again for a payment that is there must hear of it, though its quote has expired since: a refusal would have it made anew.
+  const made = await findReferences(
+    deps.pool,
+    late.map(({ referenceId }) => ({ clientId, referenceId })),
+  );
+  const references = new Set(made.map(({ referenceId }) => referenceId));
+  return refusals.map((refusal, index) =>
+    isFault(refusal, 'quote_expired') && references.has(intents[index]?.referenceId ?? '') ? undefined : refusal,
+  );
 }
 
 function quoteRefusal(quote: QuoteRow | undefined, intent: PaymentIntent, nowMs: number): Fault | undefined {
@@ -132,7 +143,7 @@ function quoteRefusal(quote: QuoteRow | undefined, intent: PaymentIntent, nowMs:
     quote.fromCountry === intent.sender.country &&
     quote.toCountry === intent.receiver.country;
   if (!matches) return fault('quote_mismatch', { field: 'quoteId' });
-  // A used or expired quote may belong to the very payment whose request is repeated; its reference tells.
+  // A used quote may belong to the very payment whose request is repeated; its reference tells.
   if (quote.paymentId !== null) return undefined;
   return quote.expiresAt.getTime() <= nowMs ? fault('quote_expired', { field: 'quoteId' }) : undefined;
 }

@@ -89,6 +89,17 @@ test('a payment names its quote: missing, another client’s, other terms, expir
   expect((await api.call('POST', '/v1/payments', { json: intentOf('quoted', { quoteId }) })).status).toBe(202);
 });
 
+test('a payment that is asked for again once its quote has expired is the one that was made, not a refusal', async () => {
+  const quoteId = await insertQuote({ expiresAtMs: api.clock.now() + 1_000 });
+  const asked = intentOf('asked-again', { quoteId });
+  const { id } = await bodyOf(await api.call('POST', '/v1/payments', { json: asked }));
+  api.clock.advance(60_000);
+  const again = await api.call('POST', '/v1/payments', { json: asked });
+  expect([again.status, (await bodyOf(again)).id]).toEqual([200, id]);
+  const other = await api.call('POST', '/v1/payments', { json: { ...asked, referenceId: 'asked-first' } });
+  expect([other.status, (await bodyOf(other)).code]).toEqual([409, 'quote_expired']);
+});
+
 test('treasury: corridors, pools, rates and their history', async () => {
   const corridors = await bodyOf(await api.call('GET', '/v1/corridors'));
   expect(corridors.items).toContainEqual(
