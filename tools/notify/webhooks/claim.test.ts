@@ -6,6 +6,7 @@ import { newId } from '../../../domain/ids.ts';
 import { claimDeliveries } from './deliver.ts';
 
 const WAITING = 3_000;
+const DONE = 400;
 const LIMIT = 64;
 const NOW_MS = Date.UTC(2026, 10, 2, 9);
 
@@ -24,16 +25,17 @@ beforeAll(async () => {
     [endpointId, clientId],
   );
   await pool.query('set session_replication_role = replica');
-  // So few that every index is as good as the other.
+  // Some hundreds are done and three wait: so few that every index of those that wait looks as good as the other.
   await pool.query(
-    `insert into webhook_deliveries (id, client_id, endpoint_id, outbox_id, payment_id, event_id, topic, body, next_attempt_at)
-      select gen_random_uuid(), $1, $2, ${WAITING} + n, gen_random_uuid(), gen_random_uuid(), 'payment.paid', '{}', to_timestamp(0)
-      from generate_series(1, 3) n`,
+    `insert into webhook_deliveries (id, client_id, endpoint_id, outbox_id, payment_id, event_id, topic, body, state, next_attempt_at)
+      select gen_random_uuid(), $1, $2, ${WAITING} + n, gen_random_uuid(), gen_random_uuid(), 'payment.paid', repeat('x', 300),
+        case when n > ${DONE} then 'waiting' else 'delivered' end, case when n > ${DONE} then to_timestamp(0) end
+      from generate_series(1, ${DONE} + 3) n`,
     [clientId, endpointId],
   );
   expect(await claim()).toHaveLength(3);
   for (let times = 0; times < 8; times += 1) expect(await claim()).toEqual([]);
-  await pool.query(`delete from webhook_deliveries`);
+  await pool.query(`delete from webhook_deliveries where state = 'waiting'`);
   // Two of each payment: the later waits for the earlier.
   await pool.query(
     `insert into webhook_deliveries (id, client_id, endpoint_id, outbox_id, payment_id, event_id, topic, body, next_attempt_at)
