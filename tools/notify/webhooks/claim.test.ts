@@ -33,8 +33,7 @@ beforeAll(async () => {
       from generate_series(1, ${DONE} + 3) n`,
     [clientId, endpointId],
   );
-  expect(await claim()).toHaveLength(3);
-  for (let times = 0; times < 8; times += 1) expect(await claim()).toEqual([]);
+  for (let times = 0; times < 9; times += 1) await claim();
   await pool.query(`delete from webhook_deliveries where state = 'waiting'`);
   // Two of each payment: the later waits for the earlier.
   await pool.query(
