@@ -24,8 +24,10 @@ export const SIMILARITY_MIN = 0.72;
 const SLIP_MAX = 1;
 const LONG_WORD = 9;
 const SECOND_SLIP_COST = 0.08;
+/** Shorter words are compared by their sound alone. */
+export const WRITTEN_LETTERS_MIN = 4;
 /** More than sums of costs can be off by, being fractions. */
-const ROUNDING = 1e-9;
+export const ROUNDING = 1e-9;
 
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
@@ -68,11 +70,8 @@ export function likenessOf(a: Word, b: Word): Likeness | null {
   // Hassan and Hussein are two names, not two spellings.
   if (a.established && b.established) return null;
   const length = Math.max(a.sound.length, b.sound.length);
-  const limit = (1 - SIMILARITY_MIN) * length;
-  // A letter more costs at least 0.4, unless it doubles the one before, which a sound never does.
-  if (Math.abs(a.sound.length - b.sound.length) * 0.4 > limit) return null;
-  // What is further apart than this is too unlike, whatever the measure says.
-  const reach = length >= LONG_WORD ? limit : Math.min(limit, Math.max(SLIP_MAX, limit - SECOND_SLIP_COST * length + ROUNDING));
+  if (isTooLong(Math.abs(a.sound.length - b.sound.length), length)) return null;
+  const reach = reachOf(length);
   const bySound =
     distanceMin(a.soundLetters, b.soundLetters) > reach + ROUNDING ? Number.POSITIVE_INFINITY : distanceOf(a.sound, b.sound, reach);
   const distance = bySound <= SLIP_MAX ? bySound : Math.min(bySound, writtenDistance(a, b, reach));
@@ -80,6 +79,18 @@ export function likenessOf(a: Word, b: Word): Likeness | null {
   const isSlip = distance <= SLIP_MAX || length >= LONG_WORD;
   const similarity = 1 - distance / length - (isSlip ? 0 : SECOND_SLIP_COST);
   return similarity < SIMILARITY_MIN ? null : { similarity, ground: 'near' };
+}
+
+/** What words of so many letters are apart at most to be alike at all; what is further apart is too unlike, whatever the measure says. */
+export function reachOf(length: number): number {
+  const limit = (1 - SIMILARITY_MIN) * length;
+  return length >= LONG_WORD ? limit : Math.min(limit, Math.max(SLIP_MAX, limit - SECOND_SLIP_COST * length + ROUNDING));
+}
+
+/** Whether two sounds, the longer one of `length` letters, are too unlike by the letters that one has more. */
+export function isTooLong(more: number, length: number): boolean {
+  // A letter more costs at least 0.4, unless it doubles the one before, which a sound never does.
+  return more * 0.4 > (1 - SIMILARITY_MIN) * length;
 }
 
 /** The fewer consonants there are, the less it says that they are the same. */
@@ -92,6 +103,6 @@ function acrossScripts(a: Word, b: Word): Likeness | null {
 
 /** A slip of the keyboard changes what is written more gently than how it sounds. */
 function writtenDistance(a: Word, b: Word, limit: number): number {
-  if (Math.abs(a.text.length - b.text.length) > 1 || a.text.length < 4) return Number.POSITIVE_INFINITY;
+  if (Math.abs(a.text.length - b.text.length) > 1 || a.text.length < WRITTEN_LETTERS_MIN) return Number.POSITIVE_INFINITY;
   return distanceMin(a.textLetters, b.textLetters) > limit + ROUNDING ? Number.POSITIVE_INFINITY : distanceOf(a.text, b.text, limit);
 }

@@ -6,47 +6,71 @@
  * ear; two with one skeleton may be. Both are total and linear in the length of the word.
  */
 
-/** In order: what comes first may take away what a later rule would see. */
-const SOUNDS: readonly (readonly [RegExp, string])[] = [
+/** In order: what comes first may take away what a later rule would see. A word without any of the letters at the end of a row is none of its business. */
+const SOUNDS: readonly (readonly [pattern: RegExp, replacement: string, anyOf: string])[] = [
   // The Slavic -y endings and soft consonants.
-  [/(iy|ij|yi|ii|yy)$/, 'i'],
-  [/(sz?tsch|shch)/g, 'S'],
-  [/(tsch|tch|tsh)/g, 'C'],
-  [/(aw|ow|au)$/, 'u'],
-  [/zh/g, 'j'],
-  [/kh/g, 'k'],
-  [/(ck|cq|qu(?=[ei])|q)/g, 'k'],
-  [/(gh|gu(?=[ei]))/g, 'g'],
-  [/(dj|dg(?=[ei])|dzh|dz(?=h))/g, 'j'],
-  [/(sch|sh)/g, 'S'],
-  [/ch/g, 'C'],
-  [/ph/g, 'f'],
-  [/th/g, 't'],
-  [/dh/g, 'd'],
-  [/x/g, 'ks'],
-  [/(gn|nh|ñ)(?=[aeiou])/g, 'ni'],
-  [/lh(?=[aeiou])/g, 'li'],
-  [/c(?=[eiy])/g, 's'],
-  [/c/g, 'k'],
-  [/ou(?=[aei])/g, 'w'],
-  [/(ou|oo|uw|ow(?![aeiouy]))/g, 'u'],
-  [/(ee|ie|ea(?=.)|ey|ei|ay|ai|iy)/g, 'i'],
-  [/([^aeiouy]|^)y(?![aeiou])/g, '$1i'],
-  [/y/g, 'i'],
-  [/w/g, 'v'],
-  [/e/g, 'i'],
-  [/o/g, 'u'],
+  [/(iy|ij|yi|ii|yy)$/, 'i', 'iy'],
+  [/(sz?tsch|shch)/g, 'S', 'h'],
+  [/(tsch|tch|tsh)/g, 'C', 'h'],
+  [/(aw|ow|au)$/, 'u', 'ao'],
+  [/zh/g, 'j', 'z'],
+  [/kh/g, 'k', 'k'],
+  [/(ck|cq|qu(?=[ei])|q)/g, 'k', 'cq'],
+  [/(gh|gu(?=[ei]))/g, 'g', 'g'],
+  [/(dj|dg(?=[ei])|dzh|dz(?=h))/g, 'j', 'd'],
+  [/(sch|sh)/g, 'S', 'h'],
+  [/ch/g, 'C', 'h'],
+  [/ph/g, 'f', 'p'],
+  [/th/g, 't', 'h'],
+  [/dh/g, 'd', 'h'],
+  [/x/g, 'ks', 'x'],
+  [/(gn|nh|ñ)(?=[aeiou])/g, 'ni', ''],
+  [/lh(?=[aeiou])/g, 'li', 'h'],
+  [/c(?=[eiy])/g, 's', 'c'],
+  [/c/g, 'k', 'c'],
+  [/ou(?=[aei])/g, 'w', 'o'],
+  [/(ou|oo|uw|ow(?![aeiouy]))/g, 'u', 'ow'],
+  [/(ee|ie|ea(?=.)|ey|ei|ay|ai|iy)/g, 'i', 'eaiy'],
+  [/([^aeiouy]|^)y(?![aeiou])/g, '$1i', 'y'],
+  [/y/g, 'i', 'y'],
+  [/w/g, 'v', 'w'],
+  [/e/g, 'i', 'e'],
+  [/o/g, 'u', 'o'],
   // Doubled letters say nothing; a last h, and the silent e of French, neither.
-  [/(.)\1+/g, '$1'],
-  [/(?<=.)h$/, ''],
+  [/(.)\1+/g, '$1', ''],
+  [/(?<=.)h$/, '', 'h'],
 ];
 
 /** Takes a word in plain lower-case Latin letters, gives its sound: vowels a, i, u and consonants, S for sh and C for ch. */
 export function soundOf(word: string): string {
   const spoken = word.length > 4 ? word.replace(/(?<=[^aeioucg])e$/, '') : word;
   let sound = spoken;
-  for (const [pattern, replacement] of SOUNDS) sound = sound.replace(pattern, replacement);
+  let present = lettersIn(sound);
+  for (const { pattern, replacement, anyOf } of SOUND_RULES) {
+    if ((present & anyOf) === 0) continue;
+    const changed = sound.replace(pattern, replacement);
+    if (changed === sound) continue;
+    sound = changed;
+    present = lettersIn(sound);
+  }
   return sound === '' ? word : sound;
+}
+
+const ANY_LETTER = -1;
+const SOUND_RULES = SOUNDS.map(([pattern, replacement, anyOf]) => ({
+  pattern,
+  replacement,
+  anyOf: anyOf === '' ? ANY_LETTER : lettersIn(anyOf),
+}));
+
+/** Which of a to z are in a text, a bit each; one bit more for anything else, so that some bit is set unless it is empty. */
+function lettersIn(text: string): number {
+  let bits = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const letter = text.charCodeAt(at) - 97;
+    bits |= letter >= 0 && letter < 26 ? 1 << letter : 1 << 26;
+  }
+  return bits;
 }
 
 /** Consonants that clerks and typewriters take for one another. */
@@ -125,9 +149,9 @@ function additionCost(code: number, before: number): number {
   return code === before ? DOUBLING_COST : code < CODES ? (ADDITIONS[code] ?? 1) : 1;
 }
 
-/** The letters of a text as bits and counts: what tells cheaply that two texts are too far apart to be measured. */
+/** The letters of a text as bits: what tells cheaply that two texts are too far apart to be measured. */
 export interface Letters {
-  /** How often each of a, e, i, o, u is there, four bits each, 15 at most. */
+  /** How often each of a, e, i, o, u is there, as so many bits set of six; six also stand for more. */
   readonly vowels: number;
   /** Which other letters are there, a bit each. */
   readonly others: number;
@@ -140,29 +164,38 @@ export interface Letters {
 const VOWELS = 'aeiou';
 const OTHERS = 'bcdfghjklmnpqrstvwxyzSC';
 const H_BIT = 1 << OTHERS.indexOf('h');
-const COUNT_BITS = 4;
-const COUNT_MAX = 15;
+const COUNT_MAX = 6;
+const COUNT_MASK = (1 << COUNT_MAX) - 1;
 
-/** For each letter that is no vowel, the bits of all of its class. */
-const KIN: ReadonlyMap<string, number> = new Map(
-  Array.from(OTHERS, (letter): [string, number] => {
-    const own = CLASSES[letter] ?? letter;
-    return [letter, Array.from(OTHERS).reduce((bits, other, at) => ((CLASSES[other] ?? other) === own ? bits | (1 << at) : bits), 0)];
-  }),
-);
+/** By letter code: where the bits of a vowel begin, or -1. */
+const VOWEL_SHIFTS = Int8Array.from({ length: CODES }, (_, code) => {
+  const at = VOWELS.indexOf(String.fromCharCode(code));
+  return at < 0 ? -1 : at * COUNT_MAX;
+});
+/** By letter code: the bit of a letter that is no vowel, and the bits of all of its class. */
+const OTHER_BITS = Int32Array.from({ length: CODES }, (_, code) => {
+  const at = OTHERS.indexOf(String.fromCharCode(code));
+  return at < 0 ? 0 : 1 << at;
+});
+const KIN_BITS = Int32Array.from({ length: CODES }, (_, code) => {
+  const letter = String.fromCharCode(code);
+  if (!OTHERS.includes(letter)) return 0;
+  const own = CLASSES[letter] ?? letter;
+  return Array.from(OTHERS).reduce((bits, other, at) => ((CLASSES[other] ?? other) === own ? bits | (1 << at) : bits), 0);
+});
 
 /** Takes a text, gives its letters; those beyond plain Latin are left out. */
 export function lettersOf(text: string): Letters {
-  let [vowels, others, kin, isDoubled] = [0, 0, 0, false];
+  let [vowels, others, kin, isDoubled, before] = [0, 0, 0, false, -1];
   for (let at = 0; at < text.length; at += 1) {
-    const letter = text.charAt(at);
-    if (at > 0 && letter === text.charAt(at - 1)) isDoubled = true;
-    const vowel = VOWELS.indexOf(letter) * COUNT_BITS;
-    if (vowel >= 0 && ((vowels >> vowel) & COUNT_MAX) < COUNT_MAX) vowels += 1 << vowel;
-    const other = OTHERS.indexOf(letter);
-    if (other < 0) continue;
-    others |= 1 << other;
-    kin |= KIN.get(letter) ?? 0;
+    const code = text.charCodeAt(at);
+    if (code === before) isDoubled = true;
+    before = code;
+    if (code >= CODES) continue;
+    const shift = VOWEL_SHIFTS[code] as number;
+    if (shift >= 0) vowels |= ((((vowels >> shift) & COUNT_MASK) << 1) | 1) << shift & (COUNT_MASK << shift);
+    others |= OTHER_BITS[code] as number;
+    kin |= KIN_BITS[code] as number;
   }
   return { vowels, others, kin, isDoubled };
 }
@@ -173,26 +206,24 @@ export function lettersOf(text: string): Letters {
  */
 export function distanceMin(a: Letters, b: Letters): number {
   if (a.isDoubled || b.isDoubled) return 0;
-  return Math.max(costOfSurplus(a, b), costOfSurplus(b, a));
+  return Math.max(costOfSurplus(a.vowels, a.others, b.vowels, b.others, b.kin), costOfSurplus(b.vowels, b.others, a.vowels, a.others, a.kin));
 }
 
-function costOfSurplus(a: Letters, b: Letters): number {
-  let surplus = 0;
-  for (let shift = 0; shift < VOWELS.length * COUNT_BITS; shift += COUNT_BITS) {
-    const more = ((a.vowels >> shift) & COUNT_MAX) - ((b.vowels >> shift) & COUNT_MAX);
-    if (more > 0) surplus += more;
-  }
-  const gone = a.others & ~b.others;
+/** What it costs at least to rid a text of the letters that another one, whose letters come second, does not have. */
+export function costOfSurplus(vowels: number, others: number, otherVowels: number, otherOthers: number, otherKin: number): number {
+  const gone = others & ~otherOthers;
   const h = gone & H_BIT ? H_COST : 0;
-  const related = bitsOf(gone & b.kin & ~H_BIT);
+  const firm = gone & ~H_BIT;
+  const related = bitsOf(firm & otherKin);
   // A letter of another class may still be changed into an h.
-  return surplus * VOWEL_COST + h + related * NEAR_COST + (bitsOf(gone & ~H_BIT) - related) * H_CHANGE_COST;
+  return bitsOf(vowels & ~otherVowels) * VOWEL_COST + h + related * NEAR_COST + (bitsOf(firm) - related) * H_CHANGE_COST;
 }
 
+/** How many bits are set. Source: Warren, Hacker's Delight, 5-1. */
 function bitsOf(value: number): number {
-  let count = 0;
-  for (let rest = value; rest !== 0; rest &= rest - 1) count += 1;
-  return count;
+  const pairs = value - ((value >>> 1) & 0x55555555);
+  const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
+  return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
 /** Words are cut to fewer letters than this before they come here; longer ones are infinitely far apart. */
