@@ -14,9 +14,10 @@ import {
   type QueryLikenesses,
   wholesOf,
 } from './candidates.ts';
+import { createComparison } from './comparison.ts';
 import { createKeyTable, type KeyTable } from './key-table.ts';
 import { type NameScore, scoreNames, type ScoreSettings, settingsOf } from './score.ts';
-import { createSieve } from './sieve.ts';
+
 import { keysOf, type Likeness, likenessOf } from './similarity.ts';
 import type { Kind } from './vocabulary.ts';
 import { joinedWord, type NamePart, type ParsedName, parseName, type Word } from './words.ts';
@@ -157,20 +158,19 @@ type LookUp = (word: Word) => ReadonlyMap<number, Likeness>;
 function lookUpIn(table: KeyTable, words: readonly Word[], exactOnly: boolean): LookUp {
   // Words that share several keys with the one asked for are compared once.
   const seen = new Uint32Array(words.length);
-  const sieve = createSieve(words);
+  const comparison = createComparison(words);
   const { ids, keys } = table;
   let round = 0;
   return (asked) => {
     round += 1;
-    sieve.ask(asked);
+    comparison.ask(asked);
     const found = new Map<number, Likeness>();
     for (const key of keysOf(asked, exactOnly)) {
       for (let at = table.start(key); keys[at] === key; at += 1) {
         const id = ids[at] as number;
         if (seen[id] === round) continue;
         seen[id] = round;
-        if (!sieve.mayBeLike(id)) continue;
-        const likeness = likenessOf(asked, words[id] as Word);
+        const likeness = comparison.with(id);
         if (likeness !== null) found.set(id, likeness);
       }
     }

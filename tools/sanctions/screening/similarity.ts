@@ -21,7 +21,8 @@ const VARIANT_SIMILARITY = 0.95;
 /** Below this two words are taken for different names. */
 export const SIMILARITY_MIN = 0.72;
 
-const SLIP_MAX = 1;
+/** Sounds so near are taken at that; others may still be nearer as they are written. */
+export const SLIP_MAX = 1;
 const LONG_WORD = 9;
 const SECOND_SLIP_COST = 0.08;
 /** Shorter words are compared by their sound alone. */
@@ -74,7 +75,11 @@ export function likenessOf(a: Word, b: Word): Likeness | null {
   const reach = reachOf(length);
   const bySound =
     distanceMin(a.soundLetters, b.soundLetters) > reach + ROUNDING ? Number.POSITIVE_INFINITY : distanceOf(a.sound, b.sound, reach);
-  const distance = bySound <= SLIP_MAX ? bySound : Math.min(bySound, writtenDistance(a, b, reach));
+  return nearness(bySound <= SLIP_MAX ? bySound : Math.min(bySound, writtenDistance(a, b, reach)), length);
+}
+
+/** The likeness of two words so far apart, the longer sound of `length` letters; null when they are different names. */
+export function nearness(distance: number, length: number): Likeness | null {
   // One slip is a slip; two in a short word make another name.
   const isSlip = distance <= SLIP_MAX || length >= LONG_WORD;
   const similarity = 1 - distance / length - (isSlip ? 0 : SECOND_SLIP_COST);

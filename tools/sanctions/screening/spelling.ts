@@ -228,10 +228,10 @@ function bitsOf(value: number): number {
 
 /** Words are cut to fewer letters than this before they come here; longer ones are infinitely far apart. */
 const WIDTH_MAX = 96;
-/** Three rows of the table, and the letters of one text with what adding each costs, used again by every call: it runs to its end before the next begins. */
+/** Three rows of the table, and what adding each letter of one text costs, used again by every call: it runs to its end before the next begins. */
 const ROWS = [new Float64Array(WIDTH_MAX), new Float64Array(WIDTH_MAX), new Float64Array(WIDTH_MAX)] as const;
-const COLUMN_CODES = new Uint16Array(WIDTH_MAX);
 const COLUMN_ADDITIONS = new Float64Array(WIDTH_MAX);
+const CODES_OF_TEXTS = new Uint16Array(2 * WIDTH_MAX);
 
 /**
  * How far two words are apart: the cheapest way from one to the other by changing, adding, leaving out and
@@ -240,41 +240,49 @@ const COLUMN_ADDITIONS = new Float64Array(WIDTH_MAX);
  */
 export function distanceOf(a: string, b: string, limit: number): number {
   if (a === b) return 0;
-  const width = b.length + 1;
-  if (width > WIDTH_MAX || a.length >= WIDTH_MAX) return Number.POSITIVE_INFINITY;
+  if (a.length >= WIDTH_MAX || b.length >= WIDTH_MAX) return Number.POSITIVE_INFINITY;
+  for (let at = 0; at < a.length; at += 1) CODES_OF_TEXTS[at] = a.charCodeAt(at);
+  for (let at = 0; at < b.length; at += 1) CODES_OF_TEXTS[WIDTH_MAX + at] = b.charCodeAt(at);
+  return distanceOfCodes(CODES_OF_TEXTS, 0, a.length, WIDTH_MAX, b.length, limit);
+}
+
+/** The same for two words whose letters, UTF-16 codes, lie in one array from `a` and from `b` on. */
+export function distanceOfCodes(codes: Uint16Array, a: number, aLength: number, b: number, bLength: number, limit: number): number {
+  const width = bLength + 1;
+  if (width > WIDTH_MAX || aLength >= WIDTH_MAX) return Number.POSITIVE_INFINITY;
   let beforeLast = ROWS[0];
   let last = ROWS[1];
   let current = ROWS[2];
   last[0] = 0;
   for (let at = 1; at < width; at += 1) {
-    const code = b.charCodeAt(at - 1);
-    COLUMN_CODES[at] = code;
-    COLUMN_ADDITIONS[at] = additionCost(code, at > 1 ? b.charCodeAt(at - 2) : 0);
+    COLUMN_ADDITIONS[at] = additionCost(codes[b + at - 1] as number, at > 1 ? (codes[b + at - 2] as number) : 0);
     last[at] = (last[at - 1] as number) + (COLUMN_ADDITIONS[at] as number);
   }
   let previous = 0;
-  for (let row = 1; row <= a.length; row += 1) {
-    const letter = a.charCodeAt(row - 1);
+  for (let row = 1; row <= aLength; row += 1) {
+    const letter = codes[a + row - 1] as number;
     const addition = additionCost(letter, previous);
     let left = (last[0] as number) + addition;
     let lowest = left;
     let diagonal = last[0] as number;
+    let otherBefore = -1;
     current[0] = left;
     for (let at = 1; at < width; at += 1) {
-      const other = COLUMN_CODES[at] as number;
+      const other = codes[b + at - 1] as number;
       const above = last[at] as number;
       let cost = diagonal + changeCost(letter, other);
       const without = above + addition;
       const withOther = left + (COLUMN_ADDITIONS[at] as number);
       if (without < cost) cost = without;
       if (withOther < cost) cost = withOther;
-      if (row > 1 && at > 1 && letter === COLUMN_CODES[at - 1] && previous === other) {
+      if (row > 1 && letter === otherBefore && previous === other) {
         const swapped = (beforeLast[at - 2] as number) + SWAP_COST;
         if (swapped < cost) cost = swapped;
       }
       current[at] = cost;
       left = cost;
       diagonal = above;
+      otherBefore = other;
       if (cost < lowest) lowest = cost;
     }
     // A swap may still leap over this row at the price of one.
