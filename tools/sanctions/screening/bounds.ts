@@ -2,76 +2,105 @@
  * What the score of a listed name can be at most, counting every word that has a like one on the other side as
  * matched in full.
  *
- * A query looks at thousands of names, so they lie side by side in plain arrays: there is no time to walk through objects.
+ * A query looks at hundreds of names, so that each is one run of whole numbers: there is no time to walk through objects.
  */
 import type { IndexedName, Places, QueryLikenesses } from './candidates.ts';
 import type { ScoreSettings } from './score.ts';
 import { type ParsedName, SUBSTANTIAL_WEIGHT } from './words.ts';
 
-/** Says whether the name at a place may score so much that no more than `slack` is lost. Holds until the next query begins. */
-export type MayReach = (at: number, slack: number) => boolean;
+export interface Bounds {
+  /** Begins a query: no name has been seen in it. `slack` is what a score may lose. */
+  begin(asked: ParsedName, likenesses: QueryLikenesses, slack: number): void;
+  /** Says once a query of each name that it is there; false from the second time on. */
+  see(at: number): boolean;
+  /** Says whether the name at a place may score so much that no more than the slack is lost. */
+  mayReach(at: number): boolean;
+}
 
-/** Takes all listed names, gives what begins a query. */
+/** A run begins with the query that saw the name last, what all its words weigh, its initials and how many words follow: of each the word, the join with the next one, and its weight. */
+const [SEEN, TOTAL, INITIALS, WORDS, HEAD] = [0, 1, 2, 3, 4];
+const [WORD, JOIN, WEIGHT, STEP] = [0, 1, 2, 3];
+/** Weights are kept in so many parts of one, what the name lacks rounded down and its total up: a bound may only be too high. */
+const WEIGHT_ONE = 1 << 20;
+
+/** Takes all listed names, gives what tells which of them may score enough. */
 export function createBounds<Owner>(
   names: readonly IndexedName<Owner>[],
   places: Pick<Places, 'postings' | 'joinPostings'>,
   settings: ScoreSettings,
-): (asked: ParsedName, likenesses: QueryLikenesses) => MayReach {
-  const flat = flatten(names);
+): Bounds {
+  const { starts, runs } = runsOf(names);
   // For every listed word, and every two in a row, the parts of the query that are like it, as bits.
   const wordBits = new Int32Array(places.postings.length);
   const joinBits = new Int32Array(places.joinPostings.length);
   let marked: QueryLikenesses | null = null;
-  return (asked, likenesses) => {
-    if (marked !== null) eachLike(marked, wordBits, joinBits, () => 0);
-    eachLike(likenesses, wordBits, joinBits, (present, bits) => present | bits);
-    marked = likenesses;
-    const askedWeights = Float64Array.from(asked.parts, (part) => part.weight);
-    const askedInitials = asked.parts.filter((part) => part.role === 'initial').length;
-    return (at, slack) => {
+  let round = 0;
+  let hasJoins = false;
+  let askedWeights = new Float64Array();
+  let [askedInitials, askedSlack, slack] = [0, 0, 0];
+  return {
+    begin: (asked, likenesses, slackMax) => {
+      round += 1;
+      if (marked !== null) eachLike(marked, wordBits, joinBits, () => 0);
+      eachLike(likenesses, wordBits, joinBits, (present, bits) => present | bits);
+      marked = likenesses;
+      hasJoins = likenesses.listedJoined.some((ids) => ids.size > 0);
+      askedWeights = Float64Array.from(asked.parts, (part) => (part.weight < SUBSTANTIAL_WEIGHT ? 0 : part.weight));
+      askedInitials = asked.parts.filter((part) => part.role === 'initial').length * WEIGHT_ONE;
+      askedSlack = slackMax * asked.weight;
+      slack = slackMax;
+    },
+    see: (at) => {
+      const start = starts[at] as number;
+      const isNew = runs[start + SEEN] !== round;
+      runs[start + SEEN] = round;
+      return isNew;
+    },
+    mayReach: (at) => {
+      const start = starts[at] as number;
       let met = 0;
       let listedLeft = 0;
       let wasJoined = false;
-      const end = flat.starts[at + 1] as number;
-      for (let place = flat.starts[at] as number; place < end; place += 1) {
-        const bits = wordBits[flat.words[place] as number] as number;
-        const join = flat.joins[place] as number;
+      const end = start + HEAD + (runs[start + WORDS] as number) * STEP;
+      for (let place = start + HEAD; place < end; place += STEP) {
+        const bits = wordBits[runs[place + WORD] as number] as number;
+        const join = hasJoins ? (runs[place + JOIN] as number) : -1;
         const joined = join < 0 ? 0 : (joinBits[join] as number);
         met |= bits | joined;
-        const weight = flat.weights[place] as number;
-        if (bits === 0 && joined === 0 && !wasJoined && weight >= SUBSTANTIAL_WEIGHT) listedLeft += weight;
+        if (bits === 0 && joined === 0 && !wasJoined) listedLeft += runs[place + WEIGHT] as number;
         wasJoined = joined !== 0;
       }
-      if (settings.missing * (listedLeft - askedInitials) > slack * (flat.totals[at] as number)) return false;
-      let askedLeft = -(flat.initials[at] as number);
+      if (settings.missing * (listedLeft - askedInitials) > slack * (runs[start + TOTAL] as number)) return false;
+      let askedLeft = -(runs[start + INITIALS] as number);
       for (let part = 0; part < askedWeights.length; part += 1) {
-        const weight = askedWeights[part] as number;
-        if ((met & (1 << part)) === 0 && weight >= SUBSTANTIAL_WEIGHT) askedLeft += weight;
+        if ((met & (1 << part)) === 0) askedLeft += askedWeights[part] as number;
       }
-      return settings.extra * askedLeft <= slack * asked.weight;
-    };
+      return settings.extra * askedLeft <= askedSlack;
+    },
   };
 }
 
-function flatten<Owner>(names: readonly IndexedName<Owner>[]) {
+function runsOf<Owner>(names: readonly IndexedName<Owner>[]): { starts: Uint32Array; runs: Int32Array } {
   const starts = new Uint32Array(names.length + 1);
   names.forEach((name, at) => {
-    starts[at + 1] = (starts[at] ?? 0) + name.words.length;
+    starts[at + 1] = (starts[at] ?? 0) + HEAD + name.words.length * STEP;
   });
-  const size = starts[names.length] ?? 0;
-  const [words, joins, weights] = [new Uint32Array(size), new Int32Array(size), new Float64Array(size)];
+  const runs = new Int32Array(starts[names.length] ?? 0);
   names.forEach((name, at) => {
+    const start = starts[at] ?? 0;
+    runs[start + TOTAL] = Math.ceil(name.parsed.weight * WEIGHT_ONE);
+    runs[start + INITIALS] = name.initials;
+    runs[start + WORDS] = name.words.length;
     name.words.forEach((word, to) => {
-      const place = (starts[at] ?? 0) + to;
-      words[place] = word;
+      const place = start + HEAD + to * STEP;
+      const weight = name.parsed.parts[to]?.weight ?? 0;
+      runs[place + WORD] = word;
       // The last part of a name makes no word with a next one.
-      joins[place] = name.joins[to] ?? -1;
-      weights[place] = name.parsed.parts[to]?.weight ?? 0;
+      runs[place + JOIN] = name.joins[to] ?? -1;
+      runs[place + WEIGHT] = weight < SUBSTANTIAL_WEIGHT ? 0 : Math.floor(weight * WEIGHT_ONE);
     });
   });
-  const totals = Float64Array.from(names, (name) => name.parsed.weight);
-  const initials = Uint8Array.from(names, (name) => name.initials);
-  return { starts, words, joins, weights, totals, initials };
+  return { starts, runs };
 }
 
 function eachLike(

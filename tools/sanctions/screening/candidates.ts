@@ -96,11 +96,8 @@ function placesOf(places: Places, asked: ParsedName, likenesses: QueryLikenesses
  * query cannot, so it must hold one of the query's rarest words: only those are followed to their names.
  */
 export function createCandidates<Owner>(names: readonly IndexedName<Owner>[], places: Places, settings: ScoreSettings) {
-  const seen = new Uint32Array(names.length);
-  const boundsOf = createBounds(names, places, settings);
-  let round = 0;
+  const bounds = createBounds(names, places, settings);
   return (asked: ParsedName, likenesses: QueryLikenesses, floor: number): number[] => {
-    round += 1;
     const slack = (1 - floor) * 1.000_1;
     const heavy = asked.parts.flatMap((part, at) => {
       if (part.weight < SUBSTANTIAL_WEIGHT) return [];
@@ -113,21 +110,15 @@ export function createCandidates<Owner>(names: readonly IndexedName<Owner>[], pl
     // Below a floor so low that a word left over would raise a score, there is no bound to prune by.
     const isBounded = slack < Math.min(settings.extra, settings.missing);
     const needed = isBounded ? rest - (slack * asked.weight) / settings.extra : 0;
+    bounds.begin(asked, likenesses, slack);
     const kept: number[] = [];
     for (const list of places.wholes(asked)) {
-      for (const at of list) {
-        if (seen[at] === round) continue;
-        seen[at] = round;
-        kept.push(at);
-      }
+      for (const at of list) if (bounds.see(at)) kept.push(at);
     }
-    const mayReach = boundsOf(asked, likenesses);
     const visitAll = (list: Uint32Array): void => {
       for (let place = 0; place < list.length; place += 1) {
         const at = list[place] as number;
-        if (seen[at] === round) continue;
-        seen[at] = round;
-        if (!isBounded || mayReach(at, slack)) kept.push(at);
+        if (bounds.see(at) && (!isBounded || bounds.mayReach(at))) kept.push(at);
       }
     };
     for (const { weight, lists } of heavy) {

@@ -16,7 +16,7 @@ import {
 } from './candidates.ts';
 import { createComparison } from './comparison.ts';
 import { createKeyTable, type KeyTable } from './key-table.ts';
-import { type NameScore, scoreNames, type ScoreSettings, settingsOf } from './score.ts';
+import { type NameScore, scoreAbove, type ScoreSettings, settingsOf } from './score.ts';
 
 import { keysOf, type Likeness, likenessOf } from './similarity.ts';
 import type { Kind } from './vocabulary.ts';
@@ -133,8 +133,8 @@ function createSearch<Owner>(parts: Parts<Owner>): NameIndex<Owner> {
   const score = (asked: ParsedName, likenesses: QueryLikenesses, at: number, floor: number): Found<Owner>[] => {
     const name = names[at];
     if (name === undefined) return [];
-    const scored = scoreNames(asked, name.parsed, likenessesFor(likenesses, name), settings);
-    return scored.score >= floor ? [{ ...scored, name: name.name }] : [];
+    const scored = scoreAbove(asked, name.parsed, likenessesFor(likenesses, name), settings, floor);
+    return scored === null ? [] : [{ ...scored, name: name.name }];
   };
   const byScore = (a: Found<Owner>, b: Found<Owner>): number => b.score - a.score;
   return {

@@ -131,21 +131,22 @@ interface Alignment {
 }
 
 function align(asked: ParsedName, listed: ParsedName, likenesses: Likenesses): Alignment {
-  const askedUsed = new Set<number>();
-  const listedUsed = new Set<number>();
+  const askedUsed: boolean[] = asked.parts.map(() => false);
+  const listedUsed: boolean[] = listed.parts.map(() => false);
   const chosen: Pair[] = [];
-  const isFree = (used: Set<number>, at: number, count: number): boolean => !used.has(at) && (count === 1 || !used.has(at + 1));
+  const isFree = (used: readonly boolean[], at: number, count: number): boolean => used[at] !== true && (count === 1 || used[at + 1] !== true);
   for (const pair of pairsOf(asked, listed, likenesses)) {
     if (!isFree(askedUsed, pair.asked, pair.askedCount) || !isFree(listedUsed, pair.listed, pair.listedCount)) continue;
     chosen.push(pair);
-    for (let offset = 0; offset < pair.askedCount; offset += 1) askedUsed.add(pair.asked + offset);
-    for (let offset = 0; offset < pair.listedCount; offset += 1) listedUsed.add(pair.listed + offset);
+    for (let offset = 0; offset < pair.askedCount; offset += 1) askedUsed[pair.asked + offset] = true;
+    for (let offset = 0; offset < pair.listedCount; offset += 1) listedUsed[pair.listed + offset] = true;
   }
-  const left = (parts: readonly NamePart[], used: Set<number>): number[] =>
-    parts
-      .flatMap((part, at) => (used.has(at) ? [] : [{ at, weight: part.weight }]))
-      .sort((a, b) => b.weight - a.weight || a.at - b.at)
-      .map(({ at }) => at);
+  // What weighs most stands first, and is held against what weighs most on the other side.
+  const left = (parts: readonly NamePart[], used: readonly boolean[]): number[] => {
+    const places: number[] = [];
+    for (let at = 0; at < parts.length; at += 1) if (used[at] !== true) places.push(at);
+    return places.length < 2 ? places : places.sort((a, b) => (parts[b]?.weight ?? 0) - (parts[a]?.weight ?? 0) || a - b);
+  };
   return { pairs: chosen, askedLeft: left(asked.parts, askedUsed), listedLeft: left(listed.parts, listedUsed) };
 }
 
@@ -212,19 +213,31 @@ function scoreWhole(asked: ParsedName, listed: ParsedName): NameScore | null {
   return null;
 }
 
-/** Scores a name that was asked for against another one. Pure; symmetric but for what `extra` and `missing` tell apart. */
-export function scoreNames(asked: ParsedName, listed: ParsedName, likenesses: Likenesses, settings: ScoreSettings): NameScore {
+/**
+ * Scores a name that was asked for against another one. Pure; symmetric but for what `extra` and `missing` tell apart.
+ * Gives null below `floor`: the words of most names are never shown to anybody.
+ */
+export function scoreAbove(
+  asked: ParsedName,
+  listed: ParsedName,
+  likenesses: Likenesses,
+  settings: ScoreSettings,
+  floor: number,
+): NameScore | null {
   const whole = scoreWhole(asked, listed);
-  if (whole !== null) return whole;
+  if (whole !== null) return whole.score < floor ? null : whole;
   const alignment = align(asked, listed, likenesses);
   matchInitials(asked, listed, alignment);
-  const { pairs, askedLeft, listedLeft } = alignment;
-  const steps: Step[] = pairs.map((pair) => ({
-    asked: textOf(asked.parts, pair.asked, pair.askedCount),
-    listed: textOf(listed.parts, pair.listed, pair.listedCount),
-    ground: pair.ground,
-    similarity: pair.similarity,
-  }));
+  const score = scoreOf(asked, listed, alignment, settings);
+  return score < floor ? null : { score, steps: stepsOf(asked, listed, alignment, settings) };
+}
+
+/** The same whatever the score. */
+export function scoreNames(asked: ParsedName, listed: ParsedName, likenesses: Likenesses, settings: ScoreSettings): NameScore {
+  return scoreAbove(asked, listed, likenesses, settings, 0) ?? { score: 0, steps: [] };
+}
+
+function scoreOf(asked: ParsedName, listed: ParsedName, { pairs, askedLeft, listedLeft }: Alignment, settings: ScoreSettings): number {
   let total = 0;
   let loss = 0;
   let shared = 0;
@@ -234,43 +247,53 @@ export function scoreNames(asked: ParsedName, listed: ParsedName, likenesses: Li
     if (pair.weight >= SUBSTANTIAL_WEIGHT) shared += Math.max(pair.askedCount, pair.listedCount);
   }
   for (let at = 0; at < Math.max(askedLeft.length, listedLeft.length); at += 1) {
-    const extra = asked.parts[askedLeft[at] ?? -1];
-    const missing = listed.parts[listedLeft[at] ?? -1];
-    const step = leftover(extra, missing, settings);
-    total += step.weight;
-    loss += step.loss;
-    steps.push(step.step);
+    const { weight, share } = leftover(asked.parts[askedLeft[at] ?? -1], listed.parts[listedLeft[at] ?? -1], settings);
+    total += weight;
+    loss += weight * share;
   }
   const reversal = isReversedFiliation(asked, listed, pairs) ? REVERSED_COST : 0;
   const score = total === 0 ? 0 : Math.max(0, 1 - loss / total - reversal);
   const isComplete = askedLeft.length + listedLeft.length === 0;
   // Particles and initials that agree say nothing while what names the party does not.
   const isByInitials = pairs.some((pair) => pair.ground === 'initial');
-  if (shared === 0 && (!isComplete || isByInitials)) return { score: 0, steps };
+  if (shared === 0 && (!isComplete || isByInitials)) return 0;
   const isLonely = shared === 1 && !isComplete && Math.max(countSubstantial(asked.parts), countSubstantial(listed.parts)) > 1;
-  return { score: isLonely ? Math.min(score, settings.lonelyMax) : score, steps };
+  return isLonely ? Math.min(score, settings.lonelyMax) : score;
 }
 
-function leftover(
-  extra: NamePart | undefined,
-  missing: NamePart | undefined,
-  settings: ScoreSettings,
-): { weight: number; loss: number; step: Step } {
-  const stepOf = (ground: Step['ground']): Step => ({
-    asked: extra?.word.text ?? '',
-    listed: missing?.word.text ?? '',
-    ground,
-    similarity: 0,
-  });
-  const weights = [extra?.weight ?? 0, missing?.weight ?? 0];
+/** How the words met that a score was made of, and which were left over. */
+function stepsOf(asked: ParsedName, listed: ParsedName, { pairs, askedLeft, listedLeft }: Alignment, settings: ScoreSettings): Step[] {
+  const steps: Step[] = pairs.map((pair) => ({
+    asked: textOf(asked.parts, pair.asked, pair.askedCount),
+    listed: textOf(listed.parts, pair.listed, pair.listedCount),
+    ground: pair.ground,
+    similarity: pair.similarity,
+  }));
+  for (let at = 0; at < Math.max(askedLeft.length, listedLeft.length); at += 1) {
+    const [extra, missing] = [asked.parts[askedLeft[at] ?? -1], listed.parts[listedLeft[at] ?? -1]];
+    const { ground } = leftover(extra, missing, settings);
+    steps.push({ asked: extra?.word.text ?? '', listed: missing?.word.text ?? '', ground, similarity: 0 });
+  }
+  return steps;
+}
+
+interface Leftover {
+  readonly weight: number;
+  /** Of the weight, what is lost. */
+  readonly share: number;
+  readonly ground: Step['ground'];
+}
+
+function leftover(extra: NamePart | undefined, missing: NamePart | undefined, settings: ScoreSettings): Leftover {
+  const [own, theirs] = [extra?.weight ?? 0, missing?.weight ?? 0];
   if (extra !== undefined && missing !== undefined) {
     const isInitial = extra.role === 'initial' || missing.role === 'initial';
     const isNumber = extra.role === 'number' && missing.role === 'number';
     const floor = isInitial || isNumber ? 0 : settings.conflictWeightMin;
-    const weight = isInitial ? settings.initialConflictWeight : Math.max(floor, ...weights);
-    if (isInitial || Math.min(...weights) >= SUBSTANTIAL_WEIGHT) return { weight, loss: weight, step: stepOf('conflict') };
+    const weight = isInitial ? settings.initialConflictWeight : Math.max(floor, own, theirs);
+    if (isInitial || Math.min(own, theirs) >= SUBSTANTIAL_WEIGHT) return { weight, share: 1, ground: 'conflict' };
   }
-  const weight = Math.max(...weights);
-  const share = weights[0] === weight ? settings.extra : settings.missing;
-  return { weight, loss: weight * share, step: stepOf(weights[0] === weight ? 'extra' : 'missing') };
+  return own >= theirs
+    ? { weight: own, share: settings.extra, ground: 'extra' }
+    : { weight: theirs, share: settings.missing, ground: 'missing' };
 }
