@@ -84,7 +84,10 @@ export function createComparison(words: readonly Word[]): Comparison {
   const isApart = (row: number, at: number, reach: number): boolean => {
     const [vowels, others, kin] = [numbers[own + at] as number, numbers[own + at + 1] as number, numbers[own + at + 2] as number];
     const [theirs, theirOthers, theirKin] = [numbers[row + at] as number, numbers[row + at + 1] as number, numbers[row + at + 2] as number];
-    return costOfSurplus(vowels, others, theirs, theirOthers, theirKin) > reach || costOfSurplus(theirs, theirOthers, vowels, others, kin) > reach;
+    return (
+      costOfSurplus(vowels, others, theirs, theirOthers, theirKin) > reach ||
+      costOfSurplus(theirs, theirOthers, vowels, others, kin) > reach
+    );
   };
   return {
     ask: (word) => {

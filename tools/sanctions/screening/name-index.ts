@@ -35,6 +35,7 @@ export interface NameIndex<Owner> {
 }
 
 const LIKENESSES_KEPT_MAX = 20_000;
+const COMPARISONS_REMEMBERED_MIN = 32;
 
 /** Words with their ids, and how many names hold each. */
 interface Vocabulary {
@@ -115,9 +116,9 @@ function createSearch<Owner>(parts: Parts<Owner>): NameIndex<Owner> {
   const byScan = (words: readonly Word[], askedExact: boolean, listedExact: boolean) => (word: Word) =>
     scan(words, word, askedExact, listedExact);
   const indexed = {
-    single: remembered(lookUpIn(wordTable, vocabulary.words, false)),
-    joined: remembered(lookUpIn(wordTable, vocabulary.words, true)),
-    listedJoined: remembered(lookUpIn(joinTable, joins.words, true)),
+    single: lookUpIn(wordTable, vocabulary.words, false),
+    joined: lookUpIn(wordTable, vocabulary.words, true),
+    listedJoined: lookUpIn(joinTable, joins.words, true),
   };
   const scanned = {
     single: remembered(byScan(vocabulary.words, false, false)),
@@ -155,26 +156,36 @@ function createSearch<Owner>(parts: Parts<Owner>): NameIndex<Owner> {
 
 type LookUp = (word: Word) => ReadonlyMap<number, Likeness>;
 
+/** Looks words up by their keys, and remembers what common ones are like: what took many comparisons. Forgets all when there is no more room. */
 function lookUpIn(table: KeyTable, words: readonly Word[], exactOnly: boolean): LookUp {
   // Words that share several keys with the one asked for are compared once.
   const seen = new Uint32Array(words.length);
   const comparison = createComparison(words);
+  const kept = new Map<Word, ReadonlyMap<number, Likeness>>();
   const { ids, keys } = table;
   let round = 0;
   return (asked) => {
+    const present = kept.get(asked);
+    if (present !== undefined) return present;
     round += 1;
     comparison.ask(asked);
-    const found = new Map<number, Likeness>();
+    let compared = 0;
+    let found: Map<number, Likeness> | null = null;
     for (const key of keysOf(asked, exactOnly)) {
       for (let at = table.start(key); keys[at] === key; at += 1) {
         const id = ids[at] as number;
         if (seen[id] === round) continue;
         seen[id] = round;
+        compared += 1;
         const likeness = comparison.with(id);
-        if (likeness !== null) found.set(id, likeness);
+        if (likeness !== null) (found ??= new Map()).set(id, likeness);
       }
     }
-    return found;
+    if (compared >= COMPARISONS_REMEMBERED_MIN) {
+      if (kept.size >= LIKENESSES_KEPT_MAX) kept.clear();
+      kept.set(asked, found ?? NOTHING);
+    }
+    return found ?? NOTHING;
   };
 }
 
@@ -189,7 +200,7 @@ function scan(words: readonly Word[], asked: Word, askedExact: boolean, listedEx
   return found;
 }
 
-/** Remembers what common words are like; forgets all when there is no more room. */
+/** Remembers what words are like; forgets all when there is no more room. */
 function remembered(look: LookUp): LookUp {
   const kept = new Map<Word, ReadonlyMap<number, Likeness>>();
   return (word) => {

@@ -134,7 +134,8 @@ function align(asked: ParsedName, listed: ParsedName, likenesses: Likenesses): A
   const askedUsed: boolean[] = asked.parts.map(() => false);
   const listedUsed: boolean[] = listed.parts.map(() => false);
   const chosen: Pair[] = [];
-  const isFree = (used: readonly boolean[], at: number, count: number): boolean => used[at] !== true && (count === 1 || used[at + 1] !== true);
+  const isFree = (used: readonly boolean[], at: number, count: number): boolean =>
+    used[at] !== true && (count === 1 || used[at + 1] !== true);
   for (const pair of pairsOf(asked, listed, likenesses)) {
     if (!isFree(askedUsed, pair.asked, pair.askedCount) || !isFree(listedUsed, pair.listed, pair.listedCount)) continue;
     chosen.push(pair);

@@ -193,7 +193,7 @@ export function lettersOf(text: string): Letters {
     before = code;
     if (code >= CODES) continue;
     const shift = VOWEL_SHIFTS[code] as number;
-    if (shift >= 0) vowels |= ((((vowels >> shift) & COUNT_MASK) << 1) | 1) << shift & (COUNT_MASK << shift);
+    if (shift >= 0) vowels |= (((((vowels >> shift) & COUNT_MASK) << 1) | 1) << shift) & (COUNT_MASK << shift);
     others |= OTHER_BITS[code] as number;
     kin |= KIN_BITS[code] as number;
   }
@@ -206,7 +206,10 @@ export function lettersOf(text: string): Letters {
  */
 export function distanceMin(a: Letters, b: Letters): number {
   if (a.isDoubled || b.isDoubled) return 0;
-  return Math.max(costOfSurplus(a.vowels, a.others, b.vowels, b.others, b.kin), costOfSurplus(b.vowels, b.others, a.vowels, a.others, a.kin));
+  return Math.max(
+    costOfSurplus(a.vowels, a.others, b.vowels, b.others, b.kin),
+    costOfSurplus(b.vowels, b.others, a.vowels, a.others, a.kin),
+  );
 }
 
 /** What it costs at least to rid a text of the letters that another one, whose letters come second, does not have. */
