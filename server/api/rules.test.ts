@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { seedRules } from '../../agents/compliance/index.ts';
 import { BUILT_IN_RULES } from '../../agents/compliance/rules/rule-set.ts';
+import { NIGHT_OWL } from '../../agents/compliance/rules/testing.ts';
 import { withTransaction } from '../../db/connect.ts';
 import { bodyOf, startTestApi, type TestApi } from './testing.ts';
 
@@ -15,16 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-const RULE = {
-  id: 'night_owl',
-  typology: 'velocity',
-  title: 'Three in an hour',
-  effect: 'flag',
-  priority: 30,
-  when: { field: 'sender.count1h', is: '>=', value: 3 },
-  text: '{sender.count1h} payments in an hour.',
-};
-const draft = (key = amina, rule: unknown = RULE) => api.call('POST', '/v1/rules', { key, json: { rule, note: 'A test of rules' } });
+const draft = (key = amina, rule: unknown = NIGHT_OWL) => api.call('POST', '/v1/rules', { key, json: { rule, note: 'A test of rules' } });
 const step = (name: string, version: number | string = 1, key = amina) =>
   api.call('POST', `/v1/rules/night_owl/versions/${version}/${name}`, { key });
 const codeOf = async (response: Response) => [response.status, (await bodyOf(response)).code];
@@ -52,11 +44,11 @@ test('all versions are listed, with the set in force', async () => {
 });
 
 test('a rule that is none is refused with what is wrong, and a key without the scope altogether', async () => {
-  const wrong = await draft(amina, { ...RULE, when: { field: 'sender.name', is: '=', value: 'x' } });
+  const wrong = await draft(amina, { ...NIGHT_OWL, when: { field: 'sender.name', is: '=', value: 'x' } });
   expect(await codeOf(wrong)).toEqual([422, 'rule_invalid']);
-  const inMoney = { ...RULE, when: { field: 'payment.amount', is: '>', value: 5 } };
+  const inMoney = { ...NIGHT_OWL, when: { field: 'payment.amount', is: '>', value: 5 } };
   expect((await bodyOf(await draft(amina, inMoney))).detail).toContain('payment.amountUsd');
-  expect(await codeOf(await api.call('POST', '/v1/rules', { key: amina, json: { rule: RULE } }))).toEqual([422, 'validation_failed']);
+  expect(await codeOf(await api.call('POST', '/v1/rules', { key: amina, json: { rule: NIGHT_OWL } }))).toEqual([422, 'validation_failed']);
   const reader = await api.makeKey(api.clients.acme, 'officer:reader', ['rules:read']);
   expect(await codeOf(await draft(reader))).toEqual([403, 'forbidden']);
   expect(await codeOf(await step('approve', 1, reader))).toEqual([403, 'forbidden']);

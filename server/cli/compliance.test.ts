@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seedRules } from '../../agents/compliance/index.ts';
+import { NIGHT_OWL } from '../../agents/compliance/rules/testing.ts';
 import { withTransaction } from '../../db/connect.ts';
 import { newId } from '../../domain/ids.ts';
 import { loadReportingEntities } from '../../tools/reports/index.ts';
@@ -91,18 +92,8 @@ describe('capp reports', () => {
 });
 
 describe('capp rules', () => {
-  const RULE = {
-    id: 'night_owl',
-    typology: 'velocity',
-    title: 'Three in an hour',
-    effect: 'flag',
-    priority: 30,
-    when: { field: 'sender.count1h', is: '>=', value: 3 },
-    text: '{sender.count1h} payments in an hour.',
-  };
-
   test('drafts, tries, brings to life and ends a rule, each step by whom it must be', async () => {
-    await writeFile(place('rule.json'), JSON.stringify(RULE));
+    await writeFile(place('rule.json'), JSON.stringify(NIGHT_OWL));
     expect((await run('rules', 'list', '--status', 'draft')).out.split('\n').slice(1)).toEqual([
       expect.stringMatching(/^In force: rules-/),
     ]);
@@ -128,7 +119,7 @@ describe('capp rules', () => {
   test('tries a rule on what happened: nothing on an empty history, and examples on a file', async () => {
     await writeFile(
       place('trial.json'),
-      JSON.stringify({ ...RULE, id: 'all', when: { field: 'payment.fromCountry', is: '=', value: 'KE' } }),
+      JSON.stringify({ ...NIGHT_OWL, id: 'all', when: { field: 'payment.fromCountry', is: '=', value: 'KE' } }),
     );
     expect((await run('rules', 'backtest', '--rules', place('trial.json'))).out).toMatch(
       /^0 decisions made again\.[\s\S]*Nothing would change\.$/,

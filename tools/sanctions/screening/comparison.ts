@@ -12,16 +12,19 @@ import type { Word } from './words.ts';
 /** Compares the word asked for last with the listed one of an id; null when they are different names. */
 export interface Comparison {
   ask(word: Word): void;
+  /** Says of each id that it is new since `ask`; false from the second time on. */
+  see(id: number): boolean;
   with(id: number): Likeness | null;
 }
 
-/** Numbers in a row: the key of the sound, letters of the sound, letters as written, where the codes of both begin, lengths and flags. */
-const ROW = 9;
-const KEY = 0;
-const SOUND = 1;
-const TEXT = 4;
-const CODES = 7;
-const SHAPE = 8;
+/** Numbers in a row: the question that saw the word last, the key of the sound, letters of the sound, letters as written, where the codes of both begin, lengths and flags. */
+const ROW = 10;
+const SEEN = 0;
+const KEY = 1;
+const SOUND = 2;
+const TEXT = 5;
+const CODES = 8;
+const SHAPE = 9;
 
 const LENGTH_BITS = 8;
 const LENGTH_MAX = (1 << LENGTH_BITS) - 1;
@@ -80,6 +83,7 @@ export function createComparison(words: readonly Word[]): Comparison {
   const { numbers, codes } = rows;
   const ownCodes = words.reduce((from, word, id) => write(rows, id * ROW, from, word), 0);
   let asked: Word | null = null;
+  let question = 0;
   /** Whether the letters that one has and the other lacks are too many; of the sound or of the text, by `at`. */
   const isApart = (row: number, at: number, reach: number): boolean => {
     const [vowels, others, kin] = [numbers[own + at] as number, numbers[own + at + 1] as number, numbers[own + at + 2] as number];
@@ -92,14 +96,21 @@ export function createComparison(words: readonly Word[]): Comparison {
   return {
     ask: (word) => {
       asked = word;
+      question += 1;
       write(rows, own, ownCodes, word);
+    },
+    see: (id) => {
+      const at = id * ROW + SEEN;
+      const isNew = numbers[at] !== question;
+      numbers[at] = question;
+      return isNew;
     },
     with: (id) => {
       const row = id * ROW;
       const [shape, theirShape] = [numbers[own + SHAPE] as number, numbers[row + SHAPE] as number];
       const either = shape | theirShape;
       if (
-        numbers[row] === numbers[own] ||
+        numbers[row + KEY] === numbers[own + KEY] ||
         (shape & theirShape & ESTABLISHED) !== 0 ||
         ((shape ^ theirShape) & UNVOWELLED) !== 0 ||
         (either & TOO_LONG) !== 0

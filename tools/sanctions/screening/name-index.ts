@@ -158,24 +158,20 @@ type LookUp = (word: Word) => ReadonlyMap<number, Likeness>;
 
 /** Looks words up by their keys, and remembers what common ones are like: what took many comparisons. Forgets all when there is no more room. */
 function lookUpIn(table: KeyTable, words: readonly Word[], exactOnly: boolean): LookUp {
-  // Words that share several keys with the one asked for are compared once.
-  const seen = new Uint32Array(words.length);
   const comparison = createComparison(words);
   const kept = new Map<Word, ReadonlyMap<number, Likeness>>();
   const { ids, keys } = table;
-  let round = 0;
   return (asked) => {
     const present = kept.get(asked);
     if (present !== undefined) return present;
-    round += 1;
     comparison.ask(asked);
     let compared = 0;
     let found: Map<number, Likeness> | null = null;
     for (const key of keysOf(asked, exactOnly)) {
       for (let at = table.start(key); keys[at] === key; at += 1) {
         const id = ids[at] as number;
-        if (seen[id] === round) continue;
-        seen[id] = round;
+        // Words that share several keys with the one asked for are compared once.
+        if (!comparison.see(id)) continue;
         compared += 1;
         const likeness = comparison.with(id);
         if (likeness !== null) (found ??= new Map()).set(id, likeness);

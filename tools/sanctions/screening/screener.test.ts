@@ -2,9 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { SanctionsEntry } from '../list.ts';
 import { compareNames } from './compare.ts';
+import { createComparison } from './comparison.ts';
+import { createKeyTable } from './key-table.ts';
 import { ALERT_SCORE, createScreener, explainMatch, groundsOf, kindOfName, SAME_PARTY_SCORE } from './screener.ts';
+import { keysOf, likenessOf } from './similarity.ts';
 import { distanceMin, distanceOf, lettersOf, skeletonOf, soundOf } from './spelling.ts';
 import { scriptOf, transliterate } from './transliterate.ts';
+import { type Word, wordOf } from './words.ts';
 
 function entry(entryId: string, names: readonly string[], more: Partial<SanctionsEntry> = {}): SanctionsEntry {
   return { list: 'T', entryId, type: 'person', names, weakNames: [], program: 'P', datesOfBirth: [], countries: [], ...more };
@@ -142,6 +146,52 @@ test('the index finds exactly what scoring every name finds', () => {
     }),
     { numRuns: 500 },
   );
+});
+
+describe('words lie in rows', () => {
+  const syllable = fc.constantFrom('mo', 'ha', 'med', 'mad', 'sse', 'in', 'ou', 'ya', 'kh', 'tt', 'e', 'z', 'é', '9', '世');
+  const word = fc.oneof(
+    fc.constantFrom('hassan', 'hussein', 'mohamed', 'muhammad', 'ndiaye', 'njie', 'a', 'ltd', 'limited'),
+    fc.array(syllable, { minLength: 1, maxLength: 6 }).map((parts) => parts.join('')),
+    fc.string({ unit: 'grapheme', minLength: 1, maxLength: 5 }),
+    fc.constantFrom('mohamed'.repeat(10), 'x'.repeat(200), 'x'.repeat(300), 'xa'.repeat(45)),
+  );
+  const words = fc.array(fc.tuple(word, fc.boolean()), { minLength: 2, maxLength: 12 });
+  const read = (pairs: readonly (readonly [string, boolean])[]): Word[] => pairs.map(([text, unvowelled]) => wordOf(text, unvowelled));
+
+  test('and are as like by their rows as by themselves', () => {
+    fc.assert(
+      fc.property(words, words, (asked, listed) => {
+        const [questions, answers] = [read(asked), read(listed)];
+        const comparison = createComparison(answers);
+        for (const question of questions) {
+          comparison.ask(question);
+          answers.forEach((answer, id) => {
+            expect([comparison.see(id), comparison.see(id)]).toEqual([true, false]);
+            expect(comparison.with(id)).toEqual(likenessOf(question, answer));
+          });
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('and are found under each of their keys, and under no other', () => {
+    fc.assert(
+      fc.property(words, (pairs) => {
+        const listed = read(pairs).flatMap((each, id) => keysOf(each).map((key) => [key, id] as const));
+        const table = createKeyTable(listed);
+        const under = (key: number): number[] => {
+          const found: number[] = [];
+          for (let at = table.start(key); table.keys[at] === key; at += 1) found.push(table.ids[at] ?? -1);
+          return found;
+        };
+        const keys = new Set([...listed.map(([key]) => key), 0, 2 ** 32 - 1, 0x8000_0000]);
+        const expected = [...keys].map((key) => listed.flatMap(([each, id]) => (each === key ? [id] : [])));
+        expect([...keys].map(under)).toEqual(expected);
+      }),
+    );
+  });
 });
 
 test('any text is survived, however long', () => {

@@ -262,6 +262,7 @@ export function distanceOfCodes(codes: Uint16Array, a: number, aLength: number, 
     last[at] = (last[at - 1] as number) + (COLUMN_ADDITIONS[at] as number);
   }
   let previous = 0;
+  let lowestBefore = 0;
   for (let row = 1; row <= aLength; row += 1) {
     const letter = codes[a + row - 1] as number;
     const addition = additionCost(letter, previous);
@@ -288,8 +289,9 @@ export function distanceOfCodes(codes: Uint16Array, a: number, aLength: number, 
       otherBefore = other;
       if (cost < lowest) lowest = cost;
     }
-    // A swap may still leap over this row at the price of one.
-    if (lowest > limit + SWAP_COST) return Number.POSITIVE_INFINITY;
+    // Every way leads through this row, or leaps over it from the one before by a swap.
+    if (lowest > limit && lowestBefore + SWAP_COST > limit) return Number.POSITIVE_INFINITY;
+    lowestBefore = lowest;
     const spare = beforeLast;
     beforeLast = last;
     last = current;
