@@ -9,7 +9,7 @@ export interface CaseFilter {
   readonly kind?: Case['kind'];
   /** Those that are not closed, whatever their status. */
   readonly live?: boolean;
-  /** The officer who holds it. */
+  /** The officer who holds it; `me` for whoever asks. */
   readonly claimedBy?: string;
   readonly overdue?: boolean;
   readonly snoozed?: boolean;

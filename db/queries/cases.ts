@@ -78,6 +78,7 @@ export interface CaseFilter {
   readonly status?: CaseStatus | undefined;
   /** Those that are anybody's business still, whatever their status. */
   readonly live?: boolean | undefined;
+  /** The officer whose claim has not lapsed. */
   readonly claimedBy?: string | undefined;
   readonly kind?: CaseKind | undefined;
   readonly overdue?: boolean | undefined;
@@ -107,6 +108,7 @@ export async function listCases(
   const at = new Date(page.nowMs);
   where('c.status = ?', filter.status);
   where('c.claimed_by = ?', filter.claimedBy);
+  if (filter.claimedBy !== undefined) where('c.claimed_until > ?', at);
   where('c.kind = ?', filter.kind);
   if (filter.overdue !== undefined) where(`(c.due_at <= ?) = ${filter.overdue}`, at);
   if (filter.snoozed !== undefined) where(`coalesce(c.snoozed_until > ?, false) = ${filter.snoozed}`, at);

@@ -340,6 +340,18 @@ describe('a snooze', () => {
 });
 
 describe('the queue', () => {
+  test('gives an officer what they hold, until the claim lapses', async () => {
+    const { caseId } = await openCase();
+    await claim(caseId, 'amina');
+    const held = async (by: string, officer: Officer): Promise<boolean> => {
+      const { items } = await bodyOf(await api.call('GET', `/v1/cases?limit=200&claimedBy=${by}`, { key: keys[officer] }));
+      return items.some((each: { id: string }) => each.id === caseId);
+    };
+    expect([await held('me', 'amina'), await held('me', 'baraka'), await held('officer:amina', 'baraka')]).toEqual([true, false, true]);
+    api.clock.advance(HOUR_MS);
+    expect([await held('me', 'amina'), await held('officer:amina', 'baraka')]).toEqual([false, false]);
+  });
+
   test('weighs waiting against priority, and tells what is overdue', async () => {
     const old = await openCase({ priority: 50 });
     api.clock.advance(6 * HOUR_MS);

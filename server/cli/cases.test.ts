@@ -127,7 +127,7 @@ describe('the desk', () => {
     expect((await run('list', '--all')).code).toBe(0);
     expect(asked.map(({ path, key }) => [path, key])).toEqual([
       ['/v1/cases?live=true&snoozed=false&limit=50', 'Bearer capp_test_amina'],
-      ['/v1/cases?live=true&claimedBy=officer%3Akofi&overdue=true&snoozed=false&limit=50', 'Bearer capp_test_kofi'],
+      ['/v1/cases?live=true&claimedBy=me&overdue=true&snoozed=false&limit=50', 'Bearer capp_test_kofi'],
       ['/v1/cases?limit=50', 'Bearer capp_test_amina'],
     ]);
   });
@@ -151,8 +151,9 @@ describe('the desk', () => {
   test('decides with a reason of the verdict and the digest that was read', async () => {
     const decide = (...more: string[]) => run('decide', CASE, ...more);
     expect((await decide('release', '--reason', 'false_positive', '--evidence', 'd', '--note', 'seen')).out).toBe(
-      'release: the case is open',
+      'release: the case is open; it takes 2 officers who say the same, and `capp cases show` tells who has',
     );
+    expect((await decide('reject', '--reason', 'true_match', '--evidence', 'd')).out).toBe('reject: the case is open');
     expect(asked[0]).toMatchObject({ body: { verdict: 'release', reasonCode: 'false_positive', evidenceDigest: 'd', note: 'seen' } });
     expect(await decide('release', '--reason', 'true_match', '--evidence', 'd')).toMatchObject({
       code: 2,
@@ -163,7 +164,7 @@ describe('the desk', () => {
       err: expect.stringContaining('request_information'),
     });
     expect(await decide('release', '--reason', 'false_positive')).toMatchObject({ code: 2, err: expect.stringContaining('--evidence') });
-    expect(asked).toHaveLength(1);
+    expect(asked).toHaveLength(2);
     status = 409;
     expect(await decide('release', '--reason', 'false_positive', '--evidence', 'd')).toMatchObject({
       code: 2,

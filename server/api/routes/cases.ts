@@ -59,7 +59,7 @@ function mountQueue(api: Api): void {
       tag: 'Cases',
       summary: 'List cases, the most pressing first',
       description:
-        'In the order of priority and age together: a quarter of an hour of waiting weighs as much as a point of priority. `live=true` leaves out what is closed.',
+        'In the order of priority and age together: a quarter of an hour of waiting weighs as much as a point of priority. `live=true` leaves out what is closed; `claimedBy=me` gives those that the caller holds.',
       scope: 'cases:read',
       query: z.strictObject({
         ...pageQuery,
@@ -76,7 +76,8 @@ function mountQueue(api: Api): void {
         ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
       },
     },
-    async ({ caller, query: { limit, cursor, ...filter } }) => {
+    async ({ caller, query: { limit, cursor, ...asked } }) => {
+      const filter = asked.claimedBy === 'me' ? { ...asked, claimedBy: caller.principal } : asked;
       const { status, live, kind, claimedBy, overdue, snoozed, escalated } = filter;
       const list = `cases ${JSON.stringify([status, live, kind, claimedBy, overdue, snoozed, escalated])}`;
       const after = cursor === undefined ? null : placeOf(decodeCursor(list, cursor, [/^\d{4}-[\dT:.-]+Z$/, CURSOR_UUID]));

@@ -59,7 +59,7 @@ function registerList(cases: Command, context: CommandContext): void {
     .option('--all', 'closed cases and those that are put off as well')
     .addOption(new Option('--status <status>', 'only those in one status').choices(CASE_STATUSES))
     .addOption(new Option('--kind <kind>', 'only those of one kind').choices(CASE_KINDS))
-    .option('--mine', 'only those claimed by the officer of --as')
+    .option('--mine', 'only those that the officer whose key is used has claimed')
     .option('--overdue', 'only those past their due time')
     .option('--snoozed', 'only those that are put off')
     .option('--limit <count>', 'how many at most', wholeNumber(1, 200), 50)
@@ -72,7 +72,7 @@ function registerList(cases: Command, context: CommandContext): void {
           ...(options.all === true || status !== undefined ? {} : { live: true }),
           ...(status === undefined ? {} : { status }),
           ...(kind === undefined ? {} : { kind }),
-          ...(options.mine === true ? { claimedBy: options.as } : {}),
+          ...(options.mine === true ? { claimedBy: 'me' } : {}),
           ...(options.overdue === true ? { overdue: true } : {}),
           ...wantsSnoozed,
         },
@@ -153,7 +153,7 @@ function registerDecide(cases: Command, context: CommandContext): void {
       const capp = await openDesk(context, options);
       const said = { verdict, reasonCode: options.reason, evidenceDigest: options.evidence };
       const decided = await capp.cases.decide(id, options.note === undefined ? said : { ...said, note: options.note });
-      context.terminal.out(options.json ? JSON.stringify(decided) : `${verdict}: the case is ${decided.status}`);
+      context.terminal.out(options.json ? JSON.stringify(decided) : decidedLine(verdict, decided));
     });
   withExamples(withOfficer(decide), [
     ['capp cases decide CASE release --reason false_positive --evidence DIGEST', 'it may go on'],
@@ -161,6 +161,15 @@ function registerDecide(cases: Command, context: CommandContext): void {
     ['capp cases decide CASE request_information --reason source_of_funds --evidence DIGEST', 'the client is asked'],
     ['capp cases decide CASE escalate --reason political_exposure --evidence DIGEST', 'a senior officer decides'],
   ]);
+}
+
+/** What has become of the case, and what it still takes: a first approval alone moves no money. */
+function decidedLine(verdict: CaseVerdict, { status, approvalsNeeded }: Case): string {
+  const eyes =
+    verdict === 'release' && approvalsNeeded > 1
+      ? `; it takes ${approvalsNeeded} officers who say the same, and \`capp cases show\` tells who has`
+      : '';
+  return `${verdict}: the case is ${status}${eyes}`;
 }
 
 function idOf(text: string): string {
