@@ -43,7 +43,11 @@ import { createLog, type Log } from './log.ts';
 import { statementSource } from './statements.ts';
 import { loadKeys } from './secrets.ts';
 
-const HINT_QUIET_MS = 50;
+/**
+ * Outcomes come in one by one; a moment's patience lets them travel together. The way in is more patient: under load it would put
+ * forty hints a second, each of which costs as much as a payment, and a lone payment's hint goes out at once all the same.
+ */
+const HINT_QUIET_MS = { api: 250, worker: 50 };
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -84,8 +88,7 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
   const redis = await openRedis(config, log);
   const { operators, terms } = await openOperators(config, openTokens(pool, redis, keys));
   const limits = new Map([...terms].map(([railId, { ratesPerS }]) => [railId, ratesPerS]));
-  // Outcomes come in one by one; a moment's patience lets them travel together.
-  const queue = createHintQueue({ connection: queueConnection(config, config.databaseUrl), log, quietMs: HINT_QUIET_MS });
+  const queue = createHintQueue({ connection: queueConnection(config, config.databaseUrl), log, quietMs: HINT_QUIET_MS[program] });
   const board = createRateBoard({ sources: rateSources(fxSettingsFrom(env)), pool, clock: systemClock, log });
   await board.start();
   return {
