@@ -35,8 +35,8 @@ export interface ClaimedDelivery {
 }
 
 /**
- * Of each payment the first that waits. It is asked for as a row of its own, by the one index that has it in this order: a planner that takes few to
- * wait would look for anything earlier by whatever index, and read all that wait for each.
+ * Of each payment the first that waits. It is asked for as a row of its own: looking for anything earlier, a planner that takes few to wait
+ * joined by whatever index, and read all that waited for each.
  */
 const CLAIM_SQL = `
 with due as (
