@@ -100,6 +100,7 @@ async function openWorld(partners: number): Promise<World> {
     settler: account(shown.keys.settler),
     treasury: account(shown.keys.treasury),
     approvers: shown.keys.approvers.slice(0, APPROVALS).map(account),
+    arbiters: [],
   };
   return { sandbox, scheduler, profile, deps };
 }

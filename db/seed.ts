@@ -19,6 +19,7 @@ export const DEMO_PRINCIPALS: Readonly<Record<string, readonly Scope[]>> = {
     'reconciliation:decide',
     'settlement:read',
     'settlement:approve',
+    'settlement:dispute',
   ],
   'treasury:tunde': [
     'treasury:read',
@@ -27,7 +28,11 @@ export const DEMO_PRINCIPALS: Readonly<Record<string, readonly Scope[]>> = {
     'reconciliation:decide',
     'settlement:read',
     'settlement:approve',
+    'settlement:dispute',
   ],
+  'arbiter:sena': ['settlement:read', 'settlement:judge'],
+  'arbiter:baraka': ['settlement:read', 'settlement:judge'],
+  'arbiter:imani': ['settlement:read', 'settlement:judge'],
   'officer:amina': [
     'cases:read',
     'cases:decide',

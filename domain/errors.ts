@@ -110,8 +110,18 @@ export const ERRORS = {
 
   // Settlement.
   proof_not_ready: entry(409, 'later', 'The payment is in no settlement batch yet.'),
+  settlement_already_disputed: entry(409, 'never', 'The batch was disputed before.'),
+  settlement_already_voted: entry(409, 'never', 'This is your last vote already.'),
+  settlement_arbiter_involved: entry(403, 'never', 'Whoever approved the batch or asked for its dispute does not judge it.'),
   settlement_already_approved: entry(409, 'never', 'You, or your key, have approved this batch before.'),
   settlement_no_key: entry(403, 'never', 'No key on the settlement chain is kept for you.'),
+  settlement_not_disputable: entry(
+    409,
+    'never',
+    'The batch is not one that can be disputed: it is not executed, or has no dispute window.',
+  ),
+  settlement_not_disputed: entry(409, 'never', 'The batch is not in dispute.'),
+  settlement_time_over: entry(409, 'never', 'The time to dispute the batch, or to judge its dispute, is over.'),
   settlement_not_open: entry(409, 'never', 'The batch does not wait for approvals.'),
   settlement_proposal_expired: entry(409, 'never', 'The deadline of the proposal has passed.'),
   settlement_proposal_stale: entry(409, 'after_change', 'The batch has another proposal than the one you read; read it again.'),

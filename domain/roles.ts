@@ -50,7 +50,9 @@ export const ROLES = {
     'reconciliation:decide',
     'settlement:read',
     'settlement:approve',
+    'settlement:dispute',
   ],
+  arbiter: ['session:own', 'settlement:read', 'settlement:judge'],
   administrator: ['session:own', 'callbacks:read', 'activity:read', 'treasury:read', 'webhooks:read', 'agents:switch'],
   auditor: [
     'session:own',

@@ -19,6 +19,8 @@ export const SCOPES = {
   'reports:write': 'Make reports, and write down that they were filed.',
   'settlement:read': 'Read settlement batches and cases.',
   'settlement:approve': 'Approve settlement batches, close their cases.',
+  'settlement:dispute': 'Dispute executed settlement batches, so that they are not paid before arbiters have judged.',
+  'settlement:judge': 'Judge disputes of settlement batches in which one had no part.',
   'session:own': "Show the second factor again in a login of one's own.",
   'webhooks:read': 'Read webhook endpoints and what they were told.',
   'webhooks:write': 'Make, change and test webhook endpoints, rotate their secrets, replay deliveries.',

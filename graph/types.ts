@@ -14,7 +14,7 @@ import type { HealthStore } from '../tools/rails/health.ts';
 import type { RateGate } from '../tools/rails/rates.ts';
 import type { Advise } from './case/advice.ts';
 
-import type { Approver, DriverSettings } from './settlement/types.ts';
+import type { Approver, Arbiter, DriverSettings } from './settlement/types.ts';
 
 /** The part of a pino logger that the graph uses. */
 export interface Log {
@@ -97,6 +97,7 @@ export interface TextMessaging {
 export interface SettlementSide {
   readonly chain: SettlementChain;
   readonly approvers: readonly Approver[];
+  readonly arbiters: readonly Arbiter[];
   /** Whether a partner has an account there in a currency. */
   readonly isOnChain: (partner: string, currency: Currency) => boolean;
   readonly settings: DriverSettings;

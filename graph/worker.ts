@@ -230,9 +230,9 @@ async function anchorLog(deps: GraphDeps): Promise<void> {
 async function takeOverChain(deps: GraphDeps): Promise<void> {
   const { settlement } = deps;
   if (settlement === undefined) return;
-  const { chain, approvers, settings } = settlement;
+  const { chain, approvers, arbiters, settings } = settlement;
   for (let taken = settings.batchesMax; taken === settings.batchesMax; ) {
-    taken = await driveSettlement({ pool: deps.pool, clock: deps.clock, log: deps.log, chain, approvers, settings });
+    taken = await driveSettlement({ pool: deps.pool, clock: deps.clock, log: deps.log, chain, approvers, arbiters, settings });
   }
 }
 

@@ -29,12 +29,16 @@ export interface SettlementBatch {
   readonly carriedTo: string | null;
   readonly transactionHash: string | null;
   readonly ledgerVersion: string | null;
+  /** When an executed batch is paid if nothing else happens; until then it can be disputed, and a dispute judged. */
+  readonly payableAt: string | null;
+  /** Of the evidence of its dispute, as the chain has it; a vote must carry it. */
+  readonly evidenceHash: string | null;
   readonly createdAt: string;
   readonly settledAt: string | null;
 }
 
 export interface SettlementStep {
-  readonly kind: 'propose' | 'approve' | 'execute' | 'pay' | 'refund';
+  readonly kind: 'propose' | 'approve' | 'execute' | 'pay' | 'refund' | 'dispute' | 'vote';
   readonly signer: string;
   readonly sequence: number;
   readonly state: 'sent' | 'unknown' | 'succeeded' | 'failed';
@@ -58,6 +62,22 @@ export interface SettlementBatchFile extends SettlementBatch {
     readonly approver: string;
     readonly keyName: string;
     readonly proposalDigest: string;
+    readonly at: string;
+  }[];
+  readonly dispute: {
+    readonly openedBy: string;
+    readonly reasonCode: string;
+    readonly evidenceHash: string;
+    readonly at: string;
+  } | null;
+  readonly votes: readonly {
+    readonly arbiter: string;
+    readonly keyName: string;
+    /** 1 for the arbiter's first; the last one counts. */
+    readonly number: number;
+    readonly reversedMinor: string;
+    readonly reasonCode: string;
+    readonly evidenceHash: string;
     readonly at: string;
   }[];
 }
@@ -97,6 +117,15 @@ export function createSettlement(transport: Transport) {
     /** Consents to exactly the proposal that was read. */
     approve: (id: string, proposalDigest: string, options: WriteOptions = {}) =>
       transport.json<SettlementBatchFile>({ method: 'POST', path: `${at(id)}/approvals`, body: jsonBody({ proposalDigest }), ...options }),
+    /** Freezes an executed batch before it is paid. `evidenceHash`: SHA-256 of the evidence, hex. */
+    dispute: (id: string, dispute: { readonly reasonCode: string; readonly evidenceHash: string }, options: WriteOptions = {}) =>
+      transport.json<SettlementBatchFile>({ method: 'POST', path: `${at(id)}/dispute`, body: jsonBody(dispute), ...options }),
+    /** Judges a dispute as an arbiter: how much of the batch goes back to its payer, minor units. */
+    vote: (
+      id: string,
+      vote: { readonly reversedMinor: string; readonly reasonCode: string; readonly evidenceHash: string },
+      options: WriteOptions = {},
+    ) => transport.json<SettlementBatchFile>({ method: 'POST', path: `${at(id)}/votes`, body: jsonBody(vote), ...options }),
     /** One page of what people must look at, newest first. */
     cases: (filter: { readonly status?: SettlementCase['status'] } = {}, options: PageOptions = {}): Promise<Page<SettlementCase>> => {
       const { signal, ...place } = options;

@@ -32,6 +32,7 @@ const keysSchema = z.object({
   reporter: z.string(),
   feePayer: z.string().optional(),
   approvers: z.array(z.string()),
+  arbiters: z.array(z.string()),
 });
 
 type ChainKeys = z.infer<typeof keysSchema>;
@@ -58,6 +59,7 @@ export async function openChain(config: Config, env: Env, pool: Pool, clock: Clo
     treasury: account('CAPP_APTOS_TREASURY_KEY', keys.treasury),
     reporter: account('CAPP_APTOS_REPORTER_KEY', keys.reporter),
     approvers: approverKeys.map((key) => ed25519Account(key)),
+    arbiters: keys.arbiters.map((key) => account('CAPP_APTOS_ARBITER_KEYS', key)),
   };
   return { deps, consents: approverKeys.map((key) => consentOf(ed25519Account(key), key)) };
 }
@@ -66,13 +68,14 @@ export async function openChain(config: Config, env: Env, pool: Pool, clock: Clo
 async function readKeys(config: Config, env: Env): Promise<ChainKeys> {
   const path = config.aptosKeysPath;
   const file = path === null ? {} : ((await readJson('CAPP_APTOS_KEYS_PATH', path)) as Record<string, unknown>);
-  const approvers = env['CAPP_APTOS_APPROVER_KEYS']?.split(',').filter((key) => key !== '');
+  const listOf = (setting: string): string[] | undefined => env[setting]?.split(',').filter((key) => key !== '');
   const parsed = keysSchema.safeParse({
     settler: env['CAPP_APTOS_SETTLER_KEY'] ?? file['settler'],
     treasury: env['CAPP_APTOS_TREASURY_KEY'] ?? file['treasury'],
     reporter: env['CAPP_APTOS_REPORTER_KEY'] ?? file['reporter'],
     feePayer: env['CAPP_APTOS_FEE_PAYER_KEY'] ?? file['feePayer'],
-    approvers: approvers ?? file['approvers'] ?? [],
+    approvers: listOf('CAPP_APTOS_APPROVER_KEYS') ?? file['approvers'] ?? [],
+    arbiters: listOf('CAPP_APTOS_ARBITER_KEYS') ?? file['arbiters'] ?? [],
   });
   if (parsed.success) return parsed.data;
   const name = String(parsed.error.issues[0]?.path[0]);

@@ -43,6 +43,8 @@ const settingsSchema = z.object({
   CAPP_APTOS_KEYS_PATH: optionalText,
   /** People who approve settlements, each with the number of the approver's key kept for them: `treasury:zawadi=1,treasury:tunde=2`. */
   CAPP_SETTLEMENT_APPROVERS: z.string().default(''),
+  /** People who judge disputes, each with the number of the arbiter's key kept for them. */
+  CAPP_SETTLEMENT_ARBITERS: z.string().default(''),
   /** How often the head of the audit log goes onto the settlement chain at most, milliseconds. */
   CAPP_ANCHOR_MS: z.coerce.number().int().min(1_000).default(600_000),
   /** How long after its execution on the chain a batch may be disputed before it is paid, seconds; 0 pays with the execution. */
@@ -153,6 +155,7 @@ export interface Config {
   readonly statementsPath: string | null;
   readonly messagingPath: string | null;
   readonly settlementApprovers: string;
+  readonly settlementArbiters: string;
   readonly anchorMs: number;
   readonly apiProcesses: number;
   readonly settlementDisputeSecs: number;
@@ -184,7 +187,7 @@ export interface Config {
 }
 
 const KNOWN_ELSEWHERE =
-  /^CAPP_(APTOS_(SETTLER|TREASURY|REPORTER|FEE_PAYER)_KEY|APTOS_APPROVER_KEYS|FIELD_KEY|INDEX_KEY|QUOTE_KEY|KEY_PEPPER|CALLBACK_KEY|KMS_(KEY|URL|MOUNT|TOKEN)|FX_OPEN_ER_API_URL|FX_CURRENCY_API_URL|FX_CURRENCY_API_FALLBACK_URL|LISTS_[A-Z_]+_URL|DEBUG|URL|KEY)$/;
+  /^CAPP_(APTOS_(SETTLER|TREASURY|REPORTER|FEE_PAYER)_KEY|APTOS_(APPROVER|ARBITER)_KEYS|FIELD_KEY|INDEX_KEY|QUOTE_KEY|KEY_PEPPER|CALLBACK_KEY|KMS_(KEY|URL|MOUNT|TOKEN)|FX_OPEN_ER_API_URL|FX_CURRENCY_API_URL|FX_CURRENCY_API_FALLBACK_URL|LISTS_[A-Z_]+_URL|DEBUG|URL|KEY)$/;
 
 /** Settings that are right by themselves and wrong together, or where they are used. Throws `config_invalid`. */
 function assertFits(settings: z.infer<typeof settingsSchema>): void {
@@ -232,6 +235,7 @@ export function readConfig(given: Env): Config {
     statementsPath: settings.CAPP_STATEMENTS_PATH,
     messagingPath: settings.CAPP_MESSAGING_PATH,
     settlementApprovers: settings.CAPP_SETTLEMENT_APPROVERS,
+    settlementArbiters: settings.CAPP_SETTLEMENT_ARBITERS,
     anchorMs: settings.CAPP_ANCHOR_MS,
     apiProcesses: settings.CAPP_API_PROCESSES,
     settlementDisputeSecs: settings.CAPP_SETTLEMENT_DISPUTE_SECS,

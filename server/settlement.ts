@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { SETTLEMENT_POLICY } from '../agents/settlement/index.ts';
 import { systemClock } from '../domain/clock.ts';
 import { fault } from '../domain/errors.ts';
-import { type Approver, DEFAULT_DRIVER_SETTINGS, type DriverSettings } from '../graph/settlement/types.ts';
+import { type Approver, type Arbiter, DEFAULT_DRIVER_SETTINGS, type DriverSettings } from '../graph/settlement/types.ts';
 import type { SettlementSide } from '../graph/types.ts';
 import type { ChainReader } from '../tools/aptos/reader.ts';
 import { anchorKeeper } from './anchors.ts';
@@ -23,15 +23,18 @@ const SANDBOX_SETTINGS: Partial<DriverSettings> = {
 
 const keyName = (number: number): string => `key-${number}`;
 
-/** Names of people with the number of the approver's key that is kept for each: `treasury:zawadi=1,treasury:tunde=2`. */
-export function readApprovers(text: string): ReadonlyMap<string, number> {
+/** The setting that names the people of a role in settlement. */
+type PeopleSetting = 'CAPP_SETTLEMENT_APPROVERS' | 'CAPP_SETTLEMENT_ARBITERS';
+
+/** Names of people with the number of the key that is kept for each: `treasury:zawadi=1,treasury:tunde=2`. */
+export function readPeople(field: PeopleSetting, text: string): ReadonlyMap<string, number> {
   const entries = text.split(',').filter((entry) => entry !== '');
   return new Map(
     entries.map((entry) => {
       const [, principal = '', number = ''] = /^([a-z]+:[A-Za-z0-9._-]{1,64})=([1-9]\d?)$/.exec(entry) ?? [];
       if (principal === '') {
-        const detail = 'CAPP_SETTLEMENT_APPROVERS must be people with the number of a key, as treasury:zawadi=1,treasury:tunde=2.';
-        throw fault('config_invalid', { field: 'CAPP_SETTLEMENT_APPROVERS', detail });
+        const detail = `${field} must be people with the number of a key, as treasury:zawadi=1,treasury:tunde=2.`;
+        throw fault('config_invalid', { field, detail });
       }
       return [principal, Number(number)];
     }),
@@ -39,11 +42,19 @@ export function readApprovers(text: string): ReadonlyMap<string, number> {
 }
 
 /** Our name for the key that is kept for a person, or null. */
-export function approverKeyOf(config: Config): (principal: string) => string | null {
-  const people = readApprovers(config.settlementApprovers);
-  return (principal) => {
-    const number = people.get(principal);
-    return number === undefined ? null : keyName(number);
+type KeyOf = (principal: string) => string | null;
+
+/** Which keys are kept for whom: those that approve, and those that judge disputes. Throws `config_invalid`. */
+export function settlementKeys(config: Config): { readonly approver: KeyOf; readonly arbiter: KeyOf } {
+  const keyOf = (people: ReadonlyMap<string, number>): KeyOf => {
+    return (principal) => {
+      const number = people.get(principal);
+      return number === undefined ? null : keyName(number);
+    };
+  };
+  return {
+    approver: keyOf(readPeople('CAPP_SETTLEMENT_APPROVERS', config.settlementApprovers)),
+    arbiter: keyOf(readPeople('CAPP_SETTLEMENT_ARBITERS', config.settlementArbiters)),
   };
 }
 
@@ -56,7 +67,8 @@ export async function openSettlementSide(config: Config, env: Env, pool: Pool): 
   const { partners, assets } = chain.deps.profile;
   return {
     chain: createAptosSettlement(chain.deps, { disputeWindowSecs: config.settlementDisputeSecs }),
-    approvers: approversOf(chain.consents, readApprovers(config.settlementApprovers)),
+    approvers: approversOf(chain.consents, readPeople('CAPP_SETTLEMENT_APPROVERS', config.settlementApprovers)),
+    arbiters: arbitersOf(chain.deps.arbiters, readPeople('CAPP_SETTLEMENT_ARBITERS', config.settlementArbiters)),
     anchors: { keeper: await anchorKeeper(chain), intervalMs: config.anchorMs },
     isOnChain: (partner, currency) => partners[partner] !== undefined && assets[currency] !== undefined,
     settings: {
@@ -73,14 +85,23 @@ type Consent = Pick<Approver, 'signer' | 'sign'>;
 function approversOf(consents: readonly Consent[], people: ReadonlyMap<string, number>): Approver[] {
   const policy = consents.map((consent, index) => ({ ...consent, approver: `policy:${keyName(index + 1)}`, keyName: keyName(index + 1) }));
   const persons = [...people].map(([approver, number]) => {
-    const consent = consents[number - 1];
-    if (consent === undefined) {
-      const detail = `CAPP_SETTLEMENT_APPROVERS names key ${number}, and there are ${consents.length}.`;
-      throw fault('config_invalid', { field: 'CAPP_SETTLEMENT_APPROVERS', detail });
-    }
-    return { ...consent, approver, keyName: keyName(number) };
+    return { ...keyAt(consents, number, 'CAPP_SETTLEMENT_APPROVERS'), approver, keyName: keyName(number) };
   });
   return [...policy, ...persons];
+}
+
+/** Each key votes for the person it is kept for, and for nobody else. */
+function arbitersOf(keys: readonly { readonly address: string }[], people: ReadonlyMap<string, number>): Arbiter[] {
+  return [...people].map(([arbiter, number]) => {
+    const { address: signer } = keyAt(keys, number, 'CAPP_SETTLEMENT_ARBITERS');
+    return { arbiter, keyName: keyName(number), signer };
+  });
+}
+
+function keyAt<T>(keys: readonly T[], number: number, field: PeopleSetting): T {
+  const key = keys[number - 1];
+  if (key === undefined) throw fault('config_invalid', { field, detail: `${field} names key ${number}, and there are ${keys.length}.` });
+  return key;
 }
 
 /**

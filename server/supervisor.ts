@@ -255,6 +255,7 @@ function sandboxChain(dataDir: string): Record<string, string> {
     CAPP_APTOS_PATH: join(dataDir, 'chain.json'),
     CAPP_APTOS_KEYS_PATH: join(dataDir, 'chain-keys.json'),
     CAPP_SETTLEMENT_APPROVERS: 'treasury:zawadi=1,treasury:tunde=2',
+    CAPP_SETTLEMENT_ARBITERS: 'arbiter:sena=1,arbiter:baraka=2,arbiter:imani=3',
   };
 }
 

@@ -95,6 +95,7 @@ function sideOf(deps: ChainDeps, weather: Weather, { profile, keys }: Access, ac
     treasury: account(keys.treasury),
     reporter: account(keys.reporter),
     approvers: keys.approvers.map(account),
+    arbiters: [],
     limits: { pollMs: POLL_MS },
   };
   const approvers = keys.approvers.map((key, index): Approver => {
@@ -104,6 +105,7 @@ function sideOf(deps: ChainDeps, weather: Weather, { profile, keys }: Access, ac
   return {
     chain: createAptosSettlement(chain),
     approvers,
+    arbiters: [],
     anchors: { keeper: registryKeeper(chain), intervalMs: ANCHOR_MS },
     isOnChain: (partner, currency) => profile.partners[partner] !== undefined && profile.assets[currency] !== undefined,
     settings: DRIVER,

@@ -32,6 +32,8 @@ export interface BatchRow {
   readonly carriedTo: string | null;
   readonly transactionHash: string | null;
   readonly ledgerVersion: bigint | null;
+  readonly payableAt: Date | null;
+  readonly evidenceHash: string | null;
   readonly createdAt: Date;
   readonly settledAt: Date | null;
 }
@@ -41,7 +43,7 @@ const BATCH_COLUMNS = `b.id, b.window_id as "windowId", b.partner, b.currency, b
   b.carried_amount as "carriedAmount", b.due_amount as "dueAmount", b.reversed_amount as "reversedAmount", b.merkle_root as "merkleRoot", b.method, b.status,
   b.policy_version as "policyVersion", b.facts, b.facts_digest as "factsDigest", b.reasons, b.approval_by as "approvalBy",
   b.approvals_needed as "approvalsNeeded", b.deadline_at as "deadlineAt", b.proposal_digest as "proposalDigest", b.carried_to as "carriedTo",
-  b.transaction_hash as "transactionHash", b.ledger_version as "ledgerVersion", b.created_at as "createdAt", b.settled_at as "settledAt"`;
+  b.transaction_hash as "transactionHash", b.ledger_version as "ledgerVersion", b.payable_at as "payableAt", b.evidence_hash as "evidenceHash", b.created_at as "createdAt", b.settled_at as "settledAt"`;
 
 export interface BatchFilter {
   readonly status?: string | undefined;

@@ -115,6 +115,10 @@ export const settlementBatches = pgTable(
     /** The transaction that executed the batch, and its version in the chain's ledger. */
     transactionHash: text('transaction_hash'),
     ledgerVersion: bigint('ledger_version', { mode: 'bigint' }),
+    /** When the chain pays it if nothing else happens: the end of its dispute window, or of the arbiters' time. Null before execution. */
+    payableAt: moment('payable_at'),
+    /** What the chain holds of the evidence of a dispute, hex. */
+    evidenceHash: text('evidence_hash'),
     leaseToken: uuid('lease_token'),
     leaseUntil: moment('lease_until'),
     nextStepAt: moment('next_step_at'),
@@ -165,7 +169,7 @@ export const settlementSteps = pgTable(
       .notNull()
       .references(() => settlementBatches.id),
     kind: text('kind').notNull(),
-    /** Whose approval it is; empty for other steps. */
+    /** Whose approval it is, or whose vote and the how manieth of theirs; empty for other steps. */
     signer: text('signer').notNull().default(''),
     /** 1 for the first try. */
     sequence: integer('sequence').notNull(),
@@ -178,7 +182,7 @@ export const settlementSteps = pgTable(
     resolvedAt: moment('resolved_at'),
   },
   (table) => [
-    check('settlement_steps_kind', sql`${table.kind} in ('propose', 'approve', 'execute', 'pay', 'refund')`),
+    check('settlement_steps_kind', sql`${table.kind} in ('propose', 'approve', 'execute', 'pay', 'refund', 'dispute', 'vote')`),
     check('settlement_steps_state', sql`${table.state} in ('sent', 'unknown', 'succeeded', 'failed')`),
     unique('settlement_steps_sequence').on(table.batchId, table.kind, table.signer, table.sequence),
     // One open step of a batch at a time, and one success of each.
@@ -205,6 +209,46 @@ export const settlementApprovals = pgTable(
   (table) => [
     unique('settlement_approvals_approver').on(table.batchId, table.approver),
     unique('settlement_approvals_key').on(table.batchId, table.keyName),
+  ],
+);
+
+/** The dispute that a person asked for, with the hash of the evidence, which is all that goes on chain. Append-only. */
+export const settlementDisputes = pgTable('settlement_disputes', {
+  batchId: uuid('batch_id')
+    .primaryKey()
+    .references(() => settlementBatches.id),
+  /** The principal of a person's key. */
+  openedBy: text('opened_by').notNull(),
+  reasonCode: text('reason_code').notNull(),
+  /** SHA-256 of the evidence, hex. */
+  evidenceHash: text('evidence_hash').notNull(),
+  createdAt: createdAt(),
+});
+
+/** What arbiters say of a dispute; the last word of each is sent to the chain. Append-only. */
+export const settlementVotes = pgTable(
+  'settlement_votes',
+  {
+    batchId: uuid('batch_id')
+      .notNull()
+      .references(() => settlementBatches.id),
+    /** The principal of a person's key. */
+    arbiter: text('arbiter').notNull(),
+    /** 1 for the arbiter's first vote on the batch. */
+    number: smallint('number').notNull(),
+    /** Our name for the key that votes. */
+    keyName: text('key_name').notNull(),
+    /** What goes back to the payer, minor units; 0 lets the payout stand. */
+    reversedAmount: minorUnits('reversed_amount').notNull(),
+    reasonCode: text('reason_code').notNull(),
+    /** Of the evidence that was judged. */
+    evidenceHash: text('evidence_hash').notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.batchId, table.arbiter, table.number] }),
+    check('settlement_votes_number', sql`${table.number} >= 1`),
+    check('settlement_votes_reversed', sql`${table.reversedAmount} >= 0`),
   ],
 );
 

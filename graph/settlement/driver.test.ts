@@ -26,7 +26,7 @@ beforeEach(async () => {
   clock = manualClock(START_MS);
   chain = memoryChain(clock);
   const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-  deps = { pool: database.pool, clock, log, chain, approvers: APPROVERS, settings: DEFAULT_DRIVER_SETTINGS };
+  deps = { pool: database.pool, clock, log, chain, approvers: APPROVERS, arbiters: [], settings: DEFAULT_DRIVER_SETTINGS };
 });
 afterEach(async () => {
   const violations = await checkBooks(database.pool);
@@ -192,7 +192,7 @@ describe('a batch with a dispute window', () => {
 
   it('that is disputed is frozen; what arbiters leave of it is paid, and what they reverse goes back in the books', async () => {
     const id = await executed();
-    chain.dispute(id, 7 * 24 * WINDOW_MS);
+    chain.freeze(id, 7 * 24 * WINDOW_MS);
     clock.advance(60_000);
     await driveOn(20, WINDOW_MS);
     expect([await stateOf(id), await openCases(id), await booksOf(id)]).toMatchObject([{ status: 'disputed' }, ['disputed'], []]);
@@ -208,7 +208,7 @@ describe('a batch with a dispute window', () => {
 
   it('of which all is reversed leaves nothing in the books, and a case', async () => {
     const id = await executed(250_000n);
-    chain.dispute(id, WINDOW_MS);
+    chain.freeze(id, WINDOW_MS);
     chain.resolve(id, 250_000n);
     clock.advance(60_000);
     await driveOn(3);
@@ -221,7 +221,7 @@ describe('a batch with a dispute window', () => {
 
   it('that arbiters let lapse is paid in full', async () => {
     const id = await executed();
-    chain.dispute(id, 2 * WINDOW_MS);
+    chain.freeze(id, 2 * WINDOW_MS);
     clock.advance(60_000);
     await driveOn(200, 60_000);
     expect([await stateOf(id), await openCases(id), (await booksOf(id)).length]).toMatchObject([{ status: 'settled' }, [], 1]);
@@ -271,7 +271,7 @@ describe('what goes wrong on the chain', () => {
   it('a dispute raises a case and holds the books until it is over', async () => {
     const id = await insertBatch(database.pool, {});
     chain.fate = ({ call }) => {
-      if (call === 'status') chain.dispute(id, 3_600_000);
+      if (call === 'status') chain.freeze(id, 3_600_000);
       return 'done';
     };
     await driveSettlement(deps);
@@ -342,6 +342,8 @@ function dying(dieAt: number, when: 'before' | 'after'): { readonly deps: Driver
     execute: wrap(chain.execute),
     pay: wrap(chain.pay),
     refund: wrap(chain.refund),
+    dispute: wrap(chain.dispute),
+    vote: wrap(chain.vote),
     status: wrap(chain.status),
   };
   return { deps: { ...deps, pool: process.pool(database.pool), chain: mortalChain }, operations: process.operations };

@@ -4,6 +4,7 @@
  *     closed --propose--> proposed --approve, m of n--> approved --execute--> executed --pay, check, post--> settled
  *
  * A batch with a dispute window is paid once that is over, and one in dispute once arbiters have spoken or let their time pass.
+ * What people ask of it meanwhile, a dispute or the vote of an arbiter, is a step like any other.
  * One that missed its deadline is ended on the chain, so that what was put into it is back before its due goes elsewhere.
  *
  * A step is committed before its first byte is sent. While its outcome is not known the chain is asked and
@@ -13,11 +14,12 @@
 import { withTransaction } from '../../db/connect.ts';
 import { type ErrorCode, isFault } from '../../domain/errors.ts';
 import { proposalDigest } from '../../tools/aptos/proposal.ts';
-import type { BatchProposal, ChainStatus } from '../../tools/aptos/settlement-chain.ts';
+import { type BatchProposal, type ChainStatus, stepName, voteSigner } from '../../tools/aptos/settlement-chain.ts';
 import { type Consent, nextConsent } from './approvals.ts';
 import { finishBatch } from './finish.ts';
 import { changeBatch, claimBatches, closeCases, endStep, findApproved, findOpenStep, openStep, raiseCase, type StepEnd } from './steps.ts';
 import type { DrivenBatch, DriverDeps, OpenStep, StepKind } from './types.ts';
+import { nextVote } from './votes.ts';
 
 /** Takes every batch whose next step is due as far as it goes now; resolves with how many were worked. */
 export async function driveSettlement(deps: DriverDeps): Promise<number> {
@@ -139,13 +141,15 @@ async function askChain(deps: DriverDeps, batch: DrivenBatch): Promise<ChainStat
 
 const BINDING = ['executed', 'disputed', 'resolved', 'settled'] as const;
 
-/** States of the chain that show that a step took effect. */
+/** States of the chain that show that a step took effect. A dispute or a vote shows only in what we sent: others may open and judge as well. */
 const REACHED = {
   propose: new Set(['proposed', 'approved', ...BINDING, 'expired', 'refunded']),
   approve: new Set(['approved', ...BINDING]),
   execute: new Set(BINDING),
   pay: new Set(['settled']),
   refund: new Set(['refunded']),
+  dispute: new Set(),
+  vote: new Set(),
 } as const satisfies Record<StepKind, ReadonlySet<string>>;
 
 /** States from which a step can no longer take effect. */
@@ -155,28 +159,45 @@ const MISSED = {
   execute: new Set(['expired', 'refunded']),
   pay: new Set(['refunded']),
   refund: new Set(BINDING),
+  dispute: new Set(['disputed', 'resolved', 'settled']),
+  vote: new Set(['resolved', 'settled']),
 } as const satisfies Record<StepKind, ReadonlySet<string>>;
 
-function hasReached(kind: StepKind, state: string): boolean {
-  return (REACHED[kind] as ReadonlySet<string>).has(state);
+/** What is said of a step that can no longer take effect. */
+const MISSED_REASON: Readonly<Record<StepKind, string>> = {
+  propose: 'expired',
+  approve: 'expired',
+  execute: 'expired',
+  pay: 'expired',
+  refund: 'executed',
+  dispute: 'disputed_by_another',
+  vote: 'judged_before',
+};
+
+/** The end of a step that took effect, with its own transaction where that is known; null while nothing shows that it did. */
+function endIfReached({ kind, signer }: OpenStep, status: ChainStatus, isCounted: boolean): StepEnd | null {
+  const own = status.steps[stepName(kind, signer)];
+  if (own === undefined && !isCounted && !(REACHED[kind] as ReadonlySet<string>).has(status.state)) return null;
+  const { transactionHash, ledgerVersion } = own ?? status;
+  return { state: 'succeeded', transactionHash, ledgerVersion };
 }
 
 /** What the answer to a call says. An answer that does not show the step leaves it open. */
-function endAfterSend({ kind }: OpenStep, status: ChainStatus): StepEnd {
-  const { state, transactionHash, ledgerVersion } = status;
-  const isThere = hasReached(kind, state) || (kind === 'approve' && state === 'proposed' && status.approvals > 0);
-  return isThere ? { state: 'succeeded', transactionHash, ledgerVersion } : { state: 'unknown' };
+function endAfterSend(step: OpenStep, status: ChainStatus): StepEnd {
+  const isCounted = step.kind === 'approve' && status.state === 'proposed' && status.approvals > 0;
+  return endIfReached(step, status, isCounted) ?? { state: 'unknown' };
 }
 
 function endAfterInquiry(
-  { kind }: OpenStep,
+  step: OpenStep,
   status: ChainStatus,
   known: { readonly approvedBefore: number; readonly mayStillCome: boolean },
 ): StepEnd {
-  const { state, transactionHash, ledgerVersion, approvals } = status;
-  const isCounted = kind === 'approve' && state === 'proposed' && approvals > known.approvedBefore;
-  if (hasReached(kind, state) || isCounted) return { state: 'succeeded', transactionHash, ledgerVersion };
-  if ((MISSED[kind] as ReadonlySet<string>).has(state)) return { state: 'failed', reasonCode: kind === 'refund' ? 'executed' : 'expired' };
+  const { kind } = step;
+  const isCounted = kind === 'approve' && status.state === 'proposed' && status.approvals > known.approvedBefore;
+  const reached = endIfReached(step, status, isCounted);
+  if (reached !== null) return reached;
+  if ((MISSED[kind] as ReadonlySet<string>).has(status.state)) return { state: 'failed', reasonCode: MISSED_REASON[kind] };
   return known.mayStillCome ? { state: 'unknown' } : { state: 'failed', reasonCode: 'lost' };
 }
 
@@ -236,7 +257,7 @@ async function setBack(
 
 /**
  * Asks where a batch stands without a step of ours under way: past its deadline, executed, in dispute, or waiting for people. What
- * can be paid is paid, and what has expired is refunded.
+ * can be paid is paid, what has expired is refunded, what a person disputes is frozen, and votes of arbiters are handed on.
  */
 async function lookAgain(deps: DriverDeps, batch: DrivenBatch): Promise<DrivenBatch | null> {
   const status = await askChain(deps, batch);
@@ -245,8 +266,15 @@ async function lookAgain(deps: DriverDeps, batch: DrivenBatch): Promise<DrivenBa
   if (status.merkleRoot === batch.merkleRoot) {
     if (isBound && status.isPayable) return send(deps, batch, { kind: 'pay', signer: '' }, () => deps.chain.pay(batch.id));
     if (!isBound && status.state === 'expired') return send(deps, batch, { kind: 'refund', signer: '' }, () => deps.chain.refund(batch.id));
+    if (isBound && status.state === 'executed' && batch.disputeAsked !== null) return dispute(deps, batch, batch.disputeAsked);
+    const vote = batch.status === 'disputed' && status.state === 'disputed' ? await nextVote(deps, batch) : null;
+    if (vote !== null) return send(deps, batch, { kind: 'vote', signer: voteSigner(vote) }, () => deps.chain.vote(vote));
   }
   return withTransaction(deps.pool, (tx) => finishBatch(deps, tx, batch, status));
+}
+
+function dispute(deps: DriverDeps, batch: DrivenBatch, evidenceHash: string): Promise<DrivenBatch | null> {
+  return send(deps, batch, { kind: 'dispute', signer: '' }, () => deps.chain.dispute(batch.id, evidenceHash));
 }
 
 async function giveBack(deps: DriverDeps, batch: DrivenBatch, ms: number): Promise<null> {

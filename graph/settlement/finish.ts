@@ -41,9 +41,10 @@ export async function finishBatch(
       // Until it can be paid.
       return isBound(batch) ? rest(deps, tx, batch, status) : moveOn(deps, tx, batch, status, 'executed');
     case 'disputed':
-      return whenDisputed(deps, tx, batch, status);
+      return whenDisputed(deps, tx, batch, status, afterStep);
     case 'resolved':
-      return isBound(batch) ? rest(deps, tx, batch, status) : moveOn(deps, tx, batch, status, 'executed');
+      if (!isBound(batch)) return moveOn(deps, tx, batch, status, 'executed');
+      return afterStep ? changeBatch(tx, batch, seenOf(status), at(deps)) : rest(deps, tx, batch, status);
     case 'settled':
       return isBound(batch) ? settleBatch(deps, tx, batch, status) : moveOn(deps, tx, batch, status, 'executed');
     case 'expired':
@@ -70,8 +71,13 @@ function at(deps: Finishing): { readonly nowMs: number; readonly leaseMs: number
 async function moveOn(deps: Finishing, tx: PoolClient, batch: DrivenBatch, status: ChainStatus, to: BatchStatus): Promise<DrivenBatch> {
   await note(deps, tx, batch, to, status);
   const { transactionHash, ledgerVersion } = status;
-  const proof = to === 'executed' ? { transactionHash, ledgerVersion } : {};
+  const proof = to === 'executed' ? { transactionHash, ledgerVersion, ...seenOf(status) } : {};
   return changeBatch(tx, batch, { status: to, setbacks: 0, ...proof }, at(deps));
+}
+
+/** What a person who would dispute it, or judge, must know of it. */
+function seenOf({ payableAtMs, evidenceHash }: ChainStatus): BatchChange {
+  return { payableAtMs, evidenceHash };
 }
 
 async function note(deps: Finishing, tx: PoolClient, batch: DrivenBatch, to: BatchStatus, status: ChainStatus): Promise<void> {
@@ -91,7 +97,7 @@ async function rest(deps: Finishing, tx: PoolClient, batch: DrivenBatch, status:
   const { nowMs } = at(deps);
   const moments = [nowMs + deps.settings.patienceMs, batch.deadlineMs, status.payableAtMs];
   const restUntilMs = Math.min(...moments.filter((moment) => moment !== null && moment > nowMs).map(Number));
-  await changeBatch(tx, batch, { ...change, restUntilMs }, at(deps));
+  await changeBatch(tx, batch, { ...seenOf(status), ...change, restUntilMs }, at(deps));
   return null;
 }
 
@@ -108,8 +114,15 @@ async function whenAbsent(deps: Finishing, tx: PoolClient, batch: DrivenBatch, s
   return null;
 }
 
-async function whenDisputed(deps: Finishing, tx: PoolClient, batch: DrivenBatch, status: ChainStatus): Promise<null> {
-  if (batch.status === 'disputed') return rest(deps, tx, batch, status);
+async function whenDisputed(
+  deps: Finishing,
+  tx: PoolClient,
+  batch: DrivenBatch,
+  status: ChainStatus,
+  afterStep: boolean,
+): Promise<DrivenBatch | null> {
+  // After a vote there may be another one to send.
+  if (batch.status === 'disputed') return afterStep ? changeBatch(tx, batch, { setbacks: 0 }, at(deps)) : rest(deps, tx, batch, status);
   await raiseCase(tx, batch.id, 'disputed', evidenceOf(batch, status, 'frozen_on_chain'), deps.clock.now());
   await note(deps, tx, batch, 'disputed', status);
   const { transactionHash, ledgerVersion } = status;
@@ -145,6 +158,7 @@ function evidenceOf(batch: DrivenBatch, status: ChainStatus, reason: string): Fa
     chainState: status.state,
     chainRoot: status.merkleRoot,
     reversedMinor: status.reversedMinor.toString(),
+    evidenceHash: status.evidenceHash,
     transactionHash: status.transactionHash,
     ledgerVersion: status.ledgerVersion?.toString() ?? null,
   };
@@ -179,18 +193,20 @@ export function reversalMovement(batch: Parameters<typeof settlementMovement>[0]
  */
 async function settleBatch(deps: Finishing, tx: PoolClient, batch: DrivenBatch, status: ChainStatus): Promise<null> {
   const { nowMs } = at(deps);
-  const { transactionHash, ledgerVersion, reversedMinor } = status;
+  const { transactionHash, ledgerVersion, reversedMinor, evidenceHash } = status;
   const dueMinor = batch.dueMinor < 0n ? -batch.dueMinor : batch.dueMinor;
   if (reversedMinor > dueMinor) return stopForPeople(deps, tx, batch, status, 'mismatched', 'reversed_more_than_due');
   await ensureAccounts(tx, [partnerAccount(batch.partner, batch.currency), chainAccount(batch.currency)]);
   await post(tx, [settlementMovement(batch), ...(reversedMinor > 0n ? [reversalMovement(batch, reversedMinor)] : [])]);
   await closeCases(tx, batch.id, ['disputed', 'refused', 'mismatched'], nowMs);
   if (reversedMinor > 0n) await raiseCase(tx, batch.id, 'reversed', evidenceOf(batch, status, 'reversed_by_arbiters'), nowMs);
+  if (batch.disputeAsked !== null && status.evidenceHash !== batch.disputeAsked)
+    await raiseCase(tx, batch.id, 'refused', evidenceOf(batch, status, 'not_disputed_in_time'), nowMs);
   await note(deps, tx, batch, 'settled', status);
   await changeBatch(
     tx,
     batch,
-    { status: 'settled', setbacks: 0, restUntilMs: nowMs, settledAtMs: nowMs, transactionHash, ledgerVersion, reversedMinor },
+    { status: 'settled', setbacks: 0, restUntilMs: nowMs, settledAtMs: nowMs, transactionHash, ledgerVersion, reversedMinor, evidenceHash },
     at(deps),
   );
   return null;

@@ -26,11 +26,13 @@ interface BatchRow {
   deadlineAt: Date | null;
   digest: string | null;
   setbacks: number;
+  disputeAsked: string | null;
   leaseToken: string;
 }
 
-const COLUMNS = `id, partner, currency, due_amount as due, merkle_root as root, item_count as items, status, approval_by as "approvalBy",
-  approvals_needed as "approvalsNeeded", deadline_at as "deadlineAt", proposal_digest as digest, setbacks, lease_token as "leaseToken"`;
+const COLUMNS = `b.id, partner, currency, due_amount as due, merkle_root as root, item_count as items, status, approval_by as "approvalBy",
+  approvals_needed as "approvalsNeeded", deadline_at as "deadlineAt", proposal_digest as digest, setbacks,
+  (select d.evidence_hash from settlement_disputes d where d.batch_id = b.id) as "disputeAsked", lease_token as "leaseToken"`;
 
 function batchOf(row: BatchRow): DrivenBatch {
   return {
@@ -46,6 +48,7 @@ function batchOf(row: BatchRow): DrivenBatch {
     deadlineMs: row.deadlineAt?.getTime() ?? null,
     proposalDigest: row.digest,
     setbacks: row.setbacks,
+    disputeAsked: row.disputeAsked,
     leaseToken: row.leaseToken,
   };
 }
@@ -61,7 +64,7 @@ export async function claimBatches(pool: Pool, nowMs: number, leaseMs: number, l
         order by next_step_at, id limit $3 for update skip locked
       )
       update settlement_batches b set lease_token = gen_random_uuid(), lease_until = $2, updated_at = $1 from due where b.id = due.id
-      returning ${COLUMNS.replace(/^id/, 'b.id')}`,
+      returning ${COLUMNS}`,
     values: [new Date(nowMs), new Date(nowMs + leaseMs), limit],
   });
   return rows.map(batchOf).toSorted((a, b) => (a.id < b.id ? -1 : 1));
@@ -80,6 +83,10 @@ export interface BatchChange {
   readonly settledAtMs?: number | undefined;
   /** What arbiters gave back, minor units without a sign. */
   readonly reversedMinor?: bigint | undefined;
+  /** When it can be paid if nothing else happens. */
+  readonly payableAtMs?: number | null | undefined;
+  /** What the chain holds of the evidence of a dispute. */
+  readonly evidenceHash?: string | null | undefined;
 }
 
 /** Changes a batch under its lease and gives it back as it is now. Throws `lease_lost` when another worker has it. */
@@ -92,12 +99,12 @@ export async function changeBatch(
   const isGivenBack = change.restUntilMs !== undefined;
   const { rows } = await tx.query<BatchRow>({
     name: 'change_settlement_batch',
-    text: `update settlement_batches set status = coalesce($3, status), setbacks = coalesce($4, setbacks),
+    text: `update settlement_batches b set status = coalesce($3, status), setbacks = coalesce($4, setbacks),
         deadline_at = coalesce(deadline_at, $5), proposal_digest = coalesce(proposal_digest, $6),
-        transaction_hash = coalesce($7, transaction_hash), ledger_version = coalesce($8, ledger_version), settled_at = coalesce($9, settled_at), reversed_amount = coalesce($13, reversed_amount),
+        transaction_hash = coalesce($7, transaction_hash), ledger_version = coalesce($8, ledger_version), settled_at = coalesce($9, settled_at), reversed_amount = coalesce($13, reversed_amount), payable_at = coalesce($14, payable_at), evidence_hash = coalesce($15, evidence_hash),
         next_step_at = case when $10 then $11::timestamptz else next_step_at end,
         lease_until = case when $10 then null else $11::timestamptz end, updated_at = $12
-      where id = $1 and lease_token = $2
+      where b.id = $1 and lease_token = $2
       returning ${COLUMNS}`,
     values: [
       batch.id,
@@ -113,6 +120,8 @@ export async function changeBatch(
       new Date(change.restUntilMs ?? at.nowMs + at.leaseMs),
       new Date(at.nowMs),
       change.reversedMinor ?? null,
+      change.payableAtMs === undefined || change.payableAtMs === null ? null : new Date(change.payableAtMs),
+      change.evidenceHash ?? null,
     ],
   });
   const [row] = rows;

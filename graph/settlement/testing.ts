@@ -7,14 +7,22 @@ import type { Clock } from '../../domain/clock.ts';
 import { fault } from '../../domain/errors.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
 import { proposalDigest } from '../../tools/aptos/proposal.ts';
-import type { BatchProposal, ChainState, ChainStatus, SettlementChain } from '../../tools/aptos/settlement-chain.ts';
-import type { Approver } from './types.ts';
+import {
+  type BatchProposal,
+  type ChainState,
+  type ChainStatus,
+  type SettlementChain,
+  stepName,
+  type StepReference,
+  voteSigner,
+} from '../../tools/aptos/settlement-chain.ts';
+import type { Approver, Arbiter } from './types.ts';
 
 /** What becomes of one call. `late`: taken in after so many milliseconds. */
 export type Fate = 'done' | 'lost' | 'answer_lost' | 'refused' | 'unreachable' | { readonly lateMs: number };
 
 export interface CallSeen {
-  readonly call: 'propose' | 'approve' | 'execute' | 'pay' | 'refund' | 'status';
+  readonly call: 'propose' | 'approve' | 'execute' | 'pay' | 'refund' | 'dispute' | 'vote' | 'status';
   readonly batchId: string;
 }
 
@@ -25,6 +33,10 @@ interface Held {
   executions: number;
   payableAtMs: number | null;
   reversedMinor: bigint;
+  evidenceHash: string | null;
+  /** The last word of each arbiter. */
+  readonly votes: Map<string, bigint>;
+  readonly steps: Record<string, StepReference>;
   hash: string;
   version: bigint;
 }
@@ -36,10 +48,13 @@ export interface MemoryChain extends SettlementChain {
   fate: (seen: CallSeen) => Fate;
   /** How long batches may be disputed once they are executed, milliseconds. */
   disputeWindowMs: number;
+  /** How long arbiters have to judge, milliseconds, and how many of them must say the same. */
+  disputeLimitMs: number;
+  votesNeeded: number;
   /** Moves a batch as somebody else on the chain would. */
   set(batchId: string, state: Held['state']): void;
-  /** Freezes an executed batch, until arbiters speak or so long has passed. */
-  dispute(batchId: string, limitMs: number): void;
+  /** Somebody else freezes an executed batch, until arbiters speak or so long has passed. */
+  freeze(batchId: string, limitMs: number): void;
   /** Arbiters give so much back to the payer. */
   resolve(batchId: string, reversedMinor: bigint): void;
   /** How often the contract executed anything. */
@@ -53,6 +68,9 @@ export const memoryApprover = (approver: string): Approver => ({
   signer: `0x${approver}`,
   sign: async (digest) => `0x${approver} signs ${digest}`,
 });
+
+/** An arbiter whose vote the chain in memory takes. */
+export const memoryArbiter = (arbiter: string): Arbiter => ({ arbiter, keyName: `key of ${arbiter}`, signer: `0x${arbiter}` });
 
 /** Makes a chain with so many approvers that count. */
 export function memoryChain(clock: Clock): MemoryChain {
@@ -83,6 +101,8 @@ export function memoryChain(clock: Clock): MemoryChain {
     payableAtMs: null,
     isPayable: false,
     reversedMinor: 0n,
+    evidenceHash: null,
+    steps: {},
   };
   const isPayable = ({ state, payableAtMs }: Held): boolean =>
     state === 'resolved' || ((state === 'executed' || state === 'disputed') && payableAtMs !== null && clock.now() >= payableAtMs);
@@ -91,8 +111,8 @@ export function memoryChain(clock: Clock): MemoryChain {
     if (held === undefined) return { ...unknown, state: 'absent' };
     const { state, approvals, hash: transactionHash, version: ledgerVersion, proposal, payableAtMs, reversedMinor } = held;
     const { merkleRoot } = proposal;
-    const when = { payableAtMs, isPayable: isPayable(held) };
-    return { state, approvals: approvals.size, transactionHash, ledgerVersion, merkleRoot, ...when, reversedMinor };
+    const more = { payableAtMs, isPayable: isPayable(held), reversedMinor, evidenceHash: held.evidenceHash, steps: { ...held.steps } };
+    return { state, approvals: approvals.size, transactionHash, ledgerVersion, merkleRoot, ...more };
   };
   /** Applies a call by the rules; true when the rules allowed it or it had been done before. */
   const call = async (seen: CallSeen, apply: () => boolean): Promise<ChainStatus> => {
@@ -117,15 +137,19 @@ export function memoryChain(clock: Clock): MemoryChain {
     calls,
     batches,
     disputeWindowMs: 0,
+    disputeLimitMs: 7 * 24 * 3_600_000,
+    votesNeeded: 2,
     fate: () => 'done',
     set: (batchId, state) => {
       const held = heldOf(batchId);
       held.state = state;
       touch(held);
     },
-    dispute: (batchId, limitMs) => {
+    freeze: (batchId, limitMs) => {
       chain.set(batchId, 'disputed');
-      heldOf(batchId).payableAtMs = clock.now() + limitMs;
+      const held = heldOf(batchId);
+      held.payableAtMs = clock.now() + limitMs;
+      held.evidenceHash ??= digestOf(`evidence of somebody else on ${batchId}`);
     },
     resolve: (batchId, reversedMinor) => {
       chain.set(batchId, 'resolved');
@@ -137,7 +161,16 @@ export function memoryChain(clock: Clock): MemoryChain {
         const held = batches.get(proposal.batchId);
         if (held !== undefined) return proposalDigest(held.proposal) === proposalDigest(proposal);
         if (clock.now() >= proposal.deadlineMs) return false;
-        const fresh = { executions: 0, payableAtMs: null, reversedMinor: 0n, hash: '', version: 0n };
+        const fresh = {
+          executions: 0,
+          payableAtMs: null,
+          reversedMinor: 0n,
+          evidenceHash: null,
+          votes: new Map(),
+          steps: {},
+          hash: '',
+          version: 0n,
+        };
         const made: Held = { proposal, approvals: new Set(), state: 'proposed', ...fresh };
         touch(made);
         batches.set(proposal.batchId, made);
@@ -173,6 +206,31 @@ export function memoryChain(clock: Clock): MemoryChain {
         if (held?.state === 'settled') return true;
         if (held === undefined || !isPayable(held)) return false;
         held.state = 'settled';
+        return true;
+      }),
+    dispute: (batchId, evidenceHash) =>
+      call({ call: 'dispute', batchId }, () => {
+        const held = batches.get(batchId);
+        if (held === undefined) return false;
+        if (held.evidenceHash !== null) return true;
+        if (held.state !== 'executed' || held.payableAtMs === null || clock.now() >= held.payableAtMs) return false;
+        held.evidenceHash = evidenceHash;
+        chain.freeze(batchId, chain.disputeLimitMs);
+        held.steps['dispute'] = { transactionHash: held.hash, ledgerVersion: held.version };
+        return true;
+      }),
+    vote: (vote) =>
+      call({ call: 'vote', batchId: vote.batchId }, () => {
+        const held = batches.get(vote.batchId);
+        if (held === undefined) return false;
+        const name = stepName('vote', voteSigner(vote));
+        if (held.steps[name] !== undefined) return true;
+        if (held.state !== 'disputed' || isPayable(held)) return false;
+        held.votes.set(vote.signer, vote.reversedMinor);
+        touch(held);
+        held.steps[name] = { transactionHash: held.hash, ledgerVersion: held.version };
+        const agreeing = [...held.votes.values()].filter((reversedMinor) => reversedMinor === vote.reversedMinor).length;
+        if (agreeing >= chain.votesNeeded) chain.resolve(vote.batchId, vote.reversedMinor);
         return true;
       }),
     refund: (batchId) =>

@@ -18,6 +18,15 @@ export interface Approver {
   sign(proposalDigest: string): Promise<string>;
 }
 
+/** A key that is kept for a person who judges disputes. */
+export interface Arbiter {
+  /** The person's principal. */
+  readonly arbiter: string;
+  readonly keyName: string;
+  /** The chain's name for the key, which signs there. */
+  readonly signer: string;
+}
+
 export interface DriverSettings {
   /** How long a batch is held by one worker, milliseconds; longer than any single call. */
   readonly leaseMs: number;
@@ -54,10 +63,11 @@ export interface DriverDeps {
   readonly chain: SettlementChain;
   /** Keys of the policy and of people; those of people are used only once their person has approved. */
   readonly approvers: readonly Approver[];
+  readonly arbiters: readonly Arbiter[];
   readonly settings: DriverSettings;
 }
 
-export type StepKind = 'propose' | 'approve' | 'execute' | 'pay' | 'refund';
+export type StepKind = 'propose' | 'approve' | 'execute' | 'pay' | 'refund' | 'dispute' | 'vote';
 
 /** A batch as the driver holds it. */
 export interface DrivenBatch {
@@ -73,6 +83,8 @@ export interface DrivenBatch {
   readonly deadlineMs: number | null;
   readonly proposalDigest: string | null;
   readonly setbacks: number;
+  /** The evidence of the dispute that a person asked for here, or null. */
+  readonly disputeAsked: string | null;
   /** Fences a slow worker: every write names it. */
   readonly leaseToken: string;
 }
@@ -81,6 +93,7 @@ export interface DrivenBatch {
 export interface OpenStep {
   readonly id: string;
   readonly kind: StepKind;
+  /** Whose approval it is, or whose vote and the how manieth of theirs; empty for other steps. */
   readonly signer: string;
   readonly sentAtMs: number;
   readonly inquiries: number;

@@ -103,8 +103,11 @@ export interface ApiDeps {
   readonly programsDecide?: boolean;
   /** Makes, signs and stores a quote. Throws `rate_unavailable`, `corridor_unavailable`, amount codes. */
   readonly createQuote: (request: QuoteRequest) => Promise<{ readonly id: string }>;
-  /** Our name for the key on the settlement chain that is kept for a person; null when there is none. */
-  readonly settlementKeyOf?: (principal: string) => string | null;
+  /** Our names for the keys on the settlement chain that are kept for a person: one to approve with, one to judge disputes with; null when there is none. */
+  readonly settlementKeys?: {
+    readonly approver: (principal: string) => string | null;
+    readonly arbiter: (principal: string) => string | null;
+  };
   /** Never throws and never waits. */
   readonly notify: (hint: ApiHint) => void;
   /** The operator's own answer, or null for a rail without callbacks. */

@@ -15,7 +15,7 @@ let api: TestApi;
 let nia: string;
 let sam: string;
 beforeAll(async () => {
-  api = await startTestApi({ settlementKeyOf: (principal) => SIGNERS[principal] ?? null });
+  api = await startTestApi({ settlementKeys: { approver: (principal) => SIGNERS[principal] ?? null, arbiter: () => null } });
   nia = await api.makeKey(api.clients.acme, 'treasurer:nia', ['settlement:read', 'settlement:approve']);
   sam = await api.makeKey(api.clients.zawadi, 'treasurer:sam', ['settlement:read', 'settlement:approve']);
 });
@@ -31,7 +31,15 @@ const APPROVERS: readonly Approver[] = ['policy:one', 'policy:two', 'treasurer:n
   return { approver, keyName: signer, signer, sign: async (digest) => `${signer} signs ${digest}` };
 });
 const drive = () =>
-  driveSettlement({ pool: api.pool, clock: api.clock, log: api.deps.log, chain, approvers: APPROVERS, settings: DEFAULT_DRIVER_SETTINGS });
+  driveSettlement({
+    pool: api.pool,
+    clock: api.clock,
+    log: api.deps.log,
+    chain,
+    approvers: APPROVERS,
+    arbiters: [],
+    settings: DEFAULT_DRIVER_SETTINGS,
+  });
 
 const approve = (batchId: string, key: string, proposalDigest: string) =>
   api.call('POST', `/v1/settlement/batches/${batchId}/approvals`, { key, json: { proposalDigest } });

@@ -1,4 +1,8 @@
 /** `capp settlement`: reading batches, approving them and reading cases, over the API itself. */
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { newId } from '../../domain/ids.ts';
 import { driveSettlement } from '../../graph/settlement/driver.ts';
@@ -9,12 +13,15 @@ import { runCli } from './program.ts';
 import { recordedTerminal } from './terminal.ts';
 
 const KEYS: Readonly<Record<string, string>> = { 'treasurer:nia': 'key-1', 'treasurer:sam': 'key-2' };
+const ARBITERS: Readonly<Record<string, string>> = { 'arbiter:sena': 'key-1', 'arbiter:imani': 'key-2' };
 
 let api: TestApi;
 let nia: string;
 let sam: string;
 beforeAll(async () => {
-  api = await startTestApi({ settlementKeyOf: (principal) => KEYS[principal] ?? null });
+  api = await startTestApi({
+    settlementKeys: { approver: (principal) => KEYS[principal] ?? null, arbiter: (principal) => ARBITERS[principal] ?? null },
+  });
   nia = await api.makeKey(api.clients.acme, 'treasurer:nia', ['settlement:read', 'settlement:approve']);
   sam = await api.makeKey(api.clients.acme, 'treasurer:sam', ['settlement:read', 'settlement:approve']);
 });
@@ -30,7 +37,16 @@ const drive = () => {
     const signer = `0x${keyName}`;
     return { approver, keyName, signer, sign: async (digest: string) => `${signer} signs ${digest}` };
   });
-  return driveSettlement({ pool: api.pool, clock: api.clock, log: api.deps.log, chain, approvers, settings: DEFAULT_DRIVER_SETTINGS });
+  const arbiters = Object.entries(ARBITERS).map(([arbiter, keyName]) => ({ arbiter, keyName, signer: `0xa-${keyName}` }));
+  return driveSettlement({
+    pool: api.pool,
+    clock: api.clock,
+    log: api.deps.log,
+    chain,
+    approvers,
+    arbiters,
+    settings: DEFAULT_DRIVER_SETTINGS,
+  });
 };
 
 async function run(key: string, ...line: string[]) {
@@ -85,6 +101,37 @@ describe('capp settlement', () => {
       code: 0,
       out: expect.stringMatching(new RegExp(`${id} +expired +open +deadline_passed`)),
     });
+  });
+
+  test('a batch is disputed on a file that stays here, and arbiters judge it on the same file', async () => {
+    chain.disputeWindowMs = 3_600_000;
+    const id = await insertBatch(api.pool, { partner: 'airtel-ug' });
+    await drive();
+    const folder = await mkdtemp(join(tmpdir(), 'capp-evidence-'));
+    const file = join(folder, 'letter.txt');
+    await writeFile(file, 'You paid us too much.');
+    const hash = createHash('sha256').update('You paid us too much.').digest('hex');
+    const treasury = await api.makeKey(api.clients.acme, 'treasurer:tom', ['settlement:read', 'settlement:dispute']);
+    const arbiters = await Promise.all(Object.keys(ARBITERS).map((name) => api.makeKey(api.clients.acme, name, ['settlement:judge'])));
+    const ask = (...line: string[]) => run(treasury, 'dispute', id, '--reason', 'amount_differs', ...line);
+    expect(await ask('--evidence', file, '--evidence-hash', hash)).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/^capp: usage_invalid/),
+    });
+    expect((await ask('--evidence', join(folder, 'none'))).err).toMatch(/^capp: file_unreadable/);
+    expect(await ask('--evidence', file)).toMatchObject({ code: 0, out: expect.stringContaining(`evidence ${hash}`) });
+    await drive();
+    const judge = (key: string, ...line: string[]) => run(key, 'vote', id, '--reason', 'amount_differs', ...line);
+    expect((await judge(arbiters[0] ?? '', '--reverse', '-1', '--evidence', file)).code).toBe(2);
+    expect((await judge(arbiters[0] ?? '', '--reverse', '10', '--evidence-hash', '0'.repeat(64))).err).toMatch(/^capp: evidence_stale/);
+    for (const key of arbiters)
+      expect(await judge(key, '--reverse', '400000', '--evidence', file)).toMatchObject({
+        code: 0,
+        out: 'Voted to give back 400000 minor units.',
+      });
+    await drive();
+    expect(JSON.parse((await run(nia, 'show', id)).out)).toMatchObject({ status: 'settled', reversedMinor: '400000' });
+    await rm(folder, { recursive: true });
   });
 
   test('without a digest, a command or a number it says how it is used', async () => {

@@ -19,7 +19,7 @@ import { tellOfCrowd } from '../crowd.ts';
 import { withSecretFiles } from '../secrets.ts';
 import { loadTls } from '../tls.ts';
 import { createIntake } from '../intake.ts';
-import { approverKeyOf } from '../settlement.ts';
+import { settlementKeys } from '../settlement.ts';
 import { sumOfAll } from '../figures.ts';
 import { openLimits } from '../limits/index.ts';
 import { openMessaging } from '../messaging.ts';
@@ -81,7 +81,7 @@ function apiDeps(foundation: Foundation): Omit<ApiDeps, 'tenants'> {
     access,
     programsDecide: config.programsDecide,
     createQuote: (request) => createQuote({ pool, board, clock, quoteKey: keys.quoteKey }, request),
-    settlementKeyOf: approverKeyOf(config),
+    settlementKeys: settlementKeys(config),
     notify: (hint) => queue.notify(hint),
     callbackAnswer: (railId) => (railId === ON_US ? null : operators(railId).callbackAnswer),
     callbackTerms: (railId) => ({

@@ -4,6 +4,8 @@
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { emptyDatabase } from '../../agents/testing.ts';
+import { withTransaction } from '../../db/connect.ts';
+import { writeSettlementDispute, writeSettlementVote } from '../../db/queries/settlement-disputes.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { driveSettlement } from '../../graph/settlement/driver.ts';
 import { type Mortal, mortal } from '../../graph/settlement/mortal.ts';
@@ -49,6 +51,9 @@ interface Process {
 const isSubmission = (url: string): boolean => url.endsWith('/transactions');
 const isWritten = (text: string): boolean => /^\s*(commit|insert|update|delete)/i.test(text);
 
+/** Those whose arbiters' keys are kept here. */
+const PEOPLE = ['arbiter:sena', 'arbiter:baraka', 'arbiter:imani'];
+
 /** A process that settles; it dies at one of the operations that outlive it. */
 function processOf(disputeWindowSecs = 0, life = mortal(Number.POSITIVE_INFINITY, 'before')): Process {
   const wire: Fetch = (url, init) => {
@@ -62,9 +67,13 @@ function processOf(disputeWindowSecs = 0, life = mortal(Number.POSITIVE_INFINITY
     const signer = localSigner(key);
     return { approver: `policy:${index}`, keyName: `key-${index}`, ...consentOf(ed25519Account(signer), signer) };
   });
+  const arbiters = PEOPLE.map((arbiter, index) => {
+    const signer = ed25519Account(localSigner(world.keys.arbiters[index] ?? '')).address;
+    return { arbiter, keyName: `key-${index + 1}`, signer };
+  });
   const silent = (): void => undefined;
   const log = { debug: silent, info: silent, warn: silent, error: silent };
-  return { life, deps: { pool, clock: world.scheduler, log, chain, approvers, settings: DEFAULT_DRIVER_SETTINGS } };
+  return { life, deps: { pool, clock: world.scheduler, log, chain, approvers, arbiters, settings: DEFAULT_DRIVER_SETTINGS } };
 }
 
 const rowOf = async (id: string): Promise<Record<string, unknown>> =>
@@ -165,6 +174,43 @@ describe('a dispute', () => {
     expect([(await rowOf(id))['status'], (await rowOf(id))['reversed_amount']]).toEqual(['settled', 250_000n]);
     expect([(await world.balance(payee)) - before, await casesOf(id), await wrong()]).toEqual([750_000n, ['reversed'], []]);
   });
+
+  it('that people ask for and judge here is opened and judged on the chain, though the process dies behind every operation', async () => {
+    await open();
+    const id = await insertBatch(database.pool, { ...BATCH, dueMinor: -1_000_000n });
+    const drive = () => driveSettlement(processOf(7_200).deps);
+    await drive();
+    const nowMs = world.scheduler.now();
+    const asked = { openedBy: 'treasury:nia', reasonCode: 'amount_differs', evidenceHash: evidence, nowMs };
+    await withTransaction(database.pool, (tx) => writeSettlementDispute(tx, { batchId: id, ...asked }));
+    const dieOften = async (): Promise<number> => {
+      let deaths = 0;
+      for (let at = 1; at < 30; at += 1) {
+        const { deps, life } = processOf(7_200, mortal(at, 'after'));
+        const died = await driveSettlement(deps).then(
+          () => false,
+          () => true,
+        );
+        expect([at, died && !life.isDead()]).toEqual([at, false]);
+        if (!died) return deaths;
+        deaths += 1;
+        await world.scheduler.advance(90_000);
+      }
+      return deaths;
+    };
+    expect(await dieOften()).toBeGreaterThan(1);
+    expect([(await rowOf(id))['status'], (await rowOf(id))['evidence_hash']]).toEqual(['disputed', evidence]);
+    for (const [index, arbiter] of PEOPLE.slice(1).entries()) {
+      const given = { arbiter, number: 1, keyName: `key-${index + 2}`, reversedAmount: 300_000n, reasonCode: 'amount_differs' };
+      const vote = { batchId: id, evidenceHash: evidence, nowMs: world.scheduler.now(), ...given };
+      await withTransaction(database.pool, (tx) => writeSettlementVote(tx, vote));
+    }
+    expect(await dieOften()).toBeGreaterThan(1);
+    await driveOn(id, { windowSecs: 7_200, stepMs: 60_000 });
+    expect([(await rowOf(id))['status'], (await rowOf(id))['reversed_amount']]).toEqual(['settled', 300_000n]);
+    expect([await world.executions('settlement::open_dispute'), await world.executions('settlement::vote')]).toEqual([1, 2]);
+    expect([(await entriesOf(id)).length, await casesOf(id), await wrong()]).toEqual([2, ['reversed'], []]);
+  }, 120_000);
 
   it('that nobody judges lapses, and the batch is paid in full', async () => {
     const { id } = await disputed(-1_000_000n);

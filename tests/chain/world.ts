@@ -63,6 +63,7 @@ export async function createChainWorld(options: Partial<SandboxOptions> = {}, fe
     settler: account(keys.settler),
     treasury: account(keys.treasury),
     approvers: keys.approvers.slice(0, 2).map(account),
+    arbiters: keys.arbiters.map(account),
   };
   return {
     sandbox,

@@ -166,6 +166,8 @@ export const BODIES: Readonly<Record<string, () => unknown>> = {
   'POST /v1/rules': ruleDraft,
   'POST /v1/breaks/{id}/decisions': () => ({ action: 'propose', reasonCode: 'operator_confirmed' }),
   'POST /v1/settlement/batches/{id}/approvals': () => ({ proposalDigest: DIGEST }),
+  'POST /v1/settlement/batches/{id}/dispute': () => ({ reasonCode: 'amount_differs', evidenceHash: DIGEST }),
+  'POST /v1/settlement/batches/{id}/votes': () => ({ reasonCode: 'amount_differs', evidenceHash: DIGEST, reversedMinor: '1' }),
   'POST /v1/settlement/cases/{id}/resolution': () => ({ reasonCode: 'paid_by_hand', evidenceDigest: DIGEST }),
   'POST /v1/webhook-endpoints': () => ({ url: URL_TAKEN }),
   'PUT /v1/webhook-endpoints/{id}': () => ({ url: URL_TAKEN, topics: [], status: 'enabled' }),

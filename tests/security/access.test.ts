@@ -51,7 +51,14 @@ describe('roles', () => {
   test('keep apart who pays, who decides and who looks', () => {
     expect(scopesOf(['auditor']).filter((scope) => !scope.endsWith(':read'))).toEqual(['session:own']);
     for (const role of ALL_ROLES.filter((each) => each !== 'client')) expect(scopesOf([role])).not.toContain('payments:write');
-    for (const scope of ['cases:decide', 'rules:approve', 'settlement:approve', 'reconciliation:decide'] as const)
+    for (const scope of [
+      'cases:decide',
+      'rules:approve',
+      'settlement:approve',
+      'settlement:dispute',
+      'settlement:judge',
+      'reconciliation:decide',
+    ] as const)
       expect(scopesOf(['client', 'operator', 'administrator', 'auditor'])).not.toContain(scope);
   });
 });

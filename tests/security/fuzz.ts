@@ -47,6 +47,8 @@ const GUARDED = [
   'break_decisions',
   'settlement_approvals',
   'settlement_cases',
+  'settlement_disputes',
+  'settlement_votes',
   'compliance_rules',
   'screening_findings',
   'reports',

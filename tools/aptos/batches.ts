@@ -2,7 +2,7 @@
  * Batches on Aptos, step by step: everything that `capp::settlement` lets settlement do, each step once however often it is
  * asked for. settlement-chain.ts is the narrower contract that the settlement agent works with.
  */
-import type { BatchProposal } from './settlement-chain.ts';
+import type { BatchProposal, ChainState, DisputeVote, StepReference } from './settlement-chain.ts';
 
 /** What a signer who keeps the key elsewhere must sign to approve a batch. */
 export interface ApprovalRequest {
@@ -32,27 +32,13 @@ export interface SignedApproval {
 }
 
 /**
- * `absent`: the chain does not know the batch, and no transaction of ours can still make it appear · `approved`: proposed, and
- * enough signers consent · `executed`: binding, its dispute window open or its payout to be made · `resolved`: a dispute was
- * judged and its result is to be paid · `settled`: paid, and reversed what was reversed · `expired`: the deadline passed ·
- * `unknown`: a transaction of ours has no known outcome
+ * The contract's own words where they are finer: what has `expired` may have been refunded or not (`isOver` tells), and what
+ * settlement took back is `cancelled`.
  */
-export type BatchState =
-  | 'absent'
-  | 'proposed'
-  | 'approved'
-  | 'executed'
-  | 'disputed'
-  | 'resolved'
-  | 'settled'
-  | 'expired'
-  | 'cancelled'
-  | 'unknown';
+export type BatchState = Exclude<ChainState, 'refunded'> | 'cancelled';
 
 /** A transaction of ours on the chain. */
-export interface ChainReference {
-  readonly transactionHash: string;
-  readonly ledgerVersion: bigint;
+export interface ChainReference extends StepReference {
   /** Units of gas, and octas for each. */
   readonly gasUsed: bigint;
   readonly gasUnitPrice: bigint;
@@ -73,7 +59,7 @@ export interface BatchStatus {
    * else took.
    */
   readonly reference: ChainReference | null;
-  /** Every step of ours that the chain has executed, by name: `propose`, `fund`, `approve:ADDRESS`, `execute`, `pay`, … */
+  /** Every step of ours that the chain has executed, by name: `propose`, `fund`, `approve:ADDRESS`, `execute`, `vote:ADDRESS:1`, … */
   readonly steps: Readonly<Record<string, ChainReference>>;
   /** The root and digest the chain holds; differing from ours only if something is wrong, which becomes a case. */
   readonly merkleRoot: string | null;
@@ -84,6 +70,8 @@ export interface BatchStatus {
   readonly isPayable: boolean;
   /** Minor units reversed by arbiters. */
   readonly reversedMinor: bigint;
+  /** Hash of the evidence that a dispute was opened with; null while there was none. */
+  readonly evidenceHash: string | null;
 }
 
 export interface AptosBatches {
@@ -110,6 +98,8 @@ export interface AptosBatches {
   refund(batchId: string): Promise<BatchStatus>;
   /** Freezes an executed batch within its window; only the hash of the evidence goes on chain. */
   dispute(batchId: string, evidenceHash: string): Promise<BatchStatus>;
+  /** Judges a dispute with the key of an arbiter that is kept here. Each vote counts once; a later one takes its place. */
+  vote(vote: DisputeVote): Promise<BatchStatus>;
   /** The proposal as the chain has it, or null. */
   proposal(batchId: string): Promise<BatchProposal | null>;
   /** What the chain knows of the batch; changes nothing on it. */

@@ -9,7 +9,7 @@ import { batchBytes, digestOfTerms, proposalOfTerms, termsOf } from './batch-ter
 import { type EntryArgs, entryCall, type EntryName } from './functions.ts';
 import { batchAddress } from './objects.ts';
 import { follow, send, type SendDeps, type Step } from './send.ts';
-import type { BatchProposal } from './settlement-chain.ts';
+import { type BatchProposal, type DisputeVote, stepName, voteSigner } from './settlement-chain.ts';
 import { type BatchView, readBatch, statusFrom } from './settlement-status.ts';
 import type { ChainAccount } from './signer.ts';
 
@@ -20,6 +20,8 @@ export interface SettlementDeps extends SendDeps {
   readonly treasury: ChainAccount;
   /** Policy keys that approve without people. */
   readonly approvers: readonly ChainAccount[];
+  /** Keys kept for people who judge disputes. */
+  readonly arbiters: readonly ChainAccount[];
 }
 
 /** Throws `config_invalid` when the treasury's key is not that of the profile's treasury. */
@@ -50,12 +52,8 @@ export function createAptosBatches(deps: SettlementDeps): AptosBatches {
     pay: (batchId) => take(deps, batchId, 'pay', 'settlement::pay_all', deps.settler, ({ isOver }) => isOver),
     cancel: (batchId) => take(deps, batchId, 'cancel', 'settlement::cancel', deps.settler, ({ state }) => state === 'cancelled'),
     refund: (batchId) => take(deps, batchId, 'refund', 'settlement::refund_expired', deps.settler, ({ isOver }) => isOver),
-    async dispute(batchId, evidenceHash) {
-      const batch = await batchOf(deps, batchId);
-      if (batch.state === 'executed') await step(deps, batchId, 'dispute', 'settlement::open_dispute', deps.settler, evidenceHash);
-      else if (batch.state !== 'disputed') throw fault('settlement_batch_closed');
-      return status(batchId);
-    },
+    dispute: (batchId, evidenceHash) => dispute(deps, batchId, evidenceHash),
+    vote: (vote) => castVote(deps, vote),
   };
 }
 
@@ -193,5 +191,26 @@ async function execute(deps: SettlementDeps, batchId: string): Promise<BatchStat
   const fn = batch.terms.disputeWindowSecs === 0n ? 'settlement::execute_and_pay' : 'settlement::execute';
   const isDone = ({ state }: BatchView): boolean => state === 'executed' || state === 'settled';
   await unless(deps, batchId, isDone, () => step(deps, batchId, 'execute', fn, deps.settler));
+  return statusOf(deps, batchId);
+}
+
+async function dispute(deps: SettlementDeps, batchId: string, evidenceHash: string): Promise<BatchStatus> {
+  const batch = await batchOf(deps, batchId);
+  const isDone = (seen: BatchView): boolean => seen.evidenceHash !== null;
+  if (batch.state === 'executed')
+    await unless(deps, batchId, isDone, () => step(deps, batchId, 'dispute', 'settlement::open_dispute', deps.settler, evidenceHash));
+  else if (!isDone(batch)) throw fault('settlement_batch_closed');
+  return statusOf(deps, batchId);
+}
+
+/** The contract wants a reversal for each recipient; a batch of ours has one. */
+async function castVote(deps: SettlementDeps, vote: DisputeVote): Promise<BatchStatus> {
+  const { batchId, signer, reversedMinor } = vote;
+  const account = deps.arbiters.find(({ address }) => address === signer);
+  if (account === undefined) throw fault('chain_signer_refused', { internal: 'no key of ours has this address' });
+  const batch = await batchOf(deps, batchId);
+  if (batch.terms.recipients.length !== 1)
+    throw fault('settlement_terms_invalid', { field: 'recipients', detail: 'A batch of ours has one.' });
+  await step(deps, batchId, stepName('vote', voteSigner(vote)), 'settlement::vote', account, [reversedMinor]);
   return statusOf(deps, batchId);
 }

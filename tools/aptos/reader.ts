@@ -31,6 +31,8 @@ const ABSENT = {
   dueMinor: null,
   currency: null,
   reversedMinor: 0n,
+  evidenceHash: null,
+  steps: {},
 } as const;
 
 /** Reads batches of the profile's contract. */
@@ -40,7 +42,7 @@ export function createChainReader(node: AptosNode, profile: ChainProfile): Chain
       const bytes = batchBytes(batchId);
       const view = await readBatch(node, bytes, batchAddress(profile.contract, bytes));
       if (view === null) return ABSENT;
-      const { terms, merkleRoot, approvals, reversedMinor, payableAtMs, isPayable } = view;
+      const { terms, merkleRoot, approvals, reversedMinor, payableAtMs, isPayable, evidenceHash } = view;
       const total = terms.amounts.reduce((sum, amount) => sum + amount, 0n);
       const found = Object.entries(profile.assets).find(([, asset]) => asset === terms.asset)?.[0];
       return {
@@ -53,6 +55,8 @@ export function createChainReader(node: AptosNode, profile: ChainProfile): Chain
         payableAtMs,
         isPayable,
         reversedMinor,
+        evidenceHash,
+        steps: {},
       };
     },
   };

@@ -58,6 +58,22 @@ export type ChainState =
   | 'refunded'
   | 'unknown';
 
+/** An arbiter's judgement of a dispute. */
+export interface DisputeVote {
+  readonly batchId: string;
+  readonly signer: string;
+  /** 1 for the arbiter's first; a later one takes the place of the earlier. */
+  readonly number: number;
+  /** What goes back to the payer, minor units; 0 lets the payout stand. */
+  readonly reversedMinor: bigint;
+}
+
+/** A step of ours that the chain has executed. */
+export interface StepReference {
+  readonly transactionHash: string;
+  readonly ledgerVersion: bigint;
+}
+
 export interface ChainStatus {
   readonly state: ChainState;
   /** Approvals the chain has counted. */
@@ -76,6 +92,20 @@ export interface ChainStatus {
   readonly isPayable: boolean;
   /** What arbiters gave back to the payer, minor units. */
   readonly reversedMinor: bigint;
+  /** Hash of the evidence that a dispute was opened with, hex; null while there was none. */
+  readonly evidenceHash: string | null;
+  /** Every step of ours that the chain has executed, by name: see `stepName`. */
+  readonly steps: Readonly<Record<string, StepReference>>;
+}
+
+/** How a step is named: its kind, and whose it is where several may take it. */
+export function stepName(kind: string, signer = ''): string {
+  return signer === '' ? kind : `${kind}:${signer}`;
+}
+
+/** The signer of a vote as steps name it, for an arbiter may judge anew. */
+export function voteSigner({ signer, number }: Pick<DisputeVote, 'signer' | 'number'>): string {
+  return `${signer}:${number}`;
 }
 
 export interface SettlementChain {
@@ -89,6 +119,10 @@ export interface SettlementChain {
   pay(batchId: string): Promise<ChainStatus>;
   /** Ends a proposal whose deadline has passed; what was put in goes back to its payer. The contract lets anybody do it. */
   refund(batchId: string): Promise<ChainStatus>;
+  /** Freezes an executed batch within its dispute window; only the hash of the evidence goes there. Repeating it is harmless. */
+  dispute(batchId: string, evidenceHash: string): Promise<ChainStatus>;
+  /** Adds an arbiter's vote on a batch in dispute. Each vote counts once. */
+  vote(vote: DisputeVote): Promise<ChainStatus>;
   /** What the chain knows of the batch; changes nothing. */
   status(batchId: string): Promise<ChainStatus>;
 }

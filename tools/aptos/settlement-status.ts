@@ -40,6 +40,8 @@ export interface BatchView {
   readonly payableAtMs: number | null;
   readonly isPayable: boolean;
   readonly reversedMinor: bigint;
+  /** Of the evidence that a dispute was opened with; null while there was none. */
+  readonly evidenceHash: string | null;
 }
 
 /** Reads the batch at an address; null when there is none. */
@@ -70,17 +72,26 @@ export async function readBatch(node: AptosNode, batchId: string, at: string): P
     merkleRoot: terms.merkleRoot,
     digest,
     terms,
-    payableAtMs: await payableAt(node, kept, at),
     isPayable,
     reversedMinor: reversals.reduce((sum, reversal) => sum + reversal, 0n),
+    ...(await readDispute(node, { state: kept, windowSecs: terms.disputeWindowSecs }, at)),
   };
 }
 
-/** The end of the dispute window, or of the arbiters' time. */
-async function payableAt(node: AptosNode, state: BatchState, at: string): Promise<number | null> {
-  if (state === 'executed') return Number((await node.view('settlement::execution', at))[1]) * 1_000;
-  if (state === 'disputed') return Number((await node.view('settlement::dispute', at))[2]) * 1_000;
-  return null;
+/** The end of the dispute window, or of the arbiters' time, and the evidence. Only a batch with a window can have been in dispute. */
+async function readDispute(
+  node: AptosNode,
+  { state, windowSecs }: { readonly state: BatchState; readonly windowSecs: bigint },
+  at: string,
+): Promise<Pick<BatchView, 'payableAtMs' | 'evidenceHash'>> {
+  if (state === 'executed') {
+    const [, windowEndsAt] = await node.view('settlement::execution', at);
+    return { payableAtMs: Number(windowEndsAt) * 1_000, evidenceHash: null };
+  }
+  const mayHaveBeen = windowSecs > 0n && (state === 'disputed' || state === 'resolved' || state === 'settled');
+  if (!mayHaveBeen) return { payableAtMs: null, evidenceHash: null };
+  const [, evidenceHash, resolveBy] = await node.view('settlement::dispute', at);
+  return { payableAtMs: state === 'disputed' ? Number(resolveBy) * 1_000 : null, evidenceHash: evidenceHash === '' ? null : evidenceHash };
 }
 
 function referenceOf(sent: SentTransaction): ChainReference | null {
@@ -111,5 +122,6 @@ export function statusFrom(batch: BatchView | null, sent: readonly SentTransacti
     payableAtMs: batch?.payableAtMs ?? null,
     isPayable: batch?.isPayable ?? false,
     reversedMinor: batch?.reversedMinor ?? 0n,
+    evidenceHash: batch?.evidenceHash ?? null,
   };
 }

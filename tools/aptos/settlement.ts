@@ -38,6 +38,8 @@ export function createAptosSettlement(deps: SettlementDeps, options: SettlementO
     },
     pay: async (batchId) => shown(await batches.pay(batchId)),
     refund: async (batchId) => shown(await batches.refund(batchId)),
+    dispute: async (batchId, evidenceHash) => shown(await batches.dispute(batchId, evidenceHash)),
+    vote: async (vote) => shown(await batches.vote(vote)),
     status: async (batchId) => shown(await batches.status(batchId)),
   };
 }
@@ -86,7 +88,7 @@ export function chainStateOf({ state, isOver }: { readonly state: BatchState; re
 }
 
 function shown(status: BatchStatus): ChainStatus {
-  const { approvals, merkleRoot, payableAtMs, isPayable, reversedMinor } = status;
+  const { approvals, merkleRoot, payableAtMs, isPayable, reversedMinor, evidenceHash, steps } = status;
   const reference = status.steps['execute'] ?? status.reference;
   return {
     state: chainStateOf(status),
@@ -97,5 +99,7 @@ function shown(status: BatchStatus): ChainStatus {
     payableAtMs,
     isPayable,
     reversedMinor,
+    evidenceHash,
+    steps,
   };
 }

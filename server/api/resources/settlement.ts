@@ -1,6 +1,17 @@
-/** Settlement as it looks from outside: batches, their way over the chain, cases, proofs. */
+/** Settlement as it looks from outside: batches, their way over the chain, disputes, cases, proofs. */
 import { z } from '@hono/zod-openapi';
-import type { ApprovalRow, BatchRow, ProofRow, SettlementCaseRow, StepRow } from '../../../db/queries/settlement.ts';
+import type { Pool } from 'pg';
+import {
+  type ApprovalRow,
+  type BatchRow,
+  findSettlementApprovals,
+  findSettlementBatch,
+  findSettlementSteps,
+  type ProofRow,
+  type SettlementCaseRow,
+  type StepRow,
+} from '../../../db/queries/settlement.ts';
+import { type DisputeRow, findSettlementDispute, findSettlementVotes, type VoteRow } from '../../../db/queries/settlement-disputes.ts';
 import type { Currency } from '../../../domain/currency.ts';
 import { fault } from '../../../domain/errors.ts';
 import { BATCH_STATUSES } from '../../../domain/settlement.ts';
@@ -35,6 +46,13 @@ export const settlementBatchSchema = z
     carriedTo: idSchema.nullable(),
     transactionHash: z.string().nullable(),
     ledgerVersion: z.string().nullable(),
+    payableAt: momentSchema.nullable().openapi({
+      description: 'When an executed batch is paid if nothing else happens: the end of its dispute window, or of the time arbiters have.',
+    }),
+    evidenceHash: z
+      .string()
+      .nullable()
+      .openapi({ description: 'Of the evidence of its dispute, as the chain has it; a vote must carry it.' }),
     createdAt: momentSchema,
     settledAt: momentSchema.nullable(),
   })
@@ -64,6 +82,8 @@ export function settlementBatchOut(row: BatchRow): z.infer<typeof settlementBatc
     carriedTo: row.carriedTo,
     transactionHash: row.transactionHash,
     ledgerVersion: row.ledgerVersion?.toString() ?? null,
+    payableAt: momentOut(row.payableAt),
+    evidenceHash: row.evidenceHash,
     createdAt: momentOut(row.createdAt),
     settledAt: momentOut(row.settledAt),
   };
@@ -71,7 +91,7 @@ export function settlementBatchOut(row: BatchRow): z.infer<typeof settlementBatc
 
 const stepSchema = z
   .object({
-    kind: z.enum(['propose', 'approve', 'execute', 'pay', 'refund']),
+    kind: z.enum(['propose', 'approve', 'execute', 'pay', 'refund', 'dispute', 'vote']),
     signer: z.string(),
     sequence: z.int(),
     state: z.enum(['sent', 'unknown', 'succeeded', 'failed']),
@@ -88,19 +108,55 @@ const approvalSchema = z
   .object({ approver: z.string(), keyName: z.string(), proposalDigest: z.string(), at: momentSchema })
   .openapi('SettlementApproval');
 
+const disputeSchema = z
+  .object({ openedBy: z.string(), reasonCode: z.string(), evidenceHash: z.string(), at: momentSchema })
+  .openapi('SettlementDispute');
+
+const voteSchema = z
+  .object({
+    arbiter: z.string(),
+    keyName: z.string(),
+    number: z.int().openapi({ description: '1 for the first vote of the arbiter on the batch; the last one counts.' }),
+    reversedMinor: minorSchema,
+    reasonCode: z.string(),
+    evidenceHash: z.string(),
+    at: momentSchema,
+  })
+  .openapi('SettlementVote');
+
 export const settlementFileSchema = settlementBatchSchema
   .extend({
     decision: z.object({ policyVersion: z.string(), facts: factsSchema, factsDigest: z.string(), reasons: z.array(reasonSchema) }),
     steps: z.array(stepSchema),
     approvals: z.array(approvalSchema),
+    dispute: disputeSchema
+      .nullable()
+      .openapi({ description: 'The dispute that a person asked for here. Others may open one on the chain.' }),
+    votes: z.array(voteSchema),
   })
   .openapi('SettlementBatchFile');
 
-export function settlementFileOut(
-  row: BatchRow,
-  steps: readonly StepRow[],
-  approvals: readonly ApprovalRow[],
-): z.infer<typeof settlementFileSchema> {
+/** A batch with everything that is known of it. Throws `not_found`. */
+export async function fileOf(pool: Pool, batchId: string): Promise<z.infer<typeof settlementFileSchema>> {
+  const row = await findSettlementBatch(pool, batchId);
+  if (row === null) throw fault('not_found');
+  const [steps, approvals, dispute, votes] = await Promise.all([
+    findSettlementSteps(pool, batchId),
+    findSettlementApprovals(pool, batchId),
+    findSettlementDispute(pool, batchId),
+    findSettlementVotes(pool, batchId),
+  ]);
+  return settlementFileOut(row, { steps, approvals, dispute, votes });
+}
+
+interface FileRows {
+  readonly steps: readonly StepRow[];
+  readonly approvals: readonly ApprovalRow[];
+  readonly dispute: DisputeRow | null;
+  readonly votes: readonly VoteRow[];
+}
+
+function settlementFileOut(row: BatchRow, { steps, approvals, dispute, votes }: FileRows): z.infer<typeof settlementFileSchema> {
   return {
     ...settlementBatchOut(row),
     decision: { policyVersion: row.policyVersion, facts: { ...row.facts }, factsDigest: row.factsDigest, reasons: [...row.reasons] },
@@ -111,7 +167,17 @@ export function settlementFileOut(
       resolvedAt: momentOut(resolvedAt),
     })),
     approvals: approvals.map(({ createdAt, ...approval }) => ({ ...approval, at: momentOut(createdAt) })),
+    dispute: dispute === null ? null : disputeOut(dispute),
+    votes: votes.map(({ createdAt, reversedAmount, ...vote }) => ({
+      ...vote,
+      reversedMinor: reversedAmount.toString(),
+      at: momentOut(createdAt),
+    })),
   };
+}
+
+function disputeOut({ createdAt, ...dispute }: DisputeRow): z.infer<typeof disputeSchema> {
+  return { ...dispute, at: momentOut(createdAt) };
 }
 
 export const SETTLEMENT_CASE_STATUSES = ['open', 'resolved'] as const;

@@ -9,10 +9,7 @@ import { findPayment } from '../../../db/queries/payment-views.ts';
 import {
   type BatchRow,
   findProofRows,
-  findSettlementApprovals,
-  findSettlementBatch,
   findSettlementCase,
-  findSettlementSteps,
   listSettlementBatches,
   listSettlementCases,
   lockSettlementBatch,
@@ -28,15 +25,16 @@ import type { ApiDeps, Caller } from '../deps.ts';
 import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import {
+  fileOf,
   SETTLEMENT_CASE_STATUSES,
   settlementBatchOut,
   settlementBatchSchema,
   settlementCaseOut,
   settlementCaseSchema,
-  settlementFileOut,
   settlementFileSchema,
   settlementProofOf,
 } from '../resources/settlement.ts';
+import { mountSettlementDisputes } from './settlement-disputes.ts';
 
 const hex = z.string().regex(/^[0-9a-f]{64}$/, 'Invalid input: expected 64 hex digits');
 
@@ -55,6 +53,7 @@ const resolutionSchema = z
 export function mountSettlement(api: Api): void {
   mountBatchReading(api);
   mountApprovals(api);
+  mountSettlementDisputes(api);
   mountCases(api);
   mountProof(api);
 }
@@ -103,15 +102,8 @@ function mountBatchReading(api: Api): void {
       params: idParams,
       responses: { 200: answers('The batch.', settlementFileSchema), ...OF_ONE },
     },
-    async ({ c }) => ({ status: 200, body: await fileOf(deps, idParam(c)) }),
+    async ({ c }) => ({ status: 200, body: await fileOf(deps.pool, idParam(c)) }),
   );
-}
-
-async function fileOf(deps: ApiDeps, batchId: string): Promise<z.infer<typeof settlementFileSchema>> {
-  const row = await findSettlementBatch(deps.pool, batchId);
-  if (row === null) throw fault('not_found');
-  const [steps, approvals] = await Promise.all([findSettlementSteps(deps.pool, batchId), findSettlementApprovals(deps.pool, batchId)]);
-  return settlementFileOut(row, steps, approvals);
 }
 
 function mountApprovals(api: Api): void {
@@ -144,7 +136,7 @@ function mountApprovals(api: Api): void {
       await approve(deps, caller, batchId, body.proposalDigest);
       deps.notify('settle');
       c.set('logged', { batchId, principal: caller.principal });
-      return { status: 202, body: await fileOf(deps, batchId) };
+      return { status: 202, body: await fileOf(deps.pool, batchId) };
     },
   );
 }
@@ -152,7 +144,7 @@ function mountApprovals(api: Api): void {
 /** Writes a person's approval down, if the batch still waits for exactly that. */
 async function approve(deps: ApiDeps, caller: Caller, batchId: string, proposalDigest: string): Promise<void> {
   const nowMs = deps.clock.now();
-  const keyName = deps.settlementKeyOf?.(caller.principal) ?? null;
+  const keyName = deps.settlementKeys?.approver(caller.principal) ?? null;
   await withTransaction(deps.pool, async (tx) => {
     const row = await lockSettlementBatch(tx, batchId);
     if (row === null) throw fault('not_found');

@@ -1,8 +1,9 @@
-/** `capp settlement`: batches, approvals by people, and cases, over the API. */
+/** `capp settlement`: batches, approvals by people, disputes and cases, over the API. */
 import type { Command } from 'commander';
 import type { SettlementBatch, SettlementCase } from '../../../sdk/index.ts';
 import { type ApiOptions, type CommandContext, openCapp, wholeNumber, withApiOptions, withExamples } from '../context.ts';
 import { renderTable } from '../table.ts';
+import { registerDisputes } from './settlement-disputes.ts';
 
 interface ListOptions extends ApiOptions {
   readonly status?: SettlementBatch['status'];
@@ -17,7 +18,7 @@ const PRINCIPAL = 'treasury:zawadi';
 export function registerSettlement(program: Command, context: CommandContext): void {
   const settlement = program
     .command('settlement')
-    .summary('list, read and approve settlement batches')
+    .summary('list, read, approve and dispute settlement batches')
     .description('Batches of netted payments, their way over the settlement chain, and what people must decide.');
   registerList(settlement, context);
   const show = settlement
@@ -44,6 +45,7 @@ export function registerSettlement(program: Command, context: CommandContext): v
   withExamples(withApiOptions(approve), [
     ['capp settlement approve BATCH --digest 6b86b273… --key capp_live_…', 'as the holder of that key'],
   ]);
+  registerDisputes(settlement, context, PRINCIPAL);
   const cases = settlement
     .command('cases')
     .description('Lists disputes, expired and refused proposals, and batches on which chain and books differ.')

@@ -1,0 +1,82 @@
+/** `capp settlement dispute` and `vote`: freezing an executed batch before it is paid, and judging that, over the API. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { type Command, InvalidArgumentError } from 'commander';
+import { fault } from '../../../domain/errors.ts';
+import { type ApiOptions, type CommandContext, nameOf, openCapp, withApiOptions, withExamples } from '../context.ts';
+
+interface EvidenceOptions extends ApiOptions {
+  readonly reason: string;
+  readonly evidence?: string;
+  readonly evidenceHash?: string;
+  readonly as: string;
+}
+
+const ARBITER = 'arbiter:sena';
+
+/** Adds both commands; `principal` is whose demo key disputes when no key is given. */
+export function registerDisputes(settlement: Command, context: CommandContext, principal: string): void {
+  const dispute = settlement
+    .command('dispute')
+    .description(
+      'Disputes an executed batch before it is paid: it is frozen on the chain until arbiters judge. Only the hash of the evidence leaves this machine.',
+    )
+    .argument('<batch>', 'its id')
+    .action(async (id: string, options: EvidenceOptions) => {
+      const capp = await openCapp(context, options, options.as);
+      const asked = { reasonCode: options.reason, evidenceHash: await evidenceHashOf(options) };
+      const { payableAt } = await capp.settlement.dispute(id, asked);
+      context.terminal.out(`Asked for, with evidence ${asked.evidenceHash}. It must be on the chain before ${payableAt}.`);
+    });
+  withExamples(withEvidence(dispute, principal), [
+    ['capp settlement dispute BATCH --reason amount_differs --evidence letter.pdf', 'hashes the file here'],
+    ['capp settlement dispute BATCH --reason amount_differs --evidence-hash 6b86b273…', 'where somebody else keeps it'],
+  ]);
+  const vote = settlement
+    .command('vote')
+    .description(
+      'Judges a dispute as an arbiter: how much of the batch goes back to its payer. A later vote takes the place of the earlier.',
+    )
+    .argument('<batch>', 'its id')
+    .requiredOption('--reverse <minor>', 'minor units that go back; 0 lets the payout stand', minorUnits)
+    .action(async (id: string, options: EvidenceOptions & { readonly reverse: string }) => {
+      const capp = await openCapp(context, options, options.as);
+      const evidenceHash = await evidenceHashOf(options);
+      await capp.settlement.vote(id, { reversedMinor: options.reverse, reasonCode: options.reason, evidenceHash });
+      context.terminal.out(`Voted to give back ${options.reverse} minor units.`);
+    });
+  withExamples(withEvidence(vote, ARBITER), [
+    ['capp settlement vote BATCH --reverse 25000 --reason amount_differs --evidence letter.pdf', 'on the evidence of the dispute'],
+    ['capp settlement vote BATCH --reverse 0 --reason unfounded --evidence letter.pdf --as arbiter:baraka', 'lets it stand'],
+  ]);
+}
+
+function withEvidence(command: Command, principal: string): Command {
+  return withApiOptions(
+    command
+      .requiredOption('--reason <code>', 'why, as a code such as amount_differs')
+      .option('--evidence <file>', 'the evidence, which is hashed here')
+      .option('--evidence-hash <hex>', 'its SHA-256, instead of the file')
+      .option('--as <person>', 'whose demo key to use when no key is given', nameOf, principal),
+  );
+}
+
+/** SHA-256 of the evidence, hex. Throws `usage_invalid` unless it is given one way, `file_unreadable`. */
+async function evidenceHashOf({ evidence, evidenceHash }: EvidenceOptions): Promise<string> {
+  if ((evidence === undefined) === (evidenceHash === undefined))
+    throw fault('usage_invalid', { detail: 'Give either --evidence or --evidence-hash.' });
+  if (evidence === undefined) return String(evidenceHash);
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(evidence), hash);
+  } catch (cause) {
+    throw fault('file_unreadable', { detail: `${evidence} cannot be read.`, cause });
+  }
+  return hash.digest('hex');
+}
+
+function minorUnits(text: string): string {
+  if (/^\d{1,18}$/.test(text)) return text;
+  throw new InvalidArgumentError('It must be minor units, digits alone.');
+}
