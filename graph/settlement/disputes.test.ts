@@ -70,8 +70,9 @@ const dispute = (batchId: string) =>
       nowMs: clock.now(),
     }),
   );
-const vote = (batchId: string, arbiter: string, reversedAmount: bigint, number = 1) =>
-  withTransaction(database.pool, (tx) =>
+const vote = (batchId: string, arbiter: string, reversedAmount: bigint, number = 1) => {
+  clock.advance(1);
+  return withTransaction(database.pool, (tx) =>
     writeSettlementVote(tx, {
       batchId,
       arbiter,
@@ -83,6 +84,7 @@ const vote = (batchId: string, arbiter: string, reversedAmount: bigint, number =
       nowMs: clock.now(),
     }),
   );
+};
 
 async function driveOn(rounds: number, stepMs = 5_000): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {

@@ -67,7 +67,9 @@ describe('a dispute', () => {
     expect(await read(id)).toMatchObject({ status: 'disputed', evidenceHash: EVIDENCE });
     expect((await vote(id, sena, '250000')).status).toBe(202);
     expect(await refusal(await vote(id, sena, '250000'))).toEqual([409, 'settlement_already_voted']);
+    api.clock.advance(1);
     expect((await vote(id, sena, '300000')).status).toBe(202);
+    api.clock.advance(1);
     const voted = await bodyOf(await vote(id, imani, '300000'));
     expect(
       voted.votes.map((each: { arbiter: string; number: number; reversedMinor: string }) => [

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { newId } from '../../domain/ids.ts';
 import { driveSettlement } from '../../graph/settlement/driver.ts';
-import { insertBatch, memoryChain } from '../../graph/settlement/testing.ts';
+import { insertBatch, memoryApprover, memoryChain } from '../../graph/settlement/testing.ts';
 import { DEFAULT_DRIVER_SETTINGS } from '../../graph/settlement/types.ts';
 import { startTestApi, type TestApi } from '../api/testing.ts';
 import { runCli } from './program.ts';
@@ -37,6 +37,7 @@ const drive = () => {
     const signer = `0x${keyName}`;
     return { approver, keyName, signer, sign: async (digest: string) => `${signer} signs ${digest}` };
   });
+  approvers.push(...['policy:one', 'policy:two'].map(memoryApprover));
   const arbiters = Object.entries(ARBITERS).map(([arbiter, keyName]) => ({ arbiter, keyName, signer: `0xa-${keyName}` }));
   return driveSettlement({
     pool: api.pool,
