@@ -115,11 +115,7 @@ export const ERRORS = {
   settlement_arbiter_involved: entry(403, 'never', 'Whoever approved the batch or asked for its dispute does not judge it.'),
   settlement_already_approved: entry(409, 'never', 'You, or your key, have approved this batch before.'),
   settlement_no_key: entry(403, 'never', 'No key on the settlement chain is kept for you.'),
-  settlement_not_disputable: entry(
-    409,
-    'never',
-    'The batch is not one that can be disputed: it is not executed, or has no dispute window.',
-  ),
+  settlement_not_disputable: entry(409, 'never', 'The batch is not executed, or has no dispute window.'),
   settlement_not_disputed: entry(409, 'never', 'The batch is not in dispute.'),
   settlement_time_over: entry(409, 'never', 'The time to dispute the batch, or to judge its dispute, is over.'),
   settlement_not_open: entry(409, 'never', 'The batch does not wait for approvals.'),
