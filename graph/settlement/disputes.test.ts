@@ -45,10 +45,10 @@ const batchOf = async (id: string) =>
       id,
     )
   )[0];
-const openCases = async (id: string) =>
+const openCases = (id: string) =>
   query(`select kind, evidence->>'reason' as reason from settlement_cases where batch_id = $1 and status = 'open'`, id);
-const stepsOf = async (id: string) =>
-  await query(
+const stepsOf = (id: string) =>
+  query(
     `select kind, signer, state, reason_code, transaction_hash from settlement_steps where batch_id = $1 and kind in ('dispute', 'vote') order by sent_at, id`,
     id,
   );
