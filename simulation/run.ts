@@ -15,6 +15,7 @@ import { createSandbox, type Sandbox } from '../sandbox/sandbox.ts';
 import { fundClient, seedBooks } from '../tools/ledger/index.ts';
 import { SECRET_CONTEXT } from '../tools/notify/webhooks/deliver.ts';
 import { loadSanctions } from '../tools/sanctions/load.ts';
+import { takeNoTurns } from '../tools/turns.ts';
 import { CHAIN_WINDOW_MS, createSimulatedChain, type SimulatedChain, UNFUNDED } from './chain.ts';
 import { type Balances, type ChainSummary, judgeChain, readBalances, settlementLines } from './chain-verdict.ts';
 import { createDatabase } from './database.ts';
@@ -76,9 +77,11 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const { script } = options;
   const stage = createStage({ seed: script.seed, startMs: START_MS, ...(options.trace === undefined ? {} : { trace: options.trace }) });
   const undraw = drawIdsFrom(idSource(stage));
+  const turnAgain = takeNoTurns();
   try {
     return await play(options, stage);
   } finally {
+    turnAgain();
     undraw();
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { inTurns } from './turns.ts';
+import { inTurns, takeNoTurns } from './turns.ts';
 
 function busy(milliseconds: number): void {
   const endMs = performance.now() + milliseconds;
@@ -25,6 +25,21 @@ test('others run while a long row of items is worked on, and results are in the 
   await beside;
   expect(results).toEqual([10, 21, 32, 43, 54, 65]);
   expect(seen).toBeGreaterThanOrEqual(3);
+});
+
+test('a process that takes no turns works in one go, until that is undone', async () => {
+  const isGoneThrough = async (): Promise<boolean> => {
+    let others = 0;
+    setImmediate(() => {
+      others += 1;
+    });
+    await inTurns([1, 2, 3], () => busy(5));
+    return others === 0;
+  };
+  const undo = takeNoTurns();
+  expect(await isGoneThrough()).toBe(true);
+  undo();
+  expect(await isGoneThrough()).toBe(false);
 });
 
 test('what one item throws ends the row', async () => {
