@@ -10,7 +10,7 @@ const ARBITERS = ['0xe0', '0xe1', '0xe2'].map(addressOf);
 const RECIPIENTS = ['0xc1', '0xc2', '0xc3'].map(addressOf);
 const BATCHES = [1, 2, 3, 4, 5, 6, 7, 8].map((number) => `0190a0b000007000800000000000000${number}`);
 const RESERVATIONS = ['a1', 'b2', 'c3', 'd4'];
-const EVERYBODY = [...Object.values(PEOPLE), ...APPROVERS, ...ARBITERS, ...RECIPIENTS];
+export const EVERYBODY = [...Object.values(PEOPLE), ...APPROVERS, ...ARBITERS, ...RECIPIENTS];
 
 /** Chance that can be repeated. */
 export interface Dice {

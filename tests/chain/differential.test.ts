@@ -1,13 +1,17 @@
 /** The sandbox chain keeps to the compiled contracts: the same random calls end the same, refusals and all. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createWorld, moveModule, play, type World } from './differential.ts';
+import { type ChainPlayed, compareViews, playOverChain } from './differential-chain.ts';
 import { BEGINNING, dice, nextStep, viewsOf } from './differential-steps.ts';
 import { moveAbi, type MoveTestReport, runMoveTests } from '../../move/harness.ts';
 
 const SEEDS = [1, 2, 3, 4, 5, 6, 7];
 const STEPS = 200;
+/** A sequence of its own, played over the chain: signed, submitted, committed. */
+const CHAIN_SEED = 8;
 
 const worlds = new Map<number, World>();
+let overChain: ChainPlayed;
 let report: MoveTestReport;
 let expectedTests = 0;
 
@@ -19,6 +23,10 @@ beforeAll(async () => {
     for (const step of BEGINNING) play(world, step);
     for (let count = 0; count < STEPS; count += 1) play(world, nextStep(roll, world));
     worlds.set(seed, world);
+  }
+  overChain = await playOverChain(dice(CHAIN_SEED), STEPS);
+  worlds.set(CHAIN_SEED, overChain.rules);
+  for (const [seed, world] of worlds) {
     const { source, tests } = moveModule(world, `differential_${seed}_tests`, viewsOf(world), told);
     extraTests[`differential_${seed}_tests.move`] = source;
     expectedTests += tests;
@@ -31,6 +39,14 @@ describe('random sequences', () => {
     expect(report.output.split('\n').filter((line) => /\[ (FAIL|TIMEOUT)/.test(line))).toEqual([]);
     expect(report.tests).toBe(expectedTests);
     expect(report.passed).toBe(expectedTests);
+  });
+
+  it('over the chain come to the same, transaction by transaction, and its views answer the same at the end', async () => {
+    expect(overChain.differences).toEqual([]);
+    const { asked, different } = await compareViews(overChain, viewsOf(overChain.rules));
+    expect(different).toEqual([]);
+    // Views of whole terms and of a few limits our client does not ask for.
+    expect([asked > 60, overChain.transactions > 150]).toEqual([true, true]);
   });
 
   it('carry out and refuse enough for that to mean something', () => {

@@ -138,22 +138,29 @@ function statement(step: Step): string {
   return `${step.fn}(${[...(signs ? [`&fixture::signer_of(@${step.signer})`] : []), ...args].join(', ')});`;
 }
 
+export interface ViewCall {
+  readonly fn: string;
+  readonly args: readonly Value[];
+}
+
+/** What a view answers by the rules. */
+export function answerOf(world: World, { fn, args }: ViewCall): readonly Value[] {
+  const [module = '', name = ''] = fn.split('::');
+  const view = VIEWS[module]?.[name];
+  if (view === undefined) throw new RangeError(`there is no ${fn}`);
+  return view.read(openFrame(world.ledger.state, CONTRACT, world.nowSecs), args as unknown as readonly never[]);
+}
+
 /** What the view answers, as statements that abort when the contracts answer otherwise. */
 function viewChecks(world: World, fn: string, args: readonly Value[]): string[] {
   const [module = '', name = ''] = fn.split('::');
   const view = VIEWS[module]?.[name];
   if (view === undefined) throw new RangeError(`there is no ${fn}`);
-  const frame = openFrame(world.ledger.state, CONTRACT, world.nowSecs);
-  const answer = view.read(frame, args as unknown as readonly never[]);
+  const answer = answerOf(world, { fn, args });
   const call = `${fn}(${view.params.map((param, index) => literal(param, args[index] ?? null)).join(', ')})`;
   const names = answer.map((_, index) => `v${index}`);
   const asserts = answer.map((value, index) => `assert!(v${index} == ${literal(view.returns[index] ?? '', value)}, 77);`);
   return [`let ${names.length === 1 ? names[0] : `(${names.join(', ')})`} = ${call};`, ...asserts];
-}
-
-export interface ViewCall {
-  readonly fn: string;
-  readonly args: readonly Value[];
 }
 
 const LOCATIONS: Readonly<Record<string, string>> = {
