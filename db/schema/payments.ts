@@ -200,6 +200,9 @@ export const attempts = pgTable(
     retry: text('retry'),
     /** SHA-256 of the unguessable token in the callback address. */
     callbackTokenHash: bytea('callback_token_hash').notNull().unique('attempts_callback_token'),
+    /** The grant that lets it be sent, of `execution_grants`, and until when. No reference: the sender holds the grant against its seal. */
+    grantId: uuid('grant_id'),
+    grantExpiresAt: moment('grant_expires_at'),
     inquiries: integer('inquiries').notNull().default(0),
     nextInquiryAt: moment('next_inquiry_at'),
     /** The outcome has been worked into the payment. */
@@ -227,6 +230,24 @@ export const attempts = pgTable(
     index('attempts_age').using('brin', table.createdAt),
     index('attempts_contradicted').on(table.contradictedAt).where(sql`${table.contradictedAt} is not null`),
     index('attempts_to_apply').on(table.id).where(sql`${table.state} in ('succeeded', 'failed') and not ${table.applied}`),
+  ],
+);
+
+/** Permissions to send: one row for all attempts that one transaction opened, sealed under a key. Append-only. */
+export const executionGrants = pgTable(
+  'execution_grants',
+  {
+    id: uuid('id').primaryKey(),
+    issuedAt: moment('issued_at').notNull(),
+    expiresAt: moment('expires_at').notNull(),
+    /** SHA-256 of the terms of each attempt, one after the other, 32 bytes each. */
+    digests: bytea('digests').notNull(),
+    /** A keyed hash over all of it: who can write to the database, but has not the keys, grants nothing. */
+    seal: bytea('seal').notNull(),
+  },
+  (table) => [
+    check('execution_grants_time', sql`${table.expiresAt} > ${table.issuedAt}`),
+    check('execution_grants_digests', sql`length(${table.digests}) > 0 and length(${table.digests}) % 32 = 0`),
   ],
 );
 

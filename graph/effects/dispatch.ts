@@ -3,24 +3,20 @@
  * byte leaves; whoever dies in between leaves an attempt that is inquired, never one that is sent again.
  */
 import { APPROVAL_TOPIC } from '../../db/queries/transitions.ts';
-import type { Currency } from '../../domain/currency.ts';
+import { GRANT_TERMS_COLUMNS, type GrantTermsRow, grantTermsOf } from '../../db/queries/grants.ts';
 import { fault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
-import type { Leg } from '../../domain/lifecycle.ts';
 import { money } from '../../domain/money.ts';
 import type { EffectRequest, OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
+import { failed } from '../../tools/mmo/reasons.ts';
+import { createGrantDesk, createRenewer, type GrantDesk, reportRefusal } from '../grants.ts';
 import type { GraphDeps } from '../types.ts';
 import { createRailPump, nameOf, type Pump } from './pump.ts';
 import { withinRates } from './rates.ts';
 import { inquiryDelayMs, type Recorder, sealHandle } from './record.ts';
 
-interface SendRow {
-  id: string;
-  leg: Leg;
-  rail_id: string;
+interface SendRow extends GrantTermsRow {
   request_id: string;
-  amount: bigint;
-  currency: Currency;
   sent_at: Date;
   parties: Buffer;
   /** The wrapped data key of whose wallet it is. */
@@ -29,21 +25,36 @@ interface SendRow {
 
 const CLAIM_SQL = `
 with picked as (
-  select id from attempts where state = 'created' and rail_id <> all($5::text[]) order by id limit $1 for update skip locked
+  select id from attempts where state = 'created' and rail_id <> all($5::text[]) and grant_expires_at > $2
+  order by id limit $1 for update skip locked
 )
 update attempts a set state = 'sent', sent_at = $2, updated_at = $2, next_inquiry_at = $3, lease_token = $4
 from picked, payments p
 where a.id = picked.id and p.id = a.payment_id
-returning a.id, a.leg, a.rail_id, a.request_id, a.amount, a.currency, a.sent_at, p.parties,
+returning ${GRANT_TERMS_COLUMNS}, a.request_id, a.sent_at, p.parties,
   (select users.data_key from users where users.id = case a.leg when 'payout' then p.receiver_id else p.sender_id end) as party_key`;
 
 /** A pump that sends created attempts, each once, and records what came back. */
 export function dispatchPump(deps: GraphDeps, recorder: Recorder): Pump {
+  const desk = createGrantDesk(deps.keyring);
+  const renew = createRenewer(deps, desk);
   return createRailPump<SendRow>(deps, {
     what: 'dispatch',
-    claim: withinRates(deps, ['collection', 'payout'], (limit, excluded) => claimToSend(deps, limit, excluded)),
-    work: (row) => send(deps, recorder, row),
+    claim: withinRates(deps, ['collection', 'payout'], async (limit, excluded) => {
+      const claimed = await claimGranted(deps, desk, limit, excluded);
+      return claimed.length === 0 && (await renew()) > 0 ? claimGranted(deps, desk, limit, excluded) : claimed;
+    }),
+    work: (row) => send(deps, desk, recorder, row),
   });
+}
+
+async function claimGranted(deps: GraphDeps, desk: GrantDesk, limit: number, saturated: readonly string[]): Promise<readonly SendRow[]> {
+  const claimed = await claimToSend(deps, limit, saturated);
+  await desk.fetch(
+    deps.pool,
+    claimed.map((row) => row.grant_id),
+  );
+  return claimed;
 }
 
 async function claimToSend(deps: GraphDeps, limit: number, saturated: readonly string[]): Promise<readonly SendRow[]> {
@@ -58,8 +69,8 @@ async function claimToSend(deps: GraphDeps, limit: number, saturated: readonly s
   return claimed.rows;
 }
 
-async function send(deps: GraphDeps, recorder: Recorder, row: SendRow): Promise<void> {
-  const outcome = await ask(deps, row);
+async function send(deps: GraphDeps, desk: GrantDesk, recorder: Recorder, row: SendRow): Promise<void> {
+  const outcome = await ask(deps, desk, row);
   if (outcome.state === 'failed' && outcome.reasonCode === 'operator_busy') {
     await deps.rates?.pause(row.rail_id, row.leg === 'collection' ? 'collection' : 'payout');
   }
@@ -73,15 +84,33 @@ async function send(deps: GraphDeps, recorder: Recorder, row: SendRow): Promise<
 }
 
 /** Sends one request; an error of our own code leaves the outcome unknown, for it may have happened after the send. */
-async function ask(deps: GraphDeps, row: SendRow): Promise<Outcome> {
+async function ask(deps: GraphDeps, desk: GrantDesk, row: SendRow): Promise<Outcome> {
   try {
     const operator = deps.operators(row.rail_id);
     const request = requestOf(deps, row);
+    const refused = await refuse(deps, desk, row, request.phone);
+    if (refused !== null) return refused;
     return row.leg === 'collection' ? await operator.collect(request) : await operator.disburse(request);
   } catch (error) {
     deps.log.error({ attemptId: row.id, railId: row.rail_id, error: nameOf(error) }, 'operator client failed');
     return { state: 'unknown', reasonCode: 'client_error' };
   }
+}
+
+/**
+ * Null when a grant covers what is about to be sent, and to this very number; else the failure that is sure, for nothing was sent. The
+ * number may have been found under an index key that has aged since.
+ */
+async function refuse(deps: GraphDeps, desk: GrantDesk, row: SendRow, phone: string): Promise<Outcome | null> {
+  const terms = grantTermsOf(row);
+  const nowMs = deps.clock.now();
+  const whys = deps.keyring
+    .blindIndexes(phone, row.client_id)
+    .map((index) => desk.refusal(row.grant_id, { ...terms, payeeIndex: index.toString('hex') }, nowMs));
+  const why = whys.includes(null) ? null : whys[0];
+  if (why === null || why === undefined) return null;
+  await reportRefusal(deps.pool, deps, row, why);
+  return failed('grant_refused');
 }
 
 function requestOf(deps: GraphDeps, row: SendRow): EffectRequest {

@@ -41,7 +41,7 @@ export async function disburse(deps: GraphDeps, cohort: Cohort): Promise<Cohort>
 
 /** Pure: how the collection of a payment begins; null when it is not its turn. */
 export function collectionStep(traveller: Traveller): Step | null {
-  const { payment, route } = traveller;
+  const { payment, quote, route } = traveller;
   if (payment.status !== 'authorized' || route === undefined || traveller.leaves !== undefined) return null;
   // Nobody is asked to pay what its client wants back.
   if (traveller.refundRequested) {
@@ -54,6 +54,7 @@ export function collectionStep(traveller: Traveller): Step | null {
   if (railId === null) {
     return { traveller, to: 'rejected', reasonCode: 'no_route', movements: releaseMovements(traveller), attempt: null };
   }
+  if (quote === undefined) throw new RangeError(`payment ${payment.id} was authorised without terms`);
   const attempt: NewAttempt = {
     clientId: payment.clientId,
     paymentId: payment.id,
@@ -61,6 +62,8 @@ export function collectionStep(traveller: Traveller): Step | null {
     railId,
     amountMinor: payment.amountMinor,
     currency: payment.fromCurrency,
+    payeeId: payment.senderId,
+    quote,
   };
   return { traveller, to: 'collecting', reasonCode: null, movements: [], attempt };
 }
@@ -84,6 +87,8 @@ export function payoutStep(traveller: Traveller): Step | null {
     railId,
     amountMinor: quote.targetMinor,
     currency: payment.toCurrency,
+    payeeId: payment.receiverId,
+    quote,
   };
   return { traveller, to: 'disbursing', reasonCode: null, movements: [], attempt };
 }

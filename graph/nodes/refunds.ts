@@ -119,7 +119,8 @@ async function chooseRails(tx: PoolClient, owed: readonly Traveller[], tried: Re
   });
 }
 
-function attemptOf({ traveller: { payment }, railId }: Try): NewAttempt {
+function attemptOf({ traveller: { payment, quote }, railId }: Try): NewAttempt {
+  if (quote === undefined) throw new RangeError(`payment ${payment.id} was collected without terms`);
   return {
     clientId: payment.clientId,
     paymentId: payment.id,
@@ -127,6 +128,8 @@ function attemptOf({ traveller: { payment }, railId }: Try): NewAttempt {
     railId,
     amountMinor: payment.amountMinor,
     currency: payment.fromCurrency,
+    payeeId: payment.senderId,
+    quote,
   };
 }
 

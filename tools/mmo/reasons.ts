@@ -43,6 +43,8 @@ export const REASONS = {
   partial_refund: 'later',
   /** The operator's page for the payer was never reached by them, and its time is over. */
   page_expired: 'later',
+  /** No execution grant of ours covers it, so nothing was sent. */
+  grant_refused: 'later',
   /** The operator never saw the request: it is sure that nothing happened. */
   never_received: 'later',
   /** The time for approval is over and the operator's statement has no such payment. */
