@@ -19,6 +19,7 @@ import {
 import type { Queryable } from '../db/connect.ts';
 import { GRANT_LIFETIME_MS, grantDigest, type GrantRefusal, type GrantTerms, grantText } from '../domain/grant.ts';
 import { newId } from '../domain/ids.ts';
+import { halt } from '../tools/oversight/halts.ts';
 import type { GraphDeps } from './types.ts';
 
 const SEAL_CONTEXT = 'execution_grants.seal';
@@ -138,8 +139,12 @@ async function refuseAll(tx: Queryable, deps: GraphDeps, refused: readonly Refus
   for (const { row, why } of refused) await reportRefusal(tx, deps, row, why === 'grant_expired' || why === null ? 'terms_differ' : why);
 }
 
-/** Writes down that nothing was sent for an attempt, and why; loudly, for it does not happen by itself. */
-export async function reportRefusal(db: Queryable, deps: GraphDeps, row: GrantTermsRow, why: GrantRefusal): Promise<void> {
+/**
+ * Writes down that nothing was sent for an attempt, and why; loudly, for it does not happen by itself. The payment is halted with it:
+ * another attempt would get a grant over whatever the rows say now, and that is for two people to look at. A grant that only ran out
+ * halts nothing.
+ */
+export async function reportRefusal(tx: Queryable, deps: GraphDeps, row: GrantTermsRow, why: GrantRefusal): Promise<void> {
   deps.log.error({ attemptId: row.id, paymentId: row.payment_id, why }, 'nothing sent: no grant covers the attempt');
   const act = {
     clientId: row.client_id,
@@ -148,5 +153,9 @@ export async function reportRefusal(db: Queryable, deps: GraphDeps, row: GrantTe
     subject: `attempt:${row.id}`,
     paymentId: row.payment_id,
   };
-  await recordAuditEvents(db, [{ ...act, details: { why, grantId: row.grant_id } }], deps.clock.now());
+  const nowMs = deps.clock.now();
+  await recordAuditEvents(tx, [{ ...act, details: { why, grantId: row.grant_id } }], nowMs);
+  if (why === 'grant_expired') return;
+  const scope = { clientId: row.client_id, corridor: null, railId: null, paymentId: row.payment_id };
+  await halt(tx, { ...scope, reason: `no grant covers attempt ${row.id}: ${why}`, principal: 'system', nowMs });
 }

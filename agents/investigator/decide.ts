@@ -4,6 +4,7 @@
  * The rules' own summary always comes first. A model's advice can make it stricter and add to it; it can
  * take nothing back, and nothing it says reaches the payment: people decide.
  */
+import { AUTONOMY_FULL, permits } from '../../domain/autonomy.ts';
 import type { Reason, Verdict } from '../../domain/decision.ts';
 import type { Advice, CaseBrief, InvestigatorFacts, TextReading } from './facts.ts';
 import { MANIPULATION } from './texts.ts';
@@ -121,11 +122,19 @@ export function citesOf(brief: CaseBrief): string[] {
 
 const SURE = { low: 0.3, medium: 0.6, high: 0.9 } as const;
 
-/** Joins what the rules say with what a model said, by the stricter of the two. */
-export function decideInvestigator({ brief, model }: InvestigatorFacts): Verdict<Recommendation, InvestigatorData> {
-  const own = summarise(brief, model.readings);
-  const said = model.outcome === 'answered' ? model.advice : null;
-  const recommendation = said === null ? own.recommendation : stricterOf(own.recommendation, said.recommendation);
+/** Joins what the rules say with what a model said, by the stricter of the two, as far as the dial lets the model go. */
+export function decideInvestigator({
+  brief,
+  model,
+  autonomy = AUTONOMY_FULL,
+}: InvestigatorFacts): Verdict<Recommendation, InvestigatorData> {
+  const isHeard = permits(autonomy, 'explain');
+  const mayTighten = permits(autonomy, 'tighten');
+  const own = summarise(brief, isHeard ? model.readings : []);
+  const said = isHeard && model.outcome === 'answered' ? model.advice : null;
+  // What a model read out of a text explains, and below `tighten` moves nothing.
+  const ruled = mayTighten ? own.recommendation : summarise(brief).recommendation;
+  const recommendation = said === null || !mayTighten ? ruled : stricterOf(ruled, said.recommendation);
   // The rules set priority and approvals when they opened the case; only a model that would escalate or reject changes either.
   const raised = said !== null && severityOf(said.recommendation) >= severityOf('escalate');
   const concerns = [...new Set([...own.concerns, ...(said?.concerns ?? [])])];
@@ -138,8 +147,11 @@ export function decideInvestigator({ brief, model }: InvestigatorFacts): Verdict
       source: said === null ? 'summary' : 'model',
       questions: [...new Set([...own.questions, ...(said?.questions ?? [])])],
       cites: (said?.cites ?? own.cites).filter((cite) => known.has(cite)),
-      priority: raised ? Math.max(brief.priority, Math.min(PRIORITY_MAX, brief.priority + PRIORITY_STEP)) : brief.priority,
-      approvalsNeeded: raised ? Math.max(brief.approvalsNeeded, 2) : brief.approvalsNeeded,
+      priority:
+        raised && permits(autonomy, 'rank')
+          ? Math.max(brief.priority, Math.min(PRIORITY_MAX, brief.priority + PRIORITY_STEP))
+          : brief.priority,
+      approvalsNeeded: raised && mayTighten ? Math.max(brief.approvalsNeeded, 2) : brief.approvalsNeeded,
     },
   };
 }

@@ -3,6 +3,7 @@
  * minor units. Every word in it is ours or a code; names of people, and whatever a list or a customer wrote,
  * are there as marks and counts only.
  */
+import type { AutonomyLevel } from '../../domain/autonomy.ts';
 import type { TextFacts } from './texts.ts';
 import type { CLAIMED_PURPOSES, Concern, LANGUAGES, Question, Recommendation, RELATIONSHIPS, Sureness } from './words.ts';
 import type { LlmOutcome } from '../../tools/llm/index.ts';
@@ -108,4 +109,6 @@ export type ModelRecord = {
 export type InvestigatorFacts = {
   readonly brief: CaseBrief;
   readonly model: ModelRecord;
+  /** How far the model was let go. Missing in decisions from before there were dials, which means as far as it goes. */
+  readonly autonomy?: AutonomyLevel;
 };

@@ -3,8 +3,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { z } from 'zod';
 import { insertClient } from '../../db/fixtures.ts';
 import { createKeyring } from '../../db/keyring.ts';
+import { askToRaise, lowerDial, raiseDial } from '../../db/queries/autonomy.ts';
 import { spendingOf, turnSwitch } from '../../db/queries/llm.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
+import { type AutonomyLevel, dialScope } from '../../domain/autonomy.ts';
 import { manualClock } from '../../domain/clock.ts';
 import { newId } from '../../domain/ids.ts';
 import { createLlm, type LlmSettings } from '../../tools/llm/index.ts';
@@ -248,6 +250,91 @@ describe('the switch', () => {
     expect(await turn('off', 'officer:kofi')).toBeNull();
     expect(await turn('on')).toBeNull();
     expect(await turn('on', 'officer:kofi')).toMatchObject({ state: 'on' });
+  });
+});
+
+describe('the dial', () => {
+  const STRICT = { ...GOOD, recommendation: 'reject', sureness: 'high' };
+  const CORRIDOR = 'KE-UG';
+  const scopeOf = (corridor: string | null) => dialScope(INVESTIGATOR, clientId, corridor);
+  const turnTo = (level: AutonomyLevel, corridor: string | null = CORRIDOR) =>
+    lowerDial(database.pool, { scope: scopeOf(corridor), level, reason: 'a test', principal: 'officer:amina', nowMs: clock.now() });
+
+  it.each([
+    ['tighten', { outcome: 'reject', priority: 90, approvalsNeeded: 2 }],
+    ['rank', { outcome: 'review', priority: 90, approvalsNeeded: 1 }],
+    ['explain', { outcome: 'review', priority: 80, approvalsNeeded: 1 }],
+  ] as const)('at %s lets the model go so far', async (level, { outcome, ...data }) => {
+    endpoint.react = honest(STRICT);
+    await turnTo(level);
+    const { facts, verdict } = await investigator().investigate(await someCase());
+    expect(facts).toMatchObject({ autonomy: level, model: { outcome: 'answered' } });
+    expect(verdict).toMatchObject({ outcome, data: { ...data, source: 'model' } });
+    expect(verdict.reasons.map(({ code }) => code)).toContain('weak_match');
+    expect(decideInvestigator(JSON.parse(JSON.stringify(facts)))).toEqual(verdict);
+  });
+
+  it('below its fullest hears no text that speaks to its reader but as an explanation', async () => {
+    const speaks = { ...READING, addressesReviewer: true };
+    endpoint.react = (request) =>
+      request.tools?.some((each) => each.function.name === 'give_reading')
+        ? { do: 'call', tools: [['give_reading', speaks]] }
+        : { do: 'call', tools: [['give_advice', GOOD]] };
+    const payment = { reference: `please pay the school fees ${newId().slice(0, 8)}` };
+    expect((await investigator().investigate(await someCase(payment))).verdict.outcome).toBe('escalate');
+    await turnTo('explain');
+    const { verdict } = await investigator().investigate(await someCase({ reference: `${payment.reference} again` }));
+    expect(verdict).toMatchObject({
+      outcome: 'review',
+      reasons: expect.arrayContaining([expect.objectContaining({ code: 'text_manipulated' })]),
+    });
+  });
+
+  it('at off keeps the model from being asked, over that corridor alone', async () => {
+    await turnTo('off', 'UG-KE');
+    expect((await investigator().investigate(await someCase())).facts.model.outcome).toBe('answered');
+    await turnTo('off');
+    expect((await investigator().investigate(await someCase())).facts.model).toMatchObject({ outcome: 'switched_off', calls: 0 });
+  });
+
+  it('turned down to off ends a run that is under way', async () => {
+    endpoint.react = () => ({ do: 'hang' });
+    const running = investigator({ deadlineMs: 20_000 }).investigate(await someCase());
+    await endpoint.reached(1);
+    await turnTo('off', null);
+    expect((await running).facts.model.outcome).toBe('switched_off');
+  });
+
+  it('turned down while the model thinks holds for its answer', async () => {
+    endpoint.react = honest(STRICT);
+    const inner = investigator();
+    const caseId = await someCase();
+    const react = endpoint.react;
+    const turns: Promise<unknown>[] = [];
+    endpoint.react = (request) => {
+      if (turns.length === 0) turns.push(turnTo('explain'));
+      return react(request);
+    };
+    const { facts, verdict } = await inner.investigate(caseId);
+    await Promise.all(turns);
+    expect(facts).toMatchObject({ autonomy: 'explain', model: { outcome: 'answered' } });
+    expect(verdict).toMatchObject({ outcome: 'review', data: { priority: 80 } });
+  });
+
+  it('is refused by the database when one person turns it up', async () => {
+    await turnTo('off');
+    const { pool } = database;
+    await expect(pool.query(`update autonomy_dials set level = 'rank' where scope = $1`, [scopeOf(CORRIDOR)])).rejects.toMatchObject({
+      constraint: 'autonomy_dials_two',
+    });
+    const asked = { scope: scopeOf(CORRIDOR), level: 'rank', reason: 'a trial', principal: 'officer:amina', nowMs: clock.now() } as const;
+    await askToRaise(pool, asked);
+    await expect(raiseDial(pool, asked)).rejects.toMatchObject({ constraint: 'autonomy_dials_two' });
+    await expect(raiseDial(pool, { ...asked, level: 'tighten', principal: 'officer:kofi' })).rejects.toMatchObject({
+      constraint: 'autonomy_dials_two',
+    });
+    await raiseDial(pool, { ...asked, principal: 'officer:kofi' });
+    await expect(pool.query('delete from autonomy_dials')).rejects.toMatchObject({ constraint: 'autonomy_dials_append_only' });
   });
 });
 

@@ -5,6 +5,8 @@
  * any way. A model sees facts in closed words and answers in closed words; it may make the advice stricter,
  * never milder, and it holds no tool that writes.
  */
+import { findDials } from '../../db/queries/autonomy.ts';
+import { dialScopes, lowestLevel } from '../../domain/autonomy.ts';
 import type { Clock } from '../../domain/clock.ts';
 import type { Verdict } from '../../domain/decision.ts';
 import { digestOf } from '../../domain/ids.ts';
@@ -57,8 +59,11 @@ export function createInvestigator(deps: InvestigatorDeps): Investigator {
     investigate: async (caseId) => {
       const startedMs = performance.now();
       const gathered = await gatherCase(deps, caseId, deps.clock.now());
-      const model = await askModel(deps, guards, gathered);
-      const facts: InvestigatorFacts = { brief: gathered.brief, model };
+      const dials = dialScopes(INVESTIGATOR, gathered.clientId, `${gathered.brief.fromCountry}-${gathered.brief.toCountry}`);
+      const model = await askModel(deps, guards, gathered, dials);
+      // Read last: a dial that was turned down meanwhile holds already.
+      const autonomy = lowestLevel((await findDials(deps.pool, dials)).map(({ level }) => level));
+      const facts: InvestigatorFacts = { brief: gathered.brief, model, autonomy };
       return {
         clientId: gathered.clientId,
         paymentId: gathered.paymentId,
@@ -87,11 +92,11 @@ const NOBODY_ASKED: ModelRecord = {
   advice: null,
 };
 
-async function askModel(deps: InvestigatorDeps, guards: Guards, gathered: Gathered): Promise<ModelRecord> {
+async function askModel(deps: InvestigatorDeps, guards: Guards, gathered: Gathered, dials: readonly string[]): Promise<ModelRecord> {
   if (deps.llm === null) return NOBODY_ASKED;
   const transcript = emptyTranscript();
   const readings: TextReading[] = [];
-  const run = await deps.llm.run([INVESTIGATOR, switchOfClient(gathered.clientId)], async (session) => {
+  const run = await deps.llm.run([...new Set([INVESTIGATOR, switchOfClient(gathered.clientId), ...dials])], async (session) => {
     await readTexts(session, guards, gathered, transcript, readings);
     return advise(session, deps, guards, gathered, transcript);
   });

@@ -62,11 +62,12 @@ export async function findSwitch(db: Queryable | Pool, agent: string): Promise<A
   return result.rows[0] ?? null;
 }
 
-/** Whether one of several switches is off. */
+/** Whether one of several switches, or a dial of the same name, is off. */
 export async function isSwitchedOff(db: Queryable | Pool, agents: readonly string[]): Promise<boolean> {
   const result = await db.query<{ off: boolean }>({
     name: 'is_switched_off',
-    text: `select exists (select from agent_switches where agent = any($1::text[]) and state = 'off') as off`,
+    text: `select exists (select from agent_switches where agent = any($1::text[]) and state = 'off')
+      or exists (select from autonomy_dials where scope = any($1::text[]) and level = 'off') as off`,
     values: [agents],
   });
   return result.rows[0]?.off !== false;

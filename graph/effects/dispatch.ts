@@ -2,8 +2,10 @@
  * Sending what attempts ask for. An attempt is marked `sent`, and that is committed, before its first
  * byte leaves; whoever dies in between leaves an attempt that is inquired, never one that is sent again.
  */
+import { withTransaction } from '../../db/connect.ts';
 import { APPROVAL_TOPIC } from '../../db/queries/transitions.ts';
 import { GRANT_TERMS_COLUMNS, type GrantTermsRow, grantTermsOf } from '../../db/queries/grants.ts';
+import { notHaltedSql } from '../../db/queries/halts.ts';
 import { fault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
 import { money } from '../../domain/money.ts';
@@ -26,6 +28,7 @@ interface SendRow extends GrantTermsRow {
 const CLAIM_SQL = `
 with picked as (
   select id from attempts where state = 'created' and rail_id <> all($5::text[]) and grant_expires_at > $2
+    and ${notHaltedSql('attempts')}
   order by id limit $1 for update skip locked
 )
 update attempts a set state = 'sent', sent_at = $2, updated_at = $2, next_inquiry_at = $3, lease_token = $4
@@ -109,7 +112,7 @@ async function refuse(deps: GraphDeps, desk: GrantDesk, row: SendRow, phone: str
     .map((index) => desk.refusal(row.grant_id, { ...terms, payeeIndex: index.toString('hex') }, nowMs));
   const why = whys.includes(null) ? null : whys[0];
   if (why === null || why === undefined) return null;
-  await reportRefusal(deps.pool, deps, row, why);
+  await withTransaction(deps.pool, (tx) => reportRefusal(tx, deps, row, why));
   return failed('grant_refused');
 }
 

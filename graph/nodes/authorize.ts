@@ -6,11 +6,13 @@
 import type { PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
 import { type RecordedDecision, recordDecisions } from '../../db/queries/decisions.ts';
+import { haltsInForce } from '../../db/queries/halts.ts';
 import { type AuthorisedTerms, transitionPayments, type Transition } from '../../db/queries/transitions.ts';
 import type { QuoteTerms } from '../../agents/agent.ts';
 import { evidenceOf } from '../../agents/compliance/index.ts';
 import { type Reserved, reserve } from '../../agents/liquidity/index.ts';
 import type { Facts } from '../../domain/decision.ts';
+import { covers, type HaltScope } from '../../domain/halt.ts';
 import type { PaymentStatus } from '../../domain/lifecycle.ts';
 import { money } from '../../domain/money.ts';
 import { ensureAccountsOnce, post } from '../../tools/ledger/index.ts';
@@ -56,11 +58,12 @@ async function commitDecisions(
   if (travellers.length === 0) return [];
   const nowMs = deps.clock.now();
   await recordDecided(tx, agents, travellers, nowMs);
+  const halts = travellers.some(isBetweenBalances) ? await haltsInForce(tx) : [];
   const funded = await fund(
     tx,
     agents,
     cohort,
-    travellers.map((traveller) => refuseExpired(traveller, nowMs)),
+    travellers.map((traveller) => holdBack(refuseExpired(traveller, nowMs), halts)),
     nowMs,
   );
   const granted = funded.filter((each) => each.verdict?.outcome === 'reserve');
@@ -131,6 +134,14 @@ async function recordDecided(tx: PoolClient, agents: Agents, travellers: readonl
 function refuseExpired(traveller: Traveller, nowMs: number): Traveller {
   const expired = traveller.quote !== undefined && traveller.quote.expiresAtMs <= nowMs && traveller.leaves === undefined;
   return expired ? { ...traveller, leaves: { to: 'rejected', reasonCode: 'quote_expired' } } : traveller;
+}
+
+/** Money that would move in this very step waits while a halt covers it; what operators move is held back where it is sent. */
+function holdBack(traveller: Traveller, halts: readonly HaltScope[]): Traveller {
+  if (halts.length === 0 || traveller.leaves !== undefined || !isBetweenBalances(traveller)) return traveller;
+  const { clientId, fromCountry, toCountry, id: paymentId } = traveller.payment;
+  const movement = { clientId, corridor: `${fromCountry}-${toCountry}`, railId: null, paymentId };
+  return halts.some((halt) => covers(halt, movement)) ? { ...traveller, leaves: { to: 'waits', reasonCode: null } } : traveller;
 }
 
 /** The case of a payment that is held here; none for any other. */

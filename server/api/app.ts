@@ -38,6 +38,8 @@ import { mountSettlement } from './routes/settlement.ts';
 import { mountScreening } from './routes/screening.ts';
 import { mountTreasury } from './routes/treasury.ts';
 import { mountReports } from './routes/reports.ts';
+import { mountAutonomy } from './routes/autonomy.ts';
+import { mountHalts } from './routes/halts.ts';
 import { mountSwitches } from './routes/switches.ts';
 import { mountWebhooks } from './routes/webhooks.ts';
 import { createLiveStream } from './stream.ts';
@@ -99,6 +101,8 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   mountRules(api);
   mountReports(api);
   mountSwitches(api);
+  mountAutonomy(api);
+  mountHalts(api);
   mountCaseDecisions(api);
   mountScreening(api);
   mountWebhooks(api);

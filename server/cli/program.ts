@@ -9,6 +9,8 @@ import { registerGraph } from './commands/graph.ts';
 import { registerGateways } from './commands/gateways.ts';
 import { registerInvestigator } from './commands/investigator.ts';
 import { registerKeys } from './commands/keys.ts';
+import { registerAutonomy } from './commands/autonomy.ts';
+import { registerHalt } from './commands/halt.ts';
 import { registerMigrate } from './commands/migrate.ts';
 import { registerLists } from './commands/lists.ts';
 import { registerNetwork } from './commands/network.ts';
@@ -102,6 +104,8 @@ export function createProgram(context: CommandContext): Command {
   registerRules(program, context);
   registerReports(program, context);
   registerInvestigator(program, context);
+  registerAutonomy(program, context);
+  registerHalt(program, context);
   registerOperators(program, context);
   registerReconcile(program, context);
   registerSandbox(program, context);

@@ -118,6 +118,17 @@ const settlementCase: Make = async (api) => {
   return id;
 };
 
+/** A halt whose end somebody else has asked for; over a rail that no request of a test is sent over. */
+const halt: Make = async (api, { clientId }) => {
+  const id = newId();
+  await api.pool.query(
+    `insert into execution_halts (id, client_id, rail_id, reason, begun_by, begun_at, lift_asked_by, lift_asked_at)
+     values ($1, $2, 'none', 'A test', 'officer:somebody', $3, 'officer:somebody', $3)`,
+    [id, clientId, AT],
+  );
+  return id;
+};
+
 /** A rule as a draft; its id. */
 const rule: Make = async (api, owner) => (await asked(api, owner, 'POST', '/v1/rules', { json: ruleDraft() })).id as string;
 
@@ -135,6 +146,7 @@ export const THINGS = {
   settlementBatch,
   settlementCase,
   rule,
+  halt,
 } as const satisfies Readonly<Record<string, Make>>;
 
 /** What belongs to the platform and is the same for all its clients: scopes, not tenants, say who may see it. */
@@ -172,6 +184,9 @@ export const BODIES: Readonly<Record<string, () => unknown>> = {
   'POST /v1/webhook-endpoints': () => ({ url: URL_TAKEN }),
   'PUT /v1/webhook-endpoints/{id}': () => ({ url: URL_TAKEN, topics: [], status: 'enabled' }),
   'POST /v1/webhook-endpoints/{id}/replay': () => ({ which: 'failed' }),
+  'POST /v1/halts': () => ({ corridor: 'ZA-ZM', reason: 'A test' }),
+  'POST /v1/agents/investigator/dial/lower': () => ({ level: 'off', reason: 'A test' }),
+  'POST /v1/agents/investigator/dial/raise': () => ({ level: 'tighten', reason: 'A test' }),
   'PUT /v1/agents/investigator/switch': () => ({ state: 'off', reason: 'A test' }),
 };
 
@@ -189,6 +204,7 @@ const NAMED: readonly (readonly [RegExp, Thing])[] = [
   [/^\/v1\/settlement\/batches\/\{id\}/, 'settlementBatch'],
   [/^\/v1\/settlement\/cases\/\{id\}/, 'settlementCase'],
   [/^\/v1\/rules\/\{id\}/, 'rule'],
+  [/^\/v1\/halts\/\{id\}/, 'halt'],
 ];
 
 /** The thing a path names, or null when it names none of a client. Throws for a path that nobody has told about. */

@@ -1,0 +1,143 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { withTransaction } from '../db/connect.ts';
+import { DEMO_CLIENT_ID } from '../db/seed.ts';
+import type { HaltScope } from '../domain/halt.ts';
+import { halt, lift } from '../tools/oversight/halts.ts';
+import { type TestPlatform, testPlatform } from './testing.ts';
+
+let platform: TestPlatform;
+beforeEach(async () => {
+  platform = await testPlatform();
+});
+afterEach(() => platform.close());
+
+const ALL: HaltScope = { clientId: null, corridor: null, railId: null, paymentId: null };
+
+const begin = (scope: Partial<HaltScope> = {}) =>
+  withTransaction(platform.deps.pool, (tx) =>
+    halt(tx, { ...ALL, ...scope, reason: 'A test', principal: 'operator:jane', nowMs: platform.clock.now() }),
+  );
+const liftBy = (id: string, principal: string) =>
+  withTransaction(platform.deps.pool, (tx) => lift(tx, id, null, principal, platform.clock.now()));
+
+async function dispatch(): Promise<number> {
+  await platform.worker.work('dispatch');
+  await platform.worker.idle();
+  return platform.sent.length;
+}
+
+describe('a halt', () => {
+  it.each([
+    ['everything', {}, 0],
+    ['the client', { clientId: DEMO_CLIENT_ID }, 0],
+    ['the corridor', { corridor: 'KE-UG' }, 0],
+    ['the rail', { railId: 'mpesa-ke' }, 0],
+    ['another corridor', { corridor: 'UG-KE' }, 1],
+    ['another rail', { railId: 'mtn-ug' }, 1],
+    ['the corridor on another rail', { corridor: 'KE-UG', railId: 'mtn-ug' }, 1],
+  ] as const)('of %s: what is sent', async (_name, scope, sent) => {
+    await platform.submit();
+    await platform.worker.work('authorize');
+    await begin(scope);
+    expect(await dispatch()).toBe(sent);
+  });
+
+  it('of one payment holds that one back and no other; lifted by two, it goes on to its end', async () => {
+    const [halted, other] = [await platform.submit(), await platform.submit()];
+    await platform.worker.work('authorize');
+    const { id } = await begin({ paymentId: halted });
+    expect(await dispatch()).toBe(1);
+    await liftBy(id, 'operator:jane');
+    expect(await dispatch()).toBe(1);
+    await expect(liftBy(id, 'operator:jane')).rejects.toMatchObject({ code: 'maker_is_checker' });
+    await liftBy(id, 'operator:john');
+    await expect(liftBy(id, 'operator:ann')).rejects.toMatchObject({ code: 'switch_unchanged' });
+    await platform.settleDown();
+    for (const paymentId of [halted, other]) expect((await platform.status(paymentId)).status).toBe('paid');
+    const acts = await platform.deps.pool.query<{ act: string }>(
+      `select actor || ' ' || action as act from audit_events where subject = $1 order by id`,
+      [`halt:${id}`],
+    );
+    expect(acts.rows.map(({ act }) => act)).toEqual([
+      'operator:jane halt.begun',
+      'operator:jane halt.lift_asked',
+      'operator:john halt.lifted',
+    ]);
+  });
+
+  it('works under load: what was claimed before it is sent, and nothing after', async () => {
+    for (let count = 0; count < 80; count += 1) await platform.submit();
+    await platform.worker.work('authorize');
+    let halting: Promise<unknown> | null = null;
+    const base = platform.deps.operators;
+    Object.assign(platform.deps, {
+      operators: (railId: string) => ({
+        ...base(railId),
+        collect: async (request: Parameters<ReturnType<typeof base>['collect']>[0]) => {
+          halting ??= begin();
+          await halting;
+          return base(railId).collect(request);
+        },
+      }),
+    });
+    const sent = await dispatch();
+    expect(sent).toBeGreaterThan(0);
+    expect(sent).toBeLessThanOrEqual(platform.deps.settings.effectsMaxPerRail);
+    expect(await dispatch()).toBe(sent);
+    const left = await platform.deps.pool.query(`select 1 from attempts where state = 'created'`);
+    expect(left.rowCount).toBe(80 - sent);
+  });
+
+  it('lets outcomes of what was sent be worked in, and the payout wait', async () => {
+    const id = await platform.submit();
+    await platform.worker.work('authorize');
+    expect(await dispatch()).toBe(1);
+    const { id: haltId } = await begin();
+    await platform.worker.work('outcomes');
+    expect(await dispatch()).toBe(1);
+    expect((await platform.status(id)).status).toBe('disbursing');
+    await liftBy(haltId, 'operator:ann');
+    await liftBy(haltId, 'operator:john');
+    await platform.settleDown();
+    expect((await platform.status(id)).status).toBe('paid');
+  });
+
+  it('is refused by the database in the name of one person, and cannot be changed or taken away', async () => {
+    const { id } = await begin();
+    const { pool } = platform.deps;
+    const [sets, values] = [`lift_asked_by = 'a', lift_asked_at = now(), lifted_at = now(), lifted_by = `, [id]];
+    await expect(pool.query(`update execution_halts set ${sets} 'a' where id = $1`, values)).rejects.toMatchObject({
+      constraint: 'execution_halts_lifted',
+    });
+    await expect(pool.query('update execution_halts set corridor = null')).rejects.toMatchObject({ constraint: 'execution_halts_fixed' });
+    await expect(pool.query('delete from execution_halts')).rejects.toMatchObject({ constraint: 'execution_halts_append_only' });
+  });
+});
+
+it('holds back what would move from balance to balance at once', async () => {
+  const id = await platform.submit({ funding: 'balance', delivery: 'balance' });
+  const { id: haltId } = await begin({ corridor: 'KE-UG' });
+  await platform.worker.work('authorize');
+  expect((await platform.status(id)).status).toBe('queued');
+  await liftBy(haltId, 'operator:ann');
+  await liftBy(haltId, 'operator:john');
+  platform.clock.advance(platform.deps.settings.retryDelayMs);
+  await platform.worker.work('authorize');
+  expect((await platform.status(id)).status).not.toBe('queued');
+});
+
+it('halts a payment of whose attempt somebody changed the terms, until two people have looked', async () => {
+  const id = await platform.submit();
+  await platform.worker.work('authorize');
+  const client = await platform.deps.pool.connect();
+  await client.query('set session_replication_role = replica');
+  await client.query('update attempts set amount = amount + 1');
+  await client.query('set session_replication_role = origin');
+  client.release();
+  expect(await dispatch()).toBe(0);
+  // The leg is tried again, under a grant over what the rows say now: that must not leave.
+  await platform.worker.work('outcomes');
+  expect(await dispatch()).toBe(0);
+  const halts = await platform.deps.pool.query('select payment_id, begun_by, lifted_at from execution_halts');
+  expect(halts.rows).toEqual([{ payment_id: id, begun_by: 'system', lifted_at: null }]);
+});

@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { bodyOf, intentOf, startTestApi, type TestApi } from './testing.ts';
+
+let api: TestApi;
+let amina: string;
+let kofi: string;
+let reader: string;
+let other: string;
+
+beforeAll(async () => {
+  api = await startTestApi();
+  const scopes = ['agents:switch', 'cases:read', 'payments:halt', 'payments:read'] as const;
+  amina = await api.makeKey(api.clients.acme, 'officer:amina', scopes);
+  kofi = await api.makeKey(api.clients.acme, 'officer:kofi', scopes);
+  reader = await api.makeKey(api.clients.acme, 'auditor:ben', ['cases:read', 'payments:read']);
+  other = await api.makeKey(api.clients.zawadi, 'officer:zola', scopes);
+});
+afterAll(() => api.stop());
+
+const actsOn = async (subject: string): Promise<string[]> => {
+  const acts = await api.pool.query<{ act: string }>(
+    `select actor || ' ' || action as act from audit_events where subject like $1 order by id`,
+    [subject],
+  );
+  return acts.rows.map(({ act }) => act);
+};
+
+describe('the dial of a model', () => {
+  const PATH = '/v1/agents/investigator/dial';
+  const turn = (way: 'lower' | 'raise', level: string, key: string, corridor?: string) =>
+    api.call('POST', `${PATH}/${way}`, { key, json: { level, reason: 'a test', ...(corridor === undefined ? {} : { corridor }) } });
+  const read = async (key: string, corridor?: string) =>
+    bodyOf(await api.call('GET', corridor === undefined ? PATH : `${PATH}?corridor=${corridor}`, { key }));
+
+  test('goes down by one person and up by two, who want the same', async () => {
+    expect(await read(reader)).toMatchObject({ level: 'tighten', effective: 'tighten', changedBy: null, waiting: null });
+    expect(await bodyOf(await turn('lower', 'off', amina))).toMatchObject({ level: 'off', effective: 'off', changedBy: 'officer:amina' });
+    expect((await bodyOf(await turn('lower', 'explain', amina))).code).toBe('switch_unchanged');
+    expect(await bodyOf(await turn('raise', 'rank', amina))).toMatchObject({
+      level: 'off',
+      waiting: { level: 'rank', askedBy: 'officer:amina' },
+    });
+    expect((await bodyOf(await turn('raise', 'rank', amina))).code).toBe('maker_is_checker');
+    expect(await bodyOf(await turn('raise', 'tighten', kofi))).toMatchObject({
+      level: 'off',
+      waiting: { level: 'tighten', askedBy: 'officer:kofi' },
+    });
+    expect(await bodyOf(await turn('raise', 'tighten', amina))).toMatchObject({
+      level: 'tighten',
+      waiting: null,
+      changedBy: 'officer:amina',
+    });
+    expect(await actsOn(`dial:investigator/${api.clients.acme}`)).toEqual([
+      'officer:amina autonomy.lowered',
+      'officer:amina autonomy.raise_asked',
+      'officer:kofi autonomy.raise_asked',
+      'officer:amina autonomy.raised',
+    ]);
+  });
+
+  test('of a corridor, of the client and of the platform: the lowest holds; of another client none of it', async () => {
+    await turn('lower', 'explain', kofi, 'KE-UG');
+    expect(await read(reader, 'KE-UG')).toMatchObject({ corridor: 'KE-UG', level: 'explain', effective: 'explain' });
+    expect(await read(reader, 'UG-KE')).toMatchObject({ level: 'tighten', effective: 'tighten' });
+    expect(await read(other, 'KE-UG')).toMatchObject({ level: 'tighten', effective: 'tighten' });
+    await api.pool.query(
+      `insert into autonomy_dials (scope, level, reason, changed_by, changed_at) values ('investigator//UG-KE', 'off', 'a test', 'operator:jane', now())`,
+    );
+    for (const key of [reader, other]) expect(await read(key, 'UG-KE')).toMatchObject({ level: 'tighten', effective: 'off' });
+  });
+
+  test('forgets a wish when the dial goes down again', async () => {
+    await turn('lower', 'off', amina, 'TZ-KE');
+    await turn('raise', 'rank', amina, 'TZ-KE');
+    await turn('raise', 'explain', kofi, 'TZ-KE');
+    await turn('raise', 'explain', amina, 'TZ-KE');
+    await turn('raise', 'rank', amina, 'TZ-KE');
+    expect(await bodyOf(await turn('lower', 'off', kofi, 'TZ-KE'))).toMatchObject({ level: 'off', waiting: null });
+    expect(await bodyOf(await turn('raise', 'rank', kofi, 'TZ-KE'))).toMatchObject({ level: 'off', waiting: { askedBy: 'officer:kofi' } });
+  });
+
+  test('is refused without the scope, and for what is no level or corridor', async () => {
+    for (const way of ['lower', 'raise'] as const) {
+      expect((await turn(way, 'off', reader)).status).toBe(403);
+      expect((await turn(way, 'more', amina)).status).toBe(422);
+      expect((await turn(way, 'off', amina, 'Kenya')).status).toBe(422);
+    }
+    expect((await api.call('GET', `${PATH}?corridor=x`, { key: reader })).status).toBe(422);
+    expect((await api.call('GET', PATH, { key: null })).status).toBe(401);
+  });
+});
+
+describe('a halt', () => {
+  const PATH = '/v1/halts';
+  const begin = (json: object, key = amina) => api.call('POST', PATH, { key, json: { reason: 'looks odd', ...json } });
+  const lift = (id: string, key: string) => api.call('POST', `${PATH}/${id}/lift`, { key });
+
+  test('is begun by one and lifted by two, each written down', async () => {
+    const response = await begin({ corridor: 'KE-UG', railId: 'mpesa-ke' });
+    expect(response.status).toBe(201);
+    const halt = await bodyOf(response);
+    expect(halt).toMatchObject({ corridor: 'KE-UG', railId: 'mpesa-ke', paymentId: null, begunBy: 'officer:amina', liftedAt: null });
+    expect((await bodyOf(await lift(halt.id, amina))).liftedAt).toBeNull();
+    expect((await bodyOf(await lift(halt.id, amina))).code).toBe('maker_is_checker');
+    expect(await bodyOf(await lift(halt.id, kofi))).toMatchObject({ liftAskedBy: 'officer:amina', liftedBy: 'officer:kofi' });
+    expect((await bodyOf(await lift(halt.id, kofi))).code).toBe('switch_unchanged');
+    expect(await actsOn(`halt:${halt.id}`)).toEqual([
+      'officer:amina halt.begun',
+      'officer:amina halt.lift_asked',
+      'officer:kofi halt.lifted',
+    ]);
+  });
+
+  test('is of the client alone: another neither sees nor lifts it, nor halts a payment that is not theirs', async () => {
+    const { id: paymentId } = await bodyOf(await api.call('POST', '/v1/payments', { json: intentOf('halted-1') }));
+    const halt = await bodyOf(await begin({ paymentId }));
+    expect((await lift(halt.id, other)).status).toBe(404);
+    expect((await begin({ paymentId }, other)).status).toBe(404);
+    const seen = async (key: string) => (await bodyOf(await api.call('GET', PATH, { key }))).items as { id: string }[];
+    expect((await seen(reader)).map(({ id }) => id)).toContain(halt.id);
+    expect(await seen(other)).toEqual([]);
+    const { rows } = await api.pool.query('select client_id from execution_halts where id = $1', [halt.id]);
+    expect(rows).toEqual([{ client_id: api.clients.acme }]);
+  });
+
+  test('is refused for what does not exist, and without the scope', async () => {
+    expect((await bodyOf(await begin({ railId: 'nowhere' }))).code).toBe('operator_unknown');
+    expect((await begin({ corridor: 'Kenya' })).status).toBe(422);
+    expect((await begin({}, reader)).status).toBe(403);
+    expect((await lift('019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', amina)).status).toBe(404);
+    expect((await lift('no-id', amina)).status).toBe(404);
+    expect((await api.call('GET', PATH, { key: null })).status).toBe(401);
+  });
+});

@@ -1,0 +1,131 @@
+/** Halts of a client's payments: one person begins one, at once; two lift it. */
+import { z } from '@hono/zod-openapi';
+import { withTransaction } from '../../../db/connect.ts';
+import { type Halt, listHalts } from '../../../db/queries/halts.ts';
+import { CORRIDOR_PATTERN } from '../../../domain/autonomy.ts';
+import { fault } from '../../../domain/errors.ts';
+import { RAILS } from '../../../domain/network.ts';
+import { findPayment } from '../../../db/queries/payment-views.ts';
+import { halt, lift } from '../../../tools/oversight/halts.ts';
+import { answers, idParam, idParams, problems } from '../http.ts';
+import { type Api, mount } from '../mount.ts';
+import { idSchema, momentOut, momentSchema } from '../resources/common.ts';
+
+const haltSchema = z
+  .object({
+    id: idSchema,
+    corridor: z.string().nullable(),
+    railId: z.string().nullable(),
+    paymentId: idSchema.nullable(),
+    reason: z.string(),
+    begunBy: z.string(),
+    begunAt: momentSchema,
+    liftAskedBy: z.string().nullable(),
+    liftedBy: z.string().nullable(),
+    liftedAt: momentSchema.nullable(),
+  })
+  .openapi('Halt');
+
+const wishSchema = z
+  .strictObject({
+    corridor: z
+      .string()
+      .regex(CORRIDOR_PATTERN)
+      .optional()
+      .openapi({ description: 'From and to; without it all corridors.', example: 'KE-UG' }),
+    railId: z.string().max(40).optional().openapi({ description: 'Without it all rails.', example: 'mtn-ug' }),
+    paymentId: idSchema.optional().openapi({ description: 'Without it all payments of the client.' }),
+    reason: z.string().min(3).max(200).openapi({ description: 'Why, without names of customers.' }),
+  })
+  .openapi('HaltRequest');
+
+type Wish = z.infer<typeof wishSchema>;
+const PATH = '/v1/halts';
+const LISTED_MAX = 200;
+
+/** Mounts the routes of halts. */
+export function mountHalts(api: Api): void {
+  const { deps } = api;
+  mount(
+    api,
+    {
+      method: 'get',
+      path: PATH,
+      operationId: 'listHalts',
+      tag: 'Payments',
+      summary: 'See what halts your payments',
+      scope: 'payments:read',
+      responses: {
+        200: answers('Halts, those in force first.', z.object({ items: z.array(haltSchema) })),
+        ...problems('unauthenticated', 'forbidden'),
+      },
+    },
+    async ({ caller }) => ({ status: 200, body: { items: (await listHalts(deps.pool, caller.clientId, LISTED_MAX)).map(haltOut) } }),
+  );
+  mount<z.ZodType, Wish>(
+    api,
+    {
+      method: 'post',
+      path: PATH,
+      operationId: 'beginHalt',
+      tag: 'Payments',
+      summary: 'Let no money of yours move, at once',
+      description: 'What has been sent is not called back, and its outcome is still worked in. Nothing else is lost: it waits.',
+      scope: 'payments:halt',
+      body: { schema: wishSchema },
+      responses: {
+        201: answers('The halt, in force.', haltSchema),
+        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'body_too_large', 'unsupported_media_type', 'validation_failed'),
+        ...problems('not_found', 'operator_unknown'),
+      },
+    },
+    async ({ caller, body }) => {
+      const { clientId, principal } = caller;
+      const { corridor = null, railId = null, paymentId = null, reason } = body;
+      if (railId !== null && !RAILS.some(({ id }) => id === railId)) throw fault('operator_unknown', { field: 'railId' });
+      if (paymentId !== null && (await findPayment(deps.pool, clientId, paymentId)) === null) throw fault('not_found');
+      const wish = { clientId, corridor, railId, paymentId, reason, principal, nowMs: deps.clock.now() };
+      return { status: 201, body: haltOut(await withTransaction(deps.pool, (tx) => halt(tx, wish))) };
+    },
+  );
+  mount(
+    api,
+    {
+      method: 'post',
+      path: `${PATH}/{id}/lift`,
+      operationId: 'liftHalt',
+      tag: 'Payments',
+      summary: 'Ask for the end of a halt, or agree to it',
+      description: 'The first person asks, and nothing changes; the second ends it.',
+      scope: 'payments:halt',
+      stepUp: true,
+      params: idParams,
+      responses: {
+        200: answers('The halt as it stands now.', haltSchema),
+        ...problems('unauthenticated', 'forbidden', 'not_found', 'switch_unchanged', 'maker_is_checker'),
+      },
+    },
+    async ({ c, caller }) => {
+      const id = idParam(c);
+      const nowMs = deps.clock.now();
+      const lifted = await withTransaction(deps.pool, (tx) => lift(tx, id, caller.clientId, caller.principal, nowMs));
+      return { status: 200, body: haltOut(lifted) };
+    },
+  );
+}
+
+function haltOut({ clientId: _own, ...halted }: Halt): z.infer<typeof haltSchema> {
+  const { id, corridor, railId, paymentId, reason, begunBy, liftAskedBy, liftedBy } = halted;
+  return {
+    id,
+    corridor,
+    railId,
+    paymentId,
+    reason,
+    begunBy,
+    begunAt: momentOut(halted.begunAt),
+    liftAskedBy,
+    liftedBy,
+    liftedAt: momentOut(halted.liftedAt),
+  };
+}

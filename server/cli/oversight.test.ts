@@ -1,0 +1,59 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { insertClient } from '../../db/fixtures.ts';
+import { type TestDatabase, testDatabase } from '../../db/testing.ts';
+import { runCli } from './program.ts';
+import { recordedTerminal } from './terminal.ts';
+
+let database: TestDatabase;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'capp-oversight-'));
+  database = await testDatabase();
+  await insertClient(database.pool, 'acme');
+});
+afterAll(async () => {
+  await database.close();
+  await rm(folder, { recursive: true });
+});
+
+async function run(...line: string[]) {
+  const terminal = recordedTerminal({ env: { CAPP_DATA_DIR: folder, DATABASE_URL: database.url } });
+  const code = await runCli(line, terminal, () => Promise.reject(new TypeError('fetch failed')));
+  return { code, out: terminal.outLines.join('\n'), err: terminal.errLines.join('\n') };
+}
+
+test('capp autonomy turns a dial down by one and up by two', async () => {
+  const turn = (way: string, level: string, by: string) =>
+    run('autonomy', way, 'investigator', level, '--client', 'acme', '--corridor', 'KE-UG', '--by', by, '--reason', 'a trial');
+  expect((await run('autonomy', 'show')).out).toBe('No dial was ever turned: every model may go as far as tighten.');
+  expect(await turn('lower', 'off', 'operator:jane')).toMatchObject({ code: 0, out: 'The dial stands at off.' });
+  expect((await turn('lower', 'off', 'operator:jane')).err).toMatch(/^capp: switch_unchanged/);
+  expect((await turn('raise', 'rank', 'operator:jane')).out).toBe('Asked. It is turned up to rank when somebody else says the same.');
+  expect((await turn('raise', 'rank', 'operator:jane')).err).toMatch(/^capp: maker_is_checker/);
+  expect((await run('autonomy', 'show')).out).toMatch(/investigator\/[0-9a-f-]{36}\/KE-UG +off +operator:jane asks for rank/);
+  expect((await turn('raise', 'rank', 'operator:john')).out).toBe('The dial stands at rank.');
+  expect((await run('autonomy', 'lower', 'compliance', 'off', '--by', 'x', '--reason', 'y')).code).toBe(2);
+});
+
+test('capp halt begins for everybody or some, lists, and lifts by two', async () => {
+  const by = ['--by', 'operator:jane', '--reason', 'looks odd'];
+  expect((await run('halt', 'list')).out).toBe('Nothing was ever halted.');
+  expect((await run('halt', 'begin', ...by)).err).toMatch(/^capp: usage_invalid: Say what is halted/);
+  expect((await run('halt', 'begin', '--all', '--rail', 'mtn-ug', ...by)).err).toMatch(/^capp: usage_invalid/);
+  expect((await run('halt', 'begin', '--client', 'nobody', ...by)).err).toMatch(/^capp: not_found: There is no client/);
+  expect((await run('halt', 'begin', '--client', 'acme', '--rail', 'mtn-ug', ...by)).out).toMatch(
+    /^Halted: client [0-9a-f-]{36}, rail mtn-ug\./,
+  );
+  const begun = await run('halt', 'begin', '--all', ...by);
+  const id = /lift ([0-9a-f-]{36})/.exec(begun.out)?.[1] ?? '';
+  expect(begun.out).toMatch(/^Halted: everything\./);
+  expect((await run('halt', 'lift', id, '--by', 'operator:jane')).out).toBe('Asked. It ends when somebody else says the same.');
+  expect((await run('halt', 'lift', id, '--by', 'operator:jane')).err).toMatch(/^capp: maker_is_checker/);
+  expect((await run('halt', 'list')).out).toMatch(/everything +in force; operator:jane asks for its end/);
+  expect((await run('halt', 'lift', id, '--by', 'operator:john')).out).toBe('The halt is over.');
+  expect((await run('halt', 'list')).out).toMatch(/everything +lifted by operator:jane and operator:john/);
+});
