@@ -97,6 +97,11 @@ export const ERRORS = {
   rule_invalid: entry(422, 'after_change', 'The rule is not of the form that rules have.'),
   rule_step_refused: entry(409, 'never', 'The rule is not at a step from which this is possible.'),
 
+  // Mandates.
+  mandate_missing: entry(403, 'after_change', 'No mandate in force lets you spend.'),
+  mandate_exceeded: entry(422, 'after_change', 'The payment is outside what the mandate allows.'),
+  mandate_wider: entry(422, 'after_change', 'A mandate that is handed on must be within its parent.'),
+
   switch_unchanged: entry(409, 'never', 'The switch stands so already.'),
 
   // Reports.

@@ -11,6 +11,8 @@ export const ROLES = {
     'quotes:write',
     'payments:write',
     'payments:read',
+    'mandates:read',
+    'mandates:write',
     'activity:read',
     'treasury:read',
     'webhooks:read',
@@ -60,6 +62,7 @@ export const ROLES = {
   auditor: [
     'session:own',
     'payments:read',
+    'mandates:read',
     'callbacks:read',
     'activity:read',
     'treasury:read',

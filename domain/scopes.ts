@@ -16,6 +16,8 @@ export const SCOPES = {
   'rules:write': 'Draft rules, put them into shadow, ask for the end of a live one.',
   'rules:approve': 'Bring rules to life that somebody else made, and agree to the end of a live one.',
   'agents:switch': 'Turn agents that ask a model off, and on again; turn their dials down, and up with somebody else.',
+  'mandates:read': 'Read who may spend on whose word.',
+  'mandates:write': 'Let others spend within a policy, hand on a mandate, take one back.',
   'reports:read': 'Read reports, with the names of the people concerned.',
   'reports:write': 'Make reports, and write down that they were filed.',
   'settlement:read': 'Read settlement batches and cases.',

@@ -4,6 +4,7 @@ export * from './chain.ts';
 export * from './halts.ts';
 export * from './ledger.ts';
 export * from './limits.ts';
+export * from './mandates.ts';
 export * from './messaging.ts';
 export * from './llm.ts';
 export * from './operators.ts';

@@ -7,6 +7,7 @@ import type { PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
 import { type RecordedDecision, recordDecisions } from '../../db/queries/decisions.ts';
 import { haltsInForce } from '../../db/queries/halts.ts';
+import { withoutMandate } from '../../db/queries/mandates.ts';
 import { type AuthorisedTerms, transitionPayments, type Transition } from '../../db/queries/transitions.ts';
 import type { QuoteTerms } from '../../agents/agent.ts';
 import { evidenceOf } from '../../agents/compliance/index.ts';
@@ -59,11 +60,16 @@ async function commitDecisions(
   const nowMs = deps.clock.now();
   await recordDecided(tx, agents, travellers, nowMs);
   const halts = travellers.some(isBetweenBalances) ? await haltsInForce(tx) : [];
+  const unmandated = await withoutMandate(
+    tx,
+    travellers.map(({ payment }) => payment.id),
+    nowMs,
+  );
   const funded = await fund(
     tx,
     agents,
     cohort,
-    travellers.map((traveller) => holdBack(refuseExpired(traveller, nowMs), halts)),
+    travellers.map((traveller) => holdBack(refuseEnded(refuseExpired(traveller, nowMs), unmandated), halts)),
     nowMs,
   );
   const granted = funded.filter((each) => each.verdict?.outcome === 'reserve');
@@ -134,6 +140,12 @@ async function recordDecided(tx: PoolClient, agents: Agents, travellers: readonl
 function refuseExpired(traveller: Traveller, nowMs: number): Traveller {
   const expired = traveller.quote !== undefined && traveller.quote.expiresAtMs <= nowMs && traveller.leaves === undefined;
   return expired ? { ...traveller, leaves: { to: 'rejected', reasonCode: 'quote_expired' } } : traveller;
+}
+
+/** Nobody spends under a mandate that was taken back or has ended meanwhile. */
+function refuseEnded(traveller: Traveller, unmandated: ReadonlySet<string>): Traveller {
+  const isEnded = traveller.leaves === undefined && unmandated.has(traveller.payment.id);
+  return isEnded ? { ...traveller, leaves: { to: 'rejected', reasonCode: 'mandate_missing' } } : traveller;
 }
 
 /** Money that would move in this very step waits while a halt covers it; what operators move is held back where it is sent. */

@@ -13,6 +13,7 @@ import { mountDocs } from './docs.ts';
 import { beginHeaders, completeHeaders } from './headers.ts';
 import type { ApiContext, ApiEnv } from './http.ts';
 import { createIdempotency } from './idempotency.ts';
+import { createMandateDesk } from '../../tools/mandates/spend.ts';
 import { createApiLimits } from './limits.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import type { Api, MountedRoute } from './mount.ts';
@@ -40,6 +41,7 @@ import { mountTreasury } from './routes/treasury.ts';
 import { mountReports } from './routes/reports.ts';
 import { mountAutonomy } from './routes/autonomy.ts';
 import { mountHalts } from './routes/halts.ts';
+import { mountMandates } from './routes/mandates.ts';
 import { mountSwitches } from './routes/switches.ts';
 import { mountWebhooks } from './routes/webhooks.ts';
 import { createLiveStream } from './stream.ts';
@@ -83,6 +85,7 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
     idempotency,
     metrics,
     mounted: [],
+    mandates: createMandateDesk(deps),
     checkAnswers: options.checkAnswers ?? false,
   };
 
@@ -103,6 +106,7 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   mountSwitches(api);
   mountAutonomy(api);
   mountHalts(api);
+  mountMandates(api);
   mountCaseDecisions(api);
   mountScreening(api);
   mountWebhooks(api);

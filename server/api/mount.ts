@@ -7,6 +7,7 @@ import { type OpenAPIHono, z } from '@hono/zod-openapi';
 import { fault } from '../../domain/errors.ts';
 import { SCOPES, type Scope } from '../../domain/scopes.ts';
 import { type Authenticate, requireScope, requireStepUp } from './authenticate.ts';
+import type { MandateDesk } from '../../tools/mandates/spend.ts';
 import type { ApiDeps, Caller } from './deps.ts';
 import { answerText } from './headers.ts';
 import { type ApiContext, type ApiEnv, mediaTypeOf, parseJson, problems, readJsonText, validate } from './http.ts';
@@ -25,6 +26,8 @@ export interface Api {
   readonly idempotency: Idempotency;
   readonly limits: ApiLimits;
   readonly metrics: Metrics;
+  /** Where those who spend for others are kept to their mandates. */
+  readonly mandates: MandateDesk;
   /** Every route, by method and path in the words of OpenAPI. */
   readonly mounted: MountedRoute[];
   /** Check answers against their schemas: in tests, where a mismatch should hurt. */

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -56,4 +56,28 @@ test('capp halt begins for everybody or some, lists, and lifts by two', async ()
   expect((await run('halt', 'list')).out).toMatch(/everything +in force; operator:jane asks for its end/);
   expect((await run('halt', 'lift', id, '--by', 'operator:john')).out).toBe('The halt is over.');
   expect((await run('halt', 'list')).out).toMatch(/everything +lifted by operator:jane and operator:john/);
+});
+
+test('capp mandates issues, lists and revokes, and repeats no number of a policy', async () => {
+  const file = join(folder, 'buyer.json');
+  const write = (policy: unknown) => writeFile(file, typeof policy === 'string' ? policy : JSON.stringify(policy));
+  const issue = (holder = 'agent:buyer', by = 'person:jane') =>
+    run('mandates', 'issue', '--client', 'acme', '--holder', holder, '--by', by, '--policy', file, '--days', '7');
+  expect((await issue()).err).toMatch(/^capp: file_unreadable/);
+  for (const policy of ['{', { payees: ['+254712345678', '0712345678'] }, { payees: '+254712345678' }, { perPayment: { KES: 5 } }, null]) {
+    await write(policy);
+    const { code, err } = await issue();
+    expect(code).toBe(2);
+    expect(err).toMatch(/^capp: (file_unreadable|validation_failed)/);
+    expect(err).not.toContain('712345678');
+  }
+  await write({ perPayment: { KES: '500000' }, payees: ['+254712345678'] });
+  const id = /^agent:buyer may spend under ([0-9a-f-]{36}) until .*, and under mandates only\.$/.exec((await issue()).out)?.[1] ?? '';
+  expect((await issue('agent:friend', 'agent:buyer')).err).toMatch(/^capp: mandate_missing/);
+  const { rows } = await database.pool.query<{ policy: string }>('select policy::text from mandates where id = $1', [id]);
+  expect(rows[0]?.policy).not.toContain('712345678');
+  expect((await run('mandates', 'list', '--client', 'acme')).out).toMatch(new RegExp(`${id} +intent +in force +agent:buyer +person:jane`));
+  expect((await run('mandates', 'revoke', id, '--client', 'acme', '--by', 'person:jane')).code).toBe(0);
+  expect((await run('mandates', 'revoke', id, '--client', 'acme', '--by', 'person:jane')).err).toMatch(/^capp: switch_unchanged/);
+  expect((await run('mandates', 'list', '--client', 'acme')).out).toMatch(/revoked by person:jane/);
 });

@@ -11,6 +11,7 @@ import { registerInvestigator } from './commands/investigator.ts';
 import { registerKeys } from './commands/keys.ts';
 import { registerAutonomy } from './commands/autonomy.ts';
 import { registerHalt } from './commands/halt.ts';
+import { registerMandates } from './commands/mandates.ts';
 import { registerMigrate } from './commands/migrate.ts';
 import { registerLists } from './commands/lists.ts';
 import { registerNetwork } from './commands/network.ts';
@@ -106,6 +107,7 @@ export function createProgram(context: CommandContext): Command {
   registerInvestigator(program, context);
   registerAutonomy(program, context);
   registerHalt(program, context);
+  registerMandates(program, context);
   registerOperators(program, context);
   registerReconcile(program, context);
   registerSandbox(program, context);

@@ -1,11 +1,12 @@
 /** What the routes of the API are about, one of each for a client: made anew for each request, so that no request meets what another left. */
-import type { Pool } from '../../db/connect.ts';
+import { type Pool, withTransaction } from '../../db/connect.ts';
 import { newPerson } from '../../db/fixtures.ts';
 import { storePeople } from '../../db/queries/intake.ts';
 import { storeFindings } from '../../db/queries/rescreening.ts';
 import { newId } from '../../domain/ids.ts';
 import { insertBatch } from '../../graph/settlement/testing.ts';
 import { bodyOf, type Call, intentOf, TEST_START_MS, testKeyring } from '../../server/api/testing-app.ts';
+import { issueMandate } from '../../tools/mandates/issue.ts';
 import type { SecurityApi } from './security-api.ts';
 
 export const DIGEST = 'a'.repeat(64);
@@ -129,6 +130,19 @@ const halt: Make = async (api, { clientId }) => {
   return id;
 };
 
+const mandate: Make = async (api, owner) => {
+  const wish = {
+    clientId: owner.clientId,
+    parentId: null,
+    holder: next('agent:'),
+    issuer: 'person:somebody',
+    policy: {},
+    notBeforeMs: TEST_START_MS,
+    expiresAtMs: TEST_START_MS + 86_400_000,
+  };
+  return (await withTransaction(api.pool, (tx) => issueMandate(tx, testKeyring, wish, TEST_START_MS))).id;
+};
+
 /** A rule as a draft; its id. */
 const rule: Make = async (api, owner) => (await asked(api, owner, 'POST', '/v1/rules', { json: ruleDraft() })).id as string;
 
@@ -147,6 +161,7 @@ export const THINGS = {
   settlementCase,
   rule,
   halt,
+  mandate,
 } as const satisfies Readonly<Record<string, Make>>;
 
 /** What belongs to the platform and is the same for all its clients: scopes, not tenants, say who may see it. */
@@ -184,6 +199,7 @@ export const BODIES: Readonly<Record<string, () => unknown>> = {
   'POST /v1/webhook-endpoints': () => ({ url: URL_TAKEN }),
   'PUT /v1/webhook-endpoints/{id}': () => ({ url: URL_TAKEN, topics: [], status: 'enabled' }),
   'POST /v1/webhook-endpoints/{id}/replay': () => ({ which: 'failed' }),
+  'POST /v1/mandates': () => ({ holder: next('agent:'), policy: {}, expiresAt: new Date(TEST_START_MS + 86_400_000).toISOString() }),
   'POST /v1/halts': () => ({ corridor: 'ZA-ZM', reason: 'A test' }),
   'POST /v1/agents/investigator/dial/lower': () => ({ level: 'off', reason: 'A test' }),
   'POST /v1/agents/investigator/dial/raise': () => ({ level: 'tighten', reason: 'A test' }),
@@ -205,6 +221,7 @@ const NAMED: readonly (readonly [RegExp, Thing])[] = [
   [/^\/v1\/settlement\/cases\/\{id\}/, 'settlementCase'],
   [/^\/v1\/rules\/\{id\}/, 'rule'],
   [/^\/v1\/halts\/\{id\}/, 'halt'],
+  [/^\/v1\/mandates\/\{id\}/, 'mandate'],
 ];
 
 /** The thing a path names, or null when it names none of a client. Throws for a path that nobody has told about. */

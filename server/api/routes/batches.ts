@@ -81,6 +81,8 @@ export function mountBatches(api: Api): void {
       const read = ROW_READERS[mediaTypeOf(c)];
       if (!read) throw fault('unsupported_media_type', { detail: `A batch is one of ${Object.keys(ROW_READERS).join(', ')}.` });
       if (Number(c.req.header('content-length') ?? 0) > BATCH_BYTES_MAX) throw fault('body_too_large');
+      if (await api.mandates.isBound(caller))
+        throw fault('forbidden', { detail: 'Whoever spends under a mandate submits payments one by one.' });
       if (deps.intake.depth() > WAITING_MAX) throw fault('overloaded');
       const batch = startBatch(deps, caller, read(bounded((c.req.raw.body ?? []) as Bytes)));
       // The first verdicts are worked out before any answer, so that a body that is no batch at all gets a problem.

@@ -114,12 +114,15 @@ function mountSubmit(api: Api): void {
           'validation_failed',
           'quote_mismatch',
           'idempotency_key_reused',
+          'mandate_missing',
+          'mandate_exceeded',
           'overloaded',
         ),
       },
     },
     async ({ c, caller, body }) => {
-      const { paymentId, replayed, createdAtMs } = await deps.intake.submit(caller.clientId, body);
+      const submit = () => deps.intake.submit(caller.clientId, body);
+      const { paymentId, replayed, createdAtMs } = await api.mandates.spend(caller, body, submit);
       c.set('logged', { paymentId, replayed });
       if (replayed) return { status: 200, body: paymentOut(deps.keyring, await load(deps, caller, paymentId), caller) };
       addHeader(c, 'Location', `/v1/payments/${paymentId}`);

@@ -1,0 +1,209 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { withTransaction } from '../../db/connect.ts';
+import { insertClient, insertPayment } from '../../db/fixtures.ts';
+import { createKeyring } from '../../db/keyring.ts';
+import { withoutMandate } from '../../db/queries/mandates.ts';
+import { type TestDatabase, testDatabase } from '../../db/testing.ts';
+import { manualClock } from '../../domain/clock.ts';
+import { fault } from '../../domain/errors.ts';
+import { type IntentInput, parseIntent, type PaymentIntent } from '../../domain/intent.ts';
+import type { SpendPolicy } from '../../domain/spend-policy.ts';
+import { issueMandate, type MandateWish, takeBack } from './issue.ts';
+import { createMandateDesk, type MandateDesk } from './spend.ts';
+
+const HOUR_MS = 3_600_000;
+const keyring = createKeyring([{ id: 1, master: Buffer.alloc(32, 5) }]);
+const clock = manualClock(Date.UTC(2026, 10, 25, 9));
+let database: TestDatabase;
+let clientId: string;
+let desk: MandateDesk;
+let made = 0;
+
+beforeAll(async () => {
+  database = await testDatabase();
+});
+afterAll(() => database.close());
+beforeEach(async () => {
+  clientId = await insertClient(database.pool);
+  desk = createMandateDesk({ pool: database.pool, keyring, clock });
+});
+
+const issue = (policy: SpendPolicy, over: Partial<MandateWish> = {}) =>
+  withTransaction(database.pool, (tx) => {
+    const wish = { clientId, parentId: null, holder: 'agent:buyer', issuer: 'person:jane', policy, notBeforeMs: clock.now() };
+    return issueMandate(tx, keyring, { ...wish, expiresAtMs: clock.now() + 24 * HOUR_MS, ...over }, clock.now());
+  });
+const revoke = (id: string, principal = 'person:jane') =>
+  withTransaction(database.pool, (tx) => takeBack(tx, clientId, id, principal, clock.now()));
+
+function intent(over: Partial<IntentInput> = {}): PaymentIntent {
+  const parsed = parseIntent({
+    referenceId: `ref-${(made += 1)}`,
+    amount: '1000',
+    fromCurrency: 'KES',
+    toCurrency: 'UGX',
+    sender: { name: 'Achieng Odhiambo', phone: '+254712345678', country: 'KE' },
+    receiver: { name: 'Grace Nakato', phone: '+256772345678', country: 'UG' },
+    ...over,
+  });
+  if (!parsed.ok) throw new Error('the intent of the test is wrong');
+  return parsed.intent;
+}
+
+/** Spends, storing the payment as the way in would; gives its reference. */
+const spend = (paid: PaymentIntent = intent(), principal = 'agent:buyer') =>
+  desk.spend({ clientId, principal }, paid, async () => {
+    await insertPayment(database.pool, { clientId, referenceId: paid.referenceId, amount: paid.amount.minor });
+    return paid.referenceId;
+  });
+const counted = async (): Promise<number> =>
+  (await database.pool.query('select 1 from mandate_spends where client_id = $1', [clientId])).rowCount ?? 0;
+const minor = (major: number): string => String(major * 100);
+
+describe('spending', () => {
+  it('is bound for whoever ever held a mandate, and for nobody else', async () => {
+    await expect(spend(intent(), 'agent:free')).resolves.toBeTruthy();
+    const { id } = await issue({ perPayment: { KES: minor(1_000) } });
+    await expect(spend()).resolves.toBeTruthy();
+    await expect(spend(intent({ amount: '1000.01' }))).rejects.toMatchObject({ code: 'mandate_exceeded' });
+    await revoke(id);
+    await expect(spend()).rejects.toMatchObject({ code: 'mandate_missing' });
+    expect(await counted()).toBe(1);
+  });
+
+  it('counts a rolling budget, and lets go of what has left the window', async () => {
+    await issue({ budgets: [{ windowMs: HOUR_MS, amounts: { KES: minor(2_500) } }] });
+    await spend();
+    clock.advance(HOUR_MS / 2);
+    await spend();
+    await expect(spend()).rejects.toMatchObject({ code: 'mandate_exceeded' });
+    clock.advance(HOUR_MS / 2);
+    await expect(spend()).resolves.toBeTruthy();
+    await expect(spend()).rejects.toMatchObject({ code: 'mandate_exceeded' });
+  });
+
+  it('never passes a budget, however many payments come at once', async () => {
+    await issue({ budgets: [{ windowMs: HOUR_MS, amounts: { KES: minor(3_000) } }] });
+    const ends = await Promise.allSettled(Array.from({ length: 8 }, () => spend()));
+    expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
+    expect(await counted()).toBe(3);
+  });
+
+  it('keeps to payees by their numbers, and to less for those who are new', async () => {
+    const payees = [keyring.blindIndex('+256772345678', clientId).toString('hex')];
+    await issue({ payees, coolingOff: { ms: HOUR_MS, amounts: { KES: minor(1_500) } } });
+    const stranger = { name: 'Grace Nakato', phone: '+256772345679', country: 'UG' as const };
+    await expect(spend(intent({ receiver: stranger }))).rejects.toMatchObject({ code: 'mandate_exceeded' });
+    await spend();
+    await expect(spend()).rejects.toMatchObject({ code: 'mandate_exceeded' });
+    clock.advance(HOUR_MS);
+    await expect(spend(intent({ amount: '9000' }))).resolves.toBeTruthy();
+  });
+
+  it('counts a repeated request once, and another intent under its reference not at all', async () => {
+    await issue({ usesMax: 1 });
+    const first = intent();
+    await spend(first);
+    await expect(desk.spend({ clientId, principal: 'agent:buyer' }, first, async () => 'the same')).resolves.toBe('the same');
+    await expect(spend(intent({ referenceId: first.referenceId, amount: '7' }))).rejects.toMatchObject({ code: 'duplicate_reference' });
+    await expect(spend()).rejects.toMatchObject({ code: 'mandate_exceeded' });
+    expect(await counted()).toBe(1);
+  });
+
+  it('takes a count back when nothing was stored for sure, and keeps it when nobody can tell', async () => {
+    await issue({ usesMax: 1 });
+    const fails = (code: 'quote_expired' | 'database_unavailable') =>
+      desk.spend({ clientId, principal: 'agent:buyer' }, intent(), async () => {
+        throw fault(code);
+      });
+    await expect(fails('quote_expired')).rejects.toMatchObject({ code: 'quote_expired' });
+    expect(await counted()).toBe(0);
+    await expect(fails('database_unavailable')).rejects.toMatchObject({ code: 'database_unavailable' });
+    expect(await counted()).toBe(1);
+    await expect(spend()).rejects.toMatchObject({ code: 'mandate_exceeded' });
+  });
+
+  it('waits for the mandate to begin, and ends with it', async () => {
+    await issue({}, { notBeforeMs: clock.now() + HOUR_MS, expiresAtMs: clock.now() + 2 * HOUR_MS });
+    await expect(spend()).rejects.toMatchObject({ code: 'mandate_missing' });
+    clock.advance(HOUR_MS);
+    await expect(spend()).resolves.toBeTruthy();
+    clock.advance(HOUR_MS);
+    await expect(spend()).rejects.toMatchObject({ code: 'mandate_missing' });
+  });
+
+  it('believes no mandate that is not as it was sealed', async () => {
+    const { id } = await issue({ perPayment: { KES: '1' } });
+    const client = await database.pool.connect();
+    await client.query('set session_replication_role = replica');
+    await client.query(`update mandates set policy = '{}' where id = $1`, [id]);
+    await client.query('set session_replication_role = origin');
+    client.release();
+    await expect(spend()).rejects.toMatchObject({ code: 'mandate_missing' });
+  });
+});
+
+describe('handing on', () => {
+  const onward = (parentId: string, policy: SpendPolicy, over: Partial<MandateWish> = {}) =>
+    issue(policy, { parentId, holder: 'agent:clerk', issuer: 'agent:buyer', ...over });
+
+  it('counts what is spent below against all above', async () => {
+    const { id } = await issue({ budgets: [{ windowMs: HOUR_MS, amounts: { KES: minor(2_000) } }] });
+    await onward(id, { budgets: [{ windowMs: HOUR_MS, amounts: { KES: minor(2_000) } }] });
+    await spend(intent(), 'agent:clerk');
+    await spend();
+    for (const principal of ['agent:clerk', 'agent:buyer'])
+      await expect(spend(intent(), principal)).rejects.toMatchObject({ code: 'mandate_exceeded' });
+  });
+
+  it('only narrows', async () => {
+    const { id, expiresAtMs } = await issue({ perPayment: { KES: '100' } });
+    await expect(onward(id, { perPayment: { KES: '101' } })).rejects.toMatchObject({ code: 'mandate_wider', field: 'perPayment' });
+    await expect(onward(id, {})).rejects.toMatchObject({ code: 'mandate_wider', field: 'perPayment' });
+    await expect(onward(id, { perPayment: { KES: '1' } }, { expiresAtMs: expiresAtMs + 1 })).rejects.toMatchObject({ field: 'expiresAt' });
+    await expect(onward(id, { perPayment: { KES: '1' } }, { issuer: 'agent:other' })).rejects.toMatchObject({ field: 'issuer' });
+    await expect(onward(id, { perPayment: { KES: '1' } })).resolves.toMatchObject({ depth: 2 });
+  });
+
+  it('ends below when it ends above, also for what is not authorised yet', async () => {
+    const { id } = await issue({});
+    await onward(id, {});
+    const paid = intent();
+    await spend(paid, 'agent:clerk');
+    const { rows } = await database.pool.query<{ id: string }>('select id from payments where client_id = $1', [clientId]);
+    const ids = rows.map((row) => row.id);
+    const ended = () => withTransaction(database.pool, (tx) => withoutMandate(tx, ids, clock.now()));
+    expect(await ended()).toEqual(new Set());
+    await revoke(id);
+    await expect(spend(intent(), 'agent:clerk')).rejects.toMatchObject({ code: 'mandate_missing' });
+    expect(await ended()).toEqual(new Set(ids));
+  });
+
+  it('is no way out for whoever is bound', async () => {
+    const { id } = await issue({});
+    await expect(issue({}, { issuer: 'agent:buyer', holder: 'agent:friend' })).rejects.toMatchObject({ code: 'mandate_missing' });
+    await expect(issue({}, { issuer: 'agent:buyer', holder: 'agent:buyer' })).rejects.toMatchObject({ code: 'maker_is_checker' });
+    await expect(revoke(id, 'agent:buyer')).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(revoke(id)).resolves.toMatchObject({ revokedBy: 'person:jane' });
+    await expect(revoke(id)).rejects.toMatchObject({ code: 'switch_unchanged' });
+    await expect(onward(id, {})).rejects.toMatchObject({ code: 'mandate_missing' });
+  });
+});
+
+describe('the database', () => {
+  it('keeps mandates and counts as they are', async () => {
+    const { id } = await issue({});
+    await spend();
+    const { pool } = database;
+    await expect(pool.query(`update mandates set policy = '{}' where id = $1`, [id])).rejects.toMatchObject({
+      constraint: 'mandates_fixed',
+    });
+    await expect(pool.query('delete from mandates')).rejects.toMatchObject({ constraint: 'mandates_append_only' });
+    await expect(pool.query('delete from mandate_spends')).rejects.toMatchObject({ constraint: 'mandate_spends_kept' });
+    await expect(pool.query('update mandate_spends set amount = 1')).rejects.toMatchObject({ constraint: 'mandate_spends_append_only' });
+    await revoke(id);
+    await expect(pool.query('update mandates set revoked_at = null, revoked_by = null where id = $1', [id])).rejects.toMatchObject({
+      constraint: 'mandates_fixed',
+    });
+  });
+});

@@ -1,0 +1,177 @@
+/**
+ * Spending under mandates. Whoever ever held a mandate pays only within one that is in force, and within every one above it. What is
+ * spent is counted before the payment is stored; a count is taken back only when it is sure that no payment came of it.
+ */
+import type { Pool } from 'pg';
+import { withTransaction } from '../../db/connect.ts';
+import type { Queryable } from '../../db/connect.ts';
+import type { Keyring } from '../../db/keyring.ts';
+import { recordAuditEvents } from '../../db/queries/audit.ts';
+import {
+  deleteSpends,
+  findSpend,
+  insertSpends,
+  isBound,
+  lockChains,
+  type NewSpend,
+  spentUnder,
+  type StoredMandate,
+} from '../../db/queries/mandates.ts';
+import type { Clock } from '../../domain/clock.ts';
+import { fault, isFault } from '../../domain/errors.ts';
+import { fingerprintOf, type PaymentIntent } from '../../domain/intent.ts';
+import { isInForce } from '../../domain/mandate.ts';
+import { spendRefusal, type Spend, type SpendRefusal, windowsOf } from '../../domain/spend-policy.ts';
+import { isSealed } from './issue.ts';
+
+export interface MandateDeps {
+  readonly pool: Pool;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+}
+
+export interface Spender {
+  readonly clientId: string;
+  readonly principal: string;
+}
+
+export interface MandateDesk {
+  /** Whether somebody spends under mandates only. Remembered for some seconds. */
+  isBound(spender: Spender): Promise<boolean>;
+  /**
+   * Submits an intent in somebody's name, within their mandates where they are bound. Throws `mandate_missing` when none is in force,
+   * `mandate_exceeded` when none lets it through, and what `submit` throws.
+   */
+  spend<T>(spender: Spender, intent: PaymentIntent, submit: () => Promise<T>): Promise<T>;
+}
+
+const KNOWN_FOR_MS = 10_000;
+const KNOWN_MAX = 10_000;
+/** Refusals that tell for sure that nothing was stored. After any other error a payment may be there, and stays counted. */
+const NOTHING_STORED = ['quote_not_found', 'quote_mismatch', 'quote_expired', 'duplicate_reference', 'overloaded'] as const;
+
+/** Makes the place where mandates are kept to. */
+export function createMandateDesk(deps: MandateDeps): MandateDesk {
+  const known = new Map<string, { readonly bound: boolean; readonly untilMs: number }>();
+
+  async function bound({ clientId, principal }: Spender): Promise<boolean> {
+    const key = `${clientId} ${principal}`;
+    const earlier = known.get(key);
+    const nowMs = deps.clock.now();
+    // Nobody is ever unbound.
+    if (earlier !== undefined && (earlier.bound || earlier.untilMs > nowMs)) return earlier.bound;
+    const found = await isBound(deps.pool, clientId, principal);
+    if (known.size >= KNOWN_MAX) known.clear();
+    known.set(key, { bound: found, untilMs: nowMs + KNOWN_FOR_MS });
+    return found;
+  }
+
+  return {
+    isBound: bound,
+    async spend(spender, intent, submit) {
+      if (!(await bound(spender))) return submit();
+      const isCounted = await withTransaction(deps.pool, (tx) => count(tx, deps, spender, intent));
+      try {
+        return await submit();
+      } catch (error) {
+        if (isCounted && NOTHING_STORED.some((code) => isFault(error, code)))
+          await deleteSpends(deps.pool, spender.clientId, intent.referenceId);
+        throw error;
+      }
+    },
+  };
+}
+
+/** Counts an intent against the first chain of mandates that lets it through; false when it was counted before. */
+async function count(tx: Queryable, { keyring, clock }: MandateDeps, spender: Spender, intent: PaymentIntent): Promise<boolean> {
+  const { clientId, principal } = spender;
+  const nowMs = clock.now();
+  const mandates = await lockChains(tx, clientId, principal);
+  const fingerprint = keyring.blindIndex(fingerprintOf(intent).toString('hex'), `mandate_spends.fingerprint:${clientId}`);
+  const earlier = await findSpend(tx, clientId, intent.referenceId);
+  if (earlier?.equals(fingerprint)) return false;
+  if (earlier !== null) throw fault('duplicate_reference', { field: 'referenceId' });
+  const chains = [...mandates.values()]
+    .filter(({ mandate }) => mandate.holder === principal)
+    .map((held) => chainOf(mandates, held))
+    .filter((chain) => chain.every((each) => each.revokedAt === null && isInForce(each.mandate, nowMs) && isSealed(keyring, each)));
+  if (chains.length === 0) throw fault('mandate_missing');
+  const payees = keyring.blindIndexes(intent.receiver.phone, clientId);
+  let refusal: SpendRefusal = 'per_payment';
+  for (const chain of chains) {
+    const refused = await refusalOf(tx, chain, intent, payees, nowMs);
+    if (refused === null) {
+      await take(tx, chain, spender, intent, { fingerprint, payeeIndex: payees[0], nowMs });
+      return true;
+    }
+    refusal = refused;
+  }
+  throw fault('mandate_exceeded', { detail: REFUSALS[refusal] });
+}
+
+const REFUSALS: Readonly<Record<SpendRefusal, string>> = {
+  per_payment: 'The payment is larger than the mandate allows for one, or in another currency.',
+  budget: 'The payment would pass the budget of the mandate for now.',
+  velocity: 'The mandate allows no more payments for now.',
+  uses: 'The mandate is used up.',
+  corridor: 'The mandate does not allow this corridor.',
+  purpose: 'The mandate does not allow this purpose.',
+  payee: 'The mandate does not allow this payee.',
+  hours: 'The mandate does not allow payments at this hour.',
+  cooling_off: 'The payee is new; the mandate allows them less for now.',
+};
+
+function chainOf(mandates: ReadonlyMap<string, StoredMandate>, held: StoredMandate): StoredMandate[] {
+  const chain = [held];
+  for (let parentId = held.mandate.parentId; parentId !== null; ) {
+    const parent = mandates.get(parentId);
+    if (parent === undefined) throw new RangeError(`mandate ${parentId} is gone`);
+    chain.push(parent);
+    parentId = parent.mandate.parentId;
+  }
+  return chain;
+}
+
+/** The first rule that any mandate of a chain has against an intent. */
+async function refusalOf(
+  tx: Queryable,
+  chain: readonly StoredMandate[],
+  intent: PaymentIntent,
+  payees: readonly Buffer[],
+  nowMs: number,
+): Promise<SpendRefusal | null> {
+  const { amount, sender, receiver, purpose } = intent;
+  const spend: Spend = {
+    amountMinor: amount.minor,
+    currency: amount.currency,
+    corridor: `${sender.country}-${receiver.country}`,
+    purpose,
+    payees: payees.map((payee) => payee.toString('hex')),
+    atMs: nowMs,
+  };
+  for (const { mandate } of chain) {
+    const windows = windowsOf(mandate.policy);
+    const spent = await spentUnder(tx, mandate.id, { windows, currency: amount.currency, payees, atMs: nowMs });
+    const refusal = spendRefusal(mandate.policy, spend, spent);
+    if (refusal !== null) return refusal;
+  }
+  return null;
+}
+
+async function take(
+  tx: Queryable,
+  chain: readonly StoredMandate[],
+  { clientId, principal }: Spender,
+  { referenceId, amount }: PaymentIntent,
+  { nowMs, ...counted }: Pick<NewSpend, 'fingerprint' | 'payeeIndex'> & { readonly nowMs: number },
+): Promise<void> {
+  const spend = { clientId, referenceId, amountMinor: amount.minor, currency: amount.currency, atMs: nowMs, ...counted };
+  await insertSpends(
+    tx,
+    spend,
+    chain.map(({ mandate }) => mandate.id),
+  );
+  const act = { clientId, actor: principal, action: 'mandate.spent', subject: `mandate:${chain[0]?.mandate.id ?? ''}` };
+  const details = { amountMinor: String(amount.minor), currency: amount.currency, fingerprint: counted.fingerprint.toString('hex') };
+  await recordAuditEvents(tx, [{ ...act, details }], nowMs);
+}
