@@ -47,7 +47,7 @@ describe('a mandate', () => {
     expect((await pay('jane-1', jane)).status).toBe(202);
 
     const wider = await issue({ holder: 'agent:clerk', parentId: mandate.id, policy: { usesMax: 1 } }, buyer);
-    expect(await bodyOf(wider)).toMatchObject({ code: 'mandate_wider', errors: undefined });
+    expect(await bodyOf(wider)).toMatchObject({ code: 'mandate_wider', errors: [{ field: 'perPayment', code: 'mandate_wider' }] });
     const policy = { perPayment: { KES: '1' }, usesMax: 1, payees: ['+256772345678'] };
     expect(await bodyOf(await issue({ holder: 'agent:clerk', parentId: mandate.id, policy }, buyer))).toMatchObject({
       kind: 'payment',
