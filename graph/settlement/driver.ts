@@ -141,7 +141,7 @@ async function askChain(deps: DriverDeps, batch: DrivenBatch): Promise<ChainStat
 
 const BINDING = ['executed', 'disputed', 'resolved', 'settled'] as const;
 
-/** States of the chain that show that a step took effect. A dispute or a vote shows only in what we sent: others may open and judge as well. */
+/** States of the chain that show that a step took effect, whoever sent it. */
 const REACHED = {
   propose: new Set(['proposed', 'approved', ...BINDING, 'expired', 'refunded']),
   approve: new Set(['approved', ...BINDING]),
@@ -151,6 +151,12 @@ const REACHED = {
   dispute: new Set(),
   vote: new Set(),
 } as const satisfies Record<StepKind, ReadonlySet<string>>;
+
+/** States that show it of a step whose own transaction is known: others may dispute and judge as well. */
+const REACHED_BY_OURS = {
+  dispute: new Set(['disputed', 'resolved', 'settled']),
+  vote: new Set(['disputed', 'resolved', 'settled']),
+} as const satisfies Partial<Record<StepKind, ReadonlySet<string>>>;
 
 /** States from which a step can no longer take effect. */
 const MISSED = {
@@ -174,10 +180,17 @@ const MISSED_REASON: Readonly<Record<StepKind, string>> = {
   vote: 'judged_before',
 };
 
-/** The end of a step that took effect, with its own transaction where that is known; null while nothing shows that it did. */
+/**
+ * The end of a step that took effect, with its own transaction where that is known; null while the batch does not show it. A
+ * transaction alone is not enough: a node may know of it and still tell of the batch as it was before, and the batch would be taken
+ * to be where it no longer is.
+ */
 function endIfReached({ kind, signer }: OpenStep, status: ChainStatus, isCounted: boolean): StepEnd | null {
   const own = status.steps[stepName(kind, signer)];
-  if (own === undefined && !isCounted && !(REACHED[kind] as ReadonlySet<string>).has(status.state)) return null;
+  const byOurs: ReadonlySet<string> | undefined =
+    own === undefined || !(kind in REACHED_BY_OURS) ? undefined : REACHED_BY_OURS[kind as keyof typeof REACHED_BY_OURS];
+  const isReached = isCounted || (REACHED[kind] as ReadonlySet<string>).has(status.state) || byOurs?.has(status.state) === true;
+  if (!isReached) return null;
   const { transactionHash, ledgerVersion } = own ?? status;
   return { state: 'succeeded', transactionHash, ledgerVersion };
 }
@@ -198,7 +211,8 @@ function endAfterInquiry(
   const reached = endIfReached(step, status, isCounted);
   if (reached !== null) return reached;
   if ((MISSED[kind] as ReadonlySet<string>).has(status.state)) return { state: 'failed', reasonCode: MISSED_REASON[kind] };
-  return known.mayStillCome ? { state: 'unknown' } : { state: 'failed', reasonCode: 'lost' };
+  const isThere = status.steps[stepName(kind, step.signer)] !== undefined;
+  return known.mayStillCome || isThere ? { state: 'unknown' } : { state: 'failed', reasonCode: 'lost' };
 }
 
 const WAIT_DOUBLINGS_MAX = 12;

@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type TestDatabase, testDatabase } from '../../db/testing.ts';
+import { manualClock } from '../../domain/clock.ts';
+import { type ChainStatus, stepName } from '../../tools/aptos/settlement-chain.ts';
+import { checkBooks } from '../../tools/ledger/index.ts';
+import { driveSettlement } from './driver.ts';
+import { insertBatch, memoryApprover, memoryChain } from './testing.ts';
+import { DEFAULT_DRIVER_SETTINGS, type DriverDeps } from './types.ts';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await testDatabase({ max: 4 });
+});
+afterAll(() => database.close());
+
+it('a node that knows of our transaction and tells of the batch as it was before is asked again, and nothing is sent twice', async () => {
+  const clock = manualClock(Date.UTC(2026, 5, 1));
+  const chain = memoryChain(clock);
+  let looks = 0;
+  /** The node knows what was proposed, and for some looks not yet what became of the batch. */
+  const behind = (status: ChainStatus): ChainStatus => {
+    looks += 1;
+    const own = { [stepName('propose', '')]: { transactionHash: `0x${'ab'.repeat(32)}`, ledgerVersion: 7n } };
+    return looks > 3 ? status : { ...status, state: 'absent', approvals: 0, steps: own };
+  };
+  const deps: DriverDeps = {
+    pool: database.pool,
+    clock,
+    log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
+    chain: {
+      ...chain,
+      propose: async (proposal) => behind(await chain.propose(proposal)),
+      status: async (batchId) => behind(await chain.status(batchId)),
+    },
+    approvers: ['policy:one', 'policy:two'].map(memoryApprover),
+    arbiters: [],
+    settings: DEFAULT_DRIVER_SETTINGS,
+  };
+  const id = await insertBatch(database.pool, { partner: 'mtn-ug', currency: 'UGX', dueMinor: -336_000n });
+  for (let round = 0; round < 20; round += 1) {
+    await driveSettlement(deps);
+    clock.advance(60_000);
+  }
+  const { rows } = await database.pool.query('select status from settlement_batches where id = $1', [id]);
+  expect(rows).toEqual([{ status: 'settled' }]);
+  expect(chain.calls.filter(({ call }) => call === 'propose')).toHaveLength(1);
+  expect(looks).toBeGreaterThan(3);
+  expect(await checkBooks(database.pool)).toEqual([]);
+});
