@@ -111,14 +111,14 @@ async function count(tx: Queryable, { keyring, clock }: MandateDeps, spender: Sp
 
 const REFUSALS: Readonly<Record<SpendRefusal, string>> = {
   per_payment: 'The payment is larger than the mandate allows for one, or in another currency.',
-  budget: 'The payment would pass the budget of the mandate for now.',
-  velocity: 'The mandate allows no more payments for now.',
+  budget: 'The payment would pass what the budget of the mandate leaves at this moment.',
+  velocity: 'The mandate allows no more payments at this moment.',
   uses: 'The mandate is used up.',
   corridor: 'The mandate does not allow this corridor.',
   purpose: 'The mandate does not allow this purpose.',
   payee: 'The mandate does not allow this payee.',
   hours: 'The mandate does not allow payments at this hour.',
-  cooling_off: 'The payee is new; the mandate allows them less for now.',
+  cooling_off: 'The payee is new; the mandate allows them less at first.',
 };
 
 function chainOf(mandates: ReadonlyMap<string, StoredMandate>, held: StoredMandate): StoredMandate[] {
