@@ -69,7 +69,8 @@ async function claimToSend(deps: GraphDeps, limit: number, saturated: readonly s
     text: CLAIM_SQL,
     values: [limit, new Date(nowMs), overdueAt, newId(), saturated],
   });
-  return claimed.rows;
+  // A statement gives back what it changed in the order of its plan; who came first is sent first.
+  return claimed.rows.toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 async function send(deps: GraphDeps, desk: GrantDesk, recorder: Recorder, row: SendRow): Promise<void> {
