@@ -5,22 +5,12 @@
 import type { PoolClient } from 'pg';
 import type { QuoteTerms } from '../agents/agent.ts';
 import { type GrantBasis, grantBasisColumns, grantBasisOf } from '../db/queries/grants.ts';
-import type { Currency } from '../domain/currency.ts';
 import type { GrantTerms } from '../domain/grant.ts';
 import { derivedId } from '../domain/ids.ts';
-import type { Leg } from '../domain/lifecycle.ts';
 import { issueGrant } from './grants.ts';
 import type { GraphDeps } from './types.ts';
 
-export interface NewAttempt {
-  readonly clientId: string;
-  readonly paymentId: string;
-  readonly leg: Leg;
-  readonly railId: string;
-  readonly amountMinor: bigint;
-  readonly currency: Currency;
-  /** Whose wallet it is. */
-  readonly payeeId: string;
+export interface NewAttempt extends Pick<GrantTerms, 'clientId' | 'paymentId' | 'leg' | 'railId' | 'amountMinor' | 'currency' | 'payeeId'> {
   /** The terms it travels at. */
   readonly quote: Pick<QuoteTerms, 'id' | 'policyVersion'>;
 }

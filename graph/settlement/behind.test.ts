@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { manualClock } from '../../domain/clock.ts';
-import { type ChainStatus, stepName } from '../../tools/aptos/settlement-chain.ts';
+import { type BatchProposal, type ChainStatus, stepName } from '../../tools/aptos/settlement-chain.ts';
 import { checkBooks } from '../../tools/ledger/index.ts';
 import { driveSettlement } from './driver.ts';
-import { insertBatch, memoryApprover, memoryChain } from './testing.ts';
-import { DEFAULT_DRIVER_SETTINGS, type DriverDeps } from './types.ts';
+import { insertBatch, memoryChain, memoryDeps } from './testing.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -23,19 +22,12 @@ it('a node that knows of our transaction and tells of the batch as it was before
     const own = { [stepName('propose', '')]: { transactionHash: `0x${'ab'.repeat(32)}`, ledgerVersion: 7n } };
     return looks > 3 ? status : { ...status, state: 'absent', approvals: 0, steps: own };
   };
-  const deps: DriverDeps = {
-    pool: database.pool,
-    clock,
-    log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
-    chain: {
-      ...chain,
-      propose: async (proposal) => behind(await chain.propose(proposal)),
-      status: async (batchId) => behind(await chain.status(batchId)),
-    },
-    approvers: ['policy:one', 'policy:two'].map(memoryApprover),
-    arbiters: [],
-    settings: DEFAULT_DRIVER_SETTINGS,
+  const told = {
+    ...chain,
+    propose: async (proposal: BatchProposal) => behind(await chain.propose(proposal)),
+    status: async (batchId: string) => behind(await chain.status(batchId)),
   };
+  const deps = memoryDeps({ pool: database.pool, clock, chain: told }, { approvers: ['policy:one', 'policy:two'] });
   const id = await insertBatch(database.pool, { partner: 'mtn-ug', currency: 'UGX', dueMinor: -336_000n });
   for (let round = 0; round < 20; round += 1) {
     await driveSettlement(deps);

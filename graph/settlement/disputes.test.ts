@@ -7,13 +7,13 @@ import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { manualClock } from '../../domain/clock.ts';
 import { checkBooks } from '../../tools/ledger/index.ts';
 import { driveSettlement } from './driver.ts';
-import { type Fate, insertBatch, memoryApprover, memoryArbiter, type MemoryChain, memoryChain } from './testing.ts';
-import { DEFAULT_DRIVER_SETTINGS, type DriverDeps } from './types.ts';
+import { type Fate, insertBatch, type MemoryChain, memoryChain, memoryDeps } from './testing.ts';
+import type { DriverDeps } from './types.ts';
 
 const START_MS = Date.UTC(2026, 5, 1);
 const WINDOW_MS = 3_600_000;
 const EVIDENCE = 'ab'.repeat(32);
-const ARBITERS = ['arbiter:sena', 'arbiter:baraka', 'arbiter:imani'].map(memoryArbiter);
+const ARBITERS = ['arbiter:sena', 'arbiter:baraka', 'arbiter:imani'];
 
 let database: TestDatabase;
 let clock: ReturnType<typeof manualClock>;
@@ -28,9 +28,7 @@ beforeEach(async () => {
   clock = manualClock(START_MS);
   chain = memoryChain(clock);
   chain.disputeWindowMs = WINDOW_MS;
-  const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-  const approvers = ['policy:one', 'policy:two'].map(memoryApprover);
-  deps = { pool: database.pool, clock, log, chain, approvers, arbiters: ARBITERS, settings: DEFAULT_DRIVER_SETTINGS };
+  deps = memoryDeps({ pool: database.pool, clock, chain }, { approvers: ['policy:one', 'policy:two'], arbiters: ARBITERS });
 });
 afterEach(async () => {
   const violations = await checkBooks(database.pool);

@@ -5,13 +5,12 @@ import { manualClock } from '../../domain/clock.ts';
 import { checkBooks } from '../../tools/ledger/index.ts';
 import { driveSettlement } from './driver.ts';
 import { mortal } from './mortal.ts';
-import { type CallSeen, type Fate, insertBatch, memoryApprover, type MemoryChain, memoryChain } from './testing.ts';
+import { type CallSeen, type Fate, insertBatch, type MemoryChain, memoryChain, memoryDeps } from './testing.ts';
 import { DEFAULT_DRIVER_SETTINGS, type DriverDeps } from './types.ts';
 
 const START_MS = Date.UTC(2026, 5, 1);
 
 const NAMES = ['policy:one', 'policy:two', 'policy:three', 'treasurer:nia', 'treasurer:sam', 'treasurer:zuri'];
-const APPROVERS = NAMES.map(memoryApprover);
 
 let database: TestDatabase;
 let clock: ReturnType<typeof manualClock>;
@@ -25,8 +24,7 @@ beforeEach(async () => {
   await emptyDatabase(database.pool);
   clock = manualClock(START_MS);
   chain = memoryChain(clock);
-  const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-  deps = { pool: database.pool, clock, log, chain, approvers: APPROVERS, arbiters: [], settings: DEFAULT_DRIVER_SETTINGS };
+  deps = memoryDeps({ pool: database.pool, clock, chain }, { approvers: NAMES });
 });
 afterEach(async () => {
   const violations = await checkBooks(database.pool);

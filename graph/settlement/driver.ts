@@ -141,22 +141,21 @@ async function askChain(deps: DriverDeps, batch: DrivenBatch): Promise<ChainStat
 
 const BINDING = ['executed', 'disputed', 'resolved', 'settled'] as const;
 
-/** States of the chain that show that a step took effect, whoever sent it. */
+const JUDGED = ['disputed', 'resolved', 'settled'] as const;
+
+/** States of the chain that show that a step took effect. */
 const REACHED = {
   propose: new Set(['proposed', 'approved', ...BINDING, 'expired', 'refunded']),
   approve: new Set(['approved', ...BINDING]),
   execute: new Set(BINDING),
   pay: new Set(['settled']),
   refund: new Set(['refunded']),
-  dispute: new Set(),
-  vote: new Set(),
+  dispute: new Set(JUDGED),
+  vote: new Set(JUDGED),
 } as const satisfies Record<StepKind, ReadonlySet<string>>;
 
-/** States that show it of a step whose own transaction is known: others may dispute and judge as well. */
-const REACHED_BY_OURS = {
-  dispute: new Set(['disputed', 'resolved', 'settled']),
-  vote: new Set(['disputed', 'resolved', 'settled']),
-} as const satisfies Partial<Record<StepKind, ReadonlySet<string>>>;
+/** Others may dispute and judge as well: of these steps the state counts only with a transaction of our own. */
+const BY_ANYBODY: ReadonlySet<StepKind> = new Set<StepKind>(['dispute', 'vote']);
 
 /** States from which a step can no longer take effect. */
 const MISSED = {
@@ -165,7 +164,7 @@ const MISSED = {
   execute: new Set(['expired', 'refunded']),
   pay: new Set(['refunded']),
   refund: new Set(BINDING),
-  dispute: new Set(['disputed', 'resolved', 'settled']),
+  dispute: new Set(JUDGED),
   vote: new Set(['resolved', 'settled']),
 } as const satisfies Record<StepKind, ReadonlySet<string>>;
 
@@ -187,10 +186,8 @@ const MISSED_REASON: Readonly<Record<StepKind, string>> = {
  */
 function endIfReached({ kind, signer }: OpenStep, status: ChainStatus, isCounted: boolean): StepEnd | null {
   const own = status.steps[stepName(kind, signer)];
-  const byOurs: ReadonlySet<string> | undefined =
-    own === undefined || !(kind in REACHED_BY_OURS) ? undefined : REACHED_BY_OURS[kind as keyof typeof REACHED_BY_OURS];
-  const isReached = isCounted || (REACHED[kind] as ReadonlySet<string>).has(status.state) || byOurs?.has(status.state) === true;
-  if (!isReached) return null;
+  const isThere = (REACHED[kind] as ReadonlySet<string>).has(status.state) && (own !== undefined || !BY_ANYBODY.has(kind));
+  if (!isCounted && !isThere) return null;
   const { transactionHash, ledgerVersion } = own ?? status;
   return { state: 'succeeded', transactionHash, ledgerVersion };
 }

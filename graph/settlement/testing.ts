@@ -16,7 +16,7 @@ import {
   type StepReference,
   voteSigner,
 } from '../../tools/aptos/settlement-chain.ts';
-import type { Approver, Arbiter } from './types.ts';
+import { type Approver, type Arbiter, DEFAULT_DRIVER_SETTINGS, type DriverDeps } from './types.ts';
 
 /** What becomes of one call. `late`: taken in after so many milliseconds. */
 export type Fate = 'done' | 'lost' | 'answer_lost' | 'refused' | 'unreachable' | { readonly lateMs: number };
@@ -71,6 +71,21 @@ export const memoryApprover = (approver: string): Approver => ({
 
 /** An arbiter whose vote the chain in memory takes. */
 export const memoryArbiter = (arbiter: string): Arbiter => ({ arbiter, keyName: `key of ${arbiter}`, signer: `0x${arbiter}` });
+
+/** What the driver needs, with nobody but these people and a log that says nothing. */
+export function memoryDeps(
+  parts: Pick<DriverDeps, 'pool' | 'clock' | 'chain'>,
+  people: { readonly approvers: readonly string[]; readonly arbiters?: readonly string[] },
+): DriverDeps {
+  const silent = (): void => undefined;
+  return {
+    ...parts,
+    log: { debug: silent, info: silent, warn: silent, error: silent },
+    approvers: people.approvers.map(memoryApprover),
+    arbiters: (people.arbiters ?? []).map(memoryArbiter),
+    settings: DEFAULT_DRIVER_SETTINGS,
+  };
+}
 
 /** Makes a chain with so many approvers that count. */
 export function memoryChain(clock: Clock): MemoryChain {
