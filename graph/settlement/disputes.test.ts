@@ -7,8 +7,9 @@ import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { manualClock } from '../../domain/clock.ts';
 import { checkBooks } from '../../tools/ledger/index.ts';
 import { driveSettlement } from './driver.ts';
+import { changeBatch, claimBatches } from './steps.ts';
 import { type Fate, insertBatch, type MemoryChain, memoryChain, memoryDeps } from './testing.ts';
-import type { DriverDeps } from './types.ts';
+import type { DrivenBatch, DriverDeps } from './types.ts';
 
 const START_MS = Date.UTC(2026, 5, 1);
 const WINDOW_MS = 3_600_000;
@@ -150,6 +151,32 @@ describe('a dispute that a person asks for', () => {
     expect(await batchOf(id)).toMatchObject({ status: 'settled', reversed: 0n });
     expect((await stepsOf(id)).length).toBeGreaterThan(2);
     expect(await openCases(id)).toEqual([{ kind: 'refused', reason: 'not_disputed_in_time' }]);
+  });
+
+  it('in the middle of a look is made by that look', async () => {
+    const id = await executed();
+    clock.advance(WINDOW_MS - 30_000);
+    const { status } = chain;
+    chain.status = async (batchId) => {
+      const told = await status(batchId);
+      await dispute(batchId);
+      return told;
+    };
+    await driveSettlement(deps);
+    expect(await batchOf(id)).toMatchObject({ status: 'disputed', evidence: EVIDENCE });
+  });
+
+  it('while a driver holds the batch is not put off by what that goes on to write', async () => {
+    const id = await executed();
+    clock.advance(WINDOW_MS - 30_000);
+    const at = { nowMs: clock.now(), leaseMs: deps.settings.leaseMs };
+    const [held] = await claimBatches(database.pool, at.nowMs, at.leaseMs, 1);
+    clock.advance(1_000);
+    await dispute(id);
+    for (const change of [{ setbacks: 1 }, { restUntilMs: START_MS + WINDOW_MS }])
+      await withTransaction(database.pool, (tx) => changeBatch(tx, held as DrivenBatch, change, at));
+    await driveSettlement(deps);
+    expect(await batchOf(id)).toMatchObject({ status: 'disputed', evidence: EVIDENCE });
   });
 
   it('where somebody else was first leaves theirs in place', async () => {

@@ -12,6 +12,7 @@
  * is it counted as lost and tried again. The contract refuses a second proposal or execution besides.
  */
 import { withTransaction } from '../../db/connect.ts';
+import { findSettlementDispute } from '../../db/queries/settlement-disputes.ts';
 import { type ErrorCode, isFault } from '../../domain/errors.ts';
 import { proposalDigest } from '../../tools/aptos/proposal.ts';
 import { type BatchProposal, type ChainStatus, stepName, voteSigner } from '../../tools/aptos/settlement-chain.ts';
@@ -270,9 +271,11 @@ async function setBack(
  * Asks where a batch stands without a step of ours under way: past its deadline, executed, in dispute, or waiting for people. What
  * can be paid is paid, what has expired is refunded, what a person disputes is frozen, and votes of arbiters are handed on.
  */
-async function lookAgain(deps: DriverDeps, batch: DrivenBatch): Promise<DrivenBatch | null> {
-  const status = await askChain(deps, batch);
-  if (status === null) return giveBack(deps, batch, waitMs(deps, batch.setbacks));
+async function lookAgain(deps: DriverDeps, held: DrivenBatch): Promise<DrivenBatch | null> {
+  const status = await askChain(deps, held);
+  if (status === null) return giveBack(deps, held, waitMs(deps, held.setbacks));
+  // A person may have asked for a dispute since the batch was claimed.
+  const batch = { ...held, disputeAsked: (await findSettlementDispute(deps.pool, held.id))?.evidenceHash ?? null };
   const isBound = batch.status === 'executed' || batch.status === 'disputed';
   if (status.merkleRoot === batch.merkleRoot) {
     if (isBound && status.isPayable) return send(deps, batch, { kind: 'pay', signer: '' }, () => deps.chain.pay(batch.id));

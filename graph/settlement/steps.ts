@@ -53,7 +53,10 @@ function batchOf(row: BatchRow): DrivenBatch {
   };
 }
 
-/** Takes batches whose next step is due and whom nobody holds. */
+/**
+ * Takes batches whose next step is due and whom nobody holds. While one is held its next step is due at the end of the lease: any other
+ * moment was written since by somebody who asks for something, and `changeBatch` keeps it.
+ */
 export async function claimBatches(pool: Pool, nowMs: number, leaseMs: number, limit: number): Promise<DrivenBatch[]> {
   const { rows } = await pool.query<BatchRow>({
     name: 'claim_settlement_batches',
@@ -63,7 +66,7 @@ export async function claimBatches(pool: Pool, nowMs: number, leaseMs: number, l
           and (lease_until is null or lease_until <= $1)
         order by next_step_at, id limit $3 for update skip locked
       )
-      update settlement_batches b set lease_token = gen_random_uuid(), lease_until = $2, updated_at = $1 from due where b.id = due.id
+      update settlement_batches b set lease_token = gen_random_uuid(), lease_until = $2, next_step_at = $2, updated_at = $1 from due where b.id = due.id
       returning ${COLUMNS}`,
     values: [new Date(nowMs), new Date(nowMs + leaseMs), limit],
   });
@@ -74,7 +77,7 @@ export async function claimBatches(pool: Pool, nowMs: number, leaseMs: number, l
 export interface BatchChange {
   readonly status?: BatchStatus | undefined;
   readonly setbacks?: number | undefined;
-  /** Gives the batch back, to be looked at from this moment on; held further unless given. */
+  /** Gives the batch back, to be looked at from this moment on, or sooner where that was asked for meanwhile; held further unless given. */
   readonly restUntilMs?: number | undefined;
   readonly deadlineMs?: number | undefined;
   readonly proposalDigest?: string | undefined;
@@ -102,7 +105,7 @@ export async function changeBatch(
     text: `update settlement_batches b set status = coalesce($3, status), setbacks = coalesce($4, setbacks),
         deadline_at = coalesce(deadline_at, $5), proposal_digest = coalesce(proposal_digest, $6),
         transaction_hash = coalesce($7, transaction_hash), ledger_version = coalesce($8, ledger_version), settled_at = coalesce($9, settled_at), reversed_amount = coalesce($13, reversed_amount), payable_at = coalesce($14, payable_at), evidence_hash = coalesce($15, evidence_hash),
-        next_step_at = case when $10 then $11::timestamptz else next_step_at end,
+        next_step_at = case when next_step_at = lease_until then $11::timestamptz when $10 then least(next_step_at, $11) else next_step_at end,
         lease_until = case when $10 then null else $11::timestamptz end, updated_at = $12
       where b.id = $1 and lease_token = $2
       returning ${COLUMNS}`,
