@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readConfig } from './config.ts';
+import { settlementKeys } from './settlement.ts';
 
 describe('limits of doubt by rail', () => {
   it('are read from one setting', () => {
@@ -37,4 +38,22 @@ describe('four eyes', () => {
       expect.objectContaining({ code: 'config_invalid', field: 'CAPP_FOUR_EYES_AMOUNTS' }),
     );
   });
+});
+
+describe('people of settlement', () => {
+  const keysOf = (arbiters: string, approvers = '') =>
+    settlementKeys(readConfig({ CAPP_SETTLEMENT_ARBITERS: arbiters, CAPP_SETTLEMENT_APPROVERS: approvers }));
+
+  it('have the key of their number', () => {
+    const keys = keysOf('arbiter:sena=1,arbiter:imani=2', 'treasury:nia=1,treasury:sam=1');
+    expect(['arbiter:sena', 'arbiter:imani', 'treasury:nia'].map(keys.arbiter)).toEqual(['key-1', 'key-2', null]);
+    expect(['treasury:nia', 'treasury:sam'].map(keys.approver)).toEqual(['key-1', 'key-1']);
+  });
+
+  it.each(['arbiter:sena=1,arbiter:imani=1', 'arbiter:sena=2,arbiter:baraka=1,arbiter:imani=2', 'arbiter:sena'])(
+    'who judge are refused as %s',
+    (arbiters) => {
+      expect(() => keysOf(arbiters)).toThrow(expect.objectContaining({ code: 'config_invalid', field: 'CAPP_SETTLEMENT_ARBITERS' }));
+    },
+  );
 });

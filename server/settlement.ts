@@ -26,8 +26,8 @@ const keyName = (number: number): string => `key-${number}`;
 /** The setting that names the people of a role in settlement. */
 type PeopleSetting = 'CAPP_SETTLEMENT_APPROVERS' | 'CAPP_SETTLEMENT_ARBITERS';
 
-/** Names of people with the number of the key that is kept for each: `treasury:zawadi=1,treasury:tunde=2`. */
-export function readPeople(field: PeopleSetting, text: string): ReadonlyMap<string, number> {
+/** Names of people with the number of the key that is kept for each: `treasury:zawadi=1,treasury:tunde=2`. Throws `config_invalid`. */
+function readPeople(field: PeopleSetting, text: string): ReadonlyMap<string, number> {
   const entries = text.split(',').filter((entry) => entry !== '');
   return new Map(
     entries.map((entry) => {
@@ -39,6 +39,19 @@ export function readPeople(field: PeopleSetting, text: string): ReadonlyMap<stri
       return [principal, Number(number)];
     }),
   );
+}
+
+/**
+ * People who judge, each with a key of their own: the chain counts votes by key, and of two who share one the second would have voted
+ * already. Throws `config_invalid`.
+ */
+function readArbiters(text: string): ReadonlyMap<string, number> {
+  const people = readPeople('CAPP_SETTLEMENT_ARBITERS', text);
+  const numbers = [...people.values()];
+  const shared = numbers.find((number, index) => numbers.indexOf(number) !== index);
+  if (shared === undefined) return people;
+  const detail = `CAPP_SETTLEMENT_ARBITERS names key ${shared} for more than one person.`;
+  throw fault('config_invalid', { field: 'CAPP_SETTLEMENT_ARBITERS', detail });
 }
 
 /** Our name for the key that is kept for a person, or null. */
@@ -54,7 +67,7 @@ export function settlementKeys(config: Config): { readonly approver: KeyOf; read
   };
   return {
     approver: keyOf(readPeople('CAPP_SETTLEMENT_APPROVERS', config.settlementApprovers)),
-    arbiter: keyOf(readPeople('CAPP_SETTLEMENT_ARBITERS', config.settlementArbiters)),
+    arbiter: keyOf(readArbiters(config.settlementArbiters)),
   };
 }
 
@@ -68,7 +81,7 @@ export async function openSettlementSide(config: Config, env: Env, pool: Pool): 
   return {
     chain: createAptosSettlement(chain.deps, { disputeWindowSecs: config.settlementDisputeSecs }),
     approvers: approversOf(chain.consents, readPeople('CAPP_SETTLEMENT_APPROVERS', config.settlementApprovers)),
-    arbiters: arbitersOf(chain.deps.arbiters, readPeople('CAPP_SETTLEMENT_ARBITERS', config.settlementArbiters)),
+    arbiters: arbitersOf(chain.deps.arbiters, readArbiters(config.settlementArbiters)),
     anchors: { keeper: await anchorKeeper(chain), intervalMs: config.anchorMs },
     isOnChain: (partner, currency) => partners[partner] !== undefined && assets[currency] !== undefined,
     settings: {
