@@ -9,7 +9,7 @@ import { checkBooks } from '../../tools/ledger/index.ts';
 import { driveSettlement } from './driver.ts';
 import { changeBatch, claimBatches } from './steps.ts';
 import { type Fate, insertBatch, type MemoryChain, memoryChain, memoryDeps } from './testing.ts';
-import type { DrivenBatch, DriverDeps } from './types.ts';
+import { DEFAULT_DRIVER_SETTINGS, type DrivenBatch, type DriverDeps } from './types.ts';
 
 const START_MS = Date.UTC(2026, 5, 1);
 const WINDOW_MS = 3_600_000;
@@ -153,6 +153,18 @@ describe('a dispute that a person asks for', () => {
     expect(await openCases(id)).toEqual([{ kind: 'refused', reason: 'not_disputed_in_time' }]);
   });
 
+  it('leaves nothing of the setbacks before it', async () => {
+    const id = await executed();
+    let left = 2;
+    chain.fate = ({ call }) => (call === 'dispute' && (left -= 1) >= 0 ? 'refused' : 'done');
+    const setbacksOf = async () => (await query('select setbacks from settlement_batches where id = $1', id))[0]?.setbacks;
+    await dispute(id);
+    await driveOn(2);
+    expect(await setbacksOf()).toBe(2);
+    await driveOn(1);
+    expect([(await batchOf(id)).status, await setbacksOf()]).toEqual(['disputed', 0]);
+  });
+
   it('in the middle of a look is made by that look', async () => {
     const id = await executed();
     clock.advance(WINDOW_MS - 30_000);
@@ -191,6 +203,8 @@ describe('a dispute that a person asks for', () => {
     expect(theirs).not.toBe(EVIDENCE);
     expect(await batchOf(id)).toMatchObject({ status: 'disputed', evidence: theirs });
     expect(await stepsOf(id)).toMatchObject([{ kind: 'dispute', state: 'failed', reason_code: 'disputed_by_another' }]);
+    await driveOn(3, WINDOW_MS);
+    expect([await batchOf(id), await openCases(id)]).toMatchObject([{ status: 'settled', evidence: theirs }, []]);
   });
 });
 
@@ -225,6 +239,46 @@ describe('votes of arbiters', () => {
     for (const arbiter of ['arbiter:sena', 'arbiter:baraka', 'arbiter:imani']) await vote(id, arbiter, 7n);
     await driveOn(20);
     expect(await batchOf(id)).toMatchObject({ status: 'settled', reversed: 7n });
+  });
+
+  const triesOf = async (id: string) => (await stepsOf(id)).filter(({ kind, state }) => kind === 'vote' && state === 'failed').length;
+
+  it('that the chain refuses are given up, and another of the same arbiter is sent', async () => {
+    const id = await frozen();
+    chain.fate = ({ call }) => (call === 'vote' ? 'refused' : 'done');
+    await vote(id, 'arbiter:sena', 7n);
+    await driveOn(30, 60_000);
+    expect(await triesOf(id)).toBe(DEFAULT_DRIVER_SETTINGS.setbacksMax);
+    chain.fate = () => 'done';
+    await vote(id, 'arbiter:sena', 8n, 2);
+    await driveOn(1);
+    expect([...(chain.batches.get(id)?.votes ?? [])]).toEqual([['0xarbiter:sena', 8n]]);
+  });
+
+  it('that do not get to the chain are sent for as long as they can count', async () => {
+    const id = await frozen();
+    chain.fate = ({ call }) => (call === 'vote' ? 'unreachable' : 'done');
+    await vote(id, 'arbiter:sena', 7n);
+    await driveOn(30, 60_000);
+    expect(await triesOf(id)).toBeGreaterThan(2 * DEFAULT_DRIVER_SETTINGS.setbacksMax);
+    chain.fate = () => 'done';
+    await driveOn(2, 60_000);
+    expect([...(chain.batches.get(id)?.votes ?? [])]).toEqual([['0xarbiter:sena', 7n]]);
+  });
+
+  it('one of which is given up leaves a case, though another was taken in between', async () => {
+    const id = await frozen();
+    const honest = chain.vote;
+    deps = {
+      ...deps,
+      chain: { ...chain, vote: (given) => honest(given.signer === '0xarbiter:sena' ? { ...given, batchId: 'refused' } : given) },
+    };
+    await vote(id, 'arbiter:sena', 7n);
+    await driveOn(1);
+    await vote(id, 'arbiter:baraka', 9n);
+    await driveOn(30, 60_000);
+    expect([await triesOf(id), chain.batches.get(id)?.votes.size]).toEqual([DEFAULT_DRIVER_SETTINGS.setbacksMax, 1]);
+    expect((await openCases(id)).map(({ kind }) => kind)).toEqual(expect.arrayContaining(['disputed', 'refused']));
   });
 
   it('whose key is not here are left alone, and the batch is paid when the arbiters had their time', async () => {

@@ -20,7 +20,7 @@ import { type Consent, nextConsent } from './approvals.ts';
 import { finishBatch } from './finish.ts';
 import { changeBatch, claimBatches, closeCases, endStep, findApproved, findOpenStep, openStep, raiseCase, type StepEnd } from './steps.ts';
 import type { DrivenBatch, DriverDeps, OpenStep, StepKind } from './types.ts';
-import { nextVote } from './votes.ts';
+import { isVoteGivenUp, nextVote } from './votes.ts';
 
 /** Takes every batch whose next step is due as far as it goes now; resolves with how many were worked. */
 export async function driveSettlement(deps: DriverDeps): Promise<number> {
@@ -243,7 +243,7 @@ async function record(
   });
 }
 
-/** A step that the chain refused or lost: another try after a wait, and people hear of it when it goes on so. */
+/** A step that the chain refused or lost: another try after a wait, and people hear of it when it goes on so, or a vote is given up. */
 async function setBack(
   deps: DriverDeps,
   batch: DrivenBatch,
@@ -256,7 +256,8 @@ async function setBack(
   return withTransaction(deps.pool, async (tx) => {
     await endStep(tx, step, { state: 'failed', reasonCode }, at.nowMs);
     if (status !== null && (MISSED[step.kind] as ReadonlySet<string>).has(status.state)) return finishBatch(deps, tx, batch, status);
-    if (setbacks >= deps.settings.setbacksMax) {
+    const isGivenUp = step.kind === 'vote' && (await isVoteGivenUp(deps, tx, batch.id, step.signer));
+    if (setbacks >= deps.settings.setbacksMax || isGivenUp) {
       const evidence = { step: step.kind, reasonCode, setbacks, batchId: batch.id, status: batch.status };
       await raiseCase(tx, batch.id, 'refused', evidence, at.nowMs);
     }

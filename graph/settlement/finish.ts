@@ -44,7 +44,7 @@ export async function finishBatch(
       return whenDisputed(deps, tx, batch, status, afterStep);
     case 'resolved':
       if (!isBound(batch)) return moveOn(deps, tx, batch, status, 'executed');
-      return afterStep ? changeBatch(tx, batch, seenOf(status), at(deps)) : rest(deps, tx, batch, status);
+      return afterStep ? changeBatch(tx, batch, { ...seenOf(status), setbacks: 0 }, at(deps)) : rest(deps, tx, batch, status);
     case 'settled':
       return isBound(batch) ? settleBatch(deps, tx, batch, status) : moveOn(deps, tx, batch, status, 'executed');
     case 'expired':
@@ -127,7 +127,7 @@ async function whenDisputed(
   await note(deps, tx, batch, 'disputed', status);
   const { transactionHash, ledgerVersion } = status;
   deps.log.warn({ batchId: batch.id }, 'settlement batch disputed');
-  return rest(deps, tx, batch, status, { status: 'disputed', transactionHash, ledgerVersion });
+  return rest(deps, tx, batch, status, { status: 'disputed', setbacks: 0, transactionHash, ledgerVersion });
 }
 
 /** Ends the batch's own way; what is due goes into the partner's next batch, or waits for people. */
@@ -200,7 +200,8 @@ async function settleBatch(deps: Finishing, tx: PoolClient, batch: DrivenBatch, 
   await post(tx, [settlementMovement(batch), ...(reversedMinor > 0n ? [reversalMovement(batch, reversedMinor)] : [])]);
   await closeCases(tx, batch.id, ['disputed', 'refused', 'mismatched'], nowMs);
   if (reversedMinor > 0n) await raiseCase(tx, batch.id, 'reversed', evidenceOf(batch, status, 'reversed_by_arbiters'), nowMs);
-  if (batch.disputeAsked !== null && status.evidenceHash !== batch.disputeAsked)
+  // Of a dispute that somebody else opened first the chain holds their evidence.
+  if (batch.disputeAsked !== null && evidenceHash === null)
     await raiseCase(tx, batch.id, 'refused', evidenceOf(batch, status, 'not_disputed_in_time'), nowMs);
   await note(deps, tx, batch, 'settled', status);
   await changeBatch(
