@@ -150,10 +150,24 @@ it('is nothing when the statement has one payment alone, under whatever id the e
   platform.script.inquire = () => ({ state: 'succeeded', receipt: '29115-34620561-1', amount: AMOUNT });
   statement = [stated('PROMPT0001')];
   await arrives('PROMPT0001');
-  expect(await read()).toEqual(['matched']);
+  // Another may still be on its way.
+  expect(await read()).toEqual(['waits']);
+  platform.clock.advance(SETTLES_WITHIN_MS);
+  expect(await read()).toEqual(['duplicate']);
   await arrives('PROMPT0001');
-  expect(await read()).toEqual(['matched', 'duplicate']);
+  platform.clock.advance(SETTLES_WITHIN_MS);
+  expect(await read()).toEqual(['duplicate', 'duplicate']);
   expect(await breaks()).toEqual([]);
+});
+
+it('is found though the statement has the second payment before the one that our books have', async () => {
+  await arrives('OWN0000001');
+  await read();
+  statement = [stated('OWN0000001')];
+  expect(await read()).toEqual(['waits']);
+  statement = [...statement, stated('PROMPT0001')];
+  expect(await read()).toEqual(['matched paid_again']);
+  expect(await breaks()).toMatchObject([{ kind: 'duplicate', evidence: { line: { operatorReference: 'OWN0000001' } } }]);
 });
 
 it('costs no question when the message is about the payment that our books have', async () => {

@@ -31,8 +31,12 @@ export async function judgeRepeat(deps: GraphDeps, event: CallbackEvent, attempt
     nowMs,
     callbackUrl: deps.callbacks.urlOf(attempt.railId, attempt.id),
   });
-  if (payments?.some((payment) => payment.operatorReference === operatorReference) !== true)
-    return nowMs - receivedAtMs < stated.settlesWithinMs ? 'ask_later' : 'not_stated';
+  const mayComeStill = nowMs - receivedAtMs < stated.settlesWithinMs;
+  const isStated = (reference: string | null): boolean =>
+    payments?.some((payment) => payment.operatorReference.toUpperCase() === reference?.toUpperCase()) === true;
+  if (payments === null || !isStated(operatorReference)) return mayComeStill ? 'ask_later' : 'not_stated';
+  // The one that our books have may be on its way still; until then another would be taken for it.
+  if (mayComeStill && !isStated(attempt.receipt)) return 'ask_later';
   // The end need not have named its receipt: one payment alone is the one that our books have.
   const repeats = await raiseRepeats(deps, { ...attempt, state: 'succeeded' }, payments);
   return repeats.includes(operatorReference) ? 'paid_again' : 'not_again';
