@@ -45,10 +45,15 @@ export async function compareWithBaseline(run: SuiteRun): Promise<BaselineReport
   return { metrics, comparison, verdict: !isSure ? 'no difference' : comparison.difference > 0 ? 'better' : 'worse' };
 }
 
+/** What is kept of a run: without milliseconds, which tell of the machine and not of the decisions. */
+export function baselineOf(run: SuiteRun): z.infer<typeof baselineSchema> {
+  const metrics = Object.fromEntries(Object.entries(run.metrics).filter(([name]) => !name.endsWith('Ms')));
+  return { suite: run.suite, dataset: run.dataset.digest, metrics, correct: pack(inOrder(run)) };
+}
+
 /** Stores a run as the baseline of its suite. */
 export async function storeBaseline(run: SuiteRun): Promise<void> {
-  const baseline = { suite: run.suite, dataset: run.dataset.digest, metrics: run.metrics, correct: pack(inOrder(run)) };
-  await writeFile(pathOf(run.suite), `${JSON.stringify(baseline, null, 2)}\n`);
+  await writeFile(pathOf(run.suite), `${JSON.stringify(baselineOf(run), null, 2)}\n`);
 }
 
 export function pack(bits: readonly boolean[]): string {

@@ -1,3 +1,4 @@
+import { readdir, readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { COMPLIANCE_POLICY, decideCompliance } from '../agents/compliance/index.ts';
@@ -5,7 +6,7 @@ import type { ComplianceFacts } from '../agents/compliance/facts.ts';
 import { marginOf } from '../agents/compliance/risk/model.ts';
 import { canonicalJson } from '../domain/canonical.ts';
 import { digestOf } from '../domain/ids.ts';
-import { compareWithBaseline, pack, unpack } from './baseline.ts';
+import { baselineOf, compareWithBaseline, pack, unpack } from './baseline.ts';
 import { halfOf } from './dataset.ts';
 import { createPlainScreen, jaroWinkler, plainForm } from './jaro-winkler.ts';
 import { escape, toHtml } from './report/html.ts';
@@ -115,6 +116,13 @@ describe('thresholds and baselines', () => {
   test('other cases have no baseline', async () => {
     expect(await compareWithBaseline({ ...RUN, suite: 'routing' })).toBeNull();
     expect(await compareWithBaseline({ ...RUN, suite: 'nothing' })).toBeNull();
+  });
+
+  test('a baseline keeps no timing, which is of the machine', async () => {
+    expect(baselineOf({ ...RUN, metrics: { recall: 0.5, p95Ms: 113.8 } }).metrics).toEqual({ recall: 0.5 });
+    const folder = new URL('baselines/', import.meta.url).pathname;
+    const kept = await Promise.all((await readdir(folder)).map((name) => readFile(`${folder}${name}`, 'utf8')));
+    expect(kept.filter((text) => /Ms"/.test(text))).toEqual([]);
   });
 
   test('halves are stable and about equal', () => {
