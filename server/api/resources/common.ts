@@ -11,6 +11,8 @@ export const rateSchema = z.string().openapi({ description: 'Decimal number, up 
 export const currencySchema = z.enum(CURRENCIES as [Currency, ...Currency[]]).openapi({ description: 'ISO 4217.', example: 'KES' });
 export const countrySchema = z.string().length(2).openapi({ description: 'ISO 3166-1 alpha-2.', example: 'KE' });
 export const momentSchema = z.iso.datetime({ offset: false }).openapi({ example: '2026-03-31T09:30:00.000Z' });
+/** A SHA-256. */
+export const digestSchema = z.string().regex(/^[0-9a-f]{64}$/, 'Invalid input: expected 64 hex digits');
 
 /** Minor units as a decimal string of major units; null stays null. */
 export function amountOut<M extends bigint | null>(minor: M, currency: string): M extends null ? string | null : string {

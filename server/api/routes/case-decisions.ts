@@ -12,7 +12,7 @@ import { answer, decide, requestInBulk } from '../case-desk.ts';
 import { answers, idParam, idParams, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { caseOut, caseSchema, questionOut, questionSchema } from '../resources/cases.ts';
-import { idSchema } from '../resources/common.ts';
+import { digestSchema, idSchema } from '../resources/common.ts';
 
 const noteSchema = z.string().max(2000).optional().openapi({ description: 'Stored encrypted; for officers only.' });
 
@@ -24,10 +24,7 @@ const decisionRequestSchema = z
     }),
     reasonCode: z.string().max(64).openapi({ example: 'false_positive', description: 'One of the verdict: see `GET /v1/case-reasons`.' }),
     note: noteSchema,
-    evidenceDigest: z
-      .string()
-      .regex(/^[0-9a-f]{64}$/, 'Invalid input: expected 64 hex digits')
-      .openapi({ description: 'Of the evidence that was read.' }),
+    evidenceDigest: digestSchema.openapi({ description: 'Of the evidence that was read.' }),
   })
   .refine(({ verdict, reasonCode }) => isCaseReason(verdict, reasonCode), {
     path: ['reasonCode'],

@@ -16,19 +16,22 @@ import { fault } from '../../../domain/errors.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
 import { answers, idParam, idParams, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
+import { digestSchema } from '../resources/common.ts';
 import { fileOf, settlementFileSchema } from '../resources/settlement.ts';
 
-const hex = z.string().regex(/^[0-9a-f]{64}$/, 'Invalid input: expected 64 hex digits');
 const reasonCode = z.string().regex(/^[a-z][a-z0-9_]{1,63}$/, 'Invalid input: expected a code such as amount_differs');
 
 const disputeSchema = z
-  .strictObject({ reasonCode, evidenceHash: hex.openapi({ description: 'SHA-256 of the evidence. All of it that goes on the chain.' }) })
+  .strictObject({
+    reasonCode,
+    evidenceHash: digestSchema.openapi({ description: 'SHA-256 of the evidence. All of it that goes on the chain.' }),
+  })
   .openapi('SettlementDisputeRequest');
 
 const voteSchema = z
   .strictObject({
     reasonCode,
-    evidenceHash: hex.openapi({ description: 'Of the evidence that was judged: `evidenceHash` of the batch.' }),
+    evidenceHash: digestSchema.openapi({ description: 'Of the evidence that was judged: `evidenceHash` of the batch.' }),
     reversedMinor: z
       .string()
       .regex(/^\d{1,18}$/, 'Invalid input: expected minor units')

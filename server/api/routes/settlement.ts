@@ -24,6 +24,7 @@ import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
 import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
+import { digestSchema } from '../resources/common.ts';
 import {
   fileOf,
   SETTLEMENT_CASE_STATUSES,
@@ -36,16 +37,14 @@ import {
 } from '../resources/settlement.ts';
 import { mountSettlementDisputes } from './settlement-disputes.ts';
 
-const hex = z.string().regex(/^[0-9a-f]{64}$/, 'Invalid input: expected 64 hex digits');
-
 const approvalRequestSchema = z
-  .strictObject({ proposalDigest: hex.openapi({ description: 'Of the proposal that was read.' }) })
+  .strictObject({ proposalDigest: digestSchema.openapi({ description: 'Of the proposal that was read.' }) })
   .openapi('SettlementApprovalRequest');
 
 const resolutionSchema = z
   .strictObject({
     reasonCode: z.string().regex(/^[a-z][a-z0-9_]{1,63}$/, 'Invalid input: expected a code such as paid_by_hand'),
-    evidenceDigest: hex.openapi({ description: 'Of the evidence that was read.' }),
+    evidenceDigest: digestSchema.openapi({ description: 'Of the evidence that was read.' }),
   })
   .openapi('SettlementCaseResolution');
 

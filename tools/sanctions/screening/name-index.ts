@@ -156,7 +156,13 @@ function createSearch<Owner>(parts: Parts<Owner>): NameIndex<Owner> {
 
 type LookUp = (word: Word) => ReadonlyMap<number, Likeness>;
 
-/** Looks words up by their keys, and remembers what common ones are like: what took many comparisons. Forgets all when there is no more room. */
+/** Keeps what a word is like; forgets all when there is no more room. */
+function keep(kept: Map<Word, ReadonlyMap<number, Likeness>>, word: Word, found: ReadonlyMap<number, Likeness>): void {
+  if (kept.size >= LIKENESSES_KEPT_MAX) kept.clear();
+  kept.set(word, found);
+}
+
+/** Looks words up by their keys, and remembers what common ones are like: what took many comparisons. */
 function lookUpIn(table: KeyTable, words: readonly Word[], exactOnly: boolean): LookUp {
   const comparison = createComparison(words);
   const kept = new Map<Word, ReadonlyMap<number, Likeness>>();
@@ -177,10 +183,7 @@ function lookUpIn(table: KeyTable, words: readonly Word[], exactOnly: boolean): 
         if (likeness !== null) (found ??= new Map()).set(id, likeness);
       }
     }
-    if (compared >= COMPARISONS_REMEMBERED_MIN) {
-      if (kept.size >= LIKENESSES_KEPT_MAX) kept.clear();
-      kept.set(asked, found ?? NOTHING);
-    }
+    if (compared >= COMPARISONS_REMEMBERED_MIN) keep(kept, asked, found ?? NOTHING);
     return found ?? NOTHING;
   };
 }
@@ -196,15 +199,14 @@ function scan(words: readonly Word[], asked: Word, askedExact: boolean, listedEx
   return found;
 }
 
-/** Remembers what words are like; forgets all when there is no more room. */
+/** Remembers what words are like. */
 function remembered(look: LookUp): LookUp {
   const kept = new Map<Word, ReadonlyMap<number, Likeness>>();
   return (word) => {
     const present = kept.get(word);
     if (present !== undefined) return present;
     const found = look(word);
-    if (kept.size >= LIKENESSES_KEPT_MAX) kept.clear();
-    kept.set(word, found);
+    keep(kept, word, found);
     return found;
   };
 }
