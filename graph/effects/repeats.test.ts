@@ -3,9 +3,11 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { listBreaks } from '../../db/queries/breaks.ts';
 import { storeMessage } from '../../db/queries/callbacks.ts';
 import { money } from '../../domain/money.ts';
+import { railById } from '../../domain/network.ts';
 import { balances, checkBooks } from '../../tools/ledger/index.ts';
 import type { CallbackEvent, StatedPayment } from '../../tools/mmo/operator.ts';
 import { approveEntries, entriesDigest, proposeEntries } from '../reconciliation/breaks.ts';
+import { reconcileDay } from '../reconciliation/run.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
 import type { GraphDeps } from '../types.ts';
 import { callbackPump } from './callbacks.ts';
@@ -13,6 +15,7 @@ import { createRecorder } from './record.ts';
 
 const AMOUNT = money(150_000n, 'KES');
 const SETTLES_WITHIN_MS = 600_000;
+const KENYA_AHEAD_MS = 3 * 3_600_000;
 
 let platform: TestPlatform;
 let deps: GraphDeps;
@@ -144,6 +147,20 @@ it('ends when two people post its entries, and the books balance', async () => {
   await approveEntries(deps, { breakId: id, principal: 'treasury:tunde', reasonCode: 'seen' }, entriesDigest(proposedEntries));
   expect((await balances(platform.database.pool, ['float:mpesa-ke']))[0]?.posted).toBe(before + AMOUNT.minor);
   expect(await checkBooks(platform.database.pool)).toEqual([]);
+});
+
+it('stays before people though the day is reconciled by a statement that was taken before it', async () => {
+  statement = [stated('PROMPT0001'), stated('OWN0000001')];
+  await arrives('OWN0000001');
+  expect(await read()).toEqual(['matched paid_again']);
+  const [day = '', time = ''] = new Date(platform.clock.now() + KENYA_AHEAD_MS).toISOString().split(/[T.]/);
+  const text = [
+    'Receipt No.,Completion Time,Details,Transaction Status,Paid In,Withdrawn,Balance,A/C No.,Currency',
+    `PROMPT0001,${day.split('-').toReversed().join('-')} ${time},Pay Bill,Completed,1500.00,,1500.00,,KES`,
+  ].join('\n');
+  const report = await reconcileDay(deps, { rail: railById('mpesa-ke'), day, text, by: 'system' });
+  expect(report).toMatchObject({ matched: 1, breaks: [], resolved: 0 });
+  expect(await breaks()).toMatchObject([{ kind: 'duplicate', status: 'open' }]);
 });
 
 it('is nothing when the statement has one payment alone, under whatever id the end was told', async () => {

@@ -91,14 +91,6 @@ describe('a day', () => {
     expect(await allBreaks()).toMatchObject([{ status: 'resolved' }]);
   });
 
-  it('keeps a movement made twice before people, though an older statement lacks it', async () => {
-    await pay(1);
-    const [row] = asked.map(rowOf) as [Row];
-    expect(await reconcile(statement([row, { ...row, reference: 'AGAIN1' }]))).toMatchObject({ newBreaks: 1 });
-    expect(await reconcile(statement([row]))).toMatchObject({ newBreaks: 0, resolved: 0 });
-    expect(await allBreaks()).toMatchObject([{ kind: 'duplicate', status: 'open', evidence: { line: { operatorReference: 'AGAIN1' } } }]);
-  });
-
   it('ends doubts that the statement tells the end of, and the payment goes on', async () => {
     platform.script = {
       disburse: (_railId, request) => {
