@@ -145,16 +145,16 @@ export async function findRunning(cluster: Cluster): Promise<RunningServer | nul
 /** Launches a server on the cluster's files and returns once it has written where it listens; it may still be recovering. */
 export async function launch(cluster: Cluster): Promise<RunningServer> {
   const credentials = await readCredentials(cluster);
-  for (let tries = 1; ; tries++) {
-    const port = await freePort(tries === 1 ? credentials.port : 0);
+  for (let [taken, waits] = [0, 0]; ; ) {
+    const port = await freePort(taken === 0 ? credentials.port : 0);
     const outcome = await launchOn(cluster, port);
     if (typeof outcome !== 'string') {
       if (port !== credentials.port) await writeFile(join(cluster.directory, 'capp.json'), JSON.stringify({ ...credentials, port }));
       return outcome;
     }
-    if (tries < 3 && /could not create any TCP\/IP sockets|could not bind/.test(outcome)) continue;
+    if (/could not create any TCP\/IP sockets|could not bind/.test(outcome) && taken++ < 2) continue;
     // The last sessions of a server that was killed go a moment after it: seconds at most.
-    if (tries >= 50 || !/pre-existing shared memory block/.test(outcome)) throw launchFault(outcome, cluster);
+    if (!/pre-existing shared memory block/.test(outcome) || waits++ >= 50) throw launchFault(outcome, cluster);
     await delay(200);
   }
 }

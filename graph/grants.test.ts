@@ -1,7 +1,25 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { GRANT_LIFETIME_MS } from '../domain/grant.ts';
+import { DEMO_CLIENT_ID } from '../db/seed.ts';
+import { GRANT_LIFETIME_MS, type GrantTerms } from '../domain/grant.ts';
 import { newId } from '../domain/ids.ts';
+import { createGrantDesk, grantRefusal, issueGrant } from './grants.ts';
 import { type TestPlatform, testPlatform } from './testing.ts';
+
+const TERMS: GrantTerms = {
+  attemptId: newId(),
+  clientId: newId(),
+  paymentId: newId(),
+  leg: 'payout',
+  railId: 'mtn-ug',
+  amountMinor: 1_000n,
+  currency: 'UGX',
+  payeeId: newId(),
+  payeeIndex: 'ab'.repeat(16),
+  quoteId: newId(),
+  quotePolicy: '1',
+  screenedBy: '',
+  approvals: [],
+};
 
 let platform: TestPlatform;
 beforeEach(async () => {
@@ -71,8 +89,10 @@ it.each([
   await platform.worker.work('authorize');
   await tamper(sql);
   expect(await dispatch()).toBe(0);
-  const [attempt] = await attempts();
-  expect(['failed', 'unknown']).toContain(attempt?.state);
+  expect(await attempts()).toMatchObject([{ state: 'failed', reason: 'grant_refused' }]);
+  expect(await refusals()).toEqual(['terms_differ']);
+  // Nothing was sent, so nothing is said of the rail.
+  expect((await platform.deps.pool.query('select 1 from rail_health')).rowCount).toBe(0);
 });
 
 it('fails for sure what it refused, and writes down why', async () => {
@@ -133,6 +153,55 @@ it('looks again at what was not sent in time: the same terms get another grant, 
   expect(after[1]?.state).toBe('succeeded');
   expect(after[1]?.grant).not.toBe(before[1]?.grant);
   expect(await refusals()).toEqual(['terms_differ']);
+});
+
+it('grants again what was granted under an index key that has aged since', async () => {
+  const phone = '+254712345678';
+  await platform.submit({ sender: { name: 'Achieng Odhiambo', phone, country: 'KE' } });
+  await platform.worker.work('authorize');
+  // The look-up of people was made anew under another key, as a rotation does.
+  const { keyring } = platform.deps;
+  const ofPhones = (text: string, scope: string) => keyring.blindIndex(scope === DEMO_CLIENT_ID ? `anew ${text}` : text, scope);
+  const both = (text: string, scope: string) => [ofPhones(text, scope), keyring.blindIndex(text, scope)] as const;
+  Object.assign(platform.deps, { keyring: { ...keyring, blindIndex: ofPhones, blindIndexes: both } });
+  const before = keyring.blindIndex(phone, DEMO_CLIENT_ID);
+  const { rowCount } = await platform.deps.pool.query('update users set phone_index = $2 where phone_index = $1', [
+    before,
+    ofPhones(phone, DEMO_CLIENT_ID),
+  ]);
+  expect(rowCount).toBe(1);
+  platform.clock.advance(GRANT_LIFETIME_MS);
+  expect(await dispatch()).toBe(1);
+  expect(await refusals()).toEqual([]);
+});
+
+it('does not let a backlog that never ends keep lapsed attempts waiting', async () => {
+  await platform.submit();
+  await platform.worker.work('authorize');
+  const [lapsed] = await attempts();
+  platform.clock.advance(GRANT_LIFETIME_MS);
+  for (let count = 0; count < 3; count += 1) await platform.submit();
+  await platform.worker.work('authorize');
+  expect(await dispatch()).toBe(4);
+  expect((await attempts()).find(({ id }) => id === lapsed?.id)?.grant).not.toBe(lapsed?.grant);
+});
+
+it('checks attempts of more grants than it remembers', async () => {
+  const desk = createGrantDesk(platform.deps.keyring);
+  const grants = Array.from({ length: 520 }, () => issueGrant(platform.deps.keyring, [TERMS], platform.clock.now()));
+  for (const grant of grants) {
+    await platform.deps.pool.query('insert into execution_grants (id, issued_at, expires_at, digests, seal) values ($1, $2, $3, $4, $5)', [
+      grant.id,
+      new Date(grant.issuedAtMs),
+      new Date(grant.expiresAtMs),
+      grant.digests,
+      grant.seal,
+    ]);
+  }
+  const ids = grants.map(({ id }) => id);
+  await desk.fetch(platform.deps.pool, ids.slice(0, 10));
+  const found = await desk.fetch(platform.deps.pool, ids);
+  expect(ids.map((id) => grantRefusal(found.get(id), TERMS, platform.clock.now()))).toEqual(ids.map(() => null));
 });
 
 it('renews nothing for an attempt that never had a grant', async () => {

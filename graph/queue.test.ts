@@ -100,7 +100,7 @@ function queueLaws(name: string, openStore: () => Promise<Store>): void {
     });
 
     function open(quietMs = 0): HintQueue {
-      const queue = createHintQueue({ connection: store.connection, log, quietMs });
+      const queue = createHintQueue({ connection: store.connection, log, quietMs: () => quietMs });
       queues.push(queue);
       return queue;
     }
@@ -283,7 +283,7 @@ describe('a queue whose store is gone', { timeout: 60_000 }, () => {
   ] as const)('loses hints without an error, and still closes (%s)', async (_name, openStore) => {
     const store = await openStore();
     const log = listeningLog();
-    const queue = createHintQueue({ connection: store.connection, log, quietMs: 0 });
+    const queue = createHintQueue({ connection: store.connection, log, quietMs: () => 0 });
     queue.consume('cohorts', 1, async () => undefined);
     queue.notify('dispatch');
     await vi.waitFor(async () => expect((await queue.depth()).effects).toBe(1), { timeout: 20_000 });

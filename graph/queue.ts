@@ -44,8 +44,8 @@ export interface HintQueue {
 export interface QueueOptions {
   readonly connection: QueueConnection;
   readonly log: Log;
-  /** Repeats of one hint within this time are put once, milliseconds; 50 unless told. */
-  readonly quietMs?: number;
+  /** Repeats of a hint within this time are put once, milliseconds; 50 unless told. */
+  readonly quietMs?: (hint: Hint) => number;
 }
 
 const JOB_OPTIONS = { removeOnComplete: true, removeOnFail: true, attempts: 1 } as const;
@@ -59,7 +59,6 @@ export function createHintQueue(options: QueueOptions): HintQueue {
     return queue;
   });
   const workers: JobWorker[] = [];
-  const quietMs = options.quietMs ?? 50;
   const lastPut = new Map<Hint, number>();
   const pending = new Set<Promise<unknown>>();
   const timers = new Set<NodeJS.Timeout>();
@@ -80,6 +79,7 @@ export function createHintQueue(options: QueueOptions): HintQueue {
   return {
     notify(hint) {
       if (closed || waiting.has(hint)) return;
+      const quietMs = options.quietMs?.(hint) ?? 50;
       const sinceMs = Date.now() - (lastPut.get(hint) ?? 0);
       if (sinceMs >= quietMs) return put(hint);
       // The work may have become ready after the last hint was taken, so the repeat is late, not dropped.

@@ -22,7 +22,14 @@ import type { Agents } from '../graph/agents.ts';
 import { strictSerde } from '../graph/case/serde.ts';
 import { bindAgent } from '../graph/decide.ts';
 import { createHintQueue, type HintQueue, type QueueConnection } from '../graph/queue.ts';
-import { type CallbackAddresses, DEFAULT_GRAPH_SETTINGS, type GraphDeps, type GraphSettings, type SettlementSide } from '../graph/types.ts';
+import {
+  type CallbackAddresses,
+  DEFAULT_GRAPH_SETTINGS,
+  type GraphDeps,
+  type GraphSettings,
+  type Hint,
+  type SettlementSide,
+} from '../graph/types.ts';
 import { createRateBoard, type RateBoard } from '../tools/fx/board.ts';
 import { fxSettingsFrom, rateSources } from '../tools/fx/sources.ts';
 import { createOperators, type Operators, railTerms } from '../tools/mmo/registry.ts';
@@ -44,10 +51,10 @@ import { statementSource } from './statements.ts';
 import { loadKeys } from './secrets.ts';
 
 /**
- * Outcomes come in one by one; a moment's patience lets them travel together. The way in is more patient: under load it would put
- * forty hints a second, each of which costs as much as a payment, and a lone payment's hint goes out at once all the same.
+ * Outcomes come in one by one; a moment's patience lets them travel together. Payments that come in are more patient: a hint costs the
+ * queue about as much as a payment costs the way in, and a lone payment's goes out at once all the same.
  */
-const HINT_QUIET_MS = { api: 250, worker: 50 };
+const hintQuietMs = (hint: Hint): number => (hint === 'authorize' ? 250 : 50);
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -88,7 +95,7 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
   const redis = await openRedis(config, log);
   const { operators, terms } = await openOperators(config, openTokens(pool, redis, keys));
   const limits = new Map([...terms].map(([railId, { ratesPerS }]) => [railId, ratesPerS]));
-  const queue = createHintQueue({ connection: queueConnection(config, config.databaseUrl), log, quietMs: HINT_QUIET_MS[program] });
+  const queue = createHintQueue({ connection: queueConnection(config, config.databaseUrl), log, quietMs: hintQuietMs });
   const board = createRateBoard({ sources: rateSources(fxSettingsFrom(env)), pool, clock: systemClock, log });
   await board.start();
   return {

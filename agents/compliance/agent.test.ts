@@ -297,6 +297,28 @@ test('facts come in the order of the items and can be decided again from their J
   expect(facts.map((each) => agent.decide(JSON.parse(JSON.stringify(each))))).toEqual(facts.map((each) => agent.decide(each)));
 });
 
+test('a cohort is screened against one edition of the lists, and its facts name that one', async () => {
+  const edition = deps.sanctions;
+  let isReplaced = false;
+  // New lists come in force with the first name that is looked up.
+  const live = {
+    ...edition,
+    get version() {
+      return isReplaced ? 'next' : edition.version;
+    },
+    edition: () => ({
+      ...edition,
+      screen: (names: readonly string[]) => {
+        isReplaced = true;
+        return edition.screen(names);
+      },
+    }),
+  };
+  const facts = await agent.gather({ ...deps, sanctions: live }, [await addPayment(), await addPayment()]);
+  expect(facts.map(({ listVersion }) => listVersion)).toEqual([edition.version, edition.version]);
+  expect(isReplaced).toBe(true);
+});
+
 test('a payment that is not stored is an error, not a clear payment', async () => {
   const item = await addPayment();
   await expect(agent.gather(deps, [{ payment: { ...item.payment, id: newId() } }])).rejects.toMatchObject({ code: 'internal' });

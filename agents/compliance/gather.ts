@@ -70,7 +70,7 @@ interface Readings {
   readonly flaggedRules: ReadonlyMap<string, readonly string[]>;
   /** Thresholds that count for a country, a currency and a day. */
   readonly thresholdsOf: (country: string, currency: Currency, day: string) => readonly ReportingThreshold[];
-  /** The lists as they were when the cohort was screened; a new edition may take their place at any moment. */
+  /** The lists that the whole cohort is screened against; a new edition may take their place at any moment. */
   readonly sanctions: SanctionsList;
 }
 
@@ -114,7 +114,7 @@ async function read(deps: ComplianceDeps, { rules }: Lenses, items: readonly Wor
     rules.current(),
   ]);
   const thresholdsOf = rememberThresholds(rates);
-  return { parties, sent, received, lastBefore, flaggedRules, rates, ruleSet, thresholdsOf, sanctions: deps.sanctions };
+  return { parties, sent, received, lastBefore, flaggedRules, rates, ruleSet, thresholdsOf, sanctions: deps.sanctions.edition() };
 }
 
 function wasThereBefore(items: readonly WorkItem[], rows: ReadonlyMap<string, PartyRow>): (request: HistoryRequest) => boolean {

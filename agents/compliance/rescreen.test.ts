@@ -87,10 +87,12 @@ test('a page that another process has in hand is left to it, and a broken one is
     ...deps,
     sanctions: {
       ...sanctions,
-      version: sanctions.version,
-      screen: () => {
-        throw new Error('out of memory');
-      },
+      edition: () => ({
+        ...sanctions,
+        screen: () => {
+          throw new Error('out of memory');
+        },
+      }),
     },
   });
   await expect(broken()).rejects.toThrow('out of memory');

@@ -71,10 +71,11 @@ export function createRescreening(deps: RescreenDeps): () => Promise<RescreenRes
 async function screenPage(deps: RescreenDeps, version: string): Promise<RescreenResult | null> {
   return withTransaction(deps.pool, async (tx) => {
     const taken = await takeRescreening(tx, version, deps.clock.now());
+    const sanctions = deps.sanctions.edition();
     // New lists may have come while this one was under way: its page would be screened against those.
-    if (taken === null || deps.sanctions.version !== version) return null;
+    if (taken === null || sanctions.version !== version) return null;
     const people = await readKnownPeople(tx, taken.lastUserId, PAGE);
-    const found = findingsOf(deps, people);
+    const found = findingsOf({ keyring: deps.keyring, sanctions }, people);
     const isDone = people.length < PAGE;
     const findings = await storeFindings(tx, version, found);
     const progress = { listVersion: version, screened: people.length, findings, isDone };
@@ -83,7 +84,7 @@ async function screenPage(deps: RescreenDeps, version: string): Promise<Rescreen
   });
 }
 
-function findingsOf({ keyring, sanctions }: RescreenDeps, people: readonly KnownPerson[]): NewFinding[] {
+function findingsOf({ keyring, sanctions }: Pick<RescreenDeps, 'keyring' | 'sanctions'>, people: readonly KnownPerson[]): NewFinding[] {
   const hits = sanctions.screen(people.map((person) => keyring.people.openPerson(person).name));
   return people.flatMap((person, at) =>
     (hits[at] ?? []).filter(isGround).map((hit) => ({

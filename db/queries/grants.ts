@@ -29,12 +29,22 @@ const PAYEE = `case a.leg when 'payout' then p.receiver_id else p.sender_id end`
 
 /** The terms of an attempt `a` of a payment `p`, as the rows say at this moment. */
 export const GRANT_TERMS_COLUMNS = `
-  a.id, a.client_id, a.payment_id, a.leg, a.rail_id, a.amount, a.currency, ${PAYEE} as payee_id, p.quote_id, a.grant_id,
+  a.id, a.client_id, p.client_id as owner_id, a.payment_id, a.leg, a.rail_id, a.amount, a.currency, ${PAYEE} as payee_id, p.quote_id, a.grant_id,
   (select q.policy_version from quotes q where q.id = p.quote_id) as quote_policy, ${grantBasisColumns('a.payment_id', PAYEE)}`;
+
+/** The number that an attempt `a` of a payment `p` is about, sealed, and the wrapped data key that opens it. */
+export const PAYEE_NUMBER_COLUMNS = `p.parties, (select u.data_key from users u where u.id = ${PAYEE}) as party_key`;
+
+export interface PayeeNumberRow {
+  readonly parties: Buffer;
+  readonly party_key: Buffer | null;
+}
 
 export interface GrantTermsRow extends GrantBasis {
   readonly id: string;
   readonly client_id: string;
+  /** The client of the payment. */
+  readonly owner_id: string;
   readonly payment_id: string;
   readonly leg: Leg;
   readonly rail_id: string;
@@ -93,13 +103,14 @@ export async function findGrants(db: Queryable | Pool, ids: readonly string[]): 
 }
 
 /** Locks attempts that wait to be sent and whose grant has run out, or that have none; with their terms as they are now. */
-export async function lockLapsed(tx: Queryable, now: Date, limit: number): Promise<GrantTermsRow[]> {
-  const result = await tx.query<GrantTermsRow>({
+export async function lockLapsed(tx: Queryable, now: Date, limit: number): Promise<(GrantTermsRow & PayeeNumberRow)[]> {
+  const result = await tx.query<GrantTermsRow & PayeeNumberRow>({
     name: 'lock_lapsed_attempts',
     text: `with lapsed as materialized (
         select a.id from attempts a where a.state = 'created' and (a.grant_expires_at is null or a.grant_expires_at <= $1)
         order by a.id limit $2 for update skip locked)
-      select ${GRANT_TERMS_COLUMNS} from lapsed join attempts a on a.id = lapsed.id join payments p on p.id = a.payment_id order by a.id`,
+      select ${GRANT_TERMS_COLUMNS}, ${PAYEE_NUMBER_COLUMNS}
+      from lapsed join attempts a on a.id = lapsed.id join payments p on p.id = a.payment_id order by a.id`,
     values: [now, limit],
   });
   return result.rows;

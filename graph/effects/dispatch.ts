@@ -4,26 +4,33 @@
  */
 import { withTransaction } from '../../db/connect.ts';
 import { APPROVAL_TOPIC } from '../../db/queries/transitions.ts';
-import { GRANT_TERMS_COLUMNS, type GrantTermsRow, grantTermsOf } from '../../db/queries/grants.ts';
+import {
+  GRANT_TERMS_COLUMNS,
+  type GrantTermsRow,
+  grantTermsOf,
+  PAYEE_NUMBER_COLUMNS,
+  type PayeeNumberRow,
+} from '../../db/queries/grants.ts';
 import { notHaltedSql } from '../../db/queries/halts.ts';
 import { fault } from '../../domain/errors.ts';
+import type { GrantRefusal } from '../../domain/grant.ts';
 import { newId } from '../../domain/ids.ts';
 import { money } from '../../domain/money.ts';
 import type { EffectRequest, OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
 import { failed } from '../../tools/mmo/reasons.ts';
-import { createGrantDesk, createRenewer, type GrantDesk, reportRefusal } from '../grants.ts';
+import { type CheckedGrant, createGrantDesk, createRenewer, grantRefusal, numberRefusal, openNumber, reportRefusal } from '../grants.ts';
 import type { GraphDeps } from '../types.ts';
 import { createRailPump, nameOf, type Pump } from './pump.ts';
 import { withinRates } from './rates.ts';
 import { inquiryDelayMs, type Recorder, sealHandle } from './record.ts';
 
-interface SendRow extends GrantTermsRow {
+interface SendRow extends GrantTermsRow, PayeeNumberRow {
   request_id: string;
   sent_at: Date;
-  parties: Buffer;
-  /** The wrapped data key of whose wallet it is. */
-  party_key: Buffer | null;
 }
+
+/** A claimed attempt with the grant it names; undefined when there is none. */
+type GrantedRow = SendRow & { readonly grant: CheckedGrant | undefined };
 
 const CLAIM_SQL = `
 with picked as (
@@ -34,30 +41,26 @@ with picked as (
 update attempts a set state = 'sent', sent_at = $2, updated_at = $2, next_inquiry_at = $3, lease_token = $4
 from picked, payments p
 where a.id = picked.id and p.id = a.payment_id
-returning ${GRANT_TERMS_COLUMNS}, a.request_id, a.sent_at, p.parties,
-  (select users.data_key from users where users.id = case a.leg when 'payout' then p.receiver_id else p.sender_id end) as party_key`;
+returning ${GRANT_TERMS_COLUMNS}, ${PAYEE_NUMBER_COLUMNS}, a.request_id, a.sent_at`;
 
 /** A pump that sends created attempts, each once, and records what came back. */
 export function dispatchPump(deps: GraphDeps, recorder: Recorder): Pump {
   const desk = createGrantDesk(deps.keyring);
   const renew = createRenewer(deps, desk);
-  return createRailPump<SendRow>(deps, {
+  return createRailPump<GrantedRow>(deps, {
     what: 'dispatch',
     claim: withinRates(deps, ['collection', 'payout'], async (limit, excluded) => {
-      const claimed = await claimGranted(deps, desk, limit, excluded);
-      return claimed.length === 0 && (await renew()) > 0 ? claimGranted(deps, desk, limit, excluded) : claimed;
+      // First, or a backlog that never ends would keep them waiting for ever.
+      await renew();
+      const claimed = await claimToSend(deps, limit, excluded);
+      const grants = await desk.fetch(
+        deps.pool,
+        claimed.map((row) => row.grant_id),
+      );
+      return claimed.map((row) => ({ ...row, grant: grants.get(row.grant_id) }));
     }),
-    work: (row) => send(deps, desk, recorder, row),
+    work: (row) => send(deps, recorder, row),
   });
-}
-
-async function claimGranted(deps: GraphDeps, desk: GrantDesk, limit: number, saturated: readonly string[]): Promise<readonly SendRow[]> {
-  const claimed = await claimToSend(deps, limit, saturated);
-  await desk.fetch(
-    deps.pool,
-    claimed.map((row) => row.grant_id),
-  );
-  return claimed;
 }
 
 async function claimToSend(deps: GraphDeps, limit: number, saturated: readonly string[]): Promise<readonly SendRow[]> {
@@ -73,8 +76,8 @@ async function claimToSend(deps: GraphDeps, limit: number, saturated: readonly s
   return claimed.rows.toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-async function send(deps: GraphDeps, desk: GrantDesk, recorder: Recorder, row: SendRow): Promise<void> {
-  const outcome = await ask(deps, desk, row);
+async function send(deps: GraphDeps, recorder: Recorder, row: GrantedRow): Promise<void> {
+  const outcome = await ask(deps, row);
   if (outcome.state === 'failed' && outcome.reasonCode === 'operator_busy') {
     await deps.rates?.pause(row.rail_id, row.leg === 'collection' ? 'collection' : 'payout');
   }
@@ -88,12 +91,15 @@ async function send(deps: GraphDeps, desk: GrantDesk, recorder: Recorder, row: S
 }
 
 /** Sends one request; an error of our own code leaves the outcome unknown, for it may have happened after the send. */
-async function ask(deps: GraphDeps, desk: GrantDesk, row: SendRow): Promise<Outcome> {
+async function ask(deps: GraphDeps, row: GrantedRow): Promise<Outcome> {
   try {
+    const granted = openGranted(deps, row);
+    if ('why' in granted) {
+      await withTransaction(deps.pool, (tx) => reportRefusal(tx, deps, row, granted.why));
+      return failed('grant_refused');
+    }
     const operator = deps.operators(row.rail_id);
-    const request = requestOf(deps, row);
-    const refused = await refuse(deps, desk, row, request.phone);
-    if (refused !== null) return refused;
+    const request = requestOf(deps, row, granted.phone);
     return row.leg === 'collection' ? await operator.collect(request) : await operator.disburse(request);
   } catch (error) {
     deps.log.error({ attemptId: row.id, railId: row.rail_id, error: nameOf(error) }, 'operator client failed');
@@ -102,26 +108,25 @@ async function ask(deps: GraphDeps, desk: GrantDesk, row: SendRow): Promise<Outc
 }
 
 /**
- * Null when a grant covers what is about to be sent, and to this very number; else the failure that is sure, for nothing was sent. The
- * number may have been found under an index key that has aged since.
+ * The number to send to, when a grant covers the attempt and exactly this number; else why nothing may be sent. What the rows alone
+ * show is told before anything is opened, so that a payee who was put in place of another is refused though their key opens nothing.
  */
-async function refuse(deps: GraphDeps, desk: GrantDesk, row: SendRow, phone: string): Promise<Outcome | null> {
-  const terms = grantTermsOf(row);
-  const nowMs = deps.clock.now();
-  const whys = deps.keyring
-    .blindIndexes(phone, row.client_id)
-    .map((index) => desk.refusal(row.grant_id, { ...terms, payeeIndex: index.toString('hex') }, nowMs));
-  const why = whys.includes(null) ? null : whys[0];
-  if (why === null || why === undefined) return null;
-  await withTransaction(deps.pool, (tx) => reportRefusal(tx, deps, row, why));
-  return failed('grant_refused');
+function openGranted({ keyring, clock }: GraphDeps, row: GrantedRow): { readonly phone: string } | { readonly why: GrantRefusal } {
+  const nowMs = clock.now();
+  const byRows = grantRefusal(row.grant, grantTermsOf(row), nowMs);
+  if (byRows !== null && byRows !== 'terms_differ') return { why: byRows };
+  let phone: string;
+  try {
+    phone = openNumber(keyring, row);
+  } catch (error) {
+    if (byRows === null) throw error;
+    return { why: byRows };
+  }
+  const why = numberRefusal(keyring, row, row.grant, { phone, nowMs });
+  return why === null ? { phone } : { why };
 }
 
-function requestOf(deps: GraphDeps, row: SendRow): EffectRequest {
-  // A refund goes back to whoever paid.
-  const role = row.leg === 'payout' ? 'receiver' : 'sender';
-  const { phone } = deps.keyring.people.openParty({ parties: row.parties, senderKey: row.party_key, receiverKey: row.party_key }, role);
-  if (phone === '') throw fault('internal', { internal: `attempt ${row.id} is to somebody who was erased` });
+function requestOf(deps: GraphDeps, row: SendRow, phone: string): EffectRequest {
   return {
     requestId: row.request_id,
     amount: money(row.amount, row.currency),

@@ -94,6 +94,8 @@ export async function applyOutcomes(deps: GraphDeps, cohort: Cohort): Promise<Co
       ? []
       : [{ traveller, attempt: traveller.attempt, consequence: consequenceOf(traveller, traveller.attempt) }],
   );
+  // What we sent nothing for says nothing of its rail.
+  const asked = entries.filter(({ attempt }) => attempt.reasonCode !== 'grant_refused');
   await withTransaction(deps.pool, async (tx) => {
     const taken = await tx.query({
       name: 'take_outcomes',
@@ -123,10 +125,10 @@ export async function applyOutcomes(deps: GraphDeps, cohort: Cohort): Promise<Co
     );
     await spendRails(tx, entries);
     await postpone(tx, deps, entries);
-    if (deps.railHealth === undefined) await recordOutcomes(tx, entries.map(railOutcomeOf), nowMs);
-    await recordCorridorOutcomes(tx, entries.map(corridorOutcomeOf), nowMs);
+    if (deps.railHealth === undefined) await recordOutcomes(tx, asked.map(railOutcomeOf), nowMs);
+    await recordCorridorOutcomes(tx, asked.map(corridorOutcomeOf), nowMs);
   });
-  await deps.railHealth?.record(entries.map(railOutcomeOf), nowMs);
+  await deps.railHealth?.record(asked.map(railOutcomeOf), nowMs);
   return { ...cohort, travellers: entries.map(({ traveller, consequence }) => moved(traveller, consequence)) };
 }
 

@@ -32,7 +32,9 @@ const alteredJson = (document: string): string =>
 
 /** Another value of the same type, as an SQL expression. */
 function otherValue(type: string, column: string): string {
-  if (type === 'uuid') return `coalesce(overlay(${column}::text placing 'feed' from 10 for 4)::uuid, gen_random_uuid())`;
+  // Other digits in any case: these four are a part of the time in ids that begin with it, and have been `feed`.
+  if (type === 'uuid')
+    return `coalesce(overlay(${column}::text placing translate(substr(${column}::text, 10, 4), '0123456789abcdef', '123456789abcdef0') from 10 for 4)::uuid, gen_random_uuid())`;
   if (type === 'jsonb') return alteredJson(`coalesce(${column}, '{}')`);
   if (type === 'json') return `(${alteredJson(`${column}::jsonb`)})::json`;
   if (type === 'bytea') return `${column} || '\\x00'::bytea`;

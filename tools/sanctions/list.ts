@@ -96,6 +96,8 @@ export interface SanctionsList {
   /** The listed party behind a hit, for the people who decide; null when the list no longer has it. */
   find(list: string, entryId: string): SanctionsEntry | null;
   describe(): SanctionsDescription;
+  /** The lists as they are at this moment. What takes their place later leaves it as it is: for whoever waits between one look and the next. */
+  edition(): SanctionsList;
 }
 
 /** A match of words is a match in full; one after reordering leaves a little doubt. */
@@ -232,12 +234,14 @@ export function createSanctionsList(
       ? `The built-in sample of ${entries.size} invented entries is in use: it screens nobody real. Run capp lists update, or set CAPP_SANCTIONS_PATH.`
       : `${lists.length} ${lists.length === 1 ? 'list' : 'lists'} with ${entries.size} entries: ${version}.`,
   };
-  return {
+  const edition: SanctionsList = {
     version,
     sample,
     screen: (names) => names.map(look),
     screenParty: (query, floor) => screener.screen(query, floor),
     find: (list, entryId) => entries.get(`${list}/${entryId}`) ?? null,
     describe: () => description,
+    edition: () => edition,
   };
+  return edition;
 }

@@ -40,6 +40,7 @@ export async function openSanctions({ dataDir, ...config }: LiveConfig): Promise
     screenParty: (query, floor) => list.screenParty(query, floor),
     find: (name, entryId) => list.find(name, entryId),
     describe: () => list.describe(),
+    edition: () => list,
     refresh: async () => {
       const now = await stateOf();
       if (now === state) return false;

@@ -46,7 +46,7 @@ with due as (
       where first.state = 'waiting' and first.endpoint_id = d.endpoint_id and first.payment_id = d.payment_id
       order by first.outbox_id limit 1))
     and exists (select 1 from webhook_endpoints e where e.id = d.endpoint_id and e.status = 'enabled' and e.deleted_at is null)
-  order by d.next_attempt_at limit $1 for update skip locked
+  order by d.next_attempt_at, d.id limit $1 for update skip locked
 )
 update webhook_deliveries d set lease_token = $5, next_attempt_at = $3, first_try_at = coalesce(d.first_try_at, $2), updated_at = $2
 from due, webhook_endpoints e where d.id = due.id and e.id = d.endpoint_id
@@ -63,7 +63,8 @@ export async function claimDeliveries(
     text: CLAIM_SQL,
     values: [claim.limit, new Date(claim.nowMs), new Date(claim.nowMs + claim.leaseMs), claim.saturated, newId()],
   });
-  return result.rows;
+  // A statement gives back what it changed in the order of its plan.
+  return result.rows.toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /** The request a delivery makes, signed at this moment. */
