@@ -48,6 +48,8 @@ export interface PaymentFixture {
   readonly senderId?: string;
   readonly receiverId?: string;
   readonly referenceId?: string;
+  /** Random bytes unless given. */
+  readonly fingerprint?: Buffer;
   readonly funding?: 'wallet' | 'balance';
   readonly delivery?: 'wallet' | 'balance';
   /** Ciphertext of names and numbers; random bytes unless given. */
@@ -67,7 +69,7 @@ export async function insertPayment(db: Queryable, fixture: PaymentFixture): Pro
       id,
       fixture.clientId,
       fixture.referenceId ?? `ref-${id}`,
-      randomBytes(32),
+      fixture.fingerprint ?? randomBytes(32),
       fixture.status ?? 'accepted',
       fixture.amount ?? 100_000n,
       fixture.feeAmount ?? null,

@@ -8,6 +8,7 @@
  */
 import type { Pool } from 'pg';
 import { databaseCodeOf } from '../db/connect.ts';
+import { intentFingerprint } from '../db/intent-fingerprint.ts';
 import type { Keyring } from '../db/keyring.ts';
 import { joinParties } from '../db/person-keys.ts';
 import { findReferences, type NewPayment, storePayments } from '../db/queries/intake.ts';
@@ -15,7 +16,7 @@ import { findQuotes, type QuoteRow } from '../db/queries/quotes.ts';
 import type { Clock } from '../domain/clock.ts';
 import { type Fault, fault, isFault } from '../domain/errors.ts';
 import { newId } from '../domain/ids.ts';
-import { fingerprintOf, type PaymentIntent } from '../domain/intent.ts';
+import type { PaymentIntent } from '../domain/intent.ts';
 import { createBoundedCommit, type Flushed } from './bounded-commit.ts';
 import { createKnownPeople, type Known, type KnownPeople, type PreparedParty } from './known-people.ts';
 import { turnTaker } from '../tools/turns.ts';
@@ -155,8 +156,7 @@ function prepare(deps: IntakeDeps, people: KnownPeople, { clientId, batchId, int
       id: newId(),
       clientId,
       referenceId: intent.referenceId,
-      // Keyed, or whoever reads the column could try names and numbers against it.
-      fingerprint: deps.keyring.blindIndex(fingerprintOf(intent).toString('hex'), `payments.fingerprint:${clientId}`),
+      fingerprint: intentFingerprint(deps.keyring, clientId, intent),
       batchId,
       amountMinor: amount.minor,
       fromCurrency: amount.currency,

@@ -185,7 +185,7 @@ export interface KnownReference {
 
 /** The payments that carry these references, for those that exist. */
 export async function findReferences(
-  db: Pool,
+  db: Queryable | Pool,
   wanted: readonly { readonly clientId: string; readonly referenceId: string }[],
 ): Promise<KnownReference[]> {
   const result = await db.query<KnownReference>({

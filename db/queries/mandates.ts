@@ -129,33 +129,55 @@ export async function lockChains(tx: Queryable, clientId: string, holder: string
   return new Map(rows.map((row) => [row.id, storedOf(row)]));
 }
 
-/** What was spent under a mandate before a moment: over windows of milliseconds, in all, and to one payee by any of their indexes. */
-export async function spentUnder(
-  tx: Queryable,
-  mandateId: string,
-  asked: { readonly windows: readonly number[]; readonly currency: Currency; readonly payees: readonly Buffer[]; readonly atMs: number },
-): Promise<Spent> {
-  const windows = await tx.query<{ ms: string | bigint; amount: string | bigint; payments: number }>({
+export interface SpentAsked {
+  readonly windows: readonly number[];
+  /** Whether all payments are to be counted. */
+  readonly uses: boolean;
+  /** Indexes of the payee's number; none: nothing is asked about the payee. */
+  readonly payees: readonly Buffer[];
+  readonly currency: Currency;
+  readonly atMs: number;
+}
+
+/** What was spent under a mandate before a moment, as far as it is asked for: over windows of milliseconds, in all, and to one payee by any of their indexes. */
+export async function spentUnder(tx: Queryable, mandateId: string, asked: SpentAsked): Promise<Spent> {
+  return {
+    windows: asked.windows.length === 0 ? new Map() : await spentInWindows(tx, mandateId, asked),
+    uses: asked.uses ? await usesOf(tx, mandateId) : 0,
+    payee: asked.payees.length === 0 ? null : await spentOnPayee(tx, mandateId, asked),
+  };
+}
+
+async function spentInWindows(tx: Queryable, mandateId: string, { windows, currency, atMs }: SpentAsked): Promise<Spent['windows']> {
+  const { rows } = await tx.query<{ ms: string | bigint; amount: string | bigint; payments: number }>({
     name: 'spent_in_windows',
     text: `select wanted.ms, coalesce(sum(s.amount) filter (where s.currency = $3), 0)::bigint as amount, count(s.amount)::int as payments
       from unnest($2::bigint[]) as wanted(ms)
       left join mandate_spends s on s.mandate_id = $1 and s.spent_at > $4::timestamptz - wanted.ms * interval '1 millisecond'
       group by wanted.ms`,
-    values: [mandateId, asked.windows, asked.currency, new Date(asked.atMs)],
+    values: [mandateId, windows, currency, new Date(atMs)],
   });
-  const all = await tx.query<{ uses: number; first_at: Date | null; amount: string | bigint }>({
-    name: 'spent_in_all',
-    text: `select (select count(*)::int from mandate_spends where mandate_id = $1) as uses,
-        (select min(spent_at) from mandate_spends where mandate_id = $1 and payee_index = any($2::bytea[])) as first_at,
-        (select coalesce(sum(amount), 0)::bigint from mandate_spends where mandate_id = $1 and payee_index = any($2::bytea[]) and currency = $3) as amount`,
-    values: [mandateId, asked.payees, asked.currency],
+  return new Map(rows.map(({ ms, amount, payments }) => [Number(ms), { amountMinor: BigInt(amount), payments }]));
+}
+
+async function usesOf(tx: Queryable, mandateId: string): Promise<number> {
+  const { rows } = await tx.query<{ uses: number }>({
+    name: 'uses_of_mandate',
+    text: 'select count(*)::int as uses from mandate_spends where mandate_id = $1',
+    values: [mandateId],
   });
-  const [row] = all.rows;
-  return {
-    windows: new Map(windows.rows.map(({ ms, amount, payments }) => [Number(ms), { amountMinor: BigInt(amount), payments }])),
-    uses: row?.uses ?? 0,
-    payee: row === undefined || row.first_at === null ? null : { firstAtMs: row.first_at.getTime(), amountMinor: BigInt(row.amount) },
-  };
+  return rows[0]?.uses ?? 0;
+}
+
+async function spentOnPayee(tx: Queryable, mandateId: string, { payees, currency }: SpentAsked): Promise<Spent['payee']> {
+  const { rows } = await tx.query<{ first_at: Date | null; amount: string | bigint }>({
+    name: 'spent_on_payee',
+    text: `select min(spent_at) as first_at, coalesce(sum(amount) filter (where currency = $3), 0)::bigint as amount
+      from mandate_spends where mandate_id = $1 and payee_index = any($2::bytea[])`,
+    values: [mandateId, payees, currency],
+  });
+  const [row] = rows;
+  return row === undefined || row.first_at === null ? null : { firstAtMs: row.first_at.getTime(), amountMinor: BigInt(row.amount) };
 }
 
 export interface NewSpend {
@@ -198,14 +220,18 @@ export async function findSpend(tx: Queryable, clientId: string, referenceId: st
   return rows[0]?.fingerprint ?? null;
 }
 
-/** Takes a count back whose intent was refused; does nothing once there is a payment of that reference. */
-export async function deleteSpends(db: Queryable | Pool, clientId: string, referenceId: string): Promise<void> {
-  await db.query({
+/** Takes a count back whose intent was refused, and says whether it did; leaves it once there is its payment. */
+export async function deleteSpends(
+  tx: Queryable,
+  { clientId, referenceId, fingerprint }: Pick<NewSpend, 'clientId' | 'referenceId' | 'fingerprint'>,
+): Promise<boolean> {
+  const result = await tx.query({
     name: 'delete_spends',
-    text: `delete from mandate_spends where client_id = $1 and reference_id = $2
-      and not exists (select from payments where client_id = $1 and reference_id = $2)`,
-    values: [clientId, referenceId],
+    text: `delete from mandate_spends where client_id = $1 and reference_id = $2 and fingerprint = $3
+      and not exists (select from payments where client_id = $1 and reference_id = $2 and fingerprint = $3)`,
+    values: [clientId, referenceId, fingerprint],
   });
+  return (result.rowCount ?? 0) > 0;
 }
 
 /** Those among some payments that were made under a mandate that is over, or one of whose mandates above is. One look while there are no mandates. */
@@ -213,7 +239,7 @@ export async function withoutMandate(tx: Queryable, paymentIds: readonly string[
   const { rows } = await tx.query<{ id: string }>({
     name: 'payments_without_mandate',
     text: `select distinct p.id from payments p
-      join mandate_spends s on s.client_id = p.client_id and s.reference_id = p.reference_id
+      join mandate_spends s on s.client_id = p.client_id and s.reference_id = p.reference_id and s.fingerprint = p.fingerprint
       join mandates m on m.id = s.mandate_id
       where (select exists (select from mandates)) and p.id = any($1::uuid[]) and (m.revoked_at is not null or m.expires_at <= $2)`,
     values: [paymentIds, new Date(nowMs)],

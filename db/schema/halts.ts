@@ -44,6 +44,8 @@ export const executionHalts = pgTable(
     reason: text('reason').notNull(),
     begunBy: text('begun_by').notNull(),
     begunAt: moment('begun_at').notNull(),
+    /** The client whose people may lift it; null: only whoever runs the platform. */
+    liftClientId: uuid('lift_client_id').references(() => clients.id),
     liftAskedBy: text('lift_asked_by'),
     liftAskedAt: moment('lift_asked_at'),
     liftedBy: text('lifted_by'),
@@ -56,6 +58,7 @@ export const executionHalts = pgTable(
       sql`(${table.liftedAt} is null) = (${table.liftedBy} is null) and (${table.liftedBy} is null or ${table.liftedBy} <> ${table.liftAskedBy})`,
     ),
     check('execution_halts_lifted_asked', sql`${table.liftedBy} is null or ${table.liftAskedBy} is not null`),
+    check('execution_halts_lifters', sql`${table.liftClientId} is null or ${table.liftClientId} is not distinct from ${table.clientId}`),
     index('execution_halts_in_force').on(table.id).where(sql`${table.liftedAt} is null`),
   ],
 );

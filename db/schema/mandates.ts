@@ -38,7 +38,10 @@ export const mandates = pgTable(
   ],
 );
 
-/** A payment counted against a mandate, and one row more for each mandate above it. By reference: it is written before the payment. */
+/**
+ * A payment counted against a mandate, and one row more for each mandate above it. It is written before the payment, which is known by
+ * reference and fingerprint together.
+ */
 export const mandateSpends = pgTable(
   'mandate_spends',
   {
@@ -49,7 +52,7 @@ export const mandateSpends = pgTable(
     mandateId: uuid('mandate_id')
       .notNull()
       .references(() => mandates.id),
-    /** A keyed hash of the intent, by which a repeated request is known. */
+    /** The keyed hash of the intent that its payment has as well. */
     fingerprint: bytea('fingerprint').notNull(),
     amount: minorUnits('amount').notNull(),
     currency: text('currency').notNull(),

@@ -1,11 +1,13 @@
+import type { Pool } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { withTransaction } from '../../db/connect.ts';
+import { type Queryable, withTransaction } from '../../db/connect.ts';
 import { insertClient, insertPayment } from '../../db/fixtures.ts';
+import { intentFingerprint } from '../../db/intent-fingerprint.ts';
 import { createKeyring } from '../../db/keyring.ts';
 import { withoutMandate } from '../../db/queries/mandates.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { manualClock } from '../../domain/clock.ts';
-import { fault } from '../../domain/errors.ts';
+import { type ErrorCode, fault } from '../../domain/errors.ts';
 import { type IntentInput, parseIntent, type PaymentIntent } from '../../domain/intent.ts';
 import type { SpendPolicy } from '../../domain/spend-policy.ts';
 import { issueMandate, type MandateWish, takeBack } from './issue.ts';
@@ -50,15 +52,42 @@ function intent(over: Partial<IntentInput> = {}): PaymentIntent {
   return parsed.intent;
 }
 
-/** Spends, storing the payment as the way in would; gives its reference. */
-const spend = (paid: PaymentIntent = intent(), principal = 'agent:buyer') =>
-  desk.spend({ clientId, principal }, paid, async () => {
-    await insertPayment(database.pool, { clientId, referenceId: paid.referenceId, amount: paid.amount.minor });
-    return paid.referenceId;
-  });
+/** Stores a payment as the way in would; its id. */
+const store = (paid: PaymentIntent, db: Queryable = database.pool) => {
+  const fingerprint = intentFingerprint(keyring, clientId, paid);
+  return insertPayment(db, { clientId, referenceId: paid.referenceId, fingerprint, amount: paid.amount.minor });
+};
+/** Spends; the id of the payment that comes of it. */
+const spend = (paid: PaymentIntent = intent(), principal = 'agent:buyer') => desk.spend({ clientId, principal }, paid, () => store(paid));
+/** Those among payments whose mandate is over. */
+const ended = (...ids: string[]) => withTransaction(database.pool, async (tx) => [...(await withoutMandate(tx, ids, clock.now()))]);
+const actsOn = async (id: string): Promise<string[]> => {
+  const { rows } = await database.pool.query<{ action: string }>('select action from audit_events where subject = $1 order by id', [
+    `mandate:${id}`,
+  ]);
+  return rows.map(({ action }) => action);
+};
 const counted = async (): Promise<number> =>
   (await database.pool.query('select 1 from mandate_spends where client_id = $1', [clientId])).rowCount ?? 0;
 const minor = (major: number): string => String(major * 100);
+
+/** The pool of the tests, telling the name of each statement that goes through it. */
+function watchedPool(tell: (name: string) => void): Pool {
+  const watched = <T extends { query: Pool['query'] }>(target: T): T =>
+    new Proxy(target, {
+      get: (_target, key) => {
+        const value: unknown = Reflect.get(target, key, target);
+        if (typeof value !== 'function') return value;
+        if (key === 'connect') return async () => watched((await database.pool.connect()) as unknown as T);
+        return (...given: unknown[]) => {
+          const [first] = given;
+          if (key === 'query' && typeof first === 'object' && first !== null && 'name' in first) tell(String(first.name));
+          return Reflect.apply(value, target, given) as unknown;
+        };
+      },
+    });
+  return watched(database.pool);
+}
 
 describe('spending', () => {
   it('is bound for whoever ever held a mandate, and for nobody else', async () => {
@@ -110,17 +139,99 @@ describe('spending', () => {
     expect(await counted()).toBe(1);
   });
 
-  it('takes a count back when nothing was stored for sure, and keeps it when nobody can tell', async () => {
-    await issue({ usesMax: 1 });
-    const fails = (code: 'quote_expired' | 'database_unavailable') =>
+  it('takes a count back, and says so, when nothing was stored for sure, and keeps it when nobody can tell', async () => {
+    const { id } = await issue({ usesMax: 1 });
+    const fails = (code: ErrorCode) =>
       desk.spend({ clientId, principal: 'agent:buyer' }, intent(), async () => {
         throw fault(code);
       });
-    await expect(fails('quote_expired')).rejects.toMatchObject({ code: 'quote_expired' });
-    expect(await counted()).toBe(0);
+    for (const code of ['quote_not_found', 'quote_mismatch'] as const) {
+      await expect(fails(code)).rejects.toMatchObject({ code });
+      expect(await counted()).toBe(0);
+    }
     await expect(fails('database_unavailable')).rejects.toMatchObject({ code: 'database_unavailable' });
     expect(await counted()).toBe(1);
     await expect(spend()).rejects.toMatchObject({ code: 'mandate_exceeded' });
+    const returned = ['mandate.spent', 'mandate.spend_returned'];
+    expect(await actsOn(id)).toEqual(['mandate.issued', ...returned, ...returned, 'mandate.spent']);
+  });
+
+  it.each(['overloaded', 'quote_expired'] as const)(
+    'stays counted while the same request is stored beside one that ends with %s',
+    async (code) => {
+      const { id } = await issue({});
+      const paid = intent();
+      const other = await database.pool.connect();
+      await other.query('begin');
+      let paymentId = '';
+      const first = desk.spend({ clientId, principal: 'agent:buyer' }, paid, async () => {
+        // Not counted again, for the first is; not committed when the first gives up.
+        paymentId = await desk.spend({ clientId, principal: 'agent:buyer' }, paid, () => store(paid, other));
+        throw fault(code);
+      });
+      await expect(first).rejects.toMatchObject({ code });
+      await other.query('commit');
+      other.release();
+      expect(await counted()).toBe(1);
+      await revoke(id);
+      expect(await ended(paymentId)).toEqual([paymentId]);
+    },
+  );
+
+  it('has no part in a payment that somebody else made under the same reference', async () => {
+    const { id } = await issue({});
+    const [theirs, late] = [intent(), intent()];
+    const paymentId = await spend(theirs, 'agent:free');
+    await expect(spend(intent({ referenceId: theirs.referenceId, amount: '7' }))).rejects.toMatchObject({ code: 'duplicate_reference' });
+    await expect(desk.spend({ clientId, principal: 'agent:buyer' }, theirs, async () => 'the same')).resolves.toBe('the same');
+    let lateId = '';
+    const beaten = desk.spend({ clientId, principal: 'agent:buyer' }, intent({ referenceId: late.referenceId, amount: '7' }), async () => {
+      lateId = await store(late);
+      throw fault('duplicate_reference');
+    });
+    await expect(beaten).rejects.toMatchObject({ code: 'duplicate_reference' });
+    expect(await counted()).toBe(0);
+    await revoke(id);
+    expect(await ended(paymentId, lateId)).toEqual([]);
+  });
+
+  it('is not tied to a payment by its reference alone', async () => {
+    const { id } = await issue({});
+    const paid = intent();
+    await desk.spend({ clientId, principal: 'agent:buyer' }, paid, async () => 'nobody can tell');
+    const theirs = await insertPayment(database.pool, { clientId, referenceId: paid.referenceId });
+    await revoke(id);
+    expect(await ended(theirs)).toEqual([]);
+  });
+
+  it('reads of what was spent only what the policy bounds', async () => {
+    const asked: string[] = [];
+    const watched = watchedPool((name) => asked.push(name));
+    const spendOnce = () =>
+      createMandateDesk({ pool: watched, keyring, clock }).spend({ clientId, principal: 'agent:buyer' }, intent(), async () => '');
+    const names = ['spent_in_windows', 'uses_of_mandate', 'spent_on_payee'];
+    for (const [policy, needed] of [
+      [{ perPayment: { KES: minor(2_000) } }, []],
+      [{ velocity: [{ windowMs: HOUR_MS, payments: 9 }] }, ['spent_in_windows']],
+      [{ usesMax: 9 }, ['uses_of_mandate']],
+      [{ coolingOff: { ms: HOUR_MS, amounts: { KES: minor(9_000) } } }, ['spent_on_payee']],
+    ] as const) {
+      const { id } = await issue(policy as SpendPolicy);
+      asked.length = 0;
+      await spendOnce();
+      expect(asked.filter((name) => names.includes(name))).toEqual(needed);
+      await revoke(id);
+    }
+  });
+
+  it('is looked up once for all who ask at the same time', async () => {
+    const asked: string[] = [];
+    const watching = createMandateDesk({ pool: watchedPool((name) => asked.push(name)), keyring, clock });
+    const ask = () => Promise.all(Array.from({ length: 20 }, () => watching.isBound({ clientId, principal: 'agent:free' })));
+    expect(new Set(await ask())).toEqual(new Set([false]));
+    clock.advance(10_000);
+    await ask();
+    expect(asked).toEqual(['is_bound', 'is_bound']);
   });
 
   it('waits for the mandate to begin, and ends with it', async () => {
@@ -168,15 +279,11 @@ describe('handing on', () => {
   it('ends below when it ends above, also for what is not authorised yet', async () => {
     const { id } = await issue({});
     await onward(id, {});
-    const paid = intent();
-    await spend(paid, 'agent:clerk');
-    const { rows } = await database.pool.query<{ id: string }>('select id from payments where client_id = $1', [clientId]);
-    const ids = rows.map((row) => row.id);
-    const ended = () => withTransaction(database.pool, (tx) => withoutMandate(tx, ids, clock.now()));
-    expect(await ended()).toEqual(new Set());
+    const paymentId = await spend(intent(), 'agent:clerk');
+    expect(await ended(paymentId)).toEqual([]);
     await revoke(id);
     await expect(spend(intent(), 'agent:clerk')).rejects.toMatchObject({ code: 'mandate_missing' });
-    expect(await ended()).toEqual(new Set(ids));
+    expect(await ended(paymentId)).toEqual([paymentId]);
   });
 
   it('is no way out for whoever is bound', async () => {

@@ -5,8 +5,10 @@
 import type { Pool } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
 import type { Queryable } from '../../db/connect.ts';
+import { intentFingerprint } from '../../db/intent-fingerprint.ts';
 import type { Keyring } from '../../db/keyring.ts';
 import { recordAuditEvents } from '../../db/queries/audit.ts';
+import { findReferences } from '../../db/queries/intake.ts';
 import {
   deleteSpends,
   findSpend,
@@ -19,7 +21,7 @@ import {
 } from '../../db/queries/mandates.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { fault, isFault } from '../../domain/errors.ts';
-import { fingerprintOf, type PaymentIntent } from '../../domain/intent.ts';
+import type { PaymentIntent } from '../../domain/intent.ts';
 import { isInForce } from '../../domain/mandate.ts';
 import { spendRefusal, type Spend, type SpendRefusal, windowsOf } from '../../domain/spend-policy.ts';
 import { isSealed } from './issue.ts';
@@ -47,63 +49,81 @@ export interface MandateDesk {
 
 const KNOWN_FOR_MS = 10_000;
 const KNOWN_MAX = 10_000;
-/** Refusals that tell for sure that nothing was stored. After any other error a payment may be there, and stays counted. */
-const NOTHING_STORED = ['quote_not_found', 'quote_mismatch', 'quote_expired', 'duplicate_reference', 'overloaded'] as const;
+/**
+ * Refusals that every request for the same intent gets, whenever it comes: none of them stores a payment. After any other error one
+ * may be there, or come of a request that runs beside this one and was not counted again; it stays counted.
+ */
+const NOTHING_STORED = ['quote_not_found', 'quote_mismatch', 'duplicate_reference'] as const;
 
 /** Makes the place where mandates are kept to. */
 export function createMandateDesk(deps: MandateDeps): MandateDesk {
   const known = new Map<string, { readonly bound: boolean; readonly untilMs: number }>();
+  const looks = new Map<string, Promise<boolean>>();
 
-  async function bound({ clientId, principal }: Spender): Promise<boolean> {
-    const key = `${clientId} ${principal}`;
-    const earlier = known.get(key);
-    const nowMs = deps.clock.now();
-    // Nobody is ever unbound.
-    if (earlier !== undefined && (earlier.bound || earlier.untilMs > nowMs)) return earlier.bound;
+  async function look(key: string, { clientId, principal }: Spender, nowMs: number): Promise<boolean> {
     const found = await isBound(deps.pool, clientId, principal);
     if (known.size >= KNOWN_MAX) known.clear();
     known.set(key, { bound: found, untilMs: nowMs + KNOWN_FOR_MS });
     return found;
   }
 
+  async function bound(spender: Spender): Promise<boolean> {
+    const key = `${spender.clientId} ${spender.principal}`;
+    const earlier = known.get(key);
+    const nowMs = deps.clock.now();
+    // Nobody is ever unbound.
+    if (earlier !== undefined && (earlier.bound || earlier.untilMs > nowMs)) return earlier.bound;
+    // One look for all who wait for it.
+    const looking = looks.get(key) ?? look(key, spender, nowMs).finally(() => looks.delete(key));
+    looks.set(key, looking);
+    return looking;
+  }
+
   return {
     isBound: bound,
     async spend(spender, intent, submit) {
       if (!(await bound(spender))) return submit();
-      const isCounted = await withTransaction(deps.pool, (tx) => count(tx, deps, spender, intent));
+      const counted = await withTransaction(deps.pool, (tx) => count(tx, deps, spender, intent));
       try {
         return await submit();
       } catch (error) {
-        if (isCounted && NOTHING_STORED.some((code) => isFault(error, code)))
-          await deleteSpends(deps.pool, spender.clientId, intent.referenceId);
+        if (counted !== null && NOTHING_STORED.some((code) => isFault(error, code)))
+          await withTransaction(deps.pool, (tx) => giveBack(tx, spender, counted, deps.clock.now()));
         throw error;
       }
     },
   };
 }
 
-/** Counts an intent against the first chain of mandates that lets it through; false when it was counted before. */
-async function count(tx: Queryable, { keyring, clock }: MandateDeps, spender: Spender, intent: PaymentIntent): Promise<boolean> {
+/** What was counted, against the mandate that its holder spends under. */
+interface Counted extends NewSpend {
+  readonly mandateId: string;
+}
+
+/**
+ * Counts an intent against the first chain of mandates that lets it through. Null when nothing is to be counted: it was before, or its
+ * payment is there already, made by somebody who spends under no mandate.
+ */
+async function count(tx: Queryable, { keyring, clock }: MandateDeps, spender: Spender, intent: PaymentIntent): Promise<Counted | null> {
   const { clientId, principal } = spender;
+  const { referenceId, amount } = intent;
   const nowMs = clock.now();
   const mandates = await lockChains(tx, clientId, principal);
-  const fingerprint = keyring.blindIndex(fingerprintOf(intent).toString('hex'), `mandate_spends.fingerprint:${clientId}`);
-  const earlier = await findSpend(tx, clientId, intent.referenceId);
-  if (earlier?.equals(fingerprint)) return false;
-  if (earlier !== null) throw fault('duplicate_reference', { field: 'referenceId' });
+  const fingerprint = intentFingerprint(keyring, clientId, intent);
+  const earlier = (await findSpend(tx, clientId, referenceId)) ?? (await findReferences(tx, [{ clientId, referenceId }]))[0]?.fingerprint;
+  if (earlier?.equals(fingerprint)) return null;
+  if (earlier !== undefined) throw fault('duplicate_reference', { field: 'referenceId' });
   const chains = [...mandates.values()]
     .filter(({ mandate }) => mandate.holder === principal)
     .map((held) => chainOf(mandates, held))
     .filter((chain) => chain.every((each) => each.revokedAt === null && isInForce(each.mandate, nowMs) && isSealed(keyring, each)));
   if (chains.length === 0) throw fault('mandate_missing');
   const payees = keyring.blindIndexes(intent.receiver.phone, clientId);
+  const spend = { clientId, referenceId, fingerprint, amountMinor: amount.minor, currency: amount.currency, payeeIndex: payees[0] };
   let refusal: SpendRefusal = 'per_payment';
   for (const chain of chains) {
     const refused = await refusalOf(tx, chain, intent, payees, nowMs);
-    if (refused === null) {
-      await take(tx, chain, spender, intent, { fingerprint, payeeIndex: payees[0], nowMs });
-      return true;
-    }
+    if (refused === null) return take(tx, chain, principal, { ...spend, atMs: nowMs });
     refusal = refused;
   }
   throw fault('mandate_exceeded', { detail: REFUSALS[refusal] });
@@ -151,27 +171,28 @@ async function refusalOf(
   };
   for (const { mandate } of chain) {
     const windows = windowsOf(mandate.policy);
-    const spent = await spentUnder(tx, mandate.id, { windows, currency: amount.currency, payees, atMs: nowMs });
+    const asked = { windows, uses: mandate.policy.usesMax !== undefined, payees: mandate.policy.coolingOff === undefined ? [] : payees };
+    const spent = await spentUnder(tx, mandate.id, { ...asked, currency: amount.currency, atMs: nowMs });
     const refusal = spendRefusal(mandate.policy, spend, spent);
     if (refusal !== null) return refusal;
   }
   return null;
 }
 
-async function take(
-  tx: Queryable,
-  chain: readonly StoredMandate[],
-  { clientId, principal }: Spender,
-  { referenceId, amount }: PaymentIntent,
-  { nowMs, ...counted }: Pick<NewSpend, 'fingerprint' | 'payeeIndex'> & { readonly nowMs: number },
-): Promise<void> {
-  const spend = { clientId, referenceId, amountMinor: amount.minor, currency: amount.currency, atMs: nowMs, ...counted };
-  await insertSpends(
-    tx,
-    spend,
-    chain.map(({ mandate }) => mandate.id),
-  );
-  const act = { clientId, actor: principal, action: 'mandate.spent', subject: `mandate:${chain[0]?.mandate.id ?? ''}` };
-  const details = { amountMinor: String(amount.minor), currency: amount.currency, fingerprint: counted.fingerprint.toString('hex') };
-  await recordAuditEvents(tx, [{ ...act, details }], nowMs);
+async function take(tx: Queryable, chain: readonly StoredMandate[], principal: string, spend: NewSpend): Promise<Counted> {
+  const mandateIds = chain.map(({ mandate }) => mandate.id);
+  await insertSpends(tx, spend, mandateIds);
+  const counted = { ...spend, mandateId: mandateIds[0] ?? '' };
+  await note(tx, counted, 'mandate.spent', principal, spend.atMs);
+  return counted;
+}
+
+async function giveBack(tx: Queryable, { principal }: Spender, counted: Counted, nowMs: number): Promise<void> {
+  if (await deleteSpends(tx, counted)) await note(tx, counted, 'mandate.spend_returned', principal, nowMs);
+}
+
+async function note(tx: Queryable, counted: Counted, action: string, actor: string, nowMs: number): Promise<void> {
+  const { clientId, mandateId, amountMinor, currency, fingerprint } = counted;
+  const details = { amountMinor: String(amountMinor), currency, fingerprint: fingerprint.toString('hex') };
+  await recordAuditEvents(tx, [{ clientId, actor, action, subject: `mandate:${mandateId}`, details }], nowMs);
 }
