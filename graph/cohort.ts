@@ -192,6 +192,12 @@ export async function assertLease(tx: PoolClient, cohort: Cohort, travellers: re
     throw fault('lease_lost', { internal: `${held.rowCount} of ${travellers.length} payments were still held` });
 }
 
+/** Puts payments off: whatever waits for something is looked at again after a while. */
+export async function postpone(tx: PoolClient, deps: GraphDeps, ids: readonly string[], nowMs: number): Promise<void> {
+  if (ids.length === 0) return;
+  await tx.query('update payments set not_before = $2 where id = any($1::uuid[])', [ids, new Date(nowMs + deps.settings.retryDelayMs)]);
+}
+
 /** Gives back what a cohort still holds, so that the next run need not wait for the lease to end. */
 export async function releaseCohort(pool: Pool, cohort: Cohort, notBefore: Date | null = null): Promise<void> {
   await pool.query({

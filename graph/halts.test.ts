@@ -1,8 +1,11 @@
+import type { PoolClient } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { withTransaction } from '../db/connect.ts';
 import { DEMO_CLIENT_ID } from '../db/seed.ts';
 import type { HaltScope } from '../domain/halt.ts';
 import { halt, lift } from '../tools/oversight/halts.ts';
+import { checkBooks, fundClient } from '../tools/ledger/index.ts';
+import { haltedAmong } from './halts.ts';
 import { type TestPlatform, testPlatform } from './testing.ts';
 
 let platform: TestPlatform;
@@ -114,7 +117,11 @@ describe('a halt', () => {
   });
 });
 
+const fund = () =>
+  withTransaction(platform.deps.pool, (tx) => fundClient(tx, DEMO_CLIENT_ID, { minor: 1_000_000n, currency: 'KES' }, 'a test'));
+
 it('holds back what would move from balance to balance at once', async () => {
+  await fund();
   const id = await platform.submit({ funding: 'balance', delivery: 'balance' });
   const { id: haltId } = await begin({ corridor: 'KE-UG' });
   await platform.worker.work('authorize');
@@ -123,7 +130,83 @@ it('holds back what would move from balance to balance at once', async () => {
   await liftBy(haltId, 'operator:john');
   platform.clock.advance(platform.deps.settings.retryDelayMs);
   await platform.worker.work('authorize');
-  expect((await platform.status(id)).status).not.toBe('queued');
+  expect((await platform.status(id)).status).toBe('paid');
+});
+
+describe('money between a balance and the platform', () => {
+  /** Lifts a halt, and works until nothing is ready, once what was put off is due. */
+  async function liftAndGoOn(id: string): Promise<void> {
+    await liftBy(id, 'operator:ann');
+    await liftBy(id, 'operator:john');
+    platform.clock.advance(platform.deps.settings.retryDelayMs);
+    await platform.settleDown();
+  }
+  const movedOnBalances = async (paymentId: string): Promise<number> => {
+    const { rowCount } = await platform.deps.pool.query(
+      `select 1 from transfers t join accounts a on a.id in (t.debit_account_id, t.credit_account_id)
+       where t.payment_id = $1 and a.kind = 'client' and t.type in ('posted', 'post')`,
+      [paymentId],
+    );
+    return rowCount ?? 0;
+  };
+
+  it('is not collected while a halt covers it, and what is collected over a rail is', async () => {
+    await fund();
+    const id = await platform.submit({ funding: 'balance' });
+    const other = await platform.submit();
+    const { id: haltId } = await begin({ paymentId: id });
+    await platform.settleDown();
+    expect((await platform.status(id)).status).toBe('authorized');
+    expect(await movedOnBalances(id)).toBe(0);
+    expect((await platform.status(other)).status).toBe('paid');
+    platform.clock.advance(platform.deps.settings.retryDelayMs);
+    await platform.settleDown();
+    expect((await platform.status(id)).status).toBe('authorized');
+    await liftAndGoOn(haltId);
+    expect((await platform.status(id)).status).toBe('paid');
+  });
+
+  it('is not paid out while a halt covers it', async () => {
+    const id = await platform.submit({ delivery: 'balance' });
+    await platform.worker.work('authorize');
+    await dispatch();
+    const { id: haltId } = await begin({ corridor: 'KE-UG' });
+    await platform.settleDown();
+    expect((await platform.status(id)).status).toBe('collected');
+    expect(await movedOnBalances(id)).toBe(0);
+    await liftAndGoOn(haltId);
+    expect((await platform.status(id)).status).toBe('paid');
+    expect(await movedOnBalances(id)).toBe(1);
+  });
+
+  it('does not go back while a halt covers it, and what goes back over a rail does', async () => {
+    const failed = { state: 'failed', reasonCode: 'PAYEE_NOT_FOUND', retry: 'never' } as const;
+    platform.script = {
+      disburse: (_rail, { phone, amount }) => (phone.startsWith('+256') ? failed : { state: 'succeeded', receipt: 'B1', amount }),
+    };
+    await fund();
+    const [id, other] = [await platform.submit({ funding: 'balance' }), await platform.submit()];
+    await platform.worker.work('authorize');
+    expect(await dispatch()).toBe(2);
+    await platform.worker.work('outcomes');
+    // Over its last rail.
+    expect(await dispatch()).toBe(4);
+    const { id: haltId } = await begin({ paymentId: id });
+    const before = await movedOnBalances(id);
+    await platform.settleDown();
+    expect((await platform.status(id)).status).toBe('collected');
+    expect(await movedOnBalances(id)).toBe(before);
+    expect((await platform.status(other)).status).toBe('refunded');
+    await liftAndGoOn(haltId);
+    expect((await platform.status(id)).status).toBe('refunded');
+    expect(await movedOnBalances(id)).toBe(before + 1);
+    expect(await checkBooks(platform.deps.pool)).toEqual([]);
+  });
+
+  it('is looked for among halts only where some would move', async () => {
+    const asking = { query: () => Promise.reject(new Error('asked')) } as unknown as PoolClient;
+    expect(await haltedAmong(asking, [])).toEqual(new Set());
+  });
 });
 
 it('halts a payment of whose attempt somebody changed the terms, until two people have looked', async () => {

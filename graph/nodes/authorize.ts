@@ -6,21 +6,20 @@
 import type { PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
 import { type RecordedDecision, recordDecisions } from '../../db/queries/decisions.ts';
-import { haltsInForce } from '../../db/queries/halts.ts';
 import { withoutMandate } from '../../db/queries/mandates.ts';
 import { type AuthorisedTerms, transitionPayments, type Transition } from '../../db/queries/transitions.ts';
 import type { QuoteTerms } from '../../agents/agent.ts';
 import { evidenceOf } from '../../agents/compliance/index.ts';
 import { type Reserved, reserve } from '../../agents/liquidity/index.ts';
 import type { Facts } from '../../domain/decision.ts';
-import { covers, type HaltScope } from '../../domain/halt.ts';
 import type { PaymentStatus } from '../../domain/lifecycle.ts';
 import { money } from '../../domain/money.ts';
 import { ensureAccountsOnce, post } from '../../tools/ledger/index.ts';
 import type { Agents, LiquidityVerdict } from '../agents.ts';
 import { type NewCase, openCases } from '../case/cases.ts';
-import { assertLease, type Cohort, type Traveller } from '../cohort.ts';
+import { assertLease, type Cohort, postpone, type Traveller } from '../cohort.ts';
 import { bindAgent, runAgent } from '../decide.ts';
+import { haltedAmong, waits } from '../halts.ts';
 import { betweenBalancesMovements, releaseMovements } from '../postings.ts';
 import { isUnauthorised } from '../turns.ts';
 import { balanceAccounts } from './legs.ts';
@@ -59,7 +58,7 @@ async function commitDecisions(
   if (travellers.length === 0) return [];
   const nowMs = deps.clock.now();
   await recordDecided(tx, agents, travellers, nowMs);
-  const halts = travellers.some(isBetweenBalances) ? await haltsInForce(tx) : [];
+  const halted = await haltedAmong(tx, travellers.filter(isBetweenBalances));
   const unmandated = await withoutMandate(
     tx,
     travellers.map(({ payment }) => payment.id),
@@ -69,7 +68,7 @@ async function commitDecisions(
     tx,
     agents,
     cohort,
-    travellers.map((traveller) => holdBack(refuseEnded(refuseExpired(traveller, nowMs), unmandated), halts)),
+    travellers.map((traveller) => holdBack(refuseEnded(refuseExpired(traveller, nowMs), unmandated), halted)),
     nowMs,
   );
   const granted = funded.filter((each) => each.verdict?.outcome === 'reserve');
@@ -149,11 +148,8 @@ function refuseEnded(traveller: Traveller, unmandated: ReadonlySet<string>): Tra
 }
 
 /** Money that would move in this very step waits while a halt covers it; what operators move is held back where it is sent. */
-function holdBack(traveller: Traveller, halts: readonly HaltScope[]): Traveller {
-  if (halts.length === 0 || traveller.leaves !== undefined || !isBetweenBalances(traveller)) return traveller;
-  const { clientId, fromCountry, toCountry, id: paymentId } = traveller.payment;
-  const movement = { clientId, corridor: `${fromCountry}-${toCountry}`, railId: null, paymentId };
-  return halts.some((halt) => covers(halt, movement)) ? { ...traveller, leaves: { to: 'waits', reasonCode: null } } : traveller;
+function holdBack(traveller: Traveller, halted: ReadonlySet<string>): Traveller {
+  return traveller.leaves === undefined && halted.has(traveller.payment.id) ? waits(traveller) : traveller;
 }
 
 /** The case of a payment that is held here; none for any other. */
@@ -230,11 +226,6 @@ function termsOf(traveller: Traveller, held: Reserved | undefined): AuthorisedTe
 function quoteOf({ payment, quote }: Traveller): QuoteTerms {
   if (quote === undefined) throw new RangeError(`payment ${payment.id} has no terms to be authorised at`);
   return quote;
-}
-
-async function postpone(tx: PoolClient, deps: GraphDeps, ids: readonly string[], nowMs: number): Promise<void> {
-  if (ids.length === 0) return;
-  await tx.query('update payments set not_before = $2 where id = any($1::uuid[])', [ids, new Date(nowMs + deps.settings.retryDelayMs)]);
 }
 
 /** A leg that is routed again: its new rails are written, and the payout's float moves to the new pool. */

@@ -2,7 +2,7 @@
  * The legs on the way to the receiver: collection and payout. Each is one transaction that opens
  * attempts; what is sent follows after the commit. The way back is in `refunds.ts`.
  *
- * Legs that need no operator (`on_us`) are posted at once.
+ * Legs that need no operator (`on_us`) are posted at once, unless a halt covers their payment, which then waits where it stands.
  */
 import type { PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
@@ -11,7 +11,8 @@ import type { ErrorCode } from '../../domain/errors.ts';
 import type { PaymentStatus } from '../../domain/lifecycle.ts';
 import { type AccountSpec, clientAccount, ensureAccountsOnce, type Movement, post } from '../../tools/ledger/index.ts';
 import { type NewAttempt, openAttempts } from '../attempts.ts';
-import type { Cohort, Traveller } from '../cohort.ts';
+import { assertLease, type Cohort, postpone, type Traveller } from '../cohort.ts';
+import { haltedAmong, waits } from '../halts.ts';
 import { balanceCollectionMovements, closingMovements, releaseMovements } from '../postings.ts';
 import type { GraphDeps } from '../types.ts';
 
@@ -102,24 +103,41 @@ async function runLeg(deps: GraphDeps, cohort: Cohort, stepOf: (traveller: Trave
   const steps = cohort.travellers.flatMap((traveller) => stepOf(traveller) ?? []);
   if (steps.length === 0) return cohort;
   await ensureAccountsOnce(deps.pool, balanceAccounts(steps.map((step) => step.traveller)));
-  await withTransaction(deps.pool, (tx) => commitSteps(tx, deps, cohort, steps));
+  const halted = await withTransaction(deps.pool, (tx) => commitSteps(tx, deps, cohort, steps));
   if (steps.some((step) => step.attempt !== null)) deps.notify('dispatch');
   const movedTo = new Map(steps.map((step) => [step.traveller.payment.id, step.to]));
   return {
     ...cohort,
     travellers: cohort.travellers.map((traveller) => {
+      if (halted.has(traveller.payment.id)) return waits(traveller);
       const status = movedTo.get(traveller.payment.id);
       return status === undefined ? traveller : { ...traveller, payment: { ...traveller.payment, status } };
     }),
   };
 }
 
-async function commitSteps(tx: PoolClient, deps: GraphDeps, cohort: Cohort, steps: readonly Step[]): Promise<void> {
+/** Whether a step moves a balance at once: every other opens an attempt, or lets go of what was held. */
+function movesBalance({ to }: Step): boolean {
+  return to === 'collected' || to === 'paid';
+}
+
+/** Commits the steps that no halt holds back; returns the ids of the payments that wait. */
+async function commitSteps(tx: PoolClient, deps: GraphDeps, cohort: Cohort, wanted: readonly Step[]): Promise<ReadonlySet<string>> {
+  const nowMs = deps.clock.now();
+  const moving = wanted.filter(movesBalance).map((step) => step.traveller);
+  const halted = await haltedAmong(tx, moving);
+  const steps = wanted.filter((step) => !halted.has(step.traveller.payment.id));
   const transitions = steps.map(({ traveller: { payment }, to, reasonCode }): Transition => {
     return { paymentId: payment.id, from: payment.status, to, reasonCode, cause: `cohort:${cohort.id}` };
   });
   // First of all, for whoever has lost the payments must neither open attempts nor touch the books.
-  await transitionPayments(tx, transitions, { nowMs: deps.clock.now(), leaseToken: cohort.leaseToken });
+  await transitionPayments(tx, transitions, { nowMs, leaseToken: cohort.leaseToken });
+  await assertLease(
+    tx,
+    cohort,
+    moving.filter(({ payment }) => halted.has(payment.id)),
+  );
+  await postpone(tx, deps, [...halted], nowMs);
   await openAttempts(
     tx,
     deps,
@@ -129,6 +147,7 @@ async function commitSteps(tx: PoolClient, deps: GraphDeps, cohort: Cohort, step
     tx,
     steps.flatMap((step) => step.movements),
   );
+  return halted;
 }
 
 /** Client balances that payments touch. One may be new: a client receives in a currency for the first time. */

@@ -2,7 +2,8 @@
  * The way back: money that was collected and will not be paid out returns to whoever paid.
  *
  * Like a payout, a refund goes out only once its float is held: what an operator then does always fits
- * into the books. Where no float is free the payment waits and stays owed.
+ * into the books. Where no float is free the payment waits and stays owed. What goes back to a balance waits where it stands while a
+ * halt covers it.
  */
 import type { PoolClient } from 'pg';
 import { lockPools } from '../../agents/liquidity/index.ts';
@@ -15,7 +16,8 @@ import { railsOfWallet } from '../../domain/network.ts';
 import { carries } from '../../domain/rail.ts';
 import { clientAccount, ensureAccounts, post } from '../../tools/ledger/index.ts';
 import { type NewAttempt, openAttempts } from '../attempts.ts';
-import { assertLease, type Cohort, type Traveller } from '../cohort.ts';
+import { assertLease, type Cohort, postpone, type Traveller } from '../cohort.ts';
+import { haltedAmong, waits } from '../halts.ts';
 import { balanceRefundMovements, refundReservation, releaseMovements } from '../postings.ts';
 import { WANTS } from '../turns.ts';
 import type { GraphDeps } from '../types.ts';
@@ -46,22 +48,33 @@ export function refundRails(payment: Traveller['payment'], tried: number): strin
 export async function refund(deps: GraphDeps, cohort: Cohort): Promise<Cohort> {
   const owed = cohort.travellers.filter(WANTS.refund);
   if (owed.length === 0) return cohort;
-  const tries = await withTransaction(deps.pool, (tx) => commitRefunds(tx, deps, cohort, owed));
+  const { tries, halted } = await withTransaction(deps.pool, (tx) => commitRefunds(tx, deps, cohort, owed));
   if (tries.length > 0) deps.notify('dispatch');
   const ids = new Set(owed.map((traveller) => traveller.payment.id));
   return {
     ...cohort,
-    travellers: cohort.travellers.map((traveller) =>
-      ids.has(traveller.payment.id) ? { ...traveller, payment: { ...traveller.payment, status: endOf(traveller) } } : traveller,
-    ),
+    travellers: cohort.travellers.map((traveller) => {
+      if (halted.has(traveller.payment.id)) return waits(traveller);
+      return ids.has(traveller.payment.id) ? { ...traveller, payment: { ...traveller.payment, status: endOf(traveller) } } : traveller;
+    }),
   };
 }
 
-async function commitRefunds(tx: PoolClient, deps: GraphDeps, cohort: Cohort, owed: readonly Traveller[]): Promise<readonly Try[]> {
+interface Refunds {
+  readonly tries: readonly Try[];
+  /** Ids of the payments that wait for the end of a halt. */
+  readonly halted: ReadonlySet<string>;
+}
+
+async function commitRefunds(tx: PoolClient, deps: GraphDeps, cohort: Cohort, wanted: readonly Traveller[]): Promise<Refunds> {
+  const nowMs = deps.clock.now();
   // A payment that stays `refunding` passes no transition that would notice another worker.
-  await assertLease(tx, cohort, owed);
+  await assertLease(tx, cohort, wanted);
+  const halted = await haltedAmong(tx, wanted.filter(isToBalance));
+  await postpone(tx, deps, [...halted], nowMs);
+  const owed = wanted.filter(({ payment }) => !halted.has(payment.id));
   await begin(tx, deps, cohort, owed);
-  const byWallet = owed.filter((traveller) => traveller.payment.funding === 'wallet');
+  const byWallet = owed.filter((traveller) => !isToBalance(traveller));
   const tries = await chooseRails(tx, byWallet, await countTries(tx, byWallet));
   const attemptIds = await openAttempts(tx, deps, tries.map(attemptOf));
   await post(
@@ -72,12 +85,14 @@ async function commitRefunds(tx: PoolClient, deps: GraphDeps, cohort: Cohort, ow
   const waiting = byWallet.filter((traveller) => !started.has(traveller));
   if (waiting.length > 0) {
     deps.log.warn({ payments: waiting.length, first: waiting[0]?.payment.id }, 'refunds wait for float');
-    await tx.query('update payments set not_before = $2 where id = any($1::uuid[])', [
+    await postpone(
+      tx,
+      deps,
       waiting.map((traveller) => traveller.payment.id),
-      new Date(deps.clock.now() + deps.settings.retryDelayMs),
-    ]);
+      nowMs,
+    );
   }
-  return tries;
+  return { tries, halted };
 }
 
 /** Those that begin let go of what they hold for the payout; what came from a balance is back there at once. */
@@ -87,7 +102,7 @@ async function begin(tx: PoolClient, deps: GraphDeps, cohort: Cohort, owed: read
     return { paymentId: traveller.payment.id, from, to, reasonCode: refundReason(traveller), cause: `cohort:${cohort.id}` };
   };
   const beginning = owed.filter((traveller) => traveller.payment.status === 'collected');
-  const toBalance = owed.filter((traveller) => traveller.payment.funding === 'balance');
+  const toBalance = owed.filter(isToBalance);
   await transitionPayments(
     tx,
     beginning.map((traveller) => step(traveller, 'collected', 'refunding')),
@@ -134,7 +149,12 @@ function attemptOf({ traveller: { payment, quote }, railId }: Try): NewAttempt {
 }
 
 function endOf(traveller: Traveller): PaymentStatus {
-  return traveller.payment.funding === 'balance' ? 'refunded' : 'refunding';
+  return isToBalance(traveller) ? 'refunded' : 'refunding';
+}
+
+/** What came from a balance goes back there, without an operator. */
+function isToBalance({ payment }: Traveller): boolean {
+  return payment.funding === 'balance';
 }
 
 async function countTries(tx: PoolClient, owed: readonly Traveller[]): Promise<Map<string, number>> {
