@@ -75,6 +75,40 @@ describe('migrations', () => {
     expect((await pool.query('select balance from liquidity_pools')).rows[0].balance).toBe(800n);
   });
 
+  test('spends from before they were known by the fingerprints of payments belong to the payments that came of them', async () => {
+    const { pool } = database;
+    await migrate(pool, { upTo: '0039_mandates', ownOnly: true });
+    const clientId = await insertClient(pool);
+    const mandateId = newId();
+    await pool.query(
+      `insert into mandates (id, client_id, depth, holder, issuer, policy, not_before, expires_at, created_at, seal)
+       values ($1, $2, 1, 'a', 'b', '{}', now(), now() + interval '1 day', now(), '')`,
+      [mandateId, clientId],
+    );
+    const spend = (referenceId: string, amount: bigint, later: string) =>
+      pool.query(
+        `insert into mandate_spends (client_id, reference_id, mandate_id, fingerprint, amount, currency, payee_index, spent_at)
+         values ($1, $2, $3, '', $4, 'KES', '', now() + $5::interval)`,
+        [clientId, referenceId, mandateId, amount, later],
+      );
+    await spend('its own', 100n, '-1 second');
+    await spend('another amount', 99n, '-1 second');
+    await spend('too late', 100n, '1 hour');
+    await spend('never stored', 100n, '-1 second');
+    for (const referenceId of ['its own', 'another amount', 'too late'])
+      await insertPayment(pool, { clientId, referenceId, amount: 100n, fingerprint: Buffer.from(referenceId) });
+    await migrate(pool, { ownOnly: true });
+    const { rows } = await pool.query<{ referenceId: string; fingerprint: Buffer }>(
+      'select reference_id as "referenceId", fingerprint from mandate_spends where length(fingerprint) > 0',
+    );
+    expect(rows).toEqual([{ referenceId: 'its own', fingerprint: Buffer.from('its own') }]);
+    await expect(pool.query('update mandate_spends set amount = 1')).rejects.toMatchObject({ constraint: 'mandate_spends_append_only' });
+    await expect(pool.query(`delete from mandate_spends where reference_id = 'its own'`)).rejects.toMatchObject({
+      constraint: 'mandate_spends_kept',
+    });
+    expect((await pool.query(`delete from mandate_spends where reference_id = 'too late'`)).rowCount).toBe(1);
+  });
+
   test('a database of a newer version is left alone', async () => {
     const { pool } = database;
     await migrate(pool, { ownOnly: true });

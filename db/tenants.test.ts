@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { withTransaction } from './connect.ts';
 import { insertAttempt, insertClient, insertPayment } from './fixtures.ts';
+import { newId } from '../domain/ids.ts';
 import { openTenants, type Tenants } from './tenants.ts';
 import { type TestDatabase, testDatabase } from './testing.ts';
 
@@ -66,6 +67,38 @@ describe('a query that forgets to name the client', () => {
     });
     await expect(failed).rejects.toThrow('no');
     expect(await withTransaction(tenants.of(one), async (tx) => (await tx.query('select id from payments')).rows)).toEqual([{ id: ofOne }]);
+  });
+
+  test('sees of mandates and halts its own, and halts of everybody', async () => {
+    for (const clientId of [one, other]) {
+      const id = newId();
+      await database.pool.query(
+        `insert into mandates (id, client_id, depth, holder, issuer, policy, not_before, expires_at, created_at, seal)
+         values ($1, $2, 1, 'a', 'b', '{}', now(), now() + interval '1 day', now(), '')`,
+        [id, clientId],
+      );
+      await database.pool.query(
+        `insert into mandate_spends (client_id, reference_id, mandate_id, fingerprint, amount, currency, payee_index, spent_at)
+         values ($1, 'r', $2, '', 1, 'KES', '', now())`,
+        [clientId, id],
+      );
+    }
+    const halts: [string | null, string | null][] = [
+      [one, null],
+      [other, null],
+      [null, null],
+      [null, ofOther],
+    ];
+    for (const [clientId, paymentId] of halts)
+      await database.pool.query(
+        `insert into execution_halts (id, client_id, payment_id, reason, begun_by, begun_at) values ($1, $2, $3, 'a test', 'x', now())`,
+        [newId(), clientId, paymentId],
+      );
+    const seen = async (table: string) =>
+      (await tenants.of(one).query<{ client_id: string | null }>(`select client_id from ${table} order by client_id`)).rows;
+    for (const table of ['mandates', 'mandate_spends']) expect(await seen(table)).toEqual([{ client_id: one }]);
+    expect(await seen('execution_halts')).toEqual([{ client_id: one }, { client_id: null }]);
+    await expect(tenants.of(one).query('update execution_halts set lifted_at = now()')).rejects.toMatchObject({ code: '42501' });
   });
 
   test('cannot write a row for another', async () => {

@@ -18,9 +18,6 @@ export const AUTONOMY_FULL: AutonomyLevel = 'tighten';
 export const DIALLED_AGENTS = ['investigator'] as const satisfies readonly AgentName[];
 export type DialledAgent = (typeof DIALLED_AGENTS)[number];
 
-/** Two ISO 3166 countries, from and to: `KE-UG`. */
-export const CORRIDOR_PATTERN = /^[A-Z]{2}-[A-Z]{2}$/;
-
 /** How long a wish to turn a dial up waits for a second person, milliseconds. */
 export const RAISE_WAITS_MS = 86_400_000;
 
@@ -58,12 +55,24 @@ export interface DialStanding {
   readonly pendingAtMs: number | null;
 }
 
+/** A wish to turn a dial up. */
+export interface Raise {
+  readonly level: AutonomyLevel;
+  readonly by: string;
+  readonly atMs: number;
+}
+
+/** The wish to turn a dial up that waits for a second person; null when there is none, or its time is over. */
+export function waitingRaise({ pendingLevel: level, pendingBy: by, pendingAtMs: atMs }: DialStanding, nowMs: number): Raise | null {
+  return level === null || by === null || atMs === null || nowMs - atMs > RAISE_WAITS_MS ? null : { level, by, atMs };
+}
+
 export type RaiseStep = 'ask' | 'raise' | 'switch_unchanged' | 'maker_is_checker';
 
 /** Pure: what becomes of somebody's wish to turn a dial up: it waits for another person, is the second voice for the same level, or is refused. */
 export function raiseStep(dial: DialStanding, wanted: AutonomyLevel, principal: string, nowMs: number): RaiseStep {
   if (permits(dial.level, wanted)) return 'switch_unchanged';
-  const isWaiting = dial.pendingLevel === wanted && dial.pendingAtMs !== null && nowMs - dial.pendingAtMs <= RAISE_WAITS_MS;
-  if (!isWaiting) return 'ask';
-  return dial.pendingBy === principal ? 'maker_is_checker' : 'raise';
+  const wish = waitingRaise(dial, nowMs);
+  if (wish?.level !== wanted) return 'ask';
+  return wish.by === principal ? 'maker_is_checker' : 'raise';
 }

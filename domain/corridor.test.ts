@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { corridorBetween, feeFor, listCorridors } from './corridor.ts';
+import { corridorBetween, feeFor, isCorridor, listCorridors } from './corridor.ts';
 import { type Currency, minorPerMajor } from './currency.ts';
 import { money } from './money.ts';
 import { COUNTRIES, countryByCode } from './network.ts';
@@ -29,6 +29,11 @@ describe('corridors', () => {
     expect(CORRIDORS).toHaveLength(COUNTRIES.length * (COUNTRIES.length - 1));
     expect(new Set(CORRIDORS.map((each) => each.id)).size).toBe(CORRIDORS.length);
     for (const { country } of COUNTRIES) expect(() => corridorBetween(country, country, DAY)).toThrow('corridor_unavailable');
+  });
+
+  it('are known by name, and nothing else is', () => {
+    for (const { id } of CORRIDORS) expect(isCorridor(id)).toBe(true);
+    for (const text of ['KE-XX', 'FR-KE', 'KE-KE', 'KE', 'KE-UG-TZ', 'ke-ug', 'KE-UG\n', '-', '']) expect(isCorridor(text)).toBe(false);
   });
 
   it('carry the currencies of their ends, a date and a source', () => {

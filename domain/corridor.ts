@@ -6,8 +6,11 @@ import type { Currency } from './currency.ts';
 import corridorEntries from './data/corridors.json' with { type: 'json' };
 import { fault } from './errors.ts';
 import { basisPoints, type Money, money, parseAmount } from './money.ts';
-import { countryByCode, inForce, today } from './network.ts';
+import { countryByCode, inForce, isCountry, today } from './network.ts';
 import type { Country } from './rail.ts';
+
+/** The form of a corridor's name: two ISO 3166 countries, from and to, as `KE-UG`. */
+export const CORRIDOR_PATTERN = /^[A-Z]{2}-[A-Z]{2}$/;
 
 /** What a transfer costs its sender, in the source currency, exchange margin not counted. */
 export interface FeeSchedule {
@@ -50,6 +53,12 @@ function readCorridor(entry: (typeof corridorEntries)[number]): Corridor {
 }
 
 const versions: ReadonlyMap<string, readonly Corridor[]> = Map.groupBy(corridorEntries.map(readCorridor), (corridor) => corridor.id);
+
+/** Whether a text names a corridor: from one country of the network to another, open or not yet. */
+export function isCorridor(text: string): boolean {
+  const [from = '', to = ''] = CORRIDOR_PATTERN.test(text) ? text.split('-') : [];
+  return from !== to && isCountry(from) && isCountry(to);
+}
 
 /** Every corridor open on a day (UTC), in the order of the file. */
 export function listCorridors(asOf: string = today()): readonly Corridor[] {

@@ -65,6 +65,7 @@ describe('a policy', () => {
     ['a window that is too long', { velocity: [{ windowMs: 99_999_999_999, payments: 1 }] }],
     ['a number in clear', { payees: ['+254712345678'] }],
     ['a country that is none', { corridors: ['KE-XX'] }],
+    ['a way that leads nowhere', { corridors: ['KE-KE'] }],
     ['hours that end before they begin', { hours: [{ days: [1], fromMinute: 10, untilMinute: 10 }] }],
     ['a rule that is none', { budget: [] }],
     ['an empty list', { corridors: [] }],

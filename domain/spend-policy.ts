@@ -3,8 +3,8 @@
  * not mention it does not bound; of what it lists, everything that is not listed is refused.
  */
 import { z } from 'zod';
+import { isCorridor } from './corridor.ts';
 import { CURRENCIES, type Currency } from './currency.ts';
-import { COUNTRIES } from './network.ts';
 import { PURPOSES } from './intent.ts';
 
 /** The longest window that spending is counted over, milliseconds: 31 days. */
@@ -12,8 +12,6 @@ export const WINDOW_MS_MAX = 31 * 86_400_000;
 const MINUTES_PER_DAY = 1_440;
 const LISTED_MAX = 200;
 const RULES_MAX = 8;
-
-const COUNTRY_CODES = new Set<string>(COUNTRIES.map(({ country }) => country));
 
 /** Minor units as a decimal string, by currency of the sender. A currency that is missing may not be spent. */
 const amountsSchema = z
@@ -39,11 +37,7 @@ export const spendPolicySchema = z.strictObject({
   /** How many payments there may be at all; 1 is a mandate for one payment. */
   usesMax: z.int().min(1).max(1_000_000_000).optional(),
   /** From and to, as `KE-UG`. */
-  corridors: z
-    .array(z.string().refine((text) => /^[A-Z]{2}-[A-Z]{2}$/.test(text) && text.split('-').every((code) => COUNTRY_CODES.has(code))))
-    .min(1)
-    .max(LISTED_MAX)
-    .optional(),
+  corridors: z.array(z.string().refine(isCorridor, 'There is no such corridor.')).min(1).max(LISTED_MAX).optional(),
   purposes: z.array(z.enum(PURPOSES)).min(1).max(PURPOSES.length).optional(),
   /** Blind indexes of the numbers that may be paid, hex. */
   payees: z

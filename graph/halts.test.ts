@@ -113,6 +113,10 @@ describe('a halt', () => {
       constraint: 'execution_halts_lifted',
     });
     await expect(pool.query('update execution_halts set corridor = null')).rejects.toMatchObject({ constraint: 'execution_halts_fixed' });
+    for (const column of ['client_id', 'lift_client_id'])
+      await expect(pool.query(`update execution_halts set ${column} = null`)).rejects.toMatchObject({
+        constraint: 'execution_halts_fixed',
+      });
     await expect(pool.query('delete from execution_halts')).rejects.toMatchObject({ constraint: 'execution_halts_append_only' });
   });
 });

@@ -1,6 +1,6 @@
 /** Dials of autonomy as they are kept. */
 import type { Pool } from 'pg';
-import { AUTONOMY_FULL, AUTONOMY_LEVELS, type AutonomyLevel } from '../../domain/autonomy.ts';
+import { AUTONOMY_FULL, AUTONOMY_LEVELS, type AutonomyLevel, type DialStanding } from '../../domain/autonomy.ts';
 import type { Queryable } from '../connect.ts';
 
 export interface Dial {
@@ -19,6 +19,16 @@ export interface Dial {
 
 const COLUMNS = `scope, level, reason, changed_by as "changedBy", changed_at as "changedAt", raised_with as "raisedWith",
   pending_level as "pendingLevel", pending_reason as "pendingReason", pending_by as "pendingBy", pending_at as "pendingAt"`;
+
+/** How a dial stands; null: one that was never turned. */
+export function standingOf(dial: Dial | null): DialStanding {
+  return {
+    level: dial?.level ?? AUTONOMY_FULL,
+    pendingLevel: dial?.pendingLevel ?? null,
+    pendingBy: dial?.pendingBy ?? null,
+    pendingAtMs: dial?.pendingAt?.getTime() ?? null,
+  };
+}
 
 /** How dials stand, by their names; one that was never turned is missing. */
 export async function findDials(db: Queryable | Pool, scopes: readonly string[]): Promise<Dial[]> {

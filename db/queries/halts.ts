@@ -14,6 +14,8 @@ export interface Halt extends HaltScope {
   readonly reason: string;
   readonly begunBy: string;
   readonly begunAt: Date;
+  /** The client whose people may lift it; null: only whoever runs the platform. */
+  readonly liftClientId: string | null;
   readonly liftAskedBy: string | null;
   readonly liftAskedAt: Date | null;
   readonly liftedBy: string | null;
@@ -21,7 +23,7 @@ export interface Halt extends HaltScope {
 }
 
 const COLUMNS = `id, client_id as "clientId", corridor, rail_id as "railId", payment_id as "paymentId", reason, begun_by as "begunBy",
-  begun_at as "begunAt", lift_asked_by as "liftAskedBy", lift_asked_at as "liftAskedAt", lifted_by as "liftedBy", lifted_at as "liftedAt"`;
+  begun_at as "begunAt", lift_client_id as "liftClientId", lift_asked_by as "liftAskedBy", lift_asked_at as "liftAskedAt", lifted_by as "liftedBy", lifted_at as "liftedAt"`;
 
 /** What halts in force cover. */
 export async function haltsInForce(db: Queryable | Pool): Promise<HaltScope[]> {
@@ -32,11 +34,11 @@ export async function haltsInForce(db: Queryable | Pool): Promise<HaltScope[]> {
   return rows;
 }
 
-/** Halts, the newest first: those of one client, or with null all of them. */
+/** Halts, those in force first, then the newest: those that cover one client, or with null all of them. */
 export async function listHalts(db: Queryable | Pool, clientId: string | null, limit: number): Promise<Halt[]> {
   const { rows } = await db.query<Halt>({
     name: 'list_halts',
-    text: `select ${COLUMNS} from execution_halts where $1::uuid is null or client_id = $1
+    text: `select ${COLUMNS} from execution_halts where $1::uuid is null or client_id = $1 or (client_id is null and payment_id is null)
       order by (lifted_at is null) desc, begun_at desc, id desc limit $2`,
     values: [clientId, limit],
   });
@@ -46,24 +48,34 @@ export async function listHalts(db: Queryable | Pool, clientId: string | null, l
 /** Begins a halt. */
 export async function beginHalt(
   tx: Queryable,
-  halt: HaltScope & { readonly id: string; readonly reason: string; readonly principal: string; readonly nowMs: number },
+  halt: HaltScope & Pick<Halt, 'id' | 'reason' | 'liftClientId'> & { readonly principal: string; readonly nowMs: number },
 ): Promise<Halt> {
   const { rows } = await tx.query<Halt>({
     name: 'begin_halt',
-    text: `insert into execution_halts (id, client_id, corridor, rail_id, payment_id, reason, begun_by, begun_at)
-      values ($1, $2, $3, $4, $5, $6, $7, $8) returning ${COLUMNS}`,
-    values: [halt.id, halt.clientId, halt.corridor, halt.railId, halt.paymentId, halt.reason, halt.principal, new Date(halt.nowMs)],
+    text: `insert into execution_halts (id, client_id, corridor, rail_id, payment_id, reason, begun_by, begun_at, lift_client_id)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning ${COLUMNS}`,
+    values: [
+      halt.id,
+      halt.clientId,
+      halt.corridor,
+      halt.railId,
+      halt.paymentId,
+      halt.reason,
+      halt.principal,
+      new Date(halt.nowMs),
+      halt.liftClientId,
+    ],
   });
   const begun = rows[0];
   if (begun === undefined) throw new RangeError('a halt that was just begun is missing');
   return begun;
 }
 
-/** A halt, locked until the transaction ends: of one client, or with null of anybody. Null when there is none of that id. */
+/** A halt that one client's people may lift, or with null any halt, locked until the transaction ends. Null when there is none such of that id. */
 export async function lockHalt(tx: Queryable, id: string, clientId: string | null): Promise<Halt | null> {
   const { rows } = await tx.query<Halt>({
     name: 'lock_halt',
-    text: `select ${COLUMNS} from execution_halts where id = $1 and ($2::uuid is null or client_id = $2) for update`,
+    text: `select ${COLUMNS} from execution_halts where id = $1 and ($2::uuid is null or lift_client_id = $2) for update`,
     values: [id, clientId],
   });
   return rows[0] ?? null;

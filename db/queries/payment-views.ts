@@ -54,6 +54,16 @@ export async function findPayment(db: Queryable | Pool, clientId: string, paymen
   return result.rows[0] ?? null;
 }
 
+/** The client whose payment it is, for whoever runs the platform; null when there is no such payment. */
+export async function findClientOfPayment(db: Queryable | Pool, paymentId: string): Promise<string | null> {
+  const { rows } = await db.query<{ clientId: string }>({
+    name: 'find_client_of_payment',
+    text: 'select client_id as "clientId" from payments where id = $1',
+    values: [paymentId],
+  });
+  return rows[0]?.clientId ?? null;
+}
+
 export interface PaymentFilter {
   readonly status?: string | undefined;
   readonly fromCountry?: string | undefined;

@@ -96,8 +96,14 @@ export function problemErrorsOf(error: z.ZodError): ProblemError[] {
   return error.issues.slice(0, 50).map((issue) => {
     if (issue.code === 'unrecognized_keys')
       return { code: 'validation_failed', field: issue.path.join('.'), detail: 'There is a field this route does not know.' };
-    return { code: 'validation_failed', field: issue.path.join('.'), detail: issue.message };
+    return { code: codeOfIssue(issue), field: issue.path.join('.'), detail: issue.message };
   });
+}
+
+/** A check of a schema may name a code of the catalogue in its `params`. */
+function codeOfIssue(issue: z.core.$ZodIssue): ErrorCode {
+  const code: unknown = issue.code === 'custom' ? issue.params?.['code'] : undefined;
+  return typeof code === 'string' && Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : 'validation_failed';
 }
 
 const problemContent = { 'application/problem+json': { schema: problemSchema } };

@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { withTransaction } from '../../db/connect.ts';
+import { RAISE_WAITS_MS } from '../../domain/autonomy.ts';
+import type { HaltScope } from '../../domain/halt.ts';
+import { halt, lift as liftHalt } from '../../tools/oversight/halts.ts';
 import { bodyOf, intentOf, startTestApi, type TestApi } from './testing.ts';
+
+/** A country that is none, and one that is not reached, and a way that leads nowhere. */
+const NO_CORRIDORS = ['KE-XX', 'FR-KE', 'KE-KE'];
+const NO_SUCH_CORRIDOR = { code: 'corridor_unavailable', field: 'corridor' };
+const NOTHING_NAMED: HaltScope = { clientId: null, corridor: null, railId: null, paymentId: null };
 
 let api: TestApi;
 let amina: string;
@@ -79,13 +88,25 @@ describe('the dial of a model', () => {
     expect(await bodyOf(await turn('raise', 'rank', kofi, 'TZ-KE'))).toMatchObject({ level: 'off', waiting: { askedBy: 'officer:kofi' } });
   });
 
+  test('shows no wish whose time is over', async () => {
+    await turn('lower', 'off', amina, 'KE-TZ');
+    await turn('raise', 'rank', amina, 'KE-TZ');
+    api.clock.advance(RAISE_WAITS_MS);
+    expect((await read(reader, 'KE-TZ')).waiting).toMatchObject({ level: 'rank', askedBy: 'officer:amina' });
+    api.clock.advance(1);
+    expect((await read(reader, 'KE-TZ')).waiting).toBeNull();
+  });
+
   test('is refused without the scope, and for what is no level or corridor', async () => {
     for (const way of ['lower', 'raise'] as const) {
       expect((await turn(way, 'off', reader)).status).toBe(403);
       expect((await turn(way, 'more', amina)).status).toBe(422);
       expect((await turn(way, 'off', amina, 'Kenya')).status).toBe(422);
+      for (const corridor of NO_CORRIDORS)
+        expect((await bodyOf(await turn(way, 'off', amina, corridor))).errors).toEqual([expect.objectContaining(NO_SUCH_CORRIDOR)]);
     }
-    expect((await api.call('GET', `${PATH}?corridor=x`, { key: reader })).status).toBe(422);
+    for (const corridor of ['x', ...NO_CORRIDORS])
+      expect((await api.call('GET', `${PATH}?corridor=${corridor}`, { key: reader })).status).toBe(422);
     expect((await api.call('GET', PATH, { key: null })).status).toBe(401);
   });
 });
@@ -123,9 +144,41 @@ describe('a halt', () => {
     expect(rows).toEqual([{ client_id: api.clients.acme }]);
   });
 
+  test('of the platform is seen by whom it covers, who neither lift it nor hear why', async () => {
+    const { acme } = api.clients;
+    const { id: paymentId } = await bodyOf(await api.call('POST', '/v1/payments', { json: intentOf('halted-2') }));
+    const begun = (scope: Partial<HaltScope>, principal: string) =>
+      withTransaction(api.pool, (tx) =>
+        halt(tx, { ...NOTHING_NAMED, ...scope, reason: 'for the platform', principal, nowMs: api.clock.now() }),
+      );
+    const [ofAll, ofAcme, bySystem] = [
+      await begun({ railId: 'hub-ng' }, 'operator:jane'),
+      await begun({ clientId: acme, railId: 'hub-ng' }, 'operator:jane'),
+      await begun({ clientId: acme, paymentId }, 'system'),
+    ];
+    const seen = async (key: string) => (await bodyOf(await api.call('GET', PATH, { key }))).items as { id: string }[];
+    const mine = await seen(amina);
+    for (const { id } of [ofAll, ofAcme, bySystem]) {
+      expect(mine.find((each) => each.id === id)).toMatchObject({ begunBy: 'platform', reason: null, liftable: false });
+      for (const key of [amina, kofi]) expect((await bodyOf(await lift(id, key))).code).toBe('not_found');
+    }
+    expect((await seen(other)).map(({ id }) => id)).toEqual([ofAll.id]);
+    const own = await bodyOf(await begin({ railId: 'hub-ng' }));
+    expect(own).toMatchObject({ begunBy: 'officer:amina', reason: 'looks odd', liftable: true });
+    // Whoever runs the platform lifts them all.
+    for (const { id } of [ofAll, ofAcme, bySystem, own])
+      for (const principal of ['operator:jane', 'operator:john'])
+        await withTransaction(api.pool, (tx) => liftHalt(tx, id, null, principal, api.clock.now()));
+    expect((await seen(amina)).filter(({ id }) => [ofAll.id, ofAcme.id, bySystem.id, own.id].includes(id))).toEqual(
+      expect.arrayContaining([expect.objectContaining({ id: bySystem.id, liftAskedBy: 'platform', liftedBy: 'platform' })]),
+    );
+  });
+
   test('is refused for what does not exist, and without the scope', async () => {
     expect((await bodyOf(await begin({ railId: 'nowhere' }))).code).toBe('operator_unknown');
     expect((await begin({ corridor: 'Kenya' })).status).toBe(422);
+    for (const corridor of NO_CORRIDORS)
+      expect((await bodyOf(await begin({ corridor }))).errors).toEqual([expect.objectContaining(NO_SUCH_CORRIDOR)]);
     expect((await begin({}, reader)).status).toBe(403);
     expect((await lift('019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', amina)).status).toBe(404);
     expect((await lift('no-id', amina)).status).toBe(404);

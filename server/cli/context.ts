@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
+import { isCorridor } from '../../domain/corridor.ts';
 import { fault } from '../../domain/errors.ts';
 import { type Capp, createCapp } from '../../sdk/index.ts';
 import { type Config, readConfig } from '../config.ts';
@@ -82,6 +83,12 @@ export function oneOf<Word extends string>(words: readonly Word[]): (text: strin
 export function nameOf(text: string): string {
   if (/^[A-Za-z0-9._:-]{1,64}$/.test(text)) return text;
   throw new InvalidArgumentError('It must be 1 to 64 of A-Z a-z 0-9 . _ : -');
+}
+
+/** Reads an option that names a corridor, for commander. */
+export function corridorOf(text: string): string {
+  if (isCorridor(text)) return text;
+  throw new InvalidArgumentError('It must be a corridor from one country to another, as KE-UG; see capp corridors.');
 }
 
 /** Examples at the end of a command's help. */

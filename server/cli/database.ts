@@ -3,6 +3,8 @@ import { connect, type Pool } from '../../db/connect.ts';
 import { attachOrStartDatabase } from '../../db/embedded.ts';
 import type { Keys } from '../../db/keyring.ts';
 import { migrate } from '../../db/migrate.ts';
+import { findClientIds } from '../../db/queries/clients.ts';
+import { fault } from '../../domain/errors.ts';
 import { readConfig } from '../config.ts';
 import type { CommandContext } from './context.ts';
 import { loadKeys } from '../secrets.ts';
@@ -23,4 +25,11 @@ export async function onDatabase(context: CommandContext, work: (pool: Pool, key
   } finally {
     await database.stop();
   }
+}
+
+/** The id of the client of a name. Throws `not_found`. */
+export async function clientOf(pool: Pool, name: string): Promise<string> {
+  const id = (await findClientIds(pool, [name])).get(name);
+  if (id === undefined) throw fault('not_found', { detail: 'There is no client of that name.' });
+  return id;
 }

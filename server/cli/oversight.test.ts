@@ -2,8 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { insertClient } from '../../db/fixtures.ts';
+import { insertClient, insertPayment } from '../../db/fixtures.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
+import { newId } from '../../domain/ids.ts';
 import { runCli } from './program.ts';
 import { recordedTerminal } from './terminal.ts';
 
@@ -37,6 +38,12 @@ test('capp autonomy turns a dial down by one and up by two', async () => {
   expect((await run('autonomy', 'show')).out).toMatch(/investigator\/[0-9a-f-]{36}\/KE-UG +off +operator:jane asks for rank/);
   expect((await turn('raise', 'rank', 'operator:john')).out).toBe('The dial stands at rank.');
   expect((await run('autonomy', 'lower', 'compliance', 'off', '--by', 'x', '--reason', 'y')).code).toBe(2);
+  const nowhere = ['--client', 'acme', '--corridor', 'KE-XX', '--by', 'operator:jane', '--reason', 'a trial'];
+  expect((await run('autonomy', 'lower', 'investigator', 'off', ...nowhere)).err).toMatch(/It must be a corridor/);
+  await turn('raise', 'tighten', 'operator:jane');
+  expect((await run('autonomy', 'show')).out).toMatch(/operator:jane asks for tighten/);
+  await database.pool.query(`update autonomy_dials set pending_at = pending_at - interval '25 hours'`);
+  expect((await run('autonomy', 'show')).out).not.toMatch(/asks for/);
 });
 
 test('capp halt begins for everybody or some, lists, and lifts by two', async () => {
@@ -45,6 +52,16 @@ test('capp halt begins for everybody or some, lists, and lifts by two', async ()
   expect((await run('halt', 'begin', ...by)).err).toMatch(/^capp: usage_invalid: Say what is halted/);
   expect((await run('halt', 'begin', '--all', '--rail', 'mtn-ug', ...by)).err).toMatch(/^capp: usage_invalid/);
   expect((await run('halt', 'begin', '--client', 'nobody', ...by)).err).toMatch(/^capp: not_found: There is no client/);
+  for (const corridor of ['KE-XX', 'KE-KE']) {
+    const { code, err } = await run('halt', 'begin', '--corridor', corridor, ...by);
+    expect(code).toBe(2);
+    expect(err).toMatch(/It must be a corridor/);
+  }
+  const paymentId = await insertPayment(database.pool, { clientId: await insertClient(database.pool, 'zawadi') });
+  expect((await run('halt', 'begin', '--payment', newId(), ...by)).err).toMatch(/^capp: not_found: There is no such payment/);
+  expect((await run('halt', 'begin', '--payment', paymentId, '--client', 'acme', ...by)).err).toMatch(/^capp: not_found/);
+  expect((await run('halt', 'list')).out).toBe('Nothing was ever halted.');
+  expect((await run('halt', 'begin', '--payment', paymentId, ...by)).out).toMatch(/^Halted: client [0-9a-f-]{36}, payment /);
   expect((await run('halt', 'begin', '--client', 'acme', '--rail', 'mtn-ug', ...by)).out).toMatch(
     /^Halted: client [0-9a-f-]{36}, rail mtn-ug\./,
   );

@@ -123,8 +123,8 @@ const settlementCase: Make = async (api) => {
 const halt: Make = async (api, { clientId }) => {
   const id = newId();
   await api.pool.query(
-    `insert into execution_halts (id, client_id, rail_id, reason, begun_by, begun_at, lift_asked_by, lift_asked_at)
-     values ($1, $2, 'none', 'A test', 'officer:somebody', $3, 'officer:somebody', $3)`,
+    `insert into execution_halts (id, client_id, lift_client_id, rail_id, reason, begun_by, begun_at, lift_asked_by, lift_asked_at)
+     values ($1, $2, $2, 'none', 'A test', 'officer:somebody', $3, 'officer:somebody', $3)`,
     [id, clientId, AT],
   );
   return id;

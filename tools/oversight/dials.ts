@@ -1,8 +1,8 @@
 /** Turning dials of autonomy, with everything that goes with it: who may, what waits for a second person, and the act in the audit log. */
-import { type Dial, askToRaise, type DialTurn, lockDial, lowerDial, raiseDial } from '../../db/queries/autonomy.ts';
+import { type Dial, askToRaise, type DialTurn, lockDial, lowerDial, raiseDial, standingOf } from '../../db/queries/autonomy.ts';
 import type { Queryable } from '../../db/connect.ts';
 import { recordAuditEvents } from '../../db/queries/audit.ts';
-import { AUTONOMY_FULL, raiseStep } from '../../domain/autonomy.ts';
+import { raiseStep } from '../../domain/autonomy.ts';
 import { fault } from '../../domain/errors.ts';
 
 /** Turns a dial down in one person's name. Throws `switch_unchanged` when it stands there or lower. */
@@ -18,13 +18,7 @@ export async function turnDown(tx: Queryable, clientId: string | null, turn: Dia
  * `switch_unchanged` when it stands there or higher, `maker_is_checker` for whoever asked before.
  */
 export async function turnUp(tx: Queryable, clientId: string | null, turn: DialTurn): Promise<Dial> {
-  const dial = await lockDial(tx, turn.scope);
-  const standing = {
-    level: dial?.level ?? AUTONOMY_FULL,
-    pendingLevel: dial?.pendingLevel ?? null,
-    pendingBy: dial?.pendingBy ?? null,
-    pendingAtMs: dial?.pendingAt?.getTime() ?? null,
-  };
+  const standing = standingOf(await lockDial(tx, turn.scope));
   const step = raiseStep(standing, turn.level, turn.principal, turn.nowMs);
   if (step === 'switch_unchanged' || step === 'maker_is_checker') throw fault(step);
   await (step === 'ask' ? askToRaise(tx, turn) : raiseDial(tx, turn));

@@ -8,20 +8,23 @@ import { newId } from '../../domain/ids.ts';
 
 export interface HaltWish extends HaltScope {
   readonly reason: string;
+  /** The client whose people may lift it; without it only whoever runs the platform. */
+  readonly liftClientId?: string;
   readonly principal: string;
   readonly nowMs: number;
 }
 
 /** Begins a halt, in one person's name or the system's. From the commit on nothing is claimed for sending that it covers. */
 export async function halt(tx: Queryable, wish: HaltWish): Promise<Halt> {
-  const begun = await beginHalt(tx, { id: newId(), ...wish });
+  const begun = await beginHalt(tx, { id: newId(), liftClientId: null, ...wish });
   await note(tx, begun, 'halt.begun', wish.principal, wish.nowMs);
   return begun;
 }
 
 /**
- * Asks for the end of a halt, or agrees to it when somebody else had asked. `clientId` null: whoever runs the platform. Throws
- * `not_found`, `switch_unchanged` for one that is over, `maker_is_checker` for whoever asked before.
+ * Asks for the end of a halt, or agrees to it when somebody else had asked. `clientId`: whose people ask; null: whoever runs the platform.
+ * Throws `not_found`, also for one that these may not lift, `switch_unchanged` for one that is over, `maker_is_checker` for whoever asked
+ * before.
  */
 export async function lift(tx: Queryable, id: string, clientId: string | null, principal: string, nowMs: number): Promise<Halt> {
   const found = await lockHalt(tx, id, clientId);

@@ -1,20 +1,16 @@
 /** Dials of autonomy: how far a model may go with a client's cases. One person turns one down; two turn it up. */
 import { z } from '@hono/zod-openapi';
 import { withTransaction } from '../../../db/connect.ts';
-import { type Dial, findDials } from '../../../db/queries/autonomy.ts';
-import { AUTONOMY_FULL, AUTONOMY_LEVELS, CORRIDOR_PATTERN, dialScope, dialScopes, lowestLevel } from '../../../domain/autonomy.ts';
+import { type Dial, findDials, standingOf } from '../../../db/queries/autonomy.ts';
+import { AUTONOMY_LEVELS, dialScope, dialScopes, lowestLevel, waitingRaise } from '../../../domain/autonomy.ts';
 import { turnDown, turnUp } from '../../../tools/oversight/dials.ts';
 import type { Caller } from '../deps.ts';
 import { answers, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
-import { momentOut, momentSchema } from '../resources/common.ts';
+import { corridorSchema, momentOut, momentSchema } from '../resources/common.ts';
 
 const AGENT = 'investigator';
 const levelSchema = z.enum(AUTONOMY_LEVELS);
-const corridorSchema = z
-  .string()
-  .regex(CORRIDOR_PATTERN)
-  .openapi({ description: 'From and to; without it all corridors.', example: 'KE-UG' });
 
 const dialSchema = z
   .object({
@@ -51,7 +47,7 @@ export function mountAutonomy(api: Api): void {
   const standing = async (clientId: string, corridor: string | null) => {
     const own = dialScope(AGENT, clientId, corridor);
     const scopes = corridor === null ? [dialScope(AGENT, null, null), own] : dialScopes(AGENT, clientId, corridor);
-    return dialOut(await findDials(deps.pool, scopes), own, corridor);
+    return dialOut(await findDials(deps.pool, scopes), own, corridor, deps.clock.now());
   };
   const turn = async (
     caller: Caller,
@@ -114,20 +110,18 @@ export function mountAutonomy(api: Api): void {
   );
 }
 
-function dialOut(dials: readonly Dial[], own: string, corridor: string | null): z.infer<typeof dialSchema> {
-  const dial = dials.find(({ scope }) => scope === own);
-  const { pendingLevel, pendingBy, pendingAt } = dial ?? { pendingLevel: null, pendingBy: null, pendingAt: null };
+function dialOut(dials: readonly Dial[], own: string, corridor: string | null, nowMs: number): z.infer<typeof dialSchema> {
+  const dial = dials.find(({ scope }) => scope === own) ?? null;
+  const standing = standingOf(dial);
+  const wish = waitingRaise(standing, nowMs);
   return {
     agent: AGENT,
     corridor,
-    level: dial?.level ?? AUTONOMY_FULL,
+    level: standing.level,
     effective: lowestLevel(dials.map(({ level }) => level)),
     reason: dial?.reason ?? null,
     changedBy: dial?.changedBy ?? null,
-    changedAt: dial === undefined ? null : momentOut(dial.changedAt),
-    waiting:
-      pendingLevel === null || pendingBy === null || pendingAt === null
-        ? null
-        : { level: pendingLevel, askedBy: pendingBy, askedAt: momentOut(pendingAt) },
+    changedAt: dial === null ? null : momentOut(dial.changedAt),
+    waiting: wish === null ? null : { level: wish.level, askedBy: wish.by, askedAt: new Date(wish.atMs).toISOString() },
   };
 }

@@ -2,14 +2,13 @@
 import { z } from '@hono/zod-openapi';
 import { withTransaction } from '../../../db/connect.ts';
 import { type Halt, listHalts } from '../../../db/queries/halts.ts';
-import { CORRIDOR_PATTERN } from '../../../domain/autonomy.ts';
 import { fault } from '../../../domain/errors.ts';
 import { RAILS } from '../../../domain/network.ts';
 import { findPayment } from '../../../db/queries/payment-views.ts';
 import { halt, lift } from '../../../tools/oversight/halts.ts';
 import { answers, idParam, idParams, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
-import { idSchema, momentOut, momentSchema } from '../resources/common.ts';
+import { corridorSchema, idSchema, momentOut, momentSchema } from '../resources/common.ts';
 
 const haltSchema = z
   .object({
@@ -17,8 +16,9 @@ const haltSchema = z
     corridor: z.string().nullable(),
     railId: z.string().nullable(),
     paymentId: idSchema.nullable(),
-    reason: z.string(),
-    begunBy: z.string(),
+    reason: z.string().nullable().openapi({ description: 'Null for a halt that the platform began.' }),
+    begunBy: z.string().openapi({ description: '`platform` stands for anybody there.' }),
+    liftable: z.boolean().openapi({ description: 'Whether two of your people may lift it; else the platform does.' }),
     begunAt: momentSchema,
     liftAskedBy: z.string().nullable(),
     liftedBy: z.string().nullable(),
@@ -28,11 +28,7 @@ const haltSchema = z
 
 const wishSchema = z
   .strictObject({
-    corridor: z
-      .string()
-      .regex(CORRIDOR_PATTERN)
-      .optional()
-      .openapi({ description: 'From and to; without it all corridors.', example: 'KE-UG' }),
+    corridor: corridorSchema.optional(),
     railId: z.string().max(40).optional().openapi({ description: 'Without it all rails.', example: 'mtn-ug' }),
     paymentId: idSchema.optional().openapi({ description: 'Without it all payments of the client.' }),
     reason: z.string().min(3).max(200).openapi({ description: 'Why, without names of customers.' }),
@@ -54,13 +50,17 @@ export function mountHalts(api: Api): void {
       operationId: 'listHalts',
       tag: 'Payments',
       summary: 'See what halts your payments',
+      description: 'Your own halts, and those that the platform began over you or over everybody.',
       scope: 'payments:read',
       responses: {
         200: answers('Halts, those in force first.', z.object({ items: z.array(haltSchema) })),
         ...problems('unauthenticated', 'forbidden'),
       },
     },
-    async ({ caller }) => ({ status: 200, body: { items: (await listHalts(deps.pool, caller.clientId, LISTED_MAX)).map(haltOut) } }),
+    async ({ caller: { clientId } }) => {
+      const halts = await listHalts(deps.tenants.of(clientId), clientId, LISTED_MAX);
+      return { status: 200, body: { items: halts.map(haltOut) } };
+    },
   );
   mount<z.ZodType, Wish>(
     api,
@@ -83,8 +83,8 @@ export function mountHalts(api: Api): void {
       const { clientId, principal } = caller;
       const { corridor = null, railId = null, paymentId = null, reason } = body;
       if (railId !== null && !RAILS.some(({ id }) => id === railId)) throw fault('operator_unknown', { field: 'railId' });
-      if (paymentId !== null && (await findPayment(deps.pool, clientId, paymentId)) === null) throw fault('not_found');
-      const wish = { clientId, corridor, railId, paymentId, reason, principal, nowMs: deps.clock.now() };
+      if (paymentId !== null && (await findPayment(deps.tenants.of(clientId), clientId, paymentId)) === null) throw fault('not_found');
+      const wish = { clientId, corridor, railId, paymentId, reason, liftClientId: clientId, principal, nowMs: deps.clock.now() };
       return { status: 201, body: haltOut(await withTransaction(deps.pool, (tx) => halt(tx, wish))) };
     },
   );
@@ -96,7 +96,8 @@ export function mountHalts(api: Api): void {
       operationId: 'liftHalt',
       tag: 'Payments',
       summary: 'Ask for the end of a halt, or agree to it',
-      description: 'The first person asks, and nothing changes; the second ends it.',
+      description:
+        'The first person asks, and nothing changes; the second ends it. What the platform began the platform lifts: `not_found`.',
       scope: 'payments:halt',
       stepUp: true,
       params: idParams,
@@ -114,18 +115,22 @@ export function mountHalts(api: Api): void {
   );
 }
 
-function haltOut({ clientId: _own, ...halted }: Halt): z.infer<typeof haltSchema> {
-  const { id, corridor, railId, paymentId, reason, begunBy, liftAskedBy, liftedBy } = halted;
+/** Why the platform halts, and in whose name, is for its own people: it may speak of others, or warn whoever it is about. */
+function haltOut(halted: Halt): z.infer<typeof haltSchema> {
+  const { id, corridor, railId, paymentId } = halted;
+  const liftable = halted.liftClientId !== null;
+  const nameOut = (name: string | null) => (name === null || liftable ? name : 'platform');
   return {
     id,
     corridor,
     railId,
     paymentId,
-    reason,
-    begunBy,
+    reason: liftable ? halted.reason : null,
+    begunBy: liftable ? halted.begunBy : 'platform',
+    liftable,
     begunAt: momentOut(halted.begunAt),
-    liftAskedBy,
-    liftedBy,
+    liftAskedBy: nameOut(halted.liftAskedBy),
+    liftedBy: nameOut(halted.liftedBy),
     liftedAt: momentOut(halted.liftedAt),
   };
 }

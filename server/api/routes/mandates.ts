@@ -124,7 +124,7 @@ function mountReading(api: Api): void {
     },
     async ({ caller, query: { limit, cursor } }) => {
       const afterId = cursor === undefined ? null : (decodeCursor('mandates', cursor, [CURSOR_UUID])[0] ?? null);
-      const rows = await listMandates(deps.pool, caller.clientId, afterId, limit);
+      const rows = await listMandates(deps.tenants.of(caller.clientId), caller.clientId, afterId, limit);
       const items = rows.map((each) => mandateOut(each, deps.clock.now()));
       return { status: 200, body: { items, nextCursor: nextCursor(rows, limit, (last) => encodeCursor('mandates', [last.mandate.id])) } };
     },
@@ -142,7 +142,7 @@ function mountReading(api: Api): void {
       responses: { 200: answers('The mandate.', mandateSchema), ...problems('unauthenticated', 'forbidden', 'not_found') },
     },
     async ({ c, caller }) => {
-      const found = await findMandate(deps.pool, caller.clientId, idParam(c));
+      const found = await findMandate(deps.tenants.of(caller.clientId), caller.clientId, idParam(c));
       if (found === null) throw fault('not_found');
       return { status: 200, body: mandateOut(found, deps.clock.now()) };
     },

@@ -28,7 +28,7 @@ import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } f
 import { type Api, mount } from '../mount.ts';
 import { faultWith } from '../problem.ts';
 import { approvalOut, approvalSchema } from '../resources/approval.ts';
-import { idSchema, momentSchema } from '../resources/common.ts';
+import { corridorSchema, idSchema, momentSchema } from '../resources/common.ts';
 import { caseDecisionOut, caseDecisionSchema, caseOut, caseSchema } from '../resources/cases.ts';
 import { decisionFor, decisionSchema, seesCompliance } from '../resources/oversight.ts';
 import {
@@ -140,11 +140,7 @@ async function load(deps: ApiDeps, caller: Caller, paymentId: string): Promise<P
 const listQuery = z.strictObject({
   ...pageQuery,
   status: statusSchema.optional(),
-  corridor: z
-    .string()
-    .regex(/^[A-Z]{2}-[A-Z]{2}$/, 'Invalid input: expected two countries, as in KE-UG')
-    .optional()
-    .openapi({ example: 'KE-UG' }),
+  corridor: corridorSchema.optional(),
   createdFrom: momentSchema.optional(),
   createdBefore: momentSchema.optional().openapi({ description: 'Exclusive.' }),
   referenceId: z.string().max(64).optional(),

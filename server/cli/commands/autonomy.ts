@@ -1,22 +1,20 @@
 /** `capp autonomy`: how far the model behind an agent may go, for everybody or for some. Works on the database, beside whatever runs. */
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { type Pool, withTransaction } from '../../../db/connect.ts';
-import { type Dial, listDials } from '../../../db/queries/autonomy.ts';
-import { findClientIds } from '../../../db/queries/clients.ts';
+import { type Dial, listDials, standingOf } from '../../../db/queries/autonomy.ts';
 import {
   AUTONOMY_FULL,
   AUTONOMY_LEVELS,
   type AutonomyLevel,
-  CORRIDOR_PATTERN,
   DIALLED_AGENTS,
   type DialledAgent,
   dialScope,
+  waitingRaise,
 } from '../../../domain/autonomy.ts';
 import { systemClock } from '../../../domain/clock.ts';
-import { fault } from '../../../domain/errors.ts';
 import { turnDown, turnUp } from '../../../tools/oversight/dials.ts';
-import { type CommandContext, nameOf, oneOf, withExamples } from '../context.ts';
-import { onDatabase } from '../database.ts';
+import { type CommandContext, corridorOf, nameOf, oneOf, withExamples } from '../context.ts';
+import { clientOf, onDatabase } from '../database.ts';
 import { renderTable } from '../table.ts';
 
 interface TurnOptions {
@@ -67,8 +65,7 @@ async function turnDial(
   { agent, level, client, corridor, by, reason }: TurnOptions & { readonly agent: DialledAgent; readonly level: AutonomyLevel },
   way: typeof turnUp,
 ): Promise<void> {
-  const clientId = client === undefined ? null : ((await findClientIds(pool, [client])).get(client) ?? null);
-  if (client !== undefined && clientId === null) throw fault('not_found', { detail: 'There is no client of that name.' });
+  const clientId = client === undefined ? null : await clientOf(pool, client);
   const scope = dialScope(agent, clientId, corridor ?? null);
   const dial = await withTransaction(pool, (tx) => way(tx, clientId, { scope, level, reason, principal: by, nowMs: systemClock.now() }));
   context.terminal.out(
@@ -79,7 +76,8 @@ async function turnDial(
 }
 
 async function showDials(context: CommandContext, pool: Pool): Promise<void> {
-  const rows = (await listDials(pool)).map((dial) => [dial.scope, dial.level, waitingOf(dial), dial.changedBy, dial.reason]);
+  const nowMs = systemClock.now();
+  const rows = (await listDials(pool)).map((dial) => [dial.scope, dial.level, waitingOf(dial, nowMs), dial.changedBy, dial.reason]);
   context.terminal.out(
     rows.length === 0
       ? `No dial was ever turned: every model may go as far as ${AUTONOMY_FULL}.`
@@ -89,11 +87,7 @@ async function showDials(context: CommandContext, pool: Pool): Promise<void> {
 
 const COLUMNS = [{ title: 'dial' }, { title: 'level' }, { title: 'waits' }, { title: 'turned by' }, { title: 'reason' }];
 
-function waitingOf({ pendingLevel, pendingBy }: Dial): string {
-  return pendingLevel === null ? '' : `${pendingBy ?? ''} asks for ${pendingLevel}`;
-}
-
-function corridorOf(text: string): string {
-  if (CORRIDOR_PATTERN.test(text)) return text;
-  throw new InvalidArgumentError('It must be two countries, as KE-UG.');
+function waitingOf(dial: Dial, nowMs: number): string {
+  const wish = waitingRaise(standingOf(dial), nowMs);
+  return wish === null ? '' : `${wish.by} asks for ${wish.level}`;
 }

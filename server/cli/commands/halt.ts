@@ -1,15 +1,14 @@
 /** `capp halt`: lets no money move, for everybody or for some, and lifts that again. Works on the database, beside whatever runs. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Pool, withTransaction } from '../../../db/connect.ts';
-import { findClientIds } from '../../../db/queries/clients.ts';
 import { type Halt, listHalts } from '../../../db/queries/halts.ts';
-import { CORRIDOR_PATTERN } from '../../../domain/autonomy.ts';
+import { findClientOfPayment } from '../../../db/queries/payment-views.ts';
 import { systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import { RAILS } from '../../../domain/network.ts';
 import { halt, lift } from '../../../tools/oversight/halts.ts';
-import { type CommandContext, nameOf, withExamples } from '../context.ts';
-import { onDatabase } from '../database.ts';
+import { type CommandContext, corridorOf, nameOf, withExamples } from '../context.ts';
+import { clientOf, onDatabase } from '../database.ts';
 import { renderTable } from '../table.ts';
 
 interface BeginOptions {
@@ -65,11 +64,19 @@ async function beginHalt(context: CommandContext, pool: Pool, options: BeginOpti
   const isNarrowed = client !== undefined || corridor !== null || rail !== null || payment !== null;
   if (all === isNarrowed)
     throw fault('usage_invalid', { detail: 'Say what is halted: --all, or some of --client, --corridor, --rail, --payment.' });
-  const clientId = client === undefined ? null : ((await findClientIds(pool, [client])).get(client) ?? null);
-  if (client !== undefined && clientId === null) throw fault('not_found', { detail: 'There is no client of that name.' });
+  const clientId = await coveredClient(pool, client, payment);
   const wish = { clientId, corridor, railId: rail, paymentId: payment, reason, principal: by, nowMs: systemClock.now() };
   const begun = await withTransaction(pool, (tx) => halt(tx, wish));
   context.terminal.out(`Halted: ${coverOf(begun)}. Two people lift it: capp halt lift ${begun.id} --by …`);
+}
+
+/** Whose payments a halt covers; of one payment its client, whether or not that was named. Null: everybody's. */
+async function coveredClient(pool: Pool, client: string | undefined, payment: string | null): Promise<string | null> {
+  const named = client === undefined ? null : await clientOf(pool, client);
+  if (payment === null) return named;
+  const owner = await findClientOfPayment(pool, payment);
+  if (owner === null || (named !== null && named !== owner)) throw fault('not_found', { detail: 'There is no such payment.' });
+  return owner;
 }
 
 async function showHalts(context: CommandContext, pool: Pool): Promise<void> {
@@ -97,11 +104,6 @@ function stateOf({ liftedBy, liftAskedBy }: Halt): string {
 async function liftHalt(context: CommandContext, pool: Pool, id: string, by: string): Promise<void> {
   const after = await withTransaction(pool, (tx) => lift(tx, id, null, by, systemClock.now()));
   context.terminal.out(after.liftedAt === null ? 'Asked. It ends when somebody else says the same.' : 'The halt is over.');
-}
-
-function corridorOf(text: string): string {
-  if (CORRIDOR_PATTERN.test(text)) return text;
-  throw new InvalidArgumentError('It must be two countries, as KE-UG.');
 }
 
 function railOf(text: string): string {

@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Pool, withTransaction } from '../../../db/connect.ts';
 import type { Keyring } from '../../../db/keyring.ts';
-import { findClientIds } from '../../../db/queries/clients.ts';
 import { listMandates, type StoredMandate } from '../../../db/queries/mandates.ts';
 import { systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
@@ -11,7 +10,7 @@ import { isInForce, kindOf } from '../../../domain/mandate.ts';
 import { type SpendPolicy, spendPolicySchema } from '../../../domain/spend-policy.ts';
 import { issueMandate, isSealed, takeBack } from '../../../tools/mandates/issue.ts';
 import { type CommandContext, nameOf, withExamples, wholeNumber } from '../context.ts';
-import { onDatabase } from '../database.ts';
+import { clientOf, onDatabase } from '../database.ts';
 import { renderTable } from '../table.ts';
 
 interface IssueOptions {
@@ -119,12 +118,6 @@ function stateOf(keyring: Keyring, stored: StoredMandate, nowMs: number): string
   if (stored.revokedBy !== null) return `revoked by ${stored.revokedBy}`;
   if (isInForce(stored.mandate, nowMs)) return 'in force';
   return stored.mandate.expiresAtMs <= nowMs ? 'expired' : 'waiting';
-}
-
-async function clientOf(pool: Pool, name: string): Promise<string> {
-  const id = (await findClientIds(pool, [name])).get(name);
-  if (id === undefined) throw fault('not_found', { detail: 'There is no client of that name.' });
-  return id;
 }
 
 function idOf(text: string): string {
