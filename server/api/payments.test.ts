@@ -175,6 +175,10 @@ test('lists filter, page by cursor, and refuse a cursor of another list', async 
   }
   expect((await call('/v1/payments?limit=0')).status).toBe(422);
   expect((await call('/v1/payments?state=paid')).status).toBe(422);
+  expect(await bodyOf(await call('/v1/payments?corridor=KE-XX'))).toMatchObject({
+    code: 'validation_failed',
+    errors: [{ code: 'corridor_unavailable', field: 'corridor' }],
+  });
 });
 
 test('cancel: before money moves, with case and reservation; twice is the same; later is refused', async () => {
