@@ -2,15 +2,14 @@
  * The PostgreSQL server of one test run. It starts when the first test asks for a database, so that
  * runs without one pay nothing, and is removed at the end of the run.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { connect } from './connect.ts';
 import { type Database, startDatabase } from './embedded.ts';
 import { migrate } from './migrate.ts';
+import { makeScratchDir } from './scratch.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -50,7 +49,7 @@ function listen(server: Server): Promise<void> {
 }
 
 async function startTemplate(): Promise<TemplateServer> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'capp-test-'));
+  const dataDir = await makeScratchDir('capp-test-');
   const remove = () => rm(dataDir, { recursive: true, force: true });
   let database: Database | undefined;
   try {

@@ -1,11 +1,10 @@
 /** Where runs have their databases: each a fresh copy of a migrated one, on a PostgreSQL of the simulation's own. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import pg from 'pg';
 import { connect } from '../db/connect.ts';
 import { startDatabase } from '../db/embedded.ts';
 import { migrate } from '../db/migrate.ts';
+import { makeScratchDir } from '../db/scratch.ts';
 
 /** What one run works on. */
 export interface RunDatabase {
@@ -31,7 +30,7 @@ const DEADLOCK_TIMEOUT = '1ms';
 
 /** Starts a server in a folder that is removed afterwards. */
 export async function startServer(): Promise<DatabaseServer> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'capp-simulation-'));
+  const dataDir = await makeScratchDir('capp-simulation-');
   const remove = (): Promise<void> => rm(dataDir, { recursive: true, force: true });
   try {
     const database = await startDatabase({ dataDir, databaseUrl: null, durable: false });
