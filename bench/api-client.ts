@@ -1,13 +1,10 @@
-/**
- * A crowd of clients, in a process of its own: each keeps one connection and has one request under way.
- * They write HTTP/1.1 by hand, because a client library would cost more than the server they measure.
- */
-import { connect, type Socket } from 'node:net';
+/** A crowd of clients, in a process of its own: each keeps one connection and has one request under way. */
 import { drawUsd, writeAmount } from '../examples/amounts.ts';
 import { createPeople } from '../examples/people.ts';
 import { seededRandom } from '../examples/random.ts';
 import { countryByCode } from '../domain/network.ts';
 import type { Country } from '../domain/rail.ts';
+import { type Connection, openConnection, postBytes } from './wire.ts';
 
 export interface ClientOrder {
   readonly url: string;
@@ -38,23 +35,16 @@ const CORRIDORS: readonly (readonly [Country, Country])[] = [
   ['ZM', 'ZA'],
 ];
 const USD_MAX = 60;
-const ANSWER_MS_MAX = 30_000;
 
 interface Request {
   readonly reference: string;
   readonly bytes: Buffer;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-}
-
 /** Requests with references and people of their own, ready to be written. */
 function prepareRequests(order: ClientOrder): Request[] {
   const random = seededRandom(20_261_124);
   const people = createPeople(random);
-  const { host } = new URL(order.url);
   const run = Date.now().toString(36);
   return Array.from({ length: order.requests + order.warmUp }, (_, index) => {
     const [from, to] = random.pick(CORRIDORS);
@@ -71,68 +61,13 @@ function prepareRequests(order: ClientOrder): Request[] {
       sender: party(from),
       receiver: party(to),
     });
-    const head =
-      `POST /v1/payments HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer ${order.key}\r\n` +
-      `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`;
-    return { reference, bytes: Buffer.from(head + body) };
+    return { reference, bytes: postBytes({ url: order.url, path: '/v1/payments', key: order.key, type: 'application/json', body }) };
   });
-}
-
-interface Connection {
-  send(request: Request): Promise<Answer>;
-  close(): void;
-}
-
-/** Opens a connection on which one request at a time is made. */
-async function openConnection(url: URL): Promise<Connection> {
-  const socket: Socket = connect({ host: url.hostname, port: Number(url.port), noDelay: true });
-  await new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve);
-    socket.once('error', reject);
-  });
-  let received = '';
-  let waiting: { resolve(answer: Answer): void; reject(error: Error): void } | null = null;
-  const fail = (error: Error): void => {
-    waiting?.reject(error);
-    waiting = null;
-  };
-  socket.setEncoding('latin1');
-  socket.setTimeout(ANSWER_MS_MAX, () => socket.destroy(new Error('no answer in time')));
-  socket.on('error', fail);
-  socket.on('close', () => fail(new Error('connection closed')));
-  socket.on('data', (chunk: string) => {
-    received += chunk;
-    const answer = readAnswer(received);
-    if (answer === null) return;
-    received = '';
-    waiting?.resolve(answer);
-    waiting = null;
-  });
-  return {
-    send: (request) =>
-      new Promise((resolve, reject) => {
-        waiting = { resolve, reject };
-        socket.write(request.bytes);
-      }),
-    close: () => socket.destroy(),
-  };
-}
-
-/** An answer that has arrived in full, or null. One request at a time is under way, so nothing follows it. */
-function readAnswer(text: string): Answer | null {
-  const end = text.indexOf('\r\n\r\n');
-  if (end < 0) return null;
-  const status = Number(text.slice(9, 12));
-  const length = /\r\ncontent-length: *(\d+)/i.exec(text.slice(0, end));
-  const body = text.slice(end + 4);
-  if (length !== null) return body.length < Number(length[1]) ? null : { status, body };
-  // Chunked: the last chunk has no length.
-  return body.endsWith('0\r\n\r\n') ? { status, body } : null;
 }
 
 /** Lets every client send request after request until there are none or time is up. */
 async function runCrowd(order: ClientOrder, requests: readonly Request[], seconds: number): Promise<ClientReport> {
-  const url = new URL(order.url);
+  const { url } = order;
   const latencies: number[] = [];
   const accepted: (readonly [string, string])[] = [];
   const failures: Record<string, number> = {};
@@ -149,7 +84,7 @@ async function runCrowd(order: ClientOrder, requests: readonly Request[], second
     for (let request = requests[next++]; request !== undefined && performance.now() < untilMs; request = requests[next++]) {
       const sentMs = performance.now();
       try {
-        const { status, body } = await connection.send(request);
+        const { status, body } = await connection.send(request.bytes);
         latencies.push(performance.now() - sentMs);
         const id = /"id":"([0-9a-f-]{36})"/.exec(body)?.[1];
         if (status === 202 && id !== undefined) accepted.push([request.reference, id]);

@@ -4,18 +4,12 @@
  * Afterwards every answer is held against the database.
  */
 import { fork } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { connect, type Pool } from '../db/connect.ts';
-import { startPlatform } from '../server/supervisor.ts';
+import type { Pool } from '../db/connect.ts';
 import { checkBooks } from '../tools/ledger/index.ts';
 import { type ApiCost, measureApiCost } from './api-cost.ts';
 import type { ClientOrder, ClientReport } from './api-client.ts';
 import { type Finding, figure, quantile } from './finding.ts';
-import { fsyncMicroseconds } from './meters.ts';
+import { openPlatform } from './platform.ts';
 
 export interface ApiBenchOptions {
   readonly clients: number;
@@ -31,64 +25,26 @@ export interface ApiBenchOptions {
 /** Requests before the clock starts, so that the first compilation of the code is not what is measured. */
 const WARM_UP_REQUESTS = 20_000;
 const COST = { requests: 2_000, rounds: 3 };
-const READY_MS_MAX = 60_000;
-const POLL_MS = 100;
 
 /** Runs the bench. Fails when p99 is not below the limit, a request fails, or an accepted payment is not stored exactly once. */
 export async function runApiBench(options: ApiBenchOptions, tell: (line: string) => void): Promise<Finding> {
   const cpuUs = options.compare === true ? await measureApiCost(COST, tell) : null;
-  const dataDir = await mkdtemp(join(tmpdir(), 'capp-bench-'));
+  const bench = await openPlatform({}, tell);
   try {
-    const fsyncUs = fsyncMicroseconds(dataDir);
-    tell(`one page is durable after ${figure(fsyncUs)} µs on this disk`);
-    const platform = await startPlatform({ env: await environmentFor(dataDir), workers: 1, tell });
-    const pool = connect({ url: platform.databaseUrl, applicationName: 'capp bench', max: 2 });
-    try {
-      await untilReady(platform.url);
-      const report = await runClients({
-        url: platform.url,
-        key: platform.keys['client:demo'] ?? '',
-        clients: options.clients,
-        seconds: options.seconds,
-        requests: options.requests,
-        warmUp: WARM_UP_REQUESTS,
-      });
-      return await conclude(pool, options, report, { fsyncUs, cpuUs, deaths: platform.deaths() }, tell);
-    } finally {
-      await pool.end();
-      await platform.stop();
-    }
-  } finally {
-    await rm(dataDir, { recursive: true, force: true });
-  }
-}
-
-/** Our own environment without settings of CAPP, on a free port. */
-async function environmentFor(dataDir: string): Promise<Record<string, string | undefined>> {
-  const own = Object.entries(process.env).filter(([name]) => !/^(CAPP_|SANDBOX_|DATABASE_URL$|REDIS_URL$|PORT$|HOST$)/.test(name));
-  return { ...Object.fromEntries(own), CAPP_DATA_DIR: dataDir, CAPP_LOG_LEVEL: 'warn', PORT: String(await freePort()) };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
+    tell(`one page is durable after ${figure(bench.fsyncUs)} µs on this disk`);
+    const { platform, pool, fsyncUs } = bench;
+    const report = await runClients({
+      url: platform.url,
+      key: platform.keys['client:demo'] ?? '',
+      clients: options.clients,
+      seconds: options.seconds,
+      requests: options.requests,
+      warmUp: WARM_UP_REQUESTS,
     });
-  });
-}
-
-async function untilReady(url: string): Promise<void> {
-  const deadlineMs = performance.now() + READY_MS_MAX;
-  while (performance.now() < deadlineMs) {
-    const answer = await fetch(`${url}/health/ready`);
-    await answer.arrayBuffer();
-    if (answer.ok) return;
-    await delay(POLL_MS);
+    return await conclude(pool, options, report, { fsyncUs, cpuUs, deaths: platform.deaths() }, tell);
+  } finally {
+    await bench.close();
   }
-  throw new Error(`${url} did not become ready`);
 }
 
 /** Runs the clients in a process of their own; resolves with what they saw. */

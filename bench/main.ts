@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { runApiBench } from './api.ts';
 import { runCohortBench } from './cohort.ts';
+import { type EndToEndOptions, runEndToEndBench } from './end-to-end.ts';
 import type { Finding } from './finding.ts';
 import { runScreeningBench } from './screening.ts';
 import { runSettlementBench } from './settlement.ts';
@@ -106,5 +107,21 @@ program
   .action((options: { payments: number; partners: number; singles: number; leastRatio: number; json: boolean }) =>
     report(options.json, (tell) => runSettlementBench(options, tell)),
   );
+
+program
+  .command('end-to-end')
+  .description(
+    'Complete payments per second, from the client to the settlement batch, from batches, from single posts, at a fixed rate and against one graph run and transaction per payment; fails when anything is lost or doubled, or below a floor.',
+  )
+  .addOption(number('--seconds <n>', 'how long clients send in each part', 60, 1, 3_600))
+  .addOption(number('--naive-seconds <n>', 'the same of the naive variant', 20, 1, 3_600))
+  .addOption(number('--rate <n>', 'payments a second of the part at a fixed rate', 500, 1, 20_000))
+  .addOption(number('--rows <n>', 'payments in one batch', 1_000, 2, 10_000))
+  .addOption(number('--flagged <percent>', 'of a hundred payments so many are held for people', 0, 0, 100))
+  .addOption(number('--warm-up <n>', 'payments before the clock starts', 3_000, 30, 100_000))
+  .addOption(number('--least-per-second <n>', 'fails below so many payments a second from batches', 100, 1, 100_000))
+  .addOption(number('--least-ratio <n>', 'fails below so many times the naive rate', 10, 1, 1_000))
+  .option('--json', 'end with one line of JSON on standard output', false)
+  .action(({ json, ...options }: EndToEndOptions & { json: boolean }) => report(json, (tell) => runEndToEndBench(options, tell)));
 
 await program.parseAsync();

@@ -31,8 +31,7 @@ export function treeCpuSeconds(pid: number): number {
   const root = statOf(pid);
   if (root === null) return 0;
   let seconds = root.own + root.ended;
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
+  for (const name of processIds()) {
     const stat = statOf(Number(name));
     if (stat?.parent === pid) seconds += stat.own + stat.ended;
   }
@@ -49,6 +48,97 @@ function machineCpuSeconds(): { readonly busy: number; readonly all: number } {
   } catch {
     return { busy: 0, all: 0 };
   }
+}
+
+/** Kinds of processes that are metered, by what stands on their command line. */
+const KINDS: Readonly<Record<string, RegExp>> = {
+  api: /processes\/api\.ts/,
+  worker: /processes\/worker\.ts/,
+  operators: /sandbox\/main\.ts/,
+  client: /bench\/load-client\.ts/,
+};
+
+/** A child of this process that is of a known kind. */
+export interface Metered {
+  readonly pid: number;
+  readonly kind: string;
+}
+
+/** The children of this process, by kind. */
+export function meteredChildren(): Metered[] {
+  const found: Metered[] = [];
+  for (const name of processIds()) {
+    if (statOf(Number(name))?.parent !== process.pid) continue;
+    const line = textOf(`/proc/${name}/cmdline`).replaceAll('\0', ' ');
+    const [kind] = Object.entries(KINDS).find(([, shape]) => shape.test(line)) ?? [];
+    if (kind !== undefined) found.push({ pid: Number(name), kind });
+  }
+  return found;
+}
+
+function processIds(): string[] {
+  try {
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  } catch {
+    return [];
+  }
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+/** CPU seconds by kind of process. */
+export type CpuByKind = Readonly<Record<string, number>>;
+
+/**
+ * Starts measuring the platform, its clients and the server. A process that has ended counts with what it was last seen to have
+ * used, so `look` is called now and then.
+ */
+export function startKindMeter(postgresPid: number) {
+  const startMs = performance.now();
+  const machineStart = machineCpuSeconds();
+  const ownStart = process.cpuUsage();
+  const postgresStart = treeCpuSeconds(postgresPid);
+  const cpuOf = (pid: number): number => {
+    const stat = statOf(pid);
+    return stat === null ? 0 : stat.own + stat.ended;
+  };
+  const seen = new Map(meteredChildren().map(({ pid, kind }) => [pid, { kind, from: cpuOf(pid), to: cpuOf(pid) }]));
+  const look = (): void => {
+    for (const { pid, kind } of meteredChildren()) {
+      const known = seen.get(pid) ?? { kind, from: 0, to: 0 };
+      seen.set(pid, { ...known, to: Math.max(known.to, cpuOf(pid)) });
+    }
+  };
+  return {
+    look,
+    stop: (): { readonly seconds: number; readonly cpu: CpuByKind; readonly others: number } => {
+      look();
+      const { user, system } = process.cpuUsage(ownStart);
+      const cpu: Record<string, number> = { postgres: treeCpuSeconds(postgresPid) - postgresStart, bench: (user + system) / 1e6 };
+      for (const { kind, from, to } of seen.values()) cpu[kind] = (cpu[kind] ?? 0) + to - from;
+      const machine = machineCpuSeconds();
+      const all = machine.all - machineStart.all;
+      const ours = Object.values(cpu).reduce((sum, seconds) => sum + seconds, 0);
+      const others = all === 0 ? 0 : Math.max(0, (machine.busy - machineStart.busy - ours) / all);
+      return { seconds: (performance.now() - startMs) / 1000, cpu, others };
+    },
+  };
+}
+
+/** The most memory that each kind of process has held at once, megabytes of its largest process; none where there is no /proc. */
+export function peakMegabytes(): Record<string, number> {
+  const peaks: Record<string, number> = {};
+  for (const { pid, kind } of meteredChildren()) {
+    const kilobytes = Number(/VmHWM:\s+(\d+)/.exec(textOf(`/proc/${pid}/status`))?.[1] ?? 0);
+    peaks[kind] = Math.max(peaks[kind] ?? 0, Math.round(kilobytes / 1024));
+  }
+  return peaks;
 }
 
 export interface Reading {

@@ -1,0 +1,108 @@
+/**
+ * The whole platform for a bench, as `npm start` brings it up: API, worker, sandbox operators and PostgreSQL as processes of
+ * their own, on a free port and a folder that is removed afterwards. Says what each kind of process has used.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { connect, type Pool, withTransaction } from '../db/connect.ts';
+import { DEMO_CLIENT_ID } from '../db/seed.ts';
+import { money } from '../domain/money.ts';
+import { countryByCode } from '../domain/network.ts';
+import { loadKeys } from '../server/secrets.ts';
+import { type Platform, startPlatform } from '../server/supervisor.ts';
+import { verifyDatabase } from '../server/verify.ts';
+import { fundClient, type Violation } from '../tools/ledger/index.ts';
+import { CORRIDORS } from './intents.ts';
+import { fsyncMicroseconds } from './meters.ts';
+
+export interface BenchPlatform {
+  readonly platform: Platform;
+  readonly pool: Pool;
+  readonly dataDir: string;
+  readonly postgresPid: number;
+  readonly fsyncUs: number;
+  /** Every invariant, the audit log and the operators' books: what does not hold. */
+  verify(): Promise<readonly Violation[]>;
+  close(): Promise<void>;
+}
+
+const READY_MS_MAX = 60_000;
+const POLL_MS = 100;
+/** What the demo client's balances begin with, minor units of each currency. */
+const FUNDS_MINOR = 10n ** 15n;
+
+/** Starts a platform with one worker. `settings` are added to its environment. */
+export async function openPlatform(
+  settings: Readonly<Record<string, string>>,
+  tell: (line: string) => void = () => undefined,
+): Promise<BenchPlatform> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'capp-bench-'));
+  const undo: (() => Promise<unknown>)[] = [() => rm(dataDir, { recursive: true, force: true })];
+  const close = async (): Promise<void> => {
+    for (const each of undo.splice(0).reverse()) await each();
+  };
+  try {
+    const fsyncUs = fsyncMicroseconds(dataDir);
+    const env = { ...(await environmentFor(dataDir)), ...settings };
+    const platform = await startPlatform({ env, workers: 1, tell });
+    undo.push(() => platform.stop());
+    const pool = connect({ url: platform.databaseUrl, applicationName: 'capp bench', max: 3 });
+    undo.push(() => pool.end());
+    await untilReady(platform.url);
+    const pidFile = await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8');
+    return {
+      platform,
+      pool,
+      dataDir,
+      fsyncUs,
+      postgresPid: Number(pidFile.split('\n', 1)[0]),
+      verify: async () => {
+        const { quoteKey, keyring } = await loadKeys(env, dataDir);
+        return (await verifyDatabase(pool, { quoteKey, keyring, sandboxFolder: join(dataDir, 'sandbox') })).violations;
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Pays the demo client's balances in, so that it can pay from them. */
+export async function fundBalances({ pool }: Pick<BenchPlatform, 'pool'>): Promise<void> {
+  const currencies = [...new Set(CORRIDORS.flat().map((country) => countryByCode(country).currency))];
+  await withTransaction(pool, async (tx) => {
+    for (const currency of currencies) await fundClient(tx, DEMO_CLIENT_ID, money(FUNDS_MINOR, currency), `bench ${currency}`);
+  });
+}
+
+/** Our own environment without settings of CAPP, on a free port. */
+async function environmentFor(dataDir: string): Promise<Record<string, string | undefined>> {
+  const own = Object.entries(process.env).filter(([name]) => !/^(CAPP_|SANDBOX_|DATABASE_URL$|REDIS_URL$|PORT$|HOST$)/.test(name));
+  return { ...Object.fromEntries(own), CAPP_DATA_DIR: dataDir, CAPP_LOG_LEVEL: 'warn', PORT: String(await freePort()) };
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo;
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+async function untilReady(url: string): Promise<void> {
+  const deadlineMs = performance.now() + READY_MS_MAX;
+  while (performance.now() < deadlineMs) {
+    const answer = await fetch(`${url}/health/ready`);
+    await answer.arrayBuffer();
+    if (answer.ok) return;
+    await delay(POLL_MS);
+  }
+  throw new Error(`${url} did not become ready`);
+}
