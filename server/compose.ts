@@ -217,7 +217,10 @@ export function composeGraphDeps(foundation: Foundation, settlement?: Settlement
     settings: graphSettings(config),
     rates: foundation.rates,
     ...(foundation.railHealth === undefined ? {} : { railHealth: foundation.railHealth }),
-    statements: statementSource({ ...config, sandboxFolder: config.sandbox ? join(config.dataDir, 'sandbox') : null }),
+    statements: statementSource({
+      statementsPath: config.statementsPath,
+      sandbox: config.sandbox ? { url: config.sandboxUrl, folder: join(config.dataDir, 'sandbox') } : null,
+    }),
     settlement,
   };
 }

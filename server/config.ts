@@ -37,6 +37,8 @@ const settingsSchema = z.object({
   CAPP_OPERATORS_PATH: optionalText,
   /** Set by the supervisor when the operators are the sandbox's. */
   CAPP_SANDBOX: z.enum(['0', '1']).default('0'),
+  /** Where the sandbox answers, for its operators' statements. Set by the supervisor with the sandbox it starts. */
+  CAPP_SANDBOX_URL: z.url().nullable().default(null),
   CAPP_SANCTIONS_PATH: optionalText,
   /** JSON files: which chain to settle on and who is who there; and the keys of our accounts. Without the first, settlement stays on the books. */
   CAPP_APTOS_PATH: optionalText,
@@ -147,6 +149,8 @@ export interface Config {
   readonly operatorsPath: string | null;
   /** The operators are the sandbox's: no real money moves. */
   readonly sandbox: boolean;
+  /** Where it answers; null: it is asked through its folder. */
+  readonly sandboxUrl: string | null;
   readonly sanctionsPath: string | null;
   /** Which chain to settle on; null settles on the books alone. */
   readonly aptosPath: string | null;
@@ -228,6 +232,7 @@ export function readConfig(given: Env): Config {
     tls: tlsSettings(settings),
     operatorsPath: settings.CAPP_OPERATORS_PATH,
     sandbox: settings.CAPP_SANDBOX === '1',
+    sandboxUrl: settings.CAPP_SANDBOX_URL,
     sanctionsPath: settings.CAPP_SANCTIONS_PATH,
     aptosPath: settings.CAPP_APTOS_PATH,
     aptosKeysPath: settings.CAPP_APTOS_KEYS_PATH,

@@ -55,7 +55,10 @@ export async function reconcileRails(options: ReconcileOptions): Promise<readonl
       settings: DEFAULT_GRAPH_SETTINGS,
     };
     const isSandbox = config.operatorsPath === null;
-    const source = statementSource({ ...config, sandboxFolder: isSandbox ? join(dataDir, 'sandbox') : null });
+    const source = statementSource({
+      statementsPath: config.statementsPath,
+      sandbox: isSandbox ? { url: config.sandboxUrl, folder: join(dataDir, 'sandbox') } : null,
+    });
     const results: RailResult[] = [];
     for (const rail of options.rails) results.push(await reconcileRail(deps, rail, options, text, source));
     return results;

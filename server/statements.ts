@@ -12,18 +12,27 @@ import { fault } from '../domain/errors.ts';
 import type { Rail } from '../domain/rail.ts';
 import { STATEMENT_BYTES_MAX } from '../tools/reconciliation/read.ts';
 
+const ANSWER_MS_MAX = 10_000;
+
+export interface SandboxPlace {
+  /** Where it answers while it runs; null: not known. */
+  readonly url: string | null;
+  /** Where its operators keep their books. */
+  readonly folder: string;
+}
+
 export interface StatementPlaces {
   readonly statementsPath: string | null;
-  /** Where sandbox operators keep their books; null when the operators are real. */
-  readonly sandboxFolder: string | null;
+  /** Null when the operators are real. */
+  readonly sandbox: SandboxPlace | null;
 }
 
 /** Finds the statement of a rail's day; null when it is not there. Throws `file_unreadable` for one that is there and cannot be read. */
 export function statementSource(places: StatementPlaces): (rail: Rail, day: string) => Promise<string | null> {
   return async (rail, day) => {
     const given = places.statementsPath === null ? null : await fromFolder(join(places.statementsPath, rail.id), day);
-    if (given !== null || places.sandboxFolder === null) return given;
-    return fromSandbox(places.sandboxFolder, rail, day);
+    if (given !== null || places.sandbox === null) return given;
+    return fromSandbox(places.sandbox, rail, day);
   };
 }
 
@@ -46,7 +55,24 @@ export async function readStatementFile(path: string): Promise<string> {
 }
 
 /** The books are another program's: it is asked for the statement as an operator's portal would be. */
-async function fromSandbox(folder: string, rail: Rail, day: string): Promise<string | null> {
+async function fromSandbox({ url, folder }: SandboxPlace, rail: Rail, day: string): Promise<string | null> {
+  return (url === null ? null : await fromRunningSandbox(url, rail, day)) ?? fromBooks(folder, rail, day);
+}
+
+/** Null when it does not answer. */
+async function fromRunningSandbox(url: string, rail: Rail, day: string): Promise<string | null> {
+  try {
+    const answer = await fetch(`${url}/_sandbox/statements/${rail.id}?day=${day}`, { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
+    const text = await answer.text();
+    return answer.ok ? text : null;
+  } catch {
+    // It is down: its books are on disk.
+    return null;
+  }
+}
+
+/** A program of its own reads them, which takes half a second of a core to start. */
+async function fromBooks(folder: string, rail: Rail, day: string): Promise<string | null> {
   const written = await stat(join(folder, `${rail.id}.jsonl`)).catch(() => null);
   // Books that were not written to since the day began have nothing of it.
   if (written === null || written.mtimeMs < boundsOfDay(rail.country, day).fromMs) return null;

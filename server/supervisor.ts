@@ -232,6 +232,7 @@ async function startSandbox(
 function sandboxSettings(env: Env, sandboxUrl: string, dataDir: string): Record<string, string> {
   const preset: Record<string, string> = {
     CAPP_SANDBOX: '1',
+    CAPP_SANDBOX_URL: sandboxUrl,
     CAPP_OPERATORS_PATH: join(dataDir, 'operators.json'),
     CAPP_MESSAGING_PATH: join(dataDir, MESSAGING_FILE),
     ...(env['CAPP_APTOS_PATH'] === undefined ? sandboxChain(dataDir) : {}),
