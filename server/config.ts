@@ -204,19 +204,7 @@ function assertFits(settings: z.infer<typeof settingsSchema>): void {
 /** Reads the settings. Throws `config_invalid` naming the first that is wrong, or one that is not known. */
 export function readConfig(given: Env): Config {
   const env = withSecretFiles(given);
-  const unknown = Object.keys(env).find(
-    (name) => name.startsWith('CAPP_') && !(name in settingsSchema.shape) && !KNOWN_ELSEWHERE.test(name) && !isSecretFile(name),
-  );
-  if (unknown !== undefined) throw fault('config_invalid', { field: unknown, detail: `There is no setting ${unknown}.` });
-  if (env['CAPP_ENV'] === 'production') assertProduction(env);
-  assertNoTracing(env);
-  const parsed = settingsSchema.safeParse(env);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const name = String(issue?.path[0] ?? 'setting');
-    throw fault('config_invalid', { field: name, detail: `${name} is wrong: ${issue?.message ?? 'not of its form'}.` });
-  }
-  const settings = parsed.data;
+  const settings = settingsOf(env);
   assertFits(settings);
   return {
     env: settings.CAPP_ENV,
@@ -272,6 +260,23 @@ export function readConfig(given: Env): Config {
     reportingPath: settings.CAPP_REPORTING_PATH,
     llm: llmSettings(settings),
   };
+}
+
+/** The settings as they are written, each of its form. Throws `config_invalid` for one that is not, or that nobody knows. */
+function settingsOf(env: Env): z.infer<typeof settingsSchema> {
+  const unknown = Object.keys(env).find(
+    (name) => name.startsWith('CAPP_') && !(name in settingsSchema.shape) && !KNOWN_ELSEWHERE.test(name) && !isSecretFile(name),
+  );
+  if (unknown !== undefined) throw fault('config_invalid', { field: unknown, detail: `There is no setting ${unknown}.` });
+  if (env['CAPP_ENV'] === 'production') assertProduction(env);
+  assertNoTracing(env);
+  const parsed = settingsSchema.safeParse(env);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const name = String(issue?.path[0] ?? 'setting');
+    throw fault('config_invalid', { field: name, detail: `${name} is wrong: ${issue?.message ?? 'not of its form'}.` });
+  }
+  return parsed.data;
 }
 
 function tlsSettings(settings: z.infer<typeof settingsSchema>): TlsSettings | null {
