@@ -16,8 +16,11 @@ beforeAll(async () => {
 });
 afterAll(() => api.stop());
 
-async function run(...argv: string[]) {
+const run = (...argv: string[]) => runTyping('', ...argv);
+
+async function runTyping(typed: string, ...argv: string[]) {
   const terminal = recordedTerminal({
+    typed,
     env: { CAPP_MESSAGING_PATH: path, CAPP_DATA_DIR: folder, DATABASE_URL: api.url, CAPP_URL: 'http://capp.invalid' },
   });
   const dial = ((url: string, init: RequestInit) => {
@@ -37,6 +40,17 @@ describe('capp ussd simulate', () => {
     expect(out).toContain('1. English');
     expect(out).toContain('You pay KES 1,250');
     expect(out.split('\n').at(-1)).toMatch(/^Request [0-9A-F]{8} taken/);
+  });
+
+  it.each([
+    ['goes on line by line', '254712345681', '1\n2\n', 'You have sent nothing yet.'],
+    ['hangs up at an empty line', '254712345682', '1\n\n2\n', '3. Language'],
+    ['hangs up at its end', '254712345683', '1', '3. Language'],
+  ])('reads what is piped in: it %s', async (_what, phone, typed, last) => {
+    const { code, out } = await runTyping(typed, 'ussd', 'simulate', '--phone', phone);
+    expect(code).toBe(0);
+    expect(out).toContain('1. English');
+    expect(out.split('\n').at(-1)).toBe(last);
   });
 
   it('says what the gateway would not show, and when there is nobody', async () => {

@@ -1,7 +1,7 @@
 /** `capp ussd`: the menu in a terminal, against a running API, over a gateway's own protocol. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline/promises';
+import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { fault } from '../../../domain/errors.ts';
 import { type GatewayName, GATEWAYS } from '../../../tools/notify/gateways/gateway.ts';
@@ -48,27 +48,42 @@ async function dial(context: CommandContext, options: SimulateOptions): Promise<
   const url = `${options.url ?? env.CAPP_URL ?? ownUrl(config)}/v1/gateways/${options.gateway}/${settings.token}/ussd`;
   const serviceCode = options.code ?? settings.serviceCodes[0] ?? '*384#';
   const session = { id: `sim_${randomBytes(12).toString('hex')}`, phone: numberOf(options.phone), serviceCode };
+  const inputs = options.type === undefined ? readInputs(context) : echoInputs(context, options.type);
   const typed: string[] = [];
-  for (const scripted = options.type === undefined ? null : [...options.type]; ; ) {
-    const screen = await ask(context, url, options.gateway, session, typed);
-    context.terminal.out(screen.text);
-    if (screen.ends) return;
-    const input = scripted === null ? await readInput() : (scripted.shift() ?? '');
-    if (input === '') return;
-    if (scripted !== null) context.terminal.out(`> ${input}`);
-    typed.push(input);
+  try {
+    for (;;) {
+      const screen = await ask(context, url, options.gateway, session, typed);
+      context.terminal.out(screen.text);
+      if (screen.ends) return;
+      const { value: input } = await inputs.next();
+      if (input === undefined || input === '') return;
+      typed.push(input);
+    }
+  } finally {
+    await inputs.return();
   }
 }
 
-async function readInput(): Promise<string> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
+/** What somebody types, line by line; the end of the input hangs up as an empty line does. */
+async function* readInputs({ terminal }: CommandContext): AsyncGenerator<string, undefined> {
+  const lines = createInterface({ input: terminal.input });
+  const typed = lines[Symbol.asyncIterator]();
   try {
-    return (await lines.question('> ')).trim();
-  } catch {
-    // The end of the input hangs up as well.
-    return '';
+    for (;;) {
+      terminal.ask('> ');
+      const line = await typed.next();
+      if (line.done === true) return;
+      yield line.value.trim();
+    }
   } finally {
     lines.close();
+  }
+}
+
+async function* echoInputs({ terminal }: CommandContext, typed: readonly string[]): AsyncGenerator<string, undefined> {
+  for (const input of typed) {
+    terminal.out(`> ${input}`);
+    yield input;
   }
 }
 
