@@ -1,12 +1,21 @@
 /** Amounts, names and references as people read them in a text message. Pure. */
 import { formatAmount, type Money } from '../../domain/money.ts';
 import { plainText } from './gsm7.ts';
+import type { Language } from './language.ts';
 
-/** "KES 1,250.50", "UGX 36,953": thousands apart, no decimal places where all are zero. */
-export function amountWords(amount: Money): string {
+/** In French a comma begins the decimal places: "15,000" is fifteen there. */
+const SIGNS: Readonly<Record<Language, { readonly thousands: string; readonly decimal: string }>> = {
+  en: { thousands: ',', decimal: '.' },
+  sw: { thousands: ',', decimal: '.' },
+  fr: { thousands: ' ', decimal: ',' },
+};
+
+/** "KES 1,250.50", "UGX 36,953", in French "XAF 15 000": thousands apart, no decimal places where all are zero. */
+export function amountWords(amount: Money, language: Language): string {
+  const { thousands, decimal } = SIGNS[language];
   const [whole = '0', fraction = ''] = formatAmount(amount).split('.');
-  const grouped = whole.replaceAll(/\B(?=(\d{3})+$)/g, ',');
-  return `${amount.currency} ${grouped}${/[1-9]/.test(fraction) ? `.${fraction}` : ''}`;
+  const grouped = whole.replaceAll(/\B(?=(\d{3})+$)/g, thousands);
+  return `${amount.currency} ${grouped}${/[1-9]/.test(fraction) ? `${decimal}${fraction}` : ''}`;
 }
 
 const NAME_LENGTH_MAX = 20;

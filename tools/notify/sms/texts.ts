@@ -86,8 +86,8 @@ export function smsText(topic: string, role: SmsRole, language: Language, facts:
   const text = fillIn(template + STOP[language], {
     ref: referenceWords(facts.paymentId),
     name: nameWords(facts.otherName),
-    amount: amountWords(facts.amount),
-    target: facts.target === null ? '' : amountWords(facts.target),
+    amount: amountWords(facts.amount, language),
+    target: facts.target === null ? '' : amountWords(facts.target, language),
   });
   // A shortened name brings a full stop of its own.
   return plainText(text.replaceAll('..', '.'));

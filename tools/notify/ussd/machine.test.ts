@@ -157,8 +157,17 @@ describe('a session', () => {
         ],
       },
     ];
-    expect(say(play(['2'], { facts })).text).toBe('KES 1,250 to 256772345678: paid\nKES 500 to 255754123456: being checked');
+    expect(say(play(['2'], { facts })).text).toBe('KES 1,250 to 256772345678: paid\nKES 500 to 255754123456: takes longer');
     expect(say(play(['2'], { facts: [{ about: 'payments', payments: [] }] })).text).toBe(TEXTS.en.no_payments);
+  });
+
+  it('writes amounts as its language does: a French comma begins the decimal places', () => {
+    const payment = { amount: money(125_050n, 'KES'), receiver: '+256772345678', status: 'paid' } as const;
+    const listed = (language: Language): string =>
+      say(play(['2'], { profile: { language, fullName: null }, facts: [{ about: 'payments', payments: [payment] }] })).text;
+    expect(listed('en')).toContain('KES 1,250.50 ');
+    expect(listed('sw')).toContain('KES 1,250.50 ');
+    expect(listed('fr')).toContain('KES 1 250,50 ');
   });
 });
 
@@ -166,7 +175,7 @@ describe('a session', () => {
 const LONGEST_AMOUNT = COUNTRIES.flatMap(({ currency }) => {
   const limits = RAILS.filter((rail) => rail.currency === currency).flatMap((rail) => [rail.collection, rail.payout]);
   const most = limits.reduce((max, each) => (each !== null && each.maxMinor > max ? each.maxMinor : max), 1n);
-  return [amountWords(money(most - 1n, currency))];
+  return [amountWords(money(most - 1n, currency), 'en')];
 }).reduce((longest, text) => (text.length > longest.length ? text : longest));
 const LONGEST_NAME = nameWords(`${'W'.repeat(140)} Kamau`);
 const LONGEST_NUMBER = '2347012345678';

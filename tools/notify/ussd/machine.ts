@@ -189,7 +189,8 @@ function enterAmount(state: UssdState, input: string, day: string): Move {
       return mistaken(state, 'whole_amounts', { currency });
     const min = limits.reduce((least, each) => (each.minMinor < least ? each.minMinor : least), limits[0]?.minMinor ?? 0n);
     const max = limits.reduce((most, each) => (each.maxMinor > most ? each.maxMinor : most), 0n);
-    return mistaken(state, 'amount_range', { min: amountWords(money(min, currency)), max: amountWords(money(max, currency)) });
+    const words = (minor: bigint): string => amountWords(money(minor, currency), state.language);
+    return mistaken(state, 'amount_range', { min: words(min), max: words(max) });
   }
   return { kind: 'ask', state: { ...state, mistakes: 0, amountMinor: amount.minor.toString() }, question: 'quote' };
 }
@@ -208,11 +209,11 @@ function confirmation(state: UssdState, day: string): Move {
 
 function confirmationWords(state: UssdState, order: Order, target: Money): string {
   return fillIn(TEXTS[state.language].confirm, {
-    amount: amountWords(order.amount),
-    fee: amountWords(money(BigInt(state.quoted?.feeMinor ?? '0'), order.amount.currency)),
+    amount: amountWords(order.amount, state.language),
+    fee: amountWords(money(BigInt(state.quoted?.feeMinor ?? '0'), order.amount.currency), state.language),
     name: nameWords(order.receiverName),
     number: msisdn(order.receiver.e164),
-    target: amountWords(target),
+    target: amountWords(target, state.language),
   });
 }
 
@@ -259,7 +260,7 @@ export function orderOf(state: UssdState, day: string): Order | null {
 function paymentLines(state: UssdState, payments: readonly SentPayment[]): string {
   const lines = payments.slice(0, PAYMENTS_SHOWN_MAX).map(({ amount, receiver, status }) =>
     fillIn(TEXTS[state.language].payment_line, {
-      amount: amountWords(amount),
+      amount: amountWords(amount, state.language),
       number: msisdn(receiver),
       status: statusWords(status, state.language),
     }),

@@ -102,12 +102,12 @@ const FR: Readonly<Record<TextId, string>> = {
 
 export const TEXTS: Readonly<Record<Language, Readonly<Record<TextId, string>>>> = { en: EN, sw: SW, fr: FR };
 
-type StatusWord = 'under_way' | 'checked' | 'paid' | 'refunded' | 'refused' | 'failed' | 'cancelled';
+type StatusWord = 'under_way' | 'longer' | 'paid' | 'refunded' | 'refused' | 'failed' | 'cancelled';
 
 const STATUS_WORDS: Readonly<Record<Language, Readonly<Record<StatusWord, string>>>> = {
   en: {
     under_way: 'on its way',
-    checked: 'being checked',
+    longer: 'takes longer',
     paid: 'paid',
     refunded: 'refunded',
     refused: 'not possible',
@@ -116,7 +116,7 @@ const STATUS_WORDS: Readonly<Record<Language, Readonly<Record<StatusWord, string
   },
   sw: {
     under_way: 'njiani',
-    checked: 'inakaguliwa',
+    longer: 'inachukua muda',
     paid: 'imelipwa',
     refunded: 'imerudishwa',
     refused: 'haiwezekani',
@@ -125,7 +125,7 @@ const STATUS_WORDS: Readonly<Record<Language, Readonly<Record<StatusWord, string
   },
   fr: {
     under_way: 'en cours',
-    checked: 'vérification',
+    longer: 'prend du temps',
     paid: 'payé',
     refunded: 'remboursé',
     refused: 'impossible',
@@ -136,7 +136,7 @@ const STATUS_WORDS: Readonly<Record<Language, Readonly<Record<StatusWord, string
 
 const WORD_OF_STATUS: Readonly<Record<PaymentStatus, StatusWord>> = {
   accepted: 'under_way',
-  held: 'checked',
+  held: 'longer',
   released: 'under_way',
   queued: 'under_way',
   authorized: 'under_way',
@@ -151,7 +151,7 @@ const WORD_OF_STATUS: Readonly<Record<PaymentStatus, StatusWord>> = {
   cancelled: 'cancelled',
 };
 
-/** What a status is called to the person who sent the money. */
+/** What a status is called to the person who sent the money, who must not learn from it that somebody looks at them. */
 export function statusWords(status: PaymentStatus, language: Language): string {
   return STATUS_WORDS[language][WORD_OF_STATUS[status]];
 }
