@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { manualClock } from '../../domain/clock.ts';
 import { newId } from '../../domain/ids.ts';
-import { windowOf } from '../../db/queries/settlement-windows.ts';
+import { countPaid, windowOf } from '../../db/queries/settlement-windows.ts';
 import { ON_US } from '../../domain/network.ts';
 import { itemAt, itemCount, proofOfItem } from '../../tools/aptos/items.ts';
 import { hashLeaf, verifyMerkleProof } from '../../tools/aptos/merkle.ts';
@@ -20,6 +20,13 @@ beforeAll(async () => {
 });
 afterAll(() => database?.close());
 beforeEach(() => emptyDatabase(database.pool));
+// Whatever was netted, held back or left for the next window: all that were paid are counted, once.
+afterEach(async ({ task }) => {
+  // Where transactions are counted anew nothing can be said; settlement says so.
+  if (task.name.endsWith('from a lower number')) return;
+  const [event] = await query("select count(*)::int as count from payment_events where to_status = 'paid'");
+  expect(await countPaid(database.pool)).toBe(event?.count);
+});
 
 const settleAt = (nowMs: number, change: Partial<typeof SETTLEMENT_POLICY> = {}, isOnChain = () => true) =>
   settle({ pool: database.pool, clock: manualClock(nowMs), policy: { ...SETTLEMENT_POLICY, ...change }, isOnChain });

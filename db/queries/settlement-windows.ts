@@ -1,4 +1,5 @@
-/** Which payments a settlement window holds, and which window holds a payment. */
+/** Which payments a settlement window holds, which window holds a payment, and how many have been paid in all. */
+import { type Pool, withTransaction } from '../connect.ts';
 
 /** SQL of what bounds a window. */
 export interface WindowBounds {
@@ -31,4 +32,33 @@ export function windowOf(paymentId: string): string {
             and (w.up_to_tx is null or (e.tx_id, e.id) <= (w.up_to_tx, w.up_to_event))
           order by pg_snapshot_xmax(w.snapshot), w.number limit 1
         ) as found where e.payment_id = ${paymentId} and e.to_status = 'paid' limit 1) end)`;
+}
+
+const PAID_SQL = `
+select (select coalesce(sum(payment_count), 0) from settlement_windows)
+  + (select count(*) from settlement_strays where window_id is null)
+  + (select count(*) from payment_events e where e.to_status = 'paid'
+      and e.tx_id >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(e.tx_id, $1::pg_snapshot)
+      and (not pg_visible_in_snapshot(e.tx_id, $2::pg_snapshot) or (e.tx_id, e.id) > ($3::xid8, $4::bigint))) as paid`;
+
+/**
+ * How many payments have been paid, over all clients. There are too many to count them one by one: windows say how many they
+ * hold, and what is counted is what waits for the next one.
+ */
+export async function countPaid(pool: Pool): Promise<number> {
+  return withTransaction(
+    pool,
+    async (tx) => {
+      const last = await tx.query<{ base: string; snapshot: string; upToTx: string | null; upToEvent: bigint | null }>(
+        `select base_snapshot::text as base, snapshot::text, up_to_tx::text as "upToTx", up_to_event as "upToEvent"
+          from settlement_windows order by number desc limit 1`,
+      );
+      const { base, snapshot, upToTx, upToEvent } = last.rows[0] ?? { base: '1:1:', snapshot: '1:1:', upToTx: null, upToEvent: null };
+      // A window that was full ends at a place: what its snapshot holds beyond that waits as well.
+      const bounds = upToTx === null ? [snapshot, snapshot, '0', 0n] : [base, snapshot, upToTx, upToEvent];
+      const { rows } = await tx.query<{ paid: string }>(PAID_SQL, bounds);
+      return Number(rows[0]?.paid);
+    },
+    { isolation: 'repeatable read' },
+  );
 }

@@ -158,11 +158,16 @@ test('metrics: requests by route, payments by status, queues, without an id or a
   const paymentId = await insertPayment(api.pool, { clientId: api.clients.acme, status: 'disbursing' });
   const attemptId = await insertAttempt(api.pool, { clientId: api.clients.acme, paymentId, leg: 'payout', state: 'unknown' });
   await api.pool.query('update attempts set sent_at = $2 where id = $1', [attemptId, new Date(api.clock.now() - 45_000)]);
+  await api.pool.query("insert into payment_events (client_id, payment_id, to_status, cause) values ($1, $2, 'paid', 'client')", [
+    api.clients.acme,
+    await insertPayment(api.pool, { clientId: api.clients.acme, status: 'paid' }),
+  ]);
   api.clock.advance(15_000);
   const response = await api.call('GET', '/metrics', { key: null });
   const text = await response.text();
   expect(text).toContain('capp_http_request_duration_seconds_count{method="GET",route="/v1/payments/{id}",status="404"} 1');
   expect(text).toMatch(/capp_payments\{status="accepted"\} [1-9]/);
+  expect(text).toContain('capp_payments{status="paid"} 1');
   expect(text).toContain('capp_queue_jobs{queue="cohorts"} 3');
   expect(text).toContain('capp_intake_waiting 0');
   expect(text).toContain('capp_attempts_open{rail="mtn-ug",state="unknown"} 1');

@@ -5,13 +5,14 @@ import { countOpenBreaks } from '../../db/queries/breaks.ts';
 import { countQuarantined } from '../../db/queries/callbacks.ts';
 import { countCases } from '../../db/queries/cases.ts';
 import { countAttempts, countContradicted, countOpenAttempts, countPayments } from '../../db/queries/payment-views.ts';
+import { countPaid } from '../../db/queries/settlement-windows.ts';
 import { countSms, SMS_STATES } from '../../db/queries/sms.ts';
 import { countWebhooks } from '../../db/queries/webhooks.ts';
 import { CASE_KINDS } from '../../domain/cases.ts';
 import { ATTEMPT_STATES, PAYMENT_STATUSES } from '../../domain/lifecycle.ts';
 import type { Clock } from '../../domain/clock.ts';
 
-/** Statuses that are counted: payments that were paid are many, and are read from the log of requests and the books. */
+/** Statuses that are counted one by one; of those that were paid settlement keeps count. */
 const UNPAID = PAYMENT_STATUSES.filter((status) => status !== 'paid');
 
 export interface Metrics {
@@ -53,7 +54,7 @@ export function createMetrics(deps: Deps): Metrics {
   });
   const payments = new Gauge({
     name: 'capp_payments',
-    help: 'Payments by status; those that are paid are not counted.',
+    help: 'Payments by status.',
     labelNames: ['status'] as const,
     registers,
   });
@@ -74,13 +75,15 @@ export function createMetrics(deps: Deps): Metrics {
     const nowMs = deps.clock.now();
     if (nowMs - countedAtMs < COUNTS_KEPT_MS) return;
     countedAtMs = nowMs;
-    const [byStatus, byState] = await Promise.all([
+    const [byStatus, paid, byState] = await Promise.all([
       countPayments(deps.pool),
+      countPaid(deps.pool),
       countAttempts(deps.pool),
       open.count(deps.pool, nowMs),
       cases.count(deps.pool, nowMs),
     ]);
     for (const status of UNPAID) payments.set({ status }, byStatus.find((each) => each.key === status)?.count ?? 0);
+    payments.set({ status: 'paid' }, paid);
     for (const state of ATTEMPT_STATES) attempts.set({ state }, byState.find((each) => each.key === state)?.count ?? 0);
   }
 
