@@ -193,4 +193,21 @@ describe.each(RAILS)('the statement of %s', (railId) => {
     for (const body of ['', '{}', '[1]', 'a;b\n1;2', text.slice(0, 20)])
       expect(() => readStatement(rail, body)).toThrow(/statement_malformed/);
   });
+
+  it('is read with lines that end in both ways, and with empty ones', () => {
+    const isJson = ['airtel', 'gsma'].includes(railOf(railId).protocol);
+    const lines = (isJson ? JSON.stringify(JSON.parse(text), null, 2) : text.trimEnd()).split(/\r?\n/);
+    const edited = lines.map((line, index) => line + (index % 2 === 0 ? '\r\n' : '\n\n')).join('');
+    expect(edited).not.toBe(text);
+    expect(readStatement(railOf(railId), edited)).toEqual(readStatement(railOf(railId), text));
+  });
+});
+
+it('names the line of the file that it cannot read, however many are empty before it', () => {
+  const head = 'Id,External id,Date,Status,Type,Amount,Currency\n\r\n\n';
+  const line = '1,a,2026-11-26 20:46:53,Successful,Debit,55500,UGX\r\n\n';
+  const strange = '2,b,2026-11-26 20:46:53,Perhaps,Debit,55500,UGX\n';
+  expect(() => readStatement(railOf('mtn-ug'), head + line + strange)).toThrow(
+    expect.objectContaining({ code: 'statement_malformed', detail: 'Line 6: its status is not known.' }),
+  );
 });

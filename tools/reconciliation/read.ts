@@ -18,11 +18,8 @@ export const STATEMENT_BYTES_MAX = 64 * 1024 * 1024;
 /** A row as its fields are asked for by name. */
 type Row = (names: readonly string[] | undefined) => string | null;
 
-/** A file in one form: its rows, and the line of the first. */
-interface Rows {
-  readonly rows: readonly Row[];
-  readonly firstLine: number;
-}
+/** A file in one form: its rows, each with its line in the file, or its place in the list. */
+type Rows = readonly { readonly row: Row; readonly fileLine: number }[];
 
 /**
  * Reads a rail's statement, in whichever of its operator's forms the text has. Throws `statement_malformed` for
@@ -42,34 +39,41 @@ function malformed(detail: string): Error {
   return fault('statement_malformed', { detail });
 }
 
+interface CsvRecord {
+  readonly record: readonly string[];
+  readonly info: { readonly lines: number };
+}
+
 /** The rows below the first line that names every field the form needs; portals write titles above it. */
 function csvRows(format: StatementFormat, delimiter: string, text: string): Rows | null {
-  let records: string[][];
+  let records: CsvRecord[];
   try {
-    records = parseCsv(text, { delimiter, relax_column_count: true, skip_empty_lines: true, trim: true, bom: true });
+    // A file that somebody has edited or joined ends its lines in both ways.
+    const record_delimiter = ['\r\n', '\n', '\r'];
+    records = parseCsv(text, { delimiter, record_delimiter, relax_column_count: true, skip_empty_lines: true, trim: true, info: true });
   } catch {
     return null;
   }
   const { operatorReference, occurredAt, status } = format.fields;
-  const head = records.findIndex((cells) =>
-    [operatorReference, occurredAt, status].every((names) => names.some((name) => cells.includes(name))),
+  const head = records.findIndex(({ record }) =>
+    [operatorReference, occurredAt, status].every((names) => names.some((name) => record.includes(name))),
   );
   if (head < 0) return null;
-  const header = records[head] ?? [];
+  const header = records[head]?.record ?? [];
   const places = new Map<string, number>();
   // Exports repeat "Currency" behind every amount; the first is the amount's.
   for (const [place, name] of header.entries()) if (!places.has(name)) places.set(name, place);
   const rowOf = (cells: readonly string[]): Row => {
     return (names) => firstOf(names, (name) => cells[places.get(name) ?? -1]);
   };
-  return { rows: records.slice(head + 1).map(rowOf), firstLine: head + 2 };
+  return records.slice(head + 1).map(({ record, info }) => ({ row: rowOf(record), fileLine: info.lines }));
 }
 
 function jsonRows(paths: readonly string[], text: string): Rows | null {
   const root = parseReading(text);
   for (const path of paths) {
     const list = at(root, path);
-    if (Array.isArray(list)) return { rows: (list as readonly Reading[]).map(jsonRow), firstLine: 1 };
+    if (Array.isArray(list)) return (list as readonly Reading[]).map((row, index) => ({ row: jsonRow(row), fileLine: index + 1 }));
   }
   return null;
 }
@@ -107,10 +111,10 @@ interface ReadLine {
   readonly balanceMinor: bigint | null;
 }
 
-function statementOf(rail: Rail, format: StatementFormat, { rows, firstLine }: Rows): Statement {
+function statementOf(rail: Rail, format: StatementFormat, rows: Rows): Statement {
   const read: ReadLine[] = [];
-  for (const [index, row] of rows.entries()) {
-    const line = lineOf(rail, format, row, read.length + 1, firstLine + index);
+  for (const { row, fileLine } of rows) {
+    const line = lineOf(rail, format, row, read.length + 1, fileLine);
     if (line !== null) read.push(line);
   }
   const { openingMinor, closingMinor } = balancesOf(read);
