@@ -80,7 +80,7 @@ it('ends with 1 when something does not agree, and says what, with the entries p
     },
   ]);
   const again = await reconcile(['--operator', 'mtn-ug', '--date', DAY, '--file', file]);
-  expect([again.code, again.out]).toEqual([1, expect.stringContaining('mtn-ug missing_here line:out:X-1: ours -, theirs 5000')]);
+  expect([again.code, again.out]).toEqual([1, expect.stringContaining('mtn-ug missing_here line:out:X-1: ours -, theirs UGX 5000')]);
 });
 
 it('takes the statements of all rails from their folder, and passes over rails that have none', async () => {

@@ -1,7 +1,8 @@
 /** `capp reconcile`: holds operators' statements against our books. */
 import type { Command } from 'commander';
 import { fault } from '../../../domain/errors.ts';
-import { RAILS } from '../../../domain/network.ts';
+import { formatAmount, money } from '../../../domain/money.ts';
+import { railById, RAILS } from '../../../domain/network.ts';
 import { OPERATOR_NAMES, railsNamed } from '../../../tools/mmo/messages.ts';
 import type { Break } from '../../../tools/reconciliation/breaks.ts';
 import { readConfig } from '../../config.ts';
@@ -94,11 +95,13 @@ function textOf(terminal: CommandContext['terminal'], results: readonly RailResu
   const rows = done.map(({ railId, day, basis, lines, matched, doubtsEnded, breaks, newBreaks }) =>
     [railId, day, basis, lines, matched, doubtsEnded, breaks.length, newBreaks].map(String),
   );
-  const found = done.flatMap(({ railId, breaks }) =>
-    breaks.map(
-      ({ kind, subject, ourMinor, theirMinor }) => `  ${railId} ${kind} ${subject}: ours ${ourMinor ?? '-'}, theirs ${theirMinor ?? '-'}`,
-    ),
-  );
+  const found = done.flatMap(({ railId, day, breaks }) => {
+    const { currency } = railById(railId, day);
+    const words = (minor: bigint | null): string => (minor === null ? '-' : `${currency} ${formatAmount(money(minor, currency))}`);
+    return breaks.map(
+      ({ kind, subject, ourMinor, theirMinor }) => `  ${railId} ${kind} ${subject}: ours ${words(ourMinor)}, theirs ${words(theirMinor)}`,
+    );
+  });
   return [
     renderTable(terminal, COLUMNS, rows),
     ...found,
