@@ -32,6 +32,8 @@ export interface ActorOptions {
   /** What can befall the process itself before and after it acts. */
   readonly mortality: { readonly before: readonly FaultKind[]; readonly after: readonly FaultKind[] };
   readonly clockSkewMs?: number;
+  /** How long it stands still at most when it is stopped; a quarter of an hour unless told. */
+  readonly pauseMsMax?: number;
 }
 
 /** A process may be stopped for longer than anything is waited for, and a clock may be wrong by less than that. */
@@ -63,7 +65,7 @@ export function createActor(options: ActorOptions): Actor {
   /** What befalls the process at this point; true when it is the end of it. */
   function befall(point: string, kinds: readonly FaultKind[]): boolean {
     const fault = faults.at(point, kinds);
-    if (fault === 'paused') pausedUntilMs = stage.now() + faults.sizeMs(point, PAUSE_MS.min, PAUSE_MS.max);
+    if (fault === 'paused') pausedUntilMs = stage.now() + faults.sizeMs(point, PAUSE_MS.min, options.pauseMsMax ?? PAUSE_MS.max);
     if (fault === 'clock_jumps') {
       const sizeMs = faults.sizeMs(point, JUMP_MS.min, JUMP_MS.max);
       skewMs = stage.chance.draw('direction', point) < 0.5 ? -sizeMs : sizeMs;

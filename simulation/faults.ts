@@ -76,9 +76,8 @@ export interface Faults {
 export interface FaultOptions {
   readonly chance: Chance;
   readonly groups: readonly FaultGroup[];
-  /** Faults end here, so that what they left behind can come to its end. */
-  readonly untilMs: number;
-  readonly nowMs: () => number;
+  /** Faults end once this says so, that what they left behind can come to its end. */
+  readonly isOver: () => boolean;
   /** Only these happen, in place of what the seed says. */
   readonly only?: readonly Fault[];
   readonly tell: (fault: Fault) => void;
@@ -93,7 +92,7 @@ export function createFaults(options: FaultOptions): Faults {
 
   function drawn<Kind extends FaultKind>(point: string, kinds: readonly Kind[]): Kind | null {
     if (script !== null) return kinds.find((kind) => script.get(`${point} ${groupOf(kind)}`) === kind) ?? null;
-    if (options.nowMs() >= options.untilMs) return null;
+    if (options.isOver()) return null;
     const draw = chance.draw('fault', point, kinds.join());
     let reached = 0;
     for (const kind of kinds) {

@@ -58,8 +58,10 @@ export interface PlatformDeps {
   readonly settings: Partial<GraphSettings>;
   /** Where batches are settled; null: on the books. */
   readonly chain: SimulatedChain | null;
-  /** From here on nothing new goes wrong and most has come to rest. */
-  readonly calmFromMs: number;
+  /** How long a process stands still at most when it is stopped; null: as long as anywhere. */
+  readonly pauseMsMax: number | null;
+  /** Says that nothing new goes wrong and most has come to rest. */
+  readonly isCalm: () => boolean;
   /** Receives the webhooks of clients: the event id and its body. */
   readonly receive: (eventId: string, body: string) => number;
   /** Hears what processes log as errors. */
@@ -102,7 +104,8 @@ export function startPlatform(deps: PlatformDeps, workers: number): Platform {
         ? ({ before: ['api_killed_before', 'paused', 'clock_jumps'], after: ['api_killed_after'] } as const)
         : ({ before: ['killed_before', 'paused', 'clock_jumps'], after: ['killed_after'] } as const);
     const skew = (2 * stage.chance.draw('skew', name) - 1) * SKEW_MS;
-    const actor = createActor({ stage, faults, name, mortality, clockSkewMs: Math.round(skew) });
+    const { pauseMsMax } = deps;
+    const actor = createActor({ stage, faults, name, mortality, clockSkewMs: Math.round(skew), ...(pauseMsMax === null ? {} : { pauseMsMax }) });
     living.add(actor);
     stage.note(`${name} starts`);
     actor.onEnd(() => {
@@ -199,12 +202,12 @@ function startWorkerProcess(deps: PlatformDeps, actor: Actor): void {
 const CALM_SLOWNESS = 8;
 
 /** A timer of one process; it ends with it. */
-function repeat({ stage, calmFromMs }: PlatformDeps, actor: Actor, ms: number, task: () => void): () => void {
+function repeat({ stage, isCalm }: PlatformDeps, actor: Actor, ms: number, task: () => void): () => void {
   let stopped = false;
   const again = (): void => {
     if (stopped || !actor.isAlive()) return;
     task();
-    stage.after(stage.now() > calmFromMs ? ms * CALM_SLOWNESS : ms, again);
+    stage.after(isCalm() ? ms * CALM_SLOWNESS : ms, again);
   };
   stage.after(ms * stage.chance.draw('first', actor.name, ms), again);
   return () => {

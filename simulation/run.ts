@@ -28,6 +28,7 @@ import { type Platform, startPlatform } from './platform.ts';
 import type { Script } from './script.ts';
 import type { RunDatabase } from './server.ts';
 import { createStage, type Stage } from './stage.ts';
+import { areMostDone, createTrouble } from './trouble.ts';
 import { findViolations, stateLines } from './verdict.ts';
 
 export interface RunOptions {
@@ -66,9 +67,10 @@ const TROUBLE_AFTER_MS = 60_000;
 const TROUBLE_OVER_CHAIN_MS = 4 * CHAIN_WINDOW_MS;
 /** What has not come to rest so long after the trouble never will. */
 const REST_WITHIN_MS = 90 * 60_000;
-const CALM_AFTER_MS = 40_000;
 /** Where wishes are many the database is as slow as it is under load, so that work travels together, and clients hear of ends only. */
 const SLOWNESS_UNDER_LOAD = 12;
+/** Many payments take many steps, at each of which a process can be stopped: longer than any lease, yet not so long that all of them always are. */
+const PAUSE_UNDER_LOAD_MS_MAX = 60_000;
 const LOOK_EVERY_MS = 2_500;
 const FUNDS_MINOR = 10n ** 12n;
 
@@ -103,27 +105,34 @@ async function play({ script, database }: RunOptions, stage: Stage): Promise<Run
   const keys = await prepare(database.pool, secrets, { nowMs: stage.now(), topics: script.payments < MANY ? [] : ENDS });
   const wishes = chosenWishes(script, stage);
   const lastWishMs = wishes.reduce((latest, wish) => Math.max(latest, wish.atMs), 0);
-  const troubleUntilMs = START_MS + lastWishMs + (script.chain === true ? TROUBLE_OVER_CHAIN_MS : TROUBLE_AFTER_MS);
+  const trouble = createTrouble({
+    nowMs: stage.now,
+    untilMs: START_MS + lastWishMs + (script.chain === true ? TROUBLE_OVER_CHAIN_MS : TROUBLE_AFTER_MS),
+    isMostDone:
+      script.payments < MANY || script.chain === true
+        ? null
+        : async () => client.answers.size === wishes.length && areMostDone(database.pool, wishes.length),
+  });
   const faults = createFaults({
     chance: stage.chance,
     groups: script.groups,
-    untilMs: troubleUntilMs,
-    nowMs: stage.now,
+    isOver: trouble.isOver,
     ...(script.faults === undefined ? {} : { only: script.faults }),
     tell: ({ kind, point }) => stage.note(`! ${kind} at ${point}`),
   });
-  const world = await openWorld({ script, database, stage, faults, secrets, calmFromMs: troubleUntilMs + CALM_AFTER_MS });
+  const world = await openWorld({ script, database, stage, faults, secrets, isCalm: trouble.isCalm });
   const client = createClient({ stage, network: world.network, key: keys['client:demo'] ?? '' });
   client.start(wishes);
   for (const [index, name] of ['officer:amina', 'officer:kofi'].entries()) {
     startOfficer({ stage, network: world.network, key: keys[name] ?? '', name, everyMs: 20_000 + 7_000 * index });
   }
   // A script is over once the last of its faults has struck; without one, faults come as long as the trouble lasts.
-  const isTroubleOver = (): boolean => stage.now() > troubleUntilMs || faults.struck.length === script.faults?.length;
-  await stage.play(async () => client.answers.size === wishes.length && isTroubleOver() && (await isAtRest(database.pool)), {
-    untilMs: troubleUntilMs + REST_WITHIN_MS,
-    lookEveryMs: LOOK_EVERY_MS,
-  });
+  const isTroubleOver = (): boolean => trouble.isOver() || faults.struck.length === script.faults?.length;
+  const isDone = async (): Promise<boolean> => {
+    await trouble.look();
+    return client.answers.size === wishes.length && isTroubleOver() && (await isAtRest(database.pool));
+  };
+  await stage.play(isDone, { untilMs: trouble.untilMsMax + REST_WITHIN_MS, lookEveryMs: LOOK_EVERY_MS });
   const virtualSeconds = Math.round((stage.now() - START_MS) / 1_000);
   await world.end();
   const violations = await findViolations({
@@ -206,7 +215,7 @@ interface WorldDeps {
   readonly stage: Stage;
   readonly faults: Faults;
   readonly secrets: Secrets;
-  readonly calmFromMs: number;
+  readonly isCalm: () => boolean;
 }
 
 interface World {
@@ -221,7 +230,7 @@ interface World {
   end(): Promise<void>;
 }
 
-async function openWorld({ script, database, stage, faults, secrets, calmFromMs }: WorldDeps): Promise<World> {
+async function openWorld({ script, database, stage, faults, secrets, isCalm }: WorldDeps): Promise<World> {
   const received = new Map<string, string>();
   const problems: Record<string, number> = {};
   const timeouts = new Map<string, number>();
@@ -260,7 +269,8 @@ async function openWorld({ script, database, stage, faults, secrets, calmFromMs 
       sanctions: await loadSanctions({}),
       settings: chain === null ? {} : { settlementAgeMs: CHAIN_WINDOW_MS },
       chain,
-      calmFromMs,
+      isCalm,
+      pauseMsMax: script.payments < MANY || script.chain === true ? null : PAUSE_UNDER_LOAD_MS_MAX,
       receive: (eventId, body) => {
         received.set(eventId, body);
         return 204;

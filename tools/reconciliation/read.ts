@@ -50,7 +50,9 @@ function csvRows(format: StatementFormat, delimiter: string, text: string): Rows
   try {
     // A file that somebody has edited or joined ends its lines in both ways.
     const record_delimiter = ['\r\n', '\n', '\r'];
-    records = parseCsv(text, { delimiter, record_delimiter, relax_column_count: true, skip_empty_lines: true, trim: true, info: true });
+    const form = { delimiter, record_delimiter, relax_column_count: true, skip_empty_lines: true, trim: true, info: true };
+    // The library's types do not follow `info`.
+    records = parseCsv(text, form) as unknown as CsvRecord[];
   } catch {
     return null;
   }

@@ -60,7 +60,7 @@ async function dial(context: CommandContext, options: SimulateOptions): Promise<
       typed.push(input);
     }
   } finally {
-    await inputs.return();
+    await inputs.return(undefined);
   }
 }
 
