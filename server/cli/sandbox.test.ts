@@ -39,6 +39,10 @@ test('changes how an operator behaves, and prints its books and statements', asy
   expect((await run('statement', 'mtn-ug', '2026-11-25')).out).toContain('External id');
 });
 
+test('runs the operators unless told otherwise', async () => {
+  expect(await run('--port', 'x')).toMatchObject({ code: 2, err: expect.stringContaining("'--port <port>' argument 'x' is invalid") });
+});
+
 test('says in one line what it was told wrongly, or that nothing answers', async () => {
   const refused = await run('fate', '--fail', 'bored', '--rail', 'mtn-ug');
   expect([refused.code, refused.err]).toEqual([2, expect.stringMatching(/^capp: usage_invalid: The sandbox refuses it/)]);

@@ -48,7 +48,7 @@ function withUrl(command: Command): Command {
 
 function registerRun(sandbox: Command, context: CommandContext): void {
   const run = sandbox
-    .command('run')
+    .command('run', { isDefault: true })
     .description('Runs the sandbox operators in the foreground until Ctrl-C. Settings beyond these are its environment, SANDBOX_….')
     .option('--port <port>', 'where it listens', wholeNumber(0, 65_535), 8090)
     .option('--speed <times>', 'how many times faster than real time people and operators are', '1')
