@@ -10,15 +10,7 @@ export const DEMO_CLIENT_ID = derivedId('client', 'demo');
 
 /** Who gets a key, and for what. */
 export const DEMO_PRINCIPALS: Readonly<Record<string, readonly Scope[]>> = {
-  'client:demo': [
-    'quotes:write',
-    'payments:write',
-    'payments:read',
-    'activity:read',
-    'treasury:read',
-    'webhooks:read',
-    'webhooks:write',
-  ],
+  'client:demo': ['quotes:write', 'payments:write', 'payments:read', 'activity:read', 'treasury:read', 'webhooks:read', 'webhooks:write'],
   'operator:demo': ['payments:read', 'callbacks:read', 'activity:read', 'treasury:read', 'settlement:read', 'webhooks:read'],
   'treasury:zawadi': [
     'treasury:read',

@@ -105,7 +105,14 @@ export function startPlatform(deps: PlatformDeps, workers: number): Platform {
         : ({ before: ['killed_before', 'paused', 'clock_jumps'], after: ['killed_after'] } as const);
     const skew = (2 * stage.chance.draw('skew', name) - 1) * SKEW_MS;
     const { pauseMsMax } = deps;
-    const actor = createActor({ stage, faults, name, mortality, clockSkewMs: Math.round(skew), ...(pauseMsMax === null ? {} : { pauseMsMax }) });
+    const actor = createActor({
+      stage,
+      faults,
+      name,
+      mortality,
+      clockSkewMs: Math.round(skew),
+      ...(pauseMsMax === null ? {} : { pauseMsMax }),
+    });
     living.add(actor);
     stage.note(`${name} starts`);
     actor.onEnd(() => {
