@@ -272,6 +272,17 @@ test('every answer, errors included, carries its request id and the headers that
   expect(forged.headers.get('x-request-id')).not.toContain('script');
 });
 
+test('U+0000, which no text of the database may have, is refused wherever it stands', async () => {
+  expect((await api.call('GET', '/v1/rules/a%00b')).status).toBe(404);
+  const query = await api.call('GET', '/v1/payments?status=%00');
+  expect([query.status, (await bodyOf(query)).errors[0]]).toMatchObject([422, { field: 'status', detail: 'must not have U+0000 in it' }]);
+  const refused = await api.call('POST', '/v1/quotes', { json: { ...QUOTE, amount: '1\0' } });
+  expect([refused.status, (await bodyOf(refused)).code]).toEqual([400, 'malformed_body']);
+  // A backslash before the same four digits is text like any other, and refused for being no amount.
+  const text = await api.call('POST', '/v1/quotes', { json: { ...QUOTE, amount: '1\\u0000' } });
+  expect([text.status, (await bodyOf(text)).code]).toEqual([422, 'amount_malformed']);
+});
+
 test('on a socket: streams, refuses a taken port, and closes without cutting anybody off', async () => {
   const own = await startTestApi();
   const served = await serveApi(own.api, { port: 0, host: '127.0.0.1' });

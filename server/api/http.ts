@@ -74,9 +74,17 @@ export async function readJsonText(c: Context): Promise<string> {
   return (await readBody(c, BODY_BYTES_MAX)).toString('utf8');
 }
 
+/** U+0000 as JSON writes it, and not a backslash that is written before four digits. */
+const NUL_ESCAPE = /(?<!\\)(?:\\\\)*\\u0000/;
+
+/** Whether a text has the one character that PostgreSQL keeps in no text. */
+export const hasNul = (text: string): boolean => text.includes('\0');
+
 /** Parses JSON. Throws `malformed_body`, without repeating any of it. */
 export function parseJson(text: string): unknown {
   if (isTooDeep(text)) throw fault('malformed_body', { detail: `Arrays and objects stand deeper than ${JSON_DEPTH_MAX} in one another.` });
+  if (text.includes('\\u0000') && NUL_ESCAPE.test(text))
+    throw fault('malformed_body', { detail: 'The body has the character U+0000, which no text of ours may have.' });
   try {
     return JSON.parse(text);
   } catch {

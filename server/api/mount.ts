@@ -10,12 +10,13 @@ import { type Authenticate, requireScope, requireStepUp } from './authenticate.t
 import type { MandateDesk } from '../../tools/mandates/spend.ts';
 import type { ApiDeps, Caller } from './deps.ts';
 import { answerText } from './headers.ts';
-import { type ApiContext, type ApiEnv, mediaTypeOf, parseJson, problems, readJsonText, validate } from './http.ts';
+import { type ApiContext, type ApiEnv, hasNul, mediaTypeOf, parseJson, problems, readJsonText, validate } from './http.ts';
 import type { Answer, Idempotency } from './idempotency.ts';
 import type { ApiLimits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import { assertSigned } from './signed.ts';
 import { assertPermission } from './permissions.ts';
+import { faultWith } from './problem.ts';
 import { classOfRoute, type LimitClass } from '../limits/policy.ts';
 
 /** What all routes of one API share. */
@@ -103,6 +104,7 @@ export function mount<Query extends z.ZodType, Body>(
     const c = context as unknown as ApiContext;
     c.set('route', path);
     const caller = await admit(api, c, limitClass, mounted);
+    assertNoNul(c);
     const query = (definition.query ? validate(definition.query, c.req.query()) : undefined) as z.infer<Query>;
     const text = definition.body ? await readText(c, definition.body.required !== false) : '';
     if (caller.requestKey) await assertSigned(api, c, caller.requestKey, { text, isWhole: definition.rawBody === undefined });
@@ -110,6 +112,15 @@ export function mount<Query extends z.ZodType, Body>(
     const run = async () => checkAnswer(api, definition, await act({ c, caller, query, body }));
     return definition.idempotent ? api.idempotency.run(c, text, run as () => Promise<Answer>) : respond(c, await run());
   });
+}
+
+/** Nothing has an id with U+0000 in it, and nothing can be looked for by one. */
+function assertNoNul(c: ApiContext): void {
+  if (!c.req.url.includes('%00')) return;
+  if (Object.values(c.req.param()).some(hasNul)) throw fault('not_found');
+  const field = Object.entries(c.req.queries()).find(([, values]) => values.some(hasNul))?.[0];
+  if (field !== undefined)
+    throw faultWith('validation_failed', [{ code: 'validation_failed', field, detail: 'must not have U+0000 in it' }]);
 }
 
 async function admit(api: Api, c: ApiContext, limitClass: LimitClass, { scope, stepUp }: MountedRoute): Promise<Caller> {
