@@ -156,20 +156,29 @@ export interface SealedPayment {
   readonly receiverKey: Buffer | null;
 }
 
-/** Payments in which any of these people is, in the order of their ids, from after one on. */
-export async function readSealedPayments(
+/** Ids of payments in which any of these people is, in their order, from after one on. */
+export async function findPaymentIdsOf(
   db: Queryable,
   userIds: readonly string[],
   afterId: string | null,
   limit: number,
-): Promise<SealedPayment[]> {
+): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>({
+    name: 'find_payment_ids_of',
+    text: `select id from payments where sender_id = any($1::uuid[]) and ($2::uuid is null or id > $2)
+      union select id from payments where receiver_id = any($1::uuid[]) and ($2::uuid is null or id > $2) order by id limit $3`,
+    values: [userIds, afterId, limit],
+  });
+  return rows.map(({ id }) => id);
+}
+
+/** Payments with these ids, and the keys of their two parties. */
+export async function readSealedPayments(db: Queryable, ids: readonly string[]): Promise<SealedPayment[]> {
   const { rows } = await db.query<SealedPayment>({
     name: 'read_sealed_payments',
     text: `select p.id, p.sender_id as "senderId", p.receiver_id as "receiverId", p.parties, s.data_key as "senderKey", r.data_key as "receiverKey"
-      from payments p join users s on s.id = p.sender_id join users r on r.id = p.receiver_id
-      where p.id in (select id from payments where sender_id = any($1::uuid[]) union select id from payments where receiver_id = any($1::uuid[]))
-        and ($2::uuid is null or p.id > $2) order by p.id limit $3`,
-    values: [userIds, afterId, limit],
+      from payments p join users s on s.id = p.sender_id join users r on r.id = p.receiver_id where p.id = any($1::uuid[])`,
+    values: [ids],
   });
   return rows;
 }

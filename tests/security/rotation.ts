@@ -4,6 +4,7 @@
  * with what was handed in, by a keyring that has forgotten the old key.
  */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { insertClient } from '../../db/fixtures.ts';
 import { createKeyring, type Keyring } from '../../db/keyring.ts';
 import { partiesColumns } from '../../db/queries/parties.ts';
@@ -26,6 +27,8 @@ export interface RotationScale {
 
 const FULL: RotationScale = { people: 10_000, meanwhile: 2_000 };
 const BURST = 100;
+/** How fast payments come in at most; the more of them there are, the more there is to seal anew. */
+const PER_SECOND_MAX = 1_000;
 const READ_PAGE = 2_000;
 
 /** Rotates over a database; the figures, and what is wrong. */
@@ -88,7 +91,7 @@ export async function rotateUnderLoad(pool: Pool, scale: RotationScale): Promise
   };
 }
 
-/** Keeps payments coming until some work is over, and so many at least. */
+/** Keeps payments coming at a bounded pace until some work is over, and so many at least. */
 async function during<T>(
   work: () => Promise<T>,
   least: number,
@@ -99,9 +102,11 @@ async function during<T>(
   const working = work().finally(() => {
     isOver = true;
   });
+  const startedMs = performance.now();
   while (!isOver || meanwhile < least) {
     await more(BURST);
     meanwhile += BURST;
+    await delay(Math.max(0, (meanwhile * 1_000) / PER_SECOND_MAX - (performance.now() - startedMs)));
   }
   return { result: await working, meanwhile };
 }

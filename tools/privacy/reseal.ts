@@ -5,6 +5,7 @@ import { joinParties, type Parties, sealedVersion, splitParties, wrappedKeys } f
 import {
   changePersonKeys,
   findKeyedPeople,
+  findPaymentIdsOf,
   type KeyChange,
   type KeyedPerson,
   readSealedPayments,
@@ -13,6 +14,8 @@ import {
 } from '../../db/queries/key-jobs.ts';
 
 const PAYMENTS_PAGE = 500;
+/** Whose payments they are is asked for many pages at once: the database goes through all of somebody's for each answer. */
+const IDS_PAGE = 20_000;
 /** Rows that somebody holds are left out and looked at again, so often at most in one call. */
 const TRIES_MAX = 20;
 
@@ -53,17 +56,19 @@ export async function resealPaymentsOf(deps: ResealDeps, userIds: readonly strin
 async function resealOnce(deps: ResealDeps, userIds: readonly string[], nowMs: number): Promise<{ done: number; left: number }> {
   let [done, left] = [0, 0];
   for (let afterId: string | null = null; ; ) {
-    const page: SealedPayment[] = await readSealedPayments(deps.pool, userIds, afterId, PAYMENTS_PAGE);
-    const wanted = await giveKeys(deps, page, nowMs);
-    const stale = wanted.filter((payment) => isStale(payment));
-    if (stale.length > 0) {
+    const ids: string[] = await findPaymentIdsOf(deps.pool, userIds, afterId, IDS_PAGE);
+    for (let at = 0; at < ids.length; at += PAYMENTS_PAGE) {
+      const page = await readSealedPayments(deps.pool, ids.slice(at, at + PAYMENTS_PAGE));
+      const wanted = await giveKeys(deps, page, nowMs);
+      const stale = wanted.filter((payment) => isStale(payment));
+      if (stale.length === 0) continue;
       const changes = stale.map((payment) => ({ id: payment.id, before: payment.parties, parties: resealed(deps.keyring, payment) }));
       const written = await withTransaction(deps.pool, (tx) => resealPayments(tx, changes));
       done += written;
       left += stale.length - written;
     }
-    if (page.length < PAYMENTS_PAGE) return { done, left };
-    afterId = page.at(-1)?.id ?? null;
+    if (ids.length < IDS_PAGE) return { done, left };
+    afterId = ids.at(-1) ?? null;
   }
 }
 
