@@ -48,9 +48,8 @@ const types: pg.CustomTypesConfig = {
 export function connect(options: ConnectOptions): pg.Pool {
   const onError = options.onError ?? (() => undefined);
   const pool = new pg.Pool({
-    connectionString: options.url,
+    ...sessionOf(options.url, options.role),
     application_name: options.applicationName,
-    ...(options.role === undefined ? {} : { options: `-c role=${options.role}` }),
     max: options.max ?? 8,
     statement_timeout: options.statementTimeoutMs ?? 30_000,
     idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 15_000,
@@ -62,6 +61,18 @@ export function connect(options: ConnectOptions): pg.Pool {
   // A connection that breaks while it is lent out tells its borrower through the query; without a listener it would end the process.
   pool.on('connect', (client) => void client.on('error', onError));
   return pool;
+}
+
+/**
+ * Where to connect and as whom, for `pg` and those who use it. What stands as `options` in an address would replace the role without a
+ * word, so both are put together.
+ */
+export function sessionOf(url: string, role: string | undefined): { readonly connectionString: string; readonly options?: string } {
+  if (role === undefined || !URL.canParse(url)) return { connectionString: url };
+  const address = new URL(url);
+  const own = address.searchParams.get('options');
+  address.searchParams.delete('options');
+  return { connectionString: address.href, options: `${own === null ? '' : `${own} `}-c role=${role}` };
 }
 
 /** SQLSTATE or system error code of an error or of what caused it; undefined for any other. */

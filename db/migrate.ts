@@ -9,6 +9,7 @@ import { runMigrations } from 'bullmq';
 import type { Pool, PoolClient } from 'pg';
 import { fault } from '../domain/errors.ts';
 import { databaseFault } from './connect.ts';
+import { grantServiceRole, lacksRights, SERVICE_ROLE } from './service-role.ts';
 
 /** Where BullMQ keeps its jobs when it runs on PostgreSQL. */
 export const QUEUE_SCHEMA = 'queue';
@@ -32,9 +33,9 @@ export interface MigrateOptions {
 }
 
 /**
- * Applies what is missing, each migration in a transaction of its own, and returns the names of those
- * applied now. Throws `database_newer` when the database knows a migration that we do not,
- * `database_diverged` when one was applied in another wording.
+ * Applies what is missing, each migration in a transaction of its own, gives the role of the processes its rights, and returns the names
+ * of those applied now. Who does not own the tables can only find that nothing is missing. Throws `database_newer` when the database
+ * knows a migration that we do not, `database_diverged` when one was applied in another wording.
  */
 export async function migrate(pool: Pool, options: MigrateOptions = {}): Promise<string[]> {
   const migrations = await readMigrations();
@@ -46,11 +47,13 @@ export async function migrate(pool: Pool, options: MigrateOptions = {}): Promise
     await client.query('set statement_timeout = 0');
     await client.query('select pg_advisory_lock($1)', [MIGRATE_LOCK]);
     try {
+      if (!(await ownsTables(client)) && (await missingOf(client, migrations)).length === 0) return [];
       const applied = await applyMissing(client, migrations, options.upTo);
       if (options.ownOnly !== true) {
         await runMigrations(client, QUEUE_SCHEMA);
         await new PostgresSaver(pool, undefined, { schema: GRAPH_SCHEMA }).setup();
       }
+      await giveRights(client, applied.length > 0);
       return applied;
     } finally {
       await client.query('select pg_advisory_unlock($1)', [MIGRATE_LOCK]);
@@ -72,10 +75,51 @@ export async function readMigrations(): Promise<Migration[]> {
   );
 }
 
+/** Whether we may change the tables; of a database that is still empty, we are to make them. */
+async function ownsTables(client: PoolClient): Promise<boolean> {
+  const { rows } = await client.query<{ owned: boolean }>(
+    `select pg_has_role(relowner, 'USAGE') as owned from pg_class where oid = to_regclass('public.schema_migrations')`,
+  );
+  return rows[0]?.owned ?? true;
+}
+
+/** The role of the processes has its rights on what stands: after migrations of ours, and where the queue or the checkpointer made a table. */
+async function giveRights(client: PoolClient, isChanged: boolean): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    'select nspname as name from pg_namespace where nspname = any($1) and exists (select from pg_roles where rolname = $2)',
+    [['public', QUEUE_SCHEMA, GRAPH_SCHEMA], SERVICE_ROLE],
+  );
+  const schemas = rows.map(({ name }) => name).filter((name) => name !== 'public');
+  // Before the migration that makes the role there is nobody to give rights to.
+  if (rows.length === 0 || !(isChanged || (await lacksRights(client, schemas)))) return;
+  await client.query('begin');
+  try {
+    await grantServiceRole(client, schemas);
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined);
+    throw error;
+  }
+}
+
 async function applyMissing(client: PoolClient, migrations: readonly Migration[], upTo: string | undefined): Promise<string[]> {
   await client.query(
     'create table if not exists schema_migrations (tag text primary key, hash text not null, applied_at timestamptz not null default now())',
   );
+  const missing = new Set(await missingOf(client, migrations));
+  const applied: string[] = [];
+  for (const migration of migrations) {
+    if (missing.has(migration)) {
+      await applyOne(client, migration);
+      applied.push(migration.tag);
+    }
+    if (migration.tag === upTo) break;
+  }
+  return applied;
+}
+
+/** What the database does not know yet. Throws for what it knows and we do not. */
+async function missingOf(client: PoolClient, migrations: readonly Migration[]): Promise<Migration[]> {
   const { rows } = await client.query<{ tag: string; hash: string }>('select tag, hash from schema_migrations');
   const known = new Map(migrations.map((migration) => [migration.tag, migration]));
   for (const { tag, hash } of rows) {
@@ -86,15 +130,7 @@ async function applyMissing(client: PoolClient, migrations: readonly Migration[]
       throw fault('database_diverged', { detail: `The migration ${tag} was applied to the database in another wording.` });
   }
   const done = new Set(rows.map((row) => row.tag));
-  const applied: string[] = [];
-  for (const migration of migrations) {
-    if (!done.has(migration.tag)) {
-      await applyOne(client, migration);
-      applied.push(migration.tag);
-    }
-    if (migration.tag === upTo) break;
-  }
-  return applied;
+  return migrations.filter(({ tag }) => !done.has(tag));
 }
 
 async function applyOne(client: PoolClient, migration: Migration): Promise<void> {

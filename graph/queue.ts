@@ -7,10 +7,11 @@
  */
 import { createPostgresBackend, type Job, Queue, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
+import { sessionOf } from '../db/connect.ts';
 import type { Hint, Log } from './types.ts';
 
 export type QueueConnection =
-  | { readonly kind: 'postgres'; readonly url: string; readonly schema: string }
+  | { readonly kind: 'postgres'; readonly url: string; readonly schema: string; readonly role?: string }
   | { readonly kind: 'redis'; readonly url: string };
 
 /** Hints that may be worked on side by side share a lane only with their like. */
@@ -165,7 +166,7 @@ function openBackend(options: QueueOptions): Backend {
       },
     };
   }
-  const pg = { connectionString: connection.url, schema: connection.schema, max: 2, skipMigrations: true };
+  const pg = { ...sessionOf(connection.url, connection.role), schema: connection.schema, max: 2, skipMigrations: true };
   return {
     queue: (lane) => new Queue(nameOf(lane), { connection: pg }, createPostgresBackend),
     worker: (lane, concurrency, handle) => new Worker(nameOf(lane), handle, { connection: pg, concurrency }, createPostgresBackend),

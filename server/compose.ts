@@ -12,9 +12,10 @@ import { COMPLIANCE_POLICY, createComplianceAgent, createStoredRules } from '../
 import { createExchangeRateAgent } from '../agents/exchange-rate/index.ts';
 import { createLiquidityAgent } from '../agents/liquidity/index.ts';
 import { createRouteAgent } from '../agents/route-optimizer/index.ts';
-import { connect, type Pool } from '../db/connect.ts';
+import { connect, type Pool, sessionOf } from '../db/connect.ts';
 import { hmacSha256, type Keys } from '../db/keyring.ts';
 import { GRAPH_SCHEMA, QUEUE_SCHEMA } from '../db/migrate.ts';
+import { assertServiceRole, SERVICE_ROLE } from '../db/service-role.ts';
 import { systemClock } from '../domain/clock.ts';
 import { fault, isFault } from '../domain/errors.ts';
 import { RAILS, railsOfWallet } from '../domain/network.ts';
@@ -89,9 +90,11 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
   const pool = connect({
     url: config.databaseUrl,
     applicationName: `capp ${program}`,
+    role: SERVICE_ROLE,
     max: 10,
     onError: (error) => log.warn({ code: (error as { code?: string }).code }, 'database connection broke'),
   });
+  await assertServiceRole(pool);
   const redis = await openRedis(config, log);
   const { operators, terms } = await openOperators(config, openTokens(pool, redis, keys));
   const limits = new Map([...terms].map(([railId, { ratesPerS }]) => [railId, ratesPerS]));
@@ -135,7 +138,9 @@ function watchLists(sanctions: LiveSanctions, log: Log): NodeJS.Timeout {
 }
 
 function queueConnection(config: Config, databaseUrl: string): QueueConnection {
-  return config.redisUrl === null ? { kind: 'postgres', url: databaseUrl, schema: QUEUE_SCHEMA } : { kind: 'redis', url: config.redisUrl };
+  return config.redisUrl === null
+    ? { kind: 'postgres', url: databaseUrl, schema: QUEUE_SCHEMA, role: SERVICE_ROLE }
+    : { kind: 'redis', url: config.redisUrl };
 }
 
 /** A connection for what processes share; a Redis that is away is noticed at once, not waited for. */
@@ -280,7 +285,7 @@ function graphSettings(config: Config): GraphSettings {
 
 /** Where case threads are kept. A pool of its own: a burst of cases must not starve the postings. */
 export function openCheckpointer(config: Config, log: Log): { readonly saver: PostgresSaver; close(): Promise<void> } {
-  const pool = new pg.Pool({ connectionString: config.databaseUrl ?? '', application_name: 'capp cases', max: 2 });
+  const pool = new pg.Pool({ ...sessionOf(config.databaseUrl ?? '', SERVICE_ROLE), application_name: 'capp cases', max: 2 });
   pool.on('error', (error) => log.warn({ code: (error as { code?: string }).code }, 'database connection broke'));
   return { saver: new PostgresSaver(pool, strictSerde, { schema: GRAPH_SCHEMA }), close: () => pool.end() };
 }

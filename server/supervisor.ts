@@ -11,6 +11,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from '../db/connect.ts';
 import { type Database, type DatabaseConfig, startDatabase } from '../db/embedded.ts';
+import { openRunner } from '../db/service-role.ts';
 import { systemClock } from '../domain/clock.ts';
 import { fault } from '../domain/errors.ts';
 import { type Child, launchChild } from './child-process.ts';
@@ -73,13 +74,13 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   };
   try {
     tell(database.owned ? `PostgreSQL runs under ${config.dataDir}/postgres` : 'PostgreSQL is reached');
-    const keys = await keysOf(database, options.env, dataDir, config);
+    const { keys, asRunner } = await prepared(database, options.env, dataDir, config);
     const { DATABASE_URL_FILE: _file, ...env } = options.env;
     const ownCert = await ownCertificate(config, dataDir);
     const childEnv: Record<string, string | undefined> = {
       ...(ownCert === null ? {} : { NODE_EXTRA_CA_CERTS: ownCert }),
       ...env,
-      DATABASE_URL: database.url,
+      DATABASE_URL: asRunner(database.url),
       CAPP_DATA_DIR: dataDir,
     };
     const gatewayToken = newGatewayToken();
@@ -120,7 +121,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       tell('PostgreSQL was gone and runs again');
       if (started.url === firstUrl) return;
       // Its port was taken meanwhile: the processes have to hear of the new one.
-      childEnv['DATABASE_URL'] = started.url;
+      childEnv['DATABASE_URL'] = asRunner(started.url);
       for (const child of children) child.kill();
     });
     const url = `${config.tls === null ? 'http' : 'https'}://${config.host}:${config.port}`;
@@ -190,10 +191,17 @@ async function prepareFolder(path: string): Promise<void> {
   }
 }
 
-async function keysOf(database: Database, env: Env, dataDir: string, config: Config): Promise<DemoKeys> {
+/** The database made ready, and the address at which the processes reach it: on a server of our own as a login that owns nothing. */
+async function prepared(
+  database: Database,
+  env: Env,
+  dataDir: string,
+  config: Config,
+): Promise<{ readonly keys: DemoKeys; readonly asRunner: (url: string) => string }> {
   const pool = connect({ url: database.url, applicationName: 'capp supervisor', max: 2 });
   try {
-    return (await prepareDatabase(pool, { env, dataDir, environment: config.env })).keys;
+    const { keys } = await prepareDatabase(pool, { env, dataDir, environment: config.env });
+    return { keys, asRunner: config.databaseUrl === null ? await openRunner(pool) : (url) => url };
   } finally {
     await pool.end();
   }

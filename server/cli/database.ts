@@ -3,27 +3,41 @@ import { connect, type Pool } from '../../db/connect.ts';
 import { attachOrStartDatabase } from '../../db/embedded.ts';
 import type { Keys } from '../../db/keyring.ts';
 import { migrate } from '../../db/migrate.ts';
+import { SERVICE_ROLE } from '../../db/service-role.ts';
 import { findClientIds } from '../../db/queries/clients.ts';
 import { fault } from '../../domain/errors.ts';
 import { readConfig } from '../config.ts';
 import type { CommandContext } from './context.ts';
 import { loadKeys } from '../secrets.ts';
 
-/** Runs work on the database, in the schema of this version. Throws what the settings, the keys and the database do. */
+/**
+ * Runs work on the database, in the schema of this version and with the rights of the processes, not of the owner. Throws what the
+ * settings, the keys and the database do.
+ */
 export async function onDatabase(context: CommandContext, work: (pool: Pool, keys: Keys) => Promise<void>): Promise<void> {
   const config = readConfig(context.terminal.env);
   const keys = await loadKeys(context.terminal.env, config.dataDir);
   const database = await attachOrStartDatabase(config);
   try {
-    const pool = connect({ url: database.url, applicationName: 'capp command line', max: 2 });
+    await bringForward(database.url);
+    const pool = connect({ url: database.url, applicationName: 'capp command line', role: SERVICE_ROLE, max: 2 });
     try {
-      await migrate(pool);
       await work(pool, keys);
     } finally {
       await pool.end();
     }
   } finally {
     await database.stop();
+  }
+}
+
+/** Brings a database to the schema of this version, as the user of its address. */
+export async function bringForward(url: string): Promise<void> {
+  const pool = connect({ url, applicationName: 'capp migrate', max: 2 });
+  try {
+    await migrate(pool);
+  } finally {
+    await pool.end();
   }
 }
 

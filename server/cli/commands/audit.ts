@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { connect, type Pool } from '../../../db/connect.ts';
 import { attachOrStartDatabase } from '../../../db/embedded.ts';
 import type { Keyring } from '../../../db/keyring.ts';
-import { migrate } from '../../../db/migrate.ts';
+import { SERVICE_ROLE } from '../../../db/service-role.ts';
 import { systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import {
@@ -19,6 +19,7 @@ import {
 import { readConfig } from '../../config.ts';
 import { readAnchored } from '../../anchors.ts';
 import { assertData, type CommandContext, withExamples } from '../context.ts';
+import { bringForward } from '../database.ts';
 import { EXIT } from '../failure.ts';
 import { loadKeys } from '../../secrets.ts';
 
@@ -170,9 +171,9 @@ async function onAuditLog(context: CommandContext, work: (pool: Pool, keyring: K
   const { keyring } = await loadKeys(context.terminal.env, config.dataDir);
   const database = await attachOrStartDatabase(config);
   try {
-    const pool = connect({ url: database.url, applicationName: 'capp audit', max: 2 });
+    await bringForward(database.url);
+    const pool = connect({ url: database.url, applicationName: 'capp audit', role: SERVICE_ROLE, max: 2 });
     try {
-      await migrate(pool);
       await work(pool, keyring);
     } finally {
       await pool.end();

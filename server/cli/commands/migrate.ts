@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { connect } from '../../../db/connect.ts';
 import { attachOrStartDatabase } from '../../../db/embedded.ts';
+import { admitLogin } from '../../../db/service-role.ts';
 import { fault } from '../../../domain/errors.ts';
 import { parseAmount } from '../../../domain/money.ts';
 import { RAILS } from '../../../domain/network.ts';
@@ -20,10 +21,14 @@ Outside production the floats begin with the money of the demonstration, and the
 kept in demo-keys.json under CAPP_DATA_DIR. In production no key is made (make one with \`capp keys create\`)
 and floats begin empty, until a file says what the operators hold for you, in major units:
   {"mpesa-ke": "2500000", "mtn-ug": "90000000"}
-Each float is opened once; one that has been opened keeps what it has.`;
+Each float is opened once; one that has been opened keeps what it has.
+
+Whoever migrates owns the tables. --login names another user of the server, whom the processes then connect as:
+one that may add to the audit log and the books, and neither change nor delete what is in them.`;
 
 interface MigrateOptions {
   readonly floats?: string;
+  readonly login?: string;
   readonly json?: true;
 }
 
@@ -33,11 +38,13 @@ export function registerMigrate(program: Command, context: CommandContext): void
     .summary('bring the database to the schema of this version')
     .description('Brings the database to the schema of this version and opens the accounts and pools of the network.')
     .option('--floats <file>', 'JSON of what each rail holds for us at the beginning')
+    .option('--login <user>', 'a user of the server whom the processes connect as')
     .option('--json', 'print as JSON')
     .addHelpText('after', DETAILS)
     .action((options: MigrateOptions) => migrateDatabase(context, options));
   withExamples(command, [
     ['DATABASE_URL=postgres://… capp migrate', 'before the processes of a new version start'],
+    ['DATABASE_URL=postgres://owner@… capp migrate --login capp_app', 'and let the processes connect as somebody who owns nothing'],
     ['capp migrate --floats floats.json', 'and open the floats that are not in the books yet'],
     ['capp migrate --json', 'the database under CAPP_DATA_DIR, for programs'],
   ]);
@@ -53,6 +60,7 @@ async function migrateDatabase(context: CommandContext, options: MigrateOptions)
     const pool = connect({ url: database.url, applicationName: 'capp migrate', max: 2 });
     try {
       const { applied } = await prepareDatabase(pool, { env: terminal.env, dataDir, environment: config.env, floatMinor });
+      if (options.login !== undefined) await admitLogin(pool, options.login);
       if (options.json) terminal.out(JSON.stringify({ applied }));
       else terminal.out(applied.length === 0 ? 'The database was up to date.' : `Applied: ${applied.join(', ')}.`);
     } finally {
