@@ -17,6 +17,20 @@ export interface Movable {
   readonly paymentId: string;
 }
 
+/**
+ * Whether a halt covers the settlement with a partner, which nets the payments of every client over every corridor: one of the whole
+ * platform does, and one of the rail that the partner is.
+ */
+export function coversSettlement(halt: HaltScope, partner: string): boolean {
+  const isOfPayments = halt.clientId !== null || halt.corridor !== null || halt.paymentId !== null;
+  return !isOfPayments && (halt.railId === null || halt.railId === partner);
+}
+
+/** Whether a halt covers everything. */
+export function coversAll(halt: HaltScope): boolean {
+  return halt.clientId === null && halt.corridor === null && halt.railId === null && halt.paymentId === null;
+}
+
 /** Whether a halt covers a movement. */
 export function covers(halt: HaltScope, movement: Movable): boolean {
   return (

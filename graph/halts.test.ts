@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { withTransaction } from '../db/connect.ts';
+import { requestsUnderWay, underWayOf } from '../db/queries/halts.ts';
 import { DEMO_CLIENT_ID } from '../db/seed.ts';
 import type { HaltScope } from '../domain/halt.ts';
 import { halt, lift } from '../tools/oversight/halts.ts';
@@ -72,12 +73,22 @@ describe('a halt', () => {
     for (let count = 0; count < 80; count += 1) await platform.submit();
     await platform.worker.work('authorize');
     let halting: Promise<unknown> | null = null;
+    const told: { readonly requests: number; readonly ofItsRail: number }[] = [];
     const base = platform.deps.operators;
     Object.assign(platform.deps, {
       operators: (railId: string) => ({
         ...base(railId),
         collect: async (request: Parameters<ReturnType<typeof base>['collect']>[0]) => {
-          halting ??= begin();
+          halting ??= begin().then(async () => {
+            const client = { ...ALL, clientId: DEMO_CLIENT_ID };
+            const { pool } = platform.deps;
+            const { requests } = await underWayOf(pool, client);
+            told.push({ requests, ofItsRail: await requestsUnderWay(pool, { ...client, railId: 'mpesa-ke', corridor: 'KE-UG' }) });
+            told.push({
+              requests: await requestsUnderWay(pool, { ...client, railId: 'mtn-ug' }),
+              ofItsRail: await requestsUnderWay(pool, { ...client, corridor: 'UG-KE' }),
+            });
+          });
           await halting;
           return base(railId).collect(request);
         },
@@ -86,6 +97,8 @@ describe('a halt', () => {
     const sent = await dispatch();
     expect(sent).toBeGreaterThan(0);
     expect(sent).toBeLessThanOrEqual(platform.deps.settings.effectsMaxPerRail);
+    for (const count of Object.values(told[0] ?? {})) expect(count > 0 && count <= sent).toBe(true);
+    expect(told.slice(1)).toEqual([{ requests: 0, ofItsRail: 0 }]);
     expect(await dispatch()).toBe(sent);
     const left = await platform.deps.pool.query(`select 1 from attempts where state = 'created'`);
     expect(left.rowCount).toBe(80 - sent);

@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { withTransaction } from '../../db/connect.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { manualClock } from '../../domain/clock.ts';
 import { newId } from '../../domain/ids.ts';
 import { countPaid, windowOf } from '../../db/queries/settlement-windows.ts';
 import { ON_US } from '../../domain/network.ts';
+import { halt, lift } from '../../tools/oversight/halts.ts';
 import { itemAt, itemCount, proofOfItem } from '../../tools/aptos/items.ts';
 import { hashLeaf, verifyMerkleProof } from '../../tools/aptos/merkle.ts';
 import { emptyDatabase, type SeededPayment, type SeedOptions, seedPayments, someItem } from '../testing.ts';
@@ -138,6 +140,18 @@ describe('settle', () => {
     await paid();
     expect(await settleAt(DUE_MS - 1)).toMatchObject({ closedBy: null, batches: [], nettedCount: 0, waitingCount: 1 });
     expect(await query('select 1 from agent_activity union all select 1 from settlement_windows')).toEqual([]);
+  });
+
+  it('closes no window while everything is halted, and closes it with everything in it when that is over', async () => {
+    await paid();
+    const ALL = { clientId: null, corridor: null, railId: null, paymentId: null };
+    const wish = { ...ALL, reason: 'a test', principal: 'operator:jane', nowMs: NOW_MS };
+    const { id } = await withTransaction(database.pool, (tx) => halt(tx, wish));
+    // One of a rail holds back its batches, and no window.
+    await withTransaction(database.pool, (tx) => halt(tx, { ...wish, railId: 'mtn-ug' }));
+    expect(await settleAt(DUE_MS)).toMatchObject({ closedBy: null, batches: [], nettedCount: 0, waitingCount: 1 });
+    for (const who of ['operator:ann', 'operator:john']) await withTransaction(database.pool, (tx) => lift(tx, id, null, who, NOW_MS));
+    expect(await settleAt(DUE_MS)).toMatchObject({ closedBy: 'age', nettedCount: 1 });
   });
 
   it('closes early by count and by value', async () => {

@@ -5,15 +5,17 @@
  *
  * A payment has two items, one per leg; a leg that no operator moved belongs to the partner `on_us`. Windows
  * follow each other without gap or overlap, so a payment is settled once without being marked. What a batch
- * leaves on the books goes into the partner's next one. The chain itself is not called here.
+ * leaves on the books goes into the partner's next one. The chain itself is not called here. While everything is halted no window closes.
  */
 import type { Pool, PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
 import { type RecordedDecision, recordDecisions } from '../../db/queries/decisions.ts';
+import { haltsInForce } from '../../db/queries/halts.ts';
 import { canonicalJson } from '../../domain/canonical.ts';
 import type { Clock } from '../../domain/clock.ts';
 import type { Currency } from '../../domain/currency.ts';
 import type { Facts } from '../../domain/decision.ts';
+import { coversAll } from '../../domain/halt.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
 import { type ClosingCause, closingCause, decideSettlement, doubtOf, type WindowFacts } from './decide.ts';
 import { gatherWindow, type NetPosition, nextRange, type SettlementWindow } from './gather.ts';
@@ -82,7 +84,8 @@ export async function settle(deps: SettleDeps): Promise<Settlement> {
         outstandingMinor: outstanding.openMinor(position.partner, position.currency).toString(),
       })),
     };
-    const closedBy = closingCause(facts, policy);
+    // A window that stays open is no loss: it closes when the halt is over.
+    const closedBy = (await haltsInForce(tx)).some(coversAll) ? null : closingCause(facts, policy);
     const heldBack = window.doubtful.map(({ paymentId, facts: known }) => ({ paymentId, reasonCode: reasonOf(known) }));
     if (closedBy === null) return { windowId, ...NOTHING, waitingCount: window.paymentCount, heldBack };
     const batches = planBatches(window, { windowId, outstanding, policy, isOnChain: deps.isOnChain ?? (() => false) });

@@ -34,6 +34,47 @@ export async function haltsInForce(db: Queryable | Pool): Promise<HaltScope[]> {
   return rows;
 }
 
+const REQUESTS = `(select count(*)::int from attempts a where a.state in ('sent', 'pending', 'unknown') and ($1::uuid is null or a.client_id = $1)
+    and ($3::text is null or a.rail_id = $3) and ($4::uuid is null or a.payment_id = $4)
+    and ($2::text is null or $2 = (select p.from_country || '-' || p.to_country from payments p where p.id = a.payment_id)))`;
+
+/** True of batches that a halt of these parts covers; domain/halt.ts `coversSettlement` says the same. */
+const SETTLES = `$1::uuid is null and $2::text is null and $4::uuid is null and ($3::text is null or b.partner = $3)`;
+
+/** What of a halt's scope was sent before it began, and is not called back. */
+export interface UnderWay {
+  /** Requests to operators whose outcome is open. */
+  readonly requests: number;
+  /** Calls to the settlement chain whose outcome is open. */
+  readonly chainCalls: number;
+  /** Batches that the chain has executed and not paid yet: when their time to be disputed is over anybody there may have them paid. */
+  readonly payouts: number;
+}
+
+/** Counts it. Asked after the halt is committed, it misses at most what was being claimed in that very moment. */
+export async function underWayOf(db: Queryable | Pool, { clientId, corridor, railId, paymentId }: HaltScope): Promise<UnderWay> {
+  const { rows } = await db.query<UnderWay>({
+    name: 'halt_under_way',
+    text: `select
+        ${REQUESTS} as requests,
+        (select count(*)::int from settlement_steps s join settlement_batches b on b.id = s.batch_id where s.state in ('sent', 'unknown')
+          and s.kind in ('propose', 'approve', 'execute', 'pay', 'refund') and ${SETTLES}) as "chainCalls",
+        (select count(*)::int from settlement_batches b where b.method = 'chain' and b.status in ('executed', 'disputed') and ${SETTLES}) as payouts`,
+    values: [clientId, corridor, railId, paymentId],
+  });
+  return rows[0] ?? { requests: 0, chainCalls: 0, payouts: 0 };
+}
+
+/** The same for one client's people, who have no part in settlement. */
+export async function requestsUnderWay(db: Queryable | Pool, scope: HaltScope): Promise<number> {
+  const { rows } = await db.query<{ requests: number }>({
+    name: 'halt_requests_under_way',
+    text: `select ${REQUESTS} as requests`,
+    values: [scope.clientId, scope.corridor, scope.railId, scope.paymentId],
+  });
+  return rows[0]?.requests ?? 0;
+}
+
 /** Halts, those in force first, then the newest: those that cover one client, or with null all of them. */
 export async function listHalts(db: Queryable | Pool, clientId: string | null, limit: number): Promise<Halt[]> {
   const { rows } = await db.query<Halt>({

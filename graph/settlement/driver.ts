@@ -7,6 +7,9 @@
  * What people ask of it meanwhile, a dispute or the vote of an arbiter, is a step like any other.
  * One that missed its deadline is ended on the chain, so that what was put into it is back before its due goes elsewhere.
  *
+ * While a halt covers the settlement with a partner, no step by which money moves is opened for its batches; what was sent before is
+ * asked about, and what freezes a batch goes on.
+ *
  * A step is committed before its first byte is sent. While its outcome is not known the chain is asked and
  * nothing is sent anew; only when the chain does not know it, and its transaction can no longer be taken in,
  * is it counted as lost and tried again. The contract refuses a second proposal or execution besides.
@@ -18,7 +21,18 @@ import { proposalDigest } from '../../tools/aptos/proposal.ts';
 import { type BatchProposal, type ChainStatus, stepName, voteSigner } from '../../tools/aptos/settlement-chain.ts';
 import { type Consent, nextConsent } from './approvals.ts';
 import { finishBatch } from './finish.ts';
-import { changeBatch, claimBatches, closeCases, endStep, findApproved, findOpenStep, openStep, raiseCase, type StepEnd } from './steps.ts';
+import {
+  changeBatch,
+  claimBatches,
+  closeCases,
+  endStep,
+  findApproved,
+  findOpenStep,
+  isHalted,
+  openStep,
+  raiseCase,
+  type StepEnd,
+} from './steps.ts';
 import type { DrivenBatch, DriverDeps, OpenStep, StepKind } from './types.ts';
 import { isVoteGivenUp, nextVote } from './votes.ts';
 
@@ -47,11 +61,16 @@ async function driveBatch(deps: DriverDeps, claimed: DrivenBatch): Promise<void>
   }
 }
 
+const BEFORE_EXECUTION: ReadonlySet<string> = new Set(['closed', 'proposed', 'approved']);
+
 /** Takes the next step; null when the batch was given back. */
 async function advance(deps: DriverDeps, batch: DrivenBatch): Promise<DrivenBatch | null> {
   const open = await findOpenStep(deps.pool, batch.id);
   if (open !== null) return inquire(deps, batch, open);
   const isLate = batch.deadlineMs !== null && deps.clock.now() >= batch.deadlineMs;
+  // Keys of the policy consent to nothing meanwhile either. One that is late may have ended on the chain, which is looked at all the same.
+  if (BEFORE_EXECUTION.has(batch.status) && !isLate && (await isHalted(deps.pool, batch.partner)))
+    return giveBack(deps, batch, deps.settings.patienceMs);
   switch (batch.status) {
     case 'closed':
       return isLate ? lookAgain(deps, batch) : propose(deps, batch);
@@ -108,6 +127,7 @@ async function send(
 ): Promise<DrivenBatch | null> {
   const { leaseMs } = deps.settings;
   const opened = await openStep(deps.pool, batch, step, change, { nowMs: deps.clock.now(), leaseMs });
+  if (opened === null) return giveBack(deps, batch, deps.settings.patienceMs);
   try {
     const status = await call();
     return await record(deps, opened.batch, opened.step, status, endAfterSend(opened.step, status));

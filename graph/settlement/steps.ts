@@ -3,12 +3,14 @@
  * sent. Each write names the lease, so that a worker whose lease is gone changes nothing.
  */
 import type { Pool, PoolClient } from 'pg';
-import { withTransaction } from '../../db/connect.ts';
+import { type Queryable, withTransaction } from '../../db/connect.ts';
 import { recordAuditEvents } from '../../db/queries/audit.ts';
+import { haltsInForce } from '../../db/queries/halts.ts';
 import { canonicalJson } from '../../domain/canonical.ts';
 import type { Currency } from '../../domain/currency.ts';
 import type { Facts } from '../../domain/decision.ts';
 import { fault } from '../../domain/errors.ts';
+import { coversSettlement } from '../../domain/halt.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
 import type { BatchStatus } from '../../domain/settlement.ts';
 import type { DrivenBatch, OpenStep, StepKind } from './types.ts';
@@ -153,15 +155,24 @@ export async function findApproved(pool: Pool, batchId: string): Promise<Readonl
   return new Set(rows.map(({ signer }) => signer));
 }
 
-/** Commits that a step is about to be sent. */
+/** Steps by which money moves. What freezes a batch, or speaks on one that is frozen, goes on under a halt. */
+const MOVES_MONEY: ReadonlySet<StepKind> = new Set<StepKind>(['propose', 'approve', 'execute', 'pay', 'refund']);
+
+/** Whether a halt in force covers the settlement with a partner. */
+export async function isHalted(db: Queryable, partner: string): Promise<boolean> {
+  return (await haltsInForce(db)).some((halt) => coversSettlement(halt, partner));
+}
+
+/** Commits that a step is about to be sent. Null, and nothing is written, when money would move by it and a halt covers that. */
 export async function openStep(
   pool: Pool,
   batch: DrivenBatch,
   step: { readonly kind: StepKind; readonly signer: string },
   change: BatchChange,
   at: { readonly nowMs: number; readonly leaseMs: number },
-): Promise<{ readonly batch: DrivenBatch; readonly step: OpenStep }> {
+): Promise<{ readonly batch: DrivenBatch; readonly step: OpenStep } | null> {
   return withTransaction(pool, async (tx) => {
+    if (MOVES_MONEY.has(step.kind) && (await isHalted(tx, batch.partner))) return null;
     const held = await changeBatch(tx, batch, change, at);
     const id = newId();
     await tx.query({

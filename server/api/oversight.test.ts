@@ -121,6 +121,7 @@ describe('a halt', () => {
     expect(response.status).toBe(201);
     const halt = await bodyOf(response);
     expect(halt).toMatchObject({ corridor: 'KE-UG', railId: 'mpesa-ke', paymentId: null, begunBy: 'officer:amina', liftedAt: null });
+    expect(halt.underWay).toBe(0);
     expect((await bodyOf(await lift(halt.id, amina))).liftedAt).toBeNull();
     expect((await bodyOf(await lift(halt.id, amina))).code).toBe('maker_is_checker');
     expect(await bodyOf(await lift(halt.id, kofi))).toMatchObject({ liftAskedBy: 'officer:amina', liftedBy: 'officer:kofi' });

@@ -68,6 +68,9 @@ test('capp halt begins for everybody or some, lists, and lifts by two', async ()
   const begun = await run('halt', 'begin', '--all', ...by);
   const id = /lift ([0-9a-f-]{36})/.exec(begun.out)?.[1] ?? '';
   expect(begun.out).toMatch(/^Halted: everything\./);
+  expect(begun.out).toMatch(
+    /Under way and not called back: 0 requests to operators, 0 calls to the settlement chain, 0 executed batches that the chain may pay without us\./,
+  );
   expect((await run('halt', 'lift', id, '--by', 'operator:jane')).out).toBe('Asked. It ends when somebody else says the same.');
   expect((await run('halt', 'lift', id, '--by', 'operator:jane')).err).toMatch(/^capp: maker_is_checker/);
   expect((await run('halt', 'list')).out).toMatch(/everything +in force; operator:jane asks for its end/);

@@ -1,7 +1,7 @@
 /** Halts of a client's payments: one person begins one, at once; two lift it. */
 import { z } from '@hono/zod-openapi';
 import { withTransaction } from '../../../db/connect.ts';
-import { type Halt, listHalts } from '../../../db/queries/halts.ts';
+import { type Halt, listHalts, requestsUnderWay } from '../../../db/queries/halts.ts';
 import { fault } from '../../../domain/errors.ts';
 import { RAILS } from '../../../domain/network.ts';
 import { findPayment } from '../../../db/queries/payment-views.ts';
@@ -25,6 +25,14 @@ const haltSchema = z
     liftedAt: momentSchema.nullable(),
   })
   .openapi('Halt');
+
+const begunSchema = haltSchema
+  .extend({
+    underWay: z
+      .int()
+      .openapi({ description: 'Requests to operators that were sent before and whose outcome is open: they are not called back.' }),
+  })
+  .openapi('BegunHalt');
 
 const wishSchema = z
   .strictObject({
@@ -74,7 +82,7 @@ export function mountHalts(api: Api): void {
       scope: 'payments:halt',
       body: { schema: wishSchema },
       responses: {
-        201: answers('The halt, in force.', haltSchema),
+        201: answers('The halt, in force.', begunSchema),
         ...problems('malformed_body', 'unauthenticated', 'forbidden', 'body_too_large', 'unsupported_media_type', 'validation_failed'),
         ...problems('not_found', 'operator_unknown'),
       },
@@ -85,7 +93,8 @@ export function mountHalts(api: Api): void {
       if (railId !== null && !RAILS.some(({ id }) => id === railId)) throw fault('operator_unknown', { field: 'railId' });
       if (paymentId !== null && (await findPayment(deps.tenants.of(clientId), clientId, paymentId)) === null) throw fault('not_found');
       const wish = { clientId, corridor, railId, paymentId, reason, liftClientId: clientId, principal, nowMs: deps.clock.now() };
-      return { status: 201, body: haltOut(await withTransaction(deps.pool, (tx) => halt(tx, wish))) };
+      const begun = await withTransaction(deps.pool, (tx) => halt(tx, wish));
+      return { status: 201, body: { ...haltOut(begun), underWay: await requestsUnderWay(deps.tenants.of(clientId), begun) } };
     },
   );
   mount(

@@ -1,7 +1,7 @@
 /** `capp halt`: lets no money move, for everybody or for some, and lifts that again. Works on the database, beside whatever runs. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Pool, withTransaction } from '../../../db/connect.ts';
-import { type Halt, listHalts } from '../../../db/queries/halts.ts';
+import { type Halt, listHalts, type UnderWay, underWayOf } from '../../../db/queries/halts.ts';
 import { findClientOfPayment } from '../../../db/queries/payment-views.ts';
 import { systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
@@ -29,7 +29,9 @@ export function registerHalt(program: Command, context: CommandContext): void {
   const group = program
     .command('halt')
     .summary('let no money move, for everybody or for some')
-    .description('Halts: while one is in force nothing that it covers is sent to an operator. One person begins it, two lift it.');
+    .description(
+      'Halts: while one is in force nothing that it covers is sent to an operator or to the settlement chain. One person begins it, two lift it.',
+    );
   const begin = group
     .command('begin')
     .description('Begins a halt. Holds from the moment it says so; what was sent before is not called back.')
@@ -68,6 +70,16 @@ async function beginHalt(context: CommandContext, pool: Pool, options: BeginOpti
   const wish = { clientId, corridor, railId: rail, paymentId: payment, reason, principal: by, nowMs: systemClock.now() };
   const begun = await withTransaction(pool, (tx) => halt(tx, wish));
   context.terminal.out(`Halted: ${coverOf(begun)}. Two people lift it: capp halt lift ${begun.id} --by …`);
+  context.terminal.out(`Under way and not called back: ${spell(await underWayOf(pool, begun))}.`);
+}
+
+function spell({ requests, chainCalls, payouts }: UnderWay): string {
+  const some = (count: number, one: string, more: string): string => `${count} ${count === 1 ? one : more}`;
+  return [
+    some(requests, 'request to an operator', 'requests to operators'),
+    some(chainCalls, 'call to the settlement chain', 'calls to the settlement chain'),
+    `${some(payouts, 'executed batch', 'executed batches')} that the chain may pay without us`,
+  ].join(', ');
 }
 
 /** Whose payments a halt covers; of one payment its client, whether or not that was named. Null: everybody's. */
