@@ -15,6 +15,7 @@ const APPEND_ONLY = [
   'compliance_records',
   'compliance_rule_sets',
   'execution_grants',
+  'mandate_signatures',
   'payment_events',
   'reconciliations',
   'settlement_approvals',

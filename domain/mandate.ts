@@ -41,6 +41,15 @@ export function mandateDigest(mandate: Mandate): string {
   return digestOf(canonicalJson({ ...mandate, policy: mandate.policy as unknown as Json }));
 }
 
+/** In which part somebody signs a mandate: as the one who may spend, or as the one whose word it is. */
+export const MANDATE_ROLES = ['holder', 'issuer'] as const;
+export type MandateRole = (typeof MANDATE_ROLES)[number];
+
+/** The text that is signed: who signs what for what, so that a signature serves no other purpose. */
+export function mandateText(role: MandateRole, digest: string): string {
+  return `capp mandate ${role} ${digest}`;
+}
+
 export function isInForce(mandate: Pick<Mandate, 'notBeforeMs' | 'expiresAtMs'>, nowMs: number): boolean {
   return mandate.notBeforeMs <= nowMs && nowMs < mandate.expiresAtMs;
 }

@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import { type AnyPgColumn, check, index, jsonb, pgTable, primaryKey, smallint, text, uuid } from 'drizzle-orm/pg-core';
 import type { SpendPolicy } from '../../domain/spend-policy.ts';
 import { bytea, minorUnits, moment } from './columns.ts';
+import { requestKeys } from './access.ts';
 import { clients } from './parties.ts';
 
 /** Somebody's word that a principal may spend within a policy. Whoever ever held one spends under mandates only. */
@@ -35,6 +36,35 @@ export const mandates = pgTable(
     check('mandates_revoked', sql`(${table.revokedAt} is null) = (${table.revokedBy} is null)`),
     index('mandates_holder').on(table.clientId, table.holder),
     index('mandates_parent').on(table.parentId),
+  ],
+);
+
+/**
+ * A mandate signed with a key of its holder or its issuer. Whoever has a key registered signs what binds them; without their signature
+ * nothing is spent under it.
+ */
+export const mandateSignatures = pgTable(
+  'mandate_signatures',
+  {
+    mandateId: uuid('mandate_id')
+      .notNull()
+      .references(() => mandates.id),
+    /** As `holder` or as `issuer`. */
+    role: text('role').notNull(),
+    clientId: uuid('client_id')
+      .notNull()
+      .references(() => clients.id),
+    principal: text('principal').notNull(),
+    keyId: text('key_id')
+      .notNull()
+      .references(() => requestKeys.id),
+    signature: bytea('signature').notNull(),
+    signedAt: moment('signed_at').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.mandateId, table.role] }),
+    check('mandate_signatures_role', sql`${table.role} in ('holder', 'issuer')`),
+    check('mandate_signatures_ed25519', sql`length(${table.signature}) = 64`),
   ],
 );
 

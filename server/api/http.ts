@@ -16,6 +16,8 @@ export interface ApiEnv {
     logged: Record<string, unknown>;
     /** Fields of the answer to come; see `headers.ts`. */
     headers: Record<string, string>;
+    /** The body of a signed request, which was read before its handler. */
+    wholeBody: Uint8Array;
     /** The answer that carries them already. */
     carries: Response;
   };

@@ -1,4 +1,7 @@
+import { sign } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createApiKey } from '../../db/queries/api-keys.ts';
+import { newSigningKey } from '../auth/jwt.ts';
 import { bodyOf, intentOf, startTestApi, type TestApi } from './testing.ts';
 
 let api: TestApi;
@@ -41,9 +44,20 @@ describe('a mandate', () => {
     const stranger = await pay('bound-2', buyer, { receiver: { name: 'Grace Nakato', phone: '+256772345679', country: 'UG' } });
     expect(stranger.status).toBe(422);
     expect(await bodyOf(stranger)).toMatchObject({ code: 'mandate_exceeded', detail: 'The mandate does not allow this payee.' });
-    expect(
-      (await bodyOf(await api.call('POST', '/v1/payments/batches', { key: buyer, json: { intents: [intentOf('bound-3')] } }))).code,
-    ).toBe('forbidden');
+    const intents = [
+      { ...intentOf('bound-3'), receiver: { ...allowed.receiver, phone: '+256772345679' } },
+      { ...intentOf('bound-5'), ...allowed },
+      { ...intentOf('bound-6'), ...allowed },
+    ];
+    const batch = await bodyOf(await api.call('POST', '/v1/payments/batches', { key: buyer, json: { intents } }));
+    expect(batch).toMatchObject({ accepted: 1, rejected: 2 });
+    expect(batch.rows.map((row: { errors?: { code: string }[] }) => row.errors?.[0]?.code)).toEqual([
+      'mandate_exceeded',
+      undefined,
+      'mandate_exceeded',
+    ]);
+    const again = await bodyOf(await api.call('POST', '/v1/payments/batches', { key: buyer, json: { intents: intents.slice(1, 2) } }));
+    expect(again).toMatchObject({ accepted: 0, replayed: 1, rejected: 0 });
     expect((await pay('jane-1', jane)).status).toBe(202);
 
     const wider = await issue({ holder: 'agent:clerk', parentId: mandate.id, policy: { usesMax: 1 } }, buyer);
@@ -68,8 +82,33 @@ describe('a mandate', () => {
     expect(acts.rows.map(({ act }) => act)).toEqual([
       'person:jane mandate.issued',
       'agent:buyer mandate.spent',
+      'agent:buyer mandate.spent',
       'person:jane mandate.revoked',
     ]);
+  });
+
+  test('is signed by whoever has a key, and shows by whom', async () => {
+    const { privateKey, jwk } = newSigningKey();
+    const wanted = { clientId: api.clients.acme, principal: 'agent:signer', scopes: ['payments:write'] };
+    await createApiKey(api.pool, Buffer.alloc(32, 7), { ...wanted, requestKey: { id: jwk.kid, publicJwk: { ...jwk } } });
+    const mandate = await bodyOf(await issue({ holder: 'agent:signer', policy: {} }));
+    expect(mandate.signatures).toEqual([]);
+    const signed = (as: string) => sign(null, Buffer.from(`capp mandate ${as} ${mandate.digest}`), privateKey).toString('base64');
+    const bring = (as: string, signature: string, key = buyer) =>
+      api.call('POST', `/v1/mandates/${mandate.id}/signatures`, { key, json: { as, keyId: jwk.kid, signature } });
+    const refused = await bring('holder', signed('issuer'));
+    expect([refused.status, (await bodyOf(refused)).errors[0]]).toMatchObject([422, { field: 'signature' }]);
+    expect((await bring('issuer', signed('issuer'))).status).toBe(422);
+    expect((await bring('holder', signed('holder'), other)).status).toBe(403);
+    const response = await bring('holder', signed('holder'));
+    expect(response.status).toBe(201);
+    const [signature] = (await bodyOf(response)).signatures;
+    expect(signature).toMatchObject({ as: 'holder', principal: 'agent:signer', keyId: jwk.kid, signature: signed('holder') });
+    expect((await bodyOf(await bring('holder', signed('holder')))).code).toBe('switch_unchanged');
+    for (const path of [`/v1/mandates/${mandate.id}`, '/v1/mandates?limit=1']) {
+      const read = await bodyOf(await api.call('GET', path, { key: jane }));
+      expect((read.items?.[0] ?? read).signatures).toEqual([signature]);
+    }
   });
 
   test('is of one client, and shows no number to anybody', async () => {

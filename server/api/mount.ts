@@ -10,7 +10,7 @@ import { type Authenticate, requireScope, requireStepUp } from './authenticate.t
 import type { MandateDesk } from '../../tools/mandates/spend.ts';
 import type { ApiDeps, Caller } from './deps.ts';
 import { answerText } from './headers.ts';
-import { type ApiContext, type ApiEnv, hasNul, mediaTypeOf, parseJson, problems, readJsonText, validate } from './http.ts';
+import { type ApiContext, type ApiEnv, hasNul, mediaTypeOf, parseJson, problems, readBody, readJsonText, validate } from './http.ts';
 import type { Answer, Idempotency } from './idempotency.ts';
 import type { ApiLimits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
@@ -107,7 +107,7 @@ export function mount<Query extends z.ZodType, Body>(
     assertNoNul(c);
     const query = (definition.query ? validate(definition.query, c.req.query()) : undefined) as z.infer<Query>;
     const text = definition.body ? await readText(c, definition.body.required !== false) : '';
-    if (caller.requestKey) await assertSigned(api, c, caller.requestKey, { text, isWhole: definition.rawBody === undefined });
+    if (caller.requestKey) await assertSigned(api, c, caller.requestKey, await signedBytes(c, definition, text));
     const body = readBodyOf(definition, text);
     const run = async () => checkAnswer(api, definition, await act({ c, caller, query, body }));
     return definition.idempotent ? api.idempotency.run(c, text, run as () => Promise<Answer>) : respond(c, await run());
@@ -141,6 +141,21 @@ async function readText(c: ApiContext, required: boolean): Promise<string> {
   if (!required && mediaTypeOf(c) === '' && !c.req.header('transfer-encoding') && Number(c.req.header('content-length') ?? 0) === 0)
     return '';
   return readJsonText(c);
+}
+
+/** A body of another kind at most, where the whole request is signed: what it says counts only once all of it is here. */
+export const SIGNED_BYTES_MAX = 4 * 1024 * 1024;
+
+/** The bytes that are signed. Of a body that the handler reads by itself they are kept for it. */
+async function signedBytes<Query extends z.ZodType, Body>(
+  c: ApiContext,
+  { rawBody }: RouteDefinition<Query, Body>,
+  text: string,
+): Promise<Buffer> {
+  if (rawBody === undefined) return Buffer.from(text);
+  const bytes = await readBody(c, SIGNED_BYTES_MAX);
+  c.set('wholeBody', bytes);
+  return bytes;
 }
 
 function readBodyOf<Query extends z.ZodType, Body>(definition: RouteDefinition<Query, Body>, text: string): Body {

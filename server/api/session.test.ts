@@ -256,14 +256,23 @@ describe('a key that is bound to a signing key', () => {
     expect((await send(body)).status).toBe(202);
   });
 
-  test('gets no token and submits no batch', async () => {
+  test('gets no token', async () => {
     const at = key.lastIndexOf('_');
     const asked = { grant_type: 'client_credentials', client_id: key.slice(0, at), client_secret: key.slice(at + 1) };
     expect(await codeOf(await form('/oauth/token', asked))).toEqual([401, 'unauthenticated']);
-    const intents = JSON.stringify({ intents: [intentOf('signed-2')] });
-    const headers = fieldsOf('POST', '/v1/payments/batches', intents);
-    const batch = await api.call('POST', '/v1/payments/batches', { key, body: intents, type: 'application/json', headers });
-    expect(await codeOf(batch)).toEqual([401, 'signature_invalid']);
+  });
+
+  test('submits a batch once all of it is here and is what was signed', async () => {
+    const path = '/v1/payments/batches';
+    const body = JSON.stringify({ intents: [intentOf('signed-2'), intentOf('signed-3')] });
+    const send = (sent: string) =>
+      api.call('POST', path, { key, body: sent, type: 'application/json', headers: fieldsOf('POST', path, body) });
+    expect(await codeOf(await send(body.replace('signed-3', 'signed-4')))).toEqual([401, 'signature_invalid']);
+    const sent = await send(body);
+    expect([sent.status, await bodyOf(sent)]).toMatchObject([202, { accepted: 2, replayed: 0, rejected: 0 }]);
+    const long = `${body}${' '.repeat(4 * 1024 * 1024)}`;
+    const refused = await api.call('POST', path, { key, body: long, type: 'application/json', headers: fieldsOf('POST', path, long) });
+    expect(await codeOf(refused)).toEqual([413, 'body_too_large']);
   });
 });
 

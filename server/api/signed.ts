@@ -9,21 +9,16 @@ import type { Api } from './mount.ts';
 
 /**
  * Throws `signature_invalid` unless the request is signed with the caller's key, in full, for this address, a moment ago, and was not
- * sent before. `isWhole`: the body is in `text`; a route that reads its body by itself cannot be signed.
+ * sent before.
  */
-export async function assertSigned(
-  { deps }: Api,
-  c: ApiContext,
-  key: NonNullable<Caller['requestKey']>,
-  { text, isWhole }: { readonly text: string; readonly isWhole: boolean },
-): Promise<void> {
-  if (!isWhole || deps.access === undefined) throw fault('signature_invalid', { detail: 'This route takes no signed requests.' });
+export async function assertSigned({ deps }: Api, c: ApiContext, key: NonNullable<Caller['requestKey']>, body: Buffer): Promise<void> {
+  if (deps.access === undefined) throw fault('signature_invalid', { detail: 'This route takes no signed requests.' });
   const { pathname, search } = new URL(c.req.url);
   const request = {
     method: c.req.method,
     url: `${deps.access.origin}${pathname}${search}`,
     header: (name: string) => c.req.header(name),
-    body: Buffer.from(text),
+    body,
   };
   const nowMs = deps.clock.now();
   const held = checkSignature(request, createPublicKey({ key: { ...key.publicJwk }, format: 'jwk' }), nowMs);

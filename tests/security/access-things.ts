@@ -200,6 +200,7 @@ export const BODIES: Readonly<Record<string, () => unknown>> = {
   'PUT /v1/webhook-endpoints/{id}': () => ({ url: URL_TAKEN, topics: [], status: 'enabled' }),
   'POST /v1/webhook-endpoints/{id}/replay': () => ({ which: 'failed' }),
   'POST /v1/mandates': () => ({ holder: next('agent:'), policy: {}, expiresAt: new Date(TEST_START_MS + 86_400_000).toISOString() }),
+  'POST /v1/mandates/{id}/signatures': () => ({ as: 'holder', keyId: 'k'.repeat(43), signature: `${'A'.repeat(86)}==` }),
   'POST /v1/halts': () => ({ corridor: 'ZA-ZM', reason: 'A test' }),
   'POST /v1/agents/investigator/dial/lower': () => ({ level: 'off', reason: 'A test' }),
   'POST /v1/agents/investigator/dial/raise': () => ({ level: 'tighten', reason: 'A test' }),

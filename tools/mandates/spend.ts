@@ -20,11 +20,12 @@ import {
   type StoredMandate,
 } from '../../db/queries/mandates.ts';
 import type { Clock } from '../../domain/clock.ts';
-import { fault, isFault } from '../../domain/errors.ts';
+import { type Fault, fault, isFault } from '../../domain/errors.ts';
 import type { PaymentIntent } from '../../domain/intent.ts';
 import { isInForce } from '../../domain/mandate.ts';
 import { spendRefusal, type Spend, type SpendRefusal, windowsOf } from '../../domain/spend-policy.ts';
 import { isSealed } from './issue.ts';
+import { unsignedAmong } from './sign.ts';
 
 export interface MandateDeps {
   readonly pool: Pool;
@@ -45,6 +46,15 @@ export interface MandateDesk {
    * `mandate_exceeded` when none lets it through, and what `submit` throws.
    */
   spend<T>(spender: Spender, intent: PaymentIntent, submit: () => Promise<T>): Promise<T>;
+  /**
+   * The same for some hundreds of intents at once, with an outcome or a refusal for each in their order. `submit` gets those that the
+   * mandates let through, and gives one outcome for each.
+   */
+  spendMany<T>(
+    spender: Spender,
+    intents: readonly PaymentIntent[],
+    submit: (allowed: readonly PaymentIntent[]) => Promise<(T | Fault)[]>,
+  ): Promise<(T | Fault)[]>;
 }
 
 const KNOWN_FOR_MS = 10_000;
@@ -82,17 +92,46 @@ export function createMandateDesk(deps: MandateDeps): MandateDesk {
   return {
     isBound: bound,
     async spend(spender, intent, submit) {
-      if (!(await bound(spender))) return submit();
-      const counted = await withTransaction(deps.pool, (tx) => count(tx, deps, spender, intent));
-      try {
-        return await submit();
-      } catch (error) {
-        if (counted !== null && NOTHING_STORED.some((code) => isFault(error, code)))
-          await withTransaction(deps.pool, (tx) => giveBack(tx, spender, counted, deps.clock.now()));
-        throw error;
-      }
+      const [outcome = noOutcome()] = await spendMany(spender, [intent], async () => [await submit().catch(asFault)]);
+      if (isFault(outcome)) throw outcome;
+      return outcome;
     },
+    spendMany,
   };
+
+  async function spendMany<T>(
+    spender: Spender,
+    intents: readonly PaymentIntent[],
+    submit: (allowed: readonly PaymentIntent[]) => Promise<(T | Fault)[]>,
+  ): Promise<(T | Fault)[]> {
+    if (!(await bound(spender))) return submit(intents);
+    const counts = await withTransaction(deps.pool, (tx) => countAll(tx, deps, spender, intents));
+    const allowed = intents.filter((_intent, index) => !isFault(counts[index]));
+    const submitted = allowed.length === 0 ? [] : await submit(allowed);
+    let next = 0;
+    const returned: Counted[] = [];
+    const outcomes = counts.map((counted): T | Fault => {
+      if (isFault(counted)) return counted;
+      const outcome = submitted[next++] ?? noOutcome();
+      if (counted !== null && NOTHING_STORED.some((code) => isFault(outcome, code))) returned.push(counted);
+      return outcome;
+    });
+    if (returned.length > 0) {
+      const nowMs = deps.clock.now();
+      await withTransaction(deps.pool, async (tx) => {
+        for (const counted of returned) await giveBack(tx, spender, counted, nowMs);
+      });
+    }
+    return outcomes;
+  }
+}
+
+const noOutcome = (): Fault => fault('internal', { internal: 'an intent without an outcome' });
+
+/** A fault of the catalogue is an outcome; anything else is none. */
+function asFault(error: unknown): Fault {
+  if (isFault(error)) return error;
+  throw error;
 }
 
 /** What was counted, against the mandate that its holder spends under. */
@@ -100,24 +139,63 @@ interface Counted extends NewSpend {
   readonly mandateId: string;
 }
 
-/**
- * Counts an intent against the first chain of mandates that lets it through. Null when nothing is to be counted: it was before, or its
- * payment is there already, made by somebody who spends under no mandate.
- */
-async function count(tx: Queryable, { keyring, clock }: MandateDeps, spender: Spender, intent: PaymentIntent): Promise<Counted | null> {
-  const { clientId, principal } = spender;
-  const { referenceId, amount } = intent;
+/** What a principal may spend under at this moment. */
+interface Standing {
+  readonly chains: readonly (readonly StoredMandate[])[];
+  /** There would be more, if they were signed. */
+  readonly isUnsigned: boolean;
+}
+
+/** Counts intents in their order, each against what those before it left. What is refused stands in the place of its count. */
+async function countAll(
+  tx: Queryable,
+  deps: MandateDeps,
+  spender: Spender,
+  intents: readonly PaymentIntent[],
+): Promise<(Counted | null | Fault)[]> {
+  const standing = await standingOf(tx, deps, spender);
+  const counts: (Counted | null | Fault)[] = [];
+  // What is refused is refused before anything is written for it, so the transaction stays whole.
+  for (const intent of intents) counts.push(await count(tx, deps, spender, standing, intent).catch(asFault));
+  return counts;
+}
+
+async function standingOf(tx: Queryable, { keyring, clock }: MandateDeps, { clientId, principal }: Spender): Promise<Standing> {
   const nowMs = clock.now();
   const mandates = await lockChains(tx, clientId, principal);
-  const fingerprint = intentFingerprint(keyring, clientId, intent);
-  const earlier = (await findSpend(tx, clientId, referenceId)) ?? (await findReferences(tx, [{ clientId, referenceId }]))[0]?.fingerprint;
-  if (earlier?.equals(fingerprint)) return null;
-  if (earlier !== undefined) throw fault('duplicate_reference', { field: 'referenceId' });
   const chains = [...mandates.values()]
     .filter(({ mandate }) => mandate.holder === principal)
     .map((held) => chainOf(mandates, held))
     .filter((chain) => chain.every((each) => each.revokedAt === null && isInForce(each.mandate, nowMs) && isSealed(keyring, each)));
-  if (chains.length === 0) throw fault('mandate_missing');
+  if (chains.length === 0) return { chains, isUnsigned: false };
+  const inForce = new Map(chains.flat().map(({ mandate }) => [mandate.id, mandate]));
+  const unsigned = await unsignedAmong(tx, clientId, [...inForce.values()], nowMs);
+  return { chains: chains.filter((chain) => chain.every(({ mandate }) => !unsigned.has(mandate.id))), isUnsigned: unsigned.size > 0 };
+}
+
+/**
+ * Counts an intent against the first chain of mandates that lets it through. Null when nothing is to be counted: it was before, or its
+ * payment is there already, made by somebody who spends under no mandate.
+ */
+async function count(
+  tx: Queryable,
+  { keyring, clock }: MandateDeps,
+  spender: Spender,
+  { chains, isUnsigned }: Standing,
+  intent: PaymentIntent,
+): Promise<Counted | null> {
+  const { clientId, principal } = spender;
+  const { referenceId, amount } = intent;
+  const nowMs = clock.now();
+  const fingerprint = intentFingerprint(keyring, clientId, intent);
+  const earlier = (await findSpend(tx, clientId, referenceId)) ?? (await findReferences(tx, [{ clientId, referenceId }]))[0]?.fingerprint;
+  if (earlier?.equals(fingerprint)) return null;
+  if (earlier !== undefined) throw fault('duplicate_reference', { field: 'referenceId' });
+  if (chains.length === 0)
+    throw fault(
+      'mandate_missing',
+      isUnsigned ? { detail: 'A mandate waits for the signature of whoever has a key registered for it.' } : {},
+    );
   const payees = keyring.blindIndexes(intent.receiver.phone, clientId);
   const spend = { clientId, referenceId, fingerprint, amountMinor: amount.minor, currency: amount.currency, payeeIndex: payees[0] };
   let refusal: SpendRefusal = 'per_payment';

@@ -81,10 +81,8 @@ export function mountBatches(api: Api): void {
       const read = ROW_READERS[mediaTypeOf(c)];
       if (!read) throw fault('unsupported_media_type', { detail: `A batch is one of ${Object.keys(ROW_READERS).join(', ')}.` });
       if (Number(c.req.header('content-length') ?? 0) > BATCH_BYTES_MAX) throw fault('body_too_large');
-      if (await api.mandates.isBound(caller))
-        throw fault('forbidden', { detail: 'Whoever spends under a mandate submits payments one by one.' });
       if (deps.intake.depth() > WAITING_MAX) throw fault('overloaded');
-      const batch = startBatch(deps, caller, read(bounded((c.req.raw.body ?? []) as Bytes)));
+      const batch = startBatch(api, caller, read(bounded(bytesOf(c))));
       // The first verdicts are worked out before any answer, so that a body that is no batch at all gets a problem.
       const first = await batch.verdicts.next();
       if (first.done) throw fault('malformed_body', { detail: 'The body has no rows.' });
@@ -123,29 +121,37 @@ interface Batch {
   readonly verdicts: AsyncGenerator<RowVerdict[]>;
 }
 
-function startBatch(deps: ApiDeps, caller: Caller, rows: AsyncGenerator<Row>): Batch {
+function startBatch(api: Api, caller: Caller, rows: AsyncGenerator<Row>): Batch {
   const counts = { accepted: 0, replayed: 0, rejected: 0 };
   const id = newId();
-  return { id, counts, verdicts: verdictsOf(deps, caller, id, counts, rows) };
+  return { id, counts, verdicts: verdictsOf(api, caller, id, counts, rows) };
 }
 
 async function* verdictsOf(
-  deps: ApiDeps,
+  api: Api,
   caller: Caller,
   batchId: string,
   counts: Batch['counts'],
   rows: AsyncGenerator<Row>,
 ): AsyncGenerator<RowVerdict[]> {
   const { clientId } = caller;
+  const { deps } = api;
   let opened = false;
   for await (const group of groupsOf(rows)) {
     if (!opened) await openBatch(deps.pool, { id: batchId, clientId, actor: caller.principal, nowMs: deps.clock.now() });
     opened = true;
-    const verdicts = await judge(deps, clientId, batchId, group);
+    const verdicts = await judge(api, caller, batchId, group);
     for (const verdict of verdicts) counts[verdict.status]++;
     yield verdicts;
   }
   if (opened) await closeBatch(deps.pool, batchId, counts);
+}
+
+/** The body as it comes, or as it was read to check its signature. */
+async function* bytesOf(c: ApiContext): Bytes {
+  const whole: Uint8Array | undefined = c.get('wholeBody');
+  if (whole !== undefined) yield whole;
+  else yield* (c.req.raw.body ?? []) as Bytes;
 }
 
 /** Hands a body through up to what a batch may have. Throws `body_too_large`. */
@@ -188,7 +194,7 @@ async function* counted(rows: AsyncGenerator<Row>): AsyncGenerator<Row> {
 }
 
 /** A verdict for each row of a group, in their order. */
-async function judge(deps: ApiDeps, clientId: string, batchId: string, group: readonly Row[]): Promise<RowVerdict[]> {
+async function judge({ deps, mandates }: Api, caller: Caller, batchId: string, group: readonly Row[]): Promise<RowVerdict[]> {
   const takeTurn = turnTaker();
   const verdicts: (RowVerdict | null)[] = [];
   const intents: PaymentIntent[] = [];
@@ -211,7 +217,8 @@ async function judge(deps: ApiDeps, clientId: string, batchId: string, group: re
           ),
     );
   }
-  const submitted = intents.length === 0 ? [] : await deps.intake.submitMany(clientId, batchId, intents);
+  const submit = (allowed: readonly PaymentIntent[]) => deps.intake.submitMany(caller.clientId, batchId, allowed);
+  const submitted = intents.length === 0 ? [] : await mandates.spendMany(caller, intents, submit);
   let next = 0;
   return verdicts.map((verdict, index) => {
     if (verdict !== null) return verdict;

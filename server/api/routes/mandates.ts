@@ -1,11 +1,13 @@
 /** Mandates: one principal's word that another may spend within a policy, handed on, and taken back. */
 import { z } from '@hono/zod-openapi';
 import { withTransaction } from '../../../db/connect.ts';
+import { listMandateSignatures, type MandateSignature } from '../../../db/queries/mandate-signatures.ts';
 import { findMandate, listMandates, type StoredMandate } from '../../../db/queries/mandates.ts';
 import { fault } from '../../../domain/errors.ts';
-import { isInForce, kindOf, mandateDigest } from '../../../domain/mandate.ts';
+import { isInForce, kindOf, MANDATE_ROLES, mandateDigest } from '../../../domain/mandate.ts';
 import { type SpendPolicy, spendPolicySchema } from '../../../domain/spend-policy.ts';
 import { issueMandate, takeBack } from '../../../tools/mandates/issue.ts';
+import { signMandate } from '../../../tools/mandates/sign.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
 import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
@@ -30,6 +32,17 @@ const mandateSchema = z
     revokedBy: z.string().nullable(),
     revokedAt: momentSchema.nullable(),
     digest: z.string().openapi({ description: 'SHA-256 over everything the mandate says, as it stands in the audit log.' }),
+    signatures: z
+      .array(
+        z.object({
+          as: z.enum(MANDATE_ROLES),
+          principal: z.string(),
+          keyId: z.string(),
+          signature: z.string().openapi({ description: 'Ed25519 over `capp mandate <as> <digest>`, base64.' }),
+          signedAt: momentSchema,
+        }),
+      )
+      .openapi({ description: 'Of its holder and its issuer, as far as they have a key registered and have signed.' }),
   })
   .openapi('Mandate');
 
@@ -53,14 +66,63 @@ const wishSchema = z
   })
   .openapi('MandateRequest');
 
+const signatureSchema = z
+  .strictObject({
+    as: z.enum(MANDATE_ROLES).openapi({ description: 'Whose signature it is.' }),
+    keyId: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{43}$/)
+      .openapi({ description: 'The thumbprint of the key (RFC 7638).' }),
+    signature: z
+      .string()
+      .regex(/^[A-Za-z0-9+/]{86}==$/)
+      .openapi({ description: 'Ed25519 over the text `capp mandate <as> <digest>`, base64.' }),
+  })
+  .openapi('MandateSignature');
+
 type Wish = z.infer<typeof wishSchema>;
+type Signed = z.infer<typeof signatureSchema>;
 const PATH = '/v1/mandates';
 
 /** Mounts the routes of mandates. */
 export function mountMandates(api: Api): void {
   mountIssue(api);
+  mountSignature(api);
   mountReading(api);
   mountRevocation(api);
+}
+
+function mountSignature(api: Api): void {
+  const { deps } = api;
+  mount<z.ZodType, Signed>(
+    api,
+    {
+      method: 'post',
+      path: `${PATH}/{id}/signatures`,
+      operationId: 'signMandate',
+      tag: 'Mandates',
+      summary: 'Sign a mandate with a registered key',
+      description:
+        'Whoever has a key registered for signing requests signs the mandates that they hold and those that are given in their name; nothing is spent under them before. Anybody of the client may bring a signature.',
+      scope: 'payments:write',
+      params: idParams,
+      body: { schema: signatureSchema },
+      responses: {
+        201: answers('The mandate with its signatures.', mandateSchema),
+        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'body_too_large', 'unsupported_media_type', 'validation_failed'),
+        ...problems('not_found', 'mandate_missing', 'switch_unchanged'),
+      },
+    },
+    async ({ c, caller: { clientId }, body }) => {
+      const [mandateId, nowMs] = [idParam(c), deps.clock.now()];
+      const signing = { clientId, mandateId, role: body.as, keyId: body.keyId, signature: Buffer.from(body.signature, 'base64') };
+      const out = await withTransaction(deps.pool, async (tx) => {
+        const signed = await signMandate(tx, deps.keyring, signing, nowMs);
+        return mandateOut(signed, nowMs, await listMandateSignatures(tx, clientId, [mandateId]));
+      });
+      return { status: 201, body: out };
+    },
+  );
 }
 
 function mountIssue(api: Api): void {
@@ -100,7 +162,7 @@ function mountIssue(api: Api): void {
         expiresAtMs: Date.parse(body.expiresAt),
       };
       const mandate = await withTransaction(deps.pool, (tx) => issueMandate(tx, deps.keyring, wish, nowMs));
-      return { status: 201, body: mandateOut({ mandate, revokedBy: null, revokedAt: null }, nowMs) };
+      return { status: 201, body: mandateOut({ mandate, revokedBy: null, revokedAt: null }, nowMs, []) };
     },
   );
 }
@@ -125,7 +187,9 @@ function mountReading(api: Api): void {
     async ({ caller, query: { limit, cursor } }) => {
       const afterId = cursor === undefined ? null : (decodeCursor('mandates', cursor, [CURSOR_UUID])[0] ?? null);
       const rows = await listMandates(deps.tenants.of(caller.clientId), caller.clientId, afterId, limit);
-      const items = rows.map((each) => mandateOut(each, deps.clock.now()));
+      const ids = rows.map(({ mandate }) => mandate.id);
+      const signatures = await listMandateSignatures(deps.tenants.of(caller.clientId), caller.clientId, ids);
+      const items = rows.map((each) => mandateOut(each, deps.clock.now(), signatures));
       return { status: 200, body: { items, nextCursor: nextCursor(rows, limit, (last) => encodeCursor('mandates', [last.mandate.id])) } };
     },
   );
@@ -142,9 +206,11 @@ function mountReading(api: Api): void {
       responses: { 200: answers('The mandate.', mandateSchema), ...problems('unauthenticated', 'forbidden', 'not_found') },
     },
     async ({ c, caller }) => {
-      const found = await findMandate(deps.tenants.of(caller.clientId), caller.clientId, idParam(c));
+      const db = deps.tenants.of(caller.clientId);
+      const found = await findMandate(db, caller.clientId, idParam(c));
       if (found === null) throw fault('not_found');
-      return { status: 200, body: mandateOut(found, deps.clock.now()) };
+      const signatures = await listMandateSignatures(db, caller.clientId, [found.mandate.id]);
+      return { status: 200, body: mandateOut(found, deps.clock.now(), signatures) };
     },
   );
 }
@@ -169,8 +235,11 @@ function mountRevocation(api: Api): void {
     },
     async ({ c, caller }) => {
       const [id, nowMs] = [idParam(c), deps.clock.now()];
-      const ended = await withTransaction(deps.pool, (tx) => takeBack(tx, caller.clientId, id, caller.principal, nowMs));
-      return { status: 200, body: mandateOut(ended, nowMs) };
+      const out = await withTransaction(deps.pool, async (tx) => {
+        const ended = await takeBack(tx, caller.clientId, id, caller.principal, nowMs);
+        return mandateOut(ended, nowMs, await listMandateSignatures(tx, caller.clientId, [id]));
+      });
+      return { status: 200, body: out };
     },
   );
 }
@@ -178,6 +247,7 @@ function mountRevocation(api: Api): void {
 function mandateOut(
   { mandate, revokedBy, revokedAt }: Pick<StoredMandate, 'mandate' | 'revokedBy' | 'revokedAt'>,
   nowMs: number,
+  signatures: readonly MandateSignature[],
 ): z.infer<typeof mandateSchema> {
   const { payees, ...rules } = mandate.policy;
   const state = isInForce(mandate, nowMs) ? 'in_force' : mandate.expiresAtMs <= nowMs ? 'expired' : 'waiting';
@@ -195,5 +265,14 @@ function mandateOut(
     revokedBy,
     revokedAt: momentOut(revokedAt),
     digest: mandateDigest(mandate),
+    signatures: signatures
+      .filter(({ mandateId }) => mandateId === mandate.id)
+      .map(({ role, principal, keyId, signature, signedAt }) => ({
+        as: role,
+        principal,
+        keyId,
+        signature: signature.toString('base64'),
+        signedAt: momentOut(signedAt),
+      })),
   };
 }

@@ -1,0 +1,154 @@
+/** What a halt holds back of settlement, and what goes on under it. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { emptyDatabase } from '../../agents/testing.ts';
+import { withTransaction } from '../../db/connect.ts';
+import { underWayOf } from '../../db/queries/halts.ts';
+import { writeSettlementDispute } from '../../db/queries/settlement-disputes.ts';
+import { type TestDatabase, testDatabase } from '../../db/testing.ts';
+import { manualClock } from '../../domain/clock.ts';
+import type { HaltScope } from '../../domain/halt.ts';
+import { checkBooks } from '../../tools/ledger/index.ts';
+import { halt, lift } from '../../tools/oversight/halts.ts';
+import { driveSettlement } from './driver.ts';
+import { insertBatch, type MemoryChain, memoryChain, memoryDeps } from './testing.ts';
+import { DEFAULT_DRIVER_SETTINGS, type DriverDeps } from './types.ts';
+
+const START_MS = Date.UTC(2026, 5, 1);
+
+const NAMES = ['policy:one', 'policy:two'];
+
+let database: TestDatabase;
+let clock: ReturnType<typeof manualClock>;
+let chain: MemoryChain;
+let deps: DriverDeps;
+beforeAll(async () => {
+  database = await testDatabase({ max: 6 });
+});
+afterAll(() => database?.close());
+beforeEach(async () => {
+  await emptyDatabase(database.pool);
+  clock = manualClock(START_MS);
+  chain = memoryChain(clock);
+  deps = memoryDeps({ pool: database.pool, clock, chain }, { approvers: NAMES });
+});
+afterEach(async () => {
+  const violations = await checkBooks(database.pool);
+  if (violations.length > 0) throw new Error(JSON.stringify(violations));
+});
+
+const query = async (text: string, values: unknown[] = []) => (await database.pool.query(text, values)).rows;
+
+const stateOf = async (id: string) =>
+  (await query(`select status, transaction_hash is not null as proven, settled_at from settlement_batches where id = $1`, [id]))[0];
+/** Drives and lets time pass until nothing is left to do, at most so often. */
+async function driveOn(rounds = 60, stepMs = 30_000): Promise<void> {
+  for (let round = 0; round < rounds; round += 1) {
+    await driveSettlement(deps);
+    const left = await query(
+      `select 1 from settlement_batches where method = 'chain' and status not in ('settled', 'expired', 'mismatched')`,
+    );
+    if (left.length === 0) return;
+    clock.advance(stepMs);
+  }
+}
+
+describe('a halt', () => {
+  const ALL = { clientId: null, corridor: null, railId: null, paymentId: null };
+  const begin = (scope: Partial<HaltScope> = {}) =>
+    withTransaction(database.pool, (tx) =>
+      halt(tx, { ...ALL, ...scope, reason: 'a test', principal: 'operator:jane', nowMs: clock.now() }),
+    );
+  const lifted = async (id: string) => {
+    for (const who of ['operator:ann', 'operator:john']) await withTransaction(database.pool, (tx) => lift(tx, id, null, who, clock.now()));
+  };
+  const steps = async () =>
+    (await query('select kind, state from settlement_steps order by sent_at, id')).map((row) => `${row.kind} ${row.state}`);
+
+  it('of everything: nothing is proposed nor consented to, and the batch goes on when it is over', async () => {
+    const id = await insertBatch(database.pool, {});
+    const { id: haltId } = await begin();
+    await driveOn(3);
+    expect([chain.calls, await steps()]).toEqual([[], []]);
+    expect(await query('select 1 from settlement_approvals')).toEqual([]);
+    expect(await stateOf(id)).toMatchObject({ status: 'closed' });
+    await lifted(haltId);
+    await driveOn(4);
+    expect(await stateOf(id)).toMatchObject({ status: 'settled' });
+  });
+
+  it.each([
+    ['its rail', { railId: 'mtn-ug' }, 'closed'],
+    ['another rail', { railId: 'mpesa-ke' }, 'settled'],
+    ['one client on its rail', { railId: 'mtn-ug', clientId: '019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11' }, 'settled'],
+    ['a corridor', { corridor: 'KE-UG' }, 'settled'],
+  ] as const)('of %s', async (_name, scope, status) => {
+    if ('clientId' in scope) await query(`insert into clients (id, name) values ($1, 'halted')`, [scope.clientId]);
+    const id = await insertBatch(database.pool, { partner: 'mtn-ug' });
+    await begin(scope);
+    await driveOn(3);
+    expect(await stateOf(id)).toMatchObject({ status });
+  });
+
+  it('between two steps: the one that was sent is asked about and worked in, and no other is opened', async () => {
+    const id = await insertBatch(database.pool, {});
+    const begun: Promise<{ readonly id: string }>[] = [];
+    chain.fate = ({ call }) => {
+      if (call !== 'propose') return 'done';
+      begun.push(begin());
+      return 'answer_lost';
+    };
+    await driveSettlement(deps);
+    const [halted] = await Promise.all(begun);
+    expect(await underWayOf(database.pool, ALL)).toEqual({ requests: 0, chainCalls: 1, payouts: 0 });
+    expect(await underWayOf(database.pool, { ...ALL, railId: 'mpesa-ke' })).toMatchObject({ chainCalls: 0 });
+    await driveOn(3);
+    expect(await stateOf(id)).toMatchObject({ status: 'proposed' });
+    expect(await steps()).toEqual(['propose succeeded']);
+    await lifted(halted?.id ?? '');
+    await driveOn(4);
+    expect([await stateOf(id), chain.executions(id)]).toMatchObject([{ status: 'settled' }, 1]);
+  });
+
+  it('after the execution holds back our part of the payout, and takes in what somebody else had paid', async () => {
+    chain.disputeWindowMs = 3_600_000;
+    const [ours, theirs] = [await insertBatch(database.pool, {}), await insertBatch(database.pool, { partner: 'mpesa-ke' })];
+    await driveSettlement(deps);
+    await begin();
+    expect(await underWayOf(database.pool, ALL)).toEqual({ requests: 0, chainCalls: 0, payouts: 2 });
+    clock.advance(chain.disputeWindowMs);
+    chain.set(theirs, 'settled');
+    await driveOn(3);
+    expect(chain.calls.map(({ call }) => call)).not.toContain('pay');
+    expect([await stateOf(ours), await stateOf(theirs)]).toMatchObject([{ status: 'executed' }, { status: 'settled' }]);
+  });
+
+  it('does not keep a batch from being disputed', async () => {
+    chain.disputeWindowMs = 3_600_000;
+    const id = await insertBatch(database.pool, {});
+    await driveSettlement(deps);
+    await begin();
+    await withTransaction(database.pool, (tx) =>
+      writeSettlementDispute(tx, {
+        batchId: id,
+        openedBy: 'treasury:zawadi',
+        reasonCode: 'amount_differs',
+        evidenceHash: 'ab'.repeat(32),
+        nowMs: clock.now(),
+      }),
+    );
+    await driveOn(3);
+    expect(await stateOf(id)).toMatchObject({ status: 'disputed' });
+  });
+
+  it('past the deadline of a proposal: it expires, and is refunded when the halt is over', async () => {
+    const id = await insertBatch(database.pool, { dueMinor: -900_000_000n, approvalBy: 'people' });
+    await driveSettlement(deps);
+    const { id: haltId } = await begin();
+    clock.advance(DEFAULT_DRIVER_SETTINGS.proposalLifeMs);
+    await driveOn(3);
+    expect([chain.batches.get(id)?.state, await stateOf(id)]).toMatchObject(['expired', { status: 'proposed' }]);
+    await lifted(haltId);
+    await driveOn(3);
+    expect([chain.batches.get(id)?.state, await stateOf(id)]).toMatchObject(['refunded', { status: 'expired' }]);
+  });
+});
