@@ -66,8 +66,8 @@ export async function runCohortBench(options: CohortBenchOptions, tell: (line: s
 async function prepare(world: World, graph: PaymentGraph, options: CohortBenchOptions): Promise<void> {
   const [byCohorts, byOnes] = [options.cohort * 4, options.atOnce * 4];
   await world.seed(byCohorts + byOnes);
-  await settle(world.deps, graph, { count: byCohorts, cohortMax: options.cohort, atOnce: COHORTS_AT_ONCE });
-  await settle(world.deps, graph, { count: byOnes, cohortMax: 1, atOnce: options.atOnce });
+  await settleAccepted(world.deps, graph, { count: byCohorts, cohortMax: options.cohort, atOnce: COHORTS_AT_ONCE });
+  await settleAccepted(world.deps, graph, { count: byOnes, cohortMax: 1, atOnce: options.atOnce });
   await world.seed(options.rounds * (options.payments + options.singles));
   await world.pool.query('vacuum analyze');
   await world.pool.query('checkpoint');
@@ -82,7 +82,7 @@ interface Share {
 
 async function measure(world: World, graph: PaymentGraph, share: Share): Promise<Round> {
   const stop = startMeter(world.postgresPid);
-  await settle(world.deps, graph, share);
+  await settleAccepted(world.deps, graph, share);
   const used = stop();
   const thousands = share.count / 1_000;
   return {
@@ -94,7 +94,7 @@ async function measure(world: World, graph: PaymentGraph, share: Share): Promise
 }
 
 /** Takes so many accepted payments through the graph. */
-async function settle(deps: GraphDeps, graph: PaymentGraph, { count, cohortMax, atOnce }: Share): Promise<void> {
+export async function settleAccepted(deps: GraphDeps, graph: PaymentGraph, { count, cohortMax, atOnce }: Share): Promise<void> {
   let left = count;
   const work = async (): Promise<void> => {
     while (left > 0) {

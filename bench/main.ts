@@ -2,8 +2,11 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { runApiBench } from './api.ts';
 import { runCohortBench } from './cohort.ts';
+import { type ConcurrentOptions, runConcurrentBench } from './concurrent.ts';
 import { type EndToEndOptions, runEndToEndBench } from './end-to-end.ts';
 import type { Finding } from './finding.ts';
+import { type GrowthOptions, runGrowthBench } from './growth.ts';
+import { type OperatorsOptions, runOperatorsBench } from './operators.ts';
 import { runScreeningBench } from './screening.ts';
 import { runSettlementBench } from './settlement.ts';
 
@@ -15,6 +18,21 @@ function wholeNumber(min: number, max: number): (text: string) => number {
       throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
     return value;
   };
+}
+
+/** Reads whole numbers that grow, separated by commas. */
+function growingNumbers(text: string): number[] {
+  const values = text.split(',').map(wholeNumber(1_000, 1_000_000_000));
+  if (values.some((value, index) => value <= (values[index - 1] ?? 0)))
+    throw new InvalidArgumentError('Each number must be larger than the one before.');
+  return values;
+}
+
+/** Reads a number above zero that need not be whole. */
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < 1_000)) throw new InvalidArgumentError('It must be a number above 0 and below 1000.');
+  return value;
 }
 
 function number(flags: string, description: string, fallback: number, min: number, max: number): Option {
@@ -123,5 +141,49 @@ program
   .addOption(number('--least-ratio <n>', 'fails below so many times the naive rate', 10, 1, 1_000))
   .option('--json', 'end with one line of JSON on standard output', false)
   .action(({ json, ...options }: EndToEndOptions & { json: boolean }) => report(json, (tell) => runEndToEndBench(options, tell)));
+
+program
+  .command('operators')
+  .description(
+    'Payments per second from wallet to wallet, both legs over HTTP to sandbox operators, and the CPU of a leg by process; fails when anything is lost or doubled, or below the floor.',
+  )
+  .addOption(number('--seconds <n>', 'how long clients send', 30, 1, 3_600))
+  .addOption(number('--unfinished <n>', 'payments on their way before clients wait', 2_000, 1, 100_000))
+  .addOption(number('--speed <n>', 'how many times faster than usual customers and operators are', 10, 1, 1_000))
+  .addOption(number('--least-per-second <n>', 'fails below so many payments a second', 10, 0, 100_000))
+  .option('--json', 'end with one line of JSON on standard output', false)
+  .action(({ json, ...options }: OperatorsOptions & { json: boolean }) => report(json, (tell) => runOperatorsBench(options, tell)));
+
+program
+  .command('growth')
+  .description('CPU of a payment at growing numbers of stored ones, and what each takes up by table and index; fails above the most ratio.')
+  .addOption(
+    new Option('--sizes <n,n,…>', 'stored payments at which is measured')
+      .default([1_000_000, 2_000_000, 5_000_000], '1000000,2000000,5000000')
+      .argParser(growingNumbers),
+  )
+  .addOption(number('--to <n>', 'one more size, behind all others', 0, 0, 1_000_000_000))
+  .addOption(number('--rounds <n>', 'rounds at each size', 3, 1, 50))
+  .addOption(number('--payments <n>', 'payments in one round', 5_000, 10, 200_000))
+  .addOption(number('--template <n>', 'payments that are copied', 20_000, 10, 200_000))
+  .addOption(
+    new Option('--most-ratio <n>', 'fails when the last costs so many times as much as the first').default(1.5).argParser(positive),
+  )
+  .option('--json', 'end with one line of JSON on standard output', false)
+  .action(({ json, to, ...options }: GrowthOptions & { to: number; json: boolean }) => {
+    const sizes = to > Math.max(...options.sizes) ? [...options.sizes, to] : options.sizes;
+    return report(json, (tell) => runGrowthBench({ ...options, sizes }, tell));
+  });
+
+program
+  .command('concurrent')
+  .description(
+    'Payments that all wait for slow operators at once: memory of each, and that none has a timer or a checkpoint; fails when one does not complete.',
+  )
+  .addOption(number('--payments <n>', 'payments that wait at once', 10_000, 10, 200_000))
+  .addOption(number('--hold-seconds <n>', 'how long all of them wait', 60, 0, 900))
+  .addOption(number('--release-per-second <n>', 'payments whose operators end each second afterwards', 1_000, 1, 100_000))
+  .option('--json', 'end with one line of JSON on standard output', false)
+  .action(({ json, ...options }: ConcurrentOptions & { json: boolean }) => report(json, (tell) => runConcurrentBench(options, tell)));
 
 await program.parseAsync();

@@ -54,7 +54,7 @@ function machineCpuSeconds(): { readonly busy: number; readonly all: number } {
 const KINDS: Readonly<Record<string, RegExp>> = {
   api: /processes\/api\.ts/,
   worker: /processes\/worker\.ts/,
-  operators: /sandbox\/main\.ts/,
+  operators: /sandbox\/main\.ts|bench\/slow-operators\.ts/,
   client: /bench\/load-client\.ts/,
 };
 

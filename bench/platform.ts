@@ -24,8 +24,8 @@ export interface BenchPlatform {
   readonly dataDir: string;
   readonly postgresPid: number;
   readonly fsyncUs: number;
-  /** Every invariant, the audit log and the operators' books: what does not hold. */
-  verify(): Promise<readonly Violation[]>;
+  /** Every invariant, the audit log and the operators' books, of the sandbox of its own or in another folder: what does not hold. */
+  verify(sandboxFolder?: string): Promise<readonly Violation[]>;
   close(): Promise<void>;
 }
 
@@ -59,9 +59,9 @@ export async function openPlatform(
       dataDir,
       fsyncUs,
       postgresPid: Number(pidFile.split('\n', 1)[0]),
-      verify: async () => {
+      verify: async (sandboxFolder = join(dataDir, 'sandbox')) => {
         const { quoteKey, keyring } = await loadKeys(env, dataDir);
-        return (await verifyDatabase(pool, { quoteKey, keyring, sandboxFolder: join(dataDir, 'sandbox') })).violations;
+        return (await verifyDatabase(pool, { quoteKey, keyring, sandboxFolder })).violations;
       },
       close,
     };
