@@ -45,6 +45,7 @@ export async function runConcurrentBench(options: ConcurrentOptions, tell: (line
       PORT: String(port),
       NODE_OPTIONS: inspectorSetting(inspectorPort),
       CAPP_SANDBOX: '1',
+      CAPP_SANDBOX_URL: operators.url,
       CAPP_OPERATORS_PATH: join(folder, 'operators.json'),
       CAPP_FX_OPEN_ER_API_URL: `${operators.url}/fx/open-er-api`,
       CAPP_FX_CURRENCY_API_URL: `${operators.url}/fx/currency-api`,

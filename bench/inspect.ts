@@ -1,6 +1,6 @@
 /**
- * A look into a process of Node's that runs, through its own inspector: what it holds in memory, which timers it has, and where
- * its processor time goes. The process opens the inspector on the loopback address when it is sent SIGUSR1.
+ * A look into a process of Node's that runs, through its own inspector: what it holds in memory, and which timers it has. The
+ * process opens the inspector on the loopback address when it is sent SIGUSR1.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -9,25 +9,7 @@ export interface Inspected {
   evaluate(expression: string): Promise<unknown>;
   /** Bytes of objects that are in use, after those that are not were cleared away. */
   heapBytes(): Promise<number>;
-  /** Starts the sampling profiler; the result stops it and gives the profile. */
-  profile(intervalUs: number): Promise<() => Promise<CpuProfile>>;
   close(): void;
-}
-
-/** What the profiler gives: the tree of calls, and which node each sample fell on. */
-export interface CpuProfile {
-  readonly nodes: readonly CpuNode[];
-  /** Microseconds. */
-  readonly startTime: number;
-  readonly endTime: number;
-  readonly samples: readonly number[];
-  readonly timeDeltas: readonly number[];
-}
-
-export interface CpuNode {
-  readonly id: number;
-  readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
-  readonly children?: readonly number[];
 }
 
 const OPENS_WITHIN_MS = 30_000;
@@ -77,12 +59,6 @@ export async function inspect(pid: number, port: number): Promise<Inspected> {
     heapBytes: async () => {
       await call('HeapProfiler.collectGarbage');
       return ((await call('Runtime.getHeapUsage')) as { usedSize: number }).usedSize;
-    },
-    profile: async (intervalUs) => {
-      await call('Profiler.enable');
-      await call('Profiler.setSamplingInterval', { interval: intervalUs });
-      await call('Profiler.start');
-      return async () => ((await call('Profiler.stop')) as { profile: CpuProfile }).profile;
     },
     close: () => socket.close(),
   };

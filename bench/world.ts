@@ -73,12 +73,21 @@ export interface World {
   close(): Promise<void>;
 }
 
-/** Starts a world. `connections` is the size of its pool. */
-export async function openWorld(options: { readonly connections: number }): Promise<World> {
+export interface WorldOptions {
+  /** Size of the pool. */
+  readonly connections: number;
+  /** PostgreSQL keeps account of its statements, in `pg_stat_statements`. */
+  readonly statements?: boolean;
+}
+
+/** Starts a world. */
+export async function openWorld(options: WorldOptions): Promise<World> {
   const dataDir = await mkdtemp(join(tmpdir(), 'capp-bench-'));
   try {
+    if (options.statements === true) await keepStatements(dataDir);
     const database = await startDatabase({ dataDir, databaseUrl: null });
     const pool = connect({ url: database.url, applicationName: 'capp bench', max: options.connections });
+    if (options.statements === true) await pool.query('create extension pg_stat_statements');
     await migrate(pool);
     await openBooks(pool);
     const keyring = createKeyring([{ id: 1, master: randomBytes(32) }]);
@@ -101,6 +110,15 @@ export async function openWorld(options: { readonly connections: number }): Prom
     await rm(dataDir, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** What is loaded with the server takes a start of its own. */
+async function keepStatements(dataDir: string): Promise<void> {
+  const database = await startDatabase({ dataDir, databaseUrl: null });
+  const pool = connect({ url: database.url, applicationName: 'capp bench', max: 1 });
+  await pool.query(`alter system set shared_preload_libraries = 'pg_stat_statements'`);
+  await pool.end();
+  await database.stop();
 }
 
 async function openBooks(pool: Pool): Promise<void> {
