@@ -13,6 +13,7 @@ import { sha256 } from '../domain/ids.ts';
 import { storageFault } from './cluster.ts';
 import { NONCE_BYTES, openGcm, sealGcm, TAG_BYTES } from './gcm.ts';
 import { createPersonKeys, type PersonKeys } from './person-keys.ts';
+import { createTextKeys, type TextKeys } from './text-keys.ts';
 
 const INDEX_BYTES = 16;
 const KEY_BYTES = 32;
@@ -35,6 +36,8 @@ export interface Keyring {
   readonly currentId: number;
   /** Data keys of people. */
   readonly people: PersonKeys;
+  /** Data keys of texts that may name people. */
+  readonly texts: TextKeys;
 }
 
 export interface Keys {
@@ -84,7 +87,7 @@ export function createKeyring(keys: readonly FieldKey[], indexKeys: readonly Buf
   const wrappingKeys = new Map(keys.map(({ id, master }) => [id, createSecretKey(derive(master, 'wrap'))]));
   const nextNonce = nonces();
 
-  const keyring: Omit<Keyring, 'people'> = {
+  const keyring: Omit<Keyring, 'people' | 'texts'> = {
     currentId: current.id,
     encrypt: (plaintext, context) => sealGcm(currentKey, [current.id], nextNonce(), plaintext, Buffer.from(context)),
     decrypt: (ciphertext, context) => {
@@ -100,8 +103,8 @@ export function createKeyring(keys: readonly FieldKey[], indexKeys: readonly Buf
     blindIndexes: (text, scope) => [keyring.blindIndex(text, scope), ...keyring.olderIndexes(text, scope)],
     olderIndexes: (text, scope) => olderHashes.map((each) => each(scoped(text, scope)).subarray(0, INDEX_BYTES)),
   };
-  const people = createPersonKeys({ currentId: current.id, wrappingKeys, nextNonce, decrypt: keyring.decrypt });
-  return { ...keyring, people };
+  const deps = { currentId: current.id, wrappingKeys, nextNonce, decrypt: keyring.decrypt };
+  return { ...keyring, people: createPersonKeys(deps), texts: createTextKeys(deps) };
 }
 
 /** The length in front keeps scope and text apart. */

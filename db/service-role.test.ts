@@ -41,6 +41,7 @@ const KEPT = [
   'payments',
   'reports',
   'screening_findings',
+  'text_keys',
   'users',
 ];
 

@@ -14,7 +14,10 @@ export type AutonomyLevel = (typeof AUTONOMY_LEVELS)[number];
 /** What holds where nobody ever turned a dial. */
 export const AUTONOMY_FULL: AutonomyLevel = 'tighten';
 
-/** Agents that ask a model; the others decide by their policies alone and have no dial. */
+/**
+ * Agents that ask a model; the others decide by their policies alone and have no dial. The score that compliance reads is none of a model
+ * that is asked: its effect is that of rules which two people brought to life, and takes two to end.
+ */
 export const DIALLED_AGENTS = ['investigator'] as const satisfies readonly AgentName[];
 export type DialledAgent = (typeof DIALLED_AGENTS)[number];
 

@@ -2,7 +2,8 @@
  * The compliance agent: clears a payment, flags it for people, or blocks it.
  *
  * It screens both names against the loaded sanctions lists and looks at required data, KYC standing, tier
- * limits, velocity, structuring, fan-in and the FATF's country lists. No model has a say in it.
+ * limits, velocity, structuring, fan-in and the FATF's country lists. No model is asked; the score of a learned one is a fact like
+ * others, which rules may ask for.
  */
 import type { PoolClient } from 'pg';
 import { newId } from '../../domain/ids.ts';

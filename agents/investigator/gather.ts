@@ -15,12 +15,13 @@ import {
   type PartyHistoryRow,
 } from '../../db/queries/investigations.ts';
 import { fault } from '../../domain/errors.ts';
+import { textOpener } from '../../tools/privacy/texts.ts';
 import type { CaseBrief, HitBrief, PartyBrief } from './facts.ts';
 import { factsOfText, type UntrustedText } from './texts.ts';
 
 export interface GatherDeps {
   readonly pool: Pool;
-  readonly keyring: Pick<Keyring, 'decrypt' | 'people'>;
+  readonly keyring: Pick<Keyring, 'people' | 'texts'>;
 }
 
 export interface Gathered {
@@ -49,12 +50,16 @@ export async function gatherCase(deps: GatherDeps, caseId: string, nowMs: number
     findLinkedCases(deps.pool, row, LINKED_MAX),
     findAnswers(deps.pool, caseId, ANSWERS_MAX),
   ]);
+  const open = await textOpener(deps.pool, deps.keyring, caseId);
   const parties = deps.keyring.people.openParties(row);
   const texts: UntrustedText[] = [
     { source: 'sender_name', text: parties.sender.name },
     { source: 'receiver_name', text: parties.receiver.name },
     { source: 'reference', text: row.referenceId },
-    ...answers.map((answer): UntrustedText => ({ source: 'answer', text: deps.keyring.decrypt(answer, ANSWER_CONTEXT) })),
+    ...answers.flatMap((answer): UntrustedText[] => {
+      const text = open(answer, ANSWER_CONTEXT);
+      return text === null ? [] : [{ source: 'answer', text }];
+    }),
   ];
   return {
     clientId: row.clientId,

@@ -5,6 +5,7 @@ import type { Facts } from '../../domain/decision.ts';
 import { newId } from '../../domain/ids.ts';
 import type { Leg } from '../../domain/lifecycle.ts';
 import type { Queryable } from '../connect.ts';
+import { keepTextKey } from './text-keys.ts';
 
 export interface NewStatement {
   readonly railId: string;
@@ -14,6 +15,8 @@ export interface NewStatement {
   readonly reasonCode: string | null;
   /** Ciphertext. */
   readonly body: Buffer;
+  /** The wrapped key under which the body is sealed. */
+  readonly textKey: Buffer;
   readonly bodyDigest: Buffer;
   readonly openingMinor: bigint | null;
   readonly closingMinor: bigint | null;
@@ -57,6 +60,7 @@ export async function keepStatement(tx: PoolClient, statement: NewStatement, now
   });
   const id = made.rows[0]?.id;
   if (id === undefined) return findStatementId(tx, statement);
+  await keepTextKey(tx, { id, kind: 'statement', candidate: statement.textKey, nowMs });
   await keepLines(tx, id, statement);
   return id;
 }

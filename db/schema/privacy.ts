@@ -1,7 +1,7 @@
 /** What keeps personal data only as long and as readable as it must be: jobs over keys, holds, and what retention did. */
 import { sql } from 'drizzle-orm';
 import { bigint, check, index, integer, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
-import { moment } from './columns.ts';
+import { bytea, moment } from './columns.ts';
 import { users } from './parties.ts';
 
 /** A walk over everybody, in the order of their ids: it goes on where it was left, whoever takes it up. */
@@ -26,6 +26,24 @@ export const keyJobs = pgTable(
   (table) => [
     check('key_jobs_kind', sql`${table.kind} in ('wrap', 'data', 'index')`),
     uniqueIndex('key_jobs_open').on(table.kind).where(sql`${table.finishedAt} is null`),
+  ],
+);
+
+/** The data key of the texts of a case, a report or a statement, wrapped; null once it was destroyed. */
+export const textKeys = pgTable(
+  'text_keys',
+  {
+    /** The id of what it belongs to. */
+    subjectId: uuid('subject_id').primaryKey(),
+    kind: text('kind').notNull(),
+    wrapped: bytea('wrapped'),
+    madeAt: moment('made_at').notNull(),
+    destroyedAt: moment('destroyed_at'),
+  },
+  (table) => [
+    check('text_keys_kind', sql`${table.kind} in ('case', 'report', 'statement')`),
+    check('text_keys_destroyed', sql`(${table.wrapped} is null) = (${table.destroyedAt} is not null)`),
+    index('text_keys_age').on(table.kind, table.madeAt).where(sql`${table.wrapped} is not null`),
   ],
 );
 

@@ -129,12 +129,14 @@ function ofDay({ rail, day }: ReconcileRequest, statement: Statement): Statement
 }
 
 function keptStatement(deps: GraphDeps, request: ReconcileRequest, text: string, statement: Statement, reasonCode: string | null) {
+  const textKey = deps.keyring.texts.create();
   return {
     railId: request.rail.id,
     day: request.day,
     format: statement.format,
     reasonCode,
-    body: deps.keyring.encrypt(text, 'statements.body'),
+    body: deps.keyring.texts.seal(textKey, text, 'statements.body'),
+    textKey,
     bodyDigest: deps.keyring.blindIndex(text, 'statements.body'),
     openingMinor: statement.openingMinor,
     closingMinor: statement.closingMinor,

@@ -30,6 +30,7 @@ import {
 import type { Facts, Json } from '../../domain/decision.ts';
 import { type ErrorCode, fault, isFault } from '../../domain/errors.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
+import { sealText } from '../../tools/privacy/index.ts';
 import type { ApiDeps, Caller } from './deps.ts';
 
 export const NOTE_CONTEXT = 'case_decisions.note';
@@ -62,7 +63,7 @@ export async function decide(deps: DeskDeps, caller: Caller, caseId: string, say
     const earlier = await findCaseDecisions(tx, caseId);
     assertMayAct(row, caller, saying, nowMs);
     assertAgrees(row, caller, saying, earlier, nowMs);
-    await write(tx, row, decisionOf(deps, row, caller, saying, nowMs));
+    await write(tx, row, await decisionOf(tx, deps, row, caller, saying));
   });
 }
 
@@ -108,7 +109,9 @@ function actionOf(row: CaseRow, { verdict, reasonCode }: Saying): string {
   return actionDigest({ caseId, paymentId, evidenceDigest, verdict, reasonCode, round });
 }
 
-function decisionOf(deps: DeskDeps, row: CaseRow, caller: Caller, saying: Saying, nowMs: number): NewCaseDecision {
+async function decisionOf(tx: PoolClient, deps: DeskDeps, row: CaseRow, caller: Caller, saying: Saying): Promise<NewCaseDecision> {
+  const nowMs = deps.clock.now();
+  const sealed = (text: string) => sealText(tx, deps.keyring, { id: row.id, kind: 'case' }, { text, context: NOTE_CONTEXT, nowMs });
   const approvalMs = deps.desk?.approvalMs ?? DESK_DEFAULTS.approvalMs;
   return {
     id: newId(),
@@ -119,7 +122,7 @@ function decisionOf(deps: DeskDeps, row: CaseRow, caller: Caller, saying: Saying
     senior: isSenior(caller),
     verdict: saying.verdict,
     reasonCode: saying.reasonCode,
-    note: saying.note === undefined ? null : deps.keyring.encrypt(saying.note, NOTE_CONTEXT),
+    note: saying.note === undefined ? null : await sealed(saying.note),
     evidenceDigest: row.evidenceDigest,
     round: row.round,
     actionDigest: actionOf(row, saying),
@@ -186,7 +189,7 @@ async function requestOne(
   const holder = holderOf(row, nowMs);
   if (holder !== null && holder !== caller.principal) throw fault('case_claimed');
   const { evidenceDigest } = row;
-  await write(tx, row, decisionOf(deps, row, caller, { verdict: 'request_information', reasonCode, note, evidenceDigest }, nowMs));
+  await write(tx, row, await decisionOf(tx, deps, row, caller, { verdict: 'request_information', reasonCode, note, evidenceDigest }));
 }
 
 /** Puts a case off. Throws `not_found`, `case_not_open`, `case_claimed`, `snooze_limit`, and `validation_failed` for a moment past or too far. */
@@ -222,7 +225,8 @@ export async function answer(
     const now = (await findQuestions(tx, caller.clientId, paymentId)).find((each) => each.id === given.questionId);
     if (!isLive || now === undefined || now.answeredAt !== null) throw fault('question_closed');
     const nowMs = deps.clock.now();
-    const sealed = deps.keyring.encrypt(given.answer, ANSWER_CONTEXT);
+    const subject = { id: row.id, kind: 'case' } as const;
+    const sealed = await sealText(tx, deps.keyring, subject, { text: given.answer, context: ANSWER_CONTEXT, nowMs });
     const answerDigest = digestOf(sealed.toString('hex'));
     const evidence = withAnswer(row.evidence, {
       questionId: asked.id,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { insertAttempt } from '../../db/fixtures.ts';
 import { newId } from '../../domain/ids.ts';
+import { textOpener } from '../../tools/privacy/index.ts';
 import { bodyOf, intentOf, startTestApi, type TestApi, testKeyring } from './testing.ts';
 
 let api: TestApi;
@@ -67,7 +68,10 @@ test('claim, decide: the officer is the holder of the key, the note is stored en
   const { rows } = await api.pool.query('select officer, verdict, note, evidence_digest from case_decisions where case_id = $1', [caseId]);
   expect(rows).toMatchObject([{ officer: 'officer:amina', verdict: 'release', evidence_digest: DIGEST }]);
   expect(rows[0].note.toString('latin1')).not.toContain('Wanjiru');
-  expect(testKeyring.decrypt(rows[0].note, 'case_decisions.note')).toContain('Wanjiru');
+  const open = await textOpener(api.pool, testKeyring, caseId);
+  expect(open(rows[0].note, 'case_decisions.note')).toContain('Wanjiru');
+  // Under a key of the case, and under no key of the platform.
+  expect(() => testKeyring.decrypt(rows[0].note, 'case_decisions.note')).toThrow();
   const { decisions } = await bodyOf(await api.call('GET', `/v1/cases/${caseId}`, { key: baraka }));
   expect(decisions).toMatchObject([{ officer: 'officer:amina', note: 'Not the Wanjiru on the list' }]);
 });

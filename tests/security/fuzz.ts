@@ -195,7 +195,8 @@ function requestFor(fuzz: Fuzz, operation: Operation): Sent {
       'Bearer x',
       `Basic ${key}`,
       `Bearer ${key}x`,
-      `Bearer ${key.slice(0, -1)}0`,
+      // Another last digit than the key's own.
+      `Bearer ${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`,
       'Bearer null',
     ]);
   if (dice.chance(0.1))

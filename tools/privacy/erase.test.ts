@@ -6,6 +6,7 @@ import { checkBooks } from '../ledger/index.ts';
 import { type EraseDeps, erasePerson, obstaclesTo } from './erase.ts';
 import { keptUntilMs, recordYears, yearsAfter } from './policy.ts';
 import { exportSubject, findSubjects } from './subject.ts';
+import { sealText } from './texts.ts';
 import { type PrivacyWorld, privacyWorld } from './testing.ts';
 import { liftHold, placeHold } from '../../db/queries/privacy.ts';
 
@@ -76,6 +77,33 @@ test('nothing that is left opens with any key of the platform', async () => {
     world.keyring.people.openParty({ parties: payment?.parties as Buffer, senderKey: keyBefore, receiverKey: null }, 'sender'),
   ).toEqual(amina.person);
   await expect(erasePerson(deps, amina.id, ACTOR)).rejects.toMatchObject({ code: 'not_found' });
+});
+
+test('what was written about somebody opens nowhere any more: notes and answers of their cases, and reports on them', async () => {
+  const [amina, okello, juma] = [await world.addPerson(), await world.addPerson(), await world.addPerson()];
+  const [theirs, others] = [await world.addPayment(amina, okello), await world.addPayment(okello, juma)];
+  const texts = [await world.addTexts(theirs), await world.addTexts(others)] as const;
+  await age();
+  for (const each of texts) expect(await each.read()).toEqual(['a note on them', 'an answer of theirs', 'a report on them']);
+  const sealed = await texts[0].bytes();
+
+  expect(await erasePerson(deps, amina.id, ACTOR)).toMatchObject({ cleared: { written: 2 } });
+
+  expect(await texts[0].read()).toEqual([null, null, null]);
+  expect(await texts[1].read()).toEqual(['a note on them', 'an answer of theirs', 'a report on them']);
+  // What is sealed in the audit log is as it was.
+  expect(await texts[0].bytes()).toEqual(sealed);
+  await expect(
+    sealText(world.pool, world.keyring, { id: texts[0].caseId, kind: 'case' }, { text: 'more', context: 'x.y', nowMs: 0 }),
+  ).rejects.toMatchObject({
+    code: 'internal',
+  });
+  await expect(world.pool.query(`update text_keys set wrapped = '\\x01', destroyed_at = null where wrapped is null`)).rejects.toMatchObject(
+    {
+      constraint: 'text_keys_fixed',
+    },
+  );
+  await expect(world.pool.query('delete from text_keys')).rejects.toMatchObject({ constraint: 'text_keys_append_only' });
 });
 
 test('who was erased takes part in no payment, and comes back as somebody new', async () => {

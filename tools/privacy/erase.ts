@@ -7,6 +7,7 @@ import type { Keyring } from '../../db/keyring.ts';
 import { recordAuditEvents } from '../../db/queries/audit.ts';
 import { clearTraces, countHolds, findPerson, listPersonPayments, type PersonRecord, shredPerson } from '../../db/queries/privacy.ts';
 import { SUBSCRIBER_SCOPE } from '../../db/queries/subscribers.ts';
+import { destroyTextsAbout } from '../../db/queries/text-keys.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { fault } from '../../domain/errors.ts';
 import { isTerminal, type PaymentStatus } from '../../domain/lifecycle.ts';
@@ -69,7 +70,8 @@ export async function erasePerson(deps: EraseDeps, userId: string, actor: string
 async function shred(deps: EraseDeps, tx: Parameters<typeof shredPerson>[0], person: PersonRecord, actor: string) {
   const nowMs = deps.clock.now();
   const { phone } = deps.keyring.people.openPerson(person);
-  const cleared = await clearTraces(tx, person.id, deps.keyring.blindIndexes(phone, SUBSCRIBER_SCOPE));
+  const traces = await clearTraces(tx, person.id, deps.keyring.blindIndexes(phone, SUBSCRIBER_SCOPE));
+  const cleared = { ...traces, written: await destroyTextsAbout(tx, person.id, nowMs) };
   if (!(await shredPerson(tx, person, nowMs))) throw fault('erasure_refused', { detail: 'The person changed meanwhile; try again.' });
   const event = { clientId: person.clientId, actor, action: 'person.erased', subject: `user:${person.id}`, details: cleared };
   await recordAuditEvents(tx, [event], nowMs);

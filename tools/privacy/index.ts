@@ -3,4 +3,5 @@ export { type EraseDeps, type Erasure, erasePerson, obstaclesTo, sentenceOf } fr
 export { RETENTION, recordYears } from './policy.ts';
 export { type RetentionDeps, type RetentionReport, runRetention } from './retention.ts';
 export { dropOldKeys, rotateKeys, type RotateResult } from './rotate.ts';
+export { sealText, textOpener } from './texts.ts';
 export { exportSubject, findSubjects, type SubjectFile } from './subject.ts';

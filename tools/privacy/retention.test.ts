@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { placeHold } from '../../db/queries/privacy.ts';
+import { liftHold, placeHold } from '../../db/queries/privacy.ts';
 import { listRetentionRuns } from '../../db/queries/retention.ts';
+import { findTextKeys } from '../../db/queries/text-keys.ts';
 import { newId } from '../../domain/ids.ts';
 import { runRetention } from './retention.ts';
+import { sealText } from './texts.ts';
 import { type PrivacyWorld, privacyWorld } from './testing.ts';
 
 const DAY_MS = 86_400_000;
@@ -43,6 +45,41 @@ test('runs once a night, however many ask', async () => {
   world.clock.advance(DAY_MS);
   expect(await runRetention(world)).not.toBeNull();
   expect(await runRetention(world)).toBeNull();
+});
+
+test('reports and statements can be read for as long as any country keeps records, and longer while somebody they may be about is held', async () => {
+  const [amina, okello] = [await world.addPerson(), await world.addPerson()];
+  // Of nobody's payments in particular: a report over a period names many.
+  const reportId = newId();
+  const statementId = newId();
+  await sealText(
+    world.pool,
+    world.keyring,
+    { id: reportId, kind: 'report' },
+    { text: 'of many', context: 'reports.content', nowMs: START_MS },
+  );
+  await sealText(
+    world.pool,
+    world.keyring,
+    { id: statementId, kind: 'statement' },
+    { text: 'of all', context: 'statements.body', nowMs: START_MS },
+  );
+  const texts = await world.addTexts(await world.addPayment(amina, okello));
+  const kept = async () => (await findTextKeys(world.pool, [reportId, statementId, texts.reportId, texts.caseId])).size;
+  await world.pool.query('update payments set updated_at = $1', [new Date(START_MS + 9 * YEAR_MS)]);
+  const hold = newId();
+  await placeHold(world.pool, { id: hold, userId: amina.id, reference: 'HC-2026-2', actor: 'operator:test', nowMs: START_MS });
+  world.clock.advance(9 * YEAR_MS);
+  expect(await runRetention(world)).toMatchObject({ written: 0 });
+  world.clock.advance(2 * YEAR_MS);
+  // The statement may be about anybody; the report over a period is of a client that this one no longer knows of.
+  expect(await runRetention(world)).toMatchObject({ written: 1, erased: 0 });
+  expect(await kept()).toBe(3);
+  await liftHold(world.pool, hold, 'operator:test', world.clock.now());
+  world.clock.advance(DAY_MS);
+  expect(await runRetention(world)).toMatchObject({ written: 2, erased: 0 });
+  expect(await kept()).toBe(1);
+  expect(await texts.read()).toEqual(['a note on them', 'an answer of theirs', null]);
 });
 
 test('people are erased when the longest of their countries’ years is over, unless somebody holds them', async () => {

@@ -7,6 +7,7 @@ import type { Keyring } from '../../db/keyring.ts';
 import { GRAPH_SCHEMA } from '../../db/migrate.ts';
 import { listDormantPeople } from '../../db/queries/privacy.ts';
 import { beginRetention, type DeletedKind, deleteCheckpoints, deleteExpired, endRetention } from '../../db/queries/retention.ts';
+import { destroyAgedTexts } from '../../db/queries/text-keys.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { newId } from '../../domain/ids.ts';
 import { erasePerson, obstaclesTo } from './erase.ts';
@@ -59,6 +60,8 @@ export async function runRetention(deps: RetentionDeps, options: RetentionOption
   report['checkpoints'] = await deleteCheckpoints(deps.pool, GRAPH_SCHEMA, before(nowMs, policy, 'checkpoints'));
   Object.assign(report, await eraseDormant(deps, policy));
   report['data_keys'] = await dropOldKeys(deps);
+  const keptSince = new Date(yearsAfter(nowMs, -recordYearsBounds(policy).max));
+  report['written'] = await destroyAgedTexts(deps.pool, keptSince, nowMs);
   await endRetention(deps.pool, id, report, deps.clock.now());
   return report;
 }

@@ -19,6 +19,8 @@ describe('wrapping keys', () => {
   test('everybody is wrapped anew, nothing else is written, and the old key is needed no more', async () => {
     const [amina, okello] = [await world.addPerson(), await world.addPerson()];
     const paymentId = await world.addPayment(amina, okello);
+    const texts = await world.addTexts(paymentId);
+    const sealed = await texts.bytes();
     const before = await world.pool.query(
       'select parties, person from payments join users on users.id = sender_id where payments.id = $1',
       [paymentId],
@@ -30,6 +32,10 @@ describe('wrapping keys', () => {
       paymentId,
     ]);
     expect(after.rows).toEqual(before.rows);
+    for (const keyring of [both, createKeyring(TEST_KEYS.slice(1))])
+      expect(await texts.read(keyring)).toEqual(['a note on them', 'an answer of theirs', 'a report on them']);
+    expect(await texts.bytes()).toEqual(sealed);
+    await expect(texts.read()).rejects.toMatchObject({ code: 'internal' });
     expect(await world.partiesOf(paymentId, createKeyring(TEST_KEYS.slice(1)))).toEqual({ sender: amina.person, receiver: okello.person });
     await expect(world.partiesOf(paymentId)).rejects.toMatchObject({ code: 'internal' });
   });

@@ -18,6 +18,7 @@ import {
 } from '../../db/queries/key-jobs.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { newId } from '../../domain/ids.ts';
+import { rewrapTexts } from './texts.ts';
 import { dropOlderKeys, nextKey, resealPaymentsOf } from './reseal.ts';
 
 export interface RotateDeps {
@@ -120,6 +121,7 @@ export async function rotateKeys(deps: RotateDeps, kind: KeyJobKind, options: Ro
     if (step === null) return { looked, changed, state: 'busy' };
     looked += step.looked;
     changed += step.changed;
+    if (step.isDone && kind === 'wrap') await rewrapTexts(deps.pool, deps.keyring);
     options.onPage?.({ looked, changed, state: step.isDone ? 'done' : 'paused' });
     if (step.isDone) return { looked, changed, state: 'done' };
   }

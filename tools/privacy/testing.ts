@@ -6,6 +6,7 @@ import { storePeople } from '../../db/queries/intake.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { manualClock } from '../../domain/clock.ts';
 import { newId } from '../../domain/ids.ts';
+import { sealText, textOpener } from './texts.ts';
 
 export type PrivacyWorld = Awaited<ReturnType<typeof privacyWorld>>;
 
@@ -75,5 +76,51 @@ export async function privacyWorld(startMs: number) {
     return by.people.openParties(rows[0]);
   }
 
-  return { ...database, keyring, clock, clientId, addPerson, addOldPerson, addPayment, addOldPayment, partiesOf, keyOf };
+  /** Writes a closed case of a payment with a note and an answer, and a report on it; as they can be read now, and the bytes. */
+  async function addTexts(paymentId: string) {
+    const [caseId, reportId, nowMs] = [newId(), newId(), clock.now()];
+    const [ofCase, ofReport] = [{ id: caseId, kind: 'case' } as const, { id: reportId, kind: 'report' } as const];
+    const seal = (subject: typeof ofCase | typeof ofReport, text: string, context: string) =>
+      sealText(pool, keyring, subject, { text, context, nowMs });
+    const client = await pool.connect();
+    // What the guards of cases ask for beside these rows is no matter here.
+    await client.query('set session_replication_role = replica');
+    await client.query(
+      `insert into cases (id, client_id, payment_id, status, priority, reasons, evidence, evidence_digest, due_at, closed_at)
+       values ($1, $2, $3, 'rejected', 1, '[]', '{}', '', now(), now())`,
+      [caseId, clientId, paymentId],
+    );
+    await client.query(
+      `insert into case_decisions (id, case_id, payment_id, officer, verdict, reason_code, note, evidence_digest)
+       values ($1, $2, $3, 'officer:amina', 'reject', 'suspicion', $4, '')`,
+      [newId(), caseId, paymentId, await seal(ofCase, 'a note on them', 'case_decisions.note')],
+    );
+    await client.query(
+      `insert into case_information (id, client_id, case_id, payment_id, decision_id, code, asked_at, due_at, answer, answer_digest, answered_by, answered_at)
+       values ($1, $2, $3, $4, $1, 'purpose_of_payment', now(), now(), $5, '', 'client:acme', now())`,
+      [newId(), clientId, caseId, paymentId, await seal(ofCase, 'an answer of theirs', 'case_information.answer')],
+    );
+    await client.query(
+      `insert into reports (id, client_id, kind, country, case_id, payment_id, media_type, file_name, content, content_digest, details, made_by, created_at)
+       values ($1, $2, 'str', 'KE', $3, $4, 'application/xml', 'a.xml', $5, '', '{}', 'officer:amina', $6)`,
+      [reportId, clientId, caseId, paymentId, await seal(ofReport, 'a report on them', 'reports.content'), new Date(nowMs)],
+    );
+    client.release(true);
+    const bytes = async (): Promise<readonly Buffer[]> => {
+      const { rows } = await pool.query<{ sealed: Buffer }>(
+        `select note as sealed from case_decisions where case_id = $1 union all select answer from case_information where case_id = $1
+         union all select content from reports where case_id = $1`,
+        [caseId],
+      );
+      return rows.map(({ sealed }) => sealed);
+    };
+    const read = async (by: Keyring = keyring) => {
+      const [note, answer, report] = (await bytes()) as [Buffer, Buffer, Buffer];
+      const [openCase, openReport] = [await textOpener(pool, by, caseId), await textOpener(pool, by, reportId)];
+      return [openCase(note, 'case_decisions.note'), openCase(answer, 'case_information.answer'), openReport(report, 'reports.content')];
+    };
+    return { caseId, reportId, bytes, read };
+  }
+
+  return { ...database, addTexts, keyring, clock, clientId, addPerson, addOldPerson, addPayment, addOldPayment, partiesOf, keyOf };
 }

@@ -22,6 +22,7 @@ import { fault } from '../../domain/errors.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
 import { dayOf, walletById } from '../../domain/network.ts';
 import { exportPayment } from '../audit/index.ts';
+import { sealText } from '../privacy/texts.ts';
 import { exportAudit } from './audit-export.ts';
 import { thresholdCsv } from './csv.ts';
 import type { ReportingEntities } from './entity.ts';
@@ -91,7 +92,7 @@ export async function makeReport(deps: ReportDeps, maker: ReportMaker, request: 
   const id = newId();
   const nowMs = deps.clock.now();
   const made = await fileOf(deps, maker, request, id, nowMs);
-  const report = {
+  const report = (content: Buffer) => ({
     id,
     clientId: maker.clientId,
     kind: request.kind,
@@ -102,18 +103,19 @@ export async function makeReport(deps: ReportDeps, maker: ReportMaker, request: 
     periodTo: made.period?.to ?? null,
     mediaType: made.mediaType,
     fileName: `${request.kind}-${id}.${made.extension}`,
-    content: deps.keyring.encrypt(made.content, REPORT_CONTEXT),
+    content,
     contentDigest: digestOf(made.content),
     details: made.details,
     dueAt: made.dueAtMs === undefined ? null : new Date(made.dueAtMs),
     madeBy: maker.principal,
     nowMs,
-  };
+  });
   return withTransaction(deps.pool, async (tx) => {
-    const row = await insertReport(tx, report);
-    const details = { kind: report.kind, country: report.country, contentDigest: report.contentDigest, caseId: report.caseId };
+    const sealing = { text: made.content, context: REPORT_CONTEXT, nowMs };
+    const row = await insertReport(tx, report(await sealText(tx, deps.keyring, { id, kind: 'report' }, sealing)));
+    const details = { kind: request.kind, country: made.country, contentDigest: digestOf(made.content), caseId: made.caseId ?? null };
     const act = { clientId: maker.clientId, actor: maker.principal, action: 'report.made', subject: `report:${id}` };
-    await recordAuditEvents(tx, [{ ...act, paymentId: report.paymentId, details }], nowMs);
+    await recordAuditEvents(tx, [{ ...act, paymentId: made.paymentId ?? null, details }], nowMs);
     return row;
   });
 }

@@ -98,7 +98,7 @@ export const caseDecisionSchema = z
   .openapi('CaseDecision');
 
 /** What an officer said; `openNote` turns the stored note into text. */
-export function caseDecisionOut(row: CaseDecisionRow, openNote: (note: Buffer) => string): z.infer<typeof caseDecisionSchema> {
+export function caseDecisionOut(row: CaseDecisionRow, openNote: (note: Buffer) => string | null): z.infer<typeof caseDecisionSchema> {
   const { note, createdAt, expiresAt, appliedAt, ...rest } = row;
   return {
     ...rest,
@@ -282,7 +282,7 @@ const informationSchema = questionSchema
   .openapi('CaseInformation');
 
 /** A question with its answer, for officers. */
-export function informationOut(row: QuestionRow, openAnswer: (answer: Buffer) => string): z.infer<typeof informationSchema> {
+export function informationOut(row: QuestionRow, openAnswer: (answer: Buffer) => string | null): z.infer<typeof informationSchema> {
   return { ...questionOut(row), answer: row.answer === null ? null : openAnswer(row.answer), answeredBy: row.answeredBy };
 }
 

@@ -12,6 +12,7 @@ import { findEvents, findPayment } from '../../../db/queries/payment-views.ts';
 import { CASE_KINDS, CASE_STATUSES } from '../../../domain/cases.ts';
 import { fault } from '../../../domain/errors.ts';
 import { maskPhone } from '../../../domain/phone.ts';
+import { textOpener } from '../../../tools/privacy/index.ts';
 import { ANSWER_CONTEXT, DESK_DEFAULTS, NOTE_CONTEXT, snooze } from '../case-desk.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
@@ -145,6 +146,8 @@ async function fileOf(deps: ApiDeps, caller: Caller, row: CaseRow): Promise<z.in
   ]);
   if (payment === null) throw fault('internal', { internal: `case ${row.id} has no payment of its client` });
   const { sender, receiver } = openParties(keyring, payment);
+  // No client's own connection reads keys of texts.
+  const open = await textOpener(deps.pool, keyring, row.id);
   return {
     ...caseOut(row, nowMs),
     evidence: { ...row.evidence },
@@ -160,8 +163,8 @@ async function fileOf(deps: ApiDeps, caller: Caller, row: CaseRow): Promise<z.in
     agentDecisions: agents.map(decisionOut),
     information: questions
       .filter((each) => each.caseId === row.id)
-      .map((each) => informationOut(each, (text) => keyring.decrypt(text, ANSWER_CONTEXT))),
-    decisions: decisions.map((each) => caseDecisionOut(each, (note) => keyring.decrypt(note, NOTE_CONTEXT))),
+      .map((each) => informationOut(each, (text) => open(text, ANSWER_CONTEXT))),
+    decisions: decisions.map((each) => caseDecisionOut(each, (note) => open(note, NOTE_CONTEXT))),
     pendingApproval: pendingApprovalOf(row, decisions),
     advice: adviceOut(row),
   };

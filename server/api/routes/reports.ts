@@ -8,6 +8,7 @@ import { recordAuditEvents } from '../../../db/queries/audit.ts';
 import { fileReport, findReport, findReportContent, listReports, type ReportRow } from '../../../db/queries/reports.ts';
 import { fault } from '../../../domain/errors.ts';
 import { makeReport, REPORT_CONTEXT, type ReportRequest } from '../../../tools/reports/index.ts';
+import { textOpener } from '../../../tools/privacy/index.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
 import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
@@ -182,11 +183,15 @@ function mountReading(api: Api): void {
       const row = await load(api, caller.clientId, idParam(c));
       const content = await findReportContent(deps.tenants.of(caller.clientId), caller.clientId, row.id);
       if (content === null) throw fault('not_found');
+      const open = await textOpener(deps.pool, deps.keyring, row.id);
+      const file = open(content, REPORT_CONTEXT);
+      // The law no longer keeps it: its key was destroyed.
+      if (file === null) throw fault('not_found', { detail: 'The file of the report is no longer kept.' });
       // Who had whose names in hand is part of the audit.
       const act = { clientId: caller.clientId, actor: caller.principal, action: 'report.read', subject: `report:${row.id}` };
       await recordAuditEvents(deps.pool, [{ ...act, paymentId: row.paymentId }], deps.clock.now());
       c.set('logged', { reportId: row.id, principal: caller.principal });
-      return new Response(deps.keyring.decrypt(content, REPORT_CONTEXT), {
+      return new Response(file, {
         headers: {
           'content-type': `${row.mediaType}; charset=utf-8`,
           'content-disposition': `attachment; filename="${row.fileName}"`,

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, Option } from 'commander';
 import type { Keys } from '../../../db/keyring.ts';
+import { countTextKeys } from '../../../db/queries/text-keys.ts';
 import { countPersonKeys, type KeyJobKind, listKeyJobs } from '../../../db/queries/key-jobs.ts';
 import { type Pool, withTransaction } from '../../../db/connect.ts';
 import { recordAuditEvents } from '../../../db/queries/audit.ts';
@@ -106,11 +107,11 @@ async function rotate(context: CommandContext, pool: Pool, { keyring }: Keys, ro
 }
 
 async function showState(context: CommandContext, pool: Pool, currentId: number, options: { readonly json?: true }): Promise<void> {
-  const [counts, jobs] = [await countPersonKeys(pool), await listKeyJobs(pool)];
+  const [counts, texts, jobs] = [await countPersonKeys(pool), await countTextKeys(pool), await listKeyJobs(pool)];
   const { terminal } = context;
   if (options.json) {
     const plain = (_name: string, value: unknown): unknown => (typeof value === 'bigint' ? value.toString() : value);
-    return terminal.out(JSON.stringify({ currentId, people: counts, jobs }, plain));
+    return terminal.out(JSON.stringify({ currentId, people: counts, texts, jobs }, plain));
   }
   const nameOf = (id: number | null): string => (id === null ? 'none yet' : id === currentId ? `${id} (in use)` : String(id));
   const rows = counts.map(({ wrappedBy, people, withOlder }) => [nameOf(wrappedBy), people.toString(), withOlder.toString()]);
@@ -121,6 +122,8 @@ async function showState(context: CommandContext, pool: Pool, currentId: number,
       rows,
     ),
   );
+  for (const { wrappedBy, texts: count } of texts)
+    terminal.out(`texts: ${count} ${wrappedBy === null ? 'destroyed' : `wrapped by ${nameOf(wrappedBy)}`}`);
   for (const job of jobs) {
     const stands = job.finishedAt === null ? 'under way' : `done ${job.finishedAt.toISOString()}`;
     terminal.out(`${job.kind}: ${job.looked} looked at, ${job.changed} changed, pass ${job.passes}, ${stands}`);
