@@ -7,8 +7,7 @@ import type { Server } from 'node:http';
 import { RAILS } from '../domain/network.ts';
 import type { Rail } from '../domain/rail.ts';
 import type { ChainChange } from './aptos/control.ts';
-import type { ChainFaults } from './aptos/faults.ts';
-import type { SandboxChain, SandboxChainProfile } from './aptos/index.ts';
+import type { ChainOptions, SandboxChain, SandboxChainProfile } from './aptos/index.ts';
 import { airtelMessageOf } from './airtel/messages.ts';
 import { serveAirtel } from './airtel/server.ts';
 import { airtelAccountOf, gsmaAccountOf, orangeAccountOf, mpesaAccountOf, mtnMomoAccountOf, sandboxProfiles } from './accounts.ts';
@@ -61,7 +60,7 @@ export interface SandboxOptions {
   /** A new token kills the one before it. */
   readonly singleToken?: boolean;
   /** Plays the settlement chain too. */
-  readonly chain?: { readonly faults?: Partial<ChainFaults> };
+  readonly chain?: Pick<ChainOptions, 'faults' | 'disputeLimitSecs'>;
 }
 
 export interface Sandbox {
@@ -145,8 +144,7 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
 async function chainOf(options: SandboxOptions, partners: readonly string[], common: Common): Promise<SandboxChain | null> {
   if (options.chain === undefined) return null;
   const { openChain } = await import('./aptos/index.ts');
-  const { faults } = options.chain;
-  return openChain({ ...common, partners, seed: options.seed ?? '1', ...(faults === undefined ? {} : { faults }) });
+  return openChain({ ...options.chain, ...common, partners, seed: options.seed ?? '1' });
 }
 
 type Common = { readonly dataDir: string | null; readonly scheduler: Scheduler; readonly chance: Chance; readonly speed: number };

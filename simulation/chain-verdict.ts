@@ -7,6 +7,10 @@ import type { Keyring } from '../db/keyring.ts';
 import type { Clock } from '../domain/clock.ts';
 import { CURRENCIES, type Currency } from '../domain/currency.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { KeyNames } from './chain.ts';
+import { type BatchHistory, readHistories } from './chain-history.ts';
+import { ledgerTransactions } from './chain-ledger.ts';
+import { wrongDisputes } from './dispute-verdict.ts';
 import { compareChain } from '../server/verify-chain.ts';
 import { createAptosNode, type AptosNode } from '../tools/aptos/node.ts';
 import type { ChainProfile } from '../tools/aptos/profile.ts';
@@ -19,6 +23,7 @@ export interface ChainEvidence {
   readonly keyring: Keyring;
   readonly sandbox: Sandbox;
   readonly profile: ChainProfile;
+  readonly keyNames: KeyNames;
   readonly clock: Clock;
   /** What everybody held before the first step. */
   readonly before: Balances;
@@ -41,11 +46,13 @@ export interface ChainSummary {
   readonly inquired: number;
   readonly setBack: number;
   readonly anchors: number;
-}
-
-interface Event {
-  readonly type: string;
-  readonly data: Readonly<Record<string, unknown>>;
+  /** Batches with a dispute; of these, those of which arbiters gave something back, and those on which they let their time pass. */
+  readonly disputed: number;
+  readonly reversed: number;
+  readonly lapsed: number;
+  readonly votes: number;
+  /** Batches that people approved, with their own keys. */
+  readonly byPeople: number;
 }
 
 function nodeOf({ sandbox, profile, clock }: Pick<ChainEvidence, 'sandbox' | 'profile' | 'clock'>): AptosNode {
@@ -72,15 +79,15 @@ export async function judgeChain(evidence: ChainEvidence): Promise<{ readonly vi
   sandbox.changeChain({ mode: 'up' });
   const node = nodeOf(evidence);
   const compared = await compareChain(pool, createChainReader(node, profile));
-  const events = await eventsOf(sandbox, profile);
-  const executed = executionsOf(events.flat(), profile);
+  const histories = await readHistories(evidence);
   const batches = await pool.query<{ id: string; status: string; method: string }>('select id, status, method from settlement_batches');
   const anchored = await readAnchors(node);
   const audit = await verifyAudit({ pool, keyring: evidence.keyring }, anchored);
   const wrong = [
     ...(compared.state === 'compared' ? [] : [`the chain could not be compared: ${compared.state}`]),
     ...compared.violations.map(({ subject, detail }) => `${subject}: ${detail}`),
-    ...wrongExecutions(batches.rows, executed),
+    ...wrongExecutions(batches.rows, histories),
+    ...(await wrongDisputes(pool, evidence.keyNames, histories)),
     ...(await wrongBalances(evidence, await readBalances({ sandbox, profile, clock }))),
     ...audit.findings.map(({ block, detail }) => `audit log against its anchors: block ${block ?? '?'}: ${detail}`),
   ];
@@ -90,51 +97,25 @@ export async function judgeChain(evidence: ChainEvidence): Promise<{ readonly vi
     executedOnce: count(({ status, method }) => method === 'chain' && status === 'settled'),
     refunded: count(({ status }) => status === 'expired'),
     onBooks: count(({ method }) => method === 'books'),
-    transactions: events.length,
+    transactions: (await ledgerTransactions(evidence)).length,
+    ...countDisputes([...histories.values()]),
+    byPeople: await countByPeople(pool),
     ...(await countTroubles(pool)),
     anchors: anchored.length,
   };
   return { violations: wrong, summary };
 }
 
-const PAGE = 100;
-
-/** The events of every transaction that was committed with success, in order. */
-async function eventsOf(sandbox: Sandbox, { nodeUrl }: ChainProfile): Promise<Event[][]> {
-  const all: Event[][] = [];
-  for (let start = 0n; ; ) {
-    const answer = await sandbox.fetch(`${nodeUrl}/transactions?start=${start}&limit=${PAGE}`, { method: 'GET' });
-    const page = (await answer.json()) as { version: string; success: boolean; events: Event[] }[];
-    all.push(...page.filter(({ success }) => success).map(({ events }) => events));
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE) return all;
-    start = BigInt(last.version) + 1n;
-  }
-}
-
-/** How often each batch was executed, by its id. */
-function executionsOf(events: readonly Event[], { contract }: ChainProfile): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  const name = `${contract}::settlement::BatchExecuted`;
-  for (const { type, data } of events) {
-    if (type !== name) continue;
-    const id = String(data['batch_id'])
-      .replace(/^0x/, '')
-      .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-    counts.set(id, (counts.get(id) ?? 0) + 1);
-  }
-  return counts;
-}
-
 function wrongExecutions(
   batches: readonly { id: string; status: string; method: string }[],
-  executed: ReadonlyMap<string, number>,
+  histories: ReadonlyMap<string, BatchHistory>,
 ): string[] {
   const known = new Set(batches.map(({ id }) => id));
   return [
-    ...[...executed.keys()].filter((id) => !known.has(id)).map((id) => `batch ${id} was executed on chain, and is none of ours`),
+    ...[...histories.keys()].filter((id) => !known.has(id)).map((id) => `batch ${id} was proposed on chain, and is none of ours`),
+    ...[...histories.values()].flatMap(({ id, wrong }) => wrong.map((what) => `batch ${id} ${what}`)),
     ...batches.flatMap(({ id, status, method }) => {
-      const times = executed.get(id) ?? 0;
+      const times = histories.get(id)?.executions ?? 0;
       if (method === 'books') return times === 0 ? [] : [`batch ${id} is on the books and was executed on chain`];
       if (status !== 'settled' && status !== 'expired') return [`batch ${id} never came to an end: it is ${status}`];
       const wanted = status === 'settled' ? 1 : 0;
@@ -182,6 +163,23 @@ async function countTroubles(pool: Pool): Promise<Pick<ChainSummary, 'resent' | 
   return rows[0] ?? { resent: 0, inquired: 0, setBack: 0 };
 }
 
+function countDisputes(histories: readonly BatchHistory[]): Pick<ChainSummary, 'disputed' | 'reversed' | 'lapsed' | 'votes'> {
+  const disputed = histories.filter(({ dispute }) => dispute !== null);
+  return {
+    disputed: disputed.length,
+    reversed: disputed.filter(({ reversedMinor }) => (reversedMinor ?? 0n) > 0n).length,
+    lapsed: disputed.filter(({ reversedMinor }) => reversedMinor === null).length,
+    votes: disputed.reduce((sum, { votes }) => sum + votes.length, 0),
+  };
+}
+
+async function countByPeople(pool: Pool): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>(
+    `select count(*)::int as count from settlement_batches where method = 'chain' and status = 'settled' and approval_by = 'people'`,
+  );
+  return rows[0]?.count ?? 0;
+}
+
 /** The logical state of settlement, line by line: what two runs of one seed must agree on besides their history. */
 export async function settlementLines(pool: Pool): Promise<string[]> {
   const { rows } = await pool.query<{ line: string }>(
@@ -196,8 +194,10 @@ export async function settlementLines(pool: Pool): Promise<string[]> {
 /** A run's settlement in a line. */
 export function settlementLine(summary: ChainSummary): string {
   const { batches, executedOnce, refunded, onBooks, transactions, resent, inquired, setBack, anchors } = summary;
+  const { byPeople, disputed, reversed, lapsed, votes } = summary;
   return (
     `    settlement: ${batches} batches: ${executedOnce} executed once on chain, ${refunded} expired and refunded, ${onBooks} on the books; ` +
+    `${byPeople} approved by people; ${disputed} disputed with ${votes} votes, ${reversed} reversed in part or whole, ${lapsed} let pass; ` +
     `${transactions} transactions, ${resent} sent anew; ${inquired} steps of unknown outcome, ${setBack} set back; ${anchors} anchors`
   );
 }

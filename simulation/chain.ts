@@ -4,22 +4,27 @@
  * submission, and what state the node is in, is drawn from the seed as every other fault is.
  */
 import type { Pool } from 'pg';
-import { SETTLEMENT_POLICY } from '../agents/settlement/index.ts';
-import { type Approver, DEFAULT_DRIVER_SETTINGS, type DriverSettings } from '../graph/settlement/types.ts';
+import { SETTLEMENT_POLICY, type SettlementPolicy } from '../agents/settlement/index.ts';
+import { type Approver, type Arbiter, DEFAULT_DRIVER_SETTINGS, type DriverSettings } from '../graph/settlement/types.ts';
 import type { SettlementSide } from '../graph/types.ts';
 import type { Fate } from '../sandbox/aptos/faults.ts';
 import type { SandboxChainProfile } from '../sandbox/aptos/index.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { Chance } from '../sandbox/random.ts';
 import { databaseSent } from '../tools/aptos/database-sent.ts';
+import type { SettlementDeps } from '../tools/aptos/create-batches.ts';
 import { createAptosNode } from '../tools/aptos/node.ts';
 import { type ChainProfile, parseChainProfile } from '../tools/aptos/profile.ts';
 import { registryKeeper } from '../tools/aptos/registry.ts';
 import { consentOf, createAptosSettlement } from '../tools/aptos/settlement.ts';
+import type { SettlementChain } from '../tools/aptos/settlement-chain.ts';
 import { type ChainAccount, ed25519Account, localSigner } from '../tools/aptos/signer.ts';
 import type { Fetch } from '../tools/mmo/http.ts';
 import type { Actor } from './actor.ts';
 import type { FaultKind, Faults } from './faults.ts';
+import { MANY } from './intents.ts';
 import { cut, refused, settled } from './network.ts';
+import { APPROVERS, ARBITERS } from './settlement-people.ts';
 import type { Stage } from './stage.ts';
 
 export interface ChainDeps {
@@ -27,17 +32,35 @@ export interface ChainDeps {
   readonly faults: Faults;
   /** Plays the chain. */
   readonly sandbox: Sandbox;
+  /** How many payments there will be. */
+  readonly payments: number;
 }
 
 /** The chain as the processes of the platform have it. */
 export interface SimulatedChain {
   readonly profile: ChainProfile;
+  readonly keyNames: KeyNames;
   /** What one process settles with; its memory is the database, as in earnest. */
   sideOf(actor: Actor, pool: Pool): SettlementSide;
 }
 
-/** Share of batches into which the partner who owes does not pay. */
-export const UNFUNDED = 0.03;
+/** Our names for the keys behind accounts on the chain. */
+export interface KeyNames {
+  /** The account that proposes, executes and disputes for us. */
+  readonly settler: string;
+  /** The name of the key; the account itself for one that is none of ours. */
+  of(address: string): string;
+}
+
+/** How partners behave: shares of batches into which one who owes does not pay, and which one disputes on the chain. */
+export const PARTNERS = { unfunded: 0.03, disputing: 0.1 };
+
+/** How long arbiters have on the chain: in some disputes they let it pass. */
+export const DISPUTE_LIMIT_SECS = 600;
+/** How long a batch can be disputed, where it can: long enough for people to look at it, and for some of them to be too late. */
+const DISPUTE_WINDOW_SECS = 90;
+/** Share of batches that can be disputed; the others are paid with their execution. */
+const DISPUTABLE = 0.7;
 
 const TRANSIT_MS = { min: 2, max: 300 };
 const TIMEOUT_MS = 10_000;
@@ -51,9 +74,22 @@ const LAG_MS_MAX = 90_000;
 const ANCHOR_MS = 60_000;
 
 /** Batches that nobody pays into end soon enough to be seen to end. */
-const DRIVER: DriverSettings = { ...DEFAULT_DRIVER_SETTINGS, proposalLifeMs: 15 * 60_000, patienceMs: 20_000 };
-/** What few payments come to is worth a transaction too. */
-const CHAIN_POLICY = { ...SETTLEMENT_POLICY, version: `${SETTLEMENT_POLICY.version} cheap gas`, chainCostUsdMicros: 30n };
+const DRIVER: DriverSettings = { ...DEFAULT_DRIVER_SETTINGS, proposalLifeMs: 30 * 60_000, patienceMs: 20_000 };
+/**
+ * The policy on another scale: what few payments come to is worth a transaction too; windows close by what is in them as well, and
+ * keys consent to so much at once and to twice as much a day, so that people must approve the rest.
+ */
+function policyFor(payments: number): SettlementPolicy {
+  const scale = payments < MANY ? 200n : 25n;
+  return {
+    ...SETTLEMENT_POLICY,
+    version: `${SETTLEMENT_POLICY.version} of the simulation`,
+    chainCostUsdMicros: 30n * scale,
+    netMinorMax: mapValues(SETTLEMENT_POLICY.netMinorMax, (minor) => minor / scale),
+    keyTimesMax: 1n,
+    keyTimesMaxPerDay: 2n,
+  };
+}
 /** How long a paid payment waits for its window: several windows follow each other in every run. */
 export const CHAIN_WINDOW_MS = 40_000;
 
@@ -67,13 +103,22 @@ const FATES = {
 } as const satisfies Partial<Record<FaultKind, Fate>>;
 const SUBMISSION_FAULTS = Object.keys(FATES) as (keyof typeof FATES)[];
 
+function mapValues<Key extends string>(values: Readonly<Record<Key, bigint>>, to: (value: bigint) => bigint): Record<Key, bigint> {
+  return Object.fromEntries(Object.entries<bigint>(values).map(([key, value]) => [key, to(value)])) as Record<Key, bigint>;
+}
+
 /** Puts processes on the chain that the sandbox plays. */
 export function createSimulatedChain(deps: ChainDeps): SimulatedChain {
   const shown = deps.sandbox.chainProfile();
   if (shown === null) throw new RangeError('the sandbox does not play the chain');
   const profile = parseChainProfile(shown);
   const weather = createWeather(deps);
-  return { profile, sideOf: (actor, pool) => sideOf(deps, weather, { profile, keys: shown.keys }, actor, pool) };
+  const addressOf = (key: string): string => ed25519Account(localSigner(key)).address;
+  const names = new Map(
+    [shown.keys.approvers, shown.keys.arbiters].flatMap((keys) => keys.map((key, index) => [addressOf(key), keyNameOf(index)])),
+  );
+  const keyNames = { settler: addressOf(shown.keys.settler), of: (address: string) => names.get(address) ?? address };
+  return { profile, keyNames, sideOf: (actor, pool) => sideOf(deps, weather, { profile, keys: shown.keys }, actor, pool) };
 }
 
 interface Access {
@@ -95,22 +140,50 @@ function sideOf(deps: ChainDeps, weather: Weather, { profile, keys }: Access, ac
     treasury: account(keys.treasury),
     reporter: account(keys.reporter),
     approvers: keys.approvers.map(account),
-    arbiters: [],
+    arbiters: keys.arbiters.map(account),
     limits: { pollMs: POLL_MS },
   };
-  const approvers = keys.approvers.map((key, index): Approver => {
-    const keyName = `key-${index + 1}`;
-    return { approver: `policy:${keyName}`, keyName, ...consentOf(account(key), localSigner(key)) };
+  const consents = keys.approvers.map((key, index) => ({ keyName: keyNameOf(index), ...consentOf(account(key), localSigner(key)) }));
+  const policy = consents.map((consent): Approver => ({ ...consent, approver: `policy:${consent.keyName}` }));
+  const people = consents.flatMap((consent, index): Approver[] => {
+    const approver = APPROVERS[index];
+    return approver === undefined ? [] : [{ ...consent, approver }];
+  });
+  const arbiters = keys.arbiters.flatMap((key, index): Arbiter[] => {
+    const arbiter = ARBITERS[index];
+    return arbiter === undefined ? [] : [{ arbiter, keyName: keyNameOf(index), signer: account(key).address }];
   });
   return {
-    chain: createAptosSettlement(chain),
-    approvers,
-    arbiters: [],
+    chain: inTwoWays(deps.stage.chance, chain),
+    approvers: [...policy, ...people],
+    arbiters,
     anchors: { keeper: registryKeeper(chain), intervalMs: ANCHOR_MS },
     isOnChain: (partner, currency) => profile.partners[partner] !== undefined && profile.assets[currency] !== undefined,
     settings: DRIVER,
-    policy: CHAIN_POLICY,
+    policy: policyFor(deps.payments),
   };
+}
+
+/** Which key is kept for whom, as the API has it. */
+export const SETTLEMENT_KEYS = { approver: keyIn(APPROVERS), arbiter: keyIn(ARBITERS) };
+
+function keyNameOf(index: number): string {
+  return `key-${index + 1}`;
+}
+
+function keyIn(people: readonly string[]): (principal: string) => string | null {
+  return (principal) => (people.includes(principal) ? keyNameOf(people.indexOf(principal)) : null);
+}
+
+/** Whether a batch has a dispute window, which its proposal binds. */
+export function isDisputable(chance: Chance, batchId: string): boolean {
+  return chance.draw('disputable', batchId) < DISPUTABLE;
+}
+
+/** Batches with a dispute window and batches without, side by side. */
+function inTwoWays(chance: Chance, deps: SettlementDeps): SettlementChain {
+  const [plain, disputable] = [createAptosSettlement(deps), createAptosSettlement(deps, { disputeWindowSecs: DISPUTE_WINDOW_SECS })];
+  return { ...disputable, propose: (proposal) => (isDisputable(chance, proposal.batchId) ? disputable : plain).propose(proposal) };
 }
 
 /** What state the node is in, for everybody. */
@@ -122,7 +195,6 @@ interface Weather {
 
 function createWeather({ stage, faults, sandbox }: ChainDeps): Weather {
   const forAWhile = (point: string, mode: 'silent' | 'behind' | 'foreign' | 'full'): void => {
-    if (!weather.isUp) return;
     weather.isUp = false;
     sandbox.changeChain({ mode });
     stage.after(faults.sizeMs(point, OUTAGE_MS.min, OUTAGE_MS.max), () => {
@@ -133,7 +205,7 @@ function createWeather({ stage, faults, sandbox }: ChainDeps): Weather {
   const weather: Weather = {
     isUp: true,
     change(point) {
-      const fault = faults.at(`${point} at the node`, NODE_FAULTS);
+      const fault = faults.at(`${point} at the node`, weather.isUp ? NODE_FAULTS : ['gas_rises']);
       if (fault === 'node_down') forAWhile(point, 'silent');
       if (fault === 'node_behind') forAWhile(point, 'behind');
       if (fault === 'node_of_another_chain') forAWhile(point, 'foreign');

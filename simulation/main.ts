@@ -135,7 +135,7 @@ async function simulate(server: DatabaseServer, options: Options, trace: WriteSt
       digest,
       violations,
       ends,
-      survived: countFaults(result.struck),
+      survived: countFaults(result.struck, script.groups),
       starts,
       steps,
       virtualSeconds,

@@ -91,7 +91,7 @@ interface RowVerdict {
   readonly errors?: readonly { readonly code: string }[];
 }
 
-interface Reply {
+export interface Reply {
   readonly status: number;
   readonly body: {
     readonly id?: string;
@@ -141,7 +141,8 @@ async function untilAnswered(deps: ClientDeps, who: string, path: string, body: 
   }
 }
 
-async function once(
+/** Asks the API once; null when no answer comes back. */
+export async function once(
   network: Network,
   who: string,
   path: string,
@@ -164,7 +165,8 @@ async function once(
   }
 }
 
-const GET = Symbol('GET');
+/** In place of a body: only reads. */
+export const GET = Symbol('GET');
 
 export interface OfficerDeps extends ClientDeps {
   readonly name: string;

@@ -33,7 +33,7 @@ import { voidHolds } from '../tools/ledger/index.ts';
 import { createOperators } from '../tools/mmo/registry.ts';
 import type { SanctionsList } from '../tools/sanctions/list.ts';
 import { type Actor, createActor } from './actor.ts';
-import type { SimulatedChain } from './chain.ts';
+import { SETTLEMENT_KEYS, type SimulatedChain } from './chain.ts';
 import type { Database } from './database.ts';
 import type { Faults } from './faults.ts';
 import type { Hints } from './hints.ts';
@@ -165,6 +165,7 @@ function startApi(deps: PlatformDeps, actor: Actor): ApiProcess {
     createQuote: (request) => createQuote({ pool, board, clock, quoteKey: deps.quoteKey }, request),
     notify: (hint) => queue.notify(hint),
     callbackAnswer: (railId) => (railId === ON_US ? null : operators(railId).callbackAnswer),
+    settlementKeys: SETTLEMENT_KEYS,
     voidReservation: (tx, { paymentId }) => voidHolds(tx, paymentId),
     dependencies: {},
     queueDepths: () => queue.depth(),

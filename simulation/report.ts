@@ -1,11 +1,11 @@
 /** What runs survived, for people and for programs. */
 import type { Failure } from './campaign.ts';
-import type { Fault } from './faults.ts';
+import { type Fault, type FaultGroup, FAULTS } from './faults.ts';
 import type { RunResult } from './run.ts';
 
-/** How often each kind of fault struck. */
-export function countFaults(struck: readonly Fault[]): Record<string, number> {
-  const counts: Record<string, number> = {};
+/** How often each kind of fault struck; those of the groups that were asked for stand there even if they never did. */
+export function countFaults(struck: readonly Fault[], groups: readonly FaultGroup[]): Record<string, number> {
+  const counts: Record<string, number> = Object.fromEntries(groups.flatMap((group) => Object.keys(FAULTS[group]).map((kind) => [kind, 0])));
   for (const { kind } of struck) counts[kind] = (counts[kind] ?? 0) + 1;
   return Object.fromEntries(Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

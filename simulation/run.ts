@@ -16,19 +16,20 @@ import { fundClient, seedBooks } from '../tools/ledger/index.ts';
 import { SECRET_CONTEXT } from '../tools/notify/webhooks/deliver.ts';
 import { loadSanctions } from '../tools/sanctions/load.ts';
 import { takeNoTurns } from '../tools/turns.ts';
-import { CHAIN_WINDOW_MS, createSimulatedChain, type SimulatedChain, UNFUNDED } from './chain.ts';
+import { CHAIN_WINDOW_MS, createSimulatedChain, DISPUTE_LIMIT_SECS, PARTNERS, type SimulatedChain } from './chain.ts';
 import { type Balances, type ChainSummary, judgeChain, readBalances, settlementLines } from './chain-verdict.ts';
 import { createDatabase } from './database.ts';
 import { createFaults, type Fault, type Faults } from './faults.ts';
 import { createHints } from './hints.ts';
 import { makeWishes, MANY, type Wish } from './intents.ts';
 import { createNetwork } from './network.ts';
-import { createClient, startOfficer } from './people.ts';
+import { type ClientDeps, createClient, startOfficer } from './people.ts';
 import { type Platform, startPlatform } from './platform.ts';
 import type { Script } from './script.ts';
 import type { RunDatabase } from './server.ts';
+import { APPROVERS, ARBITERS, startArbiter, startTreasurer } from './settlement-people.ts';
 import { createStage, type Stage } from './stage.ts';
-import { areMostDone, createTrouble } from './trouble.ts';
+import { areMostDone, areMostSettled, createTrouble } from './trouble.ts';
 import { findViolations, stateLines } from './verdict.ts';
 
 export interface RunOptions {
@@ -63,8 +64,6 @@ const START_MS = Date.UTC(2026, 10, 2, 9);
 const WISHES_PER_SECOND = 10;
 const WISHES_WITHIN_MS_MAX = 150_000;
 const TROUBLE_AFTER_MS = 60_000;
-/** Settlement comes after the payments, and trouble must not be over before it. */
-const TROUBLE_OVER_CHAIN_MS = 4 * CHAIN_WINDOW_MS;
 /** What has not come to rest so long after the trouble never will. */
 const REST_WITHIN_MS = 90 * 60_000;
 /** Where wishes are many the database is as slow as it is under load, so that work travels together, and clients hear of ends only. */
@@ -105,13 +104,12 @@ async function play({ script, database }: RunOptions, stage: Stage): Promise<Run
   const keys = await prepare(database.pool, secrets, { nowMs: stage.now(), topics: script.payments < MANY ? [] : ENDS });
   const wishes = chosenWishes(script, stage);
   const lastWishMs = wishes.reduce((latest, wish) => Math.max(latest, wish.atMs), 0);
+  const areMost = script.chain === true ? areMostSettled : areMostDone;
+  const isMostDone = async (): Promise<boolean> => client.answers.size === wishes.length && areMost(database.pool, wishes.length);
   const trouble = createTrouble({
     nowMs: stage.now,
-    untilMs: START_MS + lastWishMs + (script.chain === true ? TROUBLE_OVER_CHAIN_MS : TROUBLE_AFTER_MS),
-    isMostDone:
-      script.payments < MANY || script.chain === true
-        ? null
-        : async () => client.answers.size === wishes.length && areMostDone(database.pool, wishes.length),
+    untilMs: START_MS + lastWishMs + TROUBLE_AFTER_MS,
+    isMostDone: script.payments < MANY && script.chain !== true ? null : isMostDone,
   });
   const faults = createFaults({
     chance: stage.chance,
@@ -123,9 +121,7 @@ async function play({ script, database }: RunOptions, stage: Stage): Promise<Run
   const world = await openWorld({ script, database, stage, faults, secrets, isCalm: trouble.isCalm });
   const client = createClient({ stage, network: world.network, key: keys['client:demo'] ?? '' });
   client.start(wishes);
-  for (const [index, name] of ['officer:amina', 'officer:kofi'].entries()) {
-    startOfficer({ stage, network: world.network, key: keys[name] ?? '', name, everyMs: 20_000 + 7_000 * index });
-  }
+  startStaff(script, { stage, network: world.network }, keys);
   // A script is over once the last of its faults has struck; without one, faults come as long as the trouble lasts.
   const isTroubleOver = (): boolean => trouble.isOver() || faults.struck.length === script.faults?.length;
   const isDone = async (): Promise<boolean> => {
@@ -159,11 +155,20 @@ async function play({ script, database }: RunOptions, stage: Stage): Promise<Run
   };
 }
 
+/** Officers, and where batches go over the chain those who approve, dispute and judge them. */
+function startStaff(script: Script, place: Pick<ClientDeps, 'stage' | 'network'>, keys: Readonly<Record<string, string>>): void {
+  const person = (name: string, everyMs: number) => ({ ...place, name, key: keys[name] ?? '', everyMs });
+  for (const [index, name] of ['officer:amina', 'officer:kofi'].entries()) startOfficer(person(name, 20_000 + 7_000 * index));
+  if (script.chain !== true) return;
+  for (const [index, name] of APPROVERS.entries()) startTreasurer(person(name, 9_000 + 4_000 * index));
+  for (const [index, name] of ARBITERS.entries()) startArbiter(person(name, 15_000 + 5_000 * index));
+}
+
 async function judgeSettlement(world: World, stage: Stage, pool: Pool, keyring: Keyring) {
   if (world.chain === null) return null;
   for (const line of await settlementLines(pool)) stage.note(line);
   const { sandbox, chain } = world;
-  return judgeChain({ pool, keyring, sandbox, profile: chain.profile, clock: stage, before: world.balances });
+  return judgeChain({ pool, keyring, sandbox, profile: chain.profile, keyNames: chain.keyNames, clock: stage, before: world.balances });
 }
 
 interface Secrets {
@@ -247,9 +252,11 @@ async function openWorld({ script, database, stage, faults, secrets, isCalm }: W
     scheduler: stage,
     openings: Object.fromEntries(RAILS.map((rail) => [rail.id, demoFloatMinor(rail)])),
     send: network.callBack,
-    ...(script.chain === true ? { chain: { faults: { unfunded: script.groups.includes('chain') ? UNFUNDED : 0 } } } : {}),
+    ...(script.chain === true
+      ? { chain: { faults: script.groups.includes('chain') ? PARTNERS : {}, disputeLimitSecs: DISPUTE_LIMIT_SECS } }
+      : {}),
   });
-  const chain = script.chain === true ? createSimulatedChain({ stage, faults, sandbox }) : null;
+  const chain = script.chain === true ? createSimulatedChain({ stage, faults, sandbox, payments: script.payments }) : null;
   const balances: Balances = chain === null ? new Map() : await readBalances({ sandbox, profile: chain.profile, clock: stage });
   const profiles = Object.fromEntries(Object.entries(sandbox.profiles()).map(([railId, profile]) => [railId, withPatience(profile)]));
   for (const [railId, profile] of Object.entries(profiles)) timeouts.set(railId, (profile as { timeoutMs: number }).timeoutMs);
@@ -270,7 +277,7 @@ async function openWorld({ script, database, stage, faults, secrets, isCalm }: W
       settings: chain === null ? {} : { settlementAgeMs: CHAIN_WINDOW_MS },
       chain,
       isCalm,
-      pauseMsMax: script.payments < MANY || script.chain === true ? null : PAUSE_UNDER_LOAD_MS_MAX,
+      pauseMsMax: script.payments < MANY ? null : PAUSE_UNDER_LOAD_MS_MAX,
       receive: (eventId, body) => {
         received.set(eventId, body);
         return 204;

@@ -39,3 +39,28 @@ it('a node that knows of our transaction and tells of the batch as it was before
   expect(looks).toBeGreaterThan(3);
   expect(await checkBooks(database.pool)).toEqual([]);
 });
+
+it('an approval whose answer was lost counts as given though its batch has expired meanwhile, and one that never arrived does not', async () => {
+  const clock = manualClock(Date.UTC(2026, 5, 1));
+  const chain = memoryChain(clock);
+  const deps = memoryDeps({ pool: database.pool, clock, chain }, { approvers: ['policy:one', 'policy:two'] });
+  const expired = async (fate: 'answer_lost' | 'lost'): Promise<unknown> => {
+    const id = await insertBatch(database.pool, { partner: 'mtn-ug', currency: 'UGX', dueMinor: -336_000n });
+    chain.fate = ({ call }) => (call === 'approve' ? fate : 'done');
+    await driveSettlement(deps);
+    chain.fate = () => 'done';
+    clock.advance(deps.settings.proposalLifeMs);
+    for (let round = 0; round < 5; round += 1) {
+      await driveSettlement(deps);
+      clock.advance(deps.settings.inquiryDelayMsMax);
+    }
+    const { rows } = await database.pool.query(
+      `select b.status, s.state, s.reason_code, s.transaction_hash is not null as proven
+       from settlement_batches b join settlement_steps s on s.batch_id = b.id and s.kind = 'approve' where b.id = $1`,
+      [id],
+    );
+    return rows;
+  };
+  expect(await expired('answer_lost')).toEqual([{ status: 'expired', state: 'succeeded', reason_code: null, proven: true }]);
+  expect(await expired('lost')).toEqual([{ status: 'expired', state: 'failed', reason_code: 'expired', proven: false }]);
+});

@@ -189,6 +189,9 @@ const MISSED = {
   vote: new Set(['resolved', 'settled']),
 } as const satisfies Record<StepKind, ReadonlySet<string>>;
 
+/** An approval may have come before its batch expired, or not at all: there its own transaction tells. */
+const WITH_OR_WITHOUT: Readonly<Partial<Record<StepKind, ReadonlySet<string>>>> = { approve: MISSED.approve };
+
 /** What is said of a step that can no longer take effect. */
 const MISSED_REASON: Readonly<Record<StepKind, string>> = {
   propose: 'expired',
@@ -208,7 +211,8 @@ const MISSED_REASON: Readonly<Record<StepKind, string>> = {
 function endIfReached({ kind, signer }: OpenStep, status: ChainStatus, isCounted: boolean): StepEnd | null {
   const own = status.steps[stepName(kind, signer)];
   const isThere = (REACHED[kind] as ReadonlySet<string>).has(status.state) && (own !== undefined || !BY_ANYBODY.has(kind));
-  if (!isCounted && !isThere) return null;
+  const wasThere = own !== undefined && WITH_OR_WITHOUT[kind]?.has(status.state) === true;
+  if (!isCounted && !isThere && !wasThere) return null;
   const { transactionHash, ledgerVersion } = own ?? status;
   return { state: 'succeeded', transactionHash, ledgerVersion };
 }

@@ -201,6 +201,7 @@ export function memoryChain(clock: Clock): MemoryChain {
         held.approvals.add(approval.signer);
         if (held.approvals.size >= held.proposal.approvalsNeeded) held.state = 'approved';
         touch(held);
+        held.steps[stepName('approve', approval.signer)] = { transactionHash: held.hash, ledgerVersion: held.version };
         return true;
       }),
     execute: (batchId) =>

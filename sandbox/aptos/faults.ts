@@ -30,6 +30,8 @@ export const chainFaultsSchema = z.strictObject({
   error: share.default(0),
   /** Partners who do not pay into a batch of theirs. */
   unfunded: share.default(0),
+  /** Partners who dispute a batch of theirs that has a dispute window. */
+  disputing: share.default(0),
 });
 
 export type ChainFaults = z.infer<typeof chainFaultsSchema>;
@@ -46,6 +48,7 @@ export const MODEST_CHAIN_FAULTS: ChainFaults = {
   full: 0.01,
   error: 0.01,
   unfunded: 0,
+  disputing: 0,
 };
 
 /** The fate of a submission; the same for the same names. */

@@ -19,6 +19,8 @@ export interface Genesis {
   readonly partners: readonly string[];
   readonly currencies: readonly Currency[];
   readonly startedAtMs: number;
+  /** How long arbiters have to resolve a dispute. */
+  readonly disputeLimitSecs: number;
 }
 
 /** Minor units that everybody who settles begins with, in every asset. */
@@ -29,7 +31,6 @@ const BATCH_CAP = 1_000_000_000_000_000n;
 const GAS_OPENING = 100_000_000_000n;
 const APPROVALS_MIN = 2n;
 const VOTES_NEEDED = 2n;
-const DISPUTE_LIMIT_SECS = 604_800n;
 
 export function assetAddress(seed: string, currency: string): string {
   return namedObjectAddress(addressNamed(seed, 'issuer'), textHex(currency));
@@ -61,7 +62,7 @@ export function createLedger(genesis: Genesis): Ledger {
   handRolesOn(frame, at);
   callAs(frame, ledger.contract, 'settlement::set_approvers', APPROVERS.map(at), APPROVALS_MIN);
   callAs(frame, ledger.contract, 'settlement::set_arbiters', ARBITERS.map(at), VOTES_NEEDED);
-  callAs(frame, ledger.contract, 'settlement::set_dispute_rules', 0n, DISPUTE_LIMIT_SECS);
+  callAs(frame, ledger.contract, 'settlement::set_dispute_rules', 0n, BigInt(genesis.disputeLimitSecs));
   const people = [...STAFF, ...APPROVERS, ...ARBITERS, ...genesis.partners];
   for (const name of people) mint(frame, at(name), APT, GAS_OPENING);
   for (const currency of genesis.currencies) {

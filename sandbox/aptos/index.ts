@@ -10,7 +10,7 @@ import type { Answer, SandboxRequest } from '../wire.ts';
 import { type ChainChange, changeChain, serveChainControl } from './control.ts';
 import { type ChainFaults, NO_CHAIN_FAULTS } from './faults.ts';
 import { assetAddress, createLedger } from './genesis.ts';
-import { openChainJournal } from './journal.ts';
+import { DISPUTE_LIMIT_SECS, openChainJournal } from './journal.ts';
 import { append, type Ledger, readSubmission } from './ledger.ts';
 import { createNode } from './node.ts';
 import { playPartners } from './partners.ts';
@@ -26,6 +26,8 @@ export interface ChainOptions {
   readonly scheduler: Scheduler;
   readonly chance: Chance;
   readonly faults?: Partial<ChainFaults>;
+  /** How long arbiters have to resolve a dispute; as the contract has it unless given. */
+  readonly disputeLimitSecs?: number;
 }
 
 export interface SandboxChain {
@@ -77,6 +79,7 @@ export function openChain(options: ChainOptions): SandboxChain {
     partners: options.partners,
     currencies: options.currencies ?? CURRENCIES,
     startedAtMs: options.scheduler.now(),
+    disputeLimitSecs: options.disputeLimitSecs ?? DISPUTE_LIMIT_SECS,
   });
   const { genesis } = journal;
   const ledger = createLedger(genesis);

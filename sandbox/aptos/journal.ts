@@ -9,6 +9,9 @@ import { z } from 'zod';
 import { isCurrency } from '../../domain/currency.ts';
 import type { Genesis } from './genesis.ts';
 
+/** Seven days, as the contract has it. */
+export const DISPUTE_LIMIT_SECS = 604_800;
+
 const genesisSchema = z.object({
   line: z.literal('genesis'),
   chainId: z.number().int(),
@@ -16,6 +19,7 @@ const genesisSchema = z.object({
   partners: z.array(z.string()),
   currencies: z.array(z.string().refine(isCurrency)),
   startedAtMs: z.number(),
+  disputeLimitSecs: z.number().int().default(DISPUTE_LIMIT_SECS),
 });
 const committedSchema = z.object({ line: z.literal('committed'), bytes: z.string(), timestampUs: z.string() });
 

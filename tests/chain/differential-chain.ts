@@ -7,7 +7,7 @@ import { AccountAddress, Bool, EntryFunction, type EntryFunctionArgument, MoveVe
 import { NO_CHAIN_FAULTS } from '../../sandbox/aptos/faults.ts';
 import { ENTRIES } from '../../sandbox/aptos/functions.ts';
 import { mint, setFrozen } from '../../sandbox/aptos/fungible.ts';
-import { openChainJournal } from '../../sandbox/aptos/journal.ts';
+import { DISPUTE_LIMIT_SECS, openChainJournal } from '../../sandbox/aptos/journal.ts';
 import { APT } from '../../sandbox/aptos/ledger.ts';
 import { createNode } from '../../sandbox/aptos/node.ts';
 import { serveNode } from '../../sandbox/aptos/rest.ts';
@@ -56,7 +56,14 @@ function openChain(): Chain {
   const frame = openFrame(ledger.state, CONTRACT, world.nowSecs);
   mint(frame, PAYER.address, APT, 10n ** 15n);
   commit(ledger.state, frame);
-  const genesis = { chainId: ledger.chainId, seed: 'differential', partners: [], currencies: [], startedAtMs: scheduler.now() };
+  const genesis = {
+    chainId: ledger.chainId,
+    seed: 'differential',
+    partners: [],
+    currencies: [],
+    startedAtMs: scheduler.now(),
+    disputeLimitSecs: DISPUTE_LIMIT_SECS,
+  };
   const deps = { ledger, journal: openChainJournal(null, genesis), scheduler, chance: createChance('differential'), speed: 1 };
   const node = createNode(deps, NO_CHAIN_FAULTS);
   const wire: Fetch = async (address, init) => {
