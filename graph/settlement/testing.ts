@@ -7,6 +7,7 @@ import type { Clock } from '../../domain/clock.ts';
 import { fault } from '../../domain/errors.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
 import { proposalDigest } from '../../tools/aptos/proposal.ts';
+import type { ChainReader } from '../../tools/aptos/reader.ts';
 import {
   type BatchProposal,
   type ChainState,
@@ -266,6 +267,21 @@ export function memoryChain(clock: Clock): MemoryChain {
     },
   };
   return chain;
+}
+
+/** The chain in memory as somebody without a key reads it. */
+export function memoryReader(chain: MemoryChain): ChainReader {
+  return {
+    async status(batchId) {
+      const { obligation, itemCount } = chain.batches.get(batchId)?.proposal ?? {};
+      const { netMinor: dueMinor = null, currency = null, partner = null } = obligation ?? {};
+      return { ...(await chain.status(batchId)), dueMinor, currency, partner, itemCount: itemCount ?? null };
+    },
+    async executions(transactionHash) {
+      const executed = [...chain.batches].filter(([, held]) => held.hash === transactionHash && held.executions > 0);
+      return executed.map(([batchId, { proposal, version }]) => ({ batchId, merkleRoot: proposal.merkleRoot, ledgerVersion: version }));
+    },
+  };
 }
 
 export interface BatchFixture {

@@ -4,7 +4,7 @@ import { settle, SETTLEMENT_POLICY } from '../../agents/settlement/index.ts';
 import { findDecisions } from '../../db/queries/activity.ts';
 import { newId } from '../../domain/ids.ts';
 import { driveSettlement } from '../../graph/settlement/driver.ts';
-import { insertBatch, memoryChain } from '../../graph/settlement/testing.ts';
+import { insertBatch, memoryChain, memoryReader } from '../../graph/settlement/testing.ts';
 import { type Approver, DEFAULT_DRIVER_SETTINGS } from '../../graph/settlement/types.ts';
 import { checkOnChain, checkSettlementProof, readSettlementProof } from '../../tools/aptos/settlement-proof.ts';
 import { bodyOf, startTestApi, type TestApi } from './testing.ts';
@@ -150,7 +150,7 @@ describe('the proof of a payment', () => {
       ['payout', '14000000', 'UGX'],
     ]);
     expect(checkSettlementProof(proof)).toEqual([]);
-    expect(await checkOnChain(chain, proof)).toEqual([]);
+    expect(await checkOnChain(memoryReader(chain), proof)).toEqual([]);
     expect(proof.batches.every((batch) => batch.transactionHash !== null && batch.ledgerVersion !== null)).toBe(true);
 
     const [leg] = proof.legs as [(typeof proof.legs)[number]];
@@ -159,7 +159,7 @@ describe('the proof of a payment', () => {
     expect(altered({ leg: 'payout' })).not.toEqual([]);
     expect(altered({ proof: { ...leg.proof, index: (leg.proof.index + 1) % 3 } })).not.toEqual([]);
     expect(checkSettlementProof({ ...proof, paymentId: newId() })).not.toEqual([]);
-    expect(await checkOnChain(memoryChain(api.clock), proof)).toHaveLength(2);
+    expect(await checkOnChain(memoryReader(memoryChain(api.clock)), proof)).toHaveLength(2);
 
     // And the payment's story has the decision that netted it, whichever of the client's payments it stands under.
     expect(await findDecisions(api.pool, payment.id)).toMatchObject([

@@ -17,6 +17,7 @@ let world: ChainWorld;
 let folder: string;
 let profilePath: string;
 let proof: SettlementProof;
+let proposedBy: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'capp-proof-'));
@@ -37,7 +38,8 @@ beforeAll(async () => {
   const merkleRoot = rootOfItems(of, items);
   const proposal = { ...bare, merkleRoot };
   await approved(world, proposal);
-  const { reference } = await world.chain.execute(proposal.batchId);
+  const { reference, steps } = await world.chain.execute(proposal.batchId);
+  proposedBy = steps['propose']?.transactionHash ?? '';
   const place = proofOfItem(of, items, indexOfItem(items, PAYMENT, 'collection'));
   proof = {
     kind: 'capp-settlement-proof',
@@ -74,6 +76,22 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+const OTHER = '0190a0b0-1111-7000-8000-0000000000ff';
+const OTHER_BATCH = '0190a0b0-2222-7000-8000-000000000001';
+const OTHER_ITEMS = packItems([{ paymentId: OTHER, leg: 'collection', amountMinor: AMOUNT }]);
+
+/** A batch that is on the books alone, and the leg of a payment that is all of it. */
+const otherBatch = (): SettlementProof['batches'][number] => ({
+  ...batch(),
+  id: OTHER_BATCH,
+  merkleRoot: rootOfItems({ batchId: OTHER_BATCH, currency: 'KES' }, OTHER_ITEMS),
+  itemCount: 1,
+  method: 'books',
+  transactionHash: null,
+  ledgerVersion: null,
+});
+const otherLeg = (): SettlementProof['legs'][number] => ({ ...leg(), batchId: OTHER_BATCH, proof: { index: 0, size: 1, path: [] } });
+
 const noNetwork: typeof fetch = () => Promise.reject(new TypeError('fetch failed'));
 let files = 0;
 
@@ -101,9 +119,17 @@ describe('a proof as it was written', () => {
     expect(await verify(proof, '--node', world.profile.nodeUrl, '--json')).toMatchObject({ code: 0 });
   });
 
-  test('of a batch on the books needs no chain', async () => {
-    const onBooks = { ...proof, batches: [{ ...batch(), method: 'books', transactionHash: null, ledgerVersion: null }] };
-    expect(await verify(onBooks, '--chain')).toMatchObject({ code: 0, out: expect.stringContaining('on the books') });
+  test('of a batch on the books needs no chain, and the chain must not know it', async () => {
+    const elsewhere = { ...proof, paymentId: OTHER, legs: [otherLeg()], batches: [otherBatch()] };
+    expect((await verify(elsewhere)).out).toBe(`Payment ${OTHER} is in ${OTHER_BATCH} (on the books).`);
+    expect((await verify(elsewhere, '--chain')).out).toBe(
+      `Payment ${OTHER} is in ${OTHER_BATCH} (on the books); the chain knows nothing of it.`,
+    );
+    const hidden = { ...proof, batches: [{ ...batch(), method: 'books', transactionHash: null, ledgerVersion: null }] };
+    expect(await verify(hidden, '--chain')).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('is settled on the chain, and on the books'),
+    });
   });
 });
 
@@ -120,11 +146,17 @@ describe('a proof that was tampered with is refused offline:', () => {
     ['the currency', () => changed({ currency: 'UGX' }), 'another currency'],
     ['the root', () => ({ ...proof, batches: [{ ...batch(), merkleRoot: 'ab'.repeat(32) }] }), 'does not lead to the root'],
     ['a batch that is not there', () => changed({ batchId: PAYMENT }), 'not in the file'],
-    ['a leg twice', () => ({ ...proof, legs: [leg(), leg()] }), 'stands twice'],
+    ['a leg twice', () => ({ ...proof, legs: [leg(), leg()] }), 'a leg stands twice'],
+    ['a batch twice', () => ({ ...proof, batches: [batch(), batch()] }), 'a batch stands twice'],
+    [
+      'a batch without a leg of the payment',
+      () => ({ ...proof, batches: [batch(), otherBatch()] }),
+      `no leg of the file is in batch ${OTHER_BATCH}`,
+    ],
   ])('%s', async (_what, value, expected) => {
     const { code, out } = await verify(value());
     expect(code).toBe(1);
-    expect(out).toMatch(/^\d+ faults:/);
+    expect(out).toMatch(/^\d+ faults?:/);
     expect(out).toContain(expected);
   });
 
@@ -140,6 +172,41 @@ describe('a proof that was tampered with is refused offline:', () => {
     expect(await verify(forged, '--chain')).toMatchObject({ code: 1, out: expect.stringContaining('another root on the chain') });
     const unknown = { ...forged, legs: [], batches: [{ ...batch(), id: PAYMENT }] };
     expect((await verify(unknown)).code).toBe(2);
+  });
+});
+
+describe('what the chain holds otherwise than the file is refused on the chain:', () => {
+  test.each<[string, (of: SettlementProof['batches'][number]) => Partial<SettlementProof['batches'][number]>, string]>([
+    ['the amount', () => ({ dueMinor: '1250001' }), 'has another amount on the chain'],
+    ['who owes', () => ({ dueMinor: '-1250000' }), 'has another amount on the chain'],
+    ['the partner', () => ({ partner: 'mtn-ug' }), 'has another partner on the chain'],
+    ['another transaction', () => ({ transactionHash: `0x${'1'.repeat(64)}` }), `was not executed by transaction 0x${'1'.repeat(64)}`],
+    ['another transaction of the batch', () => ({ transactionHash: proposedBy }), 'was not executed by transaction 0x'],
+    ['the version', ({ ledgerVersion }) => ({ ledgerVersion: `${ledgerVersion}0` }), 'was executed at version'],
+    ['a version alone', () => ({ transactionHash: null }), 'has a version and no transaction'],
+  ])('%s', async (_what, change, expected) => {
+    const altered = { ...proof, batches: [{ ...batch(), ...change(batch()) }] };
+    expect((await verify(altered)).code).toBe(0);
+    const { code, out } = await verify(altered, '--chain');
+    expect([code, out]).toEqual([1, expect.stringContaining(expected)]);
+  });
+
+  test('a batch that nobody has executed', async () => {
+    const items = packItems([{ paymentId: PAYMENT, leg: 'collection', amountMinor: AMOUNT }]);
+    const bare = proposalOf({ deadlineMs: Date.now() + 3_600_000, itemCount: 1 });
+    const of = { batchId: bare.batchId, currency: 'KES' } as const;
+    const merkleRoot = rootOfItems(of, items);
+    await world.chain.propose({ ...bare, merkleRoot }, 0);
+    const early = {
+      ...proof,
+      legs: [{ ...leg(), batchId: of.batchId, proof: { index: 0, size: 1, path: [] } }],
+      batches: [{ ...batch(), id: of.batchId, merkleRoot, itemCount: 1, status: 'proposed', transactionHash: null, ledgerVersion: null }],
+    };
+    expect((await verify(early)).out).toContain('not executed yet');
+    expect(await verify(early, '--chain')).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('is proposed on the chain, not executed'),
+    });
   });
 });
 

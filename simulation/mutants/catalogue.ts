@@ -17,6 +17,8 @@ export interface Mutant {
   readonly changes: readonly Change[];
   /** Rules of the database that stand in the way of the mistake, taken out: the code behind them must be seen to fail. */
   readonly sql?: readonly string[];
+  /** Seen only where batches are settled over the chain. */
+  readonly chain?: true;
 }
 
 export const MUTANTS: readonly Mutant[] = [
@@ -106,6 +108,71 @@ export const MUTANTS: readonly Mutant[] = [
         file: 'graph/nodes/outcomes.ts',
         find: 'movements: collectionMovements(traveller, attempt.railId)',
         replace: 'movements: collectionMovements(traveller, traveller.payment.collectionSpent[0] ?? attempt.railId)',
+      },
+    ],
+  },
+  {
+    name: 'reversal-unbooked',
+    mistake: 'What arbiters gave back to the payer of a batch is missing in the books.',
+    chain: true,
+    changes: [
+      {
+        file: 'graph/settlement/finish.ts',
+        find: 'await post(tx, [settlementMovement(batch), ...(reversedMinor > 0n ? [reversalMovement(batch, reversedMinor)] : [])]);',
+        replace: 'await post(tx, [settlementMovement(batch)]);',
+      },
+    ],
+  },
+  {
+    name: 'settled-before-paid',
+    mistake: 'A batch counts as settled once it is executed, though it can be disputed still.',
+    chain: true,
+    changes: [
+      {
+        file: 'graph/settlement/finish.ts',
+        find: "return isBound(batch) ? rest(deps, tx, batch, status) : moveOn(deps, tx, batch, status, 'executed');",
+        replace: "return isBound(batch) ? settleBatch(deps, tx, batch, status) : moveOn(deps, tx, batch, status, 'executed');",
+      },
+    ],
+  },
+  {
+    name: 'vote-presumed',
+    mistake: 'The vote of an arbiter counts as taken in because the batch is in dispute, though the chain has not seen it.',
+    chain: true,
+    changes: [
+      {
+        file: 'graph/settlement/driver.ts',
+        find: '(own !== undefined || !BY_ANYBODY.has(kind));',
+        replace: 'BY_ANYBODY.size > 0;',
+      },
+    ],
+  },
+  {
+    name: 'late-dispute-untold',
+    mistake: 'Nobody hears of a dispute that came to the chain too late.',
+    chain: true,
+    changes: [
+      {
+        file: 'graph/settlement/finish.ts',
+        find: 'if (batch.disputeAsked !== null && evidenceHash === null)',
+        replace: 'if (batch.disputeAsked !== null && evidenceHash !== null)',
+      },
+    ],
+  },
+  {
+    name: 'keys-for-people',
+    mistake: 'Keys of the policy consent to what is above their limits.',
+    chain: true,
+    changes: [
+      {
+        file: 'graph/settlement/approvals.ts',
+        find: "if (batch.approvalBy === 'policy') await",
+        replace: 'if (batch.approvalBy !== null) await',
+      },
+      {
+        file: 'graph/settlement/approvals.ts',
+        find: "if (batch.approvalBy === 'people' && POLICY.test(approver)) continue;",
+        replace: '',
       },
     ],
   },

@@ -15,7 +15,13 @@ const { FAULT_GROUPS } = await import('../faults.ts');
 const deps = { open: () => openCopy(templateUrl), ...(mutant.sql === undefined ? {} : { sql: mutant.sql }) };
 let caught = null;
 for (let seed = Number(first); seed <= Number(last) && caught === null; seed += 1) {
-  const script = { seed: String(seed), payments: Number(payments), workers: 3, groups: FAULT_GROUPS };
+  const script = {
+    seed: String(seed),
+    payments: Number(payments),
+    workers: 3,
+    groups: FAULT_GROUPS,
+    ...(mutant.chain === true ? { chain: true } : {}),
+  };
   const result = await runScript(deps, script);
   if (result.violations.length > 0) caught = await explainFailure(deps, script, result, Number(runs));
 }

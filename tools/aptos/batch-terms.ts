@@ -17,6 +17,11 @@ export function batchBytes(batchId: string): string {
   return batchId.replaceAll('-', '');
 }
 
+/** The batch id of its 16 bytes. */
+export function uuidOf(bytes: string): string {
+  return bytes.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
 /**
  * The terms of a proposal. Who owes pays: the partner from its account, or we from our treasury. Throws `settlement_terms_invalid`
  * for what the chain cannot settle: a net of zero, a partner without an account, a currency without an asset.
@@ -58,7 +63,7 @@ export function proposalOfTerms(profile: ChainProfile, terms: BatchTerms): Batch
   if (currency === undefined || partner === undefined || !isOurs) return null;
   const owed = terms.amounts[0] ?? 0n;
   return {
-    batchId: terms.batchId.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
+    batchId: uuidOf(terms.batchId),
     obligation: { partner, currency, netMinor: isOwed ? owed : -owed },
     merkleRoot: terms.merkleRoot,
     itemCount: Number(terms.itemCount),

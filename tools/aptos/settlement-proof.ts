@@ -7,7 +7,8 @@ import { z } from 'zod';
 import { CURRENCIES, type Currency } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
 import { hashLeaf, verifyMerkleProof } from './merkle.ts';
-import type { SettlementChain } from './settlement-chain.ts';
+import type { ChainReader } from './reader.ts';
+import type { ChainState } from './settlement-chain.ts';
 
 const hashSchema = z.string().regex(/^[0-9a-f]{64}$/);
 const currencySchema = z.enum(CURRENCIES as [Currency, ...Currency[]]);
@@ -31,7 +32,10 @@ export const provenBatchSchema = z.strictObject({
   dueMinor: minorSchema,
   method: z.enum(['books', 'chain']),
   status: z.string(),
-  transactionHash: z.string().nullable(),
+  transactionHash: z
+    .string()
+    .regex(/^0x[0-9a-f]{64}$/)
+    .nullable(),
   ledgerVersion: z.string().regex(/^\d+$/).nullable(),
   settledAt: z.string().nullable(),
 });
@@ -71,19 +75,49 @@ export function checkSettlementProof(proof: SettlementProof): string[] {
     return verifyMerkleProof(leaf, leg.proof, batch.merkleRoot) ? [] : [`${name} does not lead to the root of its batch`];
   });
   const legs = proof.legs.map((leg) => leg.leg);
-  return new Set(legs).size === legs.length ? faults : [...faults, 'a leg stands twice in the file'];
+  const named = new Set(proof.legs.map((leg) => leg.batchId));
+  const idle = proof.batches.filter((batch) => !named.has(batch.id));
+  return [
+    ...faults,
+    ...(new Set(legs).size === legs.length ? [] : ['a leg stands twice in the file']),
+    ...(batches.size === proof.batches.length ? [] : ['a batch stands twice in the file']),
+    ...idle.map((batch) => `no leg of the file is in batch ${batch.id}`),
+  ];
 }
 
-/** What the chain itself says of the batches of a proof: whether each was executed with the root of the file. */
-export async function checkOnChain(chain: Pick<SettlementChain, 'status'>, proof: SettlementProof): Promise<string[]> {
-  const faults: string[] = [];
-  for (const batch of proof.batches) {
-    if (batch.method === 'books') continue;
-    const { state, merkleRoot, transactionHash } = await chain.status(batch.id);
-    if (state !== 'executed' && state !== 'settled') faults.push(`batch ${batch.id} is ${state} on the chain, not executed`);
-    else if (merkleRoot !== batch.merkleRoot) faults.push(`batch ${batch.id} has another root on the chain`);
-    else if (batch.transactionHash !== null && transactionHash !== null && transactionHash !== batch.transactionHash)
-      faults.push(`batch ${batch.id} was executed by another transaction`);
-  }
-  return faults;
+/** What the chain itself says of the batches of a proof: whether each was executed as the file has it, by the transaction it names. */
+export async function checkOnChain(reader: ChainReader, proof: SettlementProof): Promise<string[]> {
+  const faults = await Promise.all(proof.batches.map((batch) => wrongOnChain(reader, batch)));
+  return proof.batches.flatMap(({ id }, index) => (faults[index] ?? []).map((what) => `batch ${id} ${what}`));
+}
+
+type ProvenBatch = SettlementProof['batches'][number];
+
+const EXECUTED: readonly ChainState[] = ['executed', 'disputed', 'resolved', 'settled'];
+
+async function wrongOnChain(reader: ChainReader, batch: ProvenBatch): Promise<string[]> {
+  const seen = await reader.status(batch.id);
+  if (batch.method === 'books') return seen.state === 'absent' ? [] : [`is ${seen.state} on the chain, and on the books in the file`];
+  if (!EXECUTED.includes(seen.state)) return [`is ${seen.state} on the chain, not executed`];
+  const differs = [
+    [seen.merkleRoot === batch.merkleRoot, 'root'],
+    [seen.itemCount === batch.itemCount, 'number of items'],
+    [seen.partner === batch.partner, 'partner'],
+    [seen.currency === batch.currency, 'currency'],
+    [seen.dueMinor === BigInt(batch.dueMinor), 'amount'],
+  ] as const;
+  const faults = differs.flatMap(([isSame, what]) => (isSame ? [] : [`has another ${what} on the chain`]));
+  return [...faults, ...(await wrongTransaction(reader, batch))];
+}
+
+/** A file that was written before the execution names no transaction. */
+async function wrongTransaction(reader: ChainReader, batch: ProvenBatch): Promise<string[]> {
+  const { transactionHash, ledgerVersion } = batch;
+  if (transactionHash === null) return ledgerVersion === null ? [] : ['has a version and no transaction in the file'];
+  const executed = (await reader.executions(transactionHash)).find(({ batchId }) => batchId === batch.id);
+  if (executed === undefined) return [`was not executed by transaction ${transactionHash}`];
+  return [
+    ...(executed.merkleRoot === batch.merkleRoot ? [] : [`was executed with another root by transaction ${transactionHash}`]),
+    ...(executed.ledgerVersion.toString() === ledgerVersion ? [] : [`was executed at version ${executed.ledgerVersion} of the ledger`]),
+  ];
 }

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { fault } from '../../../domain/errors.ts';
-import { checkOnChain, checkSettlementProof, readSettlementProof } from '../../../tools/aptos/settlement-proof.ts';
+import { checkOnChain, checkSettlementProof, readSettlementProof, type SettlementProof } from '../../../tools/aptos/settlement-proof.ts';
 import { readConfig } from '../../config.ts';
 import { openChainReader } from '../../settlement.ts';
 import { type ApiOptions, type CommandContext, openCapp, withApiOptions, withExamples } from '../context.ts';
@@ -67,14 +67,21 @@ async function verifyFile(context: CommandContext, file: string, options: Verify
     context.terminal.out(
       JSON.stringify({ faults, paymentId, legs: legs.length, batches: batches.map(({ id }) => id), onChain: isOnChain }),
     );
-  else if (faults.length > 0) context.terminal.out([`${faults.length} faults:`, ...faults].join('\n  '));
+  else if (faults.length > 0) context.terminal.out([`${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}:`, ...faults].join('\n  '));
   else {
     const where = batches.map(
       ({ id, method, transactionHash }) => `${id} (${method === 'chain' ? (transactionHash ?? 'not executed yet') : 'on the books'})`,
     );
-    context.terminal.out(`Payment ${paymentId} is in ${where.join(' and ')}${isOnChain ? ', and the chain says so' : ''}.`);
+    context.terminal.out(`Payment ${paymentId} is in ${where.join(' and ')}${isOnChain ? sayOfChain(proof) : ''}.`);
   }
   if (faults.length > 0) context.endWith(EXIT.wrong);
+}
+
+/** What an agreeing chain has shown: of a batch on the books only that it does not know it. */
+function sayOfChain({ batches }: SettlementProof): string {
+  const count = batches.filter(({ method }) => method === 'chain').length;
+  if (count === batches.length) return ', and the chain says so';
+  return count === 0 ? '; the chain knows nothing of it' : ', and the chain says so of the one that is there';
 }
 
 async function readJson(file: string): Promise<unknown> {
