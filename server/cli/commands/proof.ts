@@ -67,7 +67,8 @@ async function verifyFile(context: CommandContext, file: string, options: Verify
     context.terminal.out(
       JSON.stringify({ faults, paymentId, legs: legs.length, batches: batches.map(({ id }) => id), onChain: isOnChain }),
     );
-  else if (faults.length > 0) context.terminal.out([`${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}:`, ...faults].join('\n  '));
+  else if (faults.length > 0)
+    context.terminal.out([`${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}:`, ...faults].join('\n  '));
   else {
     const where = batches.map(
       ({ id, method, transactionHash }) => `${id} (${method === 'chain' ? (transactionHash ?? 'not executed yet') : 'on the books'})`,
