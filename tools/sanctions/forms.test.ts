@@ -117,8 +117,9 @@ describe('published forms', () => {
     );
     expect(eu.find('EU', '3R1#5')).toMatchObject({ names: ['One Person', 'Uno', 'Eins'], datesOfBirth: ['1960-08-11'] });
     expect(eu.find('EU', '3R1')).toMatchObject({ type: 'entity', topic: 'restriction' });
-    const ofsi = await load('ofsi_2021.csv.gz', gzipSync('row,names,dob,dob_year\n1,"""DOE John""",1981-09-10,\n'));
+    const ofsi = await load('ofsi_2021.csv.gz', gzipSync('row,names,dob,dob_year\n1,"""DOE John""",1981-09-10,\n2,DOE Jane,,1935;1936\n'));
     expect(ofsi.find('UK-OFSI-2021', '1')).toMatchObject({ datesOfBirth: ['1981-09-10'] });
+    expect(ofsi.find('UK-OFSI-2021', '2')).toMatchObject({ datesOfBirth: ['1935', '1936'] });
   });
 
   test.each<[string, string, string | Buffer, RegExp]>([

@@ -10,6 +10,7 @@ const SDN = `36,"AEROCARIBBEAN AIRLINES",-0- ,"CUBA",-0- ,-0- ,-0- ,-0- ,-0- ,-0
 \u001a\r
 `;
 const ALT = '90001,1,aka,"DOE, Amadou the Invented",-0- \n36,2,aka,"AERO-CARIBBEAN",-0- ,note\n';
+const REST = `90001,"ENTED'; a.k.a. 'ONE MORE'."\n`;
 const UN = `<?xml version="1.0" encoding="UTF-8"?>
 <CONSOLIDATED_LIST dateGenerated="2026-02-27T00:00:09.554Z"><INDIVIDUALS><INDIVIDUAL>
 <FIRST_NAME>INVENTED</FIRST_NAME><SECOND_NAME/><THIRD_NAME>PERSON</THIRD_NAME><UN_LIST_TYPE>TEST</UN_LIST_TYPE>
@@ -19,7 +20,7 @@ const UN = `<?xml version="1.0" encoding="UTF-8"?>
 <INDIVIDUAL_ALIAS><QUALITY>Low</QUALITY><ALIAS_NAME>Vague One</ALIAS_NAME></INDIVIDUAL_ALIAS>
 <INDIVIDUAL_ALIAS><QUALITY/><ALIAS_NAME/></INDIVIDUAL_ALIAS>
 <INDIVIDUAL_DATE_OF_BIRTH><TYPE_OF_DATE>APPROXIMATELY</TYPE_OF_DATE><YEAR>1971</YEAR></INDIVIDUAL_DATE_OF_BIRTH>
-<INDIVIDUAL_DATE_OF_BIRTH><TYPE_OF_DATE>BETWEEN</TYPE_OF_DATE><FROM_YEAR>1973</FROM_YEAR><TO_YEAR>1974</TO_YEAR></INDIVIDUAL_DATE_OF_BIRTH>
+<INDIVIDUAL_DATE_OF_BIRTH><TYPE_OF_DATE>BETWEEN</TYPE_OF_DATE><FROM_YEAR>1973</FROM_YEAR><TO_YEAR>1974</TO_YEAR></INDIVIDUAL_DATE_OF_BIRTH><INDIVIDUAL_DATE_OF_BIRTH><TYPE_OF_DATE>EXACT</TYPE_OF_DATE><NOTE>Nov. 1975 </NOTE></INDIVIDUAL_DATE_OF_BIRTH><INDIVIDUAL_DATE_OF_BIRTH><TYPE_OF_DATE>EXACT</TYPE_OF_DATE><NOTE>24/06/1402 (Hijri Calendar)</NOTE></INDIVIDUAL_DATE_OF_BIRTH>
 </INDIVIDUAL></INDIVIDUALS><ENTITIES><ENTITY><FIRST_NAME>INVENTED FRONT</FIRST_NAME><UN_LIST_TYPE>TEST</UN_LIST_TYPE>
 <REFERENCE_NUMBER>TEe.001</REFERENCE_NUMBER><ENTITY_ALIAS><QUALITY>a.k.a.</QUALITY><ALIAS_NAME>IF</ALIAS_NAME></ENTITY_ALIAS></ENTITY></ENTITIES>
 </CONSOLIDATED_LIST>`;
@@ -86,6 +87,21 @@ describe('the three forms', () => {
     }
   });
 
+  test('of the US Treasury, with what its remarks have beyond a thousand letters', async () => {
+    const cut = SDN.replace("THE INVENTED'.", 'THE INV');
+    expect(cut).not.toBe(SDN);
+    await put({ 'sdn.csv': SDN });
+    const whole = (await load()).find('OFAC-SDN', '90001');
+    await put({ 'sdn.csv': cut, 'sdn_comments.csv': REST });
+    const list = await load();
+    expect(list.find('OFAC-SDN', '90001')).toEqual({ ...whole, weakNames: ['THE INVENTED', 'ONE MORE'] });
+    expect(list.describe().ignoredFiles).toEqual([]);
+    await put({ 'sdn_comments.csv': `${REST}nobody,what\n` });
+    await expect(load()).rejects.toMatchObject({
+      detail: expect.stringMatching(/sdn_comments\.csv, line 2: the entry number is no number/),
+    });
+  });
+
   test('another list in alt.csv is another version', async () => {
     await put({ 'sdn.csv': SDN });
     const before = (await load()).version;
@@ -101,7 +117,7 @@ describe('the three forms', () => {
       type: 'person',
       names: ['INVENTED PERSON', 'شخص مخترع', 'Made Up', 'Thought Out'],
       weakNames: ['Vague One'],
-      datesOfBirth: ['1971~', '1973/1974'],
+      datesOfBirth: ['1971~', '1973/1974', '1975-11'],
       countries: ['Nowhere'],
     });
     expect(list.find('UN-SC', 'TEe.001')).toMatchObject({ type: 'entity', names: ['INVENTED FRONT', 'IF'] });

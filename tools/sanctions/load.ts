@@ -87,8 +87,9 @@ async function loadFile(file: string, present: ReadonlySet<string>): Promise<Loa
   const name = plainName(file);
   const companions = OFAC_FILES[name];
   if (companions !== undefined) {
-    const aliases = [...present].find((other) => isBeside(other, file, companions.aliases)) ?? (await sibling(file, companions.aliases));
-    return [await loadOfac(file, aliases, companions)];
+    const beside = async (wanted: string): Promise<string | null> =>
+      [...present].find((other) => isBeside(other, file, wanted)) ?? (await sibling(file, wanted));
+    return [await loadOfac(file, companions, await beside(companions.aliases), await beside(companions.comments))];
   }
   if (name.endsWith('.jsonl')) return loadJsonl(file);
   return name.endsWith('.xml') || name.endsWith('.csv') ? readLists(await readText(file), file) : null;
@@ -97,20 +98,30 @@ async function loadFile(file: string, present: ReadonlySet<string>): Promise<Loa
 interface OfacFiles {
   readonly list: string;
   readonly aliases: string;
+  readonly comments: string;
   readonly topic?: Topic;
 }
 
 /** OFAC publishes a list as several tables, told apart by their names alone. */
 const OFAC_FILES: Readonly<Record<string, OfacFiles>> = {
-  'sdn.csv': { list: OFAC_LIST, aliases: 'alt.csv' },
-  'cons_prim.csv': { list: OFAC_CONSOLIDATED_LIST, aliases: 'cons_alt.csv', topic: 'restriction' },
+  'sdn.csv': { list: OFAC_LIST, aliases: 'alt.csv', comments: 'sdn_comments.csv' },
+  'cons_prim.csv': { list: OFAC_CONSOLIDATED_LIST, aliases: 'cons_alt.csv', comments: 'cons_comments.csv', topic: 'restriction' },
 };
 
-async function loadOfac(file: string, aliasPath: string | null, { list, topic }: OfacFiles): Promise<LoadedList> {
+async function loadOfac(
+  file: string,
+  { list, topic }: OfacFiles,
+  aliasPath: string | null,
+  commentPath: string | null,
+): Promise<LoadedList> {
   const sdn = await readText(file);
-  const alt = aliasPath === null ? null : { ...(await readText(aliasPath)), name: aliasPath };
-  const entries = readOfac({ name: file, text: sdn.text }, alt).map((entry) => (topic === undefined ? entry : { ...entry, list, topic }));
-  return listOf(list, null, file, entries, alt === null ? [sdn.bytes] : [sdn.bytes, alt.bytes]);
+  const read = async (path: string | null) => (path === null ? null : { ...(await readText(path)), name: path });
+  const [aliases, comments] = [await read(aliasPath), await read(commentPath)];
+  const entries = readOfac({ name: file, text: sdn.text }, { aliases, comments }).map((entry) =>
+    topic === undefined ? entry : { ...entry, list, topic },
+  );
+  const contents = [sdn, aliases, comments].flatMap((each) => (each === null ? [] : [each.bytes]));
+  return listOf(list, null, file, entries, contents);
 }
 
 /** The lists in a file whose form its first lines tell; null for any other. */
@@ -239,18 +250,19 @@ function isBeside(file: string, other: string, name: string): boolean {
   return dirname(file) === dirname(other) && plainName(file) === name;
 }
 
-/** The alias file beside a table that was named by itself. */
+/** A file of another name beside a table that was named by itself. */
 async function sibling(file: string, wanted: string): Promise<string | null> {
   const names = await readdir(dirname(file)).catch((cause: unknown) => {
-    throw fault('config_invalid', { detail: `CAPP_SANCTIONS_PATH: ${dirname(file)} cannot be read for the aliases of ${file}.`, cause });
+    throw fault('config_invalid', { detail: `CAPP_SANCTIONS_PATH: ${dirname(file)} cannot be read for what belongs to ${file}.`, cause });
   });
   const found = names.find((name) => plainName(name) === wanted);
   return found === undefined ? null : join(dirname(file), found);
 }
 
-/** Aliases stand beside the table they belong to, and were read with it. */
+/** Aliases and remarks stand beside the table they belong to, and were read with it. */
 function isCompanion(file: string, files: readonly string[]): boolean {
   return Object.entries(OFAC_FILES).some(
-    ([table, { aliases }]) => plainName(file) === aliases && files.some((other) => isBeside(other, file, table)),
+    ([table, { aliases, comments }]) =>
+      [aliases, comments].includes(plainName(file)) && files.some((other) => isBeside(other, file, table)),
   );
 }

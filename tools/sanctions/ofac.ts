@@ -1,6 +1,7 @@
 /**
  * The list of Specially Designated Nationals of the US Treasury (OFAC), in its legacy CSV form:
- * `sdn.csv` without a header, `-0-` for nothing, and `alt.csv` with the aliases beside it.
+ * `sdn.csv` without a header, `-0-` for nothing; beside it `alt.csv` with the aliases, and `sdn_comments.csv` with what of a
+ * remark is beyond its first thousand letters.
  * Source: OFAC, "SDN data formats", https://ofac.treasury.gov/sdn-list-data-formats-data-schemas.
  */
 import { parse } from 'csv-parse/sync';
@@ -26,12 +27,21 @@ export interface OfacFile {
   readonly text: string;
 }
 
-/** Takes `sdn.csv` and, where there is one, `alt.csv`; gives the listed parties. Throws `config_invalid` naming file and line. */
-export function readOfac(sdn: OfacFile, alt: OfacFile | null): SanctionsEntry[] {
+/** The tables that stand beside the one of the parties, where they are there. */
+export interface OfacCompanions {
+  readonly aliases: OfacFile | null;
+  readonly comments: OfacFile | null;
+}
+
+/** Takes `sdn.csv` and what stands beside it; gives the listed parties. Throws `config_invalid` naming file and line. */
+export function readOfac(sdn: OfacFile, { aliases: alt, comments }: OfacCompanions): SanctionsEntry[] {
   const aliases = alt === null ? new Map<string, string[]>() : readAliases(alt);
+  const rests = comments === null ? new Map<string, string>() : readComments(comments);
   const seen = new Set<string>();
   return rowsOf(sdn).map(({ line, cells }) => {
-    const [entryId = '', name = '', kind = '', program = '', , , , , , , , remarks = ''] = cells;
+    const [entryId = '', name = '', kind = '', program = '', , , , , , , , remark = ''] = cells;
+    // A remark is cut in the middle of a word, and goes on there.
+    const remarks = remark + (rests.get(entryId) ?? '');
     const type = TYPES[kind];
     if (cells.length !== SDN_COLUMNS) throw broken(sdn, line, `${cells.length} columns where there are ${SDN_COLUMNS}`);
     if (!/^\d+$/.test(entryId)) throw broken(sdn, line, 'the entry number is no number');
@@ -68,6 +78,19 @@ function readAliases(alt: OfacFile): Map<string, string[]> {
     else present.push(name);
   }
   return aliases;
+}
+
+const COMMENT_COLUMNS = 2;
+
+function readComments(comments: OfacFile): Map<string, string> {
+  const rests = new Map<string, string>();
+  for (const { line, cells } of rowsOf(comments)) {
+    const [entryId = '', text = ''] = cells;
+    if (cells.length !== COMMENT_COLUMNS) throw broken(comments, line, `${cells.length} columns where there are ${COMMENT_COLUMNS}`);
+    if (!/^\d+$/.test(entryId)) throw broken(comments, line, 'the entry number is no number');
+    rests.set(entryId, (rests.get(entryId) ?? '') + text);
+  }
+  return rests;
 }
 
 function rowsOf(file: OfacFile): Row[] {

@@ -27,6 +27,7 @@ const SOURCES: readonly ListSource[] = [
     files: [
       { name: 'sdn.csv', url: `${OFAC}/SDN.CSV` },
       { name: 'alt.csv', url: `${OFAC}/ALT.CSV` },
+      { name: 'sdn_comments.csv', url: `${OFAC}/SDN_COMMENTS.CSV` },
     ],
   },
   {
@@ -35,6 +36,7 @@ const SOURCES: readonly ListSource[] = [
     files: [
       { name: 'cons_prim.csv', url: `${OFAC}/CONS_PRIM.CSV` },
       { name: 'cons_alt.csv', url: `${OFAC}/CONS_ALT.CSV` },
+      { name: 'cons_comments.csv', url: `${OFAC}/CONS_COMMENTS.CSV` },
     ],
   },
   {
@@ -51,7 +53,7 @@ const SOURCES: readonly ListSource[] = [
   { list: 'PEP', setting: 'CAPP_LISTS_PEP_URL', files: [] },
 ];
 
-/** The sources with the settings applied. A table of OFAC whose address is set is fetched from there, its aliases from beside it. */
+/** The sources with the settings applied. A table of OFAC whose address is set is fetched from there, what belongs to it from beside it. */
 export function listSources(env: Readonly<Record<string, string | undefined>>): ListSource[] {
   return SOURCES.map((source) => {
     const url = env[source.setting];

@@ -88,7 +88,8 @@ export function readOfsiNames(text: string, file: string, list: string): Sanctio
       names: [name],
       weakNames: [],
       program: 'OFSI',
-      datesOfBirth: valuesOf(row.cell('dob')).flatMap(isoDatesOf),
+      // A date that is not known in full stands as a year alone, in a column of its own.
+      datesOfBirth: [...new Set([...valuesOf(row.cell('dob')), ...valuesOf(row.cell('dob_year'))].flatMap(isoDatesOf))],
       countries: [...valuesOf(row.cell('nationality')), ...valuesOf(row.cell('citizenship'))],
       ids: [...valuesOf(row.cell('passport_no')), ...valuesOf(row.cell('national_id'))],
     };

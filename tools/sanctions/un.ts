@@ -3,6 +3,7 @@
  * Source: https://main.un.org/securitycouncil/en/content/un-sc-consolidated-list and the file itself.
  */
 import { fault } from '../../domain/errors.ts';
+import { isoDatesOf } from './dates.ts';
 import type { SanctionsEntry } from './list.ts';
 import { childOf, childText, childTexts, type XmlElement } from './xml.ts';
 
@@ -61,11 +62,15 @@ function splitAliases(text: string): string[] {
     .filter((part) => part !== '');
 }
 
+/** Notes give dates of other calendars too, whose years would be taken for a life centuries ago. */
+const GREGORIAN = /^(?:19|20)\d{2}/;
+
 function readDate(element: XmlElement): string[] {
   const from = childText(element, 'FROM_YEAR');
   const to = childText(element, 'TO_YEAR');
   if (from !== '' && to !== '') return [`${from}/${to}`];
   const date = childText(element, 'DATE').slice(0, 10) || childText(element, 'YEAR');
-  if (date === '') return [];
+  // "Nov. 1973": a date without its day stands in the note.
+  if (date === '') return isoDatesOf(childText(element, 'NOTE').trim()).filter((each) => GREGORIAN.test(each));
   return [childText(element, 'TYPE_OF_DATE') === 'APPROXIMATELY' ? `${date}~` : date];
 }
