@@ -94,5 +94,6 @@ test('addresses are the owners’ own unless they are set', () => {
   expect(of({ CAPP_LISTS_OFAC_SDN_URL: 'https://example.org/x/SDN.CSV' }, 'OFAC-SDN')).toEqual([
     'https://example.org/x/SDN.CSV',
     'https://example.org/x/ALT.CSV',
+    'https://example.org/x/SDN_COMMENTS.CSV',
   ]);
 });

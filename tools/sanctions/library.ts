@@ -33,6 +33,8 @@ export interface ListChange {
   readonly entries: number;
   readonly added: readonly SanctionsEntry[];
   readonly removed: readonly SanctionsEntry[];
+  /** On it before and now, with other names, dates or numbers. */
+  readonly changed: readonly SanctionsEntry[];
 }
 
 /** The editions in force; none when there is no library. Throws `config_invalid` for one that cannot be read. */
@@ -131,14 +133,18 @@ async function putInForce(library: string, folder: string, lists: readonly Loade
 async function changeOf(library: string, before: Edition | undefined, list: LoadedList): Promise<ListChange> {
   const old =
     before === undefined ? [] : ((await loadLists(join(library, before.folder))).find((each) => each.name === list.name)?.entries ?? []);
-  const [oldIds, newIds] = [idsOf(old), idsOf(list.entries)];
+  const [oldEntries, newEntries] = [byId(old), byId(list.entries)];
   return {
     list: list.name,
     version: list.version,
     before: before?.version ?? null,
     entries: list.entries.length,
-    added: list.entries.filter((entry) => !oldIds.has(idOf(entry))),
-    removed: old.filter((entry) => !newIds.has(idOf(entry))),
+    added: list.entries.filter((entry) => !oldEntries.has(idOf(entry))),
+    removed: old.filter((entry) => !newEntries.has(idOf(entry))),
+    changed: list.entries.filter((entry) => {
+      const present = oldEntries.get(idOf(entry));
+      return present !== undefined && JSON.stringify(present) !== JSON.stringify(entry);
+    }),
   };
 }
 
@@ -147,8 +153,8 @@ function idOf(entry: SanctionsEntry): string {
   return `${entry.entryId} ${entry.names[0] ?? ''}`;
 }
 
-function idsOf(entries: readonly SanctionsEntry[]): ReadonlySet<string> {
-  return new Set(entries.map(idOf));
+function byId(entries: readonly SanctionsEntry[]): ReadonlyMap<string, SanctionsEntry> {
+  return new Map(entries.map((entry) => [idOf(entry), entry]));
 }
 
 function refuseShrunk(change: ListChange, before: number): void {

@@ -64,6 +64,14 @@ export function plainWords(text: string): string[] {
   return plain.split(SEPARATORS).filter((word) => word !== '');
 }
 
+const OVERRIDDEN = /\u202e([^\u202c\u202d\u202e]*)\u202c?/gu;
+
+/** How a name is shown where an override turns letters round; null where none does. */
+export function shownName(text: string): string | null {
+  if (!text.includes('\u202e')) return null;
+  return text.replace(OVERRIDDEN, (_, turned: string) => Array.from(turned).reverse().join(''));
+}
+
 function isObscured(text: string): boolean {
   return BIDI_OVERRIDES.test(text) || HIDDEN_IN_WORD.test(text) || MIXED_WORD.test(text);
 }

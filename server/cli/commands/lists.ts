@@ -131,20 +131,21 @@ async function filesAt(path: string): Promise<FetchedFile[]> {
   return Promise.all(paths.map(async (file) => ({ name: basename(file), bytes: await readFile(file) })));
 }
 
-function summaryOf({ list, version, before, entries, added, removed }: ListChange) {
-  return { list, version, before, entries, added: added.length, removed: removed.length };
+function summaryOf({ list, version, before, entries, added, removed, changed }: ListChange) {
+  return { list, version, before, entries, added: added.length, removed: removed.length, changed: changed.length };
 }
 
 function describeChange(change: ListChange): string[] {
-  const { version, before, entries, added, removed } = change;
+  const { version, before, entries, added, removed, changed } = change;
   const shown = (sign: string, parties: ListChange['added']): string[] => [
     ...parties.slice(0, SHOWN_MAX).map((entry) => `  ${sign} ${entry.entryId}  ${entry.names[0] ?? ''}`),
     ...(parties.length > SHOWN_MAX ? [`  ${sign} and ${parties.length - SHOWN_MAX} more`] : []),
   ];
   if (before === null) return [`${version}: ${entries} entries, the first edition.`];
   return [
-    `${version}: ${entries} entries, ${added.length} added and ${removed.length} removed since ${before}.`,
+    `${version}: ${entries} entries, ${added.length} added, ${removed.length} removed and ${changed.length} changed since ${before}.`,
     ...shown('+', added),
     ...shown('-', removed),
+    ...shown('~', changed),
   ];
 }

@@ -28,8 +28,10 @@ const OTHER_COUNTRY = -0.01;
 const SAME_DOCUMENT = 0.2;
 const FAR_APART_YEARS = 10;
 
-/** The most that anything here can add to a score. */
-export const RAISE_MAX = SAME_DATE + SAME_COUNTRY;
+/** The most that what is known of a party can add to a score. */
+export function raiseMaxOf({ ids = [] }: Identifiers): number {
+  return SAME_DATE + SAME_COUNTRY + (ids.length > 0 ? SAME_DOCUMENT : 0);
+}
 
 /** Compares what is known of a party with what a list says; nothing known on either side changes nothing. */
 export function compareIdentifiers(asked: Identifiers, listed: Identifiers): Adjustment {
@@ -93,6 +95,11 @@ function countryCode(text: string): string {
   return /^[a-z]{2}$/i.test(trimmed) ? trimmed.toUpperCase() : (CODES.get(trimmed.toLowerCase()) ?? '');
 }
 
+/** Whether a text means a country that can be compared. */
+export function isCountryKnown(text: string): boolean {
+  return countryCode(text) !== '';
+}
+
 function compareCountries(asked: Identifiers, listed: Identifiers): Part | null {
   const own = (asked.countries ?? []).map(countryCode).filter((code) => code !== '');
   const theirs = (listed.countries ?? []).map(countryCode).filter((code) => code !== '');
@@ -104,9 +111,12 @@ function compareCountries(asked: Identifiers, listed: Identifiers): Part | null 
 
 const ID_LETTERS_MIN = 5;
 
+/** Numbers of documents in the one form in which they are compared; short ones tell nothing. */
+export function plainIds({ ids = [] }: Identifiers): string[] {
+  return ids.map((id) => id.replace(/[^a-z0-9]/gi, '').toUpperCase()).filter((id) => id.length >= ID_LETTERS_MIN && /\d/.test(id));
+}
+
 function compareIds(asked: Identifiers, listed: Identifiers): Part | null {
-  const plain = (ids: readonly string[] | undefined): string[] =>
-    (ids ?? []).map((id) => id.replace(/[^a-z0-9]/gi, '').toUpperCase()).filter((id) => id.length >= ID_LETTERS_MIN);
-  const theirs = new Set(plain(listed.ids));
-  return plain(asked.ids).some((id) => theirs.has(id)) ? { change: SAME_DOCUMENT, ground: 'same document number' } : null;
+  const theirs = new Set(plainIds(listed));
+  return plainIds(asked).some((id) => theirs.has(id)) ? { change: SAME_DOCUMENT, ground: 'same document number' } : null;
 }

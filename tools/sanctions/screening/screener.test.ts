@@ -50,6 +50,13 @@ describe('finds', () => {
     ['the English for a legal form', 'Kivuland Minerals Trading Limited Liability Company', '6'],
     ['an acronym', 'LLA', '7'],
     ['a weak alias', 'the pale heron', '8'],
+    ['letters turned round by an override', '\u202eamilukaW oneitO nosreffeJ', '1'],
+    ['a name turned round behind another one', 'Jefferson \u202eamilukaW oneitO\u202c', '1'],
+    ['figures for letters', 'J3ffers0n 0tieno Wakul1ma', '1'],
+    ['Cyrillic letters that look Latin', 'Jеffеrsоn Оtiеnо Wаkulimа', '1'],
+    ['letters of width zero inside', 'Jeffer\u200bson Wa\u200dkulima', '1'],
+    ['a branch of the house', 'Kivuland Minerals Trading SARL (Kisumu Branch)', '6'],
+    ['a legal form in another language', 'Kivuland Minerals Trading Gesellschaft mit beschränkter Haftung', '6'],
   ])('%s: %s', (_, name, entryId) => {
     expect(found(name)[0]).toBe(entryId);
   });
@@ -96,6 +103,39 @@ describe('what else is known', () => {
     expect(Math.abs((ask({ countries: ['UG'] })?.score ?? 0) - plain)).toBeLessThan(0.02);
     expect(ask({ countries: ['ke'] })?.score).toBeGreaterThan(plain);
     expect(ask({ ids: ['a123456'] })?.score).toBe(1);
+    expect(screener.screen({ name: 'Jefferson Otieno Wakulmba', kind: 'person', ids: ['A123456'] })[0]?.score).toBe(1);
+  });
+
+  test('the document of a listed party in the hands of somebody by another name is for people to look at', () => {
+    const [match] = screener.screen({ name: 'Beatrice Mutoni', kind: 'person', ids: ['A 123 456'] });
+    expect(match).toMatchObject({ entry: { entryId: '1' }, nameScore: 0, grounds: ['same document number'] });
+    expect(match?.score).toBeLessThan(1);
+    expect(match && explainMatch(match)).toBe('"Jefferson Otieno Wakulima"; same document number');
+    expect(screener.screen({ name: 'Beatrice Mutoni', kind: 'person', ids: ['A-12345', 'PASSPORT'] })).toEqual([]);
+  });
+});
+
+describe('two names are one party', () => {
+  const scoreOf = (first: string, second: string, kind: 'person' | 'organisation'): number =>
+    Math.min(compareNames(first, second, kind).score, compareNames(second, first, kind).score);
+  test.each([
+    ['an ampersand', 'H&Z Haruna & Zaki Ltd', 'H and Z Haruna and Zaki Limited'],
+    ['words run together', 'EtsHarunaetFils', 'Ets Haruna et Fils'],
+    ['a state by its letters', 'U.S. Bureau of Weirs', 'United States Bureau of Weirs'],
+    ['a company limited by a phrase', 'Haruna Agro (Pvt) Ltd', 'Haruna Agro (Private) Limited'],
+    ['a branch', 'Haruna Agro Ltd, Kisumu Branch', 'Haruna Agro Limited'],
+    ['Polish', 'Haruna Agro Sp. z o.o.', 'Haruna Agro Ltd'],
+  ])('%s', (_, first, second) => {
+    expect(scoreOf(first, second, 'organisation')).toBeGreaterThanOrEqual(SAME_PARTY_SCORE);
+  });
+
+  test.each([
+    ['a pet name', 'Bill Wakulima', 'William Wakulima', true],
+    ['initials as one', 'JP Wakulima', 'Jean-Pierre Wakulima', true],
+    ['initials that are others', 'KP Wakulima', 'Jean-Marie Wakulima', false],
+    ['a surname of two letters', 'Ng Wakulima', 'Nathan Gor Wakulima', false],
+  ])('%s', (_, first, second, isOne) => {
+    expect(scoreOf(first, second, 'person') >= SAME_PARTY_SCORE).toBe(isOne);
   });
 });
 

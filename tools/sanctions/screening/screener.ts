@@ -5,9 +5,9 @@
  * Scores: from `ALERT_SCORE` on people must look; from `RECORD_SCORE` on a match is worth keeping.
  */
 import type { SanctionsEntry } from '../list.ts';
-import { plainWords } from '../name.ts';
-import { compareIdentifiers, type Identifiers, RAISE_MAX } from './identifiers.ts';
-import { alternativesOf } from './compare.ts';
+import { plainWords, shownName } from '../name.ts';
+import { compareIdentifiers, type Identifiers, plainIds, raiseMaxOf } from './identifiers.ts';
+import { alternativesOf, compareNames } from './compare.ts';
 import { createNameIndex, type Found, type NameIndex } from './name-index.ts';
 import type { Step } from './score.ts';
 import { type Kind, looksLikeOrganisation } from './vocabulary.ts';
@@ -46,6 +46,8 @@ export interface Screener {
 
 /** A weak alias is one that the list itself calls unsure. */
 const WEAK_SHARE = 0.95;
+/** A number may be mistyped, or given by another country to somebody else: people look, nothing is settled. */
+const DOCUMENT_SCORE = 0.9;
 const MATCHES_MAX = 50;
 
 type Listed = { readonly owner: SanctionsEntry; readonly text: string; readonly weak: boolean };
@@ -64,16 +66,23 @@ export function createScreener(entries: readonly SanctionsEntry[]): Screener {
   const of = (type: SanctionsEntry['type']): SanctionsEntry[] => entries.filter((entry) => entry.type === type);
   const persons = createNameIndex(listedNames(of('person'), 'person'), 'person');
   const organisations = createNameIndex(listedNames(of('entity'), 'organisation'), 'organisation');
+  const documents = new Map<string, SanctionsEntry[]>();
+  for (const entry of [...of('person'), ...of('entity')]) {
+    for (const id of plainIds(entry)) documents.set(id, [...(documents.get(id) ?? []), entry]);
+  }
   type Search = (index: NameIndex<SanctionsEntry>, text: string, floor: number) => Found<SanctionsEntry>[];
   const screenBy =
     (search: Search) =>
     (query: PartyQuery, floor: number): ScreeningMatch[] => {
-      const nameFloor = floor - RAISE_MAX;
-      const found = [
-        ...(query.kind === 'organisation' ? [] : search(persons, query.name, nameFloor)),
-        ...(query.kind === 'person' ? [] : search(organisations, query.name, nameFloor)),
-      ];
-      return bestPerParty(found.map((each) => matchOf(query, each)).filter((match) => match.score >= floor));
+      const nameFloor = floor - raiseMaxOf(query);
+      const shown = shownName(query.name);
+      const found = [query.name, ...(shown === null ? [] : [shown])].flatMap((name) => [
+        ...(query.kind === 'organisation' ? [] : search(persons, name, nameFloor)),
+        ...(query.kind === 'person' ? [] : search(organisations, name, nameFloor)),
+      ]);
+      const byName = found.map((each) => matchOf(query, each));
+      const byDocument = plainIds(query).flatMap((id) => (documents.get(id) ?? []).map((entry) => documentMatch(query, entry)));
+      return bestPerParty([...byName, ...byDocument].filter((match) => match.score >= floor));
     };
   const indexed = screenBy((index, text, floor) => index.search(text, floor));
   const scanned = screenBy((index, text, floor) => index.searchAll(text, floor));
@@ -96,6 +105,12 @@ function matchOf(query: PartyQuery, { name, score, steps }: Found<SanctionsEntry
     steps,
     grounds,
   };
+}
+
+/** Somebody by another name who carries the document of a listed party. */
+function documentMatch(query: PartyQuery, entry: SanctionsEntry): ScreeningMatch {
+  const { grounds } = compareIdentifiers(query, entry);
+  return { entry, listedName: entry.names[0] ?? '', weak: false, score: DOCUMENT_SCORE, nameScore: 0, steps: [], grounds };
 }
 
 function bestPerParty(matches: readonly ScreeningMatch[]): ScreeningMatch[] {
@@ -133,13 +148,22 @@ const GROUND_WORDS: Readonly<Record<Step['ground'], string>> = {
 };
 
 /** A match in sentences, word by word. It names words of both names, so it is for officers, not for logs. */
-export function explainMatch(match: ScreeningMatch): string {
+export function explainMatch(match: Pick<ScreeningMatch, 'listedName' | 'weak' | 'steps' | 'grounds'>): string {
   const words = match.steps.map(({ asked, listed, ground, similarity }) => {
     const met = asked === '' ? listed : listed === '' ? asked : `${asked} = ${listed}`;
     const degree = ground === 'near' || ground === 'script' ? ` (${similarity.toFixed(2)})` : '';
     return `${met}: ${GROUND_WORDS[ground]}${degree}`;
   });
   return [`"${match.listedName}"${match.weak ? ' (a weak alias)' : ''}`, ...words, ...match.grounds].join('; ');
+}
+
+/** Holds a name against all names of one listed party, and says how it meets the one that it fits best. */
+export function explainEntry(name: string, entry: SanctionsEntry): string {
+  const kind = entry.type === 'person' ? 'person' : 'organisation';
+  const listed = [...entry.names.map((text) => ({ text, weak: false })), ...entry.weakNames.map((text) => ({ text, weak: true }))];
+  const compared = listed.map(({ text, weak }) => ({ listedName: text, weak, grounds: [], ...compareNames(name, text, kind) }));
+  const best = compared.toSorted((a, b) => b.score - a.score)[0];
+  return best === undefined ? '' : explainMatch(best);
 }
 
 /** The same without any word of a name: what may be kept with a decision. */

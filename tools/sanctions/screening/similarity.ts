@@ -45,18 +45,22 @@ function hash(text: string, seed: number, skipped: number): number {
 const SOUND_SEED = 1;
 const SKELETON_SEED = 2;
 const VARIANT_SEED = 3;
+const TEXT_SEED = 4;
 const SOUND_LETTERS_MIN = 4;
 const SKELETON_LETTERS_MIN = 5;
+const TEXT_LETTERS_MIN = 6;
 
 /** Numbers of 32 bits under which a word is filed. `exactOnly` leaves out those that forgive a letter. */
 export function keysOf(word: Word, exactOnly = false): number[] {
-  const { sound, skeleton, variant } = word;
+  const { text, sound, skeleton, variant } = word;
   const keys = [hash(sound, SOUND_SEED, -1)];
   if (variant !== '') keys.push(hash(variant, VARIANT_SEED, -1));
   if (skeleton.length >= 2) keys.push(hash(skeleton, SKELETON_SEED, -1));
   if (exactOnly) return keys;
   if (sound.length >= SOUND_LETTERS_MIN) for (let at = 0; at < sound.length; at += 1) keys.push(hash(sound, SOUND_SEED, at));
   if (skeleton.length >= SKELETON_LETTERS_MIN) for (let at = 0; at < skeleton.length; at += 1) keys.push(hash(skeleton, SKELETON_SEED, at));
+  // One wrong letter may change the sound of several: "Ramiez" is still Ramirez as it is written.
+  if (text.length >= TEXT_LETTERS_MIN) for (let at = -1; at < text.length; at += 1) keys.push(hash(text, TEXT_SEED, at));
   return [...new Set(keys)];
 }
 

@@ -98,13 +98,16 @@ const SAME_NAME =
   'aisha aicha ayesha caasha aissa aichatou aissatou|fatima fatma fadumo fatuma fatimah fatoumata|khadija kadija xadiija hadija kadidja|' +
   'mahmoud mahmud mahmood maxamuud mohamud mahamoud|mustafa mostafa moustapha mustapha|gaddafi qadhafi kadhafi gadhafi qaddafi ghathafi elgaddafi|' +
   'qaida qaeda qaida|osama usama oussama|laden ladin|jamal djamel gamal jamel|abdu abdou abdo|george jorge georges|' +
-  'peter pedro pierre petrus piotr petr|paul paulo paolo|francis francisco francois|emmanuel emanuel manuel|stephen steven etienne stefan|michael michel mikhail mihail|' +
-  'alexander alexandre aleksandr alexandros aleksandar oleksandr|vladimir volodymyr wladimir uladzimir|sergei sergey serhiy sergejs siarhei|dmitry dmitri dzmitry|' +
+  'peter pedro pierre petrus piotr petr pete|paul paulo paolo|francis francisco francois|emmanuel emanuel manuel|stephen steven etienne stefan steve|michael michel mikhail mihail mike mick|' +
+  'alexander alexandre aleksandr alexandros aleksandar oleksandr alex|vladimir volodymyr wladimir uladzimir|sergei sergey serhiy sergejs siarhei|dmitry dmitri dzmitry|' +
   'ndiaye njie|diallo jallow jalloh|cisse ceesay sesay|toure touray|kouyate kuyateh|kamara camara|ouattara wattara|jawara diawara|jarra diarra|barrow baro|bah ba|sy sey|' +
   'eddine aldin uddin|tse ze|suleiman sulaiman souleymane sulayman soliman suleman seleman soulaimane|yahya yahaya yahia|salim salem saleem|nasser nasir naser nassir|' +
   'khalid khaled halid|abdul abdel abd abdal abdoul abdil abdol|abdulaziz abdelaziz abdalaziz abdiaziz|abdulkadir abdelkader abdikadir abdulqadir abdoulkader cabdiqaadir|rashid rachid rasheed|' +
   'noor nur nour nuur|marie mary maria mariam mariama maryam meriem|idris idriss edris|aminata amina aminatou|kwasi kouassi|kwame kouame|kofi koffi|hawa eve hawwa|zainab zeinab zeynab zaynab seynabou|' +
-  'jose joseph josef|joao john jean|andre andrew andreas|philip philippe felipe|thomas tomas|charles carlos karl|robert roberto|antonio anthony antoine anton|henry henri enrique|martin martins';
+  'jose joseph josef joe|joao john jean johnny|andre andrew andreas|philip philippe felipe|thomas tomas tom tommy|charles carlos karl charlie|robert roberto bob bobby rob|antonio anthony antoine anton tony|henry henri enrique harry|martin martins|' +
+  'william guillaume wilhelm willem guillermo bill billy will willy|richard ricardo dick rick|theodore theodor theo ted teddy|edward eduard eduardo edouard eddie|james jim jimmy|' +
+  'benjamin ben benny|samuel sam sammy|daniel dan danny|david dave|nicholas nicolas nikolai nick|frederick frederic friedrich fred freddy|elizabeth elisabeth liz betty|' +
+  'margaret marguerite maggie peggy|catherine katherine kathryn kate katie|christopher christophe chris|matthew mathieu matt|timothy tim|gregory greg|kenneth ken kenny';
 
 const VARIANTS: ReadonlyMap<string, string> = new Map(
   SAME_NAME.split('|').flatMap((group) => group.split(' ').map((word): [string, string] => [word, group.split(' ')[0] ?? word])),

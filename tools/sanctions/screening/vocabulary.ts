@@ -36,6 +36,7 @@ const LEGAL_FORMS: ReadonlyMap<string, string> = new Map(
   (
     'ltd:ltd limited:ltd ltda:ltd limitada:ltd lda:ltd pte:ltd pty:ltd llc:ltd sarl:ltd suarl:ltd gmbh:ltd ooo:ltd bv:ltd srl:ltd sl:ltd spa:corp sprl:ltd fze:ltd fzc:ltd fzco:ltd fz:ltd ' +
     'inc:corp incorporated:corp corp:corp corporation:corp co:co company:co cie:co compagnie:co plc:corp sa:corp sae:corp sal:corp ag:corp aktiengesellschaft:corp ab:corp as:corp asa:corp nv:corp oyj:corp ' +
+    'berhad:corp bhd:ltd sdn:ltd eurl:ltd sas:corp sasu:corp snc:lp kg:lp oy:ltd aps:ltd kft:ltd zrt:corp doo:ltd sro:ltd eood:ltd ood:ltd uab:ltd sia:ltd proprietary:ltd pvt:ltd private:ltd ' +
     'jsc:corp ojsc:corp pjsc:corp cjsc:corp pao:corp oao:corp zao:corp ao:corp jointstock:corp na:corp lp:lp llp:lp gie:gie ets:ets etablissements:ets est:ets establishment:ets enterprise:ets enterprises:ets entreprise:ets ' +
     'group:group groupe:group grupo:group holding:group holdings:group mv:mv mt:mv ss:mv'
   )
@@ -47,8 +48,17 @@ const PHRASES: readonly (readonly [RegExp, string])[] = [
   [/\blimited liability company\b/g, 'llc'],
   [/\b(?:open |public |closed )?joint stock (?:company|co)\b/g, 'jsc'],
   [/\bpublic limited company\b/g, 'plc'],
-  [/\bprivate limited\b/g, 'ltd'],
-  [/\bsociete anonyme\b/g, 'sa'],
+  [/\b(?:private|pvt|proprietary|pty|pte) (?:limited|ltd)\b/g, 'ltd'],
+  [/\bsdn bhd\b/g, 'ltd'],
+  [/\bsociete anonyme\b|\bsociedade? anonima\b|\bsocieta per azioni\b/g, 'sa'],
+  [/\bsociete a responsabilite limitee\b/g, 'sarl'],
+  [/\bsociedad de responsabilidad limitada\b|\bsocieta a responsabilita limitata\b|\bsocietatea? cu raspundere limitata\b/g, 'srl'],
+  [/\bsociedade por quotas(?: de responsabilidade limitada)?\b/g, 'lda'],
+  [/\bgesellschaft mit beschrankter haftung\b/g, 'gmbh'],
+  [/\bsp z o o\b/g, 'ltd'],
+  [/\bunited states(?: of america)?\b/g, 'us'],
+  [/\bunited kingdom\b/g, 'uk'],
+  [/\bunited nations\b/g, 'un'],
   [/\bl l c\b/g, 'llc'],
   [/\bp l c\b/g, 'plc'],
   [/\bs a r l\b/g, 'sarl'],
@@ -135,9 +145,13 @@ export function legalFormOf(word: string): string | undefined {
   return LEGAL_FORMS.get(word);
 }
 
-/** Legal forms that are written as several words, as one. */
+/** What "&" stands for, which is no word: "H & M" is "H and M". */
+const CONJUNCTIONS = new Set(['and', 'et', 'und']);
+
+/** Legal forms that are written as several words, as one; letters that stand alone, as the abbreviation they make. */
 export function unifyPhrases(words: readonly string[]): string[] {
-  let text = words.join(' ');
+  const telling = words.filter((word) => !CONJUNCTIONS.has(word));
+  let text = (telling.length === 0 ? words : telling).join(' ');
   for (const [pattern, replacement] of PHRASES) text = text.replace(pattern, replacement);
   return text.replace(/\b[a-z](?: [a-z]\b)+/g, (letters) => letters.replaceAll(' ', '')).split(' ');
 }

@@ -10,9 +10,11 @@ import { type Letters, lettersOf, skeletonOf, soundOf, variantOf } from './spell
 import { scriptOf, transliterate } from './transliterate.ts';
 import { isEstablished, type Kind, legalFormOf, type Role, roleOf, unifyNumber, unifyPhrases, weightOf } from './vocabulary.ts';
 
-const WORDS_MAX = 16;
+/** Of a name with more words, only so many are compared. */
+export const WORDS_MAX = 16;
 const LETTERS_MAX = 40;
-const TEXT_MAX = 400;
+/** Of a longer text, only so much is compared. */
+export const TEXT_MAX = 400;
 const ACRONYM_LETTERS_MIN = 3;
 
 /** From here on a word tells something of its own. */
@@ -74,17 +76,26 @@ export function joinedWord(first: Word, second: Word): Word {
   return wordOf(first.text + second.text, first.unvowelled && second.unvowelled);
 }
 
+/** A branch, named behind the name of the house: "Sahel Bank (Mopti Branch)", "Sahel Bank, Mopti branch". */
+const BRANCH = /(?:\([^()]{1,60}\bbranch\s*\)|,[^,()]{1,60}\bbranch)\s*$/iu;
+
+/** Two initials written as one, in a name that is not all in capitals: "JC Mensah". */
+const INITIALS = /^[BCDFGHJKLMNPQRSTVWXZ]{2}$/;
+
 interface Spelled {
   readonly text: string;
   readonly unvowelled: boolean;
 }
 
 /** The words of a text in Latin letters. Lists put the original script into brackets behind a name; that is another name. */
-function spelledWords(text: string): Spelled[] {
+function spelledWords(text: string, kind: Kind): Spelled[] {
   const short = text.slice(0, TEXT_MAX).replace(/\((?:original script|formerly|previously)[^)]*\)?/giu, ' ');
-  return plainWords(short)
+  const hasSmall = /[a-z]/.test(short);
+  return plainWords(kind === 'organisation' ? short.replace(BRANCH, ' ') : short)
     .slice(0, WORDS_MAX)
     .flatMap((word): Spelled[] => {
+      if (kind === 'person' && hasSmall && INITIALS.test(word) && variantOf(word.toLowerCase()) === undefined)
+        return Array.from(word.toLowerCase()).map((initial) => ({ text: initial, unvowelled: false }));
       const lower = word.toLowerCase();
       const script = scriptOf(lower);
       if (script === 'latin' || script === 'other') return [{ text: foldLookalikes(word).slice(0, LETTERS_MAX), unvowelled: false }];
@@ -100,9 +111,17 @@ function arabicParts(word: string, isArabic: boolean): string[] {
   return isArabic && word.startsWith('ال') && word.length > 4 ? ['ال', word.slice(2)] : [word];
 }
 
+/** Figures that stand for letters in the names of people: "J0seph", "Moham3d". Nobody's name has them. */
+const FIGURES: Readonly<Record<string, string>> = { 0: 'o', 1: 'i', 3: 'e', 4: 'a', 5: 's', 7: 't' };
+
+function unfigured(word: string): string {
+  if (!/\d/.test(word)) return word;
+  return word.replace(/(?<=[a-z])[013457](?=[a-z])|^[013457](?=[a-z]{2})/g, (figure) => FIGURES[figure] ?? figure);
+}
+
 /** Takes a name and whose it is, gives its parts. A name of titles only keeps them. */
 export function parseName(text: string, kind: Kind): ParsedName {
-  const spelled = spelledWords(text);
+  const spelled = spelledWords(text, kind).map((word) => (kind === 'person' ? { ...word, text: unfigured(word.text) } : word));
   const core = spelled.filter((word) => !HONORIFICS.has(word.text));
   // "Cheikh Kone" is a name of two words: where one word is left, the title may be a given name.
   const isTitled = kind === 'person' && core.length === 1 && spelled.length > 1;
@@ -125,7 +144,7 @@ export function parseName(text: string, kind: Kind): ParsedName {
     kind,
     parts,
     weight: parts.reduce((sum, part) => sum + part.weight, 0),
-    squash: words.map((word) => word.text).join(''),
+    squash: used.map((word) => word.text).join(''),
     acronym: telling.length < ACRONYM_LETTERS_MIN ? '' : telling.map((part) => part.word.text[0] ?? '').join(''),
   };
 }
