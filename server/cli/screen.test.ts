@@ -51,13 +51,54 @@ describe('capp screen', () => {
     expect(answers).toMatchObject([
       { id: 'a', hit: true, matches: [{ list: 'T', entryId: '7', name: 'Jefferson Otieno Wakulima' }] },
       { id: 'b', hit: false, score: 0, matches: [] },
-      { line: 3, error: 'not a JSON object' },
-      { line: 4, error: 'the field name is missing or not of its form' },
+      { line: 3, code: 'malformed_body', field: null },
+      { line: 4, id: 'c', code: 'name_missing', field: 'name' },
       { id: 4, hit: true, matches: [{ entryId: '8' }] },
       { id: 'd', hit: false, score: 0, matches: [] },
     ]);
     expect(Object.keys(answers[0])).toEqual(['id', 'hit', 'score', 'matches']);
     expect(answers[0].matches[0].why).toContain('born on the same day');
+  });
+
+  test.each<[string, unknown, object]>([
+    ['no object', ['Jefferson Wakulima'], { code: 'validation_failed', field: null }],
+    ['no id', { name: 'Jefferson Wakulima' }, { code: 'validation_failed', field: 'id' }],
+    ['an empty id', { id: '', name: 'Jefferson Wakulima' }, { code: 'validation_failed', field: 'id' }],
+    ['a name that is no text', { id: 1, name: 42 }, { id: 1, code: 'validation_failed', field: 'name' }],
+    ['no name', { id: 1, name: null }, { id: 1, code: 'name_missing', field: 'name' }],
+    ['an empty name', { id: 1, name: ' ' }, { id: 1, code: 'name_missing', field: 'name' }],
+    ['a name that shows nothing', { id: 1, name: '\u200b\u2060' }, { id: 1, code: 'name_invalid', field: 'name' }],
+    ['a name of pictures', { id: 1, name: '🙂🙂' }, { id: 1, code: 'name_invalid', field: 'name' }],
+    ['10,000 characters', { id: 1, name: 'Jefferson '.repeat(1_000) }, { id: 1, code: 'name_invalid', field: 'name' }],
+    ['half a character', { id: 1, name: 'Jeff\ufffdrson' }, { id: 1, code: 'name_invalid', field: 'name' }],
+    ['a date that is a number', { id: 1, name: 'A B', dateOfBirth: 1961 }, { id: 1, code: 'validation_failed', field: 'dateOfBirth' }],
+  ])('refuses a row with its line, field and code, and says nothing of what stands in it: %s', async (_, row, refusal) => {
+    await writeFile(path('lists.jsonl'), LISTS.join('\n'));
+    await writeFile(path('in.jsonl'), `${JSON.stringify(row)}\n{"id":"z","name":"Jefferson Otieno Wakulima"}`);
+    const files = ['--input', path('in.jsonl'), '--output', path('out.jsonl'), '--lists', path('lists.jsonl')];
+    expect((await run(['screen', ...files])).code).toBe(1);
+    const [first, second] = (await readFile(path('out.jsonl'), 'utf8')).trim().split('\n');
+    expect(JSON.parse(first ?? '')).toEqual({ line: 1, ...refusal, error: expect.stringMatching(/\.$/) });
+    expect(first).not.toMatch(/Wakulima|Jefferson/);
+    expect(JSON.parse(second ?? '')).toMatchObject({ id: 'z', hit: true });
+  });
+
+  test.each<[string, object, string]>([
+    ['letters of width zero', { name: 'Jeffer\u200bson Wakulima' }, 'name_obscured'],
+    ['letters of another script', { name: 'Jеfferson Wakulima' }, 'name_obscured'],
+    ['an override', { name: '\u202eamilukaW nosreffeJ' }, 'name_obscured'],
+    ['more words than are compared', { name: `Jefferson Wakulima${' x'.repeat(20)}` }, 'name_cut'],
+    ['a type nobody knows', { name: 'Jefferson Wakulima', type: 'starship' }, 'type_ignored'],
+    ['a date nobody knows', { name: 'Jefferson Wakulima', dateOfBirth: 'long ago' }, 'date_of_birth_ignored'],
+    ['a country nobody knows', { name: 'Jefferson Wakulima', country: 'Wakanda' }, 'country_ignored'],
+  ])('screens all the same, and warns of %s', async (_, row, warning) => {
+    await writeFile(path('lists.jsonl'), LISTS.join('\n'));
+    await writeFile(path('in.jsonl'), JSON.stringify({ id: 'a', ...row }));
+    const files = ['--input', path('in.jsonl'), '--output', path('out.jsonl'), '--lists', path('lists.jsonl')];
+    expect((await run(['screen', ...files])).code).toBe(0);
+    const answer = JSON.parse(await readFile(path('out.jsonl'), 'utf8'));
+    expect(answer.warnings.map((each: { code: string }) => each.code)).toEqual([warning]);
+    expect(answer.hit).toBe(warning !== 'name_cut');
   });
 
   test('answers an empty file with an empty one, and wants to know both files', async () => {
@@ -87,7 +128,13 @@ describe('capp lists', () => {
     expect((await run(['lists', 'update', '--from', path('own.jsonl')])).out).toMatch(/^T#[0-9a-f]{12}: 2 entries, the first edition\.$/);
     expect((await run(['lists', 'update', '--from', path('own.jsonl')])).out).toBe('Nothing has changed.');
     await writeFile(path('own.jsonl'), LISTS.slice(0, 1).join('\n'));
-    expect((await run(['lists', 'update', '--from', path('own.jsonl')])).out).toMatch(/0 added and 1 removed[\s\S]*- 8 {2}Kivuland/);
+    expect((await run(['lists', 'update', '--from', path('own.jsonl')])).out).toMatch(
+      /0 added, 1 removed and 0 changed[\s\S]*- 8 {2}Kivuland/,
+    );
+    await writeFile(path('own.jsonl'), (LISTS[0] ?? '').replace('1961', '1962'));
+    expect((await run(['lists', 'update', '--from', path('own.jsonl')])).out).toMatch(
+      /0 added, 0 removed and 1 changed[\s\S]*~ 7 {2}Jefferson/,
+    );
     expect(JSON.parse((await run(['lists', 'show', '--json'])).out)).toMatchObject({ editions: [{ list: 'T', entries: 1 }] });
   });
 

@@ -3,15 +3,14 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { finished } from 'node:stream/promises';
 import type { Command } from 'commander';
-import { z } from 'zod';
 import { fault } from '../../../domain/errors.ts';
-import { isoDatesOf } from '../../../tools/sanctions/dates.ts';
 import type { SanctionsList } from '../../../tools/sanctions/list.ts';
 import { openSanctions } from '../../../tools/sanctions/live.ts';
-import { ALERT_SCORE, explainMatch, type PartyQuery, type ScreeningMatch } from '../../../tools/sanctions/screening/screener.ts';
+import { ALERT_SCORE, explainMatch, type ScreeningMatch } from '../../../tools/sanctions/screening/screener.ts';
 import { readConfig } from '../../config.ts';
 import { type CommandContext, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
+import { type RefusedRow, readRow, type ScreenedRow } from './screen-rows.ts';
 
 interface ScreenOptions {
   readonly input: string;
@@ -19,24 +18,15 @@ interface ScreenOptions {
   readonly lists?: string;
 }
 
-const oneOrMore = z.union([z.string().transform((text) => [text]), z.array(z.string())]);
-const rowSchema = z.object({
-  id: z.union([z.string(), z.number()]),
-  name: z.string(),
-  type: z.string().nullish(),
-  dateOfBirth: oneOrMore.nullish(),
-  country: oneOrMore.nullish(),
-  documentNumber: oneOrMore.nullish(),
-});
-
 export function registerScreen(program: Command, context: CommandContext): void {
   const command = program
     .command('screen')
     .summary('screen a file of names against the lists in force')
     .description(
       'Screens lines of {"id", "name", "type"?, "dateOfBirth"?, "country"?, "documentNumber"?} and writes for each ' +
-        '{"id", "hit", "score", "matches": [{"list", "entryId", "name", "score", "why"}]}. A line that cannot be read gives ' +
-        '{"line", "error"}; the others go on. Office holders are no hits: they stand under "peps".',
+        '{"id", "hit", "score", "matches": [{"list", "entryId", "name", "score", "why"}]}. A row that cannot be ' +
+        'screened gives {"line", "id", "code", "field", "error"}, and the others go on. Office holders are no hits: they stand under ' +
+        '"peps". What was left out or is odd stands under "warnings".',
     )
     .requiredOption('--input <file>', 'JSON, one object a line')
     .requiredOption('--output <file>', 'where to write the answers')
@@ -76,9 +66,9 @@ async function screenLines(
   for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
     line += 1;
     if (text.trim() === '' || text === '\ufeff') continue;
-    const row = readRow(line === 1 ? text.replace(/^\ufeff/, '') : text);
-    const answer = typeof row === 'string' ? { line, error: row } : screenRow(lists, row);
-    if (typeof row === 'string') counts.refused += 1;
+    const row = readRow(line === 1 ? text.replace(/^\ufeff/, '') : text, line);
+    const answer = isRefused(row) ? row : screenRow(lists, row);
+    if (isRefused(row)) counts.refused += 1;
     else counts.screened += 1;
     if ('hit' in answer && answer.hit) counts.hits += 1;
     if (!output.write(`${JSON.stringify(answer)}\n`)) await new Promise((resolve) => output.once('drain', resolve));
@@ -87,36 +77,12 @@ async function screenLines(
   await finished(output);
 }
 
-type Row = z.infer<typeof rowSchema>;
-
-/** The row, or what is wrong with it. */
-function readRow(text: string): Row | string {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return 'not a JSON object';
-  }
-  const parsed = rowSchema.safeParse(value);
-  return parsed.success ? parsed.data : `the field ${parsed.error.issues[0]?.path.join('.') || '(row)'} is missing or not of its form`;
+function isRefused(row: ScreenedRow | RefusedRow): row is RefusedRow {
+  return 'code' in row;
 }
 
-function kindOf(type: string | null | undefined): PartyQuery['kind'] {
-  if (/^(person|individual|natural)/i.test(type ?? '')) return 'person';
-  return /^(company|organi[sz]ation|legalentity|entity|enterprise|business|publicbody|vessel)/i.test(type ?? '') ? 'organisation' : null;
-}
-
-function screenRow(lists: SanctionsList, row: Row) {
-  const matches = lists.screenParty(
-    {
-      name: row.name,
-      kind: kindOf(row.type),
-      datesOfBirth: (row.dateOfBirth ?? []).flatMap(isoDatesOf),
-      countries: row.country ?? [],
-      ids: row.documentNumber ?? [],
-    },
-    ALERT_SCORE,
-  );
+function screenRow(lists: SanctionsList, { id, query, warnings }: ScreenedRow) {
+  const matches = lists.screenParty(query, ALERT_SCORE);
   const describe = (match: ScreeningMatch) => ({
     list: match.entry.list,
     entryId: match.entry.entryId,
@@ -126,5 +92,6 @@ function screenRow(lists: SanctionsList, row: Row) {
   });
   const hits = matches.filter((match) => match.entry.topic !== 'pep').map(describe);
   const peps = matches.filter((match) => match.entry.topic === 'pep').map(describe);
-  return { id: row.id, hit: hits.length > 0, score: hits[0]?.score ?? 0, matches: hits, ...(peps.length > 0 ? { peps } : {}) };
+  const asides = { ...(peps.length > 0 ? { peps } : {}), ...(warnings.length > 0 ? { warnings } : {}) };
+  return { id, hit: hits.length > 0, score: hits[0]?.score ?? 0, matches: hits, ...asides };
 }
