@@ -45,9 +45,11 @@ export async function compareWithBaseline(run: SuiteRun): Promise<BaselineReport
   return { metrics, comparison, verdict: !isSure ? 'no difference' : comparison.difference > 0 ? 'better' : 'worse' };
 }
 
+const TIMING = /Ms(?:Per[A-Z]\w*)?$/;
+
 /** What is kept of a run: without milliseconds, which tell of the machine and not of the decisions. */
 export function baselineOf(run: SuiteRun): z.infer<typeof baselineSchema> {
-  const metrics = Object.fromEntries(Object.entries(run.metrics).filter(([name]) => !name.endsWith('Ms')));
+  const metrics = Object.fromEntries(Object.entries(run.metrics).filter(([name]) => !TIMING.test(name)));
   return { suite: run.suite, dataset: run.dataset.digest, metrics, correct: pack(inOrder(run)) };
 }
 

@@ -13,7 +13,7 @@ import { toHtml } from './report/html.ts';
 import { toJunit } from './report/junit.ts';
 import { toMarkdown } from './report/markdown.ts';
 import { putIntoPage } from './report/page.ts';
-import { type Report, reportOf, toJson } from './report/report.ts';
+import { baselineSentence, missSentences, type Report, reportOf, toFullJson, toJson } from './report/report.ts';
 import type { Suite, SuiteRun } from './suite.ts';
 import { fraudSuite } from './suites/fraud.ts';
 import { fxSuite } from './suites/fx.ts';
@@ -50,7 +50,9 @@ async function evaluate(suite: Suite, options: Options): Promise<boolean> {
   if (options.storeBaseline) await storeBaseline(run);
   if (options.page !== undefined) await writePage(options.page, suite, run);
   say(process.stdout, options.json ? JSON.stringify(toJson(report)) : toMarkdown(report));
-  return report.passed && report.baseline?.verdict !== 'worse';
+  if (options.json && !report.passed)
+    for (const reason of [...missSentences(report), baselineSentence(report)]) say(process.stderr, reason);
+  return report.passed;
 }
 
 async function writePage(path: string, { name, page: tables }: Suite, run: SuiteRun): Promise<void> {
@@ -64,7 +66,7 @@ async function writePage(path: string, { name, page: tables }: Suite, run: Suite
 async function write(folder: string, report: Report): Promise<void> {
   await mkdir(folder, { recursive: true });
   const path = (ending: string): string => join(folder, `${report.run.suite}.${ending}`);
-  await writeFile(path('json'), `${JSON.stringify({ ...toJson(report), results: report.run.results }, null, 1)}\n`);
+  await writeFile(path('json'), `${JSON.stringify(toFullJson(report), null, 1)}\n`);
   await writeFile(path('md'), toMarkdown(report));
   await writeFile(path('html'), toHtml(report));
   await writeFile(path('junit.xml'), toJunit(report));

@@ -1,9 +1,9 @@
 /** The report as Markdown: tables that a terminal and a pull request can show. */
 import type { Slice } from '../suite.ts';
-import { baselineSentence, figure, type Report, wrongCases } from './report.ts';
+import { baselineSentence, figure, missSentences, type Report, wrongCases } from './report.ts';
 
 export function toMarkdown(report: Report): string {
-  const { run, misses, passed } = report;
+  const { run, passed } = report;
   const names = Object.keys(run.metrics);
   const rows = [
     row(['', ...names]),
@@ -20,7 +20,7 @@ export function toMarkdown(report: Report): string {
     '',
     ...rows,
     '',
-    ...misses.map(({ metric, value, bound }) => `- ${metric} is ${figure(value)}, and must be ${bound}.`),
+    ...missSentences(report).map((sentence) => `- ${sentence}`),
     baselineSentence(report),
     ...report.rivals.map(
       ({ name, comparison }) =>

@@ -26,7 +26,7 @@ export function reportOf(run: SuiteRun, baseline: BaselineReport | null, misses:
       ),
     };
   });
-  return { run, baseline, misses, passed: misses.length === 0, rivals };
+  return { run, baseline, misses, passed: misses.length === 0 && baseline?.verdict !== 'worse', rivals };
 }
 
 const DIGITS = 10_000;
@@ -35,20 +35,33 @@ function rounded(metrics: Readonly<Record<string, number>>): Record<string, numb
   return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Math.round(value * DIGITS) / DIGITS]));
 }
 
-/** The report as one JSON object: `suite`, `cases`, `metrics`, `slices`, `baseline`, `passed`, and what else there is to say. */
-export function toJson({ run, baseline, misses, passed, rivals }: Report) {
+/**
+ * The report as one JSON object, with these fields and no others. `baseline` is what the run is held against: the stored
+ * one, where there is one for these very cases, and the other methods of the same run.
+ */
+export function toJson({ run, baseline, passed, rivals }: Report) {
   return {
     suite: run.suite,
-    target: run.target,
-    dataset: run.dataset,
     cases: run.results.length,
     metrics: rounded(run.metrics),
     slices: run.slices.map((slice) => ({ ...slice, metrics: rounded(slice.metrics) })),
-    rivals: run.rivals.map(({ name, metrics }, at) => ({ name, metrics: rounded(metrics), comparison: rivals[at]?.comparison ?? null })),
-    baseline,
-    misses,
+    baseline: {
+      stored: baseline,
+      rivals: run.rivals.map(({ name, metrics }, at) => ({ name, metrics: rounded(metrics), comparison: rivals[at]?.comparison ?? null })),
+    },
     passed,
   };
+}
+
+/** The same with what was measured, on which cases, what is missed, and every single case: what is kept of a run. */
+export function toFullJson(report: Report) {
+  const { target, dataset, results, remarks } = report.run;
+  return { ...toJson(report), target, dataset, misses: report.misses, remarks, results };
+}
+
+/** One sentence for each threshold that is missed. */
+export function missSentences({ misses }: Report): string[] {
+  return misses.map(({ metric, value, bound }) => `${metric} is ${figure(value)}, and must be ${bound}.`);
 }
 
 const WRONG_SHOWN_MAX = 100;

@@ -4,6 +4,7 @@
  * policy, and that neither the log nor the code that explains it was changed since.
  */
 import { resolve } from 'node:path';
+import { z } from 'zod';
 import { decideCompliance } from '../../agents/compliance/decide.ts';
 import type { ComplianceFacts } from '../../agents/compliance/facts.ts';
 import { COMPLIANCE_POLICY, policyByVersion } from '../../agents/compliance/policy.ts';
@@ -24,6 +25,7 @@ import { canonicalJson } from '../../domain/canonical.ts';
 import type { Facts, Reason, Verdict } from '../../domain/decision.ts';
 import { fault } from '../../domain/errors.ts';
 import { digestOf } from '../../domain/ids.ts';
+import { readDataset } from '../dataset.ts';
 import { share } from '../scorers.ts';
 import { type CaseResult, type Metrics, slicesBy, type Suite, type SuiteOptions, type SuiteRun } from '../suite.ts';
 
@@ -43,7 +45,32 @@ const PAGE = 2_000;
 
 export const replaySuite: Suite = { name: 'replay', about: 'decisions of the log, made again from their facts', run: runReplay };
 
-async function runReplay({ env, tell }: SuiteOptions): Promise<SuiteRun> {
+/** A decision as `GET /v1/activity` shows it to whoever may see the facts. */
+const loggedSchema = z.object({
+  id: z.string(),
+  agent: z.string(),
+  policyVersion: z.string(),
+  facts: z.record(z.string(), z.unknown()),
+  factsDigest: z.string(),
+  outcome: z.string(),
+  reasons: z.array(z.looseObject({ code: z.string(), text: z.string() })),
+  confidence: z.number(),
+});
+
+/** Decisions of a file, by the rules that come with this release: rules that others wrote are in their database alone. */
+async function replayFile(path: string): Promise<SuiteRun> {
+  const { name, digest, cases } = await readDataset(path, loggedSchema);
+  const verdicts = cases.map((each) => replayOne({ ...each, facts: each.facts as Facts, position: '0' }));
+  const intact = verdicts.filter(({ isIntact }) => isIntact).length;
+  return runOf(
+    { name, digest },
+    verdicts.map(({ result }) => result),
+    intact,
+  );
+}
+
+async function runReplay({ dataset, env, tell }: SuiteOptions): Promise<SuiteRun> {
+  if (dataset !== null) return replayFile(dataset);
   const database = await attachOrStartDatabase({
     dataDir: resolve(env['CAPP_DATA_DIR'] ?? '.capp'),
     databaseUrl: env['DATABASE_URL'] || null,
@@ -88,14 +115,18 @@ export async function replayAll(pool: Pool, tell: (line: string) => void): Promi
     results.push(verdict.result);
   }
   if (results.length === 0) throw fault('not_found', { detail: 'There are no decisions in this database. Run the demo first.' });
-  const metricsOf = (group: readonly CaseResult[]): Metrics => ({
-    decisions: group.length,
-    reproduced: share(group.filter((result) => result.correct).length, group.length),
-  });
+  return runOf({ name: 'decision log', digest: digestOf(digests.join()) }, results, intact);
+}
+
+function metricsOf(group: readonly CaseResult[]): Metrics {
+  return { decisions: group.length, reproduced: share(group.filter((result) => result.correct).length, group.length) };
+}
+
+function runOf(dataset: SuiteRun['dataset'], results: readonly CaseResult[], intact: number): SuiteRun {
   return {
     suite: 'replay',
     target: 'policies as logged',
-    dataset: { name: 'decision log', digest: digestOf(digests.join()) },
+    dataset,
     metrics: { ...metricsOf(results), digestsIntact: share(intact, results.length) },
     slices: ['agent', 'policy', 'outcome'].flatMap((by) => slicesBy(results, by, metricsOf)),
     results,
