@@ -11,6 +11,7 @@
 import { createActivity } from './activity.ts';
 import { createBatches } from './batches.ts';
 import { createCases } from './cases.ts';
+import { createFindings } from './findings.ts';
 import { createPayments } from './payments.ts';
 import { createQuotes } from './quotes.ts';
 import { createReconciliation } from './reconciliation.ts';
@@ -25,6 +26,7 @@ export type { ActivityFilter, StreamedDecision, StreamOptions } from './activity
 export { BATCH_ROWS_MAX } from './batches.ts';
 export type { CaseEvent, CaseFilter, CaseStreamOptions, StreamedCaseEvent } from './cases.ts';
 export { CappApiError, CappConnectionError, CappError, type Problem, type ProblemError } from './errors.ts';
+export type { Finding, FindingFile } from './findings.ts';
 export type { PageOptions } from './pages.ts';
 export type { PaymentDetails, PaymentFilter } from './payments.ts';
 export type { Quote, QuoteInput } from './quotes.ts';
@@ -63,6 +65,7 @@ export function createCapp(options: CappOptions) {
     batches: createBatches(transport),
     quotes: createQuotes(transport),
     cases: createCases(transport),
+    findings: createFindings(transport),
     activity: createActivity(transport),
     corridors: createCorridors(transport),
     rates: createRates(transport),

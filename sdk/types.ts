@@ -266,6 +266,21 @@ export interface CaseHit {
   readonly topic: string;
   readonly grounds: readonly string[];
   readonly explanation: string;
+  /** The listed party; null when it is on no list in force any more. */
+  readonly listed: ListedParty | null;
+  /** How the words of both names meet. */
+  readonly comparison: string | null;
+}
+
+/** A party of a sanctions list, as officers see it. */
+export interface ListedParty {
+  readonly type: string;
+  readonly names: readonly string[];
+  readonly weakNames: readonly string[];
+  readonly datesOfBirth: readonly string[];
+  readonly countries: readonly string[];
+  readonly program: string;
+  readonly listVersion: string;
 }
 
 /** A party's other payments. */

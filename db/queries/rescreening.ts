@@ -154,6 +154,31 @@ export async function resolveFinding(
   return result.rows[0] ?? null;
 }
 
+/** One finding of a client, or null. */
+export async function findFinding(db: Queryable, clientId: string, id: string): Promise<FindingRow | null> {
+  const result = await db.query<FindingRow>({
+    name: 'find_screening_finding',
+    text: `select ${COLUMNS} from screening_findings where client_id = $1 and id = $2`,
+    values: [clientId, id],
+  });
+  return result.rows[0] ?? null;
+}
+
+/** A client's person, sealed; null when there is none of that id, or the person was erased. */
+export async function findKnownPerson(
+  db: Queryable,
+  clientId: string,
+  userId: string,
+): Promise<(KnownPerson & { readonly country: string }) | null> {
+  const result = await db.query<KnownPerson & { readonly country: string }>({
+    name: 'find_known_person',
+    text: `select id, client_id as "clientId", country, person, data_key as "dataKey", name, phone
+      from users where client_id = $1 and id = $2 and erased_at is null`,
+    values: [clientId, userId],
+  });
+  return result.rows[0] ?? null;
+}
+
 /** Whether a client has a finding at all. */
 export async function hasFinding(db: Queryable, clientId: string, id: string): Promise<boolean> {
   const result = await db.query({

@@ -5,7 +5,17 @@ import { bodyOf, intentOf, startTestApi, type TestApi } from './testing.ts';
 let api: TestApi;
 let key: string;
 beforeAll(async () => {
-  api = await startTestApi();
+  const listed = {
+    list: 'UN-SC',
+    entryId: 'QDi.001',
+    type: 'person' as const,
+    names: ['Okoth Langoo'],
+    weakNames: [],
+    program: 'QD',
+    datesOfBirth: [],
+    countries: [],
+  };
+  api = await startTestApi({ lists: { version: 'UN-SC#1', find: (_, id) => (id === 'QDi.001' ? listed : null) } });
   key = await api.makeKey(api.clients.acme, 'officer:amina', ['cases:read', 'cases:decide']);
 });
 afterAll(() => api.stop());
@@ -48,7 +58,13 @@ describe('the file of a case', () => {
     const shown = await file(third.caseId);
     expect(shown.payment).toMatchObject({ id: third.paymentId, status: 'held', sender: { phone: '+254••••••001' } });
     expect(shown.hits).toMatchObject([
-      { list: 'UN-SC', entryId: 'QDi.001', explanation: expect.stringContaining('score 0.91. Word by word: a word; another') },
+      {
+        list: 'UN-SC',
+        entryId: 'QDi.001',
+        explanation: expect.stringContaining('score 0.91. Word by word: a word; another'),
+        listed: { names: ['Okoth Langoo'], datesOfBirth: [], countries: [], listVersion: 'UN-SC#1' },
+        comparison: expect.stringMatching(/^"Okoth Langoo"; .*okot = okoth: sounds the same/),
+      },
     ]);
     expect(shown.history.sender.newest.map((each: { id: string; role: string }) => [each.id, each.role])).toEqual([
       [second.paymentId, 'receiver'],

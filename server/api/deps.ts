@@ -11,6 +11,7 @@ import type { Intake } from '../intake.ts';
 import type { Log } from '../log.ts';
 import type { Messaging } from '../messaging.ts';
 import type { LimitDeps } from './limits.ts';
+import type { ListLookup } from './resources/listed.ts';
 import type { SumOfAll } from './metrics.ts';
 import type { OwnPayments } from '../../tools/mmo/operator.ts';
 import type { HealthStore } from '../../tools/rails/health.ts';
@@ -138,6 +139,8 @@ export interface ApiDeps {
   readonly webhookAllowPrivate?: boolean;
   /** USSD and text messages; without it their addresses do not exist. */
   readonly messaging?: Messaging | null;
+  /** The lists in force, for officers to look up whom a hit means; without them a hit is shown by its numbers alone. */
+  readonly lists?: ListLookup;
   /** Who reports in which country; without it no report that names one is made. */
   readonly reportingEntities?: ReportingEntities;
   /** How long a claim keeps a case from other officers, and how long an approval counts, milliseconds. */

@@ -8,7 +8,9 @@ import { bodyOf, startTestApi, type TestApi, testKeyring } from './testing.ts';
 let api: TestApi;
 let userId: string;
 beforeAll(async () => {
-  api = await startTestApi();
+  const listed = { list: 'UN', entryId: '5', type: 'person' as const, names: ['Amina Wanjiku Listed', 'A. Wanjiku'], weakNames: ['Mina'] };
+  const entry = { ...listed, program: 'P', datesOfBirth: ['1961'], countries: ['Kenya'] };
+  api = await startTestApi({ lists: { version: 'UN@3', find: (list, id) => (list === 'UN' && id === '5' ? entry : null) } });
   const person = newPerson(testKeyring, api.clients.acme, { name: 'Amina Wanjiku', phone: '+254711000999' });
   const [stored] = await storePeople(api.pool, [{ ...person, country: 'KE', walletId: 'mpesa-ke' }], api.clock.now());
   userId = stored?.id ?? '';
@@ -33,6 +35,22 @@ test('findings are listed page by page, and to their client alone', async () => 
   const second = await bodyOf(await api.call('GET', `/v1/screening-findings?status=open&limit=1&cursor=${first.nextCursor}`));
   expect(second.items[0].id).toBe(ids[1]);
   expect((await bodyOf(await api.call('GET', '/v1/screening-findings', { key: api.keys.zawadi }))).items).toEqual([]);
+});
+
+test('a finding shows the person beside the listed party, to its client alone, and that somebody looked', async () => {
+  const [found, gone] = [await finding('5'), await finding('6')];
+  const read = async (id: string, key = api.keys.acme) => api.call('GET', `/v1/screening-findings/${id}`, { key });
+  expect((await read(found, api.keys.zawadi)).status).toBe(404);
+  const shown = await bodyOf(await read(found));
+  expect(shown).toMatchObject({
+    id: found,
+    person: { name: 'Amina Wanjiku', phone: '+254••••••999', country: 'KE' },
+    listed: { names: ['Amina Wanjiku Listed', 'A. Wanjiku'], weakNames: ['Mina'], datesOfBirth: ['1961'], listVersion: 'UN@3' },
+  });
+  expect(shown.comparison).toContain('"A. Wanjiku"; wanjiku = wanjiku: the same word; amina = a: an initial of it');
+  expect(await bodyOf(await read(gone))).toMatchObject({ listed: null, comparison: null });
+  const { rows } = await api.pool.query(`select action from audit_events where subject = $1`, [`finding:${found}`]);
+  expect(rows).toEqual([{ action: 'screening.name_shown' }]);
 });
 
 test('a finding is decided once; whoever is confirmed is refused from then on', async () => {

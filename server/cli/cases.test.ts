@@ -53,7 +53,22 @@ const file = {
     receiver: { walletId: 'mtn-ug' },
   },
   parties: { sender: { name: 'Achieng', phone: '+254••••••001' }, receiver: { name: 'Nakato', phone: '+256••••••002' } },
-  hits: [{ explanation: 'The name of the sender and entry 7.' }],
+  hits: [
+    {
+      explanation: 'The name of the sender and entry 7.',
+      listed: {
+        type: 'person',
+        names: ['Achieng Odongo', 'Achien\u202eg'],
+        weakNames: ['The Heron'],
+        datesOfBirth: ['1961-03-04'],
+        countries: ['Uganda'],
+        program: 'TEST',
+        listVersion: 'T#1',
+      },
+      comparison: 'achieng = achieng: the same word',
+    },
+    { explanation: 'Another one.', listed: null, comparison: null },
+  ],
   history: { sender: { last90Days: [], newest: [] }, receiver: { last90Days: [], newest: [] } },
   linkedCases: [{ id: 'case-2', status: 'released', links: [{ party: 'sender', as: 'receiver' }], reasons: [] }],
   agentDecisions: [],
@@ -80,6 +95,15 @@ test('the file of a case has the evidence before the officers, and both before a
   );
   expect(places).toEqual(places.toSorted((a, b) => a - b));
   expect(Math.min(...places)).toBeGreaterThan(0);
+  expect(text).toContain(
+    [
+      '    listed: Achieng Odongo, person; born 1961-03-04; Uganda; programme TEST',
+      '    also: Achien?g; The Heron (weak)',
+      '    words: achieng = achieng: the same word',
+      '  Another one.',
+      '    on no list in force any more',
+    ].join('\n'),
+  );
   expect(text).toContain('our sender is its receiver');
   expect(text).toContain('[known_customer], counts until t9, round 1: counts no more  "called"');
   expect(text).toContain(`digest ${'e'.repeat(64)}`);

@@ -1,5 +1,5 @@
 /** Cases as text: the queue as a table, the file of one case as a page, in the order an officer reads it. Pure. */
-import type { Case, CaseFile, PartyHistory } from '../../sdk/index.ts';
+import type { Case, CaseFile, ListedParty, PartyHistory } from '../../sdk/index.ts';
 import { printable, renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -57,7 +57,10 @@ export function renderCaseFile(file: CaseFile): string {
   const sections: [string, string[]][] = [
     ['Why', file.reasons.map((reason) => `${printable(reason.text)} [${reason.code}]`)],
     ['Payment', paymentLines(file)],
-    ['Hits', file.hits.map((hit) => printable(hit.explanation))],
+    [
+      'Hits',
+      file.hits.flatMap((hit) => [printable(hit.explanation), ...listedLines(hit.listed, hit.comparison).map((line) => `  ${line}`)]),
+    ],
     ['History of the sender', historyLines(file.history.sender)],
     ['History of the receiver', historyLines(file.history.receiver)],
     ['Linked cases', file.linkedCases.map((each) => linkedLine(each))],
@@ -100,6 +103,26 @@ function paymentLines({ payment, parties }: CaseFile): string[] {
     `to   ${printable(parties.receiver.name)}, ${parties.receiver.phone} (${payment.receiver.walletId})`,
   ];
 }
+
+/** A listed party and how a name meets it, for a reader who has that name before them. */
+export function listedLines(listed: ListedParty | null, comparison: string | null): string[] {
+  if (listed === null) return ['on no list in force any more'];
+  const [first, ...others] = listed.names;
+  const known = [
+    ...(listed.datesOfBirth.length === 0 ? [] : [`born ${listed.datesOfBirth.join(' or ')}`]),
+    ...(listed.countries.length === 0 ? [] : [listed.countries.join(', ')]),
+    `programme ${listed.program}`,
+  ];
+  const aliases = [...others, ...listed.weakNames.map((name) => `${name} (weak)`)];
+  const more = aliases.length > ALIASES_SHOWN_MAX ? ` and ${aliases.length - ALIASES_SHOWN_MAX} more` : '';
+  return [
+    `listed: ${first ?? ''}, ${listed.type}; ${known.join('; ')}`,
+    ...(aliases.length === 0 ? [] : [`also: ${aliases.slice(0, ALIASES_SHOWN_MAX).join('; ')}${more}`]),
+    ...(comparison === null ? [] : [`words: ${comparison}`]),
+  ].map(printable);
+}
+
+const ALIASES_SHOWN_MAX = 8;
 
 function historyLines(history: PartyHistory): string[] {
   return [

@@ -70,6 +70,7 @@ describe('tables', () => {
   test('cannot be made to move the cursor', () => {
     expect(renderTable({ isTty: false }, columns, [['\u001b[2Jx\u0007', '1']])).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
     expect(printable('Ésù 😀\n')).toBe('Ésù 😀?');
+    expect(printable('Amina \u202eygaD\u202c Wan\u200bjiru')).toBe('Amina ?ygaD? Wan?jiru');
   });
 });
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { registerAudit } from './commands/audit.ts';
 import { registerCases } from './commands/cases.ts';
+import { registerFindings } from './commands/findings.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerExplain } from './commands/explain.ts';
 import { registerGraph } from './commands/graph.ts';
@@ -94,6 +95,7 @@ export function createProgram(context: CommandContext): Command {
   registerVerify(program, context);
   registerAudit(program, context);
   registerCases(program, context);
+  registerFindings(program, context);
   registerPrivacy(program, context);
   registerProof(program, context);
   registerSettlement(program, context);

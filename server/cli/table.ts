@@ -31,7 +31,7 @@ export function renderTable(terminal: Pick<Terminal, 'isTty'>, columns: readonly
     .join('\n');
 }
 
-/** A text that cannot move the cursor or colour the terminal. */
+/** A text that cannot move the cursor, colour the terminal, turn the order of letters or hide some: what would shows as a question mark. */
 export function printable(text: string): string {
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, '?');
 }

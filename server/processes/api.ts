@@ -92,6 +92,7 @@ function apiDeps(foundation: Foundation): Omit<ApiDeps, 'tenants'> {
     ownPayments: ownPaymentDesks(operators, keys.callbackKey),
     voidReservation: (tx, { paymentId }) => voidHolds(tx, paymentId),
     dependencies: dependencies(foundation),
+    lists: foundation.sanctions,
     queueDepths: () => queue.depth(),
     operatorCertificates: (foundation.config.tls?.operatorCaPath ?? null) !== null,
     version: packageJson.version,

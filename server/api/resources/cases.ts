@@ -6,6 +6,7 @@ import type { CaseRow } from '../../../db/queries/cases.ts';
 import { CASE_KINDS, CASE_REASONS, CASE_STATUSES, CASE_VERDICTS, LIVE_CASE_STATUSES } from '../../../domain/cases.ts';
 import type { Facts, Json } from '../../../domain/decision.ts';
 import { amountOut, amountSchema, countrySchema, currencySchema, idSchema, minorSchema, momentOut, momentSchema } from './common.ts';
+import { besideListed, comparisonSchema, type ListLookup, listedSchema } from './listed.ts';
 import { decisionSchema, factsSchema, reasonSchema } from './oversight.ts';
 import { eventSchema, paymentSchema, statusSchema } from './payment.ts';
 
@@ -121,6 +122,8 @@ const hitSchema = z
     topic: z.string(),
     grounds: z.array(z.string()).openapi({ description: 'How the words of the two names met.' }),
     explanation: z.string(),
+    listed: listedSchema.openapi({ description: 'The listed party; null when it is on no list in force any more.' }),
+    comparison: comparisonSchema,
   })
   .openapi('CaseHit');
 
@@ -130,13 +133,18 @@ const objectOf = (value: Json | undefined): Facts =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Facts) : {};
 const textOf = (value: Json | undefined): string => (typeof value === 'string' ? value : '');
 
-/** The hits in a case's evidence, each with a sentence. Evidence of other kinds of cases has none. */
-export function hitsOf(evidence: Facts): HitOut[] {
+/** The hits in a case's evidence, each with a sentence and the listed party. Evidence of other kinds of cases has none. */
+export function hitsOf(evidence: Facts, names: Readonly<Record<HitOut['party'], string>>, lists: ListLookup | undefined): HitOut[] {
   const hits = objectOf(evidence['facts'])['hits'];
-  return Array.isArray(hits) ? hits.map((each: Json) => hitOut(objectOf(each))) : [];
+  return Array.isArray(hits)
+    ? hits.map((each: Json) => {
+        const hit = hitOut(objectOf(each));
+        return { ...hit, ...besideListed(lists, hit.list, hit.entryId, names[hit.party]) };
+      })
+    : [];
 }
 
-function hitOut(hit: Facts): HitOut {
+function hitOut(hit: Facts): Omit<HitOut, 'listed' | 'comparison'> {
   const grounds = Array.isArray(hit['grounds']) ? hit['grounds'].map((each) => textOf(each)) : [];
   const party = hit['party'] === 'receiver' ? 'receiver' : 'sender';
   const [list, entryId, how] = [textOf(hit['list']), textOf(hit['entryId']), textOf(hit['how'])];

@@ -105,7 +105,7 @@ function mountFile(api: Api): void {
       tag: 'Cases',
       summary: 'Read the file of a case',
       description:
-        'The evidence with its digest, the payment, the names of the people concerned, hits with explanations, the history of both parties, linked cases, what agents decided, what was asked and answered, what officers said, and advice where there is an adviser.',
+        'The evidence with its digest, the payment, the names of the people concerned, hits with the listed parties and explanations, the history of both parties, linked cases, what agents decided, what was asked and answered, what officers said, and advice where there is an adviser.',
       scope: 'cases:read',
       params: idParams,
       responses: { 200: answers('The case file.', caseFileSchema), ...problems('unauthenticated', 'forbidden', 'not_found') },
@@ -157,7 +157,7 @@ async function fileOf(deps: ApiDeps, caller: Caller, row: CaseRow): Promise<z.in
       sender: { name: sender.name, phone: maskPhone(sender.phone) },
       receiver: { name: receiver.name, phone: maskPhone(receiver.phone) },
     },
-    hits: hitsOf(row.evidence),
+    hits: hitsOf(row.evidence, { sender: sender.name, receiver: receiver.name }, deps.lists),
     history: { sender: historyOut('sender', past, sums), receiver: historyOut('receiver', past, sums) },
     linkedCases: linked.map(linkedCaseOut),
     agentDecisions: agents.map(decisionOut),

@@ -2,12 +2,21 @@
 import { z } from '@hono/zod-openapi';
 import { withTransaction } from '../../../db/connect.ts';
 import { recordAuditEvents } from '../../../db/queries/audit.ts';
-import { type FindingRow, hasFinding, listFindings, resolveFinding } from '../../../db/queries/rescreening.ts';
+import {
+  type FindingRow,
+  findFinding,
+  findKnownPerson,
+  hasFinding,
+  listFindings,
+  resolveFinding,
+} from '../../../db/queries/rescreening.ts';
 import { fault } from '../../../domain/errors.ts';
+import { maskPhone } from '../../../domain/phone.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
 import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { idSchema, momentSchema } from '../resources/common.ts';
+import { besideListed, comparisonSchema, listedSchema } from '../resources/listed.ts';
 
 const STATUSES = ['open', 'dismissed', 'confirmed'] as const;
 
@@ -30,12 +39,59 @@ const findingSchema = z
 
 const resolutionSchema = z.strictObject({ verdict: z.enum(['dismissed', 'confirmed']) }).openapi('ScreeningResolution');
 
+const findingFileSchema = findingSchema
+  .extend({
+    person: z
+      .object({ name: z.string(), phone: z.string(), country: z.string() })
+      .openapi({ description: 'The name in clear, the number masked.' }),
+    listed: listedSchema.openapi({ description: 'The listed party; null when it is on no list in force any more.' }),
+    comparison: comparisonSchema,
+  })
+  .openapi('ScreeningFindingFile');
+
 function findingOut(row: FindingRow): z.input<typeof findingSchema> {
   return { ...row, grounds: [...row.grounds], createdAt: row.createdAt.toISOString(), resolvedAt: row.resolvedAt?.toISOString() ?? null };
 }
 
 /** Mounts the routes of findings. */
 export function mountScreening(api: Api): void {
+  mountFindings(api);
+  mountFindingFile(api);
+  mountResolution(api);
+}
+
+/** The person beside the listed party. */
+function mountFindingFile(api: Api): void {
+  const { deps } = api;
+  mount(
+    api,
+    {
+      method: 'get',
+      path: '/v1/screening-findings/{id}',
+      operationId: 'getScreeningFinding',
+      tag: 'Cases',
+      summary: 'Read a finding: the person beside the listed party',
+      description: 'That you looked is in the audit log.',
+      scope: 'cases:read',
+      params: idParams,
+      responses: { 200: answers('The finding.', findingFileSchema), ...problems('unauthenticated', 'forbidden', 'not_found') },
+    },
+    async ({ c, caller }) => {
+      const row = await findFinding(deps.tenants.of(caller.clientId), caller.clientId, idParam(c));
+      const known = row === null ? null : await findKnownPerson(deps.pool, caller.clientId, row.userId);
+      if (row === null || known === null) throw fault('not_found');
+      const { name, phone } = deps.keyring.people.openPerson(known);
+      const person = { name, phone: maskPhone(phone), country: known.country };
+      // Who looked at whose name is part of the audit.
+      const shown = { clientId: caller.clientId, actor: caller.principal, action: 'screening.name_shown', subject: `finding:${row.id}` };
+      await recordAuditEvents(deps.pool, [shown], deps.clock.now());
+      c.set('logged', { findingId: row.id, principal: caller.principal });
+      return { status: 200, body: { ...findingOut(row), person, ...besideListed(deps.lists, row.list, row.entryId, name) } };
+    },
+  );
+}
+
+function mountFindings(api: Api): void {
   const { deps } = api;
   mount(
     api,
@@ -62,6 +118,10 @@ export function mountScreening(api: Api): void {
       };
     },
   );
+}
+
+function mountResolution(api: Api): void {
+  const { deps } = api;
   mount(
     api,
     {

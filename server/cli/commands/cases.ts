@@ -6,7 +6,7 @@ import type { Case, Capp } from '../../../sdk/index.ts';
 import { renderCaseFile, renderQueue } from '../cases.ts';
 import { type ApiOptions, type CommandContext, openCapp, wholeNumber, withApiOptions, withExamples } from '../context.ts';
 
-interface OfficerOptions extends ApiOptions {
+export interface OfficerOptions extends ApiOptions {
   readonly as: string;
   readonly json?: true;
 }
@@ -44,13 +44,13 @@ export function registerCases(program: Command, context: CommandContext): void {
 }
 
 /** Adds the options of every command of the desk: whose key it uses, and how it prints. */
-function withOfficer(command: Command): Command {
+export function withOfficer(command: Command): Command {
   return withApiOptions(command)
     .option('--as <officer>', 'whose demo key to use when no key is given', 'officer:amina')
     .option('--json', 'print as JSON');
 }
 
-const openDesk = (context: CommandContext, options: OfficerOptions): Promise<Capp> => openCapp(context, options, options.as);
+export const openDesk = (context: CommandContext, options: OfficerOptions): Promise<Capp> => openCapp(context, options, options.as);
 
 function registerList(cases: Command, context: CommandContext): void {
   const list = cases
@@ -172,7 +172,7 @@ function decidedLine(verdict: CaseVerdict, { status, approvalsNeeded }: Case): s
   return `${verdict}: the case is ${status}${eyes}`;
 }
 
-function idOf(text: string): string {
+export function idOf(text: string): string {
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text.toLowerCase();
   throw new InvalidArgumentError('It must be the id of a case, as `capp cases list` shows it.');
 }

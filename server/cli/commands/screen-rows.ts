@@ -65,7 +65,8 @@ export function readRow(text: string, line: number): ScreenedRow | RefusedRow {
   if (!parsed.success) {
     const [field] = parsed.error.issues[0]?.path ?? [];
     if (field === undefined) return refuse('validation_failed', null, 'The line is not a JSON object.');
-    const isAbsent = field === 'name' && (value as { name?: unknown }).name == null;
+    const { name } = value as { name?: unknown };
+    const isAbsent = field === 'name' && (name === undefined || name === null);
     return refuse(isAbsent ? 'name_missing' : 'validation_failed', String(field), isAbsent ? 'There is no name.' : undefined);
   }
   const { name } = parsed.data;

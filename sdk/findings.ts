@@ -1,0 +1,44 @@
+/** What re-screening found among known people since a list changed: officers dismiss it or confirm it, once. */
+import type { PageOptions } from './pages.ts';
+import { jsonBody, type RequestOptions, type Transport, type WriteOptions } from './transport.ts';
+import type { ListedParty, Page } from './types.ts';
+
+export interface Finding {
+  readonly id: string;
+  readonly userId: string;
+  readonly list: string;
+  readonly entryId: string;
+  /** The lists that first said so. */
+  readonly listVersion: string;
+  readonly score: number;
+  readonly how: string;
+  readonly grounds: readonly string[];
+  readonly status: 'open' | 'dismissed' | 'confirmed';
+  readonly createdAt: string;
+  readonly resolvedBy: string | null;
+  readonly resolvedAt: string | null;
+}
+
+/** The person beside the listed party. */
+export interface FindingFile extends Finding {
+  readonly person: { readonly name: string; readonly phone: string; readonly country: string };
+  readonly listed: ListedParty | null;
+  readonly comparison: string | null;
+}
+
+export function createFindings(transport: Transport) {
+  const pathOf = (id: string, rest = ''): string => `/v1/screening-findings/${encodeURIComponent(id)}${rest}`;
+  return {
+    /** One page, the oldest first. */
+    list: (filter: { readonly status?: Finding['status'] } = {}, options: PageOptions = {}): Promise<Page<Finding>> => {
+      const { signal, ...place } = options;
+      const query = { ...filter, ...place };
+      return transport.json<Page<Finding>>({ method: 'GET', path: '/v1/screening-findings', query, ...(signal ? { signal } : {}) });
+    },
+    /** The file of a finding. That you looked is recorded. */
+    get: (id: string, options: RequestOptions = {}) => transport.json<FindingFile>({ method: 'GET', path: pathOf(id), ...options }),
+    /** Dismisses a finding, or confirms it: payments of whoever is confirmed are refused from then on. */
+    resolve: (id: string, verdict: 'dismissed' | 'confirmed', options: WriteOptions = {}) =>
+      transport.json<Finding>({ method: 'POST', path: pathOf(id, '/resolution'), body: jsonBody({ verdict }), ...options }),
+  };
+}

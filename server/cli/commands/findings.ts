@@ -1,0 +1,96 @@
+/** `capp findings`: known people who may stand on a list since it changed. It talks to the API with the officer's own key. */
+import { type Command, Option } from 'commander';
+import type { Finding, FindingFile } from '../../../sdk/index.ts';
+import { listedLines } from '../cases.ts';
+import { type ApiOptions, type CommandContext, wholeNumber, withExamples } from '../context.ts';
+import { printable, renderTable } from '../table.ts';
+import { idOf, type OfficerOptions, openDesk, withOfficer } from './cases.ts';
+
+interface ListOptions extends OfficerOptions, ApiOptions {
+  readonly status: Finding['status'];
+  readonly limit: number;
+}
+
+const COLUMNS = [
+  { title: 'finding' },
+  { title: 'found' },
+  { title: 'list' },
+  { title: 'entry' },
+  { title: 'score', align: 'right' },
+  { title: 'status' },
+] as const;
+
+export function registerFindings(program: Command, context: CommandContext): void {
+  const findings = program
+    .command('findings')
+    .summary('read and decide what re-screening found among known people')
+    .description('Everybody who is known is screened again whenever the lists change. What is new waits here for an officer, once.');
+  registerReading(findings, context);
+  registerVerdict(findings, context, 'dismiss', 'dismissed', 'Says that the person is not the listed party.');
+  registerVerdict(
+    findings,
+    context,
+    'confirm',
+    'confirmed',
+    'Says that the person is the listed party: their payments are refused from then on.',
+  );
+}
+
+function registerReading(findings: Command, context: CommandContext): void {
+  const list = findings
+    .command('list')
+    .description('Lists findings, the oldest first.')
+    .addOption(new Option('--status <status>', 'only those in one status').choices(['open', 'dismissed', 'confirmed']).default('open'))
+    .option('--limit <count>', 'how many at most', wholeNumber(1, 200), 50)
+    .action(async ({ status, limit, ...options }: ListOptions) => {
+      const { items } = await (await openDesk(context, options)).findings.list({ status }, { limit });
+      context.terminal.out(options.json ? JSON.stringify(items) : tableOf(items, context));
+    });
+  withExamples(withOfficer(list), [['capp findings list', 'what waits for an officer']]);
+  const show = findings
+    .command('show')
+    .description('Shows the person beside the listed party. That you looked is recorded.')
+    .argument('<finding>', 'its id', idOf)
+    .action(async (id: string, options: OfficerOptions) => {
+      const file = await (await openDesk(context, options)).findings.get(id);
+      context.terminal.out(options.json ? JSON.stringify(file) : linesOf(file).join('\n'));
+    });
+  withExamples(withOfficer(show), [['capp findings show 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', 'who it is, and who is listed']]);
+}
+
+function registerVerdict(
+  findings: Command,
+  context: CommandContext,
+  name: 'dismiss' | 'confirm',
+  verdict: 'dismissed' | 'confirmed',
+  about: string,
+): void {
+  const command = findings
+    .command(name)
+    .description(about)
+    .argument('<finding>', 'its id', idOf)
+    .action(async (id: string, options: OfficerOptions) => {
+      const decided = await (await openDesk(context, options)).findings.resolve(id, verdict);
+      context.terminal.out(options.json ? JSON.stringify(decided) : `${verdict} by ${decided.resolvedBy ?? '-'}`);
+    });
+  withExamples(withOfficer(command), [[`capp findings ${name} 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11`, 'once, for good']]);
+}
+
+function tableOf(items: readonly Finding[], context: CommandContext): string {
+  if (items.length === 0) return 'no findings';
+  return renderTable(
+    context.terminal,
+    COLUMNS,
+    items.map((each) => [each.id, each.createdAt, each.list, each.entryId, each.score.toFixed(2), each.status]),
+  );
+}
+
+function linesOf(file: FindingFile): string[] {
+  const end = file.resolvedBy === null ? '' : ` by ${file.resolvedBy} at ${file.resolvedAt ?? ''}`;
+  return [
+    `Finding ${file.id}, ${file.status}${end}`,
+    `  ${printable(file.person.name)}, ${file.person.phone}, ${file.person.country}`,
+    `  entry ${printable(file.entryId)} of ${printable(file.list)}: ${file.how}, score ${file.score.toFixed(2)}, found ${file.createdAt} by ${file.listVersion}`,
+    ...listedLines(file.listed, file.comparison).map((line) => `  ${line}`),
+  ];
+}
