@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runScript } from './campaign.ts';
-import { FAULT_GROUPS } from './faults.ts';
+import { FAULT_GROUPS, FAULTS } from './faults.ts';
 import { broken } from './mutants/apply.ts';
 import { MUTANTS } from './mutants/catalogue.ts';
 import { tryMutant } from './mutants/run.ts';
@@ -41,6 +41,15 @@ test('under a seed everything comes to its end, nothing is lost or doubled, and 
 
 test.each(['12', '13'])('under seed %s everything comes to its end, and nothing is lost or doubled', { timeout: LONG_MS }, async (seed) => {
   expect((await runScript(server, small(seed, { payments: 4 }))).violations).toEqual([]);
+});
+
+test('over the chain every batch is executed once or refunded, and disputes end as arbiters judge', { timeout: LONG_MS }, async () => {
+  const groups: Script['groups'] = ['chain', 'queue'];
+  const { violations, settlement, struck } = await runScript(server, small('3', { payments: 10, chain: true, groups }));
+  expect(violations).toEqual([]);
+  expect(struck.some(({ kind }) => kind in FAULTS.chain)).toBe(true);
+  expect(settlement?.executedOnce).toBeGreaterThan(0);
+  expect(settlement?.disputed).toBeGreaterThan(0);
 });
 
 describe('broken variants', () => {

@@ -10,7 +10,7 @@ import { type EntryArgs, entryCall, type EntryName } from './functions.ts';
 import { batchAddress } from './objects.ts';
 import { follow, send, type SendDeps, type Step } from './send.ts';
 import { type BatchProposal, type DisputeVote, stepName, voteSigner } from './settlement-chain.ts';
-import { type BatchView, readBatch, statusFrom } from './settlement-status.ts';
+import { type BatchView, readBatch, statusFrom, unknownIfUnseen } from './settlement-status.ts';
 import type { ChainAccount } from './signer.ts';
 
 export interface SettlementDeps extends SendDeps {
@@ -46,7 +46,7 @@ export function createAptosBatches(deps: SettlementDeps): AptosBatches {
       const batch = await batchOf(deps, approval.batchId);
       if (approval.proposalDigest !== batch.digest) throw fault('settlement_batch_altered');
       await carryOut(deps, approval.batchId, `approve:${approval.signer}`, account);
-      return status(approval.batchId);
+      return unknownIfUnseen(() => status(approval.batchId));
     },
     execute: (batchId) => execute(deps, batchId),
     pay: (batchId) => take(deps, batchId, 'pay', 'settlement::pay_all', deps.settler, ({ isOver }) => isOver),
@@ -76,6 +76,11 @@ async function statusOf(deps: SettlementDeps, batchId: string): Promise<BatchSta
   const sent = await deps.sent.ofSubject(batchId);
   const looked = await Promise.all(sent.map((each) => follow(deps, each, false)));
   return statusFrom(await viewOf(deps, batchId), looked);
+}
+
+/** The status after a step was carried out. */
+function statusAfter(deps: SettlementDeps, batchId: string): Promise<BatchStatus> {
+  return unknownIfUnseen(() => statusOf(deps, batchId));
 }
 
 /** Sends one step. An unknown outcome is no fault: the status says it. */
@@ -126,7 +131,7 @@ async function propose(deps: SettlementDeps, proposal: BatchProposal, disputeWin
       () => carryOut(deps, batchId, 'propose', { account: deps.settler, call }),
     );
   }
-  const status = await statusOf(deps, batchId);
+  const status = await (standing === null ? statusAfter(deps, batchId) : statusOf(deps, batchId));
   if (status.proposalDigest !== null && status.proposalDigest !== digest) throw fault('settlement_batch_altered');
   return status;
 }
@@ -155,8 +160,9 @@ async function take(
   account: ChainAccount,
   isDone: (batch: BatchView) => boolean,
 ): Promise<BatchStatus> {
-  if (!isDone(await batchOf(deps, batchId))) await unless(deps, batchId, isDone, () => step(deps, batchId, name, fn, account));
-  return statusOf(deps, batchId);
+  if (isDone(await batchOf(deps, batchId))) return statusOf(deps, batchId);
+  await unless(deps, batchId, isDone, () => step(deps, batchId, name, fn, account));
+  return statusAfter(deps, batchId);
 }
 
 async function fund(deps: SettlementDeps, batchId: string): Promise<BatchStatus> {
@@ -174,9 +180,9 @@ async function approveAs(deps: SettlementDeps, batchId: string, signer: string, 
   const batch = await batchOf(deps, batchId);
   if (batch.digest !== digest) throw fault('settlement_batch_altered');
   const isDone = ({ approvedBy }: BatchView): boolean => approvedBy.includes(signer);
-  if (!isDone(batch))
-    await unless(deps, batchId, isDone, () => step(deps, batchId, `approve:${signer}`, 'settlement::approve', account, digest));
-  return statusOf(deps, batchId);
+  if (isDone(batch)) return statusOf(deps, batchId);
+  await unless(deps, batchId, isDone, () => step(deps, batchId, `approve:${signer}`, 'settlement::approve', account, digest));
+  return statusAfter(deps, batchId);
 }
 
 async function approvalRequest(deps: SettlementDeps, batchId: string, signer: string): ReturnType<AptosBatches['approvalRequest']> {
@@ -191,16 +197,16 @@ async function execute(deps: SettlementDeps, batchId: string): Promise<BatchStat
   const fn = batch.terms.disputeWindowSecs === 0n ? 'settlement::execute_and_pay' : 'settlement::execute';
   const isDone = ({ state }: BatchView): boolean => state === 'executed' || state === 'settled';
   await unless(deps, batchId, isDone, () => step(deps, batchId, 'execute', fn, deps.settler));
-  return statusOf(deps, batchId);
+  return statusAfter(deps, batchId);
 }
 
 async function dispute(deps: SettlementDeps, batchId: string, evidenceHash: string): Promise<BatchStatus> {
   const batch = await batchOf(deps, batchId);
   const isDone = (seen: BatchView): boolean => seen.evidenceHash !== null;
-  if (batch.state === 'executed')
-    await unless(deps, batchId, isDone, () => step(deps, batchId, 'dispute', 'settlement::open_dispute', deps.settler, evidenceHash));
-  else if (!isDone(batch)) throw fault('settlement_batch_closed');
-  return statusOf(deps, batchId);
+  if (isDone(batch)) return statusOf(deps, batchId);
+  if (batch.state !== 'executed') throw fault('settlement_batch_closed');
+  await unless(deps, batchId, isDone, () => step(deps, batchId, 'dispute', 'settlement::open_dispute', deps.settler, evidenceHash));
+  return statusAfter(deps, batchId);
 }
 
 /** The contract wants a reversal for each recipient; a batch of ours has one. */
@@ -212,5 +218,5 @@ async function castVote(deps: SettlementDeps, vote: DisputeVote): Promise<BatchS
   if (batch.terms.recipients.length !== 1)
     throw fault('settlement_terms_invalid', { field: 'recipients', detail: 'A batch of ours has one.' });
   await step(deps, batchId, stepName('vote', voteSigner(vote)), 'settlement::vote', account, [reversedMinor]);
-  return statusOf(deps, batchId);
+  return statusAfter(deps, batchId);
 }

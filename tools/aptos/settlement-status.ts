@@ -1,4 +1,5 @@
 /** What the chain knows of a batch, put together from its views and from what became of our transactions. */
+import { type ErrorCode, isFault } from '../../domain/errors.ts';
 import type { BatchTerms } from './functions.ts';
 import type { AptosNode } from './node.ts';
 import type { SentTransaction } from './sent.ts';
@@ -97,6 +98,22 @@ async function readDispute(
 function referenceOf(sent: SentTransaction): ChainReference | null {
   if (sent.state !== 'executed' || sent.hash === null || sent.version === null) return null;
   return { transactionHash: sent.hash, ledgerVersion: sent.version, gasUsed: sent.gasUsed ?? 0n, gasUnitPrice: sent.gasUnitPrice ?? 0n };
+}
+
+/** Faults by which a node, or the way to it, cannot tell what is on the chain. */
+const UNSEEN: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['chain_unavailable', 'chain_behind', 'chain_mismatch']);
+
+/**
+ * How a batch stands after something was sent for it. That the chain cannot be asked now is no fault then, for a fault would say that
+ * nothing was sent: what came of it is unknown.
+ */
+export async function unknownIfUnseen(look: () => Promise<BatchStatus>): Promise<BatchStatus> {
+  try {
+    return await look();
+  } catch (error) {
+    if (!isFault(error) || !UNSEEN.has(error.code)) throw error;
+    return { ...statusFrom(null, []), state: 'unknown' };
+  }
 }
 
 /** Puts views and transactions together. A transaction that is open makes the state unknown. */

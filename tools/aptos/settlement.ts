@@ -8,6 +8,7 @@ import type { AptosBatches, BatchState, BatchStatus } from './batches.ts';
 import { createAptosBatches, type SettlementDeps } from './create-batches.ts';
 import { proposalDigest } from './proposal.ts';
 import type { BatchApproval, ChainState, ChainStatus, SettlementChain } from './settlement-chain.ts';
+import { unknownIfUnseen } from './settlement-status.ts';
 import type { ChainAccount, KeySigner } from './signer.ts';
 
 export interface SettlementOptions {
@@ -22,7 +23,8 @@ export function createAptosSettlement(deps: SettlementDeps, options: SettlementO
   return {
     async propose(proposal) {
       const proposed = await batches.propose(proposal, disputeWindowSecs);
-      return shown(proposed.state === 'proposed' || proposed.state === 'approved' ? await batches.fund(proposal.batchId) : proposed);
+      const isOpen = proposed.state === 'proposed' || proposed.state === 'approved';
+      return shown(isOpen ? await unknownIfUnseen(() => batches.fund(proposal.batchId)) : proposed);
     },
     async approve(approval) {
       await assertConsent(batches, deps.approvers, approval);
