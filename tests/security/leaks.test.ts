@@ -2,14 +2,32 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createPeople } from '../../examples/people.ts';
 import { seededRandom } from '../../examples/random.ts';
 import { intentOf, startTestApi, type TestApi } from '../../server/api/testing.ts';
+import { startRedisJournal } from './redis-journal.ts';
 import { createNeedles, formsOf, phoneForms } from './needles.ts';
 import { leaksOf, searchFiles, searchTables, searchText } from './places.ts';
 
 const PAYMENTS = 300;
+
+test('a name that is written to Redis and deleted again is found', { timeout: 240_000 }, async () => {
+  const journal = await startRedisJournal();
+  const redis = new Redis(journal.url);
+  try {
+    const needles = createNeedles(['Achieng Odhiambo Wafula']);
+    await redis.set('hint', 'authorize');
+    expect((await journal.search(needles)).found).toEqual([]);
+    await redis.set('job', JSON.stringify({ who: 'Achieng Odhiambo Wafula' }));
+    await redis.del('job', 'hint');
+    expect(leaksOf([await journal.search(needles)])).toEqual(['all that was written to Redis holds 1 of the values (utf8)']);
+  } finally {
+    redis.disconnect();
+    await journal.stop();
+  }
+});
 
 describe('after some hundred payments came in', () => {
   let api: TestApi;

@@ -1,6 +1,7 @@
 /**
  * A whole run of the demonstration over a platform of its own, and then a search for every name and number of its input: in every
- * table, in the files of the database as a backup would hold them, in the logs, in the metrics.
+ * table, in the files of the database as a backup would hold them, in the logs, in the metrics. Then the same once more with the queue and
+ * what processes share in Redis, and a search of all that was ever written there.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
@@ -15,6 +16,7 @@ import { runDemo } from '../../server/demo/run.ts';
 import { startPlatform } from '../../server/supervisor.ts';
 import { createNeedles, type Needles } from './needles.ts';
 import { reportOf, type SecurityPart } from './part.ts';
+import { startRedisJournal } from './redis-journal.ts';
 import { leaksOf, type Place, searchFiles, searchTables, searchText } from './places.ts';
 
 /** Shorter ones are no full names, and no numbers. */
@@ -47,23 +49,37 @@ export const leaks: SecurityPart = {
   name: 'leaks',
   description: 'the demonstration as a whole, then a search for every name and number of its input wherever they could have got to',
   run: async (tell) => {
-    const dataDir = await mkdtemp(join(tmpdir(), 'capp-security-'));
+    const values = await valuesOf(EXAMPLE_FILE);
+    const needles = createNeedles(values);
+    const journal = await startRedisJournal();
     try {
-      const values = await valuesOf(EXAMPLE_FILE);
-      const needles = createNeedles(values);
-      const places = await placesAfterDemo(dataDir, needles, tell);
-      const bytes = places.reduce((sum, place) => sum + place.bytes, 0);
-      const found = leaksOf(places);
-      return reportOf('leaks', { values: values.length, forms: needles.forms, places: places.length, bytes, found: found.length }, found);
+      const places = await inFolder((dataDir) => placesAfterDemo(dataDir, needles, tell));
+      const withRedis = await inFolder((dataDir) => placesAfterDemo(dataDir, needles, tell, journal.url));
+      const redis = await journal.search(needles);
+      const all = [...places, ...withRedis.map((place) => ({ ...place, name: `with Redis: ${place.name}` })), redis];
+      const bytes = all.reduce((sum, place) => sum + place.bytes, 0);
+      const found = leaksOf(all);
+      const counts = { values: values.length, forms: needles.forms, places: all.length, bytes, redisBytes: redis.bytes };
+      return reportOf('leaks', { ...counts, found: found.length }, found);
     } finally {
-      await rm(dataDir, { recursive: true, force: true });
+      await journal.stop();
     }
   },
 };
 
-async function placesAfterDemo(dataDir: string, needles: Needles, tell: (line: string) => void): Promise<Place[]> {
+async function inFolder<T>(work: (dataDir: string) => Promise<T>): Promise<T> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'capp-security-'));
+  try {
+    return await work(dataDir);
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function placesAfterDemo(dataDir: string, needles: Needles, tell: (line: string) => void, redisUrl?: string): Promise<Place[]> {
   const own = Object.entries(process.env).filter(([name]) => !/^(CAPP_|SANDBOX_|DATABASE_URL$|REDIS_URL$|PORT$|HOST$)/.test(name));
-  const env = { ...Object.fromEntries(own), CAPP_DATA_DIR: dataDir, CAPP_LOG_LEVEL: 'debug', PORT: String(await freePort()) };
+  const shared = redisUrl === undefined ? {} : { REDIS_URL: redisUrl };
+  const env = { ...Object.fromEntries(own), ...shared, CAPP_DATA_DIR: dataDir, CAPP_LOG_LEVEL: 'debug', PORT: String(await freePort()) };
   const platform = await startPlatform({ env, tell });
   const places: Place[] = [];
   try {
