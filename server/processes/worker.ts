@@ -1,4 +1,5 @@
 /** A worker process: runs the graph over cohorts, sends effects, reads callbacks, works cases. */
+import { join } from 'node:path';
 import { createRescreening } from '../../agents/compliance/rescreen.ts';
 import { startWorker } from '../../graph/worker.ts';
 import { runRetention } from '../../tools/privacy/index.ts';
@@ -29,7 +30,10 @@ async function start(): Promise<Running> {
     checkpointer: checkpointer.saver,
     sweepMs: config.sweepMs,
     housekeepingMs: config.housekeepingMs,
-    retain: () => runRetention({ pool: foundation.pool, clock: systemClock, keyring: foundation.keys.keyring }),
+    retain: () => {
+      const { pool, keys } = foundation;
+      return runRetention({ pool, clock: systemClock, keyring: keys.keyring }, { logFolders: [join(config.dataDir, 'logs')] });
+    },
     rescreen: createRescreening({
       pool: foundation.pool,
       clock: systemClock,

@@ -17,6 +17,7 @@ const schema = z.object({
     webhook_deliveries: days,
     sms_messages: days,
     checkpoints: days,
+    logs: days,
   }),
 });
 

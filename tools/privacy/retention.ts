@@ -12,6 +12,7 @@ import type { Clock } from '../../domain/clock.ts';
 import { newId } from '../../domain/ids.ts';
 import { erasePerson, obstaclesTo } from './erase.ts';
 import { RETENTION, type RetentionKind, type RetentionPolicy, recordYearsBounds, yearsAfter } from './policy.ts';
+import { ageLogs } from './logs.ts';
 import { dropOldKeys } from './rotate.ts';
 
 export interface RetentionDeps {
@@ -26,6 +27,8 @@ export interface RetentionOptions {
   readonly intervalMs?: number;
   /** Statements per kind in one run at most: a long absence is caught up on in several nights. */
   readonly statementsMax?: number;
+  /** Folders of log files that this machine writes; none unless told. */
+  readonly logFolders?: readonly string[];
 }
 
 /** What a run did: rows deleted by kind, people erased and held back, keys dropped. */
@@ -60,6 +63,7 @@ export async function runRetention(deps: RetentionDeps, options: RetentionOption
   report['checkpoints'] = await deleteCheckpoints(deps.pool, GRAPH_SCHEMA, before(nowMs, policy, 'checkpoints'));
   Object.assign(report, await eraseDormant(deps, policy));
   report['data_keys'] = await dropOldKeys(deps);
+  report['logs'] = await ageLogs(options.logFolders ?? [], policy.days.logs.days, nowMs);
   const keptSince = new Date(yearsAfter(nowMs, -recordYearsBounds(policy).max));
   report['written'] = await destroyAgedTexts(deps.pool, keptSince, nowMs);
   await endRetention(deps.pool, id, report, deps.clock.now());

@@ -1,5 +1,6 @@
 /** `capp privacy`: what is kept of a person, holding it, erasing it, and what retention did. Works on the database, beside whatever runs. */
 import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { type Pool, withTransaction } from '../../../db/connect.ts';
 import type { Keyring } from '../../../db/keyring.ts';
@@ -10,6 +11,7 @@ import { systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import { newId } from '../../../domain/ids.ts';
 import { erasePerson, exportSubject, findSubjects, RETENTION, runRetention } from '../../../tools/privacy/index.ts';
+import { readConfig } from '../../config.ts';
 import { type CommandContext, withExamples } from '../context.ts';
 import { onDatabase } from '../database.ts';
 import { renderTable } from '../table.ts';
@@ -146,7 +148,8 @@ async function releaseHold(context: CommandContext, pool: Pool, id: string): Pro
 
 async function showRetention(context: CommandContext, pool: Pool, keyring: Keyring, run: boolean): Promise<void> {
   const { terminal } = context;
-  if (run) await runRetention({ pool, keyring, clock: systemClock }, { intervalMs: 0 });
+  const logFolders = [join(readConfig(terminal.env).dataDir, 'logs')];
+  if (run) await runRetention({ pool, keyring, clock: systemClock }, { intervalMs: 0, logFolders });
   const records = Object.entries(RETENTION.records).map(([country, { years, source }]) => ['records', country, `${years} years`, source]);
   const days = Object.entries(RETENTION.days).map(([kind, each]) => [kind, 'all', `${each.days} days`, each.source]);
   terminal.out(
