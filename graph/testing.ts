@@ -261,6 +261,7 @@ async function store(deps: GraphDeps, intent: PaymentIntent): Promise<string> {
         preference: intent.preference,
         purpose: intent.purpose,
         quoteId: intent.quoteId,
+        principal: null,
       },
     ],
     clock.now(),

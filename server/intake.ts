@@ -39,10 +39,10 @@ export interface Submitted {
 }
 
 export interface Intake {
-  /** Stores one intent. Throws `duplicate_reference`, `overloaded`, `quote_…`, `database_unavailable`. */
-  submit(clientId: string, intent: PaymentIntent): Promise<Submitted>;
+  /** Stores one intent, in the name of whoever handed it in, where somebody did. Throws `duplicate_reference`, `overloaded`, `quote_…`, `database_unavailable`. */
+  submit(clientId: string, intent: PaymentIntent, principal?: string): Promise<Submitted>;
   /** Stores some hundreds of intents of one batch, with a verdict for each in their order; gives way to others in between. */
-  submitMany(clientId: string, batchId: string, intents: readonly PaymentIntent[]): Promise<(Submitted | Fault)[]>;
+  submitMany(clientId: string, batchId: string, intents: readonly PaymentIntent[], principal?: string): Promise<(Submitted | Fault)[]>;
   /** Payments that wait for their commit. */
   depth(): number;
   /** Resolves when everything handed in is committed. */
@@ -53,6 +53,7 @@ export interface Intake {
 interface Waiting {
   readonly clientId: string;
   readonly batchId: string | null;
+  readonly principal: string | null;
   readonly intent: PaymentIntent;
   /** Made when the statement is: one kind of work for all of them together is done in half the time. */
   prepared: Prepared | null;
@@ -80,15 +81,20 @@ export function createIntake(deps: IntakeDeps): Intake {
     waitingMax: deps.waitingMax ?? 20_000,
   });
 
-  async function submit(clientId: string, intent: PaymentIntent): Promise<Submitted> {
+  async function submit(clientId: string, intent: PaymentIntent, principal: string | null = null): Promise<Submitted> {
     if (intent.quoteId !== null) {
       const refusal = (await checkQuotes(deps, clientId, [intent]))[0];
       if (refusal) throw refusal;
     }
-    return commit.submit({ clientId, batchId: null, intent, prepared: null });
+    return commit.submit({ clientId, batchId: null, principal, intent, prepared: null });
   }
 
-  async function submitMany(clientId: string, batchId: string, intents: readonly PaymentIntent[]): Promise<(Submitted | Fault)[]> {
+  async function submitMany(
+    clientId: string,
+    batchId: string,
+    intents: readonly PaymentIntent[],
+    principal: string | null = null,
+  ): Promise<(Submitted | Fault)[]> {
     const refusals = await checkQuotes(deps, clientId, intents);
     const verdicts: Promise<Submitted | Fault>[] = [];
     const byReference = new Map<string, Promise<unknown>>();
@@ -96,7 +102,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     for (const [index, intent] of intents.entries()) {
       const turn = takeTurn();
       if (turn) await turn;
-      const submitIt = () => orFault(commit.submit({ clientId, batchId, intent, prepared: null }));
+      const submitIt = () => orFault(commit.submit({ clientId, batchId, principal, intent, prepared: null }));
       // Of two rows with one reference the first counts, also when their statements run side by side.
       const earlier = byReference.get(intent.referenceId);
       const refusal = refusals[index];
@@ -149,7 +155,7 @@ function quoteRefusal(quote: QuoteRow | undefined, intent: PaymentIntent, nowMs:
   return quote.expiresAt.getTime() <= nowMs ? fault('quote_expired', { field: 'quoteId' }) : undefined;
 }
 
-function prepare(deps: IntakeDeps, people: KnownPeople, { clientId, batchId, intent }: Waiting): Prepared {
+function prepare(deps: IntakeDeps, people: KnownPeople, { clientId, batchId, principal, intent }: Waiting): Prepared {
   const { sender, receiver, amount } = intent;
   return {
     payment: {
@@ -170,6 +176,7 @@ function prepare(deps: IntakeDeps, people: KnownPeople, { clientId, batchId, int
       preference: intent.preference,
       purpose: intent.purpose,
       quoteId: intent.quoteId,
+      principal,
     },
     sender: people.prepare(clientId, sender),
     receiver: people.prepare(clientId, receiver),

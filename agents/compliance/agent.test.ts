@@ -81,6 +81,7 @@ async function addPayment(asked: Asked = {}): Promise<WorkItem> {
     preference: 'cheapest',
     purpose: 'family_support',
     quoteId: null,
+    principal: null,
   };
   await storePayments(database.pool, [row], createdAtMs);
   if (asked.status !== undefined) await bringTo(row.id, asked.status);

@@ -27,6 +27,8 @@ export interface NewPayment {
   readonly preference: string;
   readonly purpose: string;
   readonly quoteId: string | null;
+  /** Who handed it in, of the client's people and programs; null when nobody showed a key. */
+  readonly principal: string | null;
 }
 
 /** Somebody who may be stored already, under another id. */
@@ -126,6 +128,20 @@ export async function reindexPeople(db: Queryable | Pool, people: readonly Older
   return result.rowCount ?? 0;
 }
 
+/** Who handed payments in, by client; by payment where it was not the first one of that client. There are few clients among many payments. */
+function causesOf(payments: readonly NewPayment[]): Readonly<Record<string, string>> {
+  const first = new Map<string, string | null>();
+  const causes: Record<string, string> = {};
+  const causeOf = (principal: string | null): string => (principal === null ? 'client' : `principal:${principal}`);
+  for (const { id, clientId, principal } of payments) {
+    const known = first.get(clientId);
+    if (known === principal) continue;
+    if (known === undefined) first.set(clientId, principal);
+    causes[known === undefined ? clientId : id] = causeOf(principal);
+  }
+  return causes;
+}
+
 /**
  * Stores payments with their first events, all or none, and says which of them were new. A reference
  * that its client used before is left as it is.
@@ -145,7 +161,7 @@ export async function storePayments(db: Pool, payments: readonly NewPayment[], n
         returning id, client_id
       ), told as (
         insert into payment_events (client_id, payment_id, from_status, to_status, cause, created_at)
-        select client_id, id, null, 'accepted', 'client', $21 from stored
+        select client_id, id, null, 'accepted', coalesce($22::jsonb ->> id::text, $22::jsonb ->> client_id::text, 'client'), $21 from stored
       )
       select id from stored`,
     values: [
@@ -170,6 +186,7 @@ export async function storePayments(db: Pool, payments: readonly NewPayment[], n
       plainArray(column((each) => each.purpose)),
       plainArray(column((each) => each.quoteId)),
       new Date(nowMs),
+      JSON.stringify(causesOf(payments)),
     ],
   });
   return new Set(result.rows.map((row) => row.id));

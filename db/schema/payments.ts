@@ -289,7 +289,7 @@ export const paymentEvents = pgTable(
     fromStatus: text('from_status'),
     toStatus: text('to_status').notNull(),
     reasonCode: text('reason_code'),
-    /** `client`, `cohort:<id>`, `attempt:<id>`, `case:<id>` or `sweeper`. */
+    /** `client`, `principal:<name>` for whoever handed it in, `cohort:<id>`, `attempt:<id>`, `case:<id>` or `sweeper`. */
     cause: text('cause').notNull(),
     createdAt: createdAt(),
   },

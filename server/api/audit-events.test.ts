@@ -32,6 +32,25 @@ test('payments: a batch, a cancellation, a wish for a refund; what is refused is
   ]);
 });
 
+test('payments: each says who of the client handed it in, also where several did at once', async () => {
+  const keys = await Promise.all(
+    ['agent:buyer', 'person:jane', 'agent:buyer'].map((principal) => api.makeKey(api.clients.acme, principal, ['payments:write'])),
+  );
+  const handIn = async (key: string, reference: string): Promise<string> =>
+    (await bodyOf(await api.call('POST', '/v1/payments', { key, json: intentOf(reference) }))).id;
+  const ids = await Promise.all([...keys, ...keys, api.keys.zawadi].map((key, at) => handIn(key, `who-${at}`)));
+  const batch = await bodyOf(
+    await api.call('POST', '/v1/payments/batches', { key: keys[1] as string, json: { intents: [intentOf('who-b')] } }),
+  );
+  ids.push(batch.rows[0].paymentId);
+  const { rows } = await api.pool.query<{ id: string; cause: string }>(
+    `select payment_id as id, cause from payment_events where to_status = 'accepted'`,
+  );
+  const causes = new Map(rows.map(({ id, cause }) => [id, cause]));
+  const [buyer, jane] = ['principal:agent:buyer', 'principal:person:jane'];
+  expect(ids.map((id) => causes.get(id))).toEqual([buyer, jane, buyer, buyer, jane, buyer, 'principal:client:zawadi', jane]);
+});
+
 test('keys and clients: made and revoked, without the secret', async () => {
   const pepper = Buffer.alloc(32, 7);
   const clientId = await ensureClient(api.pool, 'shop', 'operator:command-line');

@@ -41,7 +41,7 @@ test('202: a payment is stored, encrypted, with its first event, before it is an
   const kept = users.rows.map((row) => testKeyring.people.openPerson({ ...row, dataKey: row.data_key }));
   expect(kept.map(({ name }) => name).sort()).toEqual(['Okello Obote', 'Wanjiru Kamau']);
   const events = await api.pool.query('select from_status, to_status, cause from payment_events where payment_id = $1', [payment.id]);
-  expect(events.rows).toEqual([{ from_status: null, to_status: 'accepted', cause: 'client' }]);
+  expect(events.rows).toEqual([{ from_status: null, to_status: 'accepted', cause: 'principal:client:acme' }]);
   expect(api.logLines.join('')).not.toMatch(/Wanjiru|712345678|0712/);
 });
 

@@ -141,7 +141,7 @@ export const eventSchema = z
     from: statusSchema.nullable(),
     to: statusSchema,
     reasonCode: z.string().nullable(),
-    cause: z.string().openapi({ description: '`client`, `cohort:<id>`, `attempt:<id>`, `case:<id>` or `sweeper`.' }),
+    cause: z.string().openapi({ description: '`client`, `principal:<name>`, `cohort:<id>`, `attempt:<id>`, `case:<id>` or `sweeper`.' }),
   })
   .openapi('PaymentEvent');
 

@@ -217,7 +217,7 @@ async function judge({ deps, mandates }: Api, caller: Caller, batchId: string, g
           ),
     );
   }
-  const submit = (allowed: readonly PaymentIntent[]) => deps.intake.submitMany(caller.clientId, batchId, allowed);
+  const submit = (allowed: readonly PaymentIntent[]) => deps.intake.submitMany(caller.clientId, batchId, allowed, caller.principal);
   const submitted = intents.length === 0 ? [] : await mandates.spendMany(caller, intents, submit);
   let next = 0;
   return verdicts.map((verdict, index) => {

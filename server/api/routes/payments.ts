@@ -121,7 +121,7 @@ function mountSubmit(api: Api): void {
       },
     },
     async ({ c, caller, body }) => {
-      const submit = () => deps.intake.submit(caller.clientId, body);
+      const submit = () => deps.intake.submit(caller.clientId, body, caller.principal);
       const { paymentId, replayed, createdAtMs } = await api.mandates.spend(caller, body, submit);
       c.set('logged', { paymentId, replayed });
       if (replayed) return { status: 200, body: paymentOut(deps.keyring, await load(deps, caller, paymentId), caller) };
