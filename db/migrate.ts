@@ -9,12 +9,17 @@ import { runMigrations } from 'bullmq';
 import type { Pool, PoolClient } from 'pg';
 import { fault } from '../domain/errors.ts';
 import { databaseFault } from './connect.ts';
-import { grantServiceRole, lacksRights, SERVICE_ROLE } from './service-role.ts';
+import { grantServiceRole, lacksRights, type LibrarySchema, SERVICE_ROLE } from './service-role.ts';
 
 /** Where BullMQ keeps its jobs when it runs on PostgreSQL. */
 export const QUEUE_SCHEMA = 'queue';
 /** Where the case graph keeps its checkpoints. */
 export const GRAPH_SCHEMA = 'graph';
+
+const LIBRARIES: readonly LibrarySchema[] = [
+  { name: QUEUE_SCHEMA, makes: true },
+  { name: GRAPH_SCHEMA, makes: false },
+];
 
 const MIGRATE_LOCK = 7_263_002;
 const FOLDER = new URL('./migrations/', import.meta.url);
@@ -89,7 +94,7 @@ async function giveRights(client: PoolClient, isChanged: boolean): Promise<void>
     'select nspname as name from pg_namespace where nspname = any($1) and exists (select from pg_roles where rolname = $2)',
     [['public', QUEUE_SCHEMA, GRAPH_SCHEMA], SERVICE_ROLE],
   );
-  const schemas = rows.map(({ name }) => name).filter((name) => name !== 'public');
+  const schemas = LIBRARIES.filter((library) => rows.some(({ name }) => name === library.name));
   // Before the migration that makes the role there is nobody to give rights to.
   if (rows.length === 0 || !(isChanged || (await lacksRights(client, schemas)))) return;
   await client.query('begin');

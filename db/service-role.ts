@@ -64,8 +64,15 @@ function statementsFor(table: OwnTable, policed: ReadonlySet<string>): string[] 
   return statements;
 }
 
+/** A schema of a library of ours, whose tables hold nothing that must last. */
+export interface LibrarySchema {
+  readonly name: string;
+  /** It makes what it needs as it runs: the queue, a sequence for each of its lanes. */
+  readonly makes: boolean;
+}
+
 /** Gives the role its rights on every table there is now. Run by the owner, after migrations, in a transaction. */
-export async function grantServiceRole(tx: Queryable, schemas: readonly string[]): Promise<void> {
+export async function grantServiceRole(tx: Queryable, schemas: readonly LibrarySchema[]): Promise<void> {
   const { rows: tables } = await tx.query<OwnTable>(TABLES_SQL);
   const { rows: policies } = await tx.query<{ name: string }>(
     `select polrelid::regclass::text as name from pg_policy where polname = '${POLICY}'`,
@@ -73,19 +80,22 @@ export async function grantServiceRole(tx: Queryable, schemas: readonly string[]
   const policed = new Set(policies.map(({ name }) => name));
   const statements = tables.flatMap((table) => statementsFor(table, policed));
   statements.push(`grant usage on schema public to ${SERVICE_ROLE}`, `grant usage on all sequences in schema public to ${SERVICE_ROLE}`);
-  for (const schema of schemas) {
-    statements.push(`grant usage on schema ${schema} to ${SERVICE_ROLE}`, `grant all on all tables in schema ${schema} to ${SERVICE_ROLE}`);
-    statements.push(`grant usage on all sequences in schema ${schema} to ${SERVICE_ROLE}`);
+  for (const { name, makes } of schemas) {
+    statements.push(`grant usage${makes ? ', create' : ''} on schema ${name} to ${SERVICE_ROLE}`);
+    statements.push(`grant all on all tables in schema ${name} to ${SERVICE_ROLE}`);
+    statements.push(`grant usage on all sequences in schema ${name} to ${SERVICE_ROLE}`);
   }
   await tx.query(statements.join(';\n'));
 }
 
-/** Whether a table has come since the rights were given: of ours, of the queue or of the checkpointer. */
-export async function lacksRights(db: Queryable, schemas: readonly string[]): Promise<boolean> {
+/** Whether a table has come since the rights were given, of ours or of a library, or a library lacks a right of its own. */
+export async function lacksRights(db: Queryable, schemas: readonly LibrarySchema[]): Promise<boolean> {
+  const making = schemas.filter(({ makes }) => makes).map(({ name }) => name);
   const { rows } = await db.query<{ lacking: boolean }>(
     `select exists (select from pg_class where relkind in ('r', 'p') and relnamespace = any($1::regnamespace[])
-       and not has_table_privilege('${SERVICE_ROLE}', oid, 'SELECT')) as lacking`,
-    [['public', ...schemas]],
+         and not has_table_privilege('${SERVICE_ROLE}', oid, 'SELECT'))
+       or exists (select from unnest($2::text[]) as library(name) where not has_schema_privilege('${SERVICE_ROLE}', name, 'CREATE')) as lacking`,
+    [['public', ...schemas.map(({ name }) => name)], making],
   );
   return rows[0]?.lacking === true;
 }

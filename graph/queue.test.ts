@@ -2,6 +2,7 @@ import { Queue, createPostgresBackend } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { QUEUE_SCHEMA } from '../db/migrate.ts';
+import { SERVICE_ROLE } from '../db/service-role.ts';
 import { testDatabase } from '../db/testing.ts';
 import { startRedis } from '../tests/setup/redis.ts';
 import { createHintQueue, HINTS, type HintQueue, LANES, laneOf, type Lane, type QueueConnection } from './queue.ts';
@@ -21,7 +22,7 @@ interface Store {
 
 async function onPostgres(): Promise<Store> {
   const database = await testDatabase();
-  const connection: QueueConnection = { kind: 'postgres', url: database.url, schema: QUEUE_SCHEMA };
+  const connection: QueueConnection = { kind: 'postgres', url: database.url, schema: QUEUE_SCHEMA, role: SERVICE_ROLE };
   return {
     connection,
     loseAll: async () => {
