@@ -8,7 +8,7 @@ import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import { runMigrations } from 'bullmq';
 import type { Pool, PoolClient } from 'pg';
 import { fault } from '../domain/errors.ts';
-import { databaseFault } from './connect.ts';
+import { connect, type ConnectOptions, databaseFault } from './connect.ts';
 import { grantServiceRole, lacksRights, type LibrarySchema, SERVICE_ROLE } from './service-role.ts';
 
 /** Where BullMQ keeps its jobs when it runs on PostgreSQL. */
@@ -67,6 +67,20 @@ export async function migrate(pool: Pool, options: MigrateOptions = {}): Promise
     // The connection goes away with its settings.
     client.release(true);
   }
+}
+
+/**
+ * Connections for a command that works beside the processes: to a database in the schema of this version, with the rights that the
+ * processes have, and not those of the owner, as whom it may be called.
+ */
+export async function connectToWork(options: Pick<ConnectOptions, 'url' | 'applicationName'>): Promise<Pool> {
+  const owner = connect({ ...options, max: 2 });
+  try {
+    await migrate(owner);
+  } finally {
+    await owner.end();
+  }
+  return connect({ ...options, role: SERVICE_ROLE, max: 2 });
 }
 
 /** The migrations of this version, oldest first. */

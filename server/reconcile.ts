@@ -1,6 +1,6 @@
 /** Reconciling on demand, whether CAPP runs or not: for the command line. */
 import { join, resolve } from 'node:path';
-import { connect } from '../db/connect.ts';
+import { connectToWork } from '../db/migrate.ts';
 import { attachOrStartDatabase } from '../db/embedded.ts';
 import { systemClock } from '../domain/clock.ts';
 import { dayIn } from '../domain/days.ts';
@@ -40,7 +40,7 @@ export async function reconcileRails(options: ReconcileOptions): Promise<readonl
   const dataDir = resolve(config.dataDir);
   const text = options.file === null ? null : await readStatementFile(options.file);
   const database = await attachOrStartDatabase({ dataDir, databaseUrl: config.databaseUrl });
-  const pool = connect({ url: database.url, applicationName: 'capp reconcile', max: 2 });
+  const pool = await connectToWork({ url: database.url, applicationName: 'capp reconcile' });
   try {
     const keys = await loadKeys(options.env, dataDir);
     const deps: GraphDeps = {

@@ -1,9 +1,8 @@
 /** Work of the command line on the database itself: of a running CAPP, or one that is started for it. */
-import { connect, type Pool } from '../../db/connect.ts';
+import type { Pool } from '../../db/connect.ts';
 import { attachOrStartDatabase } from '../../db/embedded.ts';
 import type { Keys } from '../../db/keyring.ts';
-import { migrate } from '../../db/migrate.ts';
-import { SERVICE_ROLE } from '../../db/service-role.ts';
+import { connectToWork } from '../../db/migrate.ts';
 import { findClientIds } from '../../db/queries/clients.ts';
 import { fault } from '../../domain/errors.ts';
 import { readConfig } from '../config.ts';
@@ -19,8 +18,7 @@ export async function onDatabase(context: CommandContext, work: (pool: Pool, key
   const keys = await loadKeys(context.terminal.env, config.dataDir);
   const database = await attachOrStartDatabase(config);
   try {
-    await bringForward(database.url);
-    const pool = connect({ url: database.url, applicationName: 'capp command line', role: SERVICE_ROLE, max: 2 });
+    const pool = await connectToWork({ url: database.url, applicationName: 'capp command line' });
     try {
       await work(pool, keys);
     } finally {
@@ -28,16 +26,6 @@ export async function onDatabase(context: CommandContext, work: (pool: Pool, key
     }
   } finally {
     await database.stop();
-  }
-}
-
-/** Brings a database to the schema of this version, as the user of its address. */
-export async function bringForward(url: string): Promise<void> {
-  const pool = connect({ url, applicationName: 'capp migrate', max: 2 });
-  try {
-    await migrate(pool);
-  } finally {
-    await pool.end();
   }
 }
 

@@ -1,10 +1,10 @@
 /** `capp audit`: verifies the audit log, and proves one payment's part of it to somebody without the database. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
-import { connect, type Pool } from '../../../db/connect.ts';
+import type { Pool } from '../../../db/connect.ts';
 import { attachOrStartDatabase } from '../../../db/embedded.ts';
 import type { Keyring } from '../../../db/keyring.ts';
-import { SERVICE_ROLE } from '../../../db/service-role.ts';
+import { connectToWork } from '../../../db/migrate.ts';
 import { systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import {
@@ -19,7 +19,6 @@ import {
 import { readConfig } from '../../config.ts';
 import { readAnchored } from '../../anchors.ts';
 import { assertData, type CommandContext, withExamples } from '../context.ts';
-import { bringForward } from '../database.ts';
 import { EXIT } from '../failure.ts';
 import { loadKeys } from '../../secrets.ts';
 
@@ -171,8 +170,7 @@ async function onAuditLog(context: CommandContext, work: (pool: Pool, keyring: K
   const { keyring } = await loadKeys(context.terminal.env, config.dataDir);
   const database = await attachOrStartDatabase(config);
   try {
-    await bringForward(database.url);
-    const pool = connect({ url: database.url, applicationName: 'capp audit', role: SERVICE_ROLE, max: 2 });
+    const pool = await connectToWork({ url: database.url, applicationName: 'capp audit' });
     try {
       await work(pool, keyring);
     } finally {

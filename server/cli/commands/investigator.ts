@@ -1,7 +1,8 @@
 /** `capp investigator`: turns the model behind the investigator off or on for everybody, and shows what it spent. */
 import { type Command } from 'commander';
 import { INVESTIGATOR } from '../../../agents/investigator/switch.ts';
-import { connect, type Pool, withTransaction } from '../../../db/connect.ts';
+import { type Pool, withTransaction } from '../../../db/connect.ts';
+import { connectToWork } from '../../../db/migrate.ts';
 import { attachOrStartDatabase } from '../../../db/embedded.ts';
 import { recordAuditEvents } from '../../../db/queries/audit.ts';
 import { findSwitch, spendingOf, turnSwitch } from '../../../db/queries/llm.ts';
@@ -69,7 +70,7 @@ async function onDatabase(context: CommandContext, work: (pool: Pool) => Promise
   assertData(config);
   const database = await attachOrStartDatabase(config);
   try {
-    const pool = connect({ url: database.url, applicationName: 'capp investigator', max: 2 });
+    const pool = await connectToWork({ url: database.url, applicationName: 'capp investigator' });
     try {
       await work(pool);
     } finally {

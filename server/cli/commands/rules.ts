@@ -6,7 +6,8 @@ import { type Backtest, setWith } from '../../../agents/compliance/rules/backtes
 import { parseRule, type Rule } from '../../../agents/compliance/rules/language.ts';
 import { createStoredRules } from '../../../agents/compliance/rules/live.ts';
 import { BUILT_IN_RULES } from '../../../agents/compliance/rules/rule-set.ts';
-import { connect, type Pool } from '../../../db/connect.ts';
+import type { Pool } from '../../../db/connect.ts';
+import { connectToWork } from '../../../db/migrate.ts';
 import { attachOrStartDatabase } from '../../../db/embedded.ts';
 import { listRules } from '../../../db/queries/rules.ts';
 import { fault } from '../../../domain/errors.ts';
@@ -238,7 +239,7 @@ async function onDatabase<Result>(context: CommandContext, work: (pool: Pool) =>
   const config = readConfig(context.terminal.env);
   assertData(config);
   const database = await attachOrStartDatabase({ dataDir: resolve(config.dataDir), databaseUrl: config.databaseUrl });
-  const pool = connect({ url: database.url, applicationName: 'capp rules', max: 2 });
+  const pool = await connectToWork({ url: database.url, applicationName: 'capp rules' });
   try {
     return await work(pool);
   } finally {
