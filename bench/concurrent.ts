@@ -7,7 +7,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { GRAPH_SCHEMA } from '../db/migrate.ts';
 import { type Finding, figure } from './finding.ts';
 import { type Inspected, inspect, inspectorSetting } from './inspect.ts';
 import { countUnfinished, runLoad } from './load.ts';
@@ -91,7 +90,7 @@ interface Held {
 
 async function lookAt(bench: BenchPlatform, worker: Inspected): Promise<Held> {
   const { rows } = await bench.pool.query<{ checkpoints: number; bytes: string }>(
-    `select (select count(*)::int from ${GRAPH_SCHEMA}.checkpoints) as checkpoints, pg_database_size(current_database())::text as bytes`,
+    `select (select count(*)::int from checkpoints) as checkpoints, pg_database_size(current_database())::text as bytes`,
   );
   return {
     heapBytes: await worker.heapBytes(),

@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME`: what the platform does in a second on this machine, and whether its books balance after it. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { runApiBench } from './api.ts';
+import { runCasesBench } from './cases.ts';
 import { runCohortBench } from './cohort.ts';
 import { type ConcurrentOptions, runConcurrentBench } from './concurrent.ts';
 import { type EndToEndOptions, runEndToEndBench } from './end-to-end.ts';
@@ -71,6 +72,20 @@ program
   .action(
     (options: { rounds: number; cohort: number; payments: number; singles: number; atOnce: number; leastRatio: number; json: boolean }) =>
       report(options.json, (tell) => runCohortBench(options, tell)),
+  );
+
+program
+  .command('cases')
+  .description(
+    'Cases per second from evidence to verdict, kept by our own checkpoint saver and by the one of the library, in turns; fails below the least ratio.',
+  )
+  .addOption(number('--rounds <n>', 'rounds of each kind', 4, 1, 50))
+  .addOption(number('--cases <n>', 'cases in one round of each kind', 400, 10, 100_000))
+  .addOption(number('--at-once <n>', 'cases under way at once', 16, 1, 64))
+  .addOption(number('--least-ratio <n>', 'fails below this ratio', 1, 1, 100))
+  .option('--json', 'end with one line of JSON on standard output', false)
+  .action((options: { rounds: number; cases: number; atOnce: number; leastRatio: number; json: boolean }) =>
+    report(options.json, (tell) => runCasesBench(options, tell)),
   );
 
 program

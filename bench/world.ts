@@ -64,6 +64,7 @@ const SEED = 20_261_123;
 
 export interface World {
   readonly dataDir: string;
+  readonly url: string;
   readonly pool: Pool;
   readonly deps: GraphDeps;
   readonly agents: Agents;
@@ -95,6 +96,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     const pidFile = await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8');
     return {
       dataDir,
+      url: database.url,
       pool,
       deps,
       agents: await composeAgents(pool, keyring),

@@ -1,10 +1,9 @@
 /**
- * Brings a database forward to the schema of this version: our own migrations, then the queue's and
- * the checkpointer's. Forward only, one process at a time, safe to run at every start.
+ * Brings a database forward to the schema of this version: our own migrations, then the queue's.
+ * Forward only, one process at a time, safe to run at every start.
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import { runMigrations } from 'bullmq';
 import type { Pool, PoolClient } from 'pg';
 import { fault } from '../domain/errors.ts';
@@ -13,13 +12,8 @@ import { grantServiceRole, lacksRights, type LibrarySchema, SERVICE_ROLE } from 
 
 /** Where BullMQ keeps its jobs when it runs on PostgreSQL. */
 export const QUEUE_SCHEMA = 'queue';
-/** Where the case graph keeps its checkpoints. */
-export const GRAPH_SCHEMA = 'graph';
 
-const LIBRARIES: readonly LibrarySchema[] = [
-  { name: QUEUE_SCHEMA, makes: true },
-  { name: GRAPH_SCHEMA, makes: false },
-];
+const LIBRARIES: readonly LibrarySchema[] = [{ name: QUEUE_SCHEMA, makes: true }];
 
 const MIGRATE_LOCK = 7_263_002;
 const FOLDER = new URL('./migrations/', import.meta.url);
@@ -33,7 +27,7 @@ interface Migration {
 export interface MigrateOptions {
   /** Stop after this migration; for tests of the next one. */
   readonly upTo?: string;
-  /** Leave out the schemas of the queue and the checkpointer. */
+  /** Leave out the schema of the queue. */
   readonly ownOnly?: boolean;
 }
 
@@ -54,10 +48,7 @@ export async function migrate(pool: Pool, options: MigrateOptions = {}): Promise
     try {
       if (!(await ownsTables(client)) && (await missingOf(client, migrations)).length === 0) return [];
       const applied = await applyMissing(client, migrations, options.upTo);
-      if (options.ownOnly !== true) {
-        await runMigrations(client, QUEUE_SCHEMA);
-        await new PostgresSaver(pool, undefined, { schema: GRAPH_SCHEMA }).setup();
-      }
+      if (options.ownOnly !== true) await runMigrations(client, QUEUE_SCHEMA);
       await giveRights(client, applied.length > 0);
       return applied;
     } finally {
@@ -102,11 +93,11 @@ async function ownsTables(client: PoolClient): Promise<boolean> {
   return rows[0]?.owned ?? true;
 }
 
-/** The role of the processes has its rights on what stands: after migrations of ours, and where the queue or the checkpointer made a table. */
+/** The role of the processes has its rights on what stands: after migrations of ours, and where the queue made a table. */
 async function giveRights(client: PoolClient, isChanged: boolean): Promise<void> {
   const { rows } = await client.query<{ name: string }>(
     'select nspname as name from pg_namespace where nspname = any($1) and exists (select from pg_roles where rolname = $2)',
-    [['public', QUEUE_SCHEMA, GRAPH_SCHEMA], SERVICE_ROLE],
+    [['public', QUEUE_SCHEMA], SERVICE_ROLE],
   );
   const schemas = LIBRARIES.filter((library) => rows.some(({ name }) => name === library.name));
   // Before the migration that makes the role there is nobody to give rights to.

@@ -5,7 +5,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { COMPLIANCE_POLICY, createComplianceAgent, createStoredRules } from '../agents/compliance/index.ts';
@@ -14,13 +13,13 @@ import { createLiquidityAgent } from '../agents/liquidity/index.ts';
 import { createRouteAgent } from '../agents/route-optimizer/index.ts';
 import { connect, type Pool, sessionOf } from '../db/connect.ts';
 import { hmacSha256, type Keys } from '../db/keyring.ts';
-import { GRAPH_SCHEMA, QUEUE_SCHEMA } from '../db/migrate.ts';
+import { QUEUE_SCHEMA } from '../db/migrate.ts';
 import { assertServiceRole, SERVICE_ROLE } from '../db/service-role.ts';
 import { systemClock } from '../domain/clock.ts';
 import { fault, isFault } from '../domain/errors.ts';
 import { RAILS, railsOfWallet } from '../domain/network.ts';
 import type { Agents } from '../graph/agents.ts';
-import { strictSerde } from '../graph/case/serde.ts';
+import { CaseCheckpointer } from '../graph/case/checkpointer.ts';
 import { bindAgent } from '../graph/decide.ts';
 import { createHintQueue, type HintQueue, type QueueConnection } from '../graph/queue.ts';
 import {
@@ -284,8 +283,8 @@ function graphSettings(config: Config): GraphSettings {
 }
 
 /** Where case threads are kept. A pool of its own: a burst of cases must not starve the postings. */
-export function openCheckpointer(config: Config, log: Log): { readonly saver: PostgresSaver; close(): Promise<void> } {
+export function openCheckpointer(config: Config, log: Log): { readonly saver: CaseCheckpointer; close(): Promise<void> } {
   const pool = new pg.Pool({ ...sessionOf(config.databaseUrl ?? '', SERVICE_ROLE), application_name: 'capp cases', max: 2 });
   pool.on('error', (error) => log.warn({ code: (error as { code?: string }).code }, 'database connection broke'));
-  return { saver: new PostgresSaver(pool, strictSerde, { schema: GRAPH_SCHEMA }), close: () => pool.end() };
+  return { saver: new CaseCheckpointer(pool), close: () => pool.end() };
 }

@@ -3,21 +3,19 @@
  * that dies is started again after a while, as the supervisor does it.
  */
 import { createHash } from 'node:crypto';
-import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import type { Pool } from 'pg';
 import { createComplianceAgent } from '../agents/compliance/index.ts';
 import { createExchangeRateAgent, createQuote } from '../agents/exchange-rate/index.ts';
 import { createLiquidityAgent } from '../agents/liquidity/index.ts';
 import { createRouteAgent } from '../agents/route-optimizer/index.ts';
 import type { Keyring } from '../db/keyring.ts';
-import { GRAPH_SCHEMA } from '../db/migrate.ts';
 import { findApiKey } from '../db/queries/api-keys.ts';
 import type { Clock } from '../domain/clock.ts';
 import { CURRENCIES } from '../domain/currency.ts';
 import { ON_US, RAILS, railsOfWallet } from '../domain/network.ts';
 import { parseRate } from '../domain/rate.ts';
 import type { Agents } from '../graph/agents.ts';
-import { strictSerde } from '../graph/case/serde.ts';
+import { CaseCheckpointer } from '../graph/case/checkpointer.ts';
 import { bindAgent } from '../graph/decide.ts';
 import { DEFAULT_GRAPH_SETTINGS, type GraphDeps, type GraphSettings, type Log } from '../graph/types.ts';
 import { startWorker } from '../graph/worker.ts';
@@ -47,9 +45,8 @@ export interface PlatformDeps {
   readonly database: Database;
   readonly network: Network;
   readonly hints: Hints;
-  /** The real connections, shared by all processes; and those of the checkpointer, which reads integers its own way. */
+  /** The real connections, shared by all processes. */
   readonly pool: Pool;
-  readonly checkpointPool: Pool;
   readonly keyring: Keyring;
   readonly quoteKey: Buffer;
   readonly pepper: Buffer;
@@ -194,7 +191,7 @@ function startWorkerProcess(deps: PlatformDeps, actor: Actor): void {
     deps: graphDeps,
     agents: agentsOf(deps, pool, actor.clock),
     queue,
-    checkpointer: new PostgresSaver(deps.database.poolFor(actor, deps.checkpointPool), strictSerde, { schema: GRAPH_SCHEMA }),
+    checkpointer: new CaseCheckpointer(deps.database.poolFor(actor, deps.pool)),
     sweepMs: SWEEP_MS,
     housekeepingMs: HOUSEKEEPING_MS,
     every: (ms, task) => repeat(deps, actor, ms, task),

@@ -272,7 +272,6 @@ async function openWorld({ script, database, stage, faults, secrets, isCalm }: W
       database: gate,
       hints: createHints({ stage, faults }),
       pool: database.pool,
-      checkpointPool: database.checkpointPool,
       sanctions: await loadSanctions({}),
       settings: chain === null ? {} : { settlementAgeMs: CHAIN_WINDOW_MS },
       chain,

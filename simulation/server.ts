@@ -10,7 +10,6 @@ import { makeScratchDir } from '../db/scratch.ts';
 export interface RunDatabase {
   /** For the processes of the platform; more connections than all of them can take. */
   readonly pool: pg.Pool;
-  readonly checkpointPool: pg.Pool;
   /** Sees who waits for whom. */
   readonly monitor: pg.Pool;
   close(): Promise<void>;
@@ -68,14 +67,12 @@ export async function openCopy(templateUrl: string): Promise<RunDatabase> {
   await administer(admin, `alter database ${name} set deadlock_timeout = '${DEADLOCK_TIMEOUT}'`);
   const url = urlOf(admin, name);
   const pool = connect({ url, applicationName: 'capp simulation', max: 80, statementTimeoutMs: 0, idleInTransactionTimeoutMs: 0 });
-  const checkpointPool = new pg.Pool({ connectionString: url, max: 40 });
   const monitor = connect({ url, applicationName: 'capp simulation monitor', max: 1 });
   return {
     pool,
-    checkpointPool,
     monitor,
     close: async () => {
-      await Promise.all([pool, checkpointPool, monitor].map((each) => each.end()));
+      await Promise.all([pool, monitor].map((each) => each.end()));
       await administer(admin, `drop database ${name} with (force)`);
     },
   };

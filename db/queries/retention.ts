@@ -1,5 +1,6 @@
 /** Deleting by age what no law holds, a bounded number of rows at a time, and writing down what was done. */
 import type { Queryable } from '../connect.ts';
+import { deleteThreads } from './checkpoints.ts';
 
 /** Rows of one statement: enough to keep up, few enough that nobody waits for them. */
 const ROWS_MAX = 5_000;
@@ -25,23 +26,18 @@ export async function deleteExpired(db: Queryable, kind: DeletedKind, before: Da
   return result.rowCount ?? 0;
 }
 
-/**
- * Deletes the checkpoints of cases that were closed before a moment, in the schema that holds them; gives how many cases. A
- * thread is named after its case.
- */
-export async function deleteCheckpoints(db: Queryable, schema: string, before: Date): Promise<number> {
-  const { rows } = await db.query<{ found: boolean }>(`select to_regclass($1) is not null as found`, [`${schema}.checkpoints`]);
-  if (rows[0]?.found !== true) return 0;
-  const { rows: threads } = await db.query<{ id: string }>({
-    text: `select c.id::text as id from cases c where c.closed_at < $1 and exists (select from ${schema}.checkpoints k where k.thread_id = c.id::text) limit $2`,
+/** Deletes the checkpoints of cases that were closed before a moment; gives how many cases. A thread is named after its case. */
+export async function deleteCheckpoints(db: Queryable, before: Date): Promise<number> {
+  const { rows } = await db.query<{ id: string }>({
+    text: `select c.id::text as id from cases c where c.closed_at < $1 and exists (select from checkpoints k where k.thread_id = c.id::text) limit $2`,
     values: [before, ROWS_MAX],
   });
-  if (threads.length === 0) return 0;
-  const ids = [threads.map(({ id }) => id)];
-  for (const table of ['checkpoint_writes', 'checkpoint_blobs', 'checkpoints']) {
-    await db.query(`delete from ${schema}.${table} where thread_id = any($1::text[])`, ids);
-  }
-  return threads.length;
+  if (rows.length > 0)
+    await deleteThreads(
+      db,
+      rows.map(({ id }) => id),
+    );
+  return rows.length;
 }
 
 /** Begins a run of retention, unless one began after a moment. Gives its id, or null. */

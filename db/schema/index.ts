@@ -1,6 +1,7 @@
 export * from './access.ts';
 export * from './audit.ts';
 export * from './chain.ts';
+export * from './checkpoints.ts';
 export * from './halts.ts';
 export * from './ledger.ts';
 export * from './limits.ts';

@@ -1,8 +1,6 @@
 import { Command, MemorySaver } from '@langchain/langgraph';
-import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { GRAPH_SCHEMA } from '../../db/migrate.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { actionDigest } from '../../domain/cases.ts';
 import { newId } from '../../domain/ids.ts';
@@ -17,6 +15,7 @@ import {
   refreshCase,
   runCase,
 } from './case-graph.ts';
+import { CaseCheckpointer } from './checkpointer.ts';
 import { strictSerde } from './serde.ts';
 
 let database: TestDatabase;
@@ -61,10 +60,10 @@ const graphDeps: Omit<CaseGraphDeps, 'checkpointer'> = {
 };
 
 /** A saver that dies at one of its checkpoints, once everything before it is written. */
-class DyingSaver extends PostgresSaver {
+class DyingSaver extends CaseCheckpointer {
   diesAt = 0;
   private written = 0;
-  override async put(...args: Parameters<PostgresSaver['put']>): ReturnType<PostgresSaver['put']> {
+  override async put(...args: Parameters<CaseCheckpointer['put']>): ReturnType<CaseCheckpointer['put']> {
     this.written += 1;
     if (this.written === this.diesAt) throw new Error('killed');
     return super.put(...args);
@@ -77,7 +76,7 @@ function openGraph(diesAt = 0) {
   savers.push(pool);
   // The database is dropped while connections that were told to end may still be ending.
   pool.on('connect', (client) => void client.on('error', () => undefined));
-  const checkpointer = new DyingSaver(pool, strictSerde, { schema: GRAPH_SCHEMA });
+  const checkpointer = new DyingSaver(pool);
   checkpointer.diesAt = diesAt;
   return buildCaseGraph({ checkpointer, ...graphDeps });
 }
@@ -370,10 +369,12 @@ describe('checkpoints', () => {
     const start = someCase(1);
     await runCase(openGraph(), start);
     const written = await database.pool.query<{ type: string; text: string }>(
-      `select type, convert_from(blob, 'UTF8') as text from ${GRAPH_SCHEMA}.checkpoint_blobs where thread_id = $1 and type <> 'empty'`,
+      `select value ->> 0 as type, value ->> 1 as text from checkpoints, jsonb_each(channel_values) where thread_id = $1
+       union all select type, value from checkpoint_writes where thread_id = $1`,
       [start.caseId],
     );
     expect(written.rows.length).toBeGreaterThan(0);
+    for (const row of written.rows) expect(row.type).toBe('json');
     for (const row of written.rows) expect(() => JSON.parse(row.text)).not.toThrow();
     expect(written.rows.map((row) => row.text).join()).toContain(start.paymentId);
   });

@@ -90,7 +90,7 @@ it('flagged, claimed, approved, refused to its maker, approved by a second offic
   });
   expect(platform.sent.map((each) => each.kind)).toEqual(['collect', 'disburse']);
   // One thread from the beginning to the end.
-  const threads = await platform.database.pool.query('select distinct thread_id from graph.checkpoints');
+  const threads = await platform.database.pool.query('select distinct thread_id from checkpoints');
   expect(threads.rows).toEqual([{ thread_id: caseId }]);
   expect(await checkBooks(platform.database.pool)).toEqual([]);
 });

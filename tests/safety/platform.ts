@@ -4,13 +4,11 @@
  * that stands still. A worker can die: nothing it has not committed is there afterwards.
  */
 import { createHash } from 'node:crypto';
-import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import pg from 'pg';
 import { connect, type Pool } from '../../db/connect.ts';
-import { GRAPH_SCHEMA } from '../../db/migrate.ts';
 import { createApiKey, findApiKey } from '../../db/queries/api-keys.ts';
 import { DEMO_CLIENT_ID } from '../../db/seed.ts';
-import { strictSerde } from '../../graph/case/serde.ts';
+import { CaseCheckpointer } from '../../graph/case/checkpointer.ts';
 import { findWork } from '../../graph/sweep.ts';
 import { type TestPlatform, testPlatform } from '../../graph/testing.ts';
 import type { GraphDeps, GraphSettings } from '../../graph/types.ts';
@@ -167,7 +165,7 @@ function startProcess(platform: TestPlatform, log: Log, over: Partial<GraphDeps>
       depth: async () => ({ cohorts: 0, effects: 0, cases: 0 }),
       close: async () => undefined,
     },
-    checkpointer: new PostgresSaver(savers, strictSerde, { schema: GRAPH_SCHEMA }),
+    checkpointer: new CaseCheckpointer(savers),
     sweepMs: 3_600_000,
     housekeepingMs: 3_600_000,
   });

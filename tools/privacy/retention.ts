@@ -4,7 +4,6 @@
  */
 import type { Pool } from '../../db/connect.ts';
 import type { Keyring } from '../../db/keyring.ts';
-import { GRAPH_SCHEMA } from '../../db/migrate.ts';
 import { listDormantPeople } from '../../db/queries/privacy.ts';
 import { beginRetention, type DeletedKind, deleteCheckpoints, deleteExpired, endRetention } from '../../db/queries/retention.ts';
 import { destroyAgedTexts } from '../../db/queries/text-keys.ts';
@@ -60,7 +59,7 @@ export async function runRetention(deps: RetentionDeps, options: RetentionOption
   const report: Record<string, number> = {};
   for (const kind of BY_AGE)
     report[kind] = await deleteAll(deps, kind, before(nowMs, policy, kind), options.statementsMax ?? STATEMENTS_MAX);
-  report['checkpoints'] = await deleteCheckpoints(deps.pool, GRAPH_SCHEMA, before(nowMs, policy, 'checkpoints'));
+  report['checkpoints'] = await deleteCheckpoints(deps.pool, before(nowMs, policy, 'checkpoints'));
   Object.assign(report, await eraseDormant(deps, policy));
   report['data_keys'] = await dropOldKeys(deps);
   report['logs'] = await ageLogs(options.logFolders ?? [], policy.days.logs.days, nowMs);
