@@ -155,6 +155,7 @@ async function run(order: LoadOrder): Promise<LoadReport> {
     let connection = first;
     for (let request = await source.next(); request !== null; request = await source.next()) {
       try {
+        if (!connection.isOpen()) connection = await openConnection(order.url);
         const answer = await connection.send(request.bytes);
         latencies.push(performance.now() - request.dueMs);
         const taken = acceptedBy(order, answer);

@@ -12,6 +12,8 @@ export interface Answer {
 export interface Connection {
   /** Sends a whole request; one is under way at a time. Rejects when the connection ends, or no answer comes in time. */
   send(bytes: Buffer): Promise<Answer>;
+  /** Servers close connections that nothing came over for a while. */
+  isOpen(): boolean;
   close(): void;
 }
 
@@ -62,9 +64,11 @@ export async function openConnection(url: string, answerMsMax = ANSWER_MS_MAX): 
   return {
     send: (bytes) =>
       new Promise((resolve, reject) => {
+        if (!socket.writable) return reject(new Error('connection closed'));
         waiting = { resolve, reject };
         socket.write(bytes);
       }),
+    isOpen: () => socket.writable,
     close: () => socket.destroy(),
   };
 }
