@@ -5,17 +5,18 @@ const frame = (functionName: string, url = '', lineNumber = 0) => ({ functionNam
 
 const PROFILE = {
   nodes: [
-    { id: 1, callFrame: frame('(root)'), children: [2, 5, 6] },
+    { id: 1, callFrame: frame('(root)'), children: [2, 5, 6, 7] },
     { id: 2, callFrame: frame('decide', 'file:///house/agents/decide.ts', 9), children: [3, 4] },
     { id: 3, callFrame: frame('query', 'file:///house/node_modules/@scope/driver/index.js') },
     { id: 4, callFrame: frame('write<Row>', 'file:///house/db/write.ts') },
     { id: 5, callFrame: frame('(idle)') },
     { id: 6, callFrame: frame('(garbage collector)') },
+    { id: 7, callFrame: frame('post', 'node:inspector') },
   ],
   startTime: 0,
   endTime: 1_000,
-  samples: [2, 3, 3, 4, 5, 6],
-  timeDeltas: [100, 200, 50, 40, 500, 10],
+  samples: [2, 3, 3, 4, 5, 6, 7],
+  timeDeltas: [100, 200, 50, 40, 500, 10, 100],
 };
 
 test('the tree holds every moment in which something ran, once', () => {

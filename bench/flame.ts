@@ -14,7 +14,10 @@ export interface Frame {
   readonly callees: Map<string, Frame>;
 }
 
-const IDLE = '(idle)';
+/** What does not belong to the work: waiting, and the profiler itself. */
+const isBeside = ({ functionName, url }: Profiler.ProfileNode['callFrame']): boolean =>
+  functionName === '(idle)' || url === 'node:inspector';
+
 const WIDTH = 1_600;
 const ROW = 17;
 /** Narrower boxes are left out. */
@@ -33,7 +36,7 @@ const COLOURS: Readonly<Record<string, string>> = {
   engine: '#c9b6e4',
 };
 
-/** The profile as a tree of calls, without the time in which nothing ran. `root` is the folder of the project, as a file URL. */
+/** The profile as a tree of calls, without what does not belong to the work. `root` is the folder of the project, as a file URL. */
 export function framesOf(profile: Profiler.Profile, root: string): Frame {
   const byId = new Map(profile.nodes.map((node) => [node.id, node]));
   const selfUs = new Map<number, number>();
@@ -43,7 +46,7 @@ export function framesOf(profile: Profiler.Profile, root: string): Frame {
   const whole = newFrame('all', '', 'engine');
   const add = (id: number, into: Frame): number => {
     const node = byId.get(id);
-    if (node === undefined || node.callFrame.functionName === IDLE) return 0;
+    if (node === undefined || isBeside(node.callFrame)) return 0;
     const frame = calleeOf(into, node.callFrame, root);
     const self = selfUs.get(id) ?? 0;
     frame.selfUs += self;

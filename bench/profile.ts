@@ -119,9 +119,14 @@ function timesOf(profile: Profiler.Profile, nodeUs: number): Pick<ProfileReport,
   const each = (keyOf: (frame: Frame) => string): [string, number][] =>
     selfTimes(whole, keyOf).map(([key, us]) => [key, (us / whole.totalUs) * nodeUs]);
   return {
-    areas: each(({ area, place, name }) => (area === 'packages' || area === 'node' ? place : area === 'engine' ? name : area)),
+    areas: each(({ area, place, name }) => (area === 'packages' || area === 'node' ? place : area === 'engine' ? engineOf(name) : area)),
     functions: each(({ name, place }) => `${name}${place === '' ? '' : ` (${place})`}`),
   };
+}
+
+/** What the engine does by itself has a name in brackets; the rest is code of its own in C++: digests, ciphers, writing to sockets. */
+function engineOf(name: string): string {
+  return /^\((?!anonymous)/.test(name) ? name : '(native code)';
 }
 
 async function readStatements(pool: Pool, postgresUs: number): Promise<ProfileReport['statements']> {
