@@ -45,6 +45,8 @@ export interface Intake {
   submitMany(clientId: string, batchId: string, intents: readonly PaymentIntent[], principal?: string): Promise<(Submitted | Fault)[]>;
   /** Payments that wait for their commit. */
   depth(): number;
+  /** Requests that wait for one: a batch is one request, however many payments of it wait. */
+  requests(): number;
   /** Resolves when everything handed in is committed. */
   drain(): Promise<void>;
 }
@@ -81,6 +83,17 @@ export function createIntake(deps: IntakeDeps): Intake {
     waitingMax: deps.waitingMax ?? 20_000,
   });
 
+  let requests = 0;
+  /** Counts a request for as long as it waits. */
+  async function counted<Out>(request: Promise<Out>): Promise<Out> {
+    requests += 1;
+    try {
+      return await request;
+    } finally {
+      requests -= 1;
+    }
+  }
+
   async function submit(clientId: string, intent: PaymentIntent, principal: string | null = null): Promise<Submitted> {
     if (intent.quoteId !== null) {
       const refusal = (await checkQuotes(deps, clientId, [intent]))[0];
@@ -113,7 +126,13 @@ export function createIntake(deps: IntakeDeps): Intake {
     return Promise.all(verdicts);
   }
 
-  return { submit, submitMany, depth: commit.depth, drain: commit.drain };
+  return {
+    submit: (...request) => counted(submit(...request)),
+    submitMany: (...request) => counted(submitMany(...request)),
+    depth: commit.depth,
+    requests: () => requests,
+    drain: commit.drain,
+  };
 }
 
 /** In a batch an error is the verdict of its row. */

@@ -315,6 +315,7 @@ describe('a payment whose taking is in doubt', () => {
         submit: () => Promise.reject(fault('database_unavailable')),
         submitMany: () => Promise.resolve([]),
         depth: () => 0,
+        requests: () => 0,
         drain: () => Promise.resolve(),
       },
     });

@@ -18,7 +18,7 @@ export function listPermissions(): Permission[] {
     keyring: createKeyring([{ id: 1, master: Buffer.alloc(32) }]),
     clock: systemClock,
     log: createLog({ program: 'routes', destination: { write: () => undefined } }),
-    intake: { submit: asked, submitMany: asked, depth: () => 0, drain: () => Promise.resolve() },
+    intake: { submit: asked, submitMany: asked, depth: () => 0, requests: () => 0, drain: () => Promise.resolve() },
     findCaller: asked,
     createQuote: asked,
     notify: asked,

@@ -43,7 +43,7 @@ async function start(): Promise<Running> {
   });
   const deps = apiDeps(foundation);
   const api = createApi({ ...deps, tenants, limits, messaging, reportingEntities });
-  const endTelling = tellOfCrowd(deps.intake.depth);
+  const endTelling = tellOfCrowd(deps.intake.requests);
   const { port, host } = config;
   const tls = config.tls === null ? undefined : await loadTls(config.tls, config.dataDir, systemClock.now());
   const connectionsMax = Math.ceil(config.connectionsMax / config.apiProcesses);
