@@ -1,11 +1,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ComplianceFacts } from '../agents/compliance/facts.ts';
 import { COMPLIANCE_POLICY, decideCompliance } from '../agents/compliance/index.ts';
+import { testDatabase } from '../db/testing.ts';
 import { canonicalJson } from '../domain/canonical.ts';
 import { digestOf } from '../domain/ids.ts';
+import { withDecisionLog } from './suites/replay-log.ts';
 import { type LoggedDecision, replayOne, replaySuite } from './suites/replay.ts';
 
 describe('replay', () => {
@@ -82,4 +85,32 @@ test('decisions of a file are made again, and one that was changed is found', as
     code: 'config_invalid',
   });
   await rm(folder, { recursive: true });
+});
+
+test('where nothing was decided yet, a demonstration is run in a folder of its own', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'capp-replay-'));
+  const told: string[] = [];
+  const seen: string[] = [];
+  const demo = async (env: Readonly<Record<string, string | undefined>>) => {
+    seen.push(env['CAPP_DATA_DIR'] ?? '', env['DATABASE_URL'] ?? 'unset');
+    expect(existsSync(env['CAPP_DATA_DIR'] ?? '')).toBe(true);
+    expect(Number(env['PORT'])).toBeGreaterThan(0);
+    throw new Error('the demonstration began');
+  };
+  const use = () => Promise.reject(new Error('there is no log'));
+  await expect(withDecisionLog({ CAPP_DATA_DIR: dataDir }, (line) => told.push(line), use, demo)).rejects.toThrow(
+    'the demonstration began',
+  );
+  expect(seen[0]).not.toBe(dataDir);
+  expect([seen[1], existsSync(seen[0] ?? ''), existsSync(join(dataDir, 'postgres'))]).toEqual(['', false, false]);
+  expect(told[0]).toContain(`no decisions in ${dataDir}`);
+  await rm(dataDir, { recursive: true });
+});
+
+test('a database that is set is never passed over for a demonstration', async () => {
+  const database = await testDatabase();
+  const never = () => Promise.reject(new Error('it is not asked for'));
+  const ask = () => withDecisionLog({ DATABASE_URL: database.url }, () => undefined, never, never);
+  await expect(ask()).rejects.toMatchObject({ code: 'not_found' });
+  await database.close();
 });

@@ -3,7 +3,6 @@
  * the letter: outcome, reasons and confidence. It proves that a decision is nothing but its facts and its
  * policy, and that neither the log nor the code that explains it was changed since.
  */
-import { resolve } from 'node:path';
 import { z } from 'zod';
 import { decideCompliance } from '../../agents/compliance/decide.ts';
 import type { ComplianceFacts } from '../../agents/compliance/facts.ts';
@@ -19,8 +18,7 @@ import { decideRoute } from '../../agents/route-optimizer/decide.ts';
 import type { RouteFacts } from '../../agents/route-optimizer/facts.ts';
 import { ROUTE_POLICY } from '../../agents/route-optimizer/policy.ts';
 import { type BatchFacts, decideBatch, decideSettlement, SETTLEMENT_POLICY, type SettlementFacts } from '../../agents/settlement/index.ts';
-import { connect, type Pool } from '../../db/connect.ts';
-import { attachOrStartDatabase } from '../../db/embedded.ts';
+import type { Pool } from '../../db/connect.ts';
 import { canonicalJson } from '../../domain/canonical.ts';
 import type { Facts, Reason, Verdict } from '../../domain/decision.ts';
 import { fault } from '../../domain/errors.ts';
@@ -28,6 +26,7 @@ import { digestOf } from '../../domain/ids.ts';
 import { readDataset } from '../dataset.ts';
 import { share } from '../scorers.ts';
 import { type CaseResult, type Metrics, slicesBy, type Suite, type SuiteOptions, type SuiteRun } from '../suite.ts';
+import { withDecisionLog } from './replay-log.ts';
 
 export interface LoggedDecision {
   readonly id: string;
@@ -70,21 +69,7 @@ async function replayFile(path: string): Promise<SuiteRun> {
 }
 
 async function runReplay({ dataset, env, tell }: SuiteOptions): Promise<SuiteRun> {
-  if (dataset !== null) return replayFile(dataset);
-  const database = await attachOrStartDatabase({
-    dataDir: resolve(env['CAPP_DATA_DIR'] ?? '.capp'),
-    databaseUrl: env['DATABASE_URL'] || null,
-  });
-  try {
-    const pool = connect({ url: database.url, applicationName: 'capp evals', max: 2 });
-    try {
-      return await replayAll(pool, tell);
-    } finally {
-      await pool.end();
-    }
-  } finally {
-    await database.stop();
-  }
+  return dataset === null ? withDecisionLog(env, tell, (pool) => replayAll(pool, tell)) : replayFile(dataset);
 }
 
 /** Replays the log of an open database. Throws `not_found` when it is empty. */

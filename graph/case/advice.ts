@@ -56,7 +56,9 @@ export async function adviseOnCase(deps: GraphDeps, advise: Advise, caseId: stri
     const advice = await advise({ caseId, round, ...standing });
     if (advice !== null) await keepAdvice(deps, caseId, round, advice);
   } catch (error) {
-    deps.log.warn({ caseId, error: error instanceof Error ? error.name : 'unknown' }, 'no advice for a case');
+    // The code of a database's error, not its message, which may name a person.
+    const code = error instanceof Error && 'code' in error ? String(error.code) : null;
+    deps.log.warn({ caseId, error: error instanceof Error ? error.name : 'unknown', code }, 'no advice for a case');
   }
 }
 

@@ -20,7 +20,7 @@ beforeEach(async () => {
   platform = await testPlatform();
   endpoint = await startTestEndpoint(() => say(ADVICE));
   const { pool, clock, keyring } = platform.deps;
-  const llm = createLlm(testLlmSettings(endpoint.url, { deadlineMs: 500 }), { pool, clock });
+  const llm = createLlm(testLlmSettings(endpoint.url, { deadlineMs: 4_000 }), { pool, clock });
   const advise = investigatorAdvice({ pool, clock }, createInvestigator({ pool, clock, keyring, llm }));
   graph = buildCaseGraph({ checkpointer: new MemorySaver(), ...caseGraphDeps({ ...platform.deps, advise }) });
 });

@@ -78,7 +78,12 @@ const file = {
     { at: 't2', officer: 'officer:amina', verdict: 'release', reasonCode: 'false_positive', expiresAt: 't9', round: 2, note: null },
   ],
   pendingApproval: { officer: 'officer:amina', verdict: 'release', reasonCode: 'false_positive', actionDigest: 'a', expiresAt: 't9' },
-  advice: { source: 'policy', recommendation: 'escalate', summary: 'Ask a senior.' },
+  advice: {
+    source: 'policy',
+    recommendation: 'escalate',
+    summary: 'Ask a senior.',
+    reasons: [{ code: 'model_timed_out', text: 'The model took too long.' }],
+  },
 } as unknown as CaseFile;
 
 test('the queue tells what is pressing, late, and in whose hands', () => {
@@ -104,6 +109,7 @@ test('the file of a case has the evidence before the officers, and both before a
       '    on no list in force any more',
     ].join('\n'),
   );
+  expect(text).toContain('  escalate (policy)\n  The model took too long.\n  Ask a senior.');
   expect(text).toContain('our sender is its receiver');
   expect(text).toContain('[known_customer], counts until t9, round 1: counts no more  "called"');
   expect(text).toContain(`digest ${'e'.repeat(64)}`);

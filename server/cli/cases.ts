@@ -147,8 +147,11 @@ function decisionLine(each: CaseFile['decisions'][number], round: number): strin
 
 function adviceLines(advice: CaseFile['advice']): string[] {
   if (advice === null) return [];
-  const { source, recommendation, summary } = advice as Readonly<Record<string, unknown>>;
-  return [`${printable(String(recommendation))} (${printable(String(source))})`, printable(String(summary))];
+  const { source, recommendation, summary, reasons } = advice as Readonly<Record<string, unknown>>;
+  const texts = (Array.isArray(reasons) ? reasons : []).flatMap(({ text }: { readonly text?: unknown }) =>
+    typeof text === 'string' ? [text] : [],
+  );
+  return [`${String(recommendation)} (${String(source)})`, ...texts, String(summary)].map(printable);
 }
 
 function evidenceLines(file: CaseFile): string[] {

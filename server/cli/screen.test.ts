@@ -152,7 +152,7 @@ describe('capp lists', () => {
     await writeFile(path('broken.jsonl'), '{"list":"T"');
     const { code, out, err } = await run(['lists', 'update', '--from', path('broken.jsonl')]);
     expect({ code, out }).toEqual({ code: 2, out: '' });
-    expect(err).toMatch(/^capp: [a-z_]+: .*broken\.jsonl/);
+    expect(err).toMatch(/^capp: [a-z_]+: broken\.jsonl, line 1/);
     expect((await run(['lists', 'update', '--from', path('none')])).err).toMatch(/^capp: config_invalid: .*none cannot be read\.$/);
     expect(JSON.parse((await run(['lists', 'show', '--json'])).out)).toMatchObject({ editions: [{ list: 'T', entries: 2 }] });
   });

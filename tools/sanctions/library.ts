@@ -9,7 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { fault } from '../../domain/errors.ts';
+import { fault, isFault } from '../../domain/errors.ts';
 import type { LoadedList, SanctionsEntry } from './list.ts';
 import { loadLists } from './load.ts';
 
@@ -102,6 +102,10 @@ export async function takeEdition(
     return changes;
   } catch (error) {
     await rm(path, { recursive: true, force: true });
+    // Where a copy stood for a moment helps nobody to find the file.
+    if (isFault(error) && error.detail.includes(path)) {
+      throw fault(error.code, { detail: error.detail.replaceAll(`${path}/`, ''), cause: error });
+    }
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { fault } from '../../../domain/errors.ts';
 import type { Report, ReportInput, ReportKind } from '../../../sdk/index.ts';
 import { type ApiOptions, type CommandContext, openCapp, withApiOptions, withExamples } from '../context.ts';
-import { renderTable } from '../table.ts';
+import { printable, renderTable } from '../table.ts';
 
 interface OfficerOptions extends ApiOptions {
   readonly as: string;
@@ -105,7 +105,7 @@ async function makeOne(context: CommandContext, kind: ReportKind, options: MakeO
   const report = await capp.reports.make(input);
   if (options.out !== undefined) await write(options.out, await capp.reports.file(report.id));
   const written = options.out === undefined ? '' : ` The file is ${options.out}.`;
-  context.terminal.out(options.json ? JSON.stringify(report) : `${sentenceOf(report)}${written}`);
+  context.terminal.out(options.json ? JSON.stringify(report) : [`${sentenceOf(report)}${written}`, ...gapLines(report)].join('\n'));
 }
 
 /** Throws `usage_invalid` naming what a kind of report needs. */
@@ -174,6 +174,13 @@ async function write(file: string, text: string): Promise<void> {
   await writeFile(file, text, { mode: 0o600 }).catch((cause: unknown) => {
     throw fault('storage_unwritable', { detail: `${file} cannot be written.`, cause });
   });
+}
+
+/** What the form asks for and the records do not hold, a line each. */
+function gapLines({ details }: Report): string[] {
+  const gaps = details['gaps'];
+  const named = (Array.isArray(gaps) ? gaps : []).filter((gap): gap is string => typeof gap === 'string');
+  return named.map((gap) => `  to fill in: ${printable(gap)}`);
 }
 
 function sentenceOf({ id, kind, country, dueAt, details }: Report): string {
