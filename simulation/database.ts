@@ -4,10 +4,10 @@
  * a statement, or after it with its answer lost, a commit's as well.
  */
 import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { PacedPool } from '../db/connect.ts';
 import type { Actor } from './actor.ts';
 import type { FaultKind, Faults } from './faults.ts';
+import { createLockWaits, type LockWaits, type Waiting } from './lock-waits.ts';
 import type { Stage } from './stage.ts';
 
 export interface Database {
@@ -37,14 +37,8 @@ const CUT_MS = { min: 2_000, max: 60_000 };
 
 const STATEMENT_FAULTS: readonly FaultKind[] = ['statement_fails', 'deadlock_told', 'statement_slow', 'answer_of_database_lost'];
 
-interface Waiting {
-  readonly pid: number;
-  readonly settled: Promise<void>;
-  isSettled: boolean;
-}
-
 interface Locks {
-  readonly waiting: Set<Waiting>;
+  readonly waits: LockWaits;
   /** A transaction has ended since the last look, so somebody may go on. */
   someEnded: boolean;
   /** Connections inside a transaction. */
@@ -63,8 +57,8 @@ interface Line {
 
 /** Puts the stage between actors and their pools. */
 export function createDatabase(deps: DatabaseDeps): Database {
-  const locks: Locks = { waiting: new Set(), someEnded: false, holding: new Set(), dead: new Set() };
-  deps.stage.afterEachStep(() => releaseUnblocked(deps, locks));
+  const locks: Locks = { waits: createLockWaits(deps.monitor), someEnded: false, holding: new Set(), dead: new Set() };
+  deps.stage.afterEachStep(() => releaseUnblocked(locks));
   return {
     poolFor: (actor, real) => createPool(deps, locks, actor, real),
     settle: async () => {
@@ -74,47 +68,10 @@ export function createDatabase(deps: DatabaseDeps): Database {
 }
 
 /** Locks end with transactions: whoever waited for one that is free now has its answer before anybody goes on. */
-async function releaseUnblocked(deps: DatabaseDeps, locks: Locks): Promise<void> {
+async function releaseUnblocked(locks: Locks): Promise<void> {
   if (!locks.someEnded) return;
   locks.someEnded = false;
-  // Whoever lets go of a lock hands it on in the same moment, so one look tells who waits no longer.
-  const blocked = await blockedOf(
-    deps.monitor,
-    [...locks.waiting].map(({ pid }) => pid),
-  );
-  for (const each of locks.waiting) {
-    if (!blocked.has(each.pid)) await settledOrBlocked(deps.monitor, each);
-    if (each.isSettled) locks.waiting.delete(each);
-  }
-}
-
-/** Those of some connections that wait for a lock. */
-async function blockedOf(monitor: Pool, pids: readonly number[]): Promise<ReadonlySet<number>> {
-  if (pids.length === 0) return new Set();
-  const { rows } = await monitor.query<{ pid: number }>({
-    name: 'who_is_blocked',
-    text: 'select pid from unnest($1::int[]) as asked(pid) where cardinality(pg_blocking_pids(pid)) > 0',
-    values: [pids],
-  });
-  return new Set(rows.map(({ pid }) => pid));
-}
-
-const LOOK_AFTER_MS = 4;
-/** A statement that takes its time is not looked at all the time. */
-const LOOK_AFTER_MS_MAX = 32;
-
-/** Waits until a statement has its answer, or is seen to wait for a lock that nobody lets go of by himself. */
-async function settledOrBlocked(monitor: Pool, statement: Waiting): Promise<void> {
-  let lookAfterMs = LOOK_AFTER_MS;
-  for (let seen = 0; !statement.isSettled; ) {
-    await Promise.race([statement.settled, delay(lookAfterMs)]);
-    if (statement.isSettled) return;
-    const isBlocked = (await blockedOf(monitor, [statement.pid])).has(statement.pid);
-    // A deadlock ends by itself a moment after it came about: one look is not enough.
-    seen = isBlocked ? seen + 1 : 0;
-    lookAfterMs = isBlocked ? LOOK_AFTER_MS : Math.min(LOOK_AFTER_MS_MAX, 2 * lookAfterMs);
-    if (seen >= 2) return;
-  }
+  await locks.waits.release();
 }
 
 function createPool(deps: DatabaseDeps, locks: Locks, actor: Actor, real: Pool): Pool {
@@ -258,11 +215,10 @@ async function execute(deps: DatabaseDeps, locks: Locks, line: Line, statement: 
   line.waiting = entry;
   noteTransaction(locks, line, statement);
   // Where nobody else holds anything there is nothing to wait for.
-  if ([...locks.holding].some((other) => other !== line)) await settledOrBlocked(deps.monitor, entry);
+  if ([...locks.holding].some((other) => other !== line)) await locks.waits.settle(entry);
   else await entry.settled;
   if (!entry.isSettled) {
     deps.stage.note(`${statement.label} waits for a lock`);
-    locks.waiting.add(entry);
     yieldStage();
   }
   try {
@@ -295,6 +251,7 @@ async function hangUp(deps: DatabaseDeps, locks: Locks, line: Line): Promise<voi
   const { waiting } = line;
   if (waiting !== null && !waiting.isSettled) {
     await deps.monitor.query('select pg_cancel_backend($1)', [line.pid]);
+    locks.waits.wake(waiting);
     await waiting.settled;
   }
   await line.client.query('rollback; select pg_advisory_unlock_all()');

@@ -128,9 +128,8 @@ async function play({ script, database }: RunOptions, stage: Stage): Promise<Run
     await trouble.look();
     return client.answers.size === wishes.length && isTroubleOver() && (await isAtRest(database.pool));
   };
-  await stage.play(isDone, { untilMs: trouble.untilMsMax + REST_WITHIN_MS, lookEveryMs: LOOK_EVERY_MS });
+  await stage.play(isDone, { untilMs: trouble.untilMsMax + REST_WITHIN_MS, lookEveryMs: LOOK_EVERY_MS }).finally(() => world.end());
   const virtualSeconds = Math.round((stage.now() - START_MS) / 1_000);
-  await world.end();
   const violations = await findViolations({
     ...secrets,
     pool: database.pool,

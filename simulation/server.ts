@@ -27,6 +27,9 @@ const TEMPLATE = 'simulation_template';
 /** Ends whoever closes a circle of locks as soon as it is closed, so that it is always the same one. */
 const DEADLOCK_TIMEOUT = '1ms';
 
+/** The order of rows must not depend on when somebody cleaned up, nor on who else reads a table, or reads it side by side. */
+const SETTINGS = ['autovacuum = off', 'synchronize_seqscans = off', 'max_parallel_workers_per_gather = 0'];
+
 /** Starts a server in a folder that is removed afterwards. */
 export async function startServer(): Promise<DatabaseServer> {
   const dataDir = await makeScratchDir('capp-simulation-');
@@ -34,8 +37,7 @@ export async function startServer(): Promise<DatabaseServer> {
   try {
     const database = await startDatabase({ dataDir, databaseUrl: null, durable: false });
     const admin = adminOf(database.url);
-    // The order of rows on disk must not depend on when somebody cleaned up.
-    await administer(admin, 'alter system set autovacuum = off');
+    for (const setting of SETTINGS) await administer(admin, `alter system set ${setting}`);
     await administer(admin, 'select pg_reload_conf()');
     await administer(admin, `create database ${TEMPLATE}`);
     const pool = connect({ url: urlOf(admin, TEMPLATE), applicationName: 'capp simulation' });
