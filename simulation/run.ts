@@ -128,7 +128,11 @@ async function play({ script, database }: RunOptions, stage: Stage): Promise<Run
     await trouble.look();
     return client.answers.size === wishes.length && isTroubleOver() && (await isAtRest(database.pool));
   };
-  await stage.play(isDone, { untilMs: trouble.untilMsMax + REST_WITHIN_MS, lookEveryMs: LOOK_EVERY_MS }).finally(() => world.end());
+  try {
+    await stage.play(isDone, { untilMs: trouble.untilMsMax + REST_WITHIN_MS, lookEveryMs: LOOK_EVERY_MS });
+  } finally {
+    await world.end();
+  }
   const virtualSeconds = Math.round((stage.now() - START_MS) / 1_000);
   const violations = await findViolations({
     ...secrets,
