@@ -20,6 +20,8 @@ export interface ConnectOptions {
   readonly statementTimeoutMs?: number;
   /** A transaction that stands idle longer is ended; 15 seconds unless told. */
   readonly idleInTransactionTimeoutMs?: number;
+  /** A connection that nobody has used for longer is closed; 10 seconds unless told, 0 for never. */
+  readonly idleTimeoutMs?: number;
   /** A role that every session takes on at its start; that of the user in `url` unless told. */
   readonly role?: string;
   /** Hears of connections that broke; the pool replaces them by itself. */
@@ -54,6 +56,7 @@ export function connect(options: ConnectOptions): pg.Pool {
     statement_timeout: options.statementTimeoutMs ?? 30_000,
     idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 15_000,
     connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: options.idleTimeoutMs ?? 10_000,
     keepAlive: true,
     types,
   });

@@ -68,8 +68,10 @@ export async function openCopy(templateUrl: string): Promise<RunDatabase> {
   await administer(admin, `create database ${name} template ${new URL(templateUrl).pathname.slice(1)} strategy file_copy`);
   await administer(admin, `alter database ${name} set deadlock_timeout = '${DEADLOCK_TIMEOUT}'`);
   const url = urlOf(admin, name);
-  const pool = connect({ url, applicationName: 'capp simulation', max: 80, statementTimeoutMs: 0, idleInTransactionTimeoutMs: 0 });
-  const monitor = connect({ url, applicationName: 'capp simulation monitor', max: 1 });
+  // Connections stay: which of them is taken says how its statements are planned, and that must not hang on how long a run takes.
+  const lasting = { url, statementTimeoutMs: 0, idleInTransactionTimeoutMs: 0, idleTimeoutMs: 0 };
+  const pool = connect({ ...lasting, applicationName: 'capp simulation', max: 80 });
+  const monitor = connect({ ...lasting, applicationName: 'capp simulation monitor', max: 1 });
   return {
     pool,
     monitor,
