@@ -8,6 +8,7 @@ import type { PacedPool } from '../db/connect.ts';
 import type { Actor } from './actor.ts';
 import type { FaultKind, Faults } from './faults.ts';
 import { createLockWaits, type LockWaits, type Waiting } from './lock-waits.ts';
+import { inOwnOrder } from './row-order.ts';
 import type { Stage } from './stage.ts';
 
 export interface Database {
@@ -222,7 +223,7 @@ async function execute(deps: DatabaseDeps, locks: Locks, line: Line, statement: 
     yieldStage();
   }
   try {
-    const result = await answer;
+    const result = inOwnOrder(statement.config.text, await answer);
     if (letsGo(locks, line, statement)) locks.someEnded = true;
     return result;
   } catch (error) {
