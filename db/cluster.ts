@@ -14,6 +14,7 @@ import { totalmem } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Fault, fault } from '../domain/errors.ts';
+import { makeFolder, storageFault } from './folders.ts';
 
 /** How often a state of the outside world is looked at while we wait for it. */
 const POLL_MS = 20;
@@ -57,14 +58,6 @@ export async function urlOf(cluster: Cluster, server: RunningServer, database: s
   return `postgres://${SUPERUSER}:${password}@127.0.0.1:${server.port}/${database}`;
 }
 
-/** Turns an error of the file system into `storage_unwritable`, naming the folder; gives others back. */
-export function storageFault(error: unknown, folder: string): unknown {
-  const code = (error as { code?: string }).code ?? '';
-  if (!['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'ENOTDIR', 'EEXIST', 'EDQUOT'].includes(code)) return error;
-  const why = code === 'ENOSPC' || code === 'EDQUOT' ? 'is full' : 'cannot be written';
-  return fault('storage_unwritable', { detail: `The data folder ${folder} ${why} (${code}).`, cause: error });
-}
-
 /** Makes the files of a new cluster, unless they exist. A half-made cluster is never taken for a whole one. */
 export async function ensureCluster(cluster: Cluster): Promise<void> {
   if (existsSync(join(cluster.directory, 'PG_VERSION'))) return;
@@ -72,7 +65,7 @@ export async function ensureCluster(cluster: Cluster): Promise<void> {
   const fresh = `${cluster.directory}.${randomBytes(4).toString('hex')}.new`;
   const passwordFile = `${fresh}.password`;
   try {
-    await mkdir(parent, { recursive: true });
+    await makeFolder(parent);
     await access(parent, constants.W_OK);
     const identity = await identityFor(cluster);
     const credentials: Credentials = { password: randomBytes(18).toString('hex'), port: await freePort() };

@@ -6,11 +6,11 @@
  * ciphertext moved to another column does not open. Random nonces are safe for 2^32 fields per key.
  */
 import { createSecretKey, hash, hkdfSync, type KeyObject, randomBytes, randomFillSync } from 'node:crypto';
-import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, link, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fault } from '../domain/errors.ts';
 import { sha256 } from '../domain/ids.ts';
-import { storageFault } from './cluster.ts';
+import { makeFolder, storageFault } from './folders.ts';
 import { NONCE_BYTES, openGcm, sealGcm, TAG_BYTES } from './gcm.ts';
 import { createPersonKeys, type PersonKeys } from './person-keys.ts';
 import { createTextKeys, type TextKeys } from './text-keys.ts';
@@ -202,7 +202,7 @@ async function keptKeys(dataDir: string): Promise<Partial<Record<Use, string>>> 
   const file = join(dataDir, 'keys.json');
   const draft = `${file}.${process.pid}`;
   try {
-    await mkdir(dataDir, { recursive: true });
+    await makeFolder(dataDir);
     const made = Object.fromEntries(USES.map((use) => [use, randomBytes(KEY_BYTES).toString('hex')]));
     await writeFile(draft, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600 });
     // A link is made whole or not at all, and never over a file that is there.

@@ -94,6 +94,16 @@ describe('a good intent', () => {
   });
 });
 
+it('an amount that is a number is told to be a string', () => {
+  for (const amount of [1250, undefined]) {
+    const verdict = read({ ...GOOD, amount });
+    expect(verdict).toMatchObject({
+      ok: false,
+      errors: [{ field: 'amount', detail: 'The amount must be a string, such as "1250.50".' }],
+    });
+  }
+});
+
 describe('what is wrong is named', () => {
   const wrong: [field: string, value: unknown, code: string][] = [
     ['referenceId', undefined, 'reference_missing'],

@@ -224,7 +224,14 @@ function explainIssue(issue: z.core.$ZodIssue, input: unknown): IntentError[] {
       .map((key) => ({ code: 'validation_failed', field: unknownField(path, key), detail: 'There is no such field.' }));
   }
   const code = codeFor(path.at(-1) ?? '', field === '' ? input : valueAt(input, field));
-  return [{ code, field, detail: code === 'validation_failed' ? issue.message : ERRORS[code].title }];
+  return [{ code, field, detail: detailOf(code, issue) }];
+}
+
+function detailOf(code: ErrorCode, issue: z.core.$ZodIssue): string {
+  if (code === 'validation_failed') return issue.message;
+  // The commonest slip: an amount that looks right and is a JSON number.
+  if (code === 'amount_malformed' && issue.code === 'invalid_type') return 'The amount must be a string, such as "1250.50".';
+  return ERRORS[code].title;
 }
 
 /** A key is named only when it looks like one: what else stands in its place may be a person's data. */

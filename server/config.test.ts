@@ -57,3 +57,22 @@ describe('people of settlement', () => {
     },
   );
 });
+
+describe('a setting that is wrong is named, with what it should be', () => {
+  it.each([
+    [{ PORT: 'http' }, 'PORT is wrong: it must be a number.'],
+    [{ PORT: '80.5' }, 'PORT is wrong: it must be a whole number.'],
+    [{ PORT: '99999' }, 'PORT is wrong: it must be 65535 or less.'],
+    [{ CAPP_WORKERS: '0' }, 'CAPP_WORKERS is wrong: it must be 1 or more.'],
+    [{ CAPP_DATA_DIR: '' }, 'CAPP_DATA_DIR is wrong: it is empty.'],
+    [{ CAPP_ENV: 'prod' }, 'CAPP_ENV is wrong: it must be development or production.'],
+    [{ CAPP_DOUBT_LIMITS_MS: 'soon' }, 'CAPP_DOUBT_LIMITS_MS is wrong: must be rails with milliseconds, as mtn-ug=600000,hub-ke=900000.'],
+    [{ DATABASE_URL: 'there' }, 'DATABASE_URL is not an address.'],
+    [{ DATABASE_URL: 'mysql://there/capp' }, 'DATABASE_URL must begin with postgres:// or postgresql://.'],
+    [{ REDIS_URL: 'http://there' }, 'REDIS_URL must begin with redis:// or rediss://.'],
+    [{ CAPP_PUBLIC_URL: 'ftp://there' }, 'CAPP_PUBLIC_URL must begin with http:// or https://.'],
+    [{ CAPP_PROT: '1' }, 'There is no setting CAPP_PROT.'],
+  ])('%o', (env, detail) => {
+    expect(() => readConfig(env)).toThrow(expect.objectContaining({ code: 'config_invalid', field: Object.keys(env)[0], detail }));
+  });
+});

@@ -195,9 +195,28 @@ const KNOWN_ELSEWHERE =
 
 /** Settings that are right by themselves and wrong together, or where they are used. Throws `config_invalid`. */
 function assertFits(settings: z.infer<typeof settingsSchema>): void {
-  for (const name of ['APTOS_NODE_URL', 'DATABASE_URL', 'REDIS_URL', 'CAPP_PUBLIC_URL'] as const) assertUrl(name, settings[name]);
+  assertUrl('DATABASE_URL', settings.DATABASE_URL, ['postgres', 'postgresql']);
+  assertUrl('REDIS_URL', settings.REDIS_URL, ['redis', 'rediss']);
+  assertUrl('CAPP_PUBLIC_URL', settings.CAPP_PUBLIC_URL, ['http', 'https']);
+  assertUrl('APTOS_NODE_URL', settings.APTOS_NODE_URL, ['http', 'https']);
   if (settings.CAPP_APTOS_PATH === null && (settings.CAPP_APTOS_KEYS_PATH ?? settings.APTOS_NODE_URL) !== null) {
     throw fault('config_invalid', { field: 'CAPP_APTOS_PATH', detail: 'CAPP_APTOS_PATH must name the profile of the chain.' });
+  }
+}
+
+/** What a setting should have been, for whoever typed it; what was typed is not repeated. */
+function wordsOf(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.expected === 'int' ? 'it must be a whole number' : 'it must be a number';
+    case 'too_small':
+      return issue.origin === 'string' ? 'it is empty' : `it must be ${issue.minimum} or more`;
+    case 'too_big':
+      return `it must be ${issue.maximum} or less`;
+    case 'invalid_value':
+      return `it must be ${issue.values.map(String).join(' or ')}`;
+    default:
+      return issue.message;
   }
 }
 
@@ -272,9 +291,9 @@ function settingsOf(env: Env): z.infer<typeof settingsSchema> {
   assertNoTracing(env);
   const parsed = settingsSchema.safeParse(env);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const name = String(issue?.path[0] ?? 'setting');
-    throw fault('config_invalid', { field: name, detail: `${name} is wrong: ${issue?.message ?? 'not of its form'}.` });
+    const issue = parsed.error.issues[0] as z.core.$ZodIssue;
+    const name = String(issue.path[0]);
+    throw fault('config_invalid', { field: name, detail: `${name} is wrong: ${wordsOf(issue)}.` });
   }
   return parsed.data;
 }
@@ -292,7 +311,7 @@ function llmSettings(settings: z.infer<typeof settingsSchema>): LlmSettings | nu
   if (url === null && model === null && apiKey === null) return null;
   const refuse = (field: string, detail: string) => fault('config_invalid', { field, detail });
   if (url === null || model === null) throw refuse('CAPP_LLM_URL', 'CAPP_LLM_URL and CAPP_LLM_MODEL go together.');
-  assertUrl('CAPP_LLM_URL', url);
+  assertUrl('CAPP_LLM_URL', url, ['https', 'http']);
   const { protocol, hostname, username, password } = new URL(url);
   const isOwn = ['127.0.0.1', 'localhost', '[::1]'].includes(hostname);
   if (username !== '' || password !== '') throw refuse('CAPP_LLM_URL', 'CAPP_LLM_URL carries a password; give the key in CAPP_LLM_KEY.');
@@ -342,6 +361,9 @@ function amountsByCurrency(text: string): FourEyesRule['fourEyesAmounts'] {
   );
 }
 
-function assertUrl(name: string, value: string | null): void {
-  if (value !== null && !URL.canParse(value)) throw fault('config_invalid', { field: name, detail: `${name} is not an address.` });
+function assertUrl(name: string, value: string | null, schemes: readonly [string, string]): void {
+  if (value === null) return;
+  if (!URL.canParse(value)) throw fault('config_invalid', { field: name, detail: `${name} is not an address.` });
+  if (schemes.includes(new URL(value).protocol.slice(0, -1))) return;
+  throw fault('config_invalid', { field: name, detail: `${name} must begin with ${schemes[0]}:// or ${schemes[1]}://.` });
 }

@@ -23,6 +23,13 @@ test('an event is one line of JSON with level, time, program and its own fields'
   expect(Date.parse(String(last().at))).not.toBeNaN();
 });
 
+test('a field named like one of the log itself does not stand in its place', () => {
+  const { log, lines, last } = collect();
+  log.child({ program: 'other' }).info({ event: 'mine', level: 'mine', at: 'mine' }, 'seen');
+  expect(lines[0]?.match(/"(event|level|at|program)":/g)).toHaveLength(4);
+  expect(last()).toMatchObject({ program: 'test', program_: 'other', event: 'seen', event_: 'mine', level: 'info', level_: 'mine' });
+});
+
 test('every key of the list is blanked, at any depth, in any spelling, in arrays and in bindings', () => {
   for (const key of REDACTED_KEYS) {
     const { log, lines } = collect();

@@ -73,6 +73,13 @@ function redactFields(fields: Record<string, unknown>, depth = 0): Record<string
   return clean;
 }
 
+/** What the log itself writes into a line; a field of the same name gets an underscore, for a key stands once in an object. */
+const OWN_KEYS: ReadonlySet<string> = new Set(['level', 'at', 'program', 'event']);
+
+function withoutOwnKeys(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [OWN_KEYS.has(key) ? `${key}_` : key, value]));
+}
+
 /**
  * What of an error may be logged: its kind, its code, and where it was thrown. Messages of other
  * programs repeat what they were given, so only our own are kept.
@@ -111,7 +118,7 @@ export function createLog(options: LogOptions): Log {
       timestamp: () => `,"at":"${new Date().toISOString()}"`,
       formatters: {
         level: (label) => ({ level: label }),
-        log: (fields) => redactFields(fields),
+        log: (fields) => redactFields(withoutOwnKeys(fields)),
       },
       serializers: { err: (value: unknown) => value },
       hooks: { streamWrite: (line) => line.replace(PHONE_SHAPED, REDACTED) },
@@ -121,7 +128,7 @@ export function createLog(options: LogOptions): Log {
   // pino does not pass a child's bindings through the formatters; children inherit this method from the root.
   const makeChild = log.child;
   log.child = function child(this: Log, bindings: Record<string, unknown>, childOptions?: object) {
-    return makeChild.call(this, redactFields(bindings), childOptions);
+    return makeChild.call(this, redactFields(withoutOwnKeys(bindings)), childOptions);
   } as Log['child'];
   return log;
 }

@@ -5,12 +5,13 @@
  * workers as processes of their own, each of which may die at any moment: it is started again and goes
  * on from what is committed.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from '../db/connect.ts';
 import { type Database, type DatabaseConfig, startDatabase } from '../db/embedded.ts';
+import { makeFolder, storageFault } from '../db/folders.ts';
 import { openRunner } from '../db/service-role.ts';
 import { systemClock } from '../domain/clock.ts';
 import { fault } from '../domain/errors.ts';
@@ -23,6 +24,7 @@ import { prepareDatabase } from './prepare.ts';
 import { BACKGROUND_NICENESS } from './priorities.ts';
 import { assertRedisReachable } from './redis.ts';
 import { assertProduction } from './production.ts';
+import { listenFault } from './api/serve.ts';
 import { withSecretFiles } from './secrets.ts';
 import { loadTls, ownCertificatePath, trust } from './tls.ts';
 
@@ -63,7 +65,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   await assertPortFree(config);
   if (config.redisUrl !== null) await assertRedisReachable(config.redisUrl);
   const dataDir = resolve(config.dataDir);
-  await prepareFolder(join(dataDir, 'logs'));
+  await prepareFolder(dataDir, 'logs');
   const children: Child[] = [];
   let database = await startDatabase({ dataDir, databaseUrl: config.databaseUrl });
   const stopped = new AbortController();
@@ -182,13 +184,18 @@ async function keepDatabase(
   }
 }
 
-async function prepareFolder(path: string): Promise<void> {
+/** Makes a folder of the data folder and tries to write in it: a folder that is there may stand on a disk that takes nothing. */
+async function prepareFolder(dataDir: string, name: string): Promise<string> {
+  const path = join(dataDir, name);
+  const trial = join(path, '.writable');
   try {
-    await mkdir(path, { recursive: true });
-    await writeFile(join(path, '.writable'), '');
-  } catch (cause) {
-    throw fault('storage_unwritable', { detail: `The data folder ${path} cannot be written.`, cause });
+    await makeFolder(path);
+    await writeFile(trial, '');
+    await rm(trial);
+  } catch (error) {
+    throw storageFault(error, dataDir);
   }
+  return path;
 }
 
 /** The database made ready, and the address at which the processes reach it: on a server of our own as a login that owns nothing. */
@@ -213,8 +220,7 @@ async function startSandbox(
   dataDir: string,
   callbackUrl: string,
 ): Promise<string> {
-  const folder = join(dataDir, 'sandbox');
-  await prepareFolder(folder);
+  const folder = await prepareFolder(dataDir, 'sandbox');
   const sandbox = launchChild({
     name: 'sandbox',
     module: '../sandbox/main.ts',
@@ -284,13 +290,7 @@ function freePort(): Promise<number> {
 function assertPortFree(config: Config): Promise<void> {
   return new Promise((resolvePromise, reject) => {
     const probe = createServer();
-    probe.once('error', (error: NodeJS.ErrnoException) => {
-      const detail =
-        error.code === 'EADDRINUSE'
-          ? `Port ${config.port} on ${config.host} is taken by another program; set PORT to another one.`
-          : `${config.host}:${config.port} cannot be listened on (${error.code ?? 'unknown'}).`;
-      reject(fault('port_in_use', { detail, cause: error }));
-    });
+    probe.once('error', (error: NodeJS.ErrnoException) => reject(listenFault(error, config)));
     probe.listen(config.port, config.host, () => probe.close(() => resolvePromise()));
   });
 }

@@ -3,10 +3,10 @@
  * and nothing older. With a certificate authority for operators their callbacks must come with a certificate that it signed.
  */
 import { X509Certificate } from 'node:crypto';
-import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, link, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import tls from 'node:tls';
-import { storageFault } from '../db/cluster.ts';
+import { makeFolder, storageFault } from '../db/folders.ts';
 import { fault } from '../domain/errors.ts';
 import { makeCertificate } from './certificate.ts';
 
@@ -68,7 +68,7 @@ async function ownMaterial(dataDir: string, nowMs: number): Promise<{ readonly c
   const kept = await readOwn(path);
   if (kept !== null && Date.parse(new X509Certificate(kept.cert).validTo) > nowMs + RENEW_MS) return kept;
   try {
-    await mkdir(join(dataDir, FOLDER), { recursive: true, mode: 0o700 });
+    await makeFolder(join(dataDir, FOLDER), 0o700);
     const draft = `${path}.${process.pid}`;
     await writeFile(draft, JSON.stringify(makeCertificate(OWN_NAMES, nowMs)), { mode: 0o600 });
     if (kept !== null) await rm(path, { force: true });

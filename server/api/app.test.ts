@@ -184,7 +184,7 @@ test('the OpenAPI document is whole: every route, unique names, references that 
   );
   expect(documented.sort()).toEqual(api.api.routes.map((route) => `${route.method} ${route.path}`).sort());
   const handled = api.api.app.routes
-    .filter((route) => route.method !== 'ALL' && !route.path.startsWith('/docs'))
+    .filter((route) => route.method !== 'ALL' && !/^\/(docs.*)?$/.test(route.path))
     .map((route) => `${route.method.toLowerCase()} ${route.path.replace(/:(\w+)/g, '{$1}')}`);
   expect([...new Set(handled)].sort()).toEqual(documented.sort());
   const operations = Object.entries<Record<string, never>>(document.paths).flatMap(([path, methods]) =>
@@ -230,6 +230,11 @@ test('the type of a problem leads to its line on the page of errors', async () =
   const html = await (await api.call('GET', path, { key: null })).text();
   expect(html).toContain(`<tr id="${anchor}">`);
   for (const code of Object.keys(ERRORS)) expect(html).toContain(`<tr id="${code}">`);
+});
+
+test('whoever opens the address of the API finds the documentation', async () => {
+  const page = await api.call('GET', '/', { key: null });
+  expect([page.status, page.headers.get('location')]).toEqual([302, '/docs']);
 });
 
 test.each(['/docs', '/docs/errors'])('the page %s loads its own files and may load nothing else', async (path) => {
@@ -290,6 +295,7 @@ test('on a socket: streams, refuses a taken port, and closes without cutting any
   await expect(serveApi(own.api, { port: Number(new URL(served.url).port), host: '127.0.0.1' })).rejects.toMatchObject({
     code: 'port_in_use',
   });
+  await expect(serveApi(own.api, { port: 0, host: '192.0.2.1' })).rejects.toMatchObject({ code: 'config_invalid', field: 'HOST' });
   const stream = await fetch(`${served.url}/v1/activity/stream`, { headers });
   expect(stream.status).toBe(200);
   const batch = fetch(`${served.url}/v1/payments/batches`, {
@@ -297,7 +303,7 @@ test('on a socket: streams, refuses a taken port, and closes without cutting any
     headers: { ...headers, 'content-type': 'application/x-ndjson' },
     body: Array.from({ length: 300 }, (_, index) => JSON.stringify(intentOf(`socket-${index}`))).join('\n'),
   });
-  await expect.poll(async () => (await own.pool.query('select 1 from payments limit 1')).rowCount).toBe(1);
+  await expect.poll(async () => (await own.pool.query('select 1 from payments limit 1')).rowCount, { timeout: 10_000 }).toBe(1);
   const ended = stream.body?.pipeTo(Writable.toWeb(new Writable({ write: (_chunk, _encoding, done) => done() })));
   await served.close();
   await ended;

@@ -155,7 +155,7 @@ function observeRequests(app: OpenAPIHono<ApiEnv>, deps: ApiDeps, metrics: Metri
   app.onError((error, c) => {
     const known = toFault(error);
     if (ERRORS[known.code].status >= 500)
-      deps.log.error({ err: known, requestId: c.get('requestId'), route: c.get('route') }, 'request.failed');
+      deps.log.error({ err: known, requestId: c.get('requestId'), route: c.get('route') }, 'request failed');
     return answerProblem(c as ApiContext, known);
   });
 }

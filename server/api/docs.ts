@@ -101,6 +101,8 @@ export function mountDocs(app: Hono<ApiEnv>): void {
     files.set(name, file);
     return file;
   };
+  // Where a start says that the API is; a browser finds something to read there.
+  app.get('/', (c) => c.redirect('/docs'));
   app.get('/docs', (c) => {
     c.header('Content-Security-Policy', DOCS_POLICY);
     return c.html(PAGE);

@@ -76,7 +76,7 @@ export function createIdempotency(deps: Deps): Idempotency {
     if (nowMs < forgetAtMs) return;
     forgetAtMs = nowMs + FORGET_EVERY_MS;
     forgetIdempotencyKeys(deps.pool, nowMs - KEPT_FOR_MS).catch((error: unknown) => {
-      deps.log.warn({ err: error }, 'idempotency.forgetting_failed');
+      deps.log.warn({ err: error }, 'old idempotency keys not forgotten');
     });
   }
 
@@ -119,7 +119,7 @@ export function createIdempotency(deps: Deps): Idempotency {
     }
     // Should keeping fail, the effect stands and its own reference guards it; the caller must still hear of it.
     await answers.submit({ clientId, key, status: answer.status, body: JSON.stringify(answer.body) }).catch((error: unknown) => {
-      deps.log.warn({ err: error, requestId: c.get('requestId') }, 'idempotency.keeping_failed');
+      deps.log.warn({ err: error, requestId: c.get('requestId') }, 'answer of an idempotency key not kept');
     });
     return answer;
   }

@@ -321,7 +321,7 @@ test('500: what nobody foresaw is answered without a word about it, and logged',
   const text = await response.text();
   expect(JSON.parse(text)).toMatchObject({ code: 'internal', detail: 'Something went wrong on our side.' });
   expect(text).not.toMatch(/no quotes|\.ts|at /);
-  expect(api.logLines.join('')).toContain('request.failed');
+  expect(api.logLines.join('')).toContain('request failed');
 });
 
 test('what the payer has to do is shown while the collection waits, to the client alone, and is gone after that', async () => {

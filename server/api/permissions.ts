@@ -28,7 +28,7 @@ export const PUBLIC_ROUTES: Readonly<Record<string, string>> = {
 };
 
 /** Pages that are served beside the routes. */
-const PAGES = /^\/docs(\/|$)/;
+const PAGES = /^\/$|^\/docs(\/|$)/;
 
 /** Throws `internal` unless the route declares a known scope, or is one of `PUBLIC_ROUTES`. */
 export function assertPermission(route: MountedRoute): void {

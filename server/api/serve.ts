@@ -58,14 +58,14 @@ const SWEEP_MS = 50;
 /** Requests that one HTTP/2 connection may have under way. */
 const STREAMS_MAX = 200;
 
-/** Listens. Port 0 takes any free one. Throws `port_in_use`, and `config_invalid` where a port cannot be shared. */
+/** Listens. Port 0 takes any free one. Throws `port_in_use`, and `config_invalid` for an address that is not ours or a port that cannot be shared. */
 export async function serveApi(api: ApiApp, options: ServeOptions): Promise<ServedApi> {
   const limits = { ...SOCKET_LIMITS, ...options.limits };
   const server = options.tls === undefined ? servePlain(api, options, limits) : serveTls(api, options, options.tls, limits);
   boundConnections(server, limits);
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenFault(error, options.port)));
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenFault(error, options)));
     server.listen({ port: options.port, host: options.host, reusePort: options.sharesPort ?? false });
   });
   const { port } = server.address() as AddressInfo;
@@ -122,10 +122,29 @@ function serveTls(api: ApiApp, options: ServeOptions, tls: NonNullable<ServeOpti
   return server;
 }
 
-function listenFault(error: NodeJS.ErrnoException, port: number): Error {
-  if (error.code === 'EADDRINUSE') return fault('port_in_use', { detail: `Port ${port} is taken by another program.`, cause: error });
-  if (error.code !== 'ENOTSUP') return error;
-  return fault('config_invalid', { detail: 'This system cannot share a port; set CAPP_API_PROCESSES to 1.', cause: error });
+/** Why an address cannot be listened on, in the words of the catalogue. */
+export function listenFault(error: NodeJS.ErrnoException, { host, port }: { readonly host: string; readonly port: number }): Error {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return fault('port_in_use', {
+        detail: `Port ${port} on ${host} is taken by another program; set PORT to another one.`,
+        cause: error,
+      });
+    case 'EACCES':
+      return fault('config_invalid', {
+        field: 'PORT',
+        detail: `Port ${port} is kept for the system; set PORT to another one.`,
+        cause: error,
+      });
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return fault('config_invalid', { field: 'HOST', detail: `HOST is wrong: ${host} is no address of this machine.`, cause: error });
+    case 'ENOTSUP':
+      return fault('config_invalid', { detail: 'This system cannot share a port; set CAPP_API_PROCESSES to 1.', cause: error });
+    default:
+      return error;
+  }
 }
 
 /** Connections over the bounds are closed as they come: one client cannot take them all. */

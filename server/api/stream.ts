@@ -93,7 +93,7 @@ export function createLiveStream<Row extends StreamRow>(deps: Deps, source: Stre
       try {
         await step();
       } catch (error) {
-        deps.log.warn({ err: error }, 'stream.reading_failed');
+        deps.log.warn({ err: error }, 'live stream could not be read');
       }
       if (performance.now() >= beatAtMs) {
         beatAtMs = performance.now() + HEARTBEAT_MS;

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { isCorridor } from '../../domain/corridor.ts';
+import { COUNTRIES } from '../../domain/network.ts';
 import { fault } from '../../domain/errors.ts';
 import { type Capp, createCapp } from '../../sdk/index.ts';
 import { type Config, readConfig } from '../config.ts';
@@ -20,19 +21,36 @@ export interface CommandContext {
 export interface ApiOptions {
   readonly url?: string;
   readonly key?: string;
+  /** Of commands for people: whose demo key to use. */
+  readonly as?: string;
 }
 
 /** The principal whose key the command line uses when it is given none. */
 export const DEMO_PRINCIPAL = 'client:demo';
 
-/** Adds `--url` and `--key` to a command that talks to the API. */
-export function withApiOptions(command: Command): Command {
+/** The same of commands for compliance officers. */
+export const DEMO_OFFICER = 'officer:amina';
+
+/** Adds `--url` and `--key` to a command that talks to the API; `whose` says whose key is taken when none is given. */
+export function withApiOptions(command: Command, whose = "the demo client's key"): Command {
   return command
     .option('--url <address>', 'where CAPP listens (default: CAPP_URL, or http://127.0.0.1:PORT)')
-    .option('--key <key>', "API key (default: CAPP_KEY, or the demo client's key under CAPP_DATA_DIR)");
+    .option('--key <key>', `API key (default: CAPP_KEY, or ${whose} under CAPP_DATA_DIR)`);
 }
 
-/** The client a command uses, with the key it is given or else the demo key of a principal. Throws `config_invalid` for a wrong address, or when no key is to be found. */
+/** The same, and `--as`, to a command that people of the platform use: without a key it takes the demo key of `principal`. */
+export function withPrincipal(command: Command, principal: string): Command {
+  return withApiOptions(command, 'that of --as').option(
+    '--as <principal>',
+    `whose demo key to use, whatever CAPP_KEY says (default: ${principal})`,
+    nameOf,
+  );
+}
+
+/**
+ * The client a command uses: with the key it is given, or the one of whom it is told to act as, or that of the environment, or else
+ * the demo key of `principal`. Throws `config_invalid` for a wrong address, or when no key is to be found.
+ */
 export async function openCapp(context: CommandContext, options: ApiOptions, principal: string = DEMO_PRINCIPAL): Promise<Capp> {
   const { env } = context.terminal;
   const config = readConfig(env);
@@ -40,7 +58,11 @@ export async function openCapp(context: CommandContext, options: ApiOptions, pri
   if (!URL.canParse(baseUrl) || !/^https?:$/.test(new URL(baseUrl).protocol)) {
     throw fault('config_invalid', { detail: `${baseUrl} is not an address such as http://127.0.0.1:8080.` });
   }
-  const apiKey = options.key ?? env.CAPP_KEY ?? (await readDemoKeys(config.dataDir))[principal];
+  const ofEnvironment = options.as === undefined ? env.CAPP_KEY : undefined;
+  const apiKey = options.key ?? ofEnvironment ?? (await readDemoKeys(config.dataDir))[options.as ?? principal];
+  if (apiKey === undefined && options.as !== undefined) {
+    throw fault('config_invalid', { detail: `There is no demo key of ${options.as} under ${config.dataDir}; give --key.` });
+  }
   if (apiKey === undefined) {
     throw fault('config_invalid', { detail: 'No API key: give --key, set CAPP_KEY, or make one with: capp keys create' });
   }
@@ -89,6 +111,13 @@ export function nameOf(text: string): string {
 export function corridorOf(text: string): string {
   if (isCorridor(text)) return text;
   throw new InvalidArgumentError('It must be a corridor from one country to another, as KE-UG; see capp corridors.');
+}
+
+/** Reads an option that names a country, for commander. */
+export function countryOf(text: string): string {
+  const country = text.toUpperCase();
+  if (COUNTRIES.some((each) => each.country === country)) return country;
+  throw new InvalidArgumentError(`It must be one of ${COUNTRIES.map((each) => each.country).join(', ')}.`);
 }
 
 /** Examples at the end of a command's help. */

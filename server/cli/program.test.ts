@@ -64,8 +64,8 @@ describe('help', () => {
 describe('what goes wrong is one line', () => {
   const key = { env: { CAPP_KEY: 'k' } };
   test.each([
-    ['an unknown command', ['pya'], {}, /^capp: usage_invalid: unknown command 'pya' \(Did you mean pay\?\)/],
-    ['an unknown option', ['pay', 'a.csv', '--speed'], {}, /^capp: usage_invalid: unknown option '--speed'/],
+    ['an unknown command', ['pya'], {}, /^capp: usage_invalid: unknown command 'pya' \(Did you mean pay\?\) See: capp --help$/],
+    ['an unknown option', ['pay', 'a.csv', '--speed'], {}, /^capp: usage_invalid: unknown option '--speed'\. See: capp pay --help$/],
     ['a missing argument', ['pay'], {}, /^capp: usage_invalid: missing required argument 'file'/],
     ['an option that is no number', ['demo', '--kill', 'many'], {}, /^capp: usage_invalid: .*whole number/],
     [
@@ -74,6 +74,13 @@ describe('what goes wrong is one line', () => {
       {},
       /^capp: usage_invalid: /,
     ],
+    [
+      'a country we do not reach',
+      ['rails', '--country', 'XX'],
+      {},
+      /^capp: usage_invalid: .*It must be one of KE, .* See: capp rails --help$/,
+    ],
+    ['a demo key of nobody', ['explain', 'x', '--as', 'officer:none'], key, /^capp: config_invalid: There is no demo key of officer:none/],
     ['a file of another kind', ['pay', 'a.xlsx'], {}, /^capp: usage_invalid: The file name must end/],
     ['a file that is not there', ['pay', 'none.csv'], key, /^capp: file_unreadable: There is no file none\.csv\.$/],
     ['no key', ['explain', 'x'], {}, /^capp: config_invalid: No API key/],
@@ -98,6 +105,21 @@ describe('what goes wrong is one line', () => {
     expect(err).not.toContain('\n');
     expect(out).toBe('');
     expect(code).toBe(2);
+  });
+
+  test('whoever is told to act as somebody does so, whatever key the environment has', async () => {
+    const held = { 'officer:amina': 'key-amina', 'officer:kofi': 'key-kofi' };
+    await writeFile(join(folder, 'demo-keys.json'), JSON.stringify(held));
+    const used: (string | null)[] = [];
+    const hear: typeof fetch = async (_url, init) => {
+      used.push(new Headers(init?.headers).get('authorization'));
+      return Response.json({ items: [], nextCursor: null });
+    };
+    const environments: Record<string, string>[] = [{}, { CAPP_KEY: 'set' }];
+    for (const line of [[], ['--as', 'officer:kofi'], ['--as', 'officer:kofi', '--key', 'own']])
+      for (const env of environments) await run(['explain', 'x', ...line], { env, fetch: hear });
+    const keys = ['key-amina', 'set', 'key-kofi', 'key-kofi', 'own', 'own'];
+    expect(used).toEqual(keys.map((each) => `Bearer ${each}`));
   });
 
   test('an API that says no is quoted with its code', async () => {

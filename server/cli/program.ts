@@ -85,7 +85,6 @@ export function createProgram(context: CommandContext): Command {
     .configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),
       writeErr: (text) => terminal.err(text.trimEnd()),
-      outputError: (text) => terminal.err(`capp: usage_invalid: ${sentenceOf(text)} See: capp --help`),
     })
     .addHelpText('after', ENVIRONMENT)
     .exitOverride();
@@ -120,7 +119,14 @@ export function createProgram(context: CommandContext): Command {
   registerUsers(program, context);
   registerRoutes(program, context);
   registerMigrate(program, context);
+  explainMistakes(program, 'capp', terminal);
   return program;
+}
+
+/** A mistake in a command is one line that leads to that command's help. */
+function explainMistakes(command: Command, words: string, terminal: Terminal): void {
+  command.configureOutput({ outputError: (text) => terminal.err(`capp: usage_invalid: ${sentenceOf(text)} See: ${words} --help`) });
+  for (const inner of command.commands) explainMistakes(inner, `${words} ${inner.name()}`, terminal);
 }
 
 /** What commander says of a mistake, as one sentence. */

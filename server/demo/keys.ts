@@ -3,9 +3,9 @@
  * a key that is not written down when it is made cannot be used at the next start. Development only:
  * the file lies under the data folder and is readable by its owner alone.
  */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { storageFault } from '../../db/cluster.ts';
+import { makeFolder, storageFault } from '../../db/folders.ts';
 
 /** Keys by principal: `client:demo`, `officer:amina`. */
 export type DemoKeys = Readonly<Record<string, string>>;
@@ -19,7 +19,7 @@ export async function keepDemoKeys(dataDir: string, made: DemoKeys): Promise<Dem
   const all = { ...earlier, ...made };
   const path = join(dataDir, FILE);
   try {
-    await mkdir(dataDir, { recursive: true });
+    await makeFolder(dataDir);
     const draft = `${path}.${process.pid}`;
     await writeFile(draft, `${JSON.stringify(all, null, 2)}\n`, { mode: 0o600 });
     await rename(draft, path);

@@ -143,7 +143,7 @@ async function look(state: BoardState): Promise<void> {
     if (state.leader !== null) await askDueSources(state, nowMs);
     await load(state, nowMs);
   } catch (error) {
-    deps.log?.warn({ event: 'fx_look_failed', code: isFault(error) ? error.code : 'internal' }, 'rates could not be loaded');
+    deps.log?.warn({ code: isFault(error) ? error.code : 'internal' }, 'rates could not be loaded');
   }
   if (state.stored === null) return;
   state.snapshot = consensus(withEmbedded(state.stored.latest, state.embedded), state.stored.previous, nowMs);
@@ -220,7 +220,7 @@ async function takeAnswer(state: BoardState, each: SourceState, rates: SourceRat
   const added = await storeRates(deps.pool, rowsOf(rates), nowMs);
   each.failures = 0;
   each.dueAtMs = nowMs + (deps.refreshIntervalMs ?? REFRESH_INTERVAL_MS);
-  deps.log?.info({ event: 'fx_source_read', sourceId: each.source.id, added, asOfMs: rates.asOfMs }, 'a source of rates was read');
+  deps.log?.info({ sourceId: each.source.id, added, asOfMs: rates.asOfMs }, 'a source of rates was read');
 }
 
 function postpone(state: BoardState, each: SourceState, error: unknown, nowMs: number): void {
@@ -228,7 +228,7 @@ function postpone(state: BoardState, each: SourceState, error: unknown, nowMs: n
   each.failures += 1;
   each.dueAtMs = nowMs + Math.max(delayMs, retryAfterMsOf(error));
   const why = isFault(error) ? error.internal : undefined;
-  state.deps.log?.warn({ event: 'fx_source_failed', sourceId: each.source.id, why, failures: each.failures }, 'a source of rates failed');
+  state.deps.log?.warn({ sourceId: each.source.id, why, failures: each.failures }, 'a source of rates failed');
 }
 
 /** The process that asks is also the one that writes down what was accepted; the others find it there. */
@@ -241,6 +241,6 @@ async function keepAccepted(state: BoardState, nowMs: number): Promise<void> {
     await storeRates(deps.pool, rows, nowMs);
     state.stored = await loadRates(deps.pool, CURRENCIES, nowMs);
   } catch {
-    deps.log?.warn({ event: 'fx_store_failed' }, 'accepted rates could not be stored');
+    deps.log?.warn({}, 'accepted rates could not be stored');
   }
 }

@@ -261,7 +261,7 @@ function answerLines(c: ApiContext, deps: ApiDeps, batch: Batch, first: RowVerdi
         if (!next.done) return controller.enqueue(lines(next.value));
         controller.enqueue(lines([{ batchId: batch.id, ...batch.counts }]));
       } catch (error) {
-        deps.log.error({ err: error, requestId: c.get('requestId'), batchId: batch.id }, 'batch.broke_off');
+        deps.log.error({ err: error, requestId: c.get('requestId'), batchId: batch.id }, 'batch broke off');
         controller.enqueue(lines([problemOf(toFault(error), c.get('requestId'))]));
       }
       controller.close();

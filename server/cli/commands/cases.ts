@@ -4,10 +4,9 @@ import { CASE_KINDS, CASE_REASONS, CASE_STATUSES, CASE_VERDICTS, type CaseVerdic
 import { fault } from '../../../domain/errors.ts';
 import type { Case, Capp } from '../../../sdk/index.ts';
 import { renderCaseFile, renderQueue } from '../cases.ts';
-import { type ApiOptions, type CommandContext, openCapp, wholeNumber, withApiOptions, withExamples } from '../context.ts';
+import { type ApiOptions, type CommandContext, DEMO_OFFICER, openCapp, wholeNumber, withExamples, withPrincipal } from '../context.ts';
 
 export interface OfficerOptions extends ApiOptions {
-  readonly as: string;
   readonly json?: true;
 }
 
@@ -45,12 +44,10 @@ export function registerCases(program: Command, context: CommandContext): void {
 
 /** Adds the options of every command of the desk: whose key it uses, and how it prints. */
 export function withOfficer(command: Command): Command {
-  return withApiOptions(command)
-    .option('--as <officer>', 'whose demo key to use when no key is given', 'officer:amina')
-    .option('--json', 'print as JSON');
+  return withPrincipal(command, DEMO_OFFICER).option('--json', 'print as JSON');
 }
 
-export const openDesk = (context: CommandContext, options: OfficerOptions): Promise<Capp> => openCapp(context, options, options.as);
+export const openDesk = (context: CommandContext, options: OfficerOptions): Promise<Capp> => openCapp(context, options, DEMO_OFFICER);
 
 function registerList(cases: Command, context: CommandContext): void {
   const list = cases

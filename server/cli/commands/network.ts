@@ -4,7 +4,7 @@ import { type Corridor, listCorridors } from '../../../domain/corridor.ts';
 import { formatAmount, money } from '../../../domain/money.ts';
 import { RAILS } from '../../../domain/network.ts';
 import type { Rail, RailLimits } from '../../../domain/rail.ts';
-import { type CommandContext, withExamples } from '../context.ts';
+import { type CommandContext, countryOf, withExamples } from '../context.ts';
 import { renderTable } from '../table.ts';
 
 interface NetworkOptions {
@@ -17,7 +17,7 @@ export function registerNetwork(program: Command, context: CommandContext): void
     .command('corridors')
     .summary('list the corridors and their fees')
     .description('Lists which country pays into which, and the fee of each corridor in the currency of the sender.')
-    .option('--country <code>', 'only those from or to a country (ISO 3166-1, as in KE)')
+    .option('--country <code>', 'only those from or to a country (ISO 3166-1, as in KE)', countryOf)
     .option('--json', 'print as JSON')
     .action((options: NetworkOptions) => {
       const wanted = listCorridors().filter(({ fromCountry, toCountry }) => fits(options, [fromCountry, toCountry]));
@@ -32,7 +32,7 @@ export function registerNetwork(program: Command, context: CommandContext): void
     .command('rails')
     .summary('list the rails, their limits and costs')
     .description('Lists the ways in which money gets into and out of wallets, with what each moves at once and what it costs.')
-    .option('--country <code>', 'only those of a country (ISO 3166-1, as in KE)')
+    .option('--country <code>', 'only those of a country (ISO 3166-1, as in KE)', countryOf)
     .option('--json', 'print as JSON')
     .action((options: NetworkOptions) => {
       const wanted = RAILS.filter((rail) => fits(options, [rail.country]));
@@ -46,7 +46,7 @@ export function registerNetwork(program: Command, context: CommandContext): void
 }
 
 function fits(options: NetworkOptions, countries: readonly string[]): boolean {
-  return options.country === undefined || countries.includes(options.country.toUpperCase());
+  return options.country === undefined || countries.includes(options.country);
 }
 
 /** Minor units leave as decimal strings. */

@@ -3,12 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { fault } from '../../../domain/errors.ts';
 import type { Report, ReportInput, ReportKind } from '../../../sdk/index.ts';
-import { type ApiOptions, type CommandContext, openCapp, withApiOptions, withExamples } from '../context.ts';
+import { type ApiOptions, type CommandContext, DEMO_OFFICER, openCapp, withExamples, withPrincipal } from '../context.ts';
 import { printable, renderTable } from '../table.ts';
 
-interface OfficerOptions extends ApiOptions {
-  readonly as: string;
-}
+interface OfficerOptions extends ApiOptions {}
 
 interface MakeOptions extends OfficerOptions {
   readonly case?: string;
@@ -88,10 +86,7 @@ export function registerReports(program: Command, context: CommandContext): void
   withExamples(withOfficer(file), [['capp reports filed 019a3f5c-… --reference FRC-2026-118', 'after the upload']]);
 }
 
-/** The options of the API, and `--as` for the demonstration's officers. */
-function withOfficer(command: Command): Command {
-  return withApiOptions(command).option('--as <officer>', 'whose demo key to use when no key is given', 'officer:amina');
-}
+const withOfficer = (command: Command): Command => withPrincipal(command, DEMO_OFFICER);
 
 function kindOf(text: string): ReportKind {
   const kind = KINDS.find((each) => each === text.replaceAll('-', '_'));
@@ -101,7 +96,7 @@ function kindOf(text: string): ReportKind {
 
 async function makeOne(context: CommandContext, kind: ReportKind, options: MakeOptions): Promise<void> {
   const input = inputOf(kind, options);
-  const capp = await openCapp(context, options, options.as);
+  const capp = await openCapp(context, options, DEMO_OFFICER);
   const report = await capp.reports.make(input);
   if (options.out !== undefined) await write(options.out, await capp.reports.file(report.id));
   const written = options.out === undefined ? '' : ` The file is ${options.out}.`;
@@ -132,7 +127,7 @@ function inputOf(kind: ReportKind, options: MakeOptions): ReportInput {
 }
 
 async function listAll(context: CommandContext, options: ListOptions): Promise<void> {
-  const capp = await openCapp(context, options, options.as);
+  const capp = await openCapp(context, options, DEMO_OFFICER);
   const filter = {
     ...(options.kind === undefined ? {} : { kind: options.kind }),
     ...(options.open === true ? { filed: 'false' as const } : {}),
@@ -155,7 +150,7 @@ async function listAll(context: CommandContext, options: ListOptions): Promise<v
 }
 
 async function getOne(context: CommandContext, id: string, options: GetOptions): Promise<void> {
-  const capp = await openCapp(context, options, options.as);
+  const capp = await openCapp(context, options, DEMO_OFFICER);
   const report = await capp.reports.get(id);
   const file = options.out ?? report.fileName;
   await write(file, await capp.reports.file(id));
@@ -163,7 +158,7 @@ async function getOne(context: CommandContext, id: string, options: GetOptions):
 }
 
 async function fileOne(context: CommandContext, id: string, options: FileOptions): Promise<void> {
-  const capp = await openCapp(context, options, options.as);
+  const capp = await openCapp(context, options, DEMO_OFFICER);
   const { reference, at } = options;
   const filing = { ...(reference === undefined ? {} : { filingReference: reference }), ...(at === undefined ? {} : { filedAt: at }) };
   const report = await capp.reports.markFiled(id, filing);

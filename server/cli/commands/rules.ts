@@ -15,15 +15,13 @@ import { COUNTRIES } from '../../../domain/network.ts';
 import type { RuleVersion } from '../../../sdk/index.ts';
 import { backtestFile, backtestHistory } from '../../backtest.ts';
 import { readConfig } from '../../config.ts';
-import { type ApiOptions, assertData, type CommandContext, openCapp, withApiOptions, withExamples } from '../context.ts';
-import { readDemoKeys } from '../../demo/keys.ts';
+import { type ApiOptions, assertData, type CommandContext, DEMO_OFFICER, openCapp, withExamples, withPrincipal } from '../context.ts';
 import { renderTable } from '../table.ts';
 
 interface Options extends ApiOptions {
   readonly json?: true;
   readonly status?: RuleVersion['status'];
   readonly note?: string;
-  readonly as?: string;
 }
 
 const ABOUT =
@@ -37,23 +35,12 @@ export function registerRules(program: Command, context: CommandContext): void {
   registerBacktest(rules, context);
 }
 
-/** The options of the API, and `--as` for the demonstration's officers. */
+/** Adds the options of every command that acts as an officer. */
 function withOfficer(command: Command): Command {
-  return withApiOptions(command)
-    .option('--as <principal>', "use that principal's demo key, such as officer:amina (default: officer:amina)")
-    .option('--json', 'print as JSON');
+  return withPrincipal(command, DEMO_OFFICER).option('--json', 'print as JSON');
 }
 
-const DEMO_OFFICER = 'officer:amina';
-
-async function capp(context: CommandContext, options: Options) {
-  const { env } = context.terminal;
-  if (options.key !== undefined || (options.as === undefined && env.CAPP_KEY !== undefined)) return openCapp(context, options);
-  const principal = options.as ?? DEMO_OFFICER;
-  const key = (await readDemoKeys(readConfig(env).dataDir))[principal];
-  if (key === undefined) throw fault('config_invalid', { detail: `There is no demo key of ${principal}: give --key, or set CAPP_KEY.` });
-  return openCapp(context, { ...options, key });
-}
+const capp = (context: CommandContext, options: Options) => openCapp(context, options, DEMO_OFFICER);
 
 const COLUMNS = [
   { title: 'rule' },

@@ -4,13 +4,12 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { fault } from '../../../domain/errors.ts';
-import { type ApiOptions, type CommandContext, nameOf, openCapp, withApiOptions, withExamples } from '../context.ts';
+import { type ApiOptions, type CommandContext, openCapp, withExamples, withPrincipal } from '../context.ts';
 
 interface EvidenceOptions extends ApiOptions {
   readonly reason: string;
   readonly evidence?: string;
   readonly evidenceHash?: string;
-  readonly as: string;
 }
 
 const ARBITER = 'arbiter:sena';
@@ -24,7 +23,7 @@ export function registerDisputes(settlement: Command, context: CommandContext, p
     )
     .argument('<batch>', 'its id')
     .action(async (id: string, options: EvidenceOptions) => {
-      const capp = await openCapp(context, options, options.as);
+      const capp = await openCapp(context, options, principal);
       const asked = { reasonCode: options.reason, evidenceHash: await evidenceHashOf(options) };
       const { payableAt } = await capp.settlement.dispute(id, asked);
       context.terminal.out(`Asked for, with evidence ${asked.evidenceHash}. It must be on the chain before ${payableAt}.`);
@@ -41,7 +40,7 @@ export function registerDisputes(settlement: Command, context: CommandContext, p
     .argument('<batch>', 'its id')
     .requiredOption('--reverse <minor>', 'minor units that go back; 0 lets the payout stand', minorUnits)
     .action(async (id: string, options: EvidenceOptions & { readonly reverse: string }) => {
-      const capp = await openCapp(context, options, options.as);
+      const capp = await openCapp(context, options, ARBITER);
       const evidenceHash = await evidenceHashOf(options);
       await capp.settlement.vote(id, { reversedMinor: options.reverse, reasonCode: options.reason, evidenceHash });
       context.terminal.out(`Voted to give back ${options.reverse} minor units.`);
@@ -53,12 +52,12 @@ export function registerDisputes(settlement: Command, context: CommandContext, p
 }
 
 function withEvidence(command: Command, principal: string): Command {
-  return withApiOptions(
+  return withPrincipal(
     command
       .requiredOption('--reason <code>', 'why, as a code such as amount_differs')
       .option('--evidence <file>', 'the evidence, which is hashed here')
-      .option('--evidence-hash <hex>', 'its SHA-256, instead of the file')
-      .option('--as <person>', 'whose demo key to use when no key is given', nameOf, principal),
+      .option('--evidence-hash <hex>', 'its SHA-256, instead of the file'),
+    principal,
   );
 }
 

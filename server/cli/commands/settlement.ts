@@ -1,7 +1,7 @@
 /** `capp settlement`: batches, approvals by people, disputes and cases, over the API. */
 import type { Command } from 'commander';
 import type { SettlementBatch, SettlementCase } from '../../../sdk/index.ts';
-import { type ApiOptions, type CommandContext, openCapp, wholeNumber, withApiOptions, withExamples } from '../context.ts';
+import { type ApiOptions, type CommandContext, openCapp, wholeNumber, withExamples, withPrincipal } from '../context.ts';
 import { renderTable } from '../table.ts';
 import { registerDisputes } from './settlement-disputes.ts';
 
@@ -29,7 +29,7 @@ export function registerSettlement(program: Command, context: CommandContext): v
       const capp = await openCapp(context, options, PRINCIPAL);
       context.terminal.out(JSON.stringify(await capp.settlement.get(id), null, 2));
     });
-  withExamples(withApiOptions(show), [
+  withExamples(withPrincipal(show, PRINCIPAL), [
     ['capp settlement show 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', 'with its proposalDigest, which an approval names'],
   ]);
   const approve = settlement
@@ -42,7 +42,7 @@ export function registerSettlement(program: Command, context: CommandContext): v
       const { approvals, approvalsNeeded } = await capp.settlement.approve(id, options.digest);
       context.terminal.out(`Approved: ${approvals.length} of ${approvalsNeeded} approvals are there.`);
     });
-  withExamples(withApiOptions(approve), [
+  withExamples(withPrincipal(approve, PRINCIPAL), [
     ['capp settlement approve BATCH --digest 6b86b273… --key capp_live_…', 'as the holder of that key'],
   ]);
   registerDisputes(settlement, context, PRINCIPAL);
@@ -55,7 +55,7 @@ export function registerSettlement(program: Command, context: CommandContext): v
       const { items } = await capp.settlement.cases(options.all ? {} : { status: 'open' }, { limit: 200 });
       context.terminal.out(renderCases(context, items));
     });
-  withExamples(withApiOptions(cases), [
+  withExamples(withPrincipal(cases, PRINCIPAL), [
     ['capp settlement cases', 'what waits for people'],
     ['capp settlement cases --all', 'and what they have closed'],
   ]);
@@ -70,12 +70,13 @@ function registerList(settlement: Command, context: CommandContext): void {
     .option('--partner <rail>', 'of one partner')
     .option('--limit <count>', 'how many at most', wholeNumber(1, 200), 50)
     .option('--json', 'print as JSON')
-    .action(async ({ json, url, key, limit, ...filter }: ListOptions) => {
-      const capp = await openCapp(context, { ...(url ? { url } : {}), ...(key ? { key } : {}) }, PRINCIPAL);
+    .action(async (options: ListOptions) => {
+      const { json, url: _url, key: _key, as: _as, limit, ...filter } = options;
+      const capp = await openCapp(context, options, PRINCIPAL);
       const { items } = await capp.settlement.list(filter, { limit });
       context.terminal.out(json ? JSON.stringify(items) : renderBatches(context, items));
     });
-  withExamples(withApiOptions(list), [
+  withExamples(withPrincipal(list, PRINCIPAL), [
     ['capp settlement list --status proposed', 'what waits for approvals'],
     ['capp settlement list --method chain --json', 'for programs'],
   ]);
