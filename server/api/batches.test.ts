@@ -77,7 +77,7 @@ test('every kind of bad row is refused with line, field and code, and the others
     [6, 'amount:amount_too_precise'],
     [7, 'receiver.name:name_missing'],
     [8, 'referenceId:duplicate_reference'],
-    [9, ':row_too_large'],
+    [9, 'sender.name:row_too_large'],
     [10, ':malformed_body'],
     [11, 'referenceId:reference_missing'],
     [12, ':malformed_body'],

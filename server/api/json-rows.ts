@@ -3,7 +3,8 @@
  * cutter knows strings and brackets only; what is inside a row is for the JSON parser.
  */
 import { fault } from '../../domain/errors.ts';
-import { type Bytes, parseRow, refuse, ROW_BYTES_MAX, type Row, tooLarge } from './row.ts';
+import { fieldOfJson } from './oversize.ts';
+import { type Bytes, keep, notText, parseRow, refuse, ROW_BYTES_MAX, type Row, type RowBytes, textOf, tooLarge } from './row.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -27,13 +28,19 @@ interface Cutter {
   depth: number;
   inString: boolean;
   escaped: boolean;
-  pieces: Uint8Array[];
-  bytes: number;
+  row: RowBytes;
 }
 
 /** Reads rows as they arrive. Throws `malformed_body` when the body does not begin as it must. */
 export async function* readJsonRows(bytes: Bytes): AsyncGenerator<Row> {
-  const cutter: Cutter = { place: 'before_row', line: 0, depth: 0, inString: false, escaped: false, pieces: [], bytes: 0 };
+  const cutter: Cutter = {
+    place: 'before_row',
+    line: 0,
+    depth: 0,
+    inString: false,
+    escaped: false,
+    row: { pieces: [], count: 0 },
+  };
   let prologue: Uint8Array | null = new Uint8Array();
   for await (const arrived of bytes) {
     let chunk = arrived;
@@ -83,11 +90,11 @@ function* cut(cutter: Cutter, chunk: Uint8Array): Generator<Row> {
     }
     const end = advance(cutter, byte);
     if (end === 'inside') continue;
-    keep(cutter, chunk.subarray(rowFrom, end === 'with' ? at + 1 : at));
+    keep(cutter.row, chunk.subarray(rowFrom, end === 'with' ? at + 1 : at));
     yield finish(cutter);
     if (end === 'before') at--;
   }
-  if (cutter.place === 'in_row') keep(cutter, chunk.subarray(rowFrom));
+  if (cutter.place === 'in_row') keep(cutter.row, chunk.subarray(rowFrom));
 }
 
 /** One byte between rows; false when it cannot stand there. */
@@ -124,16 +131,11 @@ function advance(cutter: Cutter, byte: number): 'inside' | 'with' | 'before' {
   return 'inside';
 }
 
-function keep(cutter: Cutter, piece: Uint8Array): void {
-  cutter.bytes += piece.byteLength;
-  if (cutter.bytes <= ROW_BYTES_MAX) cutter.pieces.push(piece);
-  else cutter.pieces = [];
-}
-
 function finish(cutter: Cutter): Row {
-  const row = cutter.bytes > ROW_BYTES_MAX ? tooLarge(cutter.line) : parseRow(cutter.line, Buffer.concat(cutter.pieces).toString('utf8'));
+  const text = textOf(cutter.row);
+  const isCut = cutter.row.count > ROW_BYTES_MAX;
   cutter.place = 'after_row';
-  cutter.pieces = [];
-  cutter.bytes = 0;
-  return row;
+  cutter.row = { pieces: [], count: 0 };
+  if (text === null) return notText(cutter.line);
+  return isCut ? tooLarge(cutter.line, fieldOfJson(text)) : parseRow(cutter.line, text);
 }

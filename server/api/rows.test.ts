@@ -2,16 +2,16 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { INTENT_COLUMNS } from '../../domain/intent.ts';
 import { ROW_BYTES_MAX, type Row } from './row.ts';
-import { ROW_READERS, splitRecord } from './rows.ts';
+import { ROW_READERS, type RowType, splitRecord } from './rows.ts';
 
 async function* chunksOf(text: string, size: number) {
   const bytes = Buffer.from(text);
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-async function read(type: string, text: string, size = 7): Promise<Row[]> {
+async function read(type: RowType, text: string, size = 7): Promise<Row[]> {
   const rows: Row[] = [];
-  for await (const row of ROW_READERS[type]?.(chunksOf(text, size)) ?? []) rows.push(row);
+  for await (const row of ROW_READERS[type](chunksOf(text, size))) rows.push(row);
   return rows;
 }
 
@@ -97,6 +97,48 @@ test('a field of 10 MB is refused with its row, in every format, and the others 
   ]);
   const edge = await read(NDJSON_TYPE, `"${'x'.repeat(ROW_BYTES_MAX - 2)}"\n"${'x'.repeat(ROW_BYTES_MAX - 1)}"`, 1000);
   expect(edge.map((row) => 'refusal' in row)).toEqual([false, true]);
+});
+
+test('the field in which a row grew too long is named', async () => {
+  const huge = 'x'.repeat(20_000);
+  const fieldsOf = (rows: readonly Row[]) => rows.map((row) => ('refusal' in row ? row.refusal.field : null));
+  const intents = [
+    { referenceId: huge },
+    { amount: '1', sender: { phone: '07', name: huge }, purpose: 'x' },
+    { sender: { name: 'a "b" {', country: 'KE' }, receiver: { phone: '[', country: huge } },
+    { sender: { name: 'A' }, tags: [huge], other: 1 },
+    { sender: [[huge]] },
+    huge,
+    { amount: '1', purpose: `\\"${huge}` },
+  ];
+  const expected = ['referenceId', 'sender.name', 'receiver.country', '', '', '', 'purpose'];
+  expect(fieldsOf(await read(JSON_TYPE, JSON.stringify({ intents }), 4096))).toEqual(expected);
+  expect(fieldsOf(await read(NDJSON_TYPE, intents.map((each) => JSON.stringify(each)).join('\n'), 4096))).toEqual(expected);
+  const csv = [HEADER, cells('r-1', huge), cells('r-2', `"Kamau, ${huge}"`), cells(huge), `${cells('r-3')},${huge}`].join('\n');
+  expect(fieldsOf(await read('text/csv', csv, 4096))).toEqual(['sender.name', 'sender.name', 'referenceId', '']);
+});
+
+test('a row that is not UTF-8 costs only itself', async () => {
+  async function* bytes(text: string) {
+    yield Buffer.from(text, 'latin1');
+  }
+  const rowsOf = async (type: RowType, text: string) => {
+    const rows: Row[] = [];
+    for await (const row of ROW_READERS[type](bytes(text))) rows.push(row);
+    return rows;
+  };
+  expect(brief(await rowsOf(NDJSON_TYPE, '{"a":"\u00e9"}\n{"b":2}'))).toEqual([
+    [1, 'malformed_body'],
+    [2, { b: 2 }],
+  ]);
+  expect(brief(await rowsOf(JSON_TYPE, '{"intents":[{"a":"\u00e9"},{"b":2}]}'))).toEqual([
+    [1, 'malformed_body'],
+    [2, { b: 2 }],
+  ]);
+  expect(references(await rowsOf('text/csv', `${HEADER}\n${cells('r-1', 'Kouam\u00e9')}\n${cells('r-2')}`))).toEqual([
+    [2, 'malformed_body'],
+    [3, 'r-2'],
+  ]);
 });
 
 test('NDJSON: empty lines count but are no rows, a broken line costs only itself', async () => {

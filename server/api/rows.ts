@@ -1,6 +1,7 @@
 /**
  * Rows of a batch, read as they arrive: NDJSON, CSV, or the array of a JSON object. What is wrong with
  * one row is said of that row, and the next one is read. Memory is bounded by the size of one row.
+ * Requests and the files of `capp pay` are read by this alone.
  *
  * A row's line is the line of the file for NDJSON and CSV (the header of a CSV is line 1), and the
  * place in the array, counted from 1, for JSON.
@@ -8,54 +9,58 @@
 import { fault } from '../../domain/errors.ts';
 import { INTENT_COLUMNS, intentFromRecord } from '../../domain/intent.ts';
 import { readJsonRows } from './json-rows.ts';
-import { type Bytes, parseRow, refuse, ROW_BYTES_MAX, type Row, tooLarge } from './row.ts';
+import { fieldOfCsv, fieldOfJson } from './oversize.ts';
+import { type Bytes, keep, notText, parseRow, refuse, ROW_BYTES_MAX, type Row, type RowBytes, textOf, tooLarge } from './row.ts';
 
 /** Media types of batches and how each is read. */
-export const ROW_READERS: Readonly<Record<string, (bytes: Bytes) => AsyncGenerator<Row>>> = {
+export const ROW_READERS = {
   'application/json': readJsonRows,
   'application/x-ndjson': readNdjsonRows,
   'text/csv': readCsvRows,
-};
+} as const satisfies Readonly<Record<string, (bytes: Bytes) => AsyncGenerator<Row>>>;
+
+export type RowType = keyof typeof ROW_READERS;
+
+export function isRowType(type: string): type is RowType {
+  return Object.hasOwn(ROW_READERS, type);
+}
 
 interface Line {
   readonly line: number;
-  /** Null: the line was too long to be kept. */
+  /** Null: the line is no text. */
   readonly text: string | null;
+  /** Only the beginning of the line was kept. */
+  readonly isCut: boolean;
 }
 
 const NEWLINE = 0x0a;
 
-/** The lines of a stream, without their ends; a line over the bound is skipped and reported. */
+/** The lines of a stream, without their ends; of a line over the bound only its beginning. */
 async function* readLines(bytes: Bytes): AsyncGenerator<Line> {
-  let pending: Uint8Array[] = [];
-  let pendingBytes = 0;
+  let pending: RowBytes = { pieces: [], count: 0 };
   let line = 1;
-  const take = (piece: Uint8Array): void => {
-    pendingBytes += piece.byteLength;
-    if (pendingBytes <= ROW_BYTES_MAX) pending.push(piece);
-    else pending = [];
-  };
   const finish = (): Line => {
-    const text = pendingBytes > ROW_BYTES_MAX ? null : Buffer.concat(pending).toString('utf8').replace(/\r$/, '');
-    pending = [];
-    pendingBytes = 0;
-    return { line: line++, text };
+    const text = textOf(pending);
+    const isCut = pending.count > ROW_BYTES_MAX;
+    pending = { pieces: [], count: 0 };
+    return { line: line++, text: text?.replace(/\r$/, '') ?? null, isCut };
   };
   for await (const chunk of bytes) {
     let from = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
-      take(chunk.subarray(from, end));
+      keep(pending, chunk.subarray(from, end));
       yield finish();
       from = end + 1;
     }
-    take(chunk.subarray(from));
+    keep(pending, chunk.subarray(from));
   }
-  if (pendingBytes > 0) yield finish();
+  if (pending.count > 0) yield finish();
 }
 
 async function* readNdjsonRows(bytes: Bytes): AsyncGenerator<Row> {
-  for await (const { line, text } of readLines(bytes)) {
-    if (text === null) yield tooLarge(line);
+  for await (const { line, text, isCut } of readLines(bytes)) {
+    if (text === null) yield notText(line);
+    else if (isCut) yield tooLarge(line, fieldOfJson(text));
     else if (text.trim() !== '') yield parseRow(line, line === 1 ? text.replace(/^\uFEFF/, '') : text);
   }
 }
@@ -76,7 +81,7 @@ async function* readCsvRows(bytes: Bytes): AsyncGenerator<Row> {
   let open: Line[] = [];
   for await (const each of readLines(bytes)) {
     if (header === null) {
-      header = readHeader(each.text);
+      if (each.text?.trim() !== '') header = readHeader(each);
       continue;
     }
     open.push(each);
@@ -84,12 +89,13 @@ async function* readCsvRows(bytes: Bytes): AsyncGenerator<Row> {
     yield* settled.rows;
     open = settled.open;
   }
-  if (header !== null) yield* settleRecords(header, open, true).rows;
+  if (header === null) throw fault('malformed_body', { detail: 'There are no rows: the first line of a CSV names the columns.' });
+  yield* settleRecords(header, open, true).rows;
 }
 
 /** Throws `malformed_body` unless every column an intent needs is there. */
-function readHeader(text: string | null): Header {
-  const plain = (text ?? '').replace(/^\uFEFF/, '');
+function readHeader({ text, isCut }: Line): Header {
+  const plain = (isCut ? '' : (text ?? '')).replace(/^\uFEFF/, '');
   const separator = plain.includes(';') && !plain.includes(',') ? ';' : ',';
   const columns = (splitRecord(plain, separator) ?? []).map((name) => name.trim().toLowerCase());
   const missing = REQUIRED_COLUMNS.filter((name) => !columns.includes(name));
@@ -117,10 +123,12 @@ function settleRecords(header: Header, lines: readonly Line[], atEnd: boolean): 
 function takeRecord(header: Header, lines: readonly Line[], atEnd: boolean): { row: Row | null; lines: number } | null {
   const first = lines[0] as Line;
   const line = first.line;
-  if (first.text === null) return { row: tooLarge(line), lines: 1 };
+  if (first.text === null) return { row: notText(line), lines: 1 };
+  if (first.isCut) return { row: tooLarge(line, fieldOfCsv(first.text, header.columns, header.separator)), lines: 1 };
   let text = '';
   for (const [index, each] of lines.entries()) {
-    if (each.text === null || index >= LINES_OF_RECORD_MAX || text.length > ROW_BYTES_MAX) return { row: unclosed(line), lines: 1 };
+    if (each.text === null || each.isCut || index >= LINES_OF_RECORD_MAX || text.length > ROW_BYTES_MAX)
+      return { row: unclosed(line), lines: 1 };
     text = index === 0 ? each.text : `${text}\n${each.text}`;
     if (countQuotes(text) % 2 === 0) {
       const row = text.trim() === '' ? null : rowOfRecord(header, line, text);

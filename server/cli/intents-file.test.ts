@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { INTENT_COLUMNS } from '../../domain/intent.ts';
-import { formatOf, type IntentsFormat, type IntentsRow, ROW_BYTES_MAX, readIntents } from './intents-file.ts';
+import { ROW_BYTES_MAX } from '../api/row.ts';
+import { formatOf, type IntentsFormat, type IntentsRow, readIntents } from './intents-file.ts';
 
 let folder: string;
 
@@ -41,6 +42,11 @@ describe('CSV', () => {
     });
   });
 
+  test('is separated by semicolons where spreadsheets do so', async () => {
+    const rows = await read(`${HEADER}\n${cells('a')}`.replaceAll(',', ';'), 'csv');
+    expect(rows.map(short)).toEqual(['2 a']);
+  });
+
   test('columns may stand in any order and be more than are needed', async () => {
     const columns = INTENT_COLUMNS.slice(0, 10).reverse();
     const rows = await read(`expect,${columns.join(', ').toUpperCase()}\npaid,NG,1,Obi,GH,2,Ama,NGN,GHS,5,ref-9`, 'csv');
@@ -70,6 +76,7 @@ describe('NDJSON', () => {
   test('a field of ten megabytes costs its row and no more', async () => {
     const rows = await read(`{"referenceId":"${'x'.repeat(10 * 1024 * 1024)}"}\n{"referenceId":"b"}\n`, 'ndjson');
     expect(rows.map(short)).toEqual(['1 row_too_large', '2 b']);
+    expect(rows[0]).toMatchObject({ errors: [{ field: 'referenceId' }] });
   });
 
   test('the longest row that is allowed is read whole', async () => {

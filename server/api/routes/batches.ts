@@ -13,7 +13,7 @@ import { problemErrorSchema, type ProblemError, problemOf, toFault } from '../pr
 import { idSchema, momentSchema } from '../resources/common.ts';
 import { statusSchema } from '../resources/payment.ts';
 import { type Bytes, refuse, type Row } from '../row.ts';
-import { ROW_READERS } from '../rows.ts';
+import { isRowType, ROW_READERS } from '../rows.ts';
 
 export const BATCH_ROWS_MAX = 10_000;
 const BATCH_BYTES_MAX = 64 * 1024 * 1024;
@@ -78,7 +78,8 @@ export function mountBatches(api: Api): void {
       },
     },
     async ({ c, caller }) => {
-      const read = ROW_READERS[mediaTypeOf(c)];
+      const type = mediaTypeOf(c);
+      const read = isRowType(type) ? ROW_READERS[type] : undefined;
       if (!read) throw fault('unsupported_media_type', { detail: `A batch is one of ${Object.keys(ROW_READERS).join(', ')}.` });
       if (Number(c.req.header('content-length') ?? 0) > BATCH_BYTES_MAX) throw fault('body_too_large');
       if (deps.intake.depth() > WAITING_MAX) throw fault('overloaded');
@@ -202,7 +203,7 @@ async function judge({ deps, mandates }: Api, caller: Caller, batchId: string, g
     const turn = takeTurn();
     if (turn) await turn;
     if ('refusal' in row) {
-      verdicts.push(rejected(row.line, null, [{ ...row.refusal, field: '', line: row.line }]));
+      verdicts.push(rejected(row.line, null, [{ ...row.refusal, line: row.line }]));
       continue;
     }
     const read = parseIntent(row.value, row.line);
