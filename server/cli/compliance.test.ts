@@ -77,7 +77,7 @@ describe('capp reports', () => {
     ['thresholds without a day', ['make', 'ctr', '--country', 'NG'], /needs --from\.$/],
     ['a case that there is not', ['make', 'str', '--case', newId(), '--country', 'KE'], /^capp: not_found: /],
     ['a report that there is not', ['get', newId()], /^capp: not_found: /],
-    ['an officer without a demo key', ['list', '--as', 'officer:nobody'], /^capp: config_invalid: No API key/],
+    ['an officer without a demo key', ['list', '--as', 'officer:nobody'], /^capp: config_invalid: There is no demo key of officer:/],
   ] as const)('refuses %s', async (_what, line, expected) => {
     const { code, out, err } = await run('reports', ...line);
     expect({ code, out }).toEqual({ code: 2, out: '' });
