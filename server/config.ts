@@ -38,7 +38,7 @@ const settingsSchema = z.object({
   /** Set by the supervisor when the operators are the sandbox's. */
   CAPP_SANDBOX: z.enum(['0', '1']).default('0'),
   /** Where the sandbox answers, for its operators' statements. Set by the supervisor with the sandbox it starts. */
-  CAPP_SANDBOX_URL: z.url().nullable().default(null),
+  CAPP_SANDBOX_URL: z.url().optional(),
   CAPP_SANCTIONS_PATH: optionalText,
   /** JSON files: which chain to settle on and who is who there; and the keys of our accounts. Without the first, settlement stays on the books. */
   CAPP_APTOS_PATH: optionalText,
@@ -239,7 +239,7 @@ export function readConfig(given: Env): Config {
     tls: tlsSettings(settings),
     operatorsPath: settings.CAPP_OPERATORS_PATH,
     sandbox: settings.CAPP_SANDBOX === '1',
-    sandboxUrl: settings.CAPP_SANDBOX_URL,
+    sandboxUrl: settings.CAPP_SANDBOX_URL ?? null,
     sanctionsPath: settings.CAPP_SANCTIONS_PATH,
     aptosPath: settings.CAPP_APTOS_PATH,
     aptosKeysPath: settings.CAPP_APTOS_KEYS_PATH,
