@@ -26,7 +26,7 @@ import { assertRedisReachable } from './redis.ts';
 import { assertProduction } from './production.ts';
 import { listenFault } from './api/serve.ts';
 import { withSecretFiles } from './secrets.ts';
-import { loadTls, ownCertificatePath, trust } from './tls.ts';
+import { loadTls, trust, trustFile } from './tls.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -78,10 +78,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     tell(database.owned ? `PostgreSQL runs under ${config.dataDir}/postgres` : 'PostgreSQL is reached');
     const { keys, asRunner } = await prepared(database, options.env, dataDir, config);
     const { DATABASE_URL_FILE: _file, ...env } = options.env;
-    const ownCert = await ownCertificate(config, dataDir);
+    const ownCert = await ownCertificate(config, dataDir, env['NODE_EXTRA_CA_CERTS']);
     const childEnv: Record<string, string | undefined> = {
-      ...(ownCert === null ? {} : { NODE_EXTRA_CA_CERTS: ownCert }),
       ...env,
+      ...(ownCert === null ? {} : { NODE_EXTRA_CA_CERTS: ownCert }),
       DATABASE_URL: asRunner(database.url),
       CAPP_DATA_DIR: dataDir,
     };
@@ -146,13 +146,13 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   }
 }
 
-/** Where the certificate of the platform's own making is, which this process and its children are to believe; null when there is none. */
-async function ownCertificate(config: Config, dataDir: string): Promise<string | null> {
+/** The file of authorities that the children are to believe where the certificate is of the platform's own making, as this process does; null when it is not. */
+async function ownCertificate(config: Config, dataDir: string, given: string | undefined): Promise<string | null> {
   if (config.tls === null) return null;
   const { cert } = await loadTls(config.tls, dataDir, systemClock.now());
   if (config.tls.certPath !== null) return null;
   trust(cert);
-  return ownCertificatePath(dataDir);
+  return trustFile(dataDir, cert, given);
 }
 
 /** The API and the workers end before the operators they talk to. */

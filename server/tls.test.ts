@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ServedApi, serveApi } from './api/serve.ts';
 import { startTestApi, type TestApi } from './api/testing.ts';
 import { makeCertificate } from './certificate.ts';
-import { loadTls, ownCertificatePath, type TlsMaterial } from './tls.ts';
+import { loadTls, ownCertificatePath, type TlsMaterial, trustFile } from './tls.ts';
 
 const NOW_MS = Date.now();
 const NONE = { certPath: null, keyPath: null, operatorCaPath: null };
@@ -122,6 +122,13 @@ describe('a certificate of one’s own', () => {
     const [first, second] = [await loadTls(NONE, folder, NOW_MS), await loadTls(NONE, folder, NOW_MS)];
     expect(second).toEqual(first);
     expect(await readFile(ownCertificatePath(folder), 'utf8')).toBe(first.cert);
+    // Whoever names authorities has both believed: Node reads one file.
+    expect(await trustFile(folder, first.cert, undefined)).toBe(ownCertificatePath(folder));
+    const theirs = join(folder, 'theirs.pem');
+    await writeFile(theirs, 'THEIRS\n');
+    const both = await readFile(await trustFile(folder, first.cert, theirs), 'utf8');
+    expect(both).toBe(`${first.cert.trimEnd()}\nTHEIRS\n`);
+    await expect(trustFile(folder, first.cert, join(folder, 'none.pem'))).rejects.toMatchObject({ field: 'NODE_EXTRA_CA_CERTS' });
     expect(((await stat(join(folder, 'tls', 'own.json'))).mode & 0o077).toString(8)).toBe('0');
     const certificate = new X509Certificate(first.cert);
     expect(certificate.checkHost('localhost')).toBe('localhost');

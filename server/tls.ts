@@ -96,6 +96,20 @@ async function readOwn(path: string): Promise<{ readonly cert: string; readonly 
   }
 }
 
+/**
+ * A file with the certificate of one's own and the authorities that whoever started the platform names, for the processes under it: Node
+ * reads one file. Throws `config_invalid` when theirs cannot be read.
+ */
+export async function trustFile(dataDir: string, cert: string, given: string | undefined): Promise<string> {
+  if (given === undefined || given === '') return ownCertificatePath(dataDir);
+  const path = resolve(dataDir, FOLDER, 'trusted.pem');
+  const theirs = await read(given, 'NODE_EXTRA_CA_CERTS');
+  await writeFile(path, `${cert.trimEnd()}\n${theirs}`).catch((error: unknown) => {
+    throw storageFault(error, dataDir);
+  });
+  return path;
+}
+
 /** Lets this process believe a certificate besides those it believes anyway. */
 export function trust(cert: string): void {
   tls.setDefaultCACertificates([...tls.getCACertificates('default'), cert]);
