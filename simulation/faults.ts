@@ -78,6 +78,8 @@ export interface FaultOptions {
   readonly groups: readonly FaultGroup[];
   /** Faults end once this says so, that what they left behind can come to its end. */
   readonly isOver: () => boolean;
+  /** How often faults strike, as a share of how often they do else; 1 unless told. */
+  readonly share?: number;
   /** Only these happen, in place of what the seed says. */
   readonly only?: readonly Fault[];
   readonly tell: (fault: Fault) => void;
@@ -96,7 +98,7 @@ export function createFaults(options: FaultOptions): Faults {
     const draw = chance.draw('fault', point, kinds.join());
     let reached = 0;
     for (const kind of kinds) {
-      reached += shares.get(kind) ?? 0;
+      reached += (shares.get(kind) ?? 0) * (options.share ?? 1);
       if (draw < reached) return kind;
     }
     return null;

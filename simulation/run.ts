@@ -115,6 +115,8 @@ async function play({ script, database }: RunOptions, stage: Stage): Promise<Run
     chance: stage.chance,
     groups: script.groups,
     isOver: trouble.isOver,
+    // Twice as many payments take twice as many steps: about as many faults strike, wherever they are many.
+    share: script.chain === true ? 1 : Math.min(1, MANY / script.payments),
     ...(script.faults === undefined ? {} : { only: script.faults }),
     tell: ({ kind, point }) => stage.note(`! ${kind} at ${point}`),
   });
