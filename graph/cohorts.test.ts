@@ -80,3 +80,42 @@ it('full cohorts are worked two at a time, few payments one cohort after the oth
   expect(await most(1, 1)).toBe(1);
   expect(await most(6, 2)).toBe(2);
 });
+
+it('a lane that breaks off while the first is at work waits to be told of: nothing is thrown where nobody listens', async () => {
+  for (let count = 0; count < 4; count += 1) await platform.submit();
+  const unheard: unknown[] = [];
+  const hear = (reason: unknown): void => void unheard.push(reason);
+  process.on('unhandledRejection', hear);
+  try {
+    const { pool } = platform.database;
+    const brokeOff = Promise.withResolvers<void>();
+    let lost = 0;
+    let isFull = false;
+    /** The database is lost to whoever claims next after a full cohort was claimed. */
+    const query = async (...given: unknown[]): Promise<unknown> => {
+      const isClaim = (given[0] as { name?: string }).name === 'claim_by_status';
+      if (isClaim && isFull && lost === 0) {
+        lost += 1;
+        // The process looks for rejections that nobody listens to at the end of a turn.
+        setImmediate(() => setImmediate(brokeOff.resolve));
+        throw new Error('the connection was lost');
+      }
+      const result = await (pool.query as (...all: unknown[]) => Promise<{ rows: unknown[] }>).apply(pool, given);
+      isFull ||= isClaim && result.rows.length === 2;
+      return result;
+    };
+    const invoke = async ({ cohort }: { cohort: Cohort }) => {
+      await brokeOff.promise;
+      const ids = cohort.travellers.map((traveller) => traveller.payment.id);
+      await pool.query(`update payments set status = 'cancelled' where id = any($1)`, [ids]);
+      return { cohort };
+    };
+    const settings = { ...platform.deps.settings, cohortMax: 2, cohortsAtOnce: 2 };
+    const lossy = Object.create(pool, { query: { value: query }, connect: { value: pool.connect.bind(pool) } });
+    const work = workCohorts({ ...platform.deps, pool: lossy, settings }, { invoke } as unknown as PaymentGraph, 'authorize');
+    await expect(work).rejects.toThrow('the connection was lost');
+    expect(unheard).toEqual([]);
+  } finally {
+    process.off('unhandledRejection', hear);
+  }
+});

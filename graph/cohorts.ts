@@ -29,14 +29,20 @@ export async function workCohorts(deps: GraphDeps, graph: PaymentGraph, stage: C
       if (cohort === null) return;
       const size = cohort.travellers.length;
       // A full cohort says that more may wait; few need no second lane.
-      if (size === deps.settings.cohortMax && lanes.length < deps.settings.cohortsAtOnce) lanes.push(lane());
+      if (size === deps.settings.cohortMax && lanes.length < deps.settings.cohortsAtOnce) open();
       const failed = await runOne(deps, graph, stage === 'outcomes' ? 'outcomes' : 'chain', cohort);
       if (failed && size > 1) limit = Math.ceil(size / 2);
       else limit = Math.min(deps.settings.cohortMax, limit * 2);
       if (!failed) worked += size;
     }
   }
-  lanes.push(lane());
+  /** One that breaks off before anybody waits for it is heard of at the end; unheard it would end the process. */
+  function open(): void {
+    const opened = lane();
+    opened.catch(() => undefined);
+    lanes.push(opened);
+  }
+  open();
   let ended: PromiseSettledResult<void>[] = [];
   // A lane may open the next while it is waited for.
   while (ended.length < lanes.length) ended = await Promise.allSettled(lanes);
