@@ -26,7 +26,7 @@ test('makes a folder and those above it, as often as it is asked', async () => {
 test('says what stands in the way', async () => {
   await writeFile(join(root, 'file'), '');
   await expect(makeFolder(join(root, 'file'))).rejects.toMatchObject({ code: 'EEXIST' });
-  await expect(makeFolder(join(root, 'file', 'below'))).rejects.toMatchObject({ code: 'EEXIST' });
+  await expect(makeFolder(join(root, 'file', 'below'))).rejects.toMatchObject({ code: 'ENOTDIR' });
 });
 
 test.runIf(existsSync('/proc/self'))('comes back from a folder that is there and takes none', async () => {

@@ -24,8 +24,8 @@ export async function makeFolder(path: string, mode?: number): Promise<void> {
   for (; !(await isFolder(at)); at = dirname(at)) missing.unshift(at);
   for (const folder of missing) {
     await mkdir(folder, mode).catch(async (error: NodeJS.ErrnoException) => {
-      // Somebody else made it in the same moment.
-      if (error.code !== 'EEXIST' || !(await isFolder(folder))) throw error;
+      // Somebody else made it in the same moment; or a file stands there, of which the next one down says that it is no folder.
+      if (error.code !== 'EEXIST' || (folder === missing.at(-1) && !(await isFolder(folder)))) throw error;
     });
   }
 }

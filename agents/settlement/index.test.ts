@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Pool, QueryConfig } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { manualClock } from '../../domain/clock.ts';
@@ -66,6 +67,19 @@ async function paid(options: SeedOptions = {}): Promise<SeededPayment> {
   if (item.payment.funding === 'wallet') await attempt(item, 'collection', 'succeeded', 'mpesa-ke');
   if (item.payment.delivery === 'wallet') await attempt(item, 'payout', 'succeeded', 'mtn-ug');
   return item;
+}
+
+/** The same pool, where something else happens before a statement of a name. */
+function interrupted(pool: Pool, before: string, happens: () => Promise<unknown>): Pool {
+  const connect = async () => {
+    const client = await pool.connect();
+    const query = async (config: { readonly name?: string }, values?: unknown[]) => {
+      if (config.name === before) await happens();
+      return client.query(config as QueryConfig, values);
+    };
+    return Object.create(client, { query: { value: query }, release: { value: (error?: Error) => client.release(error) } });
+  };
+  return Object.create(pool, { connect: { value: connect } });
 }
 
 const query = async (text: string, values: unknown[] = []) => (await database.pool.query(text, values)).rows;
@@ -260,6 +274,34 @@ describe('settle', () => {
     await paid({ payment: { amountMinor: 1_000n } });
     await settleAt(DUE_MS, policy);
     expect((await due())[2]).toEqual({ method: 'books', due_amount: 1_000n, carried_amount: 0n, taken: false });
+  });
+
+  it('takes over what it has counted, not what expires while it closes', async () => {
+    const nextWindow = async (during: () => Promise<unknown> = async () => undefined) => {
+      await paid({ payment: { amountMinor: 39_000_000n } });
+      await settle({
+        pool: interrupted(database.pool, 'carry_settlement_batches', during),
+        clock: manualClock(DUE_MS),
+        policy: SETTLEMENT_POLICY,
+        isOnChain: () => true,
+      });
+    };
+    const due = () =>
+      query(
+        `select due_amount, carried_amount, carried_to is not null as taken from settlement_batches where partner = 'mpesa-ke' order by id`,
+      );
+    await nextWindow();
+    await nextWindow(() => query(`update settlement_batches set status = 'expired' where method = 'chain'`));
+    expect(await due()).toEqual([
+      { due_amount: 39_000_000n, carried_amount: 0n, taken: false },
+      { due_amount: 39_000_000n, carried_amount: 0n, taken: false },
+    ]);
+    await nextWindow();
+    expect(await due()).toEqual([
+      { due_amount: 39_000_000n, carried_amount: 0n, taken: true },
+      { due_amount: 39_000_000n, carried_amount: 0n, taken: false },
+      { due_amount: 78_000_000n, carried_amount: 39_000_000n, taken: false },
+    ]);
   });
 
   it.each(['pending', 'succeeded'])('holds back a payment with a refund that is %s, and settles the others', async (state) => {

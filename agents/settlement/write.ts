@@ -29,6 +29,8 @@ export interface Outstanding {
   openMinor(partner: string, currency: Currency): bigint;
   /** Carried on the books alone. */
   carriedMinor(partner: string, currency: Currency): bigint;
+  /** The batches that make it up. */
+  carriedBatches(partner: string, currency: Currency): readonly string[];
   /** What policy keys consented to in the currency in the last 24 hours. */
   keysUsedMinor(currency: Currency): bigint;
 }
@@ -37,10 +39,11 @@ const DAY_MS = 86_400_000;
 
 /** Reads it for every partner at once. */
 export async function readOutstanding(tx: PoolClient, nowMs: number): Promise<Outstanding> {
-  const { rows } = await tx.query<{ partner: string; currency: Currency; open: bigint; carried: bigint }>({
+  const { rows } = await tx.query<{ partner: string; currency: Currency; open: bigint; carried: bigint; batches: string[] }>({
     name: 'read_settlement_outstanding',
     text: `select partner, currency, coalesce(sum(due_amount) filter (where method = 'chain' and status <> 'expired'), 0)::bigint as open,
-        coalesce(sum(due_amount) filter (where method = 'books' or status = 'expired'), 0)::bigint as carried
+        coalesce(sum(due_amount) filter (where method = 'books' or status = 'expired'), 0)::bigint as carried,
+        coalesce(array_agg(id order by id) filter (where method = 'books' or status = 'expired'), '{}') as batches
       from settlement_batches
       where carried_to is null and due_amount <> 0 and (method = 'books' or status <> 'settled')
       group by partner, currency`,
@@ -57,6 +60,7 @@ export async function readOutstanding(tx: PoolClient, nowMs: number): Promise<Ou
   return {
     openMinor: (partner, currency) => (find(partner, currency)?.open ?? 0n) + (find(partner, currency)?.carried ?? 0n),
     carriedMinor: (partner, currency) => find(partner, currency)?.carried ?? 0n,
+    carriedBatches: (partner, currency) => find(partner, currency)?.batches ?? [],
     keysUsedMinor: (currency) => byCurrency.get(currency) ?? 0n,
   };
 }
@@ -65,6 +69,8 @@ export interface PlannedBatch {
   readonly settled: SettledBatch;
   readonly position: NetPosition;
   readonly carriedMinor: bigint;
+  /** What `carriedMinor` is the sum of. */
+  readonly carriedBatches: readonly string[];
   readonly facts: BatchFacts;
   readonly reasons: readonly Reason[];
   readonly approvalBy: 'policy' | 'people' | null;
@@ -100,7 +106,7 @@ export function planBatches(window: SettlementWindow, options: PlanOptions): Pla
     const id = newId();
     const merkleRoot = rootOfItems({ batchId: id, currency }, items);
     const settled = { id, partner, currency, netMinor, dueMinor, paymentCount, merkleRoot, method };
-    return { settled, position, carriedMinor, facts, reasons, approvalBy };
+    return { settled, position, carriedMinor, carriedBatches: outstanding.carriedBatches(partner, currency), facts, reasons, approvalBy };
   });
 }
 
@@ -125,19 +131,7 @@ export async function writeWindow(tx: PoolClient, closing: WindowToWrite): Promi
     text: 'insert into settlement_items (batch_id, items) select * from unnest($1::uuid[], $2::bytea[])',
     values: [closing.batches.map(({ settled }) => settled.id), closing.batches.map(({ position }) => position.items)],
   });
-  await tx.query({
-    name: 'carry_settlement_batches',
-    text: `update settlement_batches b set carried_to = taken.id, updated_at = $4
-      from unnest($1::uuid[], $2::text[], $3::text[]) as taken(id, partner, currency)
-      where b.partner = taken.partner and b.currency = taken.currency and b.id <> taken.id and b.carried_to is null and b.due_amount <> 0
-        and (b.method = 'books' or b.status = 'expired')`,
-    values: [
-      closing.batches.map(({ settled }) => settled.id),
-      closing.batches.map(({ settled }) => settled.partner),
-      closing.batches.map(({ settled }) => settled.currency),
-      new Date(closing.nowMs),
-    ],
-  });
+  await carryBatches(tx, closing);
   await tx.query({
     name: 'hold_settlement_strays',
     text: `insert into settlement_strays (payment_id, reason_code, created_at) select id, reason, $3 from unnest($1::uuid[], $2::text[]) as held(id, reason)
@@ -153,6 +147,22 @@ export async function writeWindow(tx: PoolClient, closing: WindowToWrite): Promi
     text: 'update settlement_strays set window_id = $2 where payment_id = any($1::uuid[]) and window_id is null',
     values: [closing.window.returned, closing.windowId],
   });
+}
+
+/**
+ * Marks as taken over what was counted, and nothing else: a batch that has expired since the sum was read waits for the next window.
+ * Throws RangeError, for the window to be closed anew, when one that was counted is taken over already.
+ */
+async function carryBatches(tx: PoolClient, { batches, nowMs }: WindowToWrite): Promise<void> {
+  const taken = batches.flatMap(({ settled, carriedBatches }) => carriedBatches.map((id) => ({ id, by: settled.id })));
+  if (taken.length === 0) return;
+  const carried = await tx.query({
+    name: 'carry_settlement_batches',
+    text: `update settlement_batches b set carried_to = taken.by, updated_at = $3
+      from unnest($1::uuid[], $2::uuid[]) as taken(id, by) where b.id = taken.id and b.carried_to is null`,
+    values: [taken.map(({ id }) => id), taken.map(({ by }) => by), new Date(nowMs)],
+  });
+  if (carried.rowCount !== taken.length) throw new RangeError(`${carried.rowCount} of ${taken.length} batches could be taken over`);
 }
 
 async function insertWindow(tx: PoolClient, closing: WindowToWrite): Promise<void> {

@@ -106,7 +106,7 @@ describe('text messages', () => {
     const reference = paymentId.slice(-8).toUpperCase();
     expect(Object.fromEntries(sent.map(({ to, text }) => [to, text]))).toEqual({
       [SENDER]: `${reference} done: Okello M. has received UGX 36,953. You paid KES 1,000. Reply STOP for no more texts.`,
-      [RECEIVER]: `${reference}: Wanjiru K. vous a envoyé UGX 36,953. STOP pour ne plus en recevoir.`,
+      [RECEIVER]: `${reference}: Wanjiru K. vous a envoyé UGX 36 953. STOP pour ne plus en recevoir.`,
     });
     expect(sent).toHaveLength(2);
     expect(await rows()).toEqual([
