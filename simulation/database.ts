@@ -94,6 +94,9 @@ function createPool(deps: DatabaseDeps, locks: Locks, actor: Actor, real: Pool):
   }
 
   async function open(): Promise<Line> {
+    // Where the server has no room it finds out at once who is gone: waiting for it would hold up the time it takes.
+    const [gone] = locks.dead;
+    if (gone !== undefined && real.idleCount === 0 && real.totalCount >= (real.options.max ?? 0)) await hangUp(deps, locks, gone);
     const client = await real.connect();
     const line: Line = { client, pid: (client as unknown as { processID: number }).processID, broken: false, waiting: null };
     lines.add(line);

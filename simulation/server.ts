@@ -58,6 +58,9 @@ export async function startServer(): Promise<DatabaseServer> {
   }
 }
 
+/** As many as the server has room for, beside the monitor and whoever makes databases. */
+const CONNECTIONS_MAX = 140;
+
 let copies = 0;
 
 /** Makes a copy of a migrated database on its own server. */
@@ -70,7 +73,7 @@ export async function openCopy(templateUrl: string): Promise<RunDatabase> {
   const url = urlOf(admin, name);
   // Connections stay: which of them is taken says how its statements are planned, and that must not hang on how long a run takes.
   const lasting = { url, statementTimeoutMs: 0, idleInTransactionTimeoutMs: 0, idleTimeoutMs: 0 };
-  const pool = connect({ ...lasting, applicationName: 'capp simulation', max: 80 });
+  const pool = connect({ ...lasting, applicationName: 'capp simulation', max: CONNECTIONS_MAX });
   const monitor = connect({ ...lasting, applicationName: 'capp simulation monitor', max: 1 });
   return {
     pool,
