@@ -299,6 +299,30 @@ describe('the closing', () => {
   });
 });
 
+describe('a request that its operator never had', () => {
+  const item = someItem(NOW_MS, { payment: { status: 'collecting' } });
+  const traveller: Traveller = { ...item, reservationId: 'held', refundRequested: false, decisions: [] };
+  const ended = (leg: Leg, sequence: number, reasonCode: string): ResolvedAttempt => ({
+    id: 'attempt',
+    leg,
+    sequence,
+    railId: leg === 'collection' ? 'mpesa-ke' : 'mtn-ug',
+    state: 'failed',
+    amountMinor: 1n,
+    reasonCode,
+    retry: 'later',
+    sentAtMs: NOW_MS,
+    resolvedAtMs: NOW_MS,
+  });
+
+  it.each(['collection', 'payout'] as const)('is not held against the rail of the %s the first time, and is from then on', (leg) => {
+    const spentBy = (sequence: number, reasonCode: string) => consequenceOf(traveller, ended(leg, sequence, reasonCode)).spent;
+    expect(spentBy(1, 'never_received')).toEqual([]);
+    expect(spentBy(2, 'never_received')).toHaveLength(1);
+    expect(spentBy(1, 'operator_unavailable')).toHaveLength(1);
+  });
+});
+
 /** The currency of an account of this corridor. */
 function currencyOf(code: string): string {
   if (code.startsWith('float:')) return code.endsWith('-ke') ? 'KES' : 'UGX';

@@ -50,6 +50,7 @@ function afterCollection(traveller: Traveller, attempt: ResolvedAttempt): Conseq
   const left = railsLeft(traveller.payment.senderWallet, 'collection', [...traveller.payment.collectionSpent, ...spent]);
   // Nobody is asked again to pay what its client wants back.
   const mayAskAgain = attempt.retry !== 'after_customer' && !traveller.refundRequested;
+  if (mayAskAgain && neverArrived(attempt)) return { to: 'authorized', reasonCode: attempt.reasonCode, movements: [], spent: [] };
   if (mayAskAgain && left.length > 0) {
     return { to: 'authorized', reasonCode: attempt.reasonCode, movements: [], spent };
   }
@@ -66,12 +67,18 @@ function afterPayout(traveller: Traveller, attempt: ResolvedAttempt): Consequenc
   }
   const { payment } = traveller;
   const left = railsLeft(payment.receiverWallet, 'payout', [...payment.payoutSpent, attempt.railId]);
+  if (neverArrived(attempt)) return { to: 'collected', reasonCode: attempt.reasonCode, movements: [], spent: [] };
   if (left.length === 0 && mayTryAgain(attempt)) {
     return { to: 'collected', reasonCode: attempt.reasonCode, movements: [], spent: [], waits: true };
   }
   // Where the receiver's wallet itself cannot take the money no other rail will help: every one is spent.
   const spent = attempt.retry === 'after_customer' ? [attempt.railId, ...left] : [attempt.railId];
   return { to: 'collected', reasonCode: attempt.reasonCode, movements: [], spent };
+}
+
+/** A request that its operator never had, as when its worker died, says nothing against the rail: the first is not held against it. */
+function neverArrived(attempt: ResolvedAttempt): boolean {
+  return attempt.reasonCode === 'never_received' && attempt.sequence === 1;
 }
 
 /** Trouble that passes is worth another try at the last rail that is left, after a while and not for ever. */
