@@ -5,7 +5,7 @@ import { manualClock } from '../../domain/clock.ts';
 import { checkBooks } from '../../tools/ledger/index.ts';
 import { driveSettlement } from './driver.ts';
 import { mortal } from './mortal.ts';
-import { type CallSeen, type Fate, insertBatch, type MemoryChain, memoryChain, memoryDeps } from './testing.ts';
+import { type CallSeen, driveToEnd, type Fate, insertBatch, memoryChain, type MemoryChain, memoryDeps, stateOfBatch } from './testing.ts';
 import { DEFAULT_DRIVER_SETTINGS, type DriverDeps } from './types.ts';
 
 const START_MS = Date.UTC(2026, 5, 1);
@@ -33,8 +33,7 @@ afterEach(async () => {
 
 const query = async (text: string, values: unknown[] = []) => (await database.pool.query(text, values)).rows;
 
-const stateOf = async (id: string) =>
-  (await query(`select status, transaction_hash is not null as proven, settled_at from settlement_batches where id = $1`, [id]))[0];
+const stateOf = (id: string) => stateOfBatch(database.pool, id);
 const booksOf = async (batchId: string) =>
   query(
     `select debit.code as debit, credit.code as credit, amount, reason from transfers t join accounts debit on debit.id = debit_account_id
@@ -51,17 +50,7 @@ const HARMS: readonly (readonly [string, Fate])[] = [
   ['could not be sent', 'unreachable'],
 ];
 
-/** Drives and lets time pass until nothing is left to do, at most so often. */
-async function driveOn(rounds = 60, stepMs = 30_000): Promise<void> {
-  for (let round = 0; round < rounds; round += 1) {
-    await driveSettlement(deps);
-    const left = await query(
-      `select 1 from settlement_batches where method = 'chain' and status not in ('settled', 'expired', 'mismatched')`,
-    );
-    if (left.length === 0) return;
-    clock.advance(stepMs);
-  }
-}
+const driveOn = (rounds?: number, stepMs?: number) => driveToEnd(deps, clock, rounds, stepMs);
 
 describe('a batch under the limits of the policy keys', () => {
   it('is proposed, approved by as many keys as needed, executed, checked and posted, in one go', async () => {

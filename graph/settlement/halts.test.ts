@@ -10,7 +10,7 @@ import type { HaltScope } from '../../domain/halt.ts';
 import { checkBooks } from '../../tools/ledger/index.ts';
 import { halt, lift } from '../../tools/oversight/halts.ts';
 import { driveSettlement } from './driver.ts';
-import { insertBatch, type MemoryChain, memoryChain, memoryDeps } from './testing.ts';
+import { driveToEnd, insertBatch, memoryChain, type MemoryChain, memoryDeps, stateOfBatch } from './testing.ts';
 import { DEFAULT_DRIVER_SETTINGS, type DriverDeps } from './types.ts';
 
 const START_MS = Date.UTC(2026, 5, 1);
@@ -38,19 +38,8 @@ afterEach(async () => {
 
 const query = async (text: string, values: unknown[] = []) => (await database.pool.query(text, values)).rows;
 
-const stateOf = async (id: string) =>
-  (await query(`select status, transaction_hash is not null as proven, settled_at from settlement_batches where id = $1`, [id]))[0];
-/** Drives and lets time pass until nothing is left to do, at most so often. */
-async function driveOn(rounds = 60, stepMs = 30_000): Promise<void> {
-  for (let round = 0; round < rounds; round += 1) {
-    await driveSettlement(deps);
-    const left = await query(
-      `select 1 from settlement_batches where method = 'chain' and status not in ('settled', 'expired', 'mismatched')`,
-    );
-    if (left.length === 0) return;
-    clock.advance(stepMs);
-  }
-}
+const stateOf = (id: string) => stateOfBatch(database.pool, id);
+const driveOn = (rounds?: number, stepMs?: number) => driveToEnd(deps, clock, rounds, stepMs);
 
 describe('a halt', () => {
   const ALL = { clientId: null, corridor: null, railId: null, paymentId: null };

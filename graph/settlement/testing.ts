@@ -17,6 +17,7 @@ import {
   type StepReference,
   voteSigner,
 } from '../../tools/aptos/settlement-chain.ts';
+import { driveSettlement } from './driver.ts';
 import { type Approver, type Arbiter, DEFAULT_DRIVER_SETTINGS, type DriverDeps } from './types.ts';
 
 /** What becomes of one call. `late`: taken in after so many milliseconds. */
@@ -308,4 +309,31 @@ export async function insertBatch(pool: Pool, fixture: BatchFixture): Promise<st
     [id, windowId, fixture.partner ?? 'mtn-ug', fixture.currency ?? 'UGX', due, digestOf(id), fixture.approvalBy ?? 'policy'],
   );
   return id;
+}
+
+interface BatchState {
+  readonly status: string;
+  readonly proven: boolean;
+  readonly settled_at: Date | null;
+}
+
+/** Where a batch stands. */
+export async function stateOfBatch(pool: Pool, id: string): Promise<BatchState | undefined> {
+  const { rows } = await pool.query<BatchState>(
+    'select status, transaction_hash is not null as proven, settled_at from settlement_batches where id = $1',
+    [id],
+  );
+  return rows[0];
+}
+
+/** Drives and lets time pass until nothing is left to do, at most so often. */
+export async function driveToEnd(deps: DriverDeps, clock: { advance(ms: number): void }, rounds = 60, stepMs = 30_000): Promise<void> {
+  for (let round = 0; round < rounds; round += 1) {
+    await driveSettlement(deps);
+    const { rows } = await deps.pool.query(
+      `select 1 from settlement_batches where method = 'chain' and status not in ('settled', 'expired', 'mismatched')`,
+    );
+    if (rows.length === 0) return;
+    clock.advance(stepMs);
+  }
 }
