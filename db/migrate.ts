@@ -7,8 +7,8 @@ import { readFile } from 'node:fs/promises';
 import { runMigrations } from 'bullmq';
 import type { Pool, PoolClient } from 'pg';
 import { fault } from '../domain/errors.ts';
-import { connect, type ConnectOptions, databaseFault } from './connect.ts';
-import { grantServiceRole, lacksRights, type LibrarySchema, SERVICE_ROLE } from './service-role.ts';
+import { connect, type ConnectOptions, databaseCodeOf, databaseFault } from './connect.ts';
+import { assertServiceRole, grantServiceRole, lacksRights, type LibrarySchema, roleMissing, SERVICE_ROLE } from './service-role.ts';
 
 /** Where BullMQ keeps its jobs when it runs on PostgreSQL. */
 export const QUEUE_SCHEMA = 'queue';
@@ -46,10 +46,10 @@ export async function migrate(pool: Pool, options: MigrateOptions = {}): Promise
     await client.query('set statement_timeout = 0');
     await client.query('select pg_advisory_lock($1)', [MIGRATE_LOCK]);
     try {
-      if (!(await ownsTables(client)) && (await missingOf(client, migrations)).length === 0) return [];
+      if (!(await ownsTables(client)) && (await missingForUser(client, migrations)).length === 0) return [];
       const applied = await applyMissing(client, migrations, options.upTo);
       if (options.ownOnly !== true) await runMigrations(client, QUEUE_SCHEMA);
-      await giveRights(client, applied.length > 0);
+      await giveRights(client);
       return applied;
     } finally {
       await client.query('select pg_advisory_unlock($1)', [MIGRATE_LOCK]);
@@ -71,7 +71,12 @@ export async function connectToWork(options: Pick<ConnectOptions, 'url' | 'appli
   } finally {
     await owner.end();
   }
-  return connect({ ...options, role: SERVICE_ROLE, max: 2 });
+  const pool = connect({ ...options, role: SERVICE_ROLE, max: 2 });
+  await assertServiceRole(pool).catch(async (error: unknown) => {
+    await pool.end();
+    throw error;
+  });
+  return pool;
 }
 
 /** The migrations of this version, oldest first. */
@@ -93,18 +98,38 @@ async function ownsTables(client: PoolClient): Promise<boolean> {
   return rows[0]?.owned ?? true;
 }
 
-/** The role of the processes has its rights on what stands: after migrations of ours, and where the queue made a table. */
-async function giveRights(client: PoolClient, isChanged: boolean): Promise<void> {
+/**
+ * What is missing, for who does not own the tables: a login of the processes may read nothing but in their role. Throws `config_invalid`
+ * for one that was not admitted.
+ */
+async function missingForUser(client: PoolClient, migrations: readonly Migration[]): Promise<Migration[]> {
+  const { rowCount } = await client.query(`select from pg_roles where rolname = $1 and pg_has_role(oid, 'SET')`, [SERVICE_ROLE]);
+  if (rowCount === 1) await client.query(`set role ${SERVICE_ROLE}`);
+  const missing = await missingOf(client, migrations).catch((error: unknown) => {
+    throw databaseCodeOf(error) === '42501' ? roleMissing(error) : error;
+  });
+  await client.query('reset role');
+  return missing;
+}
+
+/**
+ * The role of the processes has its rights on what stands: after each migration of ours, and where the queue made a table. A migration
+ * whose rights were never given, because the process ended between the two, gets them the next time.
+ */
+async function giveRights(client: PoolClient): Promise<void> {
   const { rows } = await client.query<{ name: string }>(
     'select nspname as name from pg_namespace where nspname = any($1) and exists (select from pg_roles where rolname = $2)',
     [['public', QUEUE_SCHEMA], SERVICE_ROLE],
   );
   const schemas = LIBRARIES.filter((library) => rows.some(({ name }) => name === library.name));
   // Before the migration that makes the role there is nobody to give rights to.
-  if (rows.length === 0 || !(isChanged || (await lacksRights(client, schemas)))) return;
+  if (rows.length === 0) return;
+  const { rowCount: ungranted } = await client.query('select from schema_migrations where granted_at is null limit 1');
+  if (ungranted === 0 && !(await lacksRights(client, schemas))) return;
   await client.query('begin');
   try {
     await grantServiceRole(client, schemas);
+    await client.query('update schema_migrations set granted_at = now() where granted_at is null');
     await client.query('commit');
   } catch (error) {
     await client.query('rollback').catch(() => undefined);
@@ -113,9 +138,7 @@ async function giveRights(client: PoolClient, isChanged: boolean): Promise<void>
 }
 
 async function applyMissing(client: PoolClient, migrations: readonly Migration[], upTo: string | undefined): Promise<string[]> {
-  await client.query(
-    'create table if not exists schema_migrations (tag text primary key, hash text not null, applied_at timestamptz not null default now())',
-  );
+  await makeJournal(client);
   const missing = new Set(await missingOf(client, migrations));
   const applied: string[] = [];
   for (const migration of migrations) {
@@ -126,6 +149,18 @@ async function applyMissing(client: PoolClient, migrations: readonly Migration[]
     if (migration.tag === upTo) break;
   }
   return applied;
+}
+
+/** The table of what was applied, and of what the role of the processes has its rights on. It is older than the column of those. */
+async function makeJournal(client: PoolClient): Promise<void> {
+  await client.query(
+    'create table if not exists schema_migrations (tag text primary key, hash text not null, applied_at timestamptz not null default now())',
+  );
+  const { rowCount } = await client.query(
+    `select from pg_attribute where attrelid = 'public.schema_migrations'::regclass and attname = 'granted_at'`,
+  );
+  // Not by "if not exists", which waits for everybody who reads the table, such as a backup, at every start.
+  if (rowCount === 0) await client.query('alter table schema_migrations add column granted_at timestamptz');
 }
 
 /** What the database does not know yet. Throws for what it knows and we do not. */

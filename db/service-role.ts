@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
-import { fault } from '../domain/errors.ts';
+import { type Fault, fault } from '../domain/errors.ts';
 import { databaseCodeOf, type Queryable } from './connect.ts';
 import { TENANT_ROLE } from './tenants.ts';
 
@@ -79,16 +79,31 @@ export async function grantServiceRole(tx: Queryable, schemas: readonly LibraryS
   );
   const policed = new Set(policies.map(({ name }) => name));
   const statements = tables.flatMap((table) => statementsFor(table, policed));
-  statements.push(`grant usage on schema public to ${SERVICE_ROLE}`, `grant usage on all sequences in schema public to ${SERVICE_ROLE}`);
-  for (const { name, makes } of schemas) {
-    statements.push(`grant usage${makes ? ', create' : ''} on schema ${name} to ${SERVICE_ROLE}`);
-    statements.push(`grant all on all tables in schema ${name} to ${SERVICE_ROLE}`);
-    statements.push(`grant usage on all sequences in schema ${name} to ${SERVICE_ROLE}`);
-  }
+  statements.push(`grant usage on schema public to ${SERVICE_ROLE}`);
+  for (const { name, makes } of schemas) statements.push(`grant usage${makes ? ', create' : ''} on schema ${name} to ${SERVICE_ROLE}`);
+  const { rows: others } = await tx.query<OtherRelation>(OTHERS_SQL, [schemas.map(({ name }) => name), SERVICE_ROLE]);
+  for (const { name, is_sequence } of others)
+    statements.push(is_sequence ? `grant usage on sequence ${name} to ${SERVICE_ROLE}` : `grant all on ${name} to ${SERVICE_ROLE}`);
   await tx.query(statements.join(';\n'));
 }
 
-/** Whether a table has come since the rights were given, of ours or of a library, or a library lacks a right of its own. */
+/**
+ * Sequences, and tables of libraries. What the role made itself it has every right to, and only a superuser, or whoever inherits from
+ * the role, could grant anything on it.
+ */
+const OTHERS_SQL = `
+  select c.oid::regclass::text as name, c.relkind = 'S' as is_sequence from pg_class c
+  where c.relowner <> (select oid from pg_roles where rolname = $2)
+    and (c.relnamespace = any($1::regnamespace[]) and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+      or c.relnamespace = 'public'::regnamespace and c.relkind = 'S')
+  order by 1`;
+
+interface OtherRelation {
+  readonly name: string;
+  readonly is_sequence: boolean;
+}
+
+/** Whether a library has made a table since the rights were given, or lacks a right of its own. Ours come with migrations. */
 export async function lacksRights(db: Queryable, schemas: readonly LibrarySchema[]): Promise<boolean> {
   const making = schemas.filter(({ makes }) => makes).map(({ name }) => name);
   const { rows } = await db.query<{ lacking: boolean }>(
@@ -125,14 +140,23 @@ export async function openRunner(pool: Pool): Promise<(url: string) => string> {
   return (url) => Object.assign(new URL(url), { username: RUNNER, password }).href;
 }
 
-/** Says in words what is missing when a connection cannot take on the role. Throws `config_invalid`, or what the database does. */
+/**
+ * Says in words what is missing when a connection cannot take on the role, or has not taken it on. Throws `config_invalid`, or what the
+ * database does.
+ */
 export async function assertServiceRole(pool: Pool): Promise<void> {
-  try {
-    await pool.query('select 1');
-  } catch (cause) {
+  const { rows } = await pool.query<{ now: string }>('select current_user as now').catch((cause: unknown) => {
     // 22023: there is no such role, or it is not for this login; 42501 by newer servers.
-    if (!['22023', '42501'].includes(databaseCodeOf(cause) ?? '')) throw cause;
-    const detail = `The user of DATABASE_URL cannot take on the role ${SERVICE_ROLE}: run capp migrate as the owner of the tables, with --login.`;
-    throw fault('config_invalid', { field: 'DATABASE_URL', detail, cause });
-  }
+    throw ['22023', '42501'].includes(databaseCodeOf(cause) ?? '') ? roleMissing(cause) : cause;
+  });
+  if (rows[0]?.now === SERVICE_ROLE) return;
+  // A pooler that drops the options of a connection leaves it to its login, with whatever rights that has.
+  const detail = `A connection by DATABASE_URL does not take on the role ${SERVICE_ROLE}: a pooler on the way must pass on startup options.`;
+  throw fault('config_invalid', { field: 'DATABASE_URL', detail });
+}
+
+/** The fault of a login that was not admitted. */
+export function roleMissing(cause: unknown): Fault {
+  const detail = `The user of DATABASE_URL cannot take on the role ${SERVICE_ROLE}: run capp migrate as the owner of the tables, with --login.`;
+  return fault('config_invalid', { field: 'DATABASE_URL', detail, cause });
 }
