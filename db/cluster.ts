@@ -187,7 +187,8 @@ async function launchOn(cluster: Cluster, port: number): Promise<RunningServer |
  * a pipe that only we hold open. A word on the pipe tells it that there is nothing left to stop.
  */
 function guard(server: ChildProcess): void {
-  const script = 'read -r word; [ "$word" = done ] || kill -INT "$1"';
+  // A server process that somebody has stopped hears of nothing until it goes on.
+  const script = 'read -r word; [ "$word" = done ] || { kill -INT "$1"; kill -CONT $(ps -o pid= --ppid "$1"); }';
   const child = spawn('/bin/sh', ['-c', script, 'guard', String(server.pid)], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
   child.on('error', () => undefined);
   child.stdin.on('error', () => undefined);

@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestDatabase, testDatabase } from '../db/testing.ts';
-import { createLockWaits, type LockWaits, type Waiting } from './lock-waits.ts';
+import { createLockWaits, type LockWaits, type Waiting, wakeAll } from './lock-waits.ts';
 
 let database: TestDatabase;
 
@@ -67,4 +67,15 @@ test('one whose wait somebody ends goes on', async () => {
   await other.query('rollback');
   other.release();
   await end(holder);
+});
+
+test('when a run is broken off, nobody is left standing still', async () => {
+  const waits = createLockWaits(database.pool);
+  const [holder, other] = [await begin(), await begin()];
+  await lock(waits, holder, [6]);
+  const waiting = await lock(waits, other, [6]);
+  wakeAll();
+  await end(holder);
+  await waiting.settled;
+  await end(other);
 });

@@ -23,6 +23,15 @@ export interface LockWaits {
   wake(statement: Waiting): void;
 }
 
+/** Every process that stands still because of us, over all databases of this program. */
+const standing = new Set<number>();
+
+/** Lets everybody go on who was stopped, wherever a run is: whoever stands still does not hear that the server ends. */
+export function wakeAll(): void {
+  for (const pid of standing) process.kill(pid, 'SIGCONT');
+  standing.clear();
+}
+
 const LOOK_AFTER_MS = 4;
 /** A statement that takes its time is not looked at all the time. */
 const LOOK_AFTER_MS_MAX = 32;
@@ -32,13 +41,16 @@ export function createLockWaits(monitor: Pool): LockWaits {
   const stopped = new Set<Waiting>();
 
   function wake(statement: Waiting): void {
-    if (stopped.delete(statement)) process.kill(statement.pid, 'SIGCONT');
+    if (!stopped.delete(statement)) return;
+    standing.delete(statement.pid);
+    process.kill(statement.pid, 'SIGCONT');
   }
 
   /** Stops a process that waits for a lock and does nothing else; one that just went on is left alone. */
   async function stop(statement: Waiting): Promise<boolean> {
     process.kill(statement.pid, 'SIGSTOP');
     stopped.add(statement);
+    standing.add(statement.pid);
     if (await isInLockWait(monitor, statement.pid)) return true;
     wake(statement);
     return false;

@@ -34,6 +34,12 @@ const SEEDS_PER_MUTANT = 12;
 /** What goes wrong in a run over the chain: the chain itself, those who drive it, and what they remember by. */
 const CHAIN_RUN: readonly FaultGroup[] = ['chain', 'workers', 'queue', 'database'];
 
+/** How a run is broken off, and the exit code that says so. */
+const BREAKS = [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const;
+
 function wholeNumber(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1 || value > 1_000_000)
@@ -85,6 +91,8 @@ async function main(options: Options): Promise<void> {
   const tell = (line: string): void => (options.json ? console.error(line) : console.log(line));
   const trace = options.trace === undefined ? null : createWriteStream(options.trace);
   const server = await startServer();
+  // Whoever breaks off leaves neither a server nor its files behind.
+  for (const [signal, code] of BREAKS) process.once(signal, () => void server.stop().finally(() => process.exit(code)));
   try {
     const report = options.mutants === undefined ? await simulate(server, options, trace, tell) : await tryMutants(server, options, tell);
     if (options.json) console.log(JSON.stringify(report));

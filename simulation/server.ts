@@ -5,6 +5,7 @@ import { connect } from '../db/connect.ts';
 import { startDatabase } from '../db/embedded.ts';
 import { migrate } from '../db/migrate.ts';
 import { makeScratchDir } from '../db/scratch.ts';
+import { wakeAll } from './lock-waits.ts';
 
 /** What one run works on. */
 export interface RunDatabase {
@@ -48,6 +49,7 @@ export async function startServer(): Promise<DatabaseServer> {
       templateUrl,
       open: () => openCopy(templateUrl),
       stop: async () => {
+        wakeAll();
         await database.stop();
         await remove();
       },
