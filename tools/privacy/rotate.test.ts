@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createKeyring } from '../../db/keyring.ts';
 import { sealedVersion, splitParties, wrappedKeys } from '../../db/person-keys.ts';
+import { listKeyJobs } from '../../db/queries/key-jobs.ts';
 import { dropOldKeys, GRACE_MS, rotateKeys } from './rotate.ts';
 import { type PrivacyWorld, privacyWorld, TEST_KEYS } from './testing.ts';
 
@@ -38,6 +39,21 @@ describe('wrapping keys', () => {
     await expect(texts.read()).rejects.toMatchObject({ code: 'internal' });
     expect(await world.partiesOf(paymentId, createKeyring(TEST_KEYS.slice(1)))).toEqual({ sender: amina.person, receiver: okello.person });
     await expect(world.partiesOf(paymentId)).rejects.toMatchObject({ code: 'internal' });
+  });
+
+  test('is not over while a text is left under the old key', async () => {
+    const texts = await world.addTexts(await world.addPayment(await world.addPerson(), await world.addPerson()));
+    await world.pool.query(
+      `create function no_texts() returns trigger language plpgsql as $$ begin raise exception 'no texts today'; end $$;
+       create trigger no_texts before update on text_keys for each row execute function no_texts()`,
+    );
+    const deps = { ...world, keyring: createKeyring([...TEST_KEYS].reverse()) };
+    await expect(rotateKeys(deps, 'wrap')).rejects.toThrow('no texts today');
+    expect(await listKeyJobs(world.pool)).toMatchObject([{ kind: 'wrap', finishedAt: null }]);
+    await world.pool.query('drop trigger no_texts on text_keys');
+    expect(await rotateKeys(deps, 'wrap')).toMatchObject({ state: 'done' });
+    expect(await listKeyJobs(world.pool)).toMatchObject([{ kind: 'wrap', finishedAt: new Date(START_MS) }]);
+    expect(await texts.read(createKeyring(TEST_KEYS.slice(1)))).toEqual(['a note on them', 'an answer of theirs', 'a report on them']);
   });
 
   test('a job goes on where it was left, in another process, and finds who came meanwhile under the old key', async () => {

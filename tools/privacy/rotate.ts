@@ -121,7 +121,6 @@ export async function rotateKeys(deps: RotateDeps, kind: KeyJobKind, options: Ro
     if (step === null) return { looked, changed, state: 'busy' };
     looked += step.looked;
     changed += step.changed;
-    if (step.isDone && kind === 'wrap') await rewrapTexts(deps.pool, deps.keyring);
     options.onPage?.({ looked, changed, state: step.isDone ? 'done' : 'paused' });
     if (step.isDone) return { looked, changed, state: 'done' };
   }
@@ -140,6 +139,8 @@ async function takePage(deps: RotateDeps, tx: Parameters<typeof takeKeyJob>[0], 
   const isLastPage = people.length < size;
   const isDone = isLastPage && job.passChanged + BigInt(changed) === 0n;
   if (isLastPage && !isDone && job.passes >= PASSES_MAX) throw new Error(`a job over keys found work in ${PASSES_MAX} passes`);
+  // Over only when the texts are wrapped anew as well: what fails here leaves the job where it was.
+  if (isDone && kind === 'wrap') await rewrapTexts(deps.pool, deps.keyring);
   const next = isDone ? 'done' : isLastPage ? 'again' : 'on';
   const lastUserId = people.at(-1)?.id ?? job.lastUserId;
   await advanceKeyJob(tx, job, { lastUserId, looked: people.length, changed, next, nowMs: deps.clock.now() });
