@@ -15,6 +15,7 @@ import { makeFolder, storageFault } from '../db/folders.ts';
 import { openRunner } from '../db/service-role.ts';
 import { systemClock } from '../domain/clock.ts';
 import { fault } from '../domain/errors.ts';
+import { keepLogs } from '../tools/privacy/index.ts';
 import { type Child, launchChild } from './child-process.ts';
 import { type Config, readConfig } from './config.ts';
 import type { DemoKeys } from './demo/keys.ts';
@@ -65,12 +66,18 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   await assertPortFree(config);
   if (config.redisUrl !== null) await assertRedisReachable(config.redisUrl);
   const dataDir = resolve(config.dataDir);
-  await prepareFolder(dataDir, 'logs');
+  const logDir = await prepareFolder(dataDir, 'logs');
   const children: Child[] = [];
   let database = await startDatabase({ dataDir, databaseUrl: config.databaseUrl });
   const stopped = new AbortController();
+  const endLogs = keepLogs({
+    folder: logDir,
+    clock: systemClock,
+    onFailure: (failure) => tell(`A log could not be put aside: ${failure}`),
+  });
   const stop = async (): Promise<void> => {
     stopped.abort();
+    endLogs();
     await stopChildren(children);
     await database.stop();
   };
@@ -100,7 +107,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         name: `worker-${index + 1}`,
         module: './processes/worker.ts',
         env: childEnv,
-        logDir: join(dataDir, 'logs'),
+        logDir,
         niceness: BACKGROUND_NICENESS,
       }),
     );
@@ -112,7 +119,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         env: childEnv,
         figures,
         onCrowd: () => workers.forEach((worker) => worker.tell({ kind: 'crowd' })),
-        logDir: join(dataDir, 'logs'),
+        logDir,
       }),
     );
     children.push(...apis, ...workers);

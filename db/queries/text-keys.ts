@@ -27,17 +27,39 @@ export async function findTextKeys(db: Queryable | Pool, ids: readonly string[])
   return new Map(rows.map(({ id, wrapped }) => [id, wrapped]));
 }
 
-const DESTROY = 'update text_keys set wrapped = null, destroyed_at = $2 where wrapped is not null and';
+const DESTROY = 'update text_keys set wrapped = null, destroyed_at = $1 where wrapped is not null and';
 
-/** Destroys the keys of what was said about a person's payments: in their cases, and in the reports of those. Gives how many. */
+/** Neither party of a payment has a hold in force: what was said about it is about both of them. */
+const NOBODY_HELD = `not exists (select from legal_holds h where h.lifted_at is null and h.user_id in (p.sender_id, p.receiver_id))`;
+
+/**
+ * Destroys the keys of what was said about a person's payments: in their cases, and in the reports of those. Leaves out payments with
+ * somebody whom a hold is in force for; see `destroyLeftTexts`. Gives how many.
+ */
 export async function destroyTextsAbout(tx: Queryable, userId: string, nowMs: number): Promise<number> {
   const result = await tx.query({
     name: 'destroy_texts_about',
-    text: `with own as (select id from payments where sender_id = $1 union select id from payments where receiver_id = $1),
+    text: `with own as (select p.id from payments p where p.sender_id = $2 and ${NOBODY_HELD}
+          union select p.id from payments p where p.receiver_id = $2 and ${NOBODY_HELD}),
         held as (select c.id from cases c where c.payment_id in (select id from own)),
         told as (select r.id from reports r where r.payment_id in (select id from own) or r.case_id in (select id from held))
       ${DESTROY} subject_id in (select id from held union all select id from told)`,
-    values: [userId, new Date(nowMs)],
+    values: [new Date(nowMs), userId],
+  });
+  return result.rowCount ?? 0;
+}
+
+/** Destroys the keys of what was left when a party of its payment was erased and a hold was in force for the other, once none is. Gives how many. */
+export async function destroyLeftTexts(db: Queryable, nowMs: number): Promise<number> {
+  const result = await db.query({
+    name: 'destroy_left_texts',
+    text: `${DESTROY} kind in ('case', 'report') and exists (
+        select from payments p where ${NOBODY_HELD}
+          and p.id in (select c.payment_id from cases c where c.id = subject_id
+            union all select r.payment_id from reports r where r.id = subject_id
+            union all select c.payment_id from reports r join cases c on c.id = r.case_id where r.id = subject_id)
+          and exists (select from users u where u.id in (p.sender_id, p.receiver_id) and u.erased_at is not null))`,
+    values: [new Date(nowMs)],
   });
   return result.rowCount ?? 0;
 }
@@ -46,10 +68,10 @@ export async function destroyTextsAbout(tx: Queryable, userId: string, nowMs: nu
 export async function destroyAgedTexts(db: Queryable, before: Date, nowMs: number): Promise<number> {
   const result = await db.query({
     name: 'destroy_aged_texts',
-    text: `${DESTROY} kind in ('report', 'statement') and made_at < $1 and not exists (
+    text: `${DESTROY} kind in ('report', 'statement') and made_at < $2 and not exists (
         select from legal_holds h join users u on u.id = h.user_id where h.lifted_at is null
           and (kind = 'statement' or u.client_id = (select r.client_id from reports r where r.id = subject_id)))`,
-    values: [before, new Date(nowMs)],
+    values: [new Date(nowMs), before],
   });
   return result.rowCount ?? 0;
 }

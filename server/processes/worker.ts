@@ -1,5 +1,4 @@
 /** A worker process: runs the graph over cohorts, sends effects, reads callbacks, works cases. */
-import { join } from 'node:path';
 import { createRescreening } from '../../agents/compliance/rescreen.ts';
 import { startWorker } from '../../graph/worker.ts';
 import { runRetention } from '../../tools/privacy/index.ts';
@@ -30,10 +29,7 @@ async function start(): Promise<Running> {
     checkpointer: checkpointer.saver,
     sweepMs: config.sweepMs,
     housekeepingMs: config.housekeepingMs,
-    retain: () => {
-      const { pool, keys } = foundation;
-      return runRetention({ pool, clock: systemClock, keyring: keys.keyring }, { logFolders: [join(config.dataDir, 'logs')] });
-    },
+    retain: () => runRetention({ pool: foundation.pool, clock: systemClock, keyring: foundation.keys.keyring }),
     rescreen: createRescreening({
       pool: foundation.pool,
       clock: systemClock,

@@ -5,6 +5,7 @@ import { sealAudit, verifyAudit } from '../audit/index.ts';
 import { checkBooks } from '../ledger/index.ts';
 import { type EraseDeps, erasePerson, obstaclesTo } from './erase.ts';
 import { keptUntilMs, recordYears, yearsAfter } from './policy.ts';
+import { runRetention } from './retention.ts';
 import { exportSubject, findSubjects } from './subject.ts';
 import { sealText } from './texts.ts';
 import { type PrivacyWorld, privacyWorld } from './testing.ts';
@@ -104,6 +105,26 @@ test('what was written about somebody opens nowhere any more: notes and answers 
     },
   );
   await expect(world.pool.query('delete from text_keys')).rejects.toMatchObject({ constraint: 'text_keys_append_only' });
+});
+
+test('what was written about somebody who is held as well stays until nobody is', async () => {
+  const [amina, okello, juma] = [await world.addPerson(), await world.addPerson(), await world.addPerson()];
+  const [withHeld, withOther] = [await world.addPayment(amina, okello), await world.addPayment(juma, amina)];
+  const texts = [await world.addTexts(withHeld), await world.addTexts(withOther)] as const;
+  await age();
+  const holdId = newId();
+  await placeHold(world.pool, { id: holdId, userId: okello.id, reference: 'HC-2026-3', actor: ACTOR, nowMs: world.clock.now() });
+
+  expect(await erasePerson(deps, amina.id, ACTOR)).toMatchObject({ cleared: { written: 2 } });
+
+  expect(await texts[0].read()).toEqual(['a note on them', 'an answer of theirs', 'a report on them']);
+  expect(await texts[1].read()).toEqual([null, null, null]);
+  // Whoever was held goes on paying, and is erased for a long time not.
+  await world.addPayment(okello, juma);
+  expect(await runRetention(deps, { intervalMs: 0 })).toMatchObject({ written: 0, erased: 0 });
+  await liftHold(world.pool, holdId, ACTOR, world.clock.now());
+  expect(await runRetention(deps, { intervalMs: 0 })).toMatchObject({ written: 2, erased: 0 });
+  expect(await texts[0].read()).toEqual([null, null, null]);
 });
 
 test('who was erased takes part in no payment, and comes back as somebody new', async () => {

@@ -6,12 +6,11 @@ import type { Pool } from '../../db/connect.ts';
 import type { Keyring } from '../../db/keyring.ts';
 import { listDormantPeople } from '../../db/queries/privacy.ts';
 import { beginRetention, type DeletedKind, deleteCheckpoints, deleteExpired, endRetention } from '../../db/queries/retention.ts';
-import { destroyAgedTexts } from '../../db/queries/text-keys.ts';
+import { destroyAgedTexts, destroyLeftTexts } from '../../db/queries/text-keys.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { newId } from '../../domain/ids.ts';
 import { erasePerson, obstaclesTo } from './erase.ts';
 import { RETENTION, type RetentionKind, type RetentionPolicy, recordYearsBounds, yearsAfter } from './policy.ts';
-import { ageLogs } from './logs.ts';
 import { dropOldKeys } from './rotate.ts';
 
 export interface RetentionDeps {
@@ -26,8 +25,6 @@ export interface RetentionOptions {
   readonly intervalMs?: number;
   /** Statements per kind in one run at most: a long absence is caught up on in several nights. */
   readonly statementsMax?: number;
-  /** Folders of log files that this machine writes; none unless told. */
-  readonly logFolders?: readonly string[];
 }
 
 /** What a run did: rows deleted by kind, people erased and held back, keys dropped. */
@@ -62,9 +59,8 @@ export async function runRetention(deps: RetentionDeps, options: RetentionOption
   report['checkpoints'] = await deleteCheckpoints(deps.pool, before(nowMs, policy, 'checkpoints'));
   Object.assign(report, await eraseDormant(deps, policy));
   report['data_keys'] = await dropOldKeys(deps);
-  report['logs'] = await ageLogs(options.logFolders ?? [], policy.days.logs.days, nowMs);
   const keptSince = new Date(yearsAfter(nowMs, -recordYearsBounds(policy).max));
-  report['written'] = await destroyAgedTexts(deps.pool, keptSince, nowMs);
+  report['written'] = (await destroyLeftTexts(deps.pool, nowMs)) + (await destroyAgedTexts(deps.pool, keptSince, nowMs));
   await endRetention(deps.pool, id, report, deps.clock.now());
   return report;
 }

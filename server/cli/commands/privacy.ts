@@ -10,7 +10,7 @@ import { listRetentionRuns } from '../../../db/queries/retention.ts';
 import { systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import { newId } from '../../../domain/ids.ts';
-import { erasePerson, exportSubject, findSubjects, RETENTION, runRetention } from '../../../tools/privacy/index.ts';
+import { ageLogs, erasePerson, exportSubject, findSubjects, RETENTION, runRetention } from '../../../tools/privacy/index.ts';
 import { readConfig } from '../../config.ts';
 import { type CommandContext, withExamples } from '../context.ts';
 import { onDatabase } from '../database.ts';
@@ -148,8 +148,11 @@ async function releaseHold(context: CommandContext, pool: Pool, id: string): Pro
 
 async function showRetention(context: CommandContext, pool: Pool, keyring: Keyring, run: boolean): Promise<void> {
   const { terminal } = context;
-  const logFolders = [join(readConfig(terminal.env).dataDir, 'logs')];
-  if (run) await runRetention({ pool, keyring, clock: systemClock }, { intervalMs: 0, logFolders });
+  if (run) {
+    await runRetention({ pool, keyring, clock: systemClock }, { intervalMs: 0 });
+    const logs = await ageLogs(join(readConfig(terminal.env).dataDir, 'logs'), RETENTION.days.logs.days, systemClock.now());
+    for (const failure of logs.failures) terminal.err(`a log could not be put aside: ${failure}`);
+  }
   const records = Object.entries(RETENTION.records).map(([country, { years, source }]) => ['records', country, `${years} years`, source]);
   const days = Object.entries(RETENTION.days).map(([kind, each]) => [kind, 'all', `${each.days} days`, each.source]);
   terminal.out(
