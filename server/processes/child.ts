@@ -40,10 +40,10 @@ export async function runChild(start: () => Promise<Running>): Promise<void> {
   const stop = (): void => {
     if (stopping) return;
     stopping = true;
-    setTimeout(() => process.exit(1), STOP_MS_MAX).unref();
+    setTimeout(() => leave(1), STOP_MS_MAX).unref();
     running.stop().then(
-      () => process.exit(0),
-      () => process.exit(1),
+      () => leave(0),
+      () => leave(1),
     );
   };
   process.on('SIGTERM', stop);
@@ -51,8 +51,21 @@ export async function runChild(start: () => Promise<Running>): Promise<void> {
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
   process.on('disconnect', stop);
   // A supervisor that died during the start is not told of any more.
-  if (process.send !== undefined && !process.connected) return stop();
+  if (isOrphan()) return stop();
   await tell({ kind: 'ready', detail: running.detail ?? {} });
+}
+
+/**
+ * The way out. `process.exit` can wait for ever for a thread of the compiler (nodejs/node#54918): a supervisor kills a
+ * child that is late, a process that outlived its supervisor kills itself, after all others have heard of the exit.
+ */
+function leave(code: number): void {
+  if (isOrphan()) process.once('exit', () => process.kill(process.pid, 'SIGKILL'));
+  process.exit(code);
+}
+
+function isOrphan(): boolean {
+  return process.send !== undefined && !process.connected;
 }
 
 function tell(message: ChildMessage): Promise<void> {
