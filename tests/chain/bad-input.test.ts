@@ -26,7 +26,7 @@ describe('refused for sure, and nothing happened', () => {
     );
     const stranger = world.account('7'.repeat(64));
     const strange = world.reopened({ approvers: [stranger], settler: stranger });
-    expect(await codeOf(strange.approveAs(proposal.batchId, stranger.address, proposalDigest ?? ''))).toBe('chain_signer_refused');
+    expect(await codeOf(strange.approveAs(proposal.batchId, stranger.address, proposalDigest ?? ''))).toBe('settlement_approver_unknown');
     expect(await codeOf(strange.propose(proposalOf(), 0))).toBe('chain_signer_refused');
     expect(await world.chain.status(proposal.batchId)).toMatchObject({ state: 'proposed', approvals: 0 });
   });
@@ -56,7 +56,7 @@ describe('refused for sure, and nothing happened', () => {
     expect(await world.chain.approveSigned(approval)).toMatchObject({ approvals: 1 });
     // Even a process that remembers nothing cannot bring it in twice.
     const forgetful = world.reopened({ sent: memorySent() });
-    expect(await codeOf(forgetful.approveSigned(approval))).toBe('chain_refused');
+    expect(await codeOf(forgetful.approveSigned(approval))).toBe('chain_transaction_used');
     const fresh = await world.chain.approvalRequest(proposal.batchId, signer);
     const again = Buffer.from(await key.sign(Buffer.from(fresh.message, 'hex'))).toString('hex');
     expect(await codeOf(forgetful.approveSigned({ ...fresh, publicKey: key.publicKey, signature: again }))).toBe(
@@ -84,7 +84,7 @@ describe('refused for sure, and nothing happened', () => {
     const before = await world.balance(world.profile.treasury);
     const proposal = proposalOf({ deadlineMs: START_MS + 600_000 }, -5_000n);
     await approved(world, proposal);
-    expect(await codeOf(world.chain.refund(proposal.batchId))).toBe('chain_refused');
+    expect(await codeOf(world.chain.refund(proposal.batchId))).toBe('settlement_batch_unexpired');
     await world.scheduler.advance(600_000);
     expect((await world.chain.status(proposal.batchId)).state).toBe('expired');
     expect(await codeOf(world.chain.execute(proposal.batchId))).toBe('settlement_batch_expired');

@@ -65,19 +65,31 @@ export function parseAbort(vmStatus: string): MoveAbort | null {
 /** Our codes by module and reason; a reason that is not here is told by the category it has. */
 const REASONS: Readonly<Record<string, Readonly<Record<number, ErrorCode>>>> = {
   settlement: {
+    4: 'settlement_approver_unknown',
+    5: 'settlement_arbiter_unknown',
     8: 'settlement_paused',
+    15: 'settlement_batch_too_large',
     17: 'settlement_batch_altered',
     25: 'settlement_batch_expired',
     27: 'settlement_batch_closed',
     28: 'settlement_batch_expired',
+    29: 'settlement_batch_unexpired',
+    30: 'settlement_batch_funded',
     31: 'settlement_batch_unfunded',
     33: 'settlement_batch_altered',
+    34: 'settlement_approver_involved',
     35: 'settlement_approval_replayed',
+    36: 'settlement_approval_absent',
     37: 'settlement_approvals_missing',
-    38: 'settlement_batch_closed',
-    39: 'settlement_batch_closed',
+    38: 'settlement_not_disputable',
+    39: 'settlement_time_over',
+    40: 'settlement_batch_unpayable',
     42: 'settlement_batch_closed',
-    44: 'settlement_batch_closed',
+    43: 'settlement_not_disputed',
+    44: 'settlement_time_over',
+    45: 'settlement_arbiter_involved',
+    46: 'settlement_reversal_too_high',
+    47: 'settlement_batch_closed',
   },
   liquidity_pool: { 4: 'pool_paused', 13: 'pool_short', 14: 'pool_short', 19: 'pool_short', 20: 'pool_short' },
   fungible_asset: { 4: 'chain_funds_short' },
@@ -86,6 +98,17 @@ const REASONS: Readonly<Record<string, Readonly<Record<number, ErrorCode>>>> = {
 
 const CATEGORIES: Readonly<Record<number, ErrorCode>> = { 0x1: 'settlement_terms_invalid', 0x5: 'chain_signer_refused' };
 
+/** Our codes by status of the virtual machine, for what it refuses before any contract is run. */
+const STATUSES: Readonly<Record<string, ErrorCode>> = {
+  INSUFFICIENT_BALANCE_FOR_TRANSACTION_FEE: 'chain_funds_short',
+  INVALID_SIGNATURE: 'chain_signer_refused',
+  INVALID_AUTH_KEY: 'chain_signer_refused',
+  BAD_CHAIN_ID: 'chain_mismatch',
+  TRANSACTION_EXPIRED: 'chain_transaction_expired',
+  NONCE_ALREADY_USED: 'chain_transaction_used',
+  SEQUENCE_NUMBER_TOO_OLD: 'chain_transaction_used',
+};
+
 /** The fault for a transaction that the virtual machine would not, or did not, carry out. */
 export function faultOfStatus(vmStatus: string): Fault {
   const abort = parseAbort(vmStatus);
@@ -93,8 +116,5 @@ export function faultOfStatus(vmStatus: string): Fault {
     const code = REASONS[abort.module]?.[abort.code & 0xffff] ?? CATEGORIES[abort.code >> 16] ?? 'chain_refused';
     return fault(code, { internal: `${abort.module} 0x${abort.code.toString(16)}` });
   }
-  if (vmStatus === 'INSUFFICIENT_BALANCE_FOR_TRANSACTION_FEE') return fault('chain_funds_short', { internal: vmStatus });
-  if (vmStatus === 'INVALID_SIGNATURE' || vmStatus === 'INVALID_AUTH_KEY') return fault('chain_signer_refused', { internal: vmStatus });
-  if (vmStatus === 'BAD_CHAIN_ID') return fault('chain_mismatch', { internal: vmStatus });
-  return fault('chain_refused', { internal: vmStatus.slice(0, 200) });
+  return fault(STATUSES[vmStatus] ?? 'chain_refused', { internal: vmStatus.slice(0, 200) });
 }

@@ -112,7 +112,7 @@ async function conclude(deps: SendDeps, { account }: Step, fresh: SentTransactio
 function outcomeOf(sent: SentTransaction): Outcome {
   if (sent.state === 'executed') return { kind: 'executed', sent };
   if (sent.state === 'open') return { kind: 'unknown', sent };
-  if (sent.state === 'absent') return { kind: 'refused', fault: fault('chain_refused', { internal: 'expired before it was committed' }) };
+  if (sent.state === 'absent') return { kind: 'refused', fault: fault('chain_transaction_expired') };
   return { kind: sent.state, fault: faultOfStatus(sent.vmStatus ?? '') };
 }
 
