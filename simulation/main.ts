@@ -10,7 +10,7 @@ import { type ChainSummary, settlementLine } from './chain-verdict.ts';
 import { FAULT_GROUPS, type FaultGroup } from './faults.ts';
 import { MUTANTS } from './mutants/catalogue.ts';
 import { tryMutant } from './mutants/run.ts';
-import { addCounts, countFaults, failureLines, lineOf, survivedLines } from './report.ts';
+import { addCounts, countFaults, failureLines, HELD, lineOf, survivedLines } from './report.ts';
 import { readScript, type Script } from './script.ts';
 import { type DatabaseServer, startServer } from './server.ts';
 
@@ -105,13 +105,16 @@ async function main(options: Options): Promise<void> {
 
 async function scriptsOf(options: Options): Promise<Script[]> {
   if (options.script !== undefined) return [await readScript(options.script)];
+  if (options.chainFaults !== true && options.faults.join() === 'chain')
+    throw new Error('--faults chain goes with --chain-faults: without it nothing settles over the chain');
   const common = { workers: options.workers, ...wayOf(options) };
   if (options.seeds !== undefined) return options.seeds.map((seed) => ({ seed, payments: options.payments ?? PAYMENTS.many, ...common }));
   return [{ seed: options.seed, payments: options.payments ?? PAYMENTS.one, ...common }];
 }
 
 function wayOf({ faults, chainFaults }: Options): Pick<Script, 'groups' | 'chain'> {
-  if (chainFaults !== true) return { groups: [...faults] };
+  // Where nothing settles over the chain, nothing of it can fail.
+  if (chainFaults !== true) return { groups: faults.filter((group) => group !== 'chain') };
   const asked = program.getOptionValueSource('faults') === 'default' ? CHAIN_RUN : faults;
   return { chain: true, groups: [...new Set<FaultGroup>(['chain', ...asked])] };
 }
@@ -163,6 +166,7 @@ async function simulate(server: DatabaseServer, options: Options, trace: WriteSt
   tell(`${runs.length} runs, ${failures.length} violated. ${failures.length === 0 ? 'Survived' : 'Struck'}:`);
   for (const line of survivedLines(survived)) tell(line);
   const starts = addCounts(runs.map((each) => each.starts));
+  if (failures.length === 0) for (const line of HELD) tell(line);
   tell(`Processes were started ${starts['workers'] ?? 0} times (workers) and ${starts['api'] ?? 0} times (API).`);
   return { ok: failures.length === 0, runs, survived, failures };
 }

@@ -30,6 +30,12 @@ export function survivedLines(counts: Readonly<Record<string, number>>): string[
   return Object.entries(counts).map(([kind, count]) => `  ${kind.replaceAll('_', ' ').padEnd(width)}  ${count}`);
 }
 
+/** What `findViolations` looks for and did not find. */
+export const HELD: readonly string[] = [
+  'Held: every payment came to an end and every request has its one payment; no leg was moved twice, and none is open;',
+  "  operators' books equal ours; each client was told of each end once; every invariant of `capp verify`.",
+];
+
 /** A failure with its short script. */
 export function failureLines(failure: Failure): string[] {
   return [
