@@ -29,17 +29,6 @@ export async function findSigningKey(
   return rows[0]?.jwk ?? null;
 }
 
-/** Those among some principals of a client who have a key registered at this moment. */
-export async function signersAmong(db: Queryable, clientId: string, principals: readonly string[], nowMs: number): Promise<Set<string>> {
-  const { rows } = await db.query<{ principal: string }>({
-    name: 'find_signers_among',
-    text: `select distinct principal from api_keys where client_id = $1 and principal = any($2::text[]) and request_key_id is not null
-      and revoked_at is null and (expires_at is null or expires_at > $3)`,
-    values: [clientId, principals, new Date(nowMs)],
-  });
-  return new Set(rows.map(({ principal }) => principal));
-}
-
 /** Stores a signature; false when there is one in that role already. */
 export async function insertMandateSignature(tx: Queryable, clientId: string, signed: MandateSignature): Promise<boolean> {
   const result = await tx.query({
@@ -67,17 +56,47 @@ export async function listMandateSignatures(
   return rows;
 }
 
-/** The same, each with the key that it is to be checked with. */
-export async function findMandateSignatures(
-  db: Queryable,
-  clientId: string,
-  mandateIds: readonly string[],
-): Promise<(MandateSignature & { readonly jwk: JsonWebKey | null })[]> {
-  const { rows } = await db.query<MandateSignature & { jwk: JsonWebKey | null }>({
-    name: 'find_mandate_signatures',
-    text: `select ${COLUMNS}, (select r.public_jwk from request_keys r where r.id = key_id and r.client_id = $1) as jwk
-      from mandate_signatures where client_id = $1 and mandate_id = any($2::uuid[])`,
-    values: [clientId, mandateIds],
+/** Whose signature a mandate may need. */
+export interface SignaturePlace {
+  readonly mandateId: string;
+  readonly role: MandateRole;
+  readonly principal: string;
+  /** When the mandate was given. */
+  readonly sinceMs: number;
+}
+
+export interface SignatureFound {
+  readonly mandateId: string;
+  readonly role: MandateRole;
+  /** The principal has, or had at any moment since the mandate was given, a key to sign with. */
+  readonly needed: boolean;
+  /** What is there; nulls where nothing is, and without the key when that is not the client's. */
+  readonly signedBy: string | null;
+  readonly signature: Buffer | null;
+  readonly jwk: JsonWebKey | null;
+}
+
+/**
+ * For each place of a client's mandates whether it needs a signature, and the one that is there with the key it is to be checked with.
+ * A key that was revoked or has expired since keeps the need: nobody gets round a signature by the end of a key.
+ */
+export async function findSignaturesAt(db: Queryable, clientId: string, places: readonly SignaturePlace[]): Promise<SignatureFound[]> {
+  const { rows } = await db.query<SignatureFound>({
+    name: 'find_signatures_at',
+    text: `select place.mandate_id as "mandateId", place.role,
+        exists (select from api_keys k where k.client_id = $1 and k.principal = place.principal and k.request_key_id is not null
+          and (k.revoked_at is null or k.revoked_at >= place.since) and (k.expires_at is null or k.expires_at >= place.since)) as needed,
+        s.principal as "signedBy", s.signature, r.public_jwk as jwk
+      from unnest($2::uuid[], $3::text[], $4::text[], $5::timestamptz[]) as place(mandate_id, role, principal, since)
+      left join mandate_signatures s on s.mandate_id = place.mandate_id and s.role = place.role and s.client_id = $1
+      left join request_keys r on r.id = s.key_id and r.client_id = $1`,
+    values: [
+      clientId,
+      places.map(({ mandateId }) => mandateId),
+      places.map(({ role }) => role),
+      places.map(({ principal }) => principal),
+      places.map(({ sinceMs }) => new Date(sinceMs)),
+    ],
   });
   return rows;
 }

@@ -210,28 +210,31 @@ export async function insertSpends(tx: Queryable, spend: NewSpend, mandateIds: r
   });
 }
 
-/** The fingerprint of what was counted under a reference; null when nothing was. */
-export async function findSpend(tx: Queryable, clientId: string, referenceId: string): Promise<Buffer | null> {
-  const { rows } = await tx.query<{ fingerprint: Buffer }>({
-    name: 'find_spend',
-    text: 'select fingerprint from mandate_spends where client_id = $1 and reference_id = $2 limit 1',
-    values: [clientId, referenceId],
+/** The fingerprints of what was counted under a client's references, by reference. */
+export async function findSpends(tx: Queryable, clientId: string, referenceIds: readonly string[]): Promise<Map<string, Buffer>> {
+  const { rows } = await tx.query<{ reference_id: string; fingerprint: Buffer }>({
+    name: 'find_spends',
+    text: 'select distinct reference_id, fingerprint from mandate_spends where client_id = $1 and reference_id = any($2::text[])',
+    values: [clientId, referenceIds],
   });
-  return rows[0]?.fingerprint ?? null;
+  return new Map(rows.map(({ reference_id, fingerprint }) => [reference_id, fingerprint]));
 }
 
-/** Takes a count back whose intent was refused, and says whether it did; leaves it once there is its payment. */
+/** Takes counts of a client back whose intents were refused; leaves those whose payment is there. The references of those it took back. */
 export async function deleteSpends(
   tx: Queryable,
-  { clientId, referenceId, fingerprint }: Pick<NewSpend, 'clientId' | 'referenceId' | 'fingerprint'>,
-): Promise<boolean> {
-  const result = await tx.query({
+  clientId: string,
+  refused: readonly Pick<NewSpend, 'referenceId' | 'fingerprint'>[],
+): Promise<Set<string>> {
+  const { rows } = await tx.query<{ reference_id: string }>({
     name: 'delete_spends',
-    text: `delete from mandate_spends where client_id = $1 and reference_id = $2 and fingerprint = $3
-      and not exists (select from payments where client_id = $1 and reference_id = $2 and fingerprint = $3)`,
-    values: [clientId, referenceId, fingerprint],
+    text: `delete from mandate_spends s using unnest($2::text[], $3::bytea[]) as refused(reference_id, fingerprint)
+      where s.client_id = $1 and s.reference_id = refused.reference_id and s.fingerprint = refused.fingerprint
+      and not exists (select from payments p where p.client_id = $1 and p.reference_id = s.reference_id and p.fingerprint = s.fingerprint)
+      returning s.reference_id`,
+    values: [clientId, refused.map(({ referenceId }) => referenceId), refused.map(({ fingerprint }) => fingerprint)],
   });
-  return (result.rowCount ?? 0) > 0;
+  return new Set(rows.map(({ reference_id }) => reference_id));
 }
 
 /** Those among some payments that were made under a mandate that is over, or one of whose mandates above is. One look while there are no mandates. */

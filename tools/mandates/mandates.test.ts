@@ -1,10 +1,9 @@
-import type { Pool } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { withTransaction } from '../../db/connect.ts';
 import { insertPayment } from '../../db/fixtures.ts';
 import { withoutMandate } from '../../db/queries/mandates.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
-import { HOUR_MS, intent, keyring, type MandateWorld, minor, openMandateWorld } from './testing.ts';
+import { HOUR_MS, intent, keyring, type MandateWorld, minor, openMandateWorld, watchedPool } from './testing.ts';
 import { createMandateDesk } from './spend.ts';
 import { type ErrorCode, fault } from '../../domain/errors.ts';
 import type { SpendPolicy } from '../../domain/spend-policy.ts';
@@ -23,24 +22,6 @@ beforeEach(async () => {
 
 /** Those among payments whose mandate is over. */
 const ended = (...ids: string[]) => withTransaction(database.pool, async (tx) => [...(await withoutMandate(tx, ids, world.clock.now()))]);
-
-/** The pool of the tests, telling the name of each statement that goes through it. */
-function watchedPool(tell: (name: string) => void): Pool {
-  const watched = <T extends { query: Pool['query'] }>(target: T): T =>
-    new Proxy(target, {
-      get: (_target, key) => {
-        const value: unknown = Reflect.get(target, key, target);
-        if (typeof value !== 'function') return value;
-        if (key === 'connect') return async () => watched((await database.pool.connect()) as unknown as T);
-        return (...given: unknown[]) => {
-          const [first] = given;
-          if (key === 'query' && typeof first === 'object' && first !== null && 'name' in first) tell(String(first.name));
-          return Reflect.apply(value, target, given) as unknown;
-        };
-      },
-    });
-  return watched(database.pool);
-}
 
 describe('spending', () => {
   it('is bound for whoever ever held a mandate, and for nobody else', async () => {
@@ -171,7 +152,7 @@ describe('spending', () => {
 
   it('reads of what was spent only what the policy bounds', async () => {
     const asked: string[] = [];
-    const watched = watchedPool((name) => asked.push(name));
+    const watched = watchedPool(database.pool, (name) => asked.push(name));
     const spendOnce = () =>
       createMandateDesk({ pool: watched, keyring, clock: world.clock }).spend(
         { clientId: world.clientId, principal: 'agent:buyer' },
@@ -195,7 +176,7 @@ describe('spending', () => {
 
   it('is looked up once for all who ask at the same time', async () => {
     const asked: string[] = [];
-    const watching = createMandateDesk({ pool: watchedPool((name) => asked.push(name)), keyring, clock: world.clock });
+    const watching = createMandateDesk({ pool: watchedPool(database.pool, (name) => asked.push(name)), keyring, clock: world.clock });
     const ask = () =>
       Promise.all(Array.from({ length: 20 }, () => watching.isBound({ clientId: world.clientId, principal: 'agent:free' })));
     expect(new Set(await ask())).toEqual(new Set([false]));

@@ -5,12 +5,13 @@ import { withTransaction } from '../../db/connect.ts';
 import { createApiKey } from '../../db/queries/api-keys.ts';
 import { findMandate, type StoredMandate } from '../../db/queries/mandates.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
-import { HOUR_MS, intent, keyring, type MandateWorld, minor, openMandateWorld } from './testing.ts';
+import { HOUR_MS, intent, keyring, type MandateWorld, minor, openMandateWorld, watchedPool } from './testing.ts';
 import { type Fault, fault, isFault } from '../../domain/errors.ts';
 import { type PaymentIntent } from '../../domain/intent.ts';
 import { mandateDigest, mandateText } from '../../domain/mandate.ts';
 import { issueMandate } from './issue.ts';
 import { signMandate } from './sign.ts';
+import { createMandateDesk } from './spend.ts';
 
 let database: TestDatabase;
 let world: MandateWorld;
@@ -100,6 +101,33 @@ describe('a signature', () => {
     await expect(bring(world.clientId, 'issuer', issuer.keyId, Buffer.alloc(64))).rejects.toMatchObject({ code: 'not_found' });
   });
 
+  it.each([
+    ['revoked', `revoked_at = $2`],
+    ['over', `expires_at = $2`],
+  ])(
+    'stays needed of whoever had a key when the mandate was given or since, and of nobody else, once that key is %s',
+    async (_how, end) => {
+      const endKey = (apiKeyId: string) =>
+        database.pool.query(`update api_keys set ${end} where id = $1`, [apiKeyId, new Date(world.clock.now())]);
+      const before = await register('agent:buyer');
+      const { id } = await world.issue({});
+      world.clock.advance(HOUR_MS);
+      await endKey(before.apiKeyId);
+      await expect(world.spend()).rejects.toMatchObject(waits);
+      const after = await register('agent:buyer');
+      await signAs(id, 'holder', after);
+      await expect(world.spend()).resolves.toBeTruthy();
+      // The issuer gets a key only later, and loses it.
+      const late = await register('person:jane');
+      await endKey(late.apiKeyId);
+      await expect(world.spend()).rejects.toMatchObject(waits);
+      await endKey(after.apiKeyId);
+      world.clock.advance(HOUR_MS);
+      await world.issue({});
+      await expect(world.spend()).resolves.toBeTruthy();
+    },
+  );
+
   it('that was put into the database in place of another lets nobody spend', async () => {
     const key = await register('agent:buyer');
     const { id } = await world.issue({});
@@ -162,6 +190,29 @@ describe('many at once', () => {
     ]);
     expect(codesOf(ends.flat()).filter((code) => code === 'stored')).toHaveLength(5);
     expect(await world.counted()).toBe(5);
+  });
+
+  it('ask once for all of them what holds before the first, and write their acts at once', async () => {
+    const { id } = await world.issue({});
+    const asked: string[] = [];
+    const desk = createMandateDesk({ pool: watchedPool(database.pool, (name) => asked.push(name)), keyring, clock: world.clock });
+    const spendSome = async (count: number) => {
+      const intents = Array.from({ length: count }, () => intent());
+      asked.length = 0;
+      const refuse = async (allowed: readonly PaymentIntent[]) => allowed.map(() => fault('quote_not_found'));
+      await desk.spendMany<string>({ clientId: world.clientId, principal: 'agent:buyer' }, intents, refuse);
+      return asked.filter((name) => name !== 'insert_spends' && name !== 'is_bound');
+    };
+    const one = await spendSome(1);
+    expect(new Set(one)).toEqual(
+      new Set(['lock_mandate_chains', 'find_signatures_at', 'find_references', 'find_spends', 'record_audit_events', 'delete_spends']),
+    );
+    expect(await spendSome(4)).toEqual(one);
+    expect((await world.actsOn(id)).slice(3)).toEqual([
+      ...Array<string>(4).fill('mandate.spent'),
+      ...Array<string>(4).fill('mandate.spend_returned'),
+    ]);
+    expect(await world.counted()).toBe(0);
   });
 
   it('ask nothing of whoever is not bound, and nothing is submitted when all are refused', async () => {

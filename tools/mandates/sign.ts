@@ -1,18 +1,13 @@
 /**
  * Signatures of mandates (Ed25519), by the keys that principals registered for signing their requests. Who has such a key is bound by
- * nobody's word alone: a mandate that they hold, or that is given in their name, counts only with their signature.
+ * nobody's word alone: a mandate that they hold, or that is given in their name, counts only with their signature, also when the key
+ * has come to its end before they signed.
  */
 import { createPublicKey, type JsonWebKey, verify } from 'node:crypto';
 import type { Queryable } from '../../db/connect.ts';
 import type { Keyring } from '../../db/keyring.ts';
 import { recordAuditEvents } from '../../db/queries/audit.ts';
-import {
-  findMandateSignatures,
-  findSigningKey,
-  insertMandateSignature,
-  type MandateSignature,
-  signersAmong,
-} from '../../db/queries/mandate-signatures.ts';
+import { findSignaturesAt, findSigningKey, insertMandateSignature, type SignatureFound } from '../../db/queries/mandate-signatures.ts';
 import { findMandate, type StoredMandate } from '../../db/queries/mandates.ts';
 import { fault } from '../../domain/errors.ts';
 import { type Mandate, MANDATE_ROLES, mandateDigest, type MandateRole, mandateText } from '../../domain/mandate.ts';
@@ -58,22 +53,17 @@ export async function signMandate(
   return found;
 }
 
-/** Those among a client's mandates that lack the signature of somebody who has a key, or carry one that does not hold. */
-export async function unsignedAmong(tx: Queryable, clientId: string, mandates: readonly Mandate[], nowMs: number): Promise<Set<string>> {
-  const principals = new Set(mandates.flatMap(({ holder, issuer }) => [holder, issuer]));
-  const signers = await signersAmong(tx, clientId, [...principals], nowMs);
-  const signatures = await findMandateSignatures(
-    tx,
-    clientId,
-    mandates.map(({ id }) => id),
+/** Those among a client's mandates that lack the signature of somebody who had a key when they were given or since, or carry one that does not hold. */
+export async function unsignedAmong(tx: Queryable, clientId: string, mandates: readonly Mandate[]): Promise<Set<string>> {
+  const places = mandates.flatMap((mandate) =>
+    MANDATE_ROLES.map((role) => ({ mandateId: mandate.id, role, principal: mandate[role], sinceMs: mandate.createdAtMs })),
   );
-  const given = new Map(signatures.map((each) => [nameOf(each), each]));
-  const isLacking = (mandate: Mandate, role: MandateRole): boolean => {
-    const signed = given.get(nameOf({ mandateId: mandate.id, role }));
-    if (signed === undefined) return signers.has(mandate[role]);
-    return signed.principal !== mandate[role] || signed.jwk === null || !isSignedBy(signed.jwk, role, mandate, signed.signature);
+  const byId = new Map(mandates.map((mandate) => [mandate.id, mandate]));
+  const isLacking = ({ mandateId, role, needed, signedBy, signature, jwk }: SignatureFound): boolean => {
+    const mandate = byId.get(mandateId);
+    if (mandate === undefined) throw new RangeError(`a signature of ${mandateId}, which nobody asked for`);
+    if (signature === null) return needed;
+    return signedBy !== mandate[role] || jwk === null || !isSignedBy(jwk, role, mandate, signature);
   };
-  return new Set(mandates.filter((mandate) => MANDATE_ROLES.some((role) => isLacking(mandate, role))).map(({ id }) => id));
+  return new Set((await findSignaturesAt(tx, clientId, places)).filter(isLacking).map(({ mandateId }) => mandateId));
 }
-
-const nameOf = ({ mandateId, role }: Pick<MandateSignature, 'mandateId' | 'role'>): string => `${mandateId} ${role}`;

@@ -7,11 +7,11 @@ import { withTransaction } from '../../db/connect.ts';
 import type { Queryable } from '../../db/connect.ts';
 import { intentFingerprint } from '../../db/intent-fingerprint.ts';
 import type { Keyring } from '../../db/keyring.ts';
-import { recordAuditEvents } from '../../db/queries/audit.ts';
+import { type AuditEvent, recordAuditEvents } from '../../db/queries/audit.ts';
 import { findReferences } from '../../db/queries/intake.ts';
 import {
   deleteSpends,
-  findSpend,
+  findSpends,
   insertSpends,
   isBound,
   lockChains,
@@ -118,9 +118,7 @@ export function createMandateDesk(deps: MandateDeps): MandateDesk {
     });
     if (returned.length > 0) {
       const nowMs = deps.clock.now();
-      await withTransaction(deps.pool, async (tx) => {
-        for (const counted of returned) await giveBack(tx, spender, counted, nowMs);
-      });
+      await withTransaction(deps.pool, (tx) => giveBack(tx, spender, returned, nowMs));
     }
     return outcomes;
   }
@@ -154,10 +152,31 @@ async function countAll(
   intents: readonly PaymentIntent[],
 ): Promise<(Counted | null | Fault)[]> {
   const standing = await standingOf(tx, deps, spender);
+  // Under the lock: whatever the same holder counts beside this comes before or after it.
+  const earlier = await earlierUnder(tx, spender.clientId, intents);
   const counts: (Counted | null | Fault)[] = [];
-  // What is refused is refused before anything is written for it, so the transaction stays whole.
-  for (const intent of intents) counts.push(await count(tx, deps, spender, standing, intent).catch(asFault));
+  const events: AuditEvent[] = [];
+  for (const intent of intents) {
+    // What is refused is refused before anything is written for it, so the transaction stays whole.
+    const counted = await count(tx, deps, spender, standing, earlier.get(intent.referenceId), intent).catch(asFault);
+    counts.push(counted);
+    if (counted === null || isFault(counted)) continue;
+    earlier.set(intent.referenceId, counted.fingerprint);
+    events.push(eventOf(counted, 'mandate.spent', spender.principal));
+  }
+  await recordAuditEvents(tx, events, deps.clock.now());
   return counts;
+}
+
+/** The fingerprints of what was counted or made before under the references of intents. */
+async function earlierUnder(tx: Queryable, clientId: string, intents: readonly PaymentIntent[]): Promise<Map<string, Buffer>> {
+  const references = [...new Set(intents.map(({ referenceId }) => referenceId))];
+  const made = await findReferences(
+    tx,
+    references.map((referenceId) => ({ clientId, referenceId })),
+  );
+  const counted = await findSpends(tx, clientId, references);
+  return new Map([...made.map(({ referenceId, fingerprint }) => [referenceId, fingerprint] as const), ...counted]);
 }
 
 async function standingOf(tx: Queryable, { keyring, clock }: MandateDeps, { clientId, principal }: Spender): Promise<Standing> {
@@ -169,7 +188,7 @@ async function standingOf(tx: Queryable, { keyring, clock }: MandateDeps, { clie
     .filter((chain) => chain.every((each) => each.revokedAt === null && isInForce(each.mandate, nowMs) && isSealed(keyring, each)));
   if (chains.length === 0) return { chains, isUnsigned: false };
   const inForce = new Map(chains.flat().map(({ mandate }) => [mandate.id, mandate]));
-  const unsigned = await unsignedAmong(tx, clientId, [...inForce.values()], nowMs);
+  const unsigned = await unsignedAmong(tx, clientId, [...inForce.values()]);
   return { chains: chains.filter((chain) => chain.every(({ mandate }) => !unsigned.has(mandate.id))), isUnsigned: unsigned.size > 0 };
 }
 
@@ -182,13 +201,13 @@ async function count(
   { keyring, clock }: MandateDeps,
   spender: Spender,
   { chains, isUnsigned }: Standing,
+  earlier: Buffer | undefined,
   intent: PaymentIntent,
 ): Promise<Counted | null> {
-  const { clientId, principal } = spender;
+  const { clientId } = spender;
   const { referenceId, amount } = intent;
   const nowMs = clock.now();
   const fingerprint = intentFingerprint(keyring, clientId, intent);
-  const earlier = (await findSpend(tx, clientId, referenceId)) ?? (await findReferences(tx, [{ clientId, referenceId }]))[0]?.fingerprint;
   if (earlier?.equals(fingerprint)) return null;
   if (earlier !== undefined) throw fault('duplicate_reference', { field: 'referenceId' });
   if (chains.length === 0)
@@ -201,7 +220,7 @@ async function count(
   let refusal: SpendRefusal = 'per_payment';
   for (const chain of chains) {
     const refused = await refusalOf(tx, chain, intent, payees, nowMs);
-    if (refused === null) return take(tx, chain, principal, { ...spend, atMs: nowMs });
+    if (refused === null) return take(tx, chain, { ...spend, atMs: nowMs });
     refusal = refused;
   }
   throw fault('mandate_exceeded', { detail: REFUSALS[refusal] });
@@ -257,20 +276,21 @@ async function refusalOf(
   return null;
 }
 
-async function take(tx: Queryable, chain: readonly StoredMandate[], principal: string, spend: NewSpend): Promise<Counted> {
+async function take(tx: Queryable, chain: readonly StoredMandate[], spend: NewSpend): Promise<Counted> {
   const mandateIds = chain.map(({ mandate }) => mandate.id);
   await insertSpends(tx, spend, mandateIds);
-  const counted = { ...spend, mandateId: mandateIds[0] ?? '' };
-  await note(tx, counted, 'mandate.spent', principal, spend.atMs);
-  return counted;
+  return { ...spend, mandateId: mandateIds[0] ?? '' };
 }
 
-async function giveBack(tx: Queryable, { principal }: Spender, counted: Counted, nowMs: number): Promise<void> {
-  if (await deleteSpends(tx, counted)) await note(tx, counted, 'mandate.spend_returned', principal, nowMs);
+async function giveBack(tx: Queryable, { clientId, principal }: Spender, returned: readonly Counted[], nowMs: number): Promise<void> {
+  const references = await deleteSpends(tx, clientId, returned);
+  const events = returned
+    .filter(({ referenceId }) => references.has(referenceId))
+    .map((each) => eventOf(each, 'mandate.spend_returned', principal));
+  await recordAuditEvents(tx, events, nowMs);
 }
 
-async function note(tx: Queryable, counted: Counted, action: string, actor: string, nowMs: number): Promise<void> {
-  const { clientId, mandateId, amountMinor, currency, fingerprint } = counted;
+function eventOf({ clientId, mandateId, amountMinor, currency, fingerprint }: Counted, action: string, actor: string): AuditEvent {
   const details = { amountMinor: String(amountMinor), currency, fingerprint: fingerprint.toString('hex') };
-  await recordAuditEvents(tx, [{ clientId, actor, action, subject: `mandate:${mandateId}`, details }], nowMs);
+  return { clientId, actor, action, subject: `mandate:${mandateId}`, details };
 }

@@ -1,4 +1,5 @@
 /** A client whose agents pay under mandates, for tests: mandates are given and payments stored as the way in would. */
+import type { Pool } from 'pg';
 import { type Queryable, withTransaction } from '../../db/connect.ts';
 import { insertClient, insertPayment } from '../../db/fixtures.ts';
 import { intentFingerprint } from '../../db/intent-fingerprint.ts';
@@ -80,3 +81,21 @@ export function intent(over: Partial<IntentInput> = {}): PaymentIntent {
 
 /** Minor units of whole shillings, as text. */
 export const minor = (major: number): string => String(major * 100);
+
+/** A pool that tells the name of each statement that goes through it. */
+export function watchedPool(pool: Pool, tell: (name: string) => void): Pool {
+  const watched = <T extends { query: Pool['query'] }>(target: T): T =>
+    new Proxy(target, {
+      get: (_target, key) => {
+        const value: unknown = Reflect.get(target, key, target);
+        if (typeof value !== 'function') return value;
+        if (key === 'connect') return async () => watched((await pool.connect()) as unknown as T);
+        return (...given: unknown[]) => {
+          const [first] = given;
+          if (key === 'query' && typeof first === 'object' && first !== null && 'name' in first) tell(String(first.name));
+          return Reflect.apply(value, target, given) as unknown;
+        };
+      },
+    });
+  return watched(pool);
+}
