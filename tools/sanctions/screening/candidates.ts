@@ -55,12 +55,13 @@ export function initialPostingsOf<Owner>(names: readonly IndexedName<Owner>[]): 
 }
 
 export function wholesOf<Owner>(names: readonly IndexedName<Owner>[]): Places['wholes'] {
-  const squashes = filed(names, (name) => [name.parsed.squash]);
+  const squashes = filed(names, (name) => name.parsed.squashes);
   const acronyms = filed(names, (name) => (name.parsed.acronym === '' ? [] : [name.parsed.acronym]));
   return (asked) =>
-    [squashes.get(asked.squash), asked.parts.length === 1 ? acronyms.get(asked.squash) : squashes.get(asked.acronym)].flatMap(
-      (list) => list ?? [],
-    );
+    [
+      ...asked.squashes.map((squash) => squashes.get(squash)),
+      asked.parts.length === 1 ? acronyms.get(asked.parts[0]?.word.text ?? '') : squashes.get(asked.acronym),
+    ].flatMap((list) => list ?? []);
 }
 
 /** Where the words of the list lead. */

@@ -2,29 +2,101 @@
 import { type NameScore, scoreNames, settingsOf } from './score.ts';
 import { keysOf, type Likeness, likenessOf } from './similarity.ts';
 import type { Kind } from './vocabulary.ts';
-import { joinedWord, type ParsedName, parseName, type Word } from './words.ts';
+import { joinedWord, OTHER_NAME, type ParsedName, parseName, TEXT_MAX, type Word } from './words.ts';
 
 /** Scores two names without a list, as `kind` reads them; of several ways to write them, the best counts. */
 export function compareNames(first: string, second: string, kind: Kind): NameScore {
-  const scores = alternativesOf(first, kind).flatMap((asked) =>
-    alternativesOf(second, kind).map((listed) => comparePlain(asked, listed, kind)),
-  );
+  const others = askedReadings(second, kind);
+  const scores = askedReadings(first, kind).flatMap((asked) => others.map((listed) => comparePlain(asked, listed, kind)));
   return scores.reduce((best, each) => (each.score > best.score ? each : best));
 }
 
-const ALTERNATIVE_LETTERS_MIN = 5;
-const ALTERNATIVE_LETTERS_MAX = 200;
+const STROKE_LETTERS_MIN = 5;
+const ALTERNATIVES_MAX = 64;
+
+/** Takes a name, gives other ways to read it; none for most. */
+type Reading = (text: string) => readonly string[];
+
+/** What a pattern makes of a name where it fits. */
+function replacing(pattern: RegExp, replacement: string): Reading {
+  return (text) => [text.replace(pattern, replacement)];
+}
+
 /** "Servant of the Merciful", which is written as one word, two or three: Abdourahmane, Abdul Rahman, Abd al-Rahman. */
 const SERVANT = /(?<!\p{L})(?:abd|abdul|abdel|abdal|abdoul|abdur)[\s'’-]+(?:(?:al|el|ul|ur|ar|as|ash|ad|at|an)[\s'’-]+)?(?=\p{L}{3})/giu;
 
-/** A name and other ways to write it: an organisation's names between strokes, a person's "servant of" as one word. */
-export function alternativesOf(text: string, kind: Kind): string[] {
-  if (kind === 'person') {
-    const joined = text.slice(0, ALTERNATIVE_LETTERS_MAX).replace(SERVANT, 'Abdul');
-    return joined === text || text.length > ALTERNATIVE_LETTERS_MAX ? [text] : [text, joined];
+/** Two initials written as one before a name that is not all in capitals, "JC Mensah"; or a title, or a surname: "NG Mei Lin". */
+const INITIALS = /(?<![\p{L}\p{M}\p{N}'’.-])([BCDFGHJKLMNPQRSTVWXZ])([BCDFGHJKLMNPQRSTVWXZ])(?=[^\p{L}\p{M}\p{N}'’]+\p{L})/gu;
+
+/** Letters of an abbreviation with "and" between them: "H & M" is "H and M". */
+const JOINED_LETTERS = /(?<![\p{L}\p{M}\p{N}])(\p{L})[^\p{L}\p{M}\p{N}]+(?:and|et|und)[^\p{L}\p{M}\p{N}]+(?=\p{L}(?![\p{L}\p{M}\p{N}]))/giu;
+
+/** A branch named behind the name of the house: "Sahel Bank (Mopti Branch)", "Sahel Bank - Succursale de Mopti". */
+const BRANCH_WORD = '(?<!\\p{L})(?:branch|succursale|sucursal|agence|agencia)(?!\\p{L})';
+const BRANCH = new RegExp(`(?:\\([^()]{0,60}${BRANCH_WORD}[^()]{0,60}\\)|(?:,|\\s[-–—])[^,()]{0,60}${BRANCH_WORD}[^,()]{0,60})\\s*$`, 'iu');
+
+const BRANCH_NAME_WORDS_MIN = 2;
+
+/**
+ * A branch is no other party than its house, as long as something is left that names the house. What stands where a
+ * branch is named may be the house itself: "Remittance (Sahel Bank Branch)"; a place alone is none.
+ */
+function houseOfBranch(text: string): readonly string[] {
+  const branch = BRANCH.exec(text)?.[0];
+  if (branch === undefined) return [];
+  const house = text.replace(BRANCH, ' ');
+  const roles = (name: string) => parseName(name, 'organisation').parts.map((part) => part.role);
+  const isHouse = roles(house).includes('name');
+  const isName = roles(branch).filter((role) => role === 'name' || role === 'generic').length >= BRANCH_NAME_WORDS_MIN;
+  return [...(isHouse ? [house] : []), ...(isName ? [branch] : [])];
+}
+
+/** An other name in brackets is a name as well, and the brackets may be there to hide it. */
+function outOfBrackets(text: string): readonly string[] {
+  return [text.replace(OTHER_NAME, ' $1 '), ...Array.from(text.matchAll(OTHER_NAME), (match) => match[1] ?? '')];
+}
+
+const PERSON_READINGS: readonly Reading[] = [
+  replacing(SERVANT, 'Abdul'),
+  (text) => (/[a-z]/.test(text) ? [text.replace(INITIALS, '$1 $2')] : []),
+];
+const ORGANISATION_READINGS: readonly Reading[] = [
+  (text) => (text.includes('/') ? text.split('/').filter((part) => part.trim().length >= STROKE_LETTERS_MIN) : []),
+  replacing(JOINED_LETTERS, '$1 '),
+  replacing(/\bunited\W+states(?:\W+of\W+america)?\b/gi, 'US'),
+  replacing(/\bunited\W+kingdom\b/gi, 'UK'),
+  replacing(/\bunited\W+nations\b/gi, 'UN'),
+];
+
+/** A listed name as it stands, and other ways to write it. A listed branch does not make its house a listed party. */
+export function listedReadings(text: string, kind: Kind): string[] {
+  return readingsBy(kind === 'person' ? PERSON_READINGS : ORGANISATION_READINGS, text);
+}
+
+/**
+ * The same of a name that is asked for, which may also be hidden in what stands around it. A reading stands beside the
+ * name, never in its place: whatever a pattern takes for something else, the name as it was written is compared too.
+ */
+export function askedReadings(text: string, kind: Kind): string[] {
+  return readingsBy(
+    kind === 'person' ? [outOfBrackets, ...PERSON_READINGS] : [outOfBrackets, houseOfBranch, ...ORGANISATION_READINGS],
+    text,
+  );
+}
+
+function readingsBy(readings: readonly Reading[], text: string): string[] {
+  let found = [text.slice(0, TEXT_MAX)];
+  for (const read of readings) {
+    const others = found.flatMap(read).filter((other) => other.trim() !== '');
+    if (others.length > 0) found = [...new Set([...found, ...others])].slice(0, ALTERNATIVES_MAX);
   }
-  if (!text.includes('/') || text.length > ALTERNATIVE_LETTERS_MAX) return [text];
-  return [text, ...text.split('/').filter((part) => part.trim().length >= ALTERNATIVE_LETTERS_MIN)];
+  return found;
+}
+
+/** Whether anything is left of a name that can be held against another one. */
+export function isComparable(text: string, kind: Kind | null): boolean {
+  const kinds = kind === null ? (['person', 'organisation'] as const) : [kind];
+  return kinds.some((each) => askedReadings(text, each).some((reading) => parseName(reading, each).parts.length > 0));
 }
 
 function comparePlain(first: string, second: string, kind: Kind): NameScore {

@@ -206,7 +206,8 @@ function scoreWhole(asked: ParsedName, listed: ParsedName): NameScore | null {
     score: similarity,
     steps: [{ asked: textOf(asked.parts, 0, WORDS_ALL), listed: textOf(listed.parts, 0, WORDS_ALL), ground, similarity }],
   });
-  if (asked.squash === listed.squash && asked.parts.length !== listed.parts.length) return stepOf('joined', SQUASHED_SCORE);
+  const isSquashed = asked.squashes.some((squash) => listed.squashes.includes(squash));
+  if (isSquashed && asked.parts.length !== listed.parts.length) return stepOf('joined', SQUASHED_SCORE);
   if (asked.kind === 'person') return null;
   const isAcronym = (short: ParsedName, long: ParsedName): boolean => long.acronym !== '' && short.parts[0]?.word.text === long.acronym;
   const isOnly = (name: ParsedName): boolean => name.parts.length === 1;

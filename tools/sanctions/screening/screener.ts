@@ -7,7 +7,7 @@
 import type { SanctionsEntry } from '../list.ts';
 import { plainWords, shownName } from '../name.ts';
 import { compareIdentifiers, type Identifiers, plainIds, raiseMaxOf } from './identifiers.ts';
-import { alternativesOf, compareNames } from './compare.ts';
+import { askedReadings, compareNames, listedReadings } from './compare.ts';
 import { createNameIndex, type Found, type NameIndex } from './name-index.ts';
 import type { Step } from './score.ts';
 import { type Kind, looksLikeOrganisation } from './vocabulary.ts';
@@ -57,7 +57,7 @@ function listedNames(entries: readonly SanctionsEntry[], kind: Kind): Listed[] {
     [
       ...entry.names.map((text) => ({ owner: entry, text, weak: false })),
       ...entry.weakNames.map((text) => ({ owner: entry, text, weak: true })),
-    ].flatMap((name) => alternativesOf(name.text, kind).map((text) => ({ ...name, text }))),
+    ].flatMap((name) => listedReadings(name.text, kind).map((text) => ({ ...name, text }))),
   );
 }
 
@@ -76,10 +76,12 @@ export function createScreener(entries: readonly SanctionsEntry[]): Screener {
     (query: PartyQuery, floor: number): ScreeningMatch[] => {
       const nameFloor = floor - raiseMaxOf(query);
       const shown = shownName(query.name);
-      const found = [query.name, ...(shown === null ? [] : [shown])].flatMap((name) => [
-        ...(query.kind === 'organisation' ? [] : search(persons, name, nameFloor)),
-        ...(query.kind === 'person' ? [] : search(organisations, name, nameFloor)),
-      ]);
+      const names = [query.name, ...(shown === null ? [] : [shown])];
+      const readings = (kind: Kind): string[] => [...new Set(names.flatMap((name) => askedReadings(name, kind)))];
+      const found = [
+        ...(query.kind === 'organisation' ? [] : readings('person').flatMap((name) => search(persons, name, nameFloor))),
+        ...(query.kind === 'person' ? [] : readings('organisation').flatMap((name) => search(organisations, name, nameFloor))),
+      ];
       const byName = found.map((each) => matchOf(query, each));
       const byDocument = plainIds(query).flatMap((id) => (documents.get(id) ?? []).map((entry) => documentMatch(query, entry)));
       return bestPerParty([...byName, ...byDocument].filter((match) => match.score >= floor));

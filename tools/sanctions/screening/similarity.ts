@@ -2,8 +2,9 @@
  * How alike two words of names are, 0 to 1, and on what ground.
  *
  * Words are compared only when they share a key (`keysOf`): one sound, one sound but for a letter, one
- * skeleton, one skeleton but for a consonant. So an index by these keys finds all that a comparison of
- * every word with every other would, by construction and not by luck.
+ * skeleton, one skeleton but for a consonant, one variant, and for longer words one text, or one text but for
+ * a letter. So an index by these keys finds all that a comparison of every word with every other would, by
+ * construction and not by luck.
  */
 import { distanceMin, distanceOf } from './spelling.ts';
 import type { Word } from './words.ts';

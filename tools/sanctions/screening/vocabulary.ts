@@ -56,9 +56,6 @@ const PHRASES: readonly (readonly [RegExp, string])[] = [
   [/\bsociedade por quotas(?: de responsabilidade limitada)?\b/g, 'lda'],
   [/\bgesellschaft mit beschrankter haftung\b/g, 'gmbh'],
   [/\bsp z o o\b/g, 'ltd'],
-  [/\bunited states(?: of america)?\b/g, 'us'],
-  [/\bunited kingdom\b/g, 'uk'],
-  [/\bunited nations\b/g, 'un'],
   [/\bl l c\b/g, 'llc'],
   [/\bp l c\b/g, 'plc'],
   [/\bs a r l\b/g, 'sarl'],
@@ -145,13 +142,10 @@ export function legalFormOf(word: string): string | undefined {
   return LEGAL_FORMS.get(word);
 }
 
-/** What "&" stands for, which is no word: "H & M" is "H and M". */
-const CONJUNCTIONS = new Set(['and', 'et', 'und']);
-
 /** Legal forms that are written as several words, as one; letters that stand alone, as the abbreviation they make. */
 export function unifyPhrases(words: readonly string[]): string[] {
-  const telling = words.filter((word) => !CONJUNCTIONS.has(word));
-  let text = (telling.length === 0 ? words : telling).join(' ');
+  if (words.length === 0) return [];
+  let text = words.join(' ');
   for (const [pattern, replacement] of PHRASES) text = text.replace(pattern, replacement);
   return text.replace(/\b[a-z](?: [a-z]\b)+/g, (letters) => letters.replaceAll(' ', '')).split(' ');
 }

@@ -47,8 +47,8 @@ export interface ParsedName {
   readonly parts: readonly NamePart[];
   /** What all parts weigh together. */
   readonly weight: number;
-  /** All words written as one. */
-  readonly squash: string;
+  /** All words written as one: with the legal form as it was unified, and as it stands there. */
+  readonly squashes: readonly string[];
   /** First letters of the words that tell something, from three on; empty otherwise. */
   readonly acronym: string;
 }
@@ -76,26 +76,19 @@ export function joinedWord(first: Word, second: Word): Word {
   return wordOf(first.text + second.text, first.unvowelled && second.unvowelled);
 }
 
-/** A branch, named behind the name of the house: "Sahel Bank (Mopti Branch)", "Sahel Bank, Mopti branch". */
-const BRANCH = /(?:\([^()]{1,60}\bbranch\s*\)|,[^,()]{1,60}\bbranch)\s*$/iu;
-
-/** Two initials written as one, in a name that is not all in capitals: "JC Mensah". */
-const INITIALS = /^[BCDFGHJKLMNPQRSTVWXZ]{2}$/;
-
 interface Spelled {
   readonly text: string;
   readonly unvowelled: boolean;
 }
 
-/** The words of a text in Latin letters. Lists put the original script into brackets behind a name; that is another name. */
-function spelledWords(text: string, kind: Kind): Spelled[] {
-  const short = text.slice(0, TEXT_MAX).replace(/\((?:original script|formerly|previously)[^)]*\)?/giu, ' ');
-  const hasSmall = /[a-z]/.test(short);
-  return plainWords(kind === 'organisation' ? short.replace(BRANCH, ' ') : short)
+/** What lists put into brackets behind a name: another name, or the same one in its own script. */
+export const OTHER_NAME = /\((?:original script|formerly|previously)([^)]*)\)?/giu;
+
+/** The words of a text in Latin letters, without other names in brackets. */
+function spelledWords(text: string): Spelled[] {
+  return plainWords(text.slice(0, TEXT_MAX).replace(OTHER_NAME, ' '))
     .slice(0, WORDS_MAX)
     .flatMap((word): Spelled[] => {
-      if (kind === 'person' && hasSmall && INITIALS.test(word) && variantOf(word.toLowerCase()) === undefined)
-        return Array.from(word.toLowerCase()).map((initial) => ({ text: initial, unvowelled: false }));
       const lower = word.toLowerCase();
       const script = scriptOf(lower);
       if (script === 'latin' || script === 'other') return [{ text: foldLookalikes(word).slice(0, LETTERS_MAX), unvowelled: false }];
@@ -121,7 +114,7 @@ function unfigured(word: string): string {
 
 /** Takes a name and whose it is, gives its parts. A name of titles only keeps them. */
 export function parseName(text: string, kind: Kind): ParsedName {
-  const spelled = spelledWords(text, kind).map((word) => (kind === 'person' ? { ...word, text: unfigured(word.text) } : word));
+  const spelled = spelledWords(text).map((word) => (kind === 'person' ? { ...word, text: unfigured(word.text) } : word));
   const core = spelled.filter((word) => !HONORIFICS.has(word.text));
   // "Cheikh Kone" is a name of two words: where one word is left, the title may be a given name.
   const isTitled = kind === 'person' && core.length === 1 && spelled.length > 1;
@@ -144,7 +137,7 @@ export function parseName(text: string, kind: Kind): ParsedName {
     kind,
     parts,
     weight: parts.reduce((sum, part) => sum + part.weight, 0),
-    squash: used.map((word) => word.text).join(''),
+    squashes: [...new Set([words, used].map((each) => each.map((word) => word.text).join('')))],
     acronym: telling.length < ACRONYM_LETTERS_MIN ? '' : telling.map((part) => part.word.text[0] ?? '').join(''),
   };
 }
