@@ -9,7 +9,13 @@ function entry(entryId: string, type: 'person' | 'entity', name: string): Sancti
   return { list: 'T', entryId, type, names: [name], weakNames: [], program: 'P', datesOfBirth: [], countries: [] };
 }
 
-const PERSONS = ['Jefferson Otieno Wakulima', 'Wanjiru Kamau Njeri', 'Serena Bee Lin NG', 'Qasim bin Tariq al-Harbani', 'Jefferson Tabu Wakulima'];
+const PERSONS = [
+  'Jefferson Otieno Wakulima',
+  'Wanjiru Kamau Njeri',
+  'Serena Bee Lin NG',
+  'Qasim bin Tariq al-Harbani',
+  'Jefferson Tabu Wakulima',
+];
 const ORGANISATIONS = [
   'Kivuland Minerals Trading',
   'Lakeshore Liberation Army',
@@ -29,7 +35,18 @@ const organisation = fc.constantFrom(...ORGANISATIONS);
 const inAnyCase = (text: string) => fc.constantFrom(text, text.toLowerCase(), text.toUpperCase());
 const title = fc.constantFrom('Dr', 'Mr', 'Mrs', 'Ms', 'Lt', 'Sgt', 'Prof.', 'Col', 'Hon.', 'Sheikh').chain(inAnyCase);
 const form = fc
-  .constantFrom('Ltd', 'Limited', 'LLC', 'Limited Liability Company', '(Pvt) Ltd', 'Private Limited', 'S.A.', 'Société Anonyme', 'GmbH', 'Inc.')
+  .constantFrom(
+    'Ltd',
+    'Limited',
+    'LLC',
+    'Limited Liability Company',
+    '(Pvt) Ltd',
+    'Private Limited',
+    'S.A.',
+    'Société Anonyme',
+    'GmbH',
+    'Inc.',
+  )
   .chain(inAnyCase);
 const bracketed = (name: string) =>
   fc.constantFrom(
@@ -66,9 +83,12 @@ describe('a listed party is found', () => {
 
   test('in brackets and as a branch', () => {
     fc.assert(
-      fc.property(organisation.chain((name) => fc.tuple(fc.constant(name), bracketed(name))), ([name, text]) => {
-        expect(scoreOf(text, name)).toBeGreaterThanOrEqual(ALERT_SCORE);
-      }),
+      fc.property(
+        organisation.chain((name) => fc.tuple(fc.constant(name), bracketed(name))),
+        ([name, text]) => {
+          expect(scoreOf(text, name)).toBeGreaterThanOrEqual(ALERT_SCORE);
+        },
+      ),
     );
     for (const name of PERSONS) expect(scoreOf(`(formerly ${name})`, name)).toBeGreaterThanOrEqual(ALERT_SCORE);
   });
@@ -87,18 +107,38 @@ describe('a listed party is found', () => {
 });
 
 test('no bracket, comma or dash lowers the score of a name with something around it', () => {
-  const piece = fc.constantFrom('Kisumu', 'H', 'and', 'JC', 'NG', 'DR', 'branch', 'Branch', 'formerly', 'previously', 'united', 'states', '/');
+  const piece = fc.constantFrom(
+    'Kisumu',
+    'H',
+    'and',
+    'JC',
+    'NG',
+    'DR',
+    'branch',
+    'Branch',
+    'formerly',
+    'previously',
+    'united',
+    'states',
+    '/',
+  );
   const around = fc.array(piece, { maxLength: 3 });
   const sign = fc.constantFrom(' ', ' (', ') ', ', ', ' - ', ' ');
   fc.assert(
-    fc.property(fc.oneof(person, organisation), around, around, fc.array(sign, { minLength: 20, maxLength: 20 }), (name, before, behind, signs) => {
-      const words = [...before, ...name.split(' '), ...behind];
-      const written = words.map((word, at) => `${signs[at]}${word}`).join('');
-      const plain = scoreOf(words.join(' '), name);
-      // A word that is left over raises a score only where it is hardly one.
-      fc.pre(plain >= 0.6);
-      expect(scoreOf(written, name)).toBeGreaterThanOrEqual(plain - 1e-9);
-    }),
+    fc.property(
+      fc.oneof(person, organisation),
+      around,
+      around,
+      fc.array(sign, { minLength: 20, maxLength: 20 }),
+      (name, before, behind, signs) => {
+        const words = [...before, ...name.split(' '), ...behind];
+        const written = words.map((word, at) => `${signs[at]}${word}`).join('');
+        const plain = scoreOf(words.join(' '), name);
+        // A word that is left over raises a score only where it is hardly one.
+        fc.pre(plain >= 0.6);
+        expect(scoreOf(written, name)).toBeGreaterThanOrEqual(plain - 1e-9);
+      },
+    ),
     { numRuns: 500 },
   );
 });
