@@ -107,6 +107,48 @@ describe('migrations', () => {
     expect((await pool.query(`delete from mandate_spends where reference_id = 'too late'`)).rowCount).toBe(1);
   });
 
+  test('whoever has released in a round that a thread no longer knows is asked anew, and nobody else', async () => {
+    const { pool } = database;
+    await migrate(pool, { upTo: '0043_text_keys', ownOnly: true });
+    const clientId = await insertClient(pool);
+    /** A case that two officers decide, at an interrupt; some have released it, and what the first of them said is taken in. */
+    const openCase = async (...officers: string[]) => {
+      const paymentId = await insertPayment(pool, { clientId, status: 'held' });
+      const id = newId();
+      await pool.query(
+        `insert into cases (id, client_id, payment_id, status, priority, reasons, evidence, evidence_digest, approvals_needed, interrupt_id, due_at)
+         values ($1, $2, $3, 'deciding', 1, '[]', '{}', 'as it is', 2, 'asked', now())`,
+        [id, clientId, paymentId],
+      );
+      const decisions = officers.map((officer, index) => ({ id: newId(), officer, isTaken: index === 0 && officers.length > 1 }));
+      for (const decision of decisions)
+        await pool.query(
+          `insert into case_decisions (id, case_id, payment_id, officer, verdict, reason_code, evidence_digest, round, applied_at)
+           values ($1, $2, $3, $4, 'release', 'false_positive', 'as it is', 1, case when $5 then now() end)`,
+          [decision.id, id, paymentId, decision.officer, decision.isTaken],
+        );
+      return { id, decisions: decisions.map((decision) => decision.id) };
+    };
+    const [half, fresh] = [await openCase('amina', 'kofi'), await openCase('amina')];
+    await migrate(pool, { upTo: '0044_checkpoints', ownOnly: true });
+    const [begun, whole] = [await openCase('amina', 'kofi'), await openCase('amina', 'kofi')];
+    const knows = (caseId: string, decisionId: string) =>
+      pool.query(
+        `insert into checkpoints (thread_id, namespace, id, state, channel_values, metadata) values ($1, '', '1', '{}', $2, '{}')`,
+        [caseId, JSON.stringify({ answers: ['json', JSON.stringify([{ decisionId }])] })],
+      );
+    await pool.query(`update case_decisions set applied_at = now() where case_id = $1 and applied_at is null`, [begun.id]);
+    await pool.query(`update cases set status = 'open' where id = $1`, [begun.id]);
+    await knows(begun.id, begun.decisions[1] ?? '');
+    await knows(whole.id, whole.decisions[0] ?? '');
+    await migrate(pool, { ownOnly: true });
+    const { rows } = await pool.query<{ id: string; round: number }>('select id, round from cases');
+    const rounds = new Map(rows.map(({ id, round }) => [id, round]));
+    expect([half, begun, fresh, whole].map(({ id }) => rounds.get(id))).toEqual([2, 2, 1, 1]);
+    const { rows: told } = await pool.query<{ subject: string }>(`select subject from audit_events where action = 'case.approvals_void'`);
+    expect(told.map(({ subject }) => subject).toSorted()).toEqual([half, begun].map(({ id }) => `case:${id}`).toSorted());
+  });
+
   test('a database of a newer version is left alone', async () => {
     const { pool } = database;
     await migrate(pool, { ownOnly: true });

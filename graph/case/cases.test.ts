@@ -1,5 +1,6 @@
 import { MemorySaver } from '@langchain/langgraph';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readMigrations } from '../../db/migrate.ts';
 import { findWork } from '../sweep.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
 import { actionDigest } from '../../domain/cases.ts';
@@ -93,6 +94,27 @@ describe('a held payment', () => {
     await work();
     expect(await caseOf(id)).toMatchObject({ status: 'released', interrupt_id: null });
     expect(await ready()).toEqual(['authorize']);
+  });
+
+  it('whose thread began anew between its two officers is released by the same two', async () => {
+    const id = await hold();
+    await needTwo(id);
+    await work();
+    await decide(id, 'officer:amina');
+    await work();
+    await decide(id, 'officer:kofi');
+    // The thread is lost, and the migration after it finds the case.
+    graph = buildCaseGraph({ checkpointer: new MemorySaver(), ...caseGraphDeps(platform.deps) });
+    await platform.database.pool.query('update cases set interrupt_id = null');
+    const rounds = (await readMigrations()).find(({ tag }) => tag === '0045_case_rounds');
+    await platform.database.pool.query(rounds?.sql ?? '');
+    await work();
+    expect(await caseOf(id)).toMatchObject({ status: 'open', claimed_by: null, interrupt_id: expect.any(String) });
+    for (const officer of ['officer:amina', 'officer:kofi']) {
+      await decide(id, officer);
+      await work();
+    }
+    expect(await caseOf(id)).toMatchObject({ status: 'released' });
   });
 
   it('is open for another officer after the first of two', async () => {
