@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { withTransaction } from '../../db/connect.ts';
+import { type Pool, withTransaction } from '../../db/connect.ts';
 import { RAISE_WAITS_MS } from '../../domain/autonomy.ts';
 import type { HaltScope } from '../../domain/halt.ts';
 import { halt, lift as liftHalt } from '../../tools/oversight/halts.ts';
+import { createApi } from './app.ts';
 import { bodyOf, intentOf, startTestApi, type TestApi } from './testing.ts';
 
 /** A country that is none, and one that is not reached, and a way that leads nowhere. */
@@ -115,6 +116,34 @@ describe('a halt', () => {
   const PATH = '/v1/halts';
   const begin = (json: object, key = amina) => api.call('POST', PATH, { key, json: { reason: 'looks odd', ...json } });
   const lift = (id: string, key: string) => api.call('POST', `${PATH}/${id}/lift`, { key });
+
+  test('is in force, and told of, though what is under way cannot be counted', async () => {
+    const { tenants } = api.deps;
+    const deaf = (pool: Pool): Pool =>
+      new Proxy(pool, {
+        get: (_pool, key) => {
+          if (key !== 'query') return Reflect.get(pool, key) as unknown;
+          return (query: { readonly name?: string }) =>
+            query.name === 'halt_requests_under_way' ? Promise.reject(new Error('the database is away')) : pool.query(query as never);
+        },
+      });
+    const failing = createApi(
+      { ...api.deps, tenants: { ...tenants, of: (clientId) => deaf(tenants.of(clientId)) } },
+      { checkAnswers: true },
+    );
+    const response = await failing.app.request(PATH, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${amina}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ railId: 'mpesa-ke', reason: 'away' }),
+    });
+    await failing.close();
+    expect(response.status).toBe(201);
+    const halt = await bodyOf(response);
+    expect(halt).toMatchObject({ underWay: null, liftedAt: null });
+    expect(await actsOn(`halt:${halt.id}`)).toEqual(['officer:amina halt.begun']);
+    expect(api.logLines.some((line) => line.includes(halt.id) && line.includes('the database is away'))).toBe(true);
+    for (const key of [amina, kofi]) await lift(halt.id, key);
+  });
 
   test('is begun by one and lifted by two, each written down', async () => {
     const response = await begin({ corridor: 'KE-UG', railId: 'mpesa-ke' });

@@ -28,9 +28,10 @@ const haltSchema = z
 
 const begunSchema = haltSchema
   .extend({
-    underWay: z
-      .int()
-      .openapi({ description: 'Requests to operators that were sent before and whose outcome is open: they are not called back.' }),
+    underWay: z.int().nullable().openapi({
+      description:
+        'Requests to operators that were sent before and whose outcome is open: they are not called back. Null when they could not be counted; the halt is in force all the same.',
+    }),
   })
   .openapi('BegunHalt');
 
@@ -94,7 +95,15 @@ export function mountHalts(api: Api): void {
       if (paymentId !== null && (await findPayment(deps.tenants.of(clientId), clientId, paymentId)) === null) throw fault('not_found');
       const wish = { clientId, corridor, railId, paymentId, reason, liftClientId: clientId, principal, nowMs: deps.clock.now() };
       const begun = await withTransaction(deps.pool, (tx) => halt(tx, wish));
-      return { status: 201, body: { ...haltOut(begun), underWay: await requestsUnderWay(deps.tenants.of(clientId), begun) } };
+      // It is in force: an error here would have the officer begin another.
+      const underWay = await requestsUnderWay(deps.tenants.of(clientId), begun).catch((error: unknown) => {
+        deps.log.error(
+          { haltId: begun.id, error: error instanceof Error ? error.message : 'unknown' },
+          'requests under way were not counted',
+        );
+        return null;
+      });
+      return { status: 201, body: { ...haltOut(begun), underWay } };
     },
   );
   mount(
