@@ -83,6 +83,16 @@ export function assertData({ databaseUrl, dataDir }: Pick<Config, 'databaseUrl' 
     throw fault('not_found', { detail: `There is no data under ${dataDir}. Start CAPP first, or name its folder in CAPP_DATA_DIR.` });
 }
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Reads the id of something, as `idOf('case', 'capp cases list')`; without a command that shows it where none does. */
+export function idOf(noun: string, shownBy?: string): (text: string) => string {
+  return (text) => {
+    if (UUID.test(text)) return text.toLowerCase();
+    throw new InvalidArgumentError(`It must be the id of a ${noun}${shownBy === undefined ? '' : `, as \`${shownBy}\` shows it`}.`);
+  };
+}
+
 /** Reads an option that is a whole number in a range, for commander. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {

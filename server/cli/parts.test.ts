@@ -1,8 +1,9 @@
 /** The small parts of the command line: faults, tables, progress. */
-import { CommanderError } from 'commander';
+import { CommanderError, InvalidArgumentError } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { fault } from '../../domain/errors.ts';
 import { CappApiError, CappConnectionError } from '../../sdk/index.ts';
+import { idOf } from './context.ts';
 import { faultOf, reportFailure } from './failure.ts';
 import { createProgress, standingOf } from './progress.ts';
 import { printable, renderTable } from './table.ts';
@@ -90,4 +91,13 @@ describe('progress', () => {
     expect(standingOf({ paid: 412, held: 0, failed: 3 })).toBe('paid 412 · failed 3');
     expect(standingOf({})).toBe('');
   });
+});
+
+test('an id that is none is refused by the name of what it was to be, and where that is shown', () => {
+  const id = '019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11';
+  const findingIdOf = idOf('finding', 'capp findings list');
+  expect(findingIdOf(id.toUpperCase())).toBe(id);
+  for (const text of ['7', `${id}0`, ''])
+    expect(() => findingIdOf(text)).toThrow(new InvalidArgumentError('It must be the id of a finding, as `capp findings list` shows it.'));
+  expect(() => idOf('payment')('7')).toThrow('It must be the id of a payment.');
 });

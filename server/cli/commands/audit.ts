@@ -18,12 +18,11 @@ import {
 } from '../../../tools/audit/index.ts';
 import { readConfig } from '../../config.ts';
 import { readAnchored } from '../../anchors.ts';
-import { assertData, type CommandContext, withExamples } from '../context.ts';
+import { assertData, type CommandContext, idOf, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
 import { loadKeys } from '../../secrets.ts';
 
 const SHOWN_MAX = 50;
-const PAYMENT_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 interface VerifyOptions {
   readonly trust?: TrustedBlock;
@@ -66,7 +65,7 @@ export function registerAudit(program: Command, context: CommandContext): void {
     .description(
       "Seals what waits, then writes one payment's rows of the log with the proof of each. The file is checked without the database.",
     )
-    .argument('<payment>', 'its id', paymentIdOf)
+    .argument('<payment>', 'its id', idOf('payment'))
     .option('--out <file>', 'where to write (default: audit-PAYMENT.json)')
     .option('--up-to <block>', 'carry the chain on to this later block, whose hash is known elsewhere', blockNumberOf)
     .action((paymentId: string, options: ExportOptions) =>
@@ -195,9 +194,4 @@ function hashOf(text: string): string {
 function blockNumberOf(text: string): bigint {
   if (/^[1-9]\d{0,17}$/.test(text)) return BigInt(text);
   throw new InvalidArgumentError('It must be the number of a block.');
-}
-
-function paymentIdOf(text: string): string {
-  if (PAYMENT_ID.test(text.toLowerCase())) return text.toLowerCase();
-  throw new InvalidArgumentError('It must be the id of a payment.');
 }

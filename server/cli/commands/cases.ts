@@ -4,7 +4,16 @@ import { CASE_KINDS, CASE_REASONS, CASE_STATUSES, CASE_VERDICTS, type CaseVerdic
 import { fault } from '../../../domain/errors.ts';
 import type { Case, Capp } from '../../../sdk/index.ts';
 import { renderCaseFile, renderQueue } from '../cases.ts';
-import { type ApiOptions, type CommandContext, DEMO_OFFICER, openCapp, wholeNumber, withExamples, withPrincipal } from '../context.ts';
+import {
+  type ApiOptions,
+  type CommandContext,
+  DEMO_OFFICER,
+  idOf,
+  openCapp,
+  wholeNumber,
+  withExamples,
+  withPrincipal,
+} from '../context.ts';
 
 export interface OfficerOptions extends ApiOptions {
   readonly json?: true;
@@ -25,6 +34,8 @@ interface DecideOptions extends OfficerOptions {
   readonly note?: string;
   readonly evidence: string;
 }
+
+const caseIdOf = idOf('case', 'capp cases list');
 
 const reasonLines = CASE_VERDICTS.map((verdict) => {
   const reasons = Object.entries(CASE_REASONS[verdict]).map(([code, text]) => `    ${code.padEnd(26)} ${text}`);
@@ -90,7 +101,7 @@ function registerShow(cases: Command, context: CommandContext): void {
     .description(
       'Shows the file of a case: evidence, parties, hits, history, linked cases, what was asked and said. That you looked is recorded.',
     )
-    .argument('<case>', 'its id', idOf)
+    .argument('<case>', 'its id', caseIdOf)
     .action(async (id: string, options: OfficerOptions) => {
       const file = await (await openDesk(context, options)).cases.get(id);
       context.terminal.out(options.json ? JSON.stringify(file) : renderCaseFile(file));
@@ -106,7 +117,7 @@ function registerClaims(cases: Command, context: CommandContext): void {
   const claim = cases
     .command('claim')
     .description('Takes a case for a quarter of an hour; again, to lengthen it.')
-    .argument('<case>', 'its id', idOf)
+    .argument('<case>', 'its id', caseIdOf)
     .action(async (id: string, options: OfficerOptions) => {
       const claimed = await (await openDesk(context, options)).cases.claim(id);
       tell(options, claimed, `claimed by ${claimed.claimedBy ?? 'nobody'} until ${claimed.claimedUntil ?? '-'}`);
@@ -115,7 +126,7 @@ function registerClaims(cases: Command, context: CommandContext): void {
   const release = cases
     .command('release-claim')
     .description('Puts a claimed case back for others.')
-    .argument('<case>', 'its id', idOf)
+    .argument('<case>', 'its id', caseIdOf)
     .action(async (id: string, options: OfficerOptions) => {
       tell(options, await (await openDesk(context, options)).cases.releaseClaim(id), 'free again');
     });
@@ -123,7 +134,7 @@ function registerClaims(cases: Command, context: CommandContext): void {
   const snooze = cases
     .command('snooze')
     .description('Puts a case off: three times at most, for a day at most each. It stays due when it was due.')
-    .argument('<case>', 'its id', idOf)
+    .argument('<case>', 'its id', caseIdOf)
     .requiredOption('--hours <hours>', 'for how long', wholeNumber(1, 24))
     .action(async (id: string, options: OfficerOptions & { readonly hours: number }) => {
       const until = new Date(Date.now() + options.hours * 3_600_000);
@@ -137,7 +148,7 @@ function registerDecide(cases: Command, context: CommandContext): void {
   const decide = cases
     .command('decide')
     .description('Says what is to become of a case you have claimed. Some releases need a second officer, who says the same.')
-    .argument('<case>', 'its id', idOf)
+    .argument('<case>', 'its id', caseIdOf)
     .argument('<verdict>', `one of ${CASE_VERDICTS.join(', ')}`, verdictOf)
     .requiredOption('--reason <code>', 'why, one of the codes below')
     .requiredOption('--evidence <digest>', 'the digest of the evidence you read, as `capp cases show` prints it')
@@ -167,11 +178,6 @@ function decidedLine(verdict: CaseVerdict, { status, approvalsNeeded }: Case): s
       ? `; it takes ${approvalsNeeded} officers who say the same, and \`capp cases show\` tells who has`
       : '';
   return `${verdict}: the case is ${status}${eyes}`;
-}
-
-export function idOf(text: string): string {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text.toLowerCase();
-  throw new InvalidArgumentError('It must be the id of a case, as `capp cases list` shows it.');
 }
 
 function verdictOf(text: string): CaseVerdict {

@@ -2,14 +2,16 @@
 import { type Command, Option } from 'commander';
 import type { Finding, FindingFile } from '../../../sdk/index.ts';
 import { listedLines } from '../cases.ts';
-import { type ApiOptions, type CommandContext, wholeNumber, withExamples } from '../context.ts';
+import { type ApiOptions, type CommandContext, idOf, wholeNumber, withExamples } from '../context.ts';
 import { printable, renderTable } from '../table.ts';
-import { idOf, type OfficerOptions, openDesk, withOfficer } from './cases.ts';
+import { type OfficerOptions, openDesk, withOfficer } from './cases.ts';
 
 interface ListOptions extends OfficerOptions, ApiOptions {
   readonly status: Finding['status'];
   readonly limit: number;
 }
+
+const findingIdOf = idOf('finding', 'capp findings list');
 
 const COLUMNS = [
   { title: 'finding' },
@@ -50,7 +52,7 @@ function registerReading(findings: Command, context: CommandContext): void {
   const show = findings
     .command('show')
     .description('Shows the person beside the listed party. That you looked is recorded.')
-    .argument('<finding>', 'its id', idOf)
+    .argument('<finding>', 'its id', findingIdOf)
     .action(async (id: string, options: OfficerOptions) => {
       const file = await (await openDesk(context, options)).findings.get(id);
       context.terminal.out(options.json ? JSON.stringify(file) : linesOf(file).join('\n'));
@@ -68,7 +70,7 @@ function registerVerdict(
   const command = findings
     .command(name)
     .description(about)
-    .argument('<finding>', 'its id', idOf)
+    .argument('<finding>', 'its id', findingIdOf)
     .action(async (id: string, options: OfficerOptions) => {
       const decided = await (await openDesk(context, options)).findings.resolve(id, verdict);
       context.terminal.out(options.json ? JSON.stringify(decided) : `${verdict} by ${decided.resolvedBy ?? '-'}`);

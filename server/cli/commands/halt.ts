@@ -7,7 +7,7 @@ import { systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import { RAILS } from '../../../domain/network.ts';
 import { halt, lift } from '../../../tools/oversight/halts.ts';
-import { type CommandContext, corridorOf, nameOf, withExamples } from '../context.ts';
+import { type CommandContext, corridorOf, idOf, nameOf, withExamples } from '../context.ts';
 import { clientOf, onDatabase } from '../database.ts';
 import { renderTable } from '../table.ts';
 
@@ -22,7 +22,6 @@ interface BeginOptions {
 }
 
 const LISTED_MAX = 200;
-const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Adds the command with its parts. */
 export function registerHalt(program: Command, context: CommandContext): void {
@@ -39,7 +38,7 @@ export function registerHalt(program: Command, context: CommandContext): void {
     .option('--client <name>', 'of one client', nameOf)
     .option('--corridor <from-to>', 'of one corridor, as KE-UG', corridorOf)
     .option('--rail <rail>', 'of one rail, as mtn-ug', railOf)
-    .option('--payment <id>', 'of one payment', idOf)
+    .option('--payment <id>', 'of one payment', idOf('payment'))
     .requiredOption('--by <person>', 'who does it, as operator:jane', nameOf)
     .requiredOption('--reason <text>', 'why')
     .action((options: BeginOptions) => onDatabase(context, (pool) => beginHalt(context, pool, options)));
@@ -55,7 +54,7 @@ export function registerHalt(program: Command, context: CommandContext): void {
   const lifted = group
     .command('lift')
     .description('Asks for the end of a halt; said by a second person, ends it.')
-    .argument('<halt>', 'its id', idOf)
+    .argument('<halt>', 'its id', idOf('halt', 'capp halt list'))
     .requiredOption('--by <person>', 'who does it, as operator:jane', nameOf)
     .action((id: string, { by }: { readonly by: string }) => onDatabase(context, (pool) => liftHalt(context, pool, id, by)));
   withExamples(lifted, [['capp halt lift 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11 --by operator:john', 'asks, or agrees']]);
@@ -121,9 +120,4 @@ async function liftHalt(context: CommandContext, pool: Pool, id: string, by: str
 function railOf(text: string): string {
   if (RAILS.some(({ id }) => id === text)) return text;
   throw new InvalidArgumentError('There is no such rail; see capp rails.');
-}
-
-function idOf(text: string): string {
-  if (ID.test(text)) return text;
-  throw new InvalidArgumentError('It must be an id.');
 }

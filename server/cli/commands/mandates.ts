@@ -1,6 +1,6 @@
 /** `capp mandates`: who may spend on whose word. Works on the database, beside whatever runs. */
 import { readFile } from 'node:fs/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { type Pool, withTransaction } from '../../../db/connect.ts';
 import type { Keyring } from '../../../db/keyring.ts';
 import { listMandates, type StoredMandate } from '../../../db/queries/mandates.ts';
@@ -9,7 +9,7 @@ import { fault } from '../../../domain/errors.ts';
 import { isInForce, kindOf } from '../../../domain/mandate.ts';
 import { type SpendPolicy, spendPolicySchema } from '../../../domain/spend-policy.ts';
 import { issueMandate, isSealed, takeBack } from '../../../tools/mandates/issue.ts';
-import { type CommandContext, nameOf, withExamples, wholeNumber } from '../context.ts';
+import { type CommandContext, idOf, nameOf, withExamples, wholeNumber } from '../context.ts';
 import { clientOf, onDatabase } from '../database.ts';
 import { renderTable } from '../table.ts';
 
@@ -25,7 +25,6 @@ const DAY_MS = 86_400_000;
 const DAYS_MAX = 366;
 const LISTED_MAX = 500;
 const NUMBER = /^\+[1-9]\d{7,14}$/;
-const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Adds the command with its parts. */
 export function registerMandates(program: Command, context: CommandContext): void {
@@ -54,7 +53,7 @@ export function registerMandates(program: Command, context: CommandContext): voi
   const revoke = group
     .command('revoke')
     .description('Takes a mandate back, and all that was handed on from it.')
-    .argument('<mandate>', 'its id', idOf)
+    .argument('<mandate>', 'its id', idOf('mandate', 'capp mandates list'))
     .requiredOption('--client <name>', 'whose', nameOf)
     .requiredOption('--by <principal>', 'who does it', nameOf)
     .action((id: string, options: { readonly client: string; readonly by: string }) =>
@@ -118,9 +117,4 @@ function stateOf(keyring: Keyring, stored: StoredMandate, nowMs: number): string
   if (stored.revokedBy !== null) return `revoked by ${stored.revokedBy}`;
   if (isInForce(stored.mandate, nowMs)) return 'in force';
   return stored.mandate.expiresAtMs <= nowMs ? 'expired' : 'waiting';
-}
-
-function idOf(text: string): string {
-  if (ID.test(text)) return text;
-  throw new InvalidArgumentError('It must be an id.');
 }
