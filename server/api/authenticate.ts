@@ -23,13 +23,14 @@ export const STEP_UP_MS = 5 * 60_000;
 interface Remembered {
   readonly caller: Promise<Caller | null>;
   untilMs: number;
+  isGood: boolean;
 }
 
 export type Authenticate = (c: ApiContext) => Promise<Caller>;
 
 /**
  * Makes the function that finds the caller of a request. It throws `unauthenticated`, and `rate_limited`
- * for an address from which too many keys came that are none; keys known to be good are still let in.
+ * for an address from which too many keys came that are none; keys that were good when they were last looked up are still let in.
  */
 export function createAuthenticate(deps: {
   readonly clock: Clock;
@@ -42,12 +43,14 @@ export function createAuthenticate(deps: {
     const key = hash('sha256', presented, 'base64');
     const earlier = remembered.get(key);
     if (earlier && earlier.untilMs > nowMs) return earlier.caller;
-    deps.limits.beforeLookup(c);
-    if (remembered.size >= REMEMBERED_MAX) remembered.clear();
-    const entry: Remembered = { caller: deps.findCaller(presented), untilMs: nowMs + KNOWN_FOR_MS };
+    // Whoever guesses beside a key that is good does not lock it out, however long they do.
+    if (earlier?.isGood !== true) deps.limits.beforeLookup(c);
+    if (remembered.size >= REMEMBERED_MAX) forget(remembered);
+    const entry: Remembered = { caller: deps.findCaller(presented), untilMs: nowMs + KNOWN_FOR_MS, isGood: false };
     remembered.set(key, entry);
     entry.caller.then(
       (caller) => {
+        entry.isGood = caller !== null;
         if (caller === null) entry.untilMs = nowMs + UNKNOWN_FOR_MS;
       },
       () => remembered.delete(key),
@@ -63,6 +66,12 @@ export function createAuthenticate(deps: {
     await (presented === undefined ? deps.limits.ofAddress(c, 'public') : deps.limits.afterFailure(c));
     throw fault('unauthenticated');
   };
+}
+
+/** Makes room: what is no key, and if that is not enough, everything. */
+function forget(remembered: Map<string, Remembered>): void {
+  for (const [key, { isGood }] of remembered) if (!isGood) remembered.delete(key);
+  if (remembered.size >= REMEMBERED_MAX) remembered.clear();
 }
 
 /** The caller of an authenticated request, who must hold the scope. Throws `forbidden`. */

@@ -22,6 +22,8 @@ export interface Caller {
   readonly clientId: string;
   readonly principal: string;
   readonly scopes: readonly string[];
+  /** The API key that it asks with, or got its token with; people have none. */
+  readonly keyId?: string;
   /** What stands behind an access token; an API key has none. */
   readonly session?: Session;
   /** What every request of this caller must be signed with; nothing when it is missing or null. */

@@ -45,6 +45,37 @@ describe('limits', () => {
     expect((await api.call('GET', '/v1/payments')).status).toBe(429);
   });
 
+  const list = async (key: string) => (await api.call('GET', '/v1/payments', { key })).status;
+
+  test('count two keys of one principal apart, and a token as the key that it was got with', async () => {
+    await start('read=1/60');
+    const second = await api.makeKey(api.clients.acme, 'client:acme');
+    const token = (await api.deps.access?.ofKey(api.keys.acme, null))?.accessToken ?? '';
+    expect([await list(api.keys.acme), await list(token), await list(second)]).toEqual([200, 429, 200]);
+  });
+
+  test('leave the keys of a client theirs when one of them is used up, and stop all of them together where the client ends', async () => {
+    await start('read=2/60,client_read=5/60');
+    const [second, third] = [await api.makeKey(api.clients.acme, 'client:two'), await api.makeKey(api.clients.acme, 'client:three')];
+    const wild: number[] = [];
+    for (let n = 0; n < 20; n++) wild.push(await list(api.keys.acme));
+    expect(wild.filter((status) => status === 200)).toHaveLength(2);
+    expect([await list(second), await list(second), await list(third)]).toEqual([200, 200, 200]);
+    const refused = await api.call('GET', '/v1/payments', { key: third });
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get('ratelimit-policy')).toBe('"client_read";q=5;w=60');
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(50);
+    expect((await bodyOf(refused)).detail).toContain('by all keys of the client');
+    expect(await list(api.keys.zawadi)).toBe(200);
+  });
+
+  test('do not count a client by its addresses: what comes without a key from one of them costs the client nothing', async () => {
+    await start('public=1/60');
+    for (let n = 0; n < 5; n++) await api.call('GET', '/health/live', { key: null, ...from('192.0.2.1') });
+    expect((await api.call('GET', '/health/live', { key: null, ...from('192.0.2.1') })).status).toBe(429);
+    expect((await api.call('GET', '/v1/payments', from('192.0.2.1'))).status).toBe(200);
+  });
+
   test('count reading and writing apart', async () => {
     await start('read=1/60,write=1/60');
     expect((await api.call('GET', '/v1/payments')).status).toBe(200);
@@ -98,5 +129,13 @@ describe('keys that are none', () => {
     for (let n = 0; n < 5; n++) await api.call('GET', '/v1/payments', { key: wrongKey(n), ...from('192.0.2.1') });
     expect((await api.call('GET', '/v1/payments', { key: wrongKey(9), ...from('192.0.2.1') })).status).toBe(429);
     expect((await api.call('GET', '/v1/payments', from('192.0.2.1'))).status).toBe(200);
+    // Also once it is to be looked up anew, and not once it was taken back.
+    for (let minute = 0; minute < 3; minute++) {
+      api.clock.advance(60_000);
+      expect((await api.call('GET', '/v1/payments', from('192.0.2.1'))).status).toBe(200);
+    }
+    await api.pool.query('update api_keys set revoked_at = now() where principal = $1', ['client:acme']);
+    api.clock.advance(60_000);
+    expect((await api.call('GET', '/v1/payments', from('192.0.2.1'))).status).toBe(429);
   });
 });

@@ -6,7 +6,7 @@ import { getConnInfo } from '@hono/node-server/conninfo';
 import { type Fault, fault } from '../../domain/errors.ts';
 import { addressToCount, callerAddress, IN_PROCESS } from '../limits/address.ts';
 import type { Limiter, Verdict } from '../limits/limiter.ts';
-import { type LimitClass, type LimitPolicies, type LimitPolicy } from '../limits/policy.ts';
+import { CLIENT_CLASSES, type LimitClass, type LimitPolicies, type LimitPolicy } from '../limits/policy.ts';
 import type { ApiDeps, Caller } from './deps.ts';
 import { addHeader } from './headers.ts';
 import type { ApiContext } from './http.ts';
@@ -19,7 +19,7 @@ export interface LimitDeps {
 }
 
 export interface ApiLimits {
-  /** Counts a request of an authenticated caller. Throws `rate_limited`. */
+  /** Counts a request of an authenticated caller, for the key and then for its client. Throws `rate_limited`. */
   ofCaller(c: ApiContext, limitClass: LimitClass, caller: Caller): Promise<void>;
   /** Counts a request by the address it comes from. Throws `rate_limited`. */
   ofAddress(c: ApiContext, limitClass: LimitClass): Promise<void>;
@@ -45,16 +45,29 @@ export function createApiLimits(deps: LimitDeps | undefined): ApiLimits {
   );
   const addressOf = (c: ApiContext): string => addressToCount(socketAddressOf(c), c.req.header('x-forwarded-for'), trustedProxies);
 
-  async function count(c: ApiContext, policy: LimitPolicy, who: string): Promise<void> {
-    const taken = limiter.take(policy, who);
-    const verdict = taken instanceof Promise ? await taken : taken;
+  function tell(c: ApiContext, policy: LimitPolicy, verdict: Verdict): void {
     addHeader(c, 'RateLimit-Policy', fields.get(policy.name) ?? '');
     addHeader(c, 'RateLimit', `"${policy.name}";r=${verdict.remaining};t=${secondsOf(verdict)}`);
     if (!verdict.allowed) throw tooMuch(policy, verdict);
   }
 
+  async function count(c: ApiContext, policy: LimitPolicy, who: string): Promise<void> {
+    const taken = limiter.take(policy, who);
+    tell(c, policy, taken instanceof Promise ? await taken : taken);
+  }
+
+  /** What a key is refused takes nothing from its client, of whom the caller hears only when that is what refuses. */
+  async function countCaller(c: ApiContext, limitClass: LimitClass, caller: Caller): Promise<void> {
+    await count(c, policies[limitClass], `${caller.clientId} ${keyOf(caller)}`);
+    if (!isOfKeys(limitClass)) return;
+    const policy = policies[CLIENT_CLASSES[limitClass]];
+    const taken = limiter.take(policy, caller.clientId);
+    const verdict = taken instanceof Promise ? await taken : taken;
+    if (!verdict.allowed) tell(c, policy, verdict);
+  }
+
   return {
-    ofCaller: (c, limitClass, caller) => count(c, policies[limitClass], `${caller.clientId} ${caller.principal}`),
+    ofCaller: countCaller,
     ofAddress: (c, limitClass) => count(c, policies[limitClass], addressOf(c)),
     beforeLookup: (c) => {
       const refusal = limiter.refusal(policies.failed_auth, addressOf(c));
@@ -64,15 +77,23 @@ export function createApiLimits(deps: LimitDeps | undefined): ApiLimits {
   };
 }
 
+const isOfKeys = (limitClass: LimitClass): limitClass is keyof typeof CLIENT_CLASSES => Object.hasOwn(CLIENT_CLASSES, limitClass);
+
+/** A token counts as the key that it was got with; those of people count for the person. */
+function keyOf({ keyId, principal }: Caller): string {
+  return keyId === undefined ? principal : `key ${keyId}`;
+}
+
 function secondsOf({ msToEnd }: Verdict): number {
   return Math.ceil(msToEnd / 1000);
 }
 
-function tooMuch({ name, requestsMax, windowS }: LimitPolicy, verdict: Verdict): Fault {
+function tooMuch({ name, countedBy, requestsMax, windowS }: LimitPolicy, verdict: Verdict): Fault {
+  const whose = countedBy === 'client' ? ' by all keys of the client' : '';
   const detail =
     name === 'failed_auth'
       ? 'Too many keys that are none came from this address.'
-      : `More than ${requestsMax} requests of the kind ${name} in ${windowS} seconds.`;
+      : `More than ${requestsMax} requests of the kind ${name} in ${windowS} seconds${whose}.`;
   return Object.assign(fault('rate_limited', { detail }), { retryAfterS: Math.max(1, secondsOf(verdict)) });
 }
 

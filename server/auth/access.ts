@@ -81,7 +81,10 @@ export function createAccess(deps: AccessDeps): Access {
   const uses = createKeyUses(deps);
   return {
     findCaller: async (presented) => {
-      if (!presented.includes('.')) return uses.note(await findApiKey(pool, deps.pepper, presented, clock.now()));
+      if (!presented.includes('.')) {
+        const key = uses.note(await findApiKey(pool, deps.pepper, presented, clock.now()));
+        return key === null ? null : { ...key, keyId: key.id };
+      }
       const claims = await signer.check(presented);
       if (claims === null || !(await isInForce(pool, { jti: claims.jti, family: claims.family ?? null }))) return null;
       return callerOf(claims);
@@ -100,6 +103,7 @@ export function createAccess(deps: AccessDeps): Access {
         client_id: clientId,
         scope: granted.join(' '),
         kind: 'program',
+        key_id: key.id,
       });
       return { accessToken: token, expiresAtMs, scopes: granted, refreshToken: null };
     },
@@ -145,7 +149,8 @@ function callerOf(claims: Claims): Caller {
     expiresAtMs: claims.exp * 1000,
     secondFactorAtMs: claims.second_factor_at === undefined ? null : claims.second_factor_at * 1000,
   };
-  return { clientId: claims.client_id, principal: claims.sub, scopes: claims.scope.split(' '), session };
+  const key = claims.key_id === undefined ? {} : { keyId: claims.key_id };
+  return { clientId: claims.client_id, principal: claims.sub, scopes: claims.scope.split(' '), session, ...key };
 }
 
 async function logIn(deps: AccessDeps, given: { principal: string; password: string; code: string }): Promise<Grant> {

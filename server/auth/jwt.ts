@@ -19,6 +19,8 @@ export const claimsSchema = z.object({
   scope: z.string(),
   /** `person` or `program`. */
   kind: z.enum(['person', 'program']),
+  /** The API key that a program got it with. */
+  key_id: z.uuid().optional(),
   /** When a person last showed the second factor. */
   second_factor_at: z.int().optional(),
   /** The login's family of refresh tokens. */

@@ -2,7 +2,7 @@
  * Limits that hold over all processes without a round trip for each request: a process takes a share of a
  * window from the shared store, a lease, and hands it out by itself.
  *
- * Callers are counted exactly, but for what lies unused in leases of other processes: at most a twentieth
+ * Keys and clients are counted exactly, but for what lies unused in leases of other processes: at most a twentieth
  * of the limit in each. For addresses, of which a flood may bring any number, the first lease is handed out
  * before the store hears of it, so that an address that asks little costs the store nothing; each process
  * may so hand out a twentieth too many. When the store is away each process keeps the limit by itself.

@@ -11,9 +11,17 @@ describe('limits from the settings', () => {
 
   test('replace those they name', () => {
     const policies = readLimits(' write=600/60, callback=50/1');
-    expect(policies.write).toEqual({ name: 'write', countedBy: 'caller', requestsMax: 600, windowS: 60 });
+    expect(policies.write).toEqual({ name: 'write', countedBy: 'key', requestsMax: 600, windowS: 60 });
     expect(policies.callback).toMatchObject({ requestsMax: 50, windowS: 1, countedBy: 'address' });
     expect(policies.read).toEqual(readLimits('').read);
+  });
+
+  test('give a client more than any of its keys', () => {
+    const { client_write: derived } = readLimits('write=600/60');
+    expect(derived).toEqual({ name: 'client_write', countedBy: 'client', requestsMax: 2400, windowS: 60 });
+    expect(readLimits('client_write=601/60,write=600/60').client_write.requestsMax).toBe(601);
+    for (const text of ['write=600/60,client_write=600/60', 'write=600/60,client_write=2400/61', 'client_batch=100/1'])
+      expect(() => readLimits(text)).toThrow(/config_invalid: CAPP_RATE_LIMITS lets one key use up/);
   });
 
   test.each(['write', 'write=10', 'write=0/1', 'write=1/0', 'write=-1/1', 'wirte=1/1', 'constructor=1/1', 'write=1e3/1'])(
