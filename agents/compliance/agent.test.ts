@@ -137,12 +137,18 @@ describe('names', () => {
       await addPayment({ senderName: 'WAKHUNGU Jelani Obote' }),
       await addPayment({ senderName: '🙂' }),
       await addPayment({ senderName: 'Am\u202eina Wanjiku' }),
+      await addPayment({ senderName: '(formerly)' }),
+      await addPayment({ receiverName: 'a b c d e f g h i j k l m n o p Amina Wanjiku' }),
+      await addPayment({ receiverName: `Amina ${'W'.repeat(41)}` }),
     ];
     expect(await outcomesOf(items)).toEqual([
       'clear nothing_found',
       'block sanctions_match',
       'flag sanctions_possible_match',
       'block compliance_refused',
+      'flag name_obscured',
+      'flag name_obscured',
+      'flag name_obscured',
       'flag name_obscured',
     ]);
     const text = JSON.stringify(await agent.gather(deps, items));

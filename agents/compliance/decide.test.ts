@@ -163,6 +163,8 @@ describe('flags', () => {
   test.each<[string, Partial<ComplianceFacts>, string]>([
     ['a name in another order', { hits: [NORMALISED] }, 'sanctions_possible_match'],
     ['a name that hides something', { sender: { ...PARTY, nameObscured: true } }, 'name_obscured'],
+    ['a name of which nothing is compared', { sender: { ...PARTY, nameUnscreened: 'none' } }, 'name_obscured'],
+    ['a name of which a part is compared', { receiver: { ...PARTY, nameUnscreened: 'part' } }, 'name_obscured'],
     ['an identity never checked', { sender: { ...PARTY, kycStatus: 'none' } }, 'kyc_none'],
     ['five in an hour', { history: { ...HISTORY, count1h: 5, count24h: 5 } }, 'velocity_count_1h'],
     ['ten in a day', { history: { ...HISTORY, count24h: 10 } }, 'velocity_count_24h'],

@@ -97,8 +97,16 @@ function partyFindings(role: 'sender' | 'receiver', party: PartyFacts, policy: C
   if (!party.phoneGiven) refuse('account_missing', `The wallet number of the ${role} is missing.`);
   if (party.kycStatus === 'rejected') refuse('kyc_rejected', `The identity of the ${role} was checked and rejected.`);
   if (party.kycStatus === 'none') found.push(flagOf('kyc_none', role, `The identity of the ${role} was never checked.`, policy));
-  if (party.nameObscured) found.push(flagOf('name_obscured', role, `The name of the ${role} hides letters or mixes scripts.`, policy));
+  const obscured = obscuredText(role, party);
+  if (obscured !== null) found.push(flagOf('name_obscured', role, obscured, policy));
   return found;
+}
+
+/** What keeps a name from being held against the lists as it is read: people look at it. */
+function obscuredText(role: 'sender' | 'receiver', party: PartyFacts): string | null {
+  if (party.nameUnscreened === 'none') return `Nothing in the name of the ${role} can be held against the lists.`;
+  if (party.nameUnscreened === 'part') return `The name of the ${role} is so long that only a part was held against the lists.`;
+  return party.nameObscured ? `The name of the ${role} hides letters or mixes scripts.` : null;
 }
 
 function geographyFindings(facts: ComplianceFacts): Finding[] {

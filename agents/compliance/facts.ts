@@ -12,6 +12,8 @@ export type PartyFacts = {
   readonly nameWords: number;
   /** The name hides something: see `normaliseName`. */
   readonly nameObscured: boolean;
+  /** Of the name nothing, or not all of it, was held against the lists; left out where all of it was. */
+  readonly nameUnscreened?: 'part' | 'none';
   readonly phoneGiven: boolean;
 };
 

@@ -11,6 +11,7 @@ import { fault } from '../../domain/errors.ts';
 import { dayOf } from '../../domain/network.ts';
 import type { Hit, SanctionsList } from '../../tools/sanctions/list.ts';
 import { normaliseName } from '../../tools/sanctions/name.ts';
+import { comparedOf } from '../../tools/sanctions/screening/compare.ts';
 import { inTurns } from '../../tools/turns.ts';
 import type { WorkItem } from '../agent.ts';
 import { decideByRules } from './decide.ts';
@@ -276,11 +277,13 @@ const NAME_WORDS_MAX = 99;
 
 function partyFacts(party: Person, kycStatus: string, kycTier: number): PartyFacts {
   const name = normaliseName(party.name);
+  const compared = comparedOf(party.name, null);
   return {
     kycStatus,
     kycTier,
     nameWords: Math.min(name.tokens.length, NAME_WORDS_MAX),
     nameObscured: name.obscured,
+    ...(compared === 'whole' ? {} : { nameUnscreened: compared }),
     phoneGiven: party.phone.trim() !== '',
   };
 }

@@ -2,7 +2,7 @@
 import { type NameScore, scoreNames, settingsOf } from './score.ts';
 import { keysOf, type Likeness, likenessOf } from './similarity.ts';
 import type { Kind } from './vocabulary.ts';
-import { joinedWord, OTHER_NAME, type ParsedName, parseName, TEXT_MAX, type Word } from './words.ts';
+import { isBeyondCompare, joinedWord, OTHER_NAME, type ParsedName, parseName, TEXT_MAX, type Word } from './words.ts';
 
 /** Scores two names without a list, as `kind` reads them; of several ways to write them, the best counts. */
 export function compareNames(first: string, second: string, kind: Kind): NameScore {
@@ -93,10 +93,18 @@ function readingsBy(readings: readonly Reading[], text: string): string[] {
   return found;
 }
 
-/** Whether anything is left of a name that can be held against another one. */
-export function isComparable(text: string, kind: Kind | null): boolean {
+/** How much of a name is held against others: of what is too long to be one only the beginning, and of some nothing. */
+export type Compared = 'whole' | 'part' | 'none';
+
+const PLAIN_NAME = /^[A-Za-z]{1,20}(?: [A-Za-z]{1,20}){0,7}$/;
+
+/** The same for a name as `kind` reads it; null: as either does. */
+export function comparedOf(text: string, kind: Kind | null): Compared {
+  if (PLAIN_NAME.test(text)) return 'whole';
   const kinds = kind === null ? (['person', 'organisation'] as const) : [kind];
-  return kinds.some((each) => askedReadings(text, each).some((reading) => parseName(reading, each).parts.length > 0));
+  const isReadable = kinds.some((each) => askedReadings(text, each).some((reading) => parseName(reading, each).parts.length > 0));
+  if (!isReadable) return 'none';
+  return isBeyondCompare(text) ? 'part' : 'whole';
 }
 
 function comparePlain(first: string, second: string, kind: Kind): NameScore {

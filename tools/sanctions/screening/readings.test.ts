@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { SanctionsEntry } from '../list.ts';
-import { askedReadings, compareNames, isComparable, listedReadings } from './compare.ts';
+import { askedReadings, comparedOf, compareNames, listedReadings } from './compare.ts';
 import { ALERT_SCORE, createScreener, SAME_PARTY_SCORE } from './screener.ts';
 
 function entry(entryId: string, type: 'person' | 'entity', name: string): SanctionsEntry {
@@ -165,11 +165,30 @@ test('a listed branch does not make its house a listed party, though they are on
 });
 
 test.each([
-  ['Jefferson', true],
-  ['(formerly Jefferson)', true],
-  ['(formerly)', false],
-  ['(original script: )', false],
-  ['', false],
-])('whether anything of %j can be compared: %s', (name, expected) => {
-  expect(isComparable(name, null)).toBe(expected);
+  ['Jefferson', 'whole'],
+  ['(formerly Jefferson)', 'whole'],
+  ['እመቤት ታደሰ', 'whole'],
+  ['(formerly)', 'none'],
+  ['(original script: )', 'none'],
+  ['', 'none'],
+  ['x '.repeat(16), 'whole'],
+  ['x '.repeat(17), 'part'],
+  [`Jefferson (formerly${' x'.repeat(16)})`, 'part'],
+  ['W'.repeat(40), 'whole'],
+  ['W'.repeat(41), 'part'],
+  ['щ'.repeat(11), 'part'],
+  [`${'Jefferson Wakulima'}${' '.repeat(400)}`, 'part'],
+])('how much of %j is compared: %s', (name, expected) => {
+  expect(comparedOf(name, null)).toBe(expected);
+});
+
+test('a name of which nothing or not everything is compared is always known by that', () => {
+  // Made-up names with a listed one at the end, behind words and letters without end: it is found, or said to be out of reach.
+  fc.assert(
+    fc.property(fc.nat(30), fc.nat(60), fc.constantFrom(...PERSONS), (words, letters, name) => {
+      const asked = `${'q '.repeat(words)}${'q'.repeat(letters)}${name}`;
+      const isOutOfReach = words + name.split(' ').length > 16 || letters + (name.split(' ')[0]?.length ?? 0) > 40;
+      expect(comparedOf(asked, null)).toBe(isOutOfReach ? 'part' : 'whole');
+    }),
+  );
 });

@@ -12,7 +12,8 @@ import { isEstablished, type Kind, legalFormOf, type Role, roleOf, unifyNumber, 
 
 /** Of a name with more words, only so many are compared. */
 export const WORDS_MAX = 16;
-const LETTERS_MAX = 40;
+/** Of a word with more letters, only so many are compared. */
+export const LETTERS_MAX = 40;
 /** Of a longer text, only so much is compared. */
 export const TEXT_MAX = 400;
 const ACRONYM_LETTERS_MIN = 3;
@@ -88,15 +89,25 @@ export const OTHER_NAME = /\((?:original script|formerly|previously)([^)]*)\)?/g
 function spelledWords(text: string): Spelled[] {
   return plainWords(text.slice(0, TEXT_MAX).replace(OTHER_NAME, ' '))
     .slice(0, WORDS_MAX)
-    .flatMap((word): Spelled[] => {
-      const lower = word.toLowerCase();
-      const script = scriptOf(lower);
-      if (script === 'latin' || script === 'other') return [{ text: foldLookalikes(word).slice(0, LETTERS_MAX), unvowelled: false }];
-      const unvowelled = script === 'arabic';
-      return arabicParts(lower, unvowelled)
-        .flatMap((part) => transliterate(part, script))
-        .map((latin) => ({ text: latin.slice(0, LETTERS_MAX), unvowelled }));
-    });
+    .flatMap(inLatin)
+    .map((word) => ({ ...word, text: word.text.slice(0, LETTERS_MAX) }));
+}
+
+function inLatin(word: string): Spelled[] {
+  const lower = word.toLowerCase();
+  const script = scriptOf(lower);
+  if (script === 'latin' || script === 'other') return [{ text: foldLookalikes(word), unvowelled: false }];
+  const unvowelled = script === 'arabic';
+  return arabicParts(lower, unvowelled)
+    .flatMap((part) => transliterate(part, script))
+    .map((latin) => ({ text: latin, unvowelled }));
+}
+
+/** Whether a text has more than is compared of one: letters, words, or letters of a word. */
+export function isBeyondCompare(text: string): boolean {
+  if (text.length > TEXT_MAX) return true;
+  const words = plainWords(text);
+  return words.length > WORDS_MAX || words.flatMap(inLatin).some((word) => word.text.length > LETTERS_MAX);
 }
 
 /** Arabic writes the article with its noun, as Latin spellings mostly do not. */
