@@ -3,12 +3,12 @@
  * came from. A line that cannot be read is reported with its number and code; the next one goes on. What
  * is a row, and what is wrong with one, is said by the reader that requests have too.
  */
-import { createReadStream } from 'node:fs';
 import { extname } from 'node:path';
 import { fault } from '../../domain/errors.ts';
 import type { ProblemError } from '../../sdk/index.ts';
 import type { Row } from '../api/row.ts';
 import { ROW_READERS } from '../api/rows.ts';
+import { readChunks } from './chunks.ts';
 
 export type IntentsFormat = 'csv' | 'ndjson';
 
@@ -41,14 +41,4 @@ function intentsRow(row: Row): IntentsRow {
     return refused({ code: 'malformed_body', field: '', detail: 'The row is not a JSON object.' });
   const intent = value as Record<string, unknown>;
   return { line, ok: true, referenceId: typeof intent['referenceId'] === 'string' ? intent['referenceId'] : '', intent };
-}
-
-async function* readChunks(path: string): AsyncGenerator<Buffer> {
-  try {
-    for await (const chunk of createReadStream(path)) yield chunk as Buffer;
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    if (code === 'ENOENT') throw fault('file_unreadable', { detail: `There is no file ${path}.`, cause: error });
-    throw fault('file_unreadable', { detail: `${path} cannot be read (${code}).`, cause: error });
-  }
 }

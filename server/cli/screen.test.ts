@@ -70,6 +70,9 @@ describe('capp screen', () => {
     ['a name that shows nothing', { id: 1, name: '\u200b\u2060' }, { id: 1, code: 'name_invalid', field: 'name' }],
     ['a name of pictures', { id: 1, name: '🙂🙂' }, { id: 1, code: 'name_invalid', field: 'name' }],
     ['10,000 characters', { id: 1, name: 'Jefferson '.repeat(1_000) }, { id: 1, code: 'name_invalid', field: 'name' }],
+    ['17 words', { id: 1, name: `${'x '.repeat(15)}Jefferson Wakulima` }, { id: 1, code: 'name_invalid', field: 'name' }],
+    ['a word of 41 letters', { id: 1, name: `${'x'.repeat(32)}Jefferson` }, { id: 1, code: 'name_invalid', field: 'name' }],
+    ['nothing to compare', { id: 1, name: '(formerly)' }, { id: 1, code: 'name_invalid', field: 'name' }],
     ['half a character', { id: 1, name: 'Jeff\ufffdrson' }, { id: 1, code: 'name_invalid', field: 'name' }],
     ['a date that is a number', { id: 1, name: 'A B', dateOfBirth: 1961 }, { id: 1, code: 'validation_failed', field: 'dateOfBirth' }],
   ])('refuses a row with its line, field and code, and says nothing of what stands in it: %s', async (_, row, refusal) => {
@@ -87,9 +90,15 @@ describe('capp screen', () => {
     ['letters of width zero', { name: 'Jeffer\u200bson Wakulima' }, 'name_obscured'],
     ['letters of another script', { name: 'Jеfferson Wakulima' }, 'name_obscured'],
     ['an override', { name: '\u202eamilukaW nosreffeJ' }, 'name_obscured'],
-    ['more words than are compared', { name: `Jefferson Wakulima${' x'.repeat(20)}` }, 'name_cut'],
     ['a type nobody knows', { name: 'Jefferson Wakulima', type: 'starship' }, 'type_ignored'],
     ['a date nobody knows', { name: 'Jefferson Wakulima', dateOfBirth: 'long ago' }, 'date_of_birth_ignored'],
+    ['a type that says both', { name: 'Jefferson Wakulima', type: 'Individual company' }, 'type_ignored'],
+    ['a type that only begins like one', { name: 'Jefferson Wakulima', type: 'Companion' }, 'type_ignored'],
+    [
+      'a document number that tells nothing',
+      { name: 'Jefferson Wakulima', documentNumber: ['AB-1', 'A1234567'] },
+      'document_number_ignored',
+    ],
     ['a country nobody knows', { name: 'Jefferson Wakulima', country: 'Wakanda' }, 'country_ignored'],
   ])('screens all the same, and warns of %s', async (_, row, warning) => {
     await writeFile(path('lists.jsonl'), LISTS.join('\n'));
@@ -98,7 +107,47 @@ describe('capp screen', () => {
     expect((await run(['screen', ...files])).code).toBe(0);
     const answer = JSON.parse(await readFile(path('out.jsonl'), 'utf8'));
     expect(answer.warnings.map((each: { code: string }) => each.code)).toEqual([warning]);
-    expect(answer.hit).toBe(warning !== 'name_cut');
+    expect(answer.hit).toBe(true);
+  });
+
+  test.each([
+    ['Person', true, false],
+    ['natural_person', true, false],
+    ['individuals', true, false],
+    ['Natural resources company', false, true],
+    ['Personal company', false, true],
+    ['Legal person', false, true],
+    ['', true, true],
+    ['natural gas', true, true],
+  ])('of type %j: people %s, organisations %s', async (type, persons, organisations) => {
+    await writeFile(path('lists.jsonl'), LISTS.join('\n'));
+    const rows = ['Jefferson Otieno Wakulima', 'Kivuland Minerals Trading'].map((name, id) => JSON.stringify({ id, name, type }));
+    await writeFile(path('in.jsonl'), rows.join('\n'));
+    const files = ['--input', path('in.jsonl'), '--output', path('out.jsonl'), '--lists', path('lists.jsonl')];
+    expect((await run(['screen', ...files])).code).toBe(0);
+    const answers = (await readFile(path('out.jsonl'), 'utf8')).trim().split('\n');
+    expect(answers.map((line) => JSON.parse(line).hit)).toEqual([persons, organisations]);
+  });
+
+  test('refuses a line that is no UTF-8 or too long, and goes on behind it', async () => {
+    await writeFile(path('lists.jsonl'), LISTS.join('\n'));
+    const long = JSON.stringify({ id: 2, name: 'Jefferson Wakulima', country: 'K'.repeat(20_000) });
+    const listed = '{"id":3,"name":"Jefferson Otieno Wakulima"}';
+    await writeFile(
+      path('in.jsonl'),
+      Buffer.concat([Buffer.from('{"id":1,"name":"Jeff'), Buffer.from([0xe9]), Buffer.from(`"}\n${long}\n${listed}`)]),
+    );
+    const files = ['--input', path('in.jsonl'), '--output', path('out.jsonl'), '--lists', path('lists.jsonl')];
+    expect((await run(['screen', ...files])).code).toBe(1);
+    const answers = (await readFile(path('out.jsonl'), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(answers).toMatchObject([
+      { line: 1, code: 'malformed_body', field: null },
+      { line: 2, code: 'row_too_large', field: null },
+      { id: 3, hit: true },
+    ]);
   });
 
   test('answers an empty file with an empty one, and wants to know both files', async () => {
@@ -115,7 +164,7 @@ describe('capp screen', () => {
   test('says in one line what cannot be read or written', async () => {
     await writeFile(path('in.jsonl'), '{"id":1,"name":"A B"}');
     const missing = await run(['screen', '--input', path('none'), '--output', path('out')]);
-    expect([missing.code, missing.err]).toEqual([2, expect.stringMatching(/config_invalid: .*none cannot be read/)]);
+    expect([missing.code, missing.err]).toEqual([2, expect.stringMatching(/file_unreadable: There is no file .*none\./)]);
     const unwritable = await run(['screen', '--input', path('in.jsonl'), '--output', path('no/out')]);
     expect([unwritable.code, unwritable.err]).toEqual([2, expect.stringMatching(/storage_unwritable: .*cannot be written/)]);
   });

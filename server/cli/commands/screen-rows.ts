@@ -8,13 +8,15 @@ import { z } from 'zod';
 import { ERRORS, type ErrorCode } from '../../../domain/errors.ts';
 import { isoDatesOf } from '../../../tools/sanctions/dates.ts';
 import { normaliseName } from '../../../tools/sanctions/name.ts';
-import { isCountryKnown } from '../../../tools/sanctions/screening/identifiers.ts';
+import { comparedOf } from '../../../tools/sanctions/screening/compare.ts';
+import { isCountryKnown, plainIds } from '../../../tools/sanctions/screening/identifiers.ts';
 import type { PartyQuery } from '../../../tools/sanctions/screening/screener.ts';
-import { TEXT_MAX, WORDS_MAX } from '../../../tools/sanctions/screening/words.ts';
+import { LETTERS_MAX, TEXT_MAX, WORDS_MAX } from '../../../tools/sanctions/screening/words.ts';
+import type { Row } from '../../api/row.ts';
 
 /** What a reader of the answer should know of the row; it was screened all the same. */
 export interface RowWarning {
-  readonly code: 'name_obscured' | 'name_cut' | 'type_ignored' | 'date_of_birth_ignored' | 'country_ignored';
+  readonly code: 'name_obscured' | 'type_ignored' | 'date_of_birth_ignored' | 'country_ignored' | 'document_number_ignored';
   readonly field: string;
   readonly detail: string;
 }
@@ -43,16 +45,16 @@ const rowSchema = z.object({
   country: oneOrMore.nullish(),
   documentNumber: oneOrMore.nullish(),
 });
-type Row = z.infer<typeof rowSchema>;
+type Party = z.infer<typeof rowSchema>;
 
-/** Reads one line. What stands in it is never repeated: it may name a person. */
-export function readRow(text: string, line: number): ScreenedRow | RefusedRow {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return { line, code: 'malformed_body', field: null, error: 'The line is not JSON.' };
+/** Reads one row. What stands in it is never repeated: it may name a person. */
+export function readRow(row: Row): ScreenedRow | RefusedRow {
+  const { line } = row;
+  if ('refusal' in row) {
+    const { code, field, detail } = row.refusal;
+    return { line, code, field: field === '' ? null : field, error: detail };
   }
+  const { value } = row;
   const id = z.object({ id: rowSchema.shape.id }).safeParse(value).data?.id;
   const refuse = (code: ErrorCode, field: string | null, error: string = ERRORS[code].title): RefusedRow => ({
     line,
@@ -69,23 +71,26 @@ export function readRow(text: string, line: number): ScreenedRow | RefusedRow {
     const isAbsent = field === 'name' && (name === undefined || name === null);
     return refuse(isAbsent ? 'name_missing' : 'validation_failed', String(field), isAbsent ? 'There is no name.' : undefined);
   }
-  const { name } = parsed.data;
-  if (name.length > TEXT_MAX) return refuse('name_invalid', 'name', `The name is longer than ${TEXT_MAX} characters.`);
+  const { name, type } = parsed.data;
   if (name.includes('\ufffd')) return refuse('name_invalid', 'name', 'The name has letters that are not UTF-8.');
   const { tokens, obscured } = normaliseName(name);
   if (name.trim() === '') return refuse('name_missing', 'name', 'The name is empty.');
   if (!/\p{L}/u.test(tokens.join(''))) return refuse('name_invalid', 'name', 'The name has no letters.');
-  return queryOf(parsed.data, tokens.length, obscured);
+  const kind = kindOf(type ?? '');
+  const compared = comparedOf(name, kind ?? null);
+  if (compared === 'none') return refuse('name_invalid', 'name', 'Nothing in the name can be compared.');
+  if (compared === 'part') return refuse('name_invalid', 'name', TOO_LONG);
+  return queryOf(parsed.data, kind, obscured);
 }
 
-function queryOf(row: Row, words: number, obscured: boolean): ScreenedRow {
+const TOO_LONG = `The name has more than ${TEXT_MAX} characters, ${WORDS_MAX} words, or ${LETTERS_MAX} letters in a word.`;
+
+function queryOf(row: Party, kind: PartyQuery['kind'] | undefined, obscured: boolean): ScreenedRow {
   const warnings: RowWarning[] = [];
   const warn = (code: RowWarning['code'], field: string, detail: string): void => {
     warnings.push({ code, field, detail });
   };
   if (obscured) warn('name_obscured', 'name', 'The name hides letters, turns their order or mixes scripts in a word.');
-  if (words > WORDS_MAX) warn('name_cut', 'name', `Of the name only the first ${WORDS_MAX} words were compared.`);
-  const kind = kindOf(row.type ?? '');
   if (kind === undefined) warn('type_ignored', 'type', 'The type is not known; people and organisations were looked at.');
   const births = row.dateOfBirth ?? [];
   const datesOfBirth = births.flatMap(isoDatesOf);
@@ -93,15 +98,21 @@ function queryOf(row: Row, words: number, obscured: boolean): ScreenedRow {
   const countries = row.country ?? [];
   if (!countries.every(isCountryKnown))
     warn('country_ignored', 'country', 'The country is neither an ISO 3166-1 code nor an English name.');
-  return { id: row.id, query: { name: row.name, kind: kind ?? null, datesOfBirth, countries, ids: row.documentNumber ?? [] }, warnings };
+  const ids = row.documentNumber ?? [];
+  if (ids.some((id) => plainIds({ ids: [id] }).length === 0))
+    warn('document_number_ignored', 'documentNumber', 'The number has less than five letters and digits, or no digit.');
+  return { id: row.id, query: { name: row.name, kind: kind ?? null, datesOfBirth, countries, ids }, warnings };
 }
 
-const PERSONS = /^(person|individual|natural)/i;
-const ORGANISATIONS = /^(company|organi[sz]ation|legal|entity|enterprise|business|public ?body|vessel|ship|aircraft|airplane|asset)/i;
+const PERSONS = /\b(?:(?<!\b(?:legal|juridical|juristic) )persons?|individuals?)\b|^natural$/i;
+const ORGANISATIONS =
+  /\b(?:compan(?:y|ies)|organi[sz]ations?|legal|juridical|juristic|entit(?:y|ies)|enterprises?|business(?:es)?|public ?body|vessels?|ships?|aircrafts?|airplanes?|assets?)\b/i;
 
-/** Null when nothing is said, undefined when it is not understood: then both are looked at. */
+/** Null when nothing is said, undefined when it is not understood or says both: then both are looked at. */
 function kindOf(type: string): PartyQuery['kind'] | undefined {
-  if (type.trim() === '') return null;
-  if (PERSONS.test(type.trim())) return 'person';
-  return ORGANISATIONS.test(type.trim()) ? 'organisation' : undefined;
+  const said = type.replace(/[\s_-]+/g, ' ').trim();
+  if (said === '') return null;
+  const [isPerson, isOrganisation] = [PERSONS.test(said), ORGANISATIONS.test(said)];
+  if (isPerson === isOrganisation) return undefined;
+  return isPerson ? 'person' : 'organisation';
 }

@@ -1,13 +1,15 @@
 /** `capp screen`: screens a file of names against the lists in force. */
-import { createReadStream, createWriteStream } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { fault } from '../../../domain/errors.ts';
 import type { SanctionsList } from '../../../tools/sanctions/list.ts';
 import { openSanctions } from '../../../tools/sanctions/live.ts';
 import { ALERT_SCORE, explainMatch, type ScreeningMatch } from '../../../tools/sanctions/screening/screener.ts';
+import type { Bytes } from '../../api/row.ts';
+import { ROW_READERS } from '../../api/rows.ts';
 import { readConfig } from '../../config.ts';
+import { readChunks } from '../chunks.ts';
 import { type CommandContext, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
 import { type RefusedRow, readRow, type ScreenedRow } from './screen-rows.ts';
@@ -42,31 +44,21 @@ async function screen(context: CommandContext, options: ScreenOptions): Promise<
     environment: config.env,
     dataDir: config.dataDir,
   });
-  const input = createReadStream(options.input, 'utf8');
   const output = createWriteStream(options.output);
   const failed = new Promise<never>((_, reject) => {
-    input.on('error', (cause) => reject(fault('config_invalid', { detail: `${options.input} cannot be read.`, cause })));
     output.on('error', (cause) => reject(fault('storage_unwritable', { detail: `${options.output} cannot be written.`, cause })));
   });
   const counts = { screened: 0, hits: 0, refused: 0 };
-  await Promise.race([failed, screenLines(lists, input, output, counts)]);
+  await Promise.race([failed, screenRows(lists, readChunks(options.input), output, counts)]);
   context.terminal.err(`${counts.screened} screened, ${counts.hits} hits, ${counts.refused} lines refused. ${lists.describe().text}`);
   if (counts.refused > 0) context.endWith(EXIT.wrong);
 }
 
 type Counts = { screened: number; hits: number; refused: number };
 
-async function screenLines(
-  lists: SanctionsList,
-  input: NodeJS.ReadableStream,
-  output: NodeJS.WritableStream,
-  counts: Counts,
-): Promise<void> {
-  let line = 0;
-  for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-    line += 1;
-    if (text.trim() === '' || text === '\ufeff') continue;
-    const row = readRow(line === 1 ? text.replace(/^\ufeff/, '') : text, line);
+async function screenRows(lists: SanctionsList, input: Bytes, output: NodeJS.WritableStream, counts: Counts): Promise<void> {
+  for await (const each of ROW_READERS['application/x-ndjson'](input)) {
+    const row = readRow(each);
     const answer = isRefused(row) ? row : screenRow(lists, row);
     if (isRefused(row)) counts.refused += 1;
     else counts.screened += 1;
