@@ -2,7 +2,7 @@
 import { type NameScore, scoreNames, settingsOf } from './score.ts';
 import { keysOf, type Likeness, likenessOf } from './similarity.ts';
 import type { Kind } from './vocabulary.ts';
-import { isBeyondCompare, joinedWord, OTHER_NAME, type ParsedName, parseName, TEXT_MAX, type Word } from './words.ts';
+import { isBeyondCompare, joinedWord, OTHER_NAME_OPENS, type ParsedName, parseName, TEXT_MAX, type Word } from './words.ts';
 
 /** Scores two names without a list, as `kind` reads them; of several ways to write them, the best counts. */
 export function compareNames(first: string, second: string, kind: Kind): NameScore {
@@ -53,7 +53,10 @@ function houseOfBranch(text: string): readonly string[] {
 
 /** An other name in brackets is a name as well, and the brackets may be there to hide it. */
 function outOfBrackets(text: string): readonly string[] {
-  return [text.replace(OTHER_NAME, ' $1 '), ...Array.from(text.matchAll(OTHER_NAME), (match) => match[1] ?? '')];
+  const [before = '', ...others] = text.split(OTHER_NAME_OPENS);
+  if (others.length === 0) return [];
+  // All of them are opened at once: one within the other hides nothing either.
+  return [[before, ...others].join(' '), ...others.map((other) => other.replace(/\).*$/su, ''))];
 }
 
 const PERSON_READINGS: readonly Reading[] = [

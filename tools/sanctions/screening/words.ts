@@ -83,7 +83,8 @@ interface Spelled {
 }
 
 /** What lists put into brackets behind a name: another name, or the same one in its own script. */
-export const OTHER_NAME = /\((?:original script|formerly|previously)([^)]*)\)?/giu;
+export const OTHER_NAME_OPENS = /\((?:original script|formerly|previously)/giu;
+const OTHER_NAME = new RegExp(`${OTHER_NAME_OPENS.source}[^)]*\\)?`, 'giu');
 
 /** The words of a text in Latin letters, without other names in brackets. */
 function spelledWords(text: string): Spelled[] {
