@@ -35,6 +35,8 @@ export type Balances = ReadonlyMap<string, bigint>;
 /** What settlement came to in one run. */
 export interface ChainSummary {
   readonly batches: number;
+  /** Batches by the state they ended in; those on the books apart. */
+  readonly states: Readonly<Record<string, number>>;
   readonly executedOnce: number;
   /** Ended on the chain without execution; what was due is left to the partner's next batch. */
   readonly refunded: number;
@@ -94,6 +96,7 @@ export async function judgeChain(evidence: ChainEvidence): Promise<{ readonly vi
   const count = (is: (row: { status: string; method: string }) => boolean): number => batches.rows.filter(is).length;
   const summary = {
     batches: batches.rows.length,
+    states: countStates(batches.rows),
     executedOnce: count(({ status, method }) => method === 'chain' && status === 'settled'),
     refunded: count(({ status }) => status === 'expired'),
     onBooks: count(({ method }) => method === 'books'),
@@ -104,6 +107,17 @@ export async function judgeChain(evidence: ChainEvidence): Promise<{ readonly vi
     anchors: anchored.length,
   };
   return { violations: wrong, summary };
+}
+
+const BOOKS = ' on the books';
+
+function countStates(batches: readonly { status: string; method: string }[]): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const { status, method } of batches) {
+    const state = method === 'chain' ? status : `${status}${BOOKS}`;
+    counts.set(state, (counts.get(state) ?? 0) + 1);
+  }
+  return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function wrongExecutions(
@@ -200,4 +214,13 @@ export function settlementLine(summary: ChainSummary): string {
     `${byPeople} approved by people; ${disputed} disputed with ${votes} votes, ${reversed} reversed in part or whole, ${lapsed} let pass; ` +
     `${transactions} transactions, ${resent} sent anew; ${inquired} steps of unknown outcome, ${setBack} set back; ${anchors} anchors`
   );
+}
+
+/** The states that a run's batches ended in, in a line, each with its share of the batches over the chain. */
+export function statesLine({ batches, onBooks, states }: ChainSummary): string {
+  const overChain = batches - onBooks;
+  const shown = Object.entries(states).map(([state, count]) =>
+    state.endsWith(BOOKS) ? `${state} ${count}` : `${state} ${count} (${Math.round((100 * count) / overChain)} %)`,
+  );
+  return `    states of ${overChain} batches over the chain: ${shown.join(' · ')}`;
 }

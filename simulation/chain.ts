@@ -67,6 +67,8 @@ const TIMEOUT_MS = 10_000;
 /** A commit takes half a second. */
 const POLL_MS = 500;
 const OUTAGE_MS = { min: 5_000, max: 200_000 };
+/** A node that has come back stays up for as long at least: one that is hardly ever there settles nothing, and nobody would keep it. */
+const UP_MS_MIN = 90_000;
 const DEAR_MS = { min: 5_000, max: 60_000 };
 const GAS = { usual: '100', dear: '400' };
 /** Clocks here are wrong by up to a minute; a node that is behind stays so for longer. */
@@ -74,7 +76,7 @@ const LAG_MS_MAX = 90_000;
 const ANCHOR_MS = 60_000;
 
 /** Batches that nobody pays into end soon enough to be seen to end. */
-const DRIVER: DriverSettings = { ...DEFAULT_DRIVER_SETTINGS, proposalLifeMs: 30 * 60_000, patienceMs: 20_000 };
+const DRIVER: DriverSettings = { ...DEFAULT_DRIVER_SETTINGS, proposalLifeMs: 60 * 60_000, patienceMs: 20_000 };
 /**
  * The policy on another scale: what few payments come to is worth a transaction too; windows close by what is in them as well, and
  * keys consent to so much at once and to twice as much a day, so that people must approve the rest.
@@ -194,18 +196,21 @@ interface Weather {
 }
 
 function createWeather({ stage, faults, sandbox }: ChainDeps): Weather {
+  let staysUpUntilMs = 0;
   const forAWhile = (point: string, mode: 'silent' | 'behind' | 'foreign' | 'full'): void => {
     weather.isUp = false;
     sandbox.changeChain({ mode });
     stage.after(faults.sizeMs(point, OUTAGE_MS.min, OUTAGE_MS.max), () => {
       weather.isUp = true;
+      staysUpUntilMs = stage.now() + UP_MS_MIN;
       sandbox.changeChain({ mode: 'up' });
     });
   };
   const weather: Weather = {
     isUp: true,
     change(point) {
-      const fault = faults.at(`${point} at the node`, weather.isUp ? NODE_FAULTS : ['gas_rises']);
+      const mayFail = weather.isUp && stage.now() >= staysUpUntilMs;
+      const fault = faults.at(`${point} at the node`, mayFail ? NODE_FAULTS : ['gas_rises']);
       if (fault === 'node_down') forAWhile(point, 'silent');
       if (fault === 'node_behind') forAWhile(point, 'behind');
       if (fault === 'node_of_another_chain') forAWhile(point, 'foreign');

@@ -78,8 +78,8 @@ export interface FaultOptions {
   readonly groups: readonly FaultGroup[];
   /** Faults end once this says so, that what they left behind can come to its end. */
   readonly isOver: () => boolean;
-  /** How often faults strike, as a share of how often they do else; 1 unless told. */
-  readonly share?: number;
+  /** How often faults of a group strike, as a share of how often they do else; 1 unless told. */
+  readonly share?: (group: FaultGroup) => number;
   /** Only these happen, in place of what the seed says. */
   readonly only?: readonly Fault[];
   readonly tell: (fault: Fault) => void;
@@ -88,7 +88,10 @@ export interface FaultOptions {
 /** Makes the fate of one run. */
 export function createFaults(options: FaultOptions): Faults {
   const { chance } = options;
-  const shares = new Map<string, number>(options.groups.flatMap((group) => Object.entries(FAULTS[group])));
+  const { share = () => 1 } = options;
+  const shares = new Map<string, number>(
+    options.groups.flatMap((group) => Object.entries(FAULTS[group]).map(([kind, often]) => [kind, often * share(group)] as const)),
+  );
   const script = options.only === undefined ? null : new Map(options.only.map((fault) => [fault.point, fault.kind]));
   const struck: Fault[] = [];
 
@@ -98,7 +101,7 @@ export function createFaults(options: FaultOptions): Faults {
     const draw = chance.draw('fault', point, kinds.join());
     let reached = 0;
     for (const kind of kinds) {
-      reached += (shares.get(kind) ?? 0) * (options.share ?? 1);
+      reached += shares.get(kind) ?? 0;
       if (draw < reached) return kind;
     }
     return null;

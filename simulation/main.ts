@@ -6,7 +6,7 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { explainFailure, type Failure, runScript } from './campaign.ts';
-import { type ChainSummary, settlementLine } from './chain-verdict.ts';
+import { type ChainSummary, settlementLine, statesLine } from './chain-verdict.ts';
 import { FAULT_GROUPS, type FaultGroup } from './faults.ts';
 import { MUTANTS } from './mutants/catalogue.ts';
 import { tryMutant } from './mutants/run.ts';
@@ -154,7 +154,7 @@ async function simulate(server: DatabaseServer, options: Options, trace: WriteSt
       ...(result.settlement === undefined ? {} : { settlement: result.settlement }),
     });
     tell(lineOf(script.seed, result, seconds));
-    if (result.settlement !== undefined) tell(settlementLine(result.settlement));
+    if (result.settlement !== undefined) for (const line of [settlementLine, statesLine]) tell(line(result.settlement));
     if (violations.length === 0) continue;
     for (const violation of violations.slice(0, 20)) tell(`    ${violation}`);
     const failure = await explainFailure(deps, script, result, options.shrinkRuns);

@@ -19,7 +19,7 @@ import { takeNoTurns } from '../tools/turns.ts';
 import { CHAIN_WINDOW_MS, createSimulatedChain, DISPUTE_LIMIT_SECS, PARTNERS, type SimulatedChain } from './chain.ts';
 import { type Balances, type ChainSummary, judgeChain, readBalances, settlementLines } from './chain-verdict.ts';
 import { createDatabase } from './database.ts';
-import { createFaults, type Fault, type Faults } from './faults.ts';
+import { createFaults, type Fault, type FaultGroup, type Faults } from './faults.ts';
 import { createHints } from './hints.ts';
 import { makeWishes, MANY, type Wish } from './intents.ts';
 import { createNetwork } from './network.ts';
@@ -71,6 +71,8 @@ const SLOWNESS_UNDER_LOAD = 12;
 /** Many payments take many steps, at each of which a process can be stopped: longer than any lease, yet not so long that all of them always are. */
 const PAUSE_UNDER_LOAD_MS_MAX = 60_000;
 const LOOK_EVERY_MS = 2_500;
+/** So many payments are many where they are settled over the chain: a worker lives for minutes, as its batches take. */
+const MANY_OVER_CHAIN = 100;
 const FUNDS_MINOR = 10n ** 12n;
 
 /** Runs a script. Throws only for what is wrong with the simulation itself. */
@@ -115,8 +117,7 @@ async function play({ script, database }: RunOptions, stage: Stage): Promise<Run
     chance: stage.chance,
     groups: script.groups,
     isOver: trouble.isOver,
-    // Twice as many payments take twice as many steps: about as many faults strike, wherever they are many.
-    share: script.chain === true ? 1 : Math.min(1, MANY / script.payments),
+    share: (group) => shareOf(script, group),
     ...(script.faults === undefined ? {} : { only: script.faults }),
     tell: ({ kind, point }) => stage.note(`! ${kind} at ${point}`),
   });
@@ -158,6 +159,15 @@ async function play({ script, database }: RunOptions, stage: Stage): Promise<Run
     problems: world.problems,
     ...(settlement === null ? {} : { settlement: settlement.summary }),
   };
+}
+
+/**
+ * Twice as many payments take twice as many steps: about as many faults strike, wherever they are many. A batch over the chain takes
+ * some dozens of steps of its own, so that there are many sooner; what befalls the chain stands to its requests, however many they are.
+ */
+function shareOf({ chain, payments }: Script, group: FaultGroup): number {
+  if (chain !== true) return Math.min(1, MANY / payments);
+  return group === 'chain' ? 1 : Math.min(1, MANY_OVER_CHAIN / payments);
 }
 
 /** Officers, and where batches go over the chain those who approve, dispute and judge them. */

@@ -56,7 +56,7 @@ test('one who is killed never goes on; one who is stopped goes on later', async 
 test('a point is struck as the seed says, only as long as there is trouble, and only by groups that were asked for', () => {
   const stage = createStage({ seed: '5', startMs: 0 });
   const make = (groups: typeof FAULT_GROUPS, isOver: boolean, share = 1) =>
-    createFaults({ chance: stage.chance, groups, isOver: () => isOver, share, tell: () => undefined });
+    createFaults({ chance: stage.chance, groups, isOver: () => isOver, share: () => share, tell: () => undefined });
   const points = Array.from({ length: 400 }, (_, index) => `callback of mtn-ug #${index}`);
   const kinds = ['callback_lost', 'callback_doubled'] as const;
   const strike = (faults: ReturnType<typeof make>) => points.map((point) => faults.at(point, kinds)).filter((kind) => kind !== null).length;
