@@ -181,6 +181,12 @@ export const ERRORS = {
   settlement_batch_unexpired: entry(409, 'later', 'The deadline of the batch has not passed yet.'),
   settlement_batch_funded: entry(409, 'never', 'The batch has been funded before.'),
   settlement_batch_unpayable: entry(409, 'later', 'The batch cannot be paid out in this state, or not yet.'),
+  registry_paused: entry(409, 'later', 'The compliance registry takes no attestations at present.'),
+  registry_entry_invalid: entry(422, 'after_change', 'The compliance registry does not take such an entry.'),
+  registry_attestation_stands: entry(409, 'never', 'The issuer has attested this subject before, and the attestation stands.'),
+  registry_attestation_absent: entry(404, 'never', 'The issuer has not attested this subject.'),
+  registry_attestation_revoked: entry(409, 'never', 'The attestation was revoked before.'),
+  registry_proof_unready: entry(409, 'later', 'What is to be proven is not on the settlement chain yet.'),
   pool_paused: entry(409, 'later', 'The liquidity pool is paused.'),
   pool_short: entry(409, 'later', 'The liquidity pool does not have enough free.'),
 

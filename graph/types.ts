@@ -7,6 +7,7 @@ import type { Currency } from '../domain/currency.ts';
 import type { Keyring } from '../db/keyring.ts';
 import type { Country, Rail } from '../domain/rail.ts';
 import type { AnchorDeps } from '../tools/audit/index.ts';
+import type { PublishDeps } from '../tools/registry/publish.ts';
 import type { SettlementChain } from '../tools/aptos/settlement-chain.ts';
 import type { OperatorClient } from '../tools/mmo/operator.ts';
 import type { SmsSender } from '../tools/notify/gateways/gateway.ts';
@@ -105,6 +106,8 @@ export interface SettlementSide {
   readonly policy?: SettlementPolicy;
   /** Where heads of the audit log are anchored, and how often at most. */
   readonly anchors?: Pick<AnchorDeps, 'keeper' | 'intervalMs'>;
+  /** Where supervisors read which lists are in force and which customers were checked. */
+  readonly registry?: Pick<PublishDeps, 'keeper' | 'rolls' | 'salt'>;
 }
 
 /** What every part of the graph works with. */

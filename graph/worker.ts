@@ -25,6 +25,7 @@ import { buildPaymentGraph } from './payment-graph.ts';
 import type { HintQueue } from './queue.ts';
 import { dailyReconciliation } from './reconciliation/daily.ts';
 import { createReservationKeeper } from './reservations.ts';
+import { publishDue } from '../tools/registry/publish.ts';
 import { driveSettlement } from './settlement/driver.ts';
 import { findWork } from './sweep.ts';
 import type { GraphDeps, Hint } from './types.ts';
@@ -95,6 +96,7 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
         keepCases(deps),
         keepReservations(),
         sealLog(deps),
+        tellRegistry(deps),
         reconcileDue(),
         forgetSessions(deps),
         rescreenSome(deps, options.rescreen),
@@ -224,6 +226,15 @@ async function anchorLog(deps: GraphDeps): Promise<void> {
     if (!isFault(error)) throw error;
     deps.log.warn({ code: error.code }, 'audit log not anchored');
   }
+}
+
+/** Tells the registry on the chain of lists and customers. What it does not take, or a chain that cannot be reached, waits for the next look. */
+async function tellRegistry(deps: GraphDeps): Promise<void> {
+  const registry = deps.settlement?.registry;
+  if (registry === undefined) return;
+  const { put, failed } = await publishDue({ pool: deps.pool, clock: deps.clock, ...registry });
+  if (put > 0) deps.log.info({ put }, 'registry told');
+  if (failed.length > 0) deps.log.warn({ codes: [...new Set(failed)] }, 'registry not told of everything');
 }
 
 /** Takes batches over the chain, as many as are due. */

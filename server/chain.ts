@@ -12,7 +12,7 @@ import type { SettlementDeps } from '../tools/aptos/create-batches.ts';
 import { databaseSent } from '../tools/aptos/database-sent.ts';
 import { createAptosNode } from '../tools/aptos/node.ts';
 import { parseChainProfile } from '../tools/aptos/profile.ts';
-import type { RegistryDeps } from '../tools/aptos/registry.ts';
+import type { Registrars, RegistryDeps } from '../tools/aptos/registry.ts';
 import { consentOf } from '../tools/aptos/settlement.ts';
 import { ed25519Account, type KeySigner, localSigner } from '../tools/aptos/signer.ts';
 import type { Config } from './config.ts';
@@ -24,12 +24,16 @@ export interface Chain {
   readonly deps: SettlementDeps & RegistryDeps;
   /** Policy keys that consent to batches: the chain's name of each, and its signature over a proposal's digest. */
   readonly consents: readonly ReturnType<typeof consentOf>[];
+  /** Who tells the registry of lists and of customers; null where there is no key for it, and nothing is told. */
+  readonly registrars: Registrars;
 }
 
 const keysSchema = z.object({
   settler: z.string(),
   treasury: z.string(),
   reporter: z.string(),
+  regulator: z.string().optional(),
+  issuer: z.string().optional(),
   feePayer: z.string().optional(),
   approvers: z.array(z.string()),
   arbiters: z.array(z.string()),
@@ -61,7 +65,11 @@ export async function openChain(config: Config, env: Env, pool: Pool, clock: Clo
     approvers: approverKeys.map((key) => ed25519Account(key)),
     arbiters: keys.arbiters.map((key) => account('CAPP_APTOS_ARBITER_KEYS', key)),
   };
-  return { deps, consents: approverKeys.map((key) => consentOf(ed25519Account(key), key)) };
+  const registrars = {
+    regulator: keys.regulator === undefined ? null : account('CAPP_APTOS_REGULATOR_KEY', keys.regulator),
+    issuer: keys.issuer === undefined ? null : account('CAPP_APTOS_ISSUER_KEY', keys.issuer),
+  };
+  return { deps, registrars, consents: approverKeys.map((key) => consentOf(ed25519Account(key), key)) };
 }
 
 /** Keys from their file, each of which the environment may give instead. */
@@ -73,6 +81,8 @@ async function readKeys(config: Config, env: Env): Promise<ChainKeys> {
     settler: env['CAPP_APTOS_SETTLER_KEY'] ?? file['settler'],
     treasury: env['CAPP_APTOS_TREASURY_KEY'] ?? file['treasury'],
     reporter: env['CAPP_APTOS_REPORTER_KEY'] ?? file['reporter'],
+    regulator: env['CAPP_APTOS_REGULATOR_KEY'] ?? file['regulator'],
+    issuer: env['CAPP_APTOS_ISSUER_KEY'] ?? file['issuer'],
     feePayer: env['CAPP_APTOS_FEE_PAYER_KEY'] ?? file['feePayer'],
     approvers: listOf('CAPP_APTOS_APPROVER_KEYS') ?? file['approvers'] ?? [],
     arbiters: listOf('CAPP_APTOS_ARBITER_KEYS') ?? file['arbiters'] ?? [],

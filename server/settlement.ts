@@ -6,6 +6,7 @@ import { fault } from '../domain/errors.ts';
 import { type Approver, type Arbiter, DEFAULT_DRIVER_SETTINGS, type DriverSettings } from '../graph/settlement/types.ts';
 import type { SettlementSide } from '../graph/types.ts';
 import type { ChainReader } from '../tools/aptos/reader.ts';
+import type { SanctionsList } from '../tools/sanctions/list.ts';
 import { anchorKeeper } from './anchors.ts';
 import { type ChainPlace, readChainProfile } from './chain-profile.ts';
 import type { Config } from './config.ts';
@@ -72,9 +73,18 @@ export function settlementKeys(config: Config): { readonly approver: KeyOf; read
 }
 
 /** Opens the driver's side of the chain; undefined where settlement stays on the books. Throws `config_invalid`. */
-export async function openSettlementSide(config: Config, env: Env, pool: Pool): Promise<SettlementSide | undefined> {
+export async function openSettlementSide(
+  config: Config,
+  env: Env,
+  pool: Pool,
+  lists: Pick<SanctionsList, 'rolls'>,
+): Promise<SettlementSide | undefined> {
   if (config.aptosPath === null) return undefined;
-  const [{ openChain }, { createAptosSettlement }] = await Promise.all([import('./chain.ts'), import('../tools/aptos/settlement.ts')]);
+  const [{ openChain }, { createAptosSettlement }, { registryShelf }] = await Promise.all([
+    import('./chain.ts'),
+    import('../tools/aptos/settlement.ts'),
+    import('../tools/aptos/registry.ts'),
+  ]);
   const chain = await openChain(config, env, pool);
   if (chain === null) return undefined;
   const { partners, assets } = chain.deps.profile;
@@ -83,6 +93,7 @@ export async function openSettlementSide(config: Config, env: Env, pool: Pool): 
     approvers: approversOf(chain.consents, readPeople('CAPP_SETTLEMENT_APPROVERS', config.settlementApprovers)),
     arbiters: arbitersOf(chain.deps.arbiters, readArbiters(config.settlementArbiters)),
     anchors: { keeper: await anchorKeeper(chain), intervalMs: config.anchorMs },
+    registry: { keeper: registryShelf(chain.deps, chain.registrars), rolls: () => lists.rolls() },
     isOnChain: (partner, currency) => partners[partner] !== undefined && assets[currency] !== undefined,
     settings: {
       ...DEFAULT_DRIVER_SETTINGS,

@@ -68,6 +68,8 @@ export const users = pgTable(
       sql`${table.erasedAt} is null or (${table.dataKey} is null and ${table.person} is null and ${table.name} is null and ${table.phone} is null)`,
     ),
     unique('users_client_phone').on(table.clientId, table.phoneIndex),
+    // Whom the registry on the chain is told of.
+    index('users_verified').on(table.id).where(sql`${table.kycStatus} = 'verified'`),
     check('users_kyc_status', sql`${table.kycStatus} in ('none', 'basic', 'verified', 'rejected')`),
     check('users_kyc_tier', sql`${table.kycTier} between 0 and 9`),
   ],

@@ -1,6 +1,6 @@
 /**
  * The first state of the sandbox chain: the contracts published, roles handed on, an asset and a pool for every currency,
- * approvers, arbiters and caps set, and everybody with enough to settle and to pay gas with.
+ * approvers, arbiters, caps and an issuer of attestations set, and everybody with enough to settle and to pay gas with.
  */
 import { type Currency, exponentOf } from '../../domain/currency.ts';
 import { ENTRIES } from './functions.ts';
@@ -29,6 +29,7 @@ const POOL_DEPOSIT = 10_000_000_000_000n;
 const BATCH_CAP = 1_000_000_000_000_000n;
 /** 1,000 APT in octas. */
 const GAS_OPENING = 100_000_000_000n;
+const TIER_MAX = 4n;
 const APPROVALS_MIN = 2n;
 const VOTES_NEEDED = 2n;
 
@@ -63,6 +64,7 @@ export function createLedger(genesis: Genesis): Ledger {
   callAs(frame, ledger.contract, 'settlement::set_approvers', APPROVERS.map(at), APPROVALS_MIN);
   callAs(frame, ledger.contract, 'settlement::set_arbiters', ARBITERS.map(at), VOTES_NEEDED);
   callAs(frame, ledger.contract, 'settlement::set_dispute_rules', 0n, BigInt(genesis.disputeLimitSecs));
+  callAs(frame, ledger.contract, 'compliance_registry::add_issuer', at('issuer'), TIER_MAX);
   const people = [...STAFF, ...APPROVERS, ...ARBITERS, ...genesis.partners];
   for (const name of people) mint(frame, at(name), APT, GAS_OPENING);
   for (const currency of genesis.currencies) {

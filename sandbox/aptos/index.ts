@@ -62,6 +62,7 @@ export interface SandboxChainProfile {
     readonly feePayer: string;
     readonly guardian: string;
     readonly regulator: string;
+    readonly issuer: string;
     readonly publisher: string;
     readonly approvers: readonly string[];
     readonly arbiters: readonly string[];
@@ -122,6 +123,7 @@ function profileOf(
       feePayer: key('fee-payer'),
       guardian: key('guardian'),
       regulator: key('regulator'),
+      issuer: key('issuer'),
       publisher: key('publisher'),
       approvers: APPROVERS.map(key),
       arbiters: ARBITERS.map(key),

@@ -18,7 +18,7 @@ async function start(): Promise<Running> {
   const foundation = await openFoundation(config, env, 'worker');
   yieldSessions(foundation.pool);
   const checkpointer = openCheckpointer(config, foundation.log);
-  const settlement = await openSettlementSide(config, env, foundation.pool);
+  const settlement = await openSettlementSide(config, env, foundation.pool, foundation.sanctions);
   const messaging = await openMessaging(config.messagingPath, { pool: foundation.pool, clock: systemClock, fetch });
   const courtesy = createCourtesy();
   process.on('message', (message: CrowdMessage) => message.kind === 'crowd' && courtesy.hear());

@@ -159,6 +159,12 @@ export const VIEW_FUNCTIONS = {
   'compliance_registry::anchor': { params: ['u64'], returns: ['u64', 'vector<u8>', 'u64'] },
   'compliance_registry::latest_version': { params: ['u64'], returns: ['u64'] },
   'compliance_registry::list_version': { params: ['u64', 'u64'], returns: ['vector<u8>', 'u64', 'vector<u8>', 'u64', 'bool'] },
+  'compliance_registry::is_listed': { params: ['u64', 'u64', 'vector<u8>', 'u64', 'vector<vector<u8>>'], returns: ['bool'] },
+  'compliance_registry::is_not_listed': {
+    params: ['u64', 'u64', 'vector<u8>', 'u64', 'vector<u8>', 'vector<vector<u8>>', 'vector<u8>', 'vector<vector<u8>>'],
+    returns: ['bool'],
+  },
+  'compliance_registry::issuer': { params: ['address'], returns: ['bool', 'u8'] },
   'compliance_registry::report_revision': { params: ['u8', 'u64', 'vector<u8>'], returns: ['u64'] },
   'compliance_registry::report': { params: ['u8', 'u64', 'vector<u8>', 'u64'], returns: ['u64', 'u128', 'vector<u8>', 'u64'] },
   'compliance_registry::attestation': { params: ['vector<u8>', 'address'], returns: ['u8', 'u64', 'u64', 'u64', 'u8'] },

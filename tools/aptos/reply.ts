@@ -93,7 +93,16 @@ const REASONS: Readonly<Record<string, Readonly<Record<number, ErrorCode>>>> = {
   },
   liquidity_pool: { 4: 'pool_paused', 13: 'pool_short', 14: 'pool_short', 19: 'pool_short', 20: 'pool_short' },
   fungible_asset: { 4: 'chain_funds_short' },
-  compliance_registry: {},
+  compliance_registry: {
+    9: 'registry_entry_invalid',
+    10: 'registry_entry_invalid',
+    11: 'registry_attestation_stands',
+    12: 'registry_attestation_absent',
+    13: 'registry_attestation_revoked',
+    16: 'registry_entry_invalid',
+    25: 'registry_entry_invalid',
+    27: 'registry_paused',
+  },
 };
 
 const CATEGORIES: Readonly<Record<number, ErrorCode>> = { 0x1: 'settlement_terms_invalid', 0x5: 'chain_signer_refused' };

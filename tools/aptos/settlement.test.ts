@@ -60,6 +60,6 @@ it('the head of the audit chain is anchored once a block, and blocks only go up'
   expect(anchored).toMatchObject({ state: 'anchored', reference: { transactionHash: expect.stringMatching(/^0x/) } });
   expect(await anchorAudit(deps, 12n, head)).toEqual(anchored);
   expect(await lastAnchor(world.node)).toMatchObject({ index: 0n, block: 12n, head });
-  await expect(anchorAudit(deps, 11n, head)).rejects.toMatchObject({ code: 'settlement_terms_invalid' });
+  await expect(anchorAudit(deps, 11n, head)).rejects.toMatchObject({ code: 'registry_entry_invalid' });
   expect(await world.executions('compliance_registry::anchor_audit')).toBe(1);
 });

@@ -5,6 +5,7 @@
  */
 import type { Pool } from 'pg';
 import type { Clock } from '../../domain/clock.ts';
+import { carryOne } from '../registry/carry.ts';
 
 /** A block as the chain holds it. */
 export interface Anchored {
@@ -48,24 +49,24 @@ const NOTHING: AnchorOutcome = { state: 'none', block: null };
  * processes may run it: the row of a block is written once, and the registry takes a block once.
  */
 export async function anchorHead(deps: AnchorDeps): Promise<AnchorOutcome> {
-  const open = (await openAnchor(deps)) ?? (await beginAnchor(deps));
-  if (open === null) return NOTHING;
-  const result = await deps.keeper.anchor(open.block, open.hash);
+  const carried = await carryOne({
+    open: () => openAnchor(deps),
+    begin: () => beginAnchor(deps),
+    put: ({ block, hash }: OpenAnchor) => deps.keeper.anchor(block, hash),
+    end: ({ block }, result) => endAnchor(deps, block, result),
+  });
+  return carried === null ? NOTHING : { state: carried.outcome.state, block: carried.row.block.toString() };
+}
+
+async function endAnchor({ pool, clock }: AnchorDeps, block: bigint, result: Awaited<ReturnType<AnchorKeeper['anchor']>>): Promise<void> {
   const isThere = result.state === 'anchored';
-  await deps.pool.query({
+  await pool.query({
     name: 'end_audit_anchor',
     text: `update audit_anchors set state = $2, transaction_hash = coalesce($3, transaction_hash), ledger_version = coalesce($4, ledger_version),
         anchored_at = case when $2 = 'anchored' then $5::timestamptz end
       where block_number = $1 and state <> 'anchored'`,
-    values: [
-      open.block,
-      result.state,
-      isThere ? result.transactionHash : null,
-      isThere ? result.ledgerVersion : null,
-      new Date(deps.clock.now()),
-    ],
+    values: [block, result.state, isThere ? result.transactionHash : null, isThere ? result.ledgerVersion : null, new Date(clock.now())],
   });
-  return { state: result.state, block: open.block.toString() };
 }
 
 interface OpenAnchor {

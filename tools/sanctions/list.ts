@@ -7,6 +7,7 @@
  * grounds, never the name that was asked for.
  */
 import { normaliseName } from './name.ts';
+import { type ListRoll, rollOf } from './roll.ts';
 import { createScreener, groundsOf, type PartyQuery, RECORD_SCORE, type Screener, type ScreeningMatch } from './screening/screener.ts';
 
 export type EntryType = 'person' | 'entity' | 'vessel' | 'aircraft';
@@ -45,6 +46,8 @@ export interface LoadedList {
   readonly entries: readonly SanctionsEntry[];
   /** When it was fetched or its file was written; absent for the sample. */
   readonly takenAtMs?: number;
+  /** SHA-256 of its bytes, hex; absent for the sample. */
+  readonly sourceHash?: string;
 }
 
 /** `exact`: same words in the same order. `normalised`: the same after titles and order are set aside. `similar`: as the screener says. */
@@ -96,6 +99,8 @@ export interface SanctionsList {
   /** The listed party behind a hit, for the people who decide; null when the list no longer has it. */
   find(list: string, entryId: string): SanctionsEntry | null;
   describe(): SanctionsDescription;
+  /** What of each list can be shown to anybody: its entries as hashes, in order. */
+  rolls(): readonly ListRoll[];
   /** The lists as they are at this moment. What takes their place later leaves it as it is: for whoever waits between one look and the next. */
   edition(): SanctionsList;
 }
@@ -234,6 +239,7 @@ export function createSanctionsList(
       ? `The built-in sample of ${entries.size} invented entries is in use: it screens nobody real. Run capp lists update, or set CAPP_SANCTIONS_PATH.`
       : `${lists.length} ${lists.length === 1 ? 'list' : 'lists'} with ${entries.size} entries: ${version}.`,
   };
+  let rolls: readonly ListRoll[] | null = null;
   const edition: SanctionsList = {
     version,
     sample,
@@ -241,6 +247,7 @@ export function createSanctionsList(
     screenParty: (query, floor) => screener.screen(query, floor),
     find: (list, entryId) => entries.get(`${list}/${entryId}`) ?? null,
     describe: () => description,
+    rolls: () => (rolls ??= lists.map(rollOf)),
     edition: () => edition,
   };
   return edition;

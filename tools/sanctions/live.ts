@@ -40,6 +40,7 @@ export async function openSanctions({ dataDir, ...config }: LiveConfig): Promise
     screenParty: (query, floor) => list.screenParty(query, floor),
     find: (name, entryId) => list.find(name, entryId),
     describe: () => list.describe(),
+    rolls: () => list.rolls(),
     edition: () => list,
     refresh: async () => {
       const now = await stateOf();

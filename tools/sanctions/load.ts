@@ -180,8 +180,9 @@ function listOf(
   if (entries.length === 0) throw emptyList(file);
   const hash = createHash('sha256');
   for (const bytes of contents) hash.update(bytes);
-  const digest = hash.digest('hex').slice(0, 12);
-  return { name, version: date === null ? `${name}#${digest}` : `${name}@${date}#${digest}`, file, entries };
+  const sourceHash = hash.digest('hex');
+  const digest = sourceHash.slice(0, 12);
+  return { name, version: date === null ? `${name}#${digest}` : `${name}@${date}#${digest}`, file, entries, sourceHash };
 }
 
 function emptyList(file: string): Error {

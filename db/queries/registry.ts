@@ -1,0 +1,149 @@
+/** What the compliance registry on the chain was told, and what it is to be told next. */
+import type { Queryable } from '../connect.ts';
+
+/** The latest row of a subject says what holds of it. */
+export interface RegistryRow {
+  readonly id: string;
+  readonly kind: 'list' | 'attest' | 'revoke';
+  readonly subject: string;
+  readonly content: Readonly<Record<string, string>>;
+  readonly state: 'sent' | 'unknown' | 'there';
+  readonly transactionHash: string | null;
+  readonly ledgerVersion: bigint | null;
+}
+
+const COLUMNS = `id, kind, subject, content, state, transaction_hash as "transactionHash", ledger_version as "ledgerVersion"`;
+
+/** Takes the row that is open and was tried longest ago, and notes that it is tried now; null when none is. */
+export async function tryOpenRecord(db: Queryable, nowMs: number, before: number): Promise<RegistryRow | null> {
+  const { rows } = await db.query<RegistryRow>({
+    name: 'try_open_registry_record',
+    text: `update registry_records set tried_at = $1 where id = (
+        select id from registry_records where state <> 'there' and tried_at < $2 order by tried_at, id limit 1)
+      returning ${COLUMNS}`,
+    values: [new Date(nowMs), new Date(before)],
+  });
+  return rows[0] ?? null;
+}
+
+export interface NewRecord {
+  readonly id: string;
+  readonly kind: RegistryRow['kind'];
+  readonly subject: string;
+  readonly content: Readonly<Record<string, string>>;
+}
+
+/** Commits what is about to be put there; null when something is open of the same subject. */
+export async function insertRecord(db: Queryable, record: NewRecord, nowMs: number): Promise<RegistryRow | null> {
+  const { rows } = await db.query<RegistryRow>({
+    name: 'insert_registry_record',
+    text: `insert into registry_records (id, kind, subject, content, created_at, tried_at) values ($1, $2, $3, $4, $5, $5)
+      on conflict (subject) where state <> 'there' do nothing returning ${COLUMNS}`,
+    values: [record.id, record.kind, record.subject, JSON.stringify(record.content), new Date(nowMs)],
+  });
+  return rows[0] ?? null;
+}
+
+/** Writes what came of one; one that is there stays there. */
+export async function endRecord(
+  db: Queryable,
+  id: string,
+  end: { readonly state: 'unknown' | 'there'; readonly transactionHash: string | null; readonly ledgerVersion: bigint | null },
+  nowMs: number,
+): Promise<void> {
+  await db.query({
+    name: 'end_registry_record',
+    text: `update registry_records set state = $2, transaction_hash = coalesce($3, transaction_hash),
+        ledger_version = coalesce($4, ledger_version), put_at = case when $2 = 'there' then $5::timestamptz end
+      where id = $1 and state <> 'there'`,
+    values: [id, end.state, end.transactionHash, end.ledgerVersion, new Date(nowMs)],
+  });
+}
+
+/** The latest row of each of these subjects. */
+export async function latestRecords(db: Queryable, subjects: readonly string[]): Promise<RegistryRow[]> {
+  const { rows } = await db.query<RegistryRow>({
+    name: 'latest_registry_records',
+    text: `select latest.* from unnest($1::text[]) as wanted(subject) cross join lateral (
+        select ${COLUMNS} from registry_records r where r.subject = wanted.subject order by created_at desc, id desc limit 1) as latest`,
+    values: [subjects],
+  });
+  return rows;
+}
+
+/** A customer of whom the registry is to be told something else than it was. */
+export interface DueSubject {
+  readonly userId: string;
+  /** The tier to attest; null: what was attested holds no longer. */
+  readonly tier: number | null;
+  readonly status: string;
+  readonly erased: boolean;
+  readonly checkedAt: Date;
+  readonly salt: Buffer | null;
+  readonly subject: string | null;
+  /** Who attested last, by the chain's name. */
+  readonly issuer: string | null;
+}
+
+/**
+ * Takes one customer, and locks the row: verified, and never attested, attested for another tier, or with an attestation that ends
+ * before `renewBefore`; or attested, and verified no longer. Whoever has something open waits for it.
+ */
+export async function takeDueSubject(db: Queryable, tierMax: number, renewBefore: number): Promise<DueSubject | null> {
+  const { rows } = await db.query<DueSubject>({
+    name: 'take_due_registry_subject',
+    text: `with due as (
+        (select u.id, least(u.kyc_tier, $1::int) as tier from users u left join registry_subjects s on s.user_id = u.id
+          where u.kyc_status = 'verified' and u.kyc_tier > 0 and u.erased_at is null
+            and (s.tier is distinct from least(u.kyc_tier, $1::int) or s.expires_at < $2)
+            and not exists (select 1 from registry_records r where r.subject = u.id::text and r.state <> 'there')
+          limit 1)
+        union all
+        (select u.id, null from registry_subjects s join users u on u.id = s.user_id
+          where s.tier is not null and (u.kyc_status <> 'verified' or u.kyc_tier = 0 or u.erased_at is not null)
+            and not exists (select 1 from registry_records r where r.subject = u.id::text and r.state <> 'there')
+          limit 1)
+        limit 1
+      )
+      select u.id as "userId", due.tier, u.kyc_status as status, u.erased_at is not null as erased, u.updated_at as "checkedAt", s.salt, s.subject,
+        (select r.content ->> 'issuer' from registry_records r where r.subject = u.id::text and r.kind = 'attest'
+          order by r.created_at desc, r.id desc limit 1) as issuer
+      from due join users u on u.id = due.id left join registry_subjects s on s.user_id = u.id for update of u skip locked`,
+    values: [tierMax, new Date(renewBefore)],
+  });
+  return rows[0] ?? null;
+}
+
+/** Writes what the registry is told of a customer; without a salt the one that is kept goes. */
+export async function saveSubject(
+  db: Queryable,
+  row: {
+    readonly userId: string;
+    readonly subject: string;
+    readonly salt: Buffer | null;
+    readonly tier: number | null;
+    readonly expiresAtMs: number | null;
+  },
+): Promise<void> {
+  await db.query({
+    name: 'save_registry_subject',
+    text: `insert into registry_subjects (user_id, subject, salt, tier, expires_at) values ($1, $2, $3, $4, $5)
+      on conflict (user_id) do update set salt = excluded.salt, tier = excluded.tier, expires_at = excluded.expires_at`,
+    values: [row.userId, row.subject, row.salt, row.tier, row.expiresAtMs === null ? null : new Date(row.expiresAtMs)],
+  });
+}
+
+/** Under which hash the registry knows a customer, with the salt, and who attested; null when nothing is attested there. */
+export async function findSubject(
+  db: Queryable,
+  userId: string,
+): Promise<{ readonly subject: string; readonly salt: Buffer; readonly issuer: string } | null> {
+  const { rows } = await db.query<{ subject: string; salt: Buffer; issuer: string }>({
+    name: 'find_registry_subject',
+    text: `select s.subject, s.salt, r.content ->> 'issuer' as issuer from registry_subjects s cross join lateral (
+        select kind, content from registry_records where subject = s.user_id::text and state = 'there' order by created_at desc, id desc limit 1) r
+      where s.user_id = $1 and s.salt is not null and r.kind = 'attest'`,
+    values: [userId],
+  });
+  return rows[0] ?? null;
+}

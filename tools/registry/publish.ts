@@ -1,0 +1,169 @@
+/**
+ * What supervisors can read on the settlement chain: the lists in force as Merkle roots, and which customers were checked, as salted
+ * hashes. Off the way of payments: whatever the chain does, they go on.
+ *
+ * A list is published when the edition in force is newer than the one published last. Of customers only those whose status is
+ * `verified` are attested; who is so no longer, or was erased, is revoked, and with an erasure the salt goes as well.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Pool } from 'pg';
+import { withTransaction } from '../../db/connect.ts';
+import {
+  type DueSubject,
+  endRecord,
+  insertRecord,
+  latestRecords,
+  type RegistryRow,
+  saveSubject,
+  takeDueSubject,
+  tryOpenRecord,
+} from '../../db/queries/registry.ts';
+import { canonicalJson } from '../../domain/canonical.ts';
+import type { Clock } from '../../domain/clock.ts';
+import { type ErrorCode, isFault } from '../../domain/errors.ts';
+import { digestOf, newId, sha256 } from '../../domain/ids.ts';
+import { type ListRoll, rollRoot } from '../sanctions/roll.ts';
+import { carryOne } from './carry.ts';
+
+/** What came of putting a row there; `unknown`: ask again. */
+export type PutOutcome =
+  | { readonly state: 'there'; readonly transactionHash: string | null; readonly ledgerVersion: bigint | null }
+  | { readonly state: 'unknown' };
+
+/** The registry on the chain. Repeating a row is harmless. Throws faults of the chain when nothing was sent or it is refused. */
+export interface RegistryKeeper {
+  /** Whether there is a key by which lists are published. */
+  readonly publishesLists: boolean;
+  /** The chain's name of whoever attests for us; null where there is no key for that. */
+  readonly issuer: string | null;
+  put(row: RegistryRow): Promise<PutOutcome>;
+}
+
+export interface PublishDeps {
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly keeper: RegistryKeeper;
+  /** The lists in force. */
+  readonly rolls: () => readonly ListRoll[];
+  /** Random bytes of a salt; the tests' own. */
+  readonly salt?: () => Buffer;
+}
+
+export interface Published {
+  readonly put: number;
+  /** Codes of what was refused, or could not be reached. */
+  readonly failed: readonly ErrorCode[];
+}
+
+/** Where the chain cannot be asked, or takes nothing, no other row gets through either. */
+const HOLDS_UP_ALL: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['chain_unavailable', 'chain_behind', 'chain_busy', 'chain_mismatch']);
+
+/** Rows carried in one go. */
+const ROWS_MAX = 20;
+/** An open row is tried again after so long. */
+const RETRY_MS = 5_000;
+/** The contract knows these tiers; ours above are the highest of them there. */
+const TIER_MAX = 4;
+const LIFE_MS = 365 * 86_400_000;
+/** What ends sooner is renewed. */
+const RENEW_BEFORE_MS = 30 * 86_400_000;
+const REVOKED = { withdrawn: 1n, outdated: 2n, untrue: 3n } as const;
+const SALT_BYTES = 32;
+
+/** Puts there what is due, some rows at a time. Several processes may do so. */
+export async function publishDue(deps: PublishDeps): Promise<Published> {
+  const { pool, clock, keeper } = deps;
+  const startedAtMs = clock.now();
+  const failed: ErrorCode[] = [];
+  let put = 0;
+  for (let rows = 0; rows < ROWS_MAX; rows += 1) {
+    try {
+      const carried = await carryOne<RegistryRow, PutOutcome>({
+        open: () => tryOpenRecord(pool, clock.now(), startedAtMs - RETRY_MS),
+        begin: () => beginNext(deps),
+        put: (row) => keeper.put(row),
+        end: (row, outcome) => endRecord(pool, row.id, { transactionHash: null, ledgerVersion: null, ...outcome }, clock.now()),
+      });
+      if (carried === null) break;
+      if (carried.outcome.state === 'there') put += 1;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      failed.push(error.code);
+      if (HOLDS_UP_ALL.has(error.code)) break;
+    }
+  }
+  return { put, failed };
+}
+
+async function beginNext(deps: PublishDeps): Promise<RegistryRow | null> {
+  const { publishesLists, issuer } = deps.keeper;
+  const list = publishesLists ? await beginList(deps) : null;
+  return list ?? (issuer === null ? null : beginAttestation(deps, issuer));
+}
+
+/** Under which subject a list is kept. */
+export function listSubject(list: string): string {
+  return `list ${list}`;
+}
+
+async function beginList({ pool, clock, rolls }: PublishDeps): Promise<RegistryRow | null> {
+  const inForce = rolls();
+  const latest = await latestRecords(
+    pool,
+    inForce.map(({ list }) => listSubject(list)),
+  );
+  for (const roll of inForce) {
+    const last = latest.find(({ subject }) => subject === listSubject(roll.list));
+    // A process that has not taken over the newest edition yet does not bring the one before back.
+    const isNewer = last === undefined || BigInt(roll.takenAtMs) > BigInt(last.content['takenAtMs'] ?? '0');
+    if (last?.content['version'] === roll.version || !isNewer) continue;
+    const content = {
+      list: roll.list,
+      version: roll.version,
+      takenAtMs: String(roll.takenAtMs),
+      root: rollRoot(roll),
+      count: String(roll.entries.length),
+      sourceHash: roll.sourceHash,
+    };
+    const row = await insertRecord(pool, { id: newId(), kind: 'list', subject: listSubject(roll.list), content }, clock.now());
+    if (row !== null) return row;
+  }
+  return null;
+}
+
+/** The hash under which the registry knows a customer. */
+export function subjectOf(salt: Buffer, userId: string): string {
+  return sha256(Buffer.concat([salt, Buffer.from(userId, 'utf8')])).toString('hex');
+}
+
+async function beginAttestation(deps: PublishDeps, issuer: string): Promise<RegistryRow | null> {
+  const nowMs = deps.clock.now();
+  return withTransaction(deps.pool, async (tx) => {
+    const due = await takeDueSubject(tx, TIER_MAX, nowMs + RENEW_BEFORE_MS);
+    if (due === null) return null;
+    const salt = due.salt ?? (deps.salt ?? (() => randomBytes(SALT_BYTES)))();
+    // Whose salt is gone keeps the hash that was attested: it is what must be revoked.
+    const subject = due.salt === null && due.subject !== null ? due.subject : subjectOf(salt, due.userId);
+    const expiresAtMs = due.tier === null ? null : Math.floor((nowMs + LIFE_MS) / 1_000) * 1_000;
+    const content: Readonly<Record<string, string>> =
+      due.tier === null || expiresAtMs === null
+        ? { subject, issuer: due.issuer ?? issuer, reason: String(reasonOf(due)) }
+        : { subject, issuer, tier: String(due.tier), expiresAtSecs: String(expiresAtMs / 1_000), ...evidenceOf(due, salt) };
+    const record = { id: newId(), kind: due.tier === null ? ('revoke' as const) : ('attest' as const), subject: due.userId, content };
+    const row = await insertRecord(tx, record, nowMs);
+    if (row === null) return null;
+    await saveSubject(tx, { userId: due.userId, subject, salt: due.erased ? null : salt, tier: due.tier, expiresAtMs });
+    return row;
+  });
+}
+
+function reasonOf({ erased, status }: DueSubject): bigint {
+  if (erased) return REVOKED.withdrawn;
+  return status === 'rejected' ? REVOKED.untrue : REVOKED.outdated;
+}
+
+/** What we keep of the check is bound by a hash, under the salt as well: what is checked has few values. */
+function evidenceOf({ tier, status, checkedAt }: DueSubject, salt: Buffer): { readonly evidence: string; readonly checkedAt: string } {
+  const at = checkedAt.toISOString();
+  return { evidence: digestOf(canonicalJson(['capp.kyc-evidence.v1', salt.toString('hex'), status, tier ?? 0, at])), checkedAt: at };
+}
