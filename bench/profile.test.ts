@@ -13,6 +13,9 @@ test('a profile tells where time went, in a picture and by statement', { timeout
     expect(sum(report.areas)).toBeCloseTo(report.cohorts.node, 3);
     expect(report.areas.map(([area]) => area)).toEqual(expect.arrayContaining(['graph', 'agents', 'db', 'pg']));
     expect(report.statements.map(({ text }) => text).join('\n')).toMatch(/update payments/i);
+    const ofSealing = report.statementsAfter.map(({ text }) => text).join('\n');
+    expect(ofSealing).toMatch(/from agent_activity/);
+    expect(ofSealing).toMatch(/insert into settlement_windows/);
     expect(await readFile(report.flame, 'utf8')).toMatch(/^<svg .*authorize/s);
   } finally {
     await rm(out, { recursive: true, force: true });

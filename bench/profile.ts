@@ -30,6 +30,12 @@ interface Cost {
   readonly postgres: number;
 }
 
+interface Statement {
+  readonly text: string;
+  readonly us: number;
+  readonly calls: number;
+}
+
 export interface ProfileReport {
   readonly intake: Cost;
   readonly cohorts: Cost;
@@ -39,7 +45,9 @@ export interface ProfileReport {
   readonly areas: readonly [string, number][];
   readonly functions: readonly [string, number][];
   /** Share of PostgreSQL's time by statement, as microseconds of its CPU per payment. */
-  readonly statements: readonly { readonly text: string; readonly us: number; readonly calls: number }[];
+  readonly statements: readonly Statement[];
+  /** The same of netting and sealing. */
+  readonly statementsAfter: readonly Statement[];
   readonly flame: string;
   readonly violations: readonly string[];
 }
@@ -48,6 +56,8 @@ const SAMPLE_US = 200;
 /** One: of several the statements would wait for each other's locks, and waiting counts as their time. */
 const COHORTS_AT_ONCE = 1;
 const SHOWN = 14;
+/** Letters told of a statement. */
+const TOLD = 110;
 const ROOT = new URL('..', import.meta.url).href;
 
 /** Makes the profile. */
@@ -70,12 +80,14 @@ export async function runProfile(options: ProfileOptions, tell: (line: string) =
     const cohorts = await costOf(() => settle(options.payments));
     const profile = await profiler.stop();
     const statements = await readStatements(world.pool, cohorts.postgres);
+    await world.pool.query('select pg_stat_statements_reset()');
     const after = await costOf(() => closeBooks(world));
+    const statementsAfter = await readStatements(world.pool, after.postgres);
     const flame = await write(options, profile);
     const violations = (await checkBooks(world.pool)).map(
       ({ invariant, subject, detail }) => `invariant ${invariant}: ${subject}: ${detail}`,
     );
-    const report = { intake, cohorts, after, ...timesOf(profile, cohorts.node), statements, flame, violations };
+    const report = { intake, cohorts, after, ...timesOf(profile, cohorts.node), statements, statementsAfter, flame, violations };
     show(report, tell);
     return report;
   } finally {
@@ -129,7 +141,7 @@ function engineOf(name: string): string {
   return /^\((?!anonymous)/.test(name) ? name : '(native code)';
 }
 
-async function readStatements(pool: Pool, postgresUs: number): Promise<ProfileReport['statements']> {
+async function readStatements(pool: Pool, postgresUs: number): Promise<readonly Statement[]> {
   // Time of a statement inside a function counts for itself, not for the statement that called the function as well.
   const { rows } = await pool.query<{ text: string; calls: number; ms: number; all: number }>(
     `select query as text, calls::int as calls, total_exec_time as ms, sum(total_exec_time) over () as all
@@ -162,7 +174,13 @@ function show(report: ProfileReport, tell: (line: string) => void): void {
   tell('and by function:');
   for (const [name, us] of report.functions.slice(0, SHOWN)) row(name, us);
   tell('PostgreSQL, agents and ledger, by statement (shares of its time, functions and triggers included):');
-  for (const { text, us, calls } of report.statements) row(`${calls}× ${text.slice(0, 110)}`, us);
+  for (const { text, us, calls } of report.statements) row(`${calls}× ${text.slice(0, TOLD)}`, us);
+  tell('PostgreSQL, netting and sealing:');
+  for (const { text, us, calls } of report.statementsAfter.slice(0, SHOWN / 2)) {
+    // Statements of sealing begin alike.
+    const source = /^with leaf as .* from (\w+) r where/.exec(text)?.[1];
+    row(`${calls}× ${source === undefined ? text.slice(0, TOLD) : `sealing ${source}`}`, us);
+  }
   tell(`flame graph: ${report.flame}; the profile for other tools lies beside it`);
   tell(`books: ${report.violations.length === 0 ? 'every invariant holds' : `${report.violations.length} violations`}`);
 }

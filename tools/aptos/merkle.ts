@@ -5,7 +5,7 @@
  *
  * Hashes are lower-case hex at the edge. Anybody can check a proof with SHA-256 alone.
  */
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import type { Currency } from '../../domain/currency.ts';
 
 const HASH_PATTERN = /^[0-9a-f]{64}$/;
@@ -26,6 +26,8 @@ export interface MerkleProof {
   readonly size: number;
   readonly path: readonly string[];
 }
+
+export const HASH_BYTES = 32;
 
 const LEG_BYTES = { collection: 1, payout: 2 } as const;
 
@@ -72,6 +74,36 @@ export function merkleRoot(leaves: readonly string[]): string {
   let level = leaves;
   while (level.length > 1) level = levelAbove(level);
   return level[0] ?? '';
+}
+
+/** Writes the hash of `bytes` at a place. A string is made three times as fast as a buffer of its own. */
+export function digestInto(target: Buffer, at: number, bytes: Buffer): void {
+  target.write(hash('sha256', bytes, 'binary'), at, HASH_BYTES, 'binary');
+}
+
+/** The level above of hashes strung together, 32 bytes each. */
+export function hashesAbove(level: Buffer): Buffer {
+  const count = level.length / HASH_BYTES;
+  const above = Buffer.allocUnsafe(Math.ceil(count / 2) * HASH_BYTES);
+  const node = Buffer.alloc(1 + 2 * HASH_BYTES);
+  node[0] = 1;
+  for (let index = 0; index < count; index += 2) {
+    const to = (index / 2) * HASH_BYTES;
+    if (index + 1 === count) level.copy(above, to, index * HASH_BYTES);
+    else {
+      level.copy(node, 1, index * HASH_BYTES, (index + 2) * HASH_BYTES);
+      digestInto(above, to, node);
+    }
+  }
+  return above;
+}
+
+/** Root over hashes strung together, hex: the same as `merkleRoot` makes of single ones. Throws RangeError for none. */
+export function rootOfHashes(hashes: Buffer): string {
+  if (hashes.length === 0 || hashes.length % HASH_BYTES !== 0) throw new RangeError('a tree needs whole hashes, and one at least');
+  let level = hashes;
+  while (level.length > HASH_BYTES) level = hashesAbove(level);
+  return level.toString('hex');
 }
 
 /** Proof that the leaf at `index` is in the tree. Throws RangeError for an index outside it. */

@@ -1,4 +1,5 @@
 /** The chain in the database: its blocks and what each covers of each source. */
+import { bytesArray } from '../../db/arrays.ts';
 import type { Queryable } from '../../db/connect.ts';
 import type { AuditRange, BlockHeader } from './encoding.ts';
 import { type Source, SOURCES, type SourceName } from './sources.ts';
@@ -110,8 +111,8 @@ export async function insertBlock(tx: Queryable, block: SealedBlock): Promise<vo
       ranges.map((range) => range.upTo.tx),
       ranges.map((range) => range.upTo.key),
       ranges.map((range) => range.leafCount),
-      ranges.map((range) => range.keys),
-      ranges.map((range) => range.hashes),
+      bytesArray(ranges.map((range) => range.keys)),
+      bytesArray(ranges.map((range) => range.hashes)),
     ],
   });
 }

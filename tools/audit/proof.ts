@@ -88,7 +88,7 @@ async function proveRow(db: Queryable, blocks: Map<string, SealedBlock>, source:
   // The row as the edition of its block seals it.
   const sealed = Object.fromEntries(columnsOf(source, form).map((column) => [column, row[column] ?? null]));
   const leaves = block.ranges.flatMap((range) => hashesOf(range.hashes)).map((leaf) => leaf.toString('hex'));
-  if (leaves[index] !== leafHash(source.name, form, sealed).toString('hex'))
+  if (leaves[index] !== leafHash(source.name, form, sealed))
     throw fault('internal', {
       detail: `The audit log does not verify: see capp audit verify.`,
       internal: `${source.name} ${key}, block ${number}`,
@@ -158,7 +158,7 @@ export function checkProof(value: unknown, trustedHash: string | null = null): P
     const block = byNumber.get(number);
     if (row['payment_id'] !== paymentId) faults.push(`${name} is not of this payment`);
     if (block === undefined) faults.push(`${name} names block ${number}, which is not in the file`);
-    else if (proof.size !== block.leafCount || !verifyMerkleProof(leafHash(source, form, row).toString('hex'), proof, block.merkleRoot))
+    else if (proof.size !== block.leafCount || !verifyMerkleProof(leafHash(source, form, row) ?? '', proof, block.merkleRoot))
       faults.push(`${name} is not what block ${number} sealed`);
   }
   const last = blocks.at(-1);

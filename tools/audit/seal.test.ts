@@ -4,7 +4,7 @@ import { recordAuditEvents } from '../../db/queries/audit.ts';
 import { newId } from '../../domain/ids.ts';
 import { merkleRoot } from '../aptos/merkle.ts';
 import { readBlocks } from './chain.ts';
-import { FIRST_PREVIOUS_HASH, hashesOf, rootOf } from './encoding.ts';
+import { FIRST_PREVIOUS_HASH, hashesOf, leafHash, leavesOf, rootOf } from './encoding.ts';
 import { checkProof, exportPayment } from './proof.ts';
 import { sealAudit } from './seal.ts';
 import { columnsOf, SOURCE_NAMES, SOURCES } from './sources.ts';
@@ -106,35 +106,39 @@ describe('sealing', () => {
 });
 
 describe('the encoding', () => {
-  test('of blocks sealed in the first edition still verifies, under blocks of the newest, and proves their rows', async () => {
-    const old = await log.writePayment();
-    await log.sealAll({ form: 1 });
+  test('of blocks sealed in earlier editions still verifies, under blocks of the newest, and proves their rows', async () => {
+    const [first, second] = [await log.writePayment(), await log.sealAll({ form: 1 }).then(() => log.writePayment())];
+    await log.sealAll({ form: 2 });
     const young = await log.writePayment();
     await log.sealAll();
     const blocks = await readBlocks(log.pool, 1n, 99n, { withLeaves: true });
-    expect(new Set(blocks.flatMap((block) => block.ranges.map((range) => range.form)))).toEqual(new Set([1, 2]));
-    expect(await log.verify()).toMatchObject({ findings: [], rows: 16, unsealed: 0 });
+    expect(new Set(blocks.flatMap((block) => block.ranges.map((range) => range.form)))).toEqual(new Set([1, 2, 3]));
+    expect(await log.verify()).toMatchObject({ findings: [], rows: 24, unsealed: 0 });
     for (const [paymentId, form] of [
-      [old, 1],
-      [young, 2],
+      [first, 1],
+      [second, 2],
+      [young, 3],
     ] as const) {
       const proof = await exportPayment(log.pool, paymentId);
       expect(proof.rows.map((row) => row.form)).toEqual(proof.rows.map(() => form));
       expect(checkProof(JSON.parse(JSON.stringify(proof)))).toMatchObject({ faults: [], rows: 8 });
       const said = proof.rows.find((row) => row.source === 'case_decisions')?.row ?? {};
-      expect(Object.keys(said).includes('action_digest')).toBe(form === 2);
+      expect(Object.keys(said).includes('action_digest')).toBe(form >= 2);
     }
   });
 
   test('has every column of its tables, but for what is noted there later', async () => {
     const notSealed: Readonly<Record<string, readonly string[]>> = { case_decisions: ['applied_at'] };
     for (const name of SOURCE_NAMES) {
-      const { rows } = await log.pool.query<{ name: string }>(
-        `select attname as name from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped`,
+      const { rows } = await log.pool.query<{ name: string; type: string }>(
+        `select attname as name, format_type(atttypid, null) as type from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped`,
         [name],
       );
       const columns = rows.map((row) => row.name).filter((column) => !(notSealed[name] ?? []).includes(column));
       expect([name, columns.toSorted()]).toEqual([name, columnsOf(SOURCES[name])]);
+      const kinds: Readonly<Record<string, string>> = { uuid: 'uuid', 'timestamp with time zone': 'moment', bytea: 'bytes' };
+      for (const { name: column, type } of rows.filter((row) => columns.includes(row.name)))
+        expect([column, SOURCES[name].columns[column]]).toEqual([column, kinds[type] ?? 'text']);
     }
   });
 
@@ -169,8 +173,39 @@ describe('the encoding', () => {
   test('makes the tree of the settlement batches', () => {
     for (let size = 1; size < 40; size++) {
       const leaves = Array.from({ length: size }, (_, n) => Buffer.alloc(32, n));
-      expect(rootOf(leaves)).toBe(merkleRoot(leaves.map((leaf) => leaf.toString('hex'))));
+      const ranges = [{ hashes: Buffer.concat(leaves.slice(0, size >> 1)) }, { hashes: Buffer.concat(leaves.slice(size >> 1)) }];
+      expect(rootOf(ranges)).toBe(merkleRoot(leaves.map((leaf) => leaf.toString('hex'))));
+      expect(leavesOf(ranges)).toBe(size);
       expect(hashesOf(Buffer.concat(leaves))).toEqual(leaves);
+    }
+    expect(rootOf([{ hashes: Buffer.alloc(0) }])).toBe('');
+    expect(rootOf([{ hashes: Buffer.alloc(33) }])).toBe('');
+  });
+
+  test('takes a value from the one text that stands for it, and no other columns than a row has', async () => {
+    const paymentId = await log.writePayment();
+    await log.sealAll();
+    const file = await exportPayment(log.pool, paymentId);
+    const texts: Readonly<Record<string, (text: string) => string>> = {
+      uuid: (text) => text.toUpperCase(),
+      moment: (text) => text.replace('Z', '+00:00'),
+      bytes: (text) => `${text} `,
+      text: (text) => `${text}\0`,
+    };
+    for (const { source, form, row } of file.rows) {
+      const known = leafHash(source, form, row);
+      expect(known).toMatch(/^[0-9a-f]{64}$/);
+      for (const [column, kind] of Object.entries(SOURCES[source].columns)) {
+        const value = row[column];
+        if (typeof value !== 'string') continue;
+        const other = (texts[kind] as (text: string) => string)(value);
+        if (other !== value) expect([column, leafHash(source, form, { ...row, [column]: other })]).not.toEqual([column, known]);
+        expect(leafHash(source, form, { ...row, [column]: null })).not.toBe(known);
+        const { [column]: _gone, ...rest } = row;
+        expect(leafHash(source, form, rest)).toBeNull();
+        expect(leafHash(source, form, { ...rest, other: value })).toBeNull();
+      }
+      expect(leafHash(source, 4, row)).toBeNull();
     }
   });
 });

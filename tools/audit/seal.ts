@@ -10,7 +10,7 @@ import { withTransaction } from '../../db/connect.ts';
 import type { Keyring } from '../../db/keyring.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { insertBlock, lastBlockNumber, readBlocks, type SealedBlock, type SealedRange } from './chain.ts';
-import { blockHash, FIRST_PREVIOUS_HASH, hashesOf, keysOf, type Place, rootOf } from './encoding.ts';
+import { blockHash, FIRST_PREVIOUS_HASH, lastKeyOf, leavesOf, type Place, rootOf } from './encoding.ts';
 import { FORM, KEY_BOUNDS, sealSql, type Source, SOURCE_NAMES, SOURCES } from './sources.ts';
 
 export interface SealDeps {
@@ -73,9 +73,9 @@ export async function sealAudit(deps: SealDeps, limits: SealLimits = {}): Promis
 }
 
 async function sealNext(tx: PoolClient, deps: SealDeps, rowsMax: number, form: number): Promise<SealedBlock | 'stalled' | null> {
-  // What a row's text is must not hang on a setting of the session.
+  // What a row's text is, and in which letters it is sent, must not hang on a setting of the session.
   const lock = await tx.query<{ locked: boolean }>(
-    `select pg_try_advisory_xact_lock($1) as locked, set_config('extra_float_digits', '1', true)`,
+    `select pg_try_advisory_xact_lock($1) as locked, set_config('extra_float_digits', '1', true), set_config('client_encoding', 'UTF8', true)`,
     [SEAL_LOCK],
   );
   if (lock.rows[0]?.locked !== true) return null;
@@ -90,13 +90,13 @@ async function sealNext(tx: PoolClient, deps: SealDeps, rowsMax: number, form: n
     if (beforeTx <= BigInt(after.tx)) return 'stalled';
     ranges.push(await readRange(tx, source, after, beforeTx, { rowsMax, form }));
   }
-  const leaves = ranges.flatMap((range) => hashesOf(range.hashes));
-  if (leaves.length === 0) return null;
+  const leafCount = leavesOf(ranges);
+  if (leafCount === 0) return null;
   const header = {
     number: (last + 1n).toString(),
     previousHash: previous?.hash ?? FIRST_PREVIOUS_HASH,
-    merkleRoot: rootOf(leaves),
-    leafCount: leaves.length,
+    merkleRoot: rootOf(ranges),
+    leafCount,
     ranges: ranges.map(({ keys: _keys, hashes: _hashes, ...range }) => range),
     sealedAt: new Date(deps.clock.now()).toISOString(),
   };
@@ -121,7 +121,7 @@ async function readRange(
   });
   const { count = 0, lastTx, keys, hashes } = rows[0] ?? {};
   const bytes = keys ?? Buffer.alloc(0);
-  const lastKey = keysOf(bytes, source.keyType).at(-1);
+  const lastKey = lastKeyOf(bytes, source.keyType);
   const full = count === rowsMax && lastTx !== null && lastTx !== undefined && lastKey !== undefined;
   const upTo = full ? { tx: lastTx, key: lastKey } : { tx: (beforeTx - 1n).toString(), key: KEY_BOUNDS[source.keyType].last };
   return { source: source.name, form, after, upTo, leafCount: count, keys: bytes, hashes: hashes ?? Buffer.alloc(0) };

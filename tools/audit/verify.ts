@@ -8,7 +8,7 @@ import type { Queryable } from '../../db/connect.ts';
 import type { Keyring } from '../../db/keyring.ts';
 import { lastBlockNumber, readBlocks, type SealedBlock, type SealedRange, sourceOf } from './chain.ts';
 import { compareLeaves, type Leaf, type RowFault } from './compare.ts';
-import { type AuditRow, blockHash, FIRST_PREVIOUS_HASH, hashesOf, keysOf, leafHash, type Place, rootOf } from './encoding.ts';
+import { type AuditRow, blockHash, FIRST_PREVIOUS_HASH, hashesOf, keysOf, leafHash, leavesOf, type Place, rootOf } from './encoding.ts';
 import { sealsOf } from './seal.ts';
 import { countBehindSql, isForm, KEY_BOUNDS, readSql, SOURCE_NAMES, SOURCES } from './sources.ts';
 
@@ -128,8 +128,7 @@ function verifyLink(walk: Walk, deps: Pick<VerifyDeps, 'keyring'>, block: Sealed
   const seals = sealsOf(deps.keyring, hash);
   if (!seals.some((expected) => seal.length === expected.length && timingSafeEqual(seal, expected)))
     tell('seal_wrong', 'it was not sealed with the keys of this platform');
-  const leaves = ranges.flatMap((range) => hashesOf(range.hashes));
-  if (rootOf(leaves) !== header.merkleRoot || leaves.length !== header.leafCount)
+  if (rootOf(ranges) !== header.merkleRoot || leavesOf(ranges) !== header.leafCount)
     tell('block_altered', 'its leaves do not lead to its Merkle root');
   for (const trusted of walk.awaited.filter((each) => each.number === header.number)) {
     walk.awaited.splice(walk.awaited.indexOf(trusted), 1);
@@ -169,7 +168,7 @@ async function verifyRange(db: Queryable, walk: Walk, number: string, range: Sea
     text: readSql(source, range.form),
     values: [after.tx, after.key, range.upTo.tx, range.upTo.key],
   });
-  const found = rows.map((row): Leaf => ({ key: row[source.key] ?? '', hash: leafHash(source.name, range.form, row).toString('hex') }));
+  const found = rows.map((row): Leaf => ({ key: row[source.key] ?? '', hash: leafHash(source.name, range.form, row) ?? '' }));
   for (const { fault, key } of compareLeaves(sealed, found)) {
     walk.findings.push({ fault, block: number, source: source.name, key, detail: ROW_SENTENCES[fault] });
   }
