@@ -4,7 +4,7 @@
  * from them, the same as merkle.ts makes from single leaves.
  */
 import type { Currency } from '../../domain/currency.ts';
-import { digestInto, HASH_BYTES, hashesAbove, type MerkleProof, rootOfHashes, type SettlementLeaf } from './merkle.ts';
+import { digestInto, HASH_BYTES, type MerkleProof, proofOfHash, rootOfHashes, type SettlementLeaf } from './merkle.ts';
 
 /** Payment id (16), leg (1: collection, 2: payout), amount in minor units (8, big-endian). */
 export const ITEM_BYTES = 25;
@@ -84,14 +84,5 @@ export function rootOfItems(of: ItemsOf, items: Buffer): string {
 
 /** The way of the item at `index` to the root. Throws RangeError for an index that is not there. */
 export function proofOfItem(of: ItemsOf, items: Buffer, index: number): MerkleProof {
-  const size = itemCount(items);
-  if (!Number.isInteger(index) || index < 0 || index >= size) throw new RangeError('no item at this index');
-  const path: string[] = [];
-  let level = leafHashes(of, items);
-  for (let at = index; level.length > HASH_BYTES; at = Math.floor(at / 2)) {
-    const sibling = (at % 2 === 0 ? at + 1 : at - 1) * HASH_BYTES;
-    if (sibling < level.length) path.push(level.toString('hex', sibling, sibling + HASH_BYTES));
-    level = hashesAbove(level);
-  }
-  return { index, size, path };
+  return proofOfHash(leafHashes(of, items), index);
 }

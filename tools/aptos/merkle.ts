@@ -82,7 +82,7 @@ export function digestInto(target: Buffer, at: number, bytes: Buffer): void {
 }
 
 /** The level above of hashes strung together, 32 bytes each. */
-export function hashesAbove(level: Buffer): Buffer {
+function hashesAbove(level: Buffer): Buffer {
   const count = level.length / HASH_BYTES;
   const above = Buffer.allocUnsafe(Math.ceil(count / 2) * HASH_BYTES);
   const node = Buffer.alloc(1 + 2 * HASH_BYTES);
@@ -104,6 +104,20 @@ export function rootOfHashes(hashes: Buffer): string {
   let level = hashes;
   while (level.length > HASH_BYTES) level = hashesAbove(level);
   return level.toString('hex');
+}
+
+/** The way of one of the hashes strung together to their root. Throws RangeError for an index that is not there. */
+export function proofOfHash(hashes: Buffer, index: number): MerkleProof {
+  const size = Math.floor(hashes.length / HASH_BYTES);
+  if (!Number.isInteger(index) || index < 0 || index >= size) throw new RangeError('no hash at this index');
+  const path: string[] = [];
+  let level = hashes;
+  for (let at = index; level.length > HASH_BYTES; at = Math.floor(at / 2)) {
+    const sibling = (at % 2 === 0 ? at + 1 : at - 1) * HASH_BYTES;
+    if (sibling < level.length) path.push(level.toString('hex', sibling, sibling + HASH_BYTES));
+    level = hashesAbove(level);
+  }
+  return { index, size, path };
 }
 
 /** Proof that the leaf at `index` is in the tree. Throws RangeError for an index outside it. */

@@ -7,9 +7,9 @@ import { z } from 'zod';
 import { withTransaction } from '../../db/connect.ts';
 import type { Queryable } from '../../db/connect.ts';
 import { fault } from '../../domain/errors.ts';
-import { merkleProof, type MerkleProof, verifyMerkleProof } from '../aptos/merkle.ts';
+import { HASH_BYTES, type MerkleProof, proofOfHash, verifyMerkleProof } from '../aptos/merkle.ts';
 import { readBlocks, type SealedBlock } from './chain.ts';
-import { type AuditRow, blockHash, type BlockHeader, hashesOf, keysOf, leafHash } from './encoding.ts';
+import { type AuditRow, blockHash, type BlockHeader, keysOf, leafHash } from './encoding.ts';
 import { columnsOf, readOfPaymentSql, type Source, SOURCE_NAMES, SOURCES } from './sources.ts';
 
 /** A row of the log with the way from it to the Merkle root of its block. */
@@ -87,13 +87,13 @@ async function proveRow(db: Queryable, blocks: Map<string, SealedBlock>, source:
   }
   // The row as the edition of its block seals it.
   const sealed = Object.fromEntries(columnsOf(source, form).map((column) => [column, row[column] ?? null]));
-  const leaves = block.ranges.flatMap((range) => hashesOf(range.hashes)).map((leaf) => leaf.toString('hex'));
-  if (leaves[index] !== leafHash(source.name, form, sealed))
+  const hashes = Buffer.concat(block.ranges.map((range) => range.hashes));
+  if (hashes.toString('hex', index * HASH_BYTES, (index + 1) * HASH_BYTES) !== leafHash(source.name, form, sealed))
     throw fault('internal', {
       detail: `The audit log does not verify: see capp audit verify.`,
       internal: `${source.name} ${key}, block ${number}`,
     });
-  return { source: source.name, form, row: sealed, block: number, proof: merkleProof(leaves, index) };
+  return { source: source.name, form, row: sealed, block: number, proof: proofOfHash(hashes, index) };
 }
 
 async function chainOver(db: Queryable, own: readonly bigint[], upToBlock: bigint | null): Promise<PaymentProof['blocks']> {

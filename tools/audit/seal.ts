@@ -21,7 +21,7 @@ export interface SealDeps {
 }
 
 export interface SealLimits {
-  /** Rows of one source in a block at most: hashing them holds up whatever else the process does. */
+  /** Rows of one source in a block at most: what a proof is cut from, and read again as a whole when it is verified. */
   readonly rowsMax?: number;
   /** Blocks made by one call at most. */
   readonly blocksMax?: number;
@@ -42,7 +42,8 @@ export interface Sealed {
 }
 
 const SEAL_LOCK = 7_263_005;
-const ROWS_MAX = 1_000;
+/** As many as a cohort has transfers or more: a range that ends within a transaction has its rows sorted again for the next. */
+const ROWS_MAX = 4_000;
 const BLOCKS_MAX = 50;
 
 const SEAL_CONTEXT = 'audit_blocks.seal';

@@ -50,7 +50,7 @@ export interface AuditReport {
 export type Trusted = TrustedBlock | readonly TrustedBlock[] | null;
 
 /** Blocks read at once: a bound on memory. */
-const BLOCKS_AT_ONCE = 20n;
+const BLOCKS_AT_ONCE = 5n;
 
 /** Verifies the whole audit log as one snapshot shows it, so that a system at work can be checked. */
 export async function verifyAudit(deps: VerifyDeps, trusted: Trusted = null): Promise<AuditReport> {
