@@ -314,8 +314,15 @@ describe('fraud', () => {
       'logistic regression without balance',
       'rules only',
       'always allow',
+      'risk model without balance, transfers only',
+      'logistic regression without balance, transfers only',
+      'rules only, transfers only',
+      'always allow, transfers only',
     ]);
-    const allow = run.rivals.at(-1)?.metrics;
+    const isTransfer = run.results.map(({ tags }) => tags['type'] === 'TRANSFER');
+    for (const { correct } of run.rivals.slice(-4)) expect(correct.map((each) => each !== null)).toEqual(isTransfer);
+    expect(run.rivals.at(-4)?.metrics['averagePrecision']).toBe(run.metrics['averagePrecisionTransfers']);
+    const allow = run.rivals.find(({ name }) => name === 'always allow')?.metrics;
     expect([allow?.['costRatio'], allow?.['recall']]).toEqual([1, 0]);
     // Whatever is learnt, allowing everything ranks no better than chance: the natural share of fraud.
     expect(allow?.['averagePrecision']).toBeCloseTo(8_213 / (8_213 + 6_354_407), 6);

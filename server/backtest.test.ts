@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BUILT_IN_RISK_MODEL } from '../agents/compliance/risk/model.ts';
 import { setWith } from '../agents/compliance/rules/backtest.ts';
 import { parseRule } from '../agents/compliance/rules/language.ts';
 import { BUILT_IN_RULES } from '../agents/compliance/rules/rule-set.ts';
@@ -56,7 +57,7 @@ describe('over the decisions of a database', () => {
 });
 
 describe('over the transactions of a file', () => {
-  const options = { trial: BUILT_IN_RULES, inForce: BUILT_IN_RULES, country: 'KE', accountsPath: null } as const;
+  const options = { trial: BUILT_IN_RULES, inForce: BUILT_IN_RULES, risk: BUILT_IN_RISK_MODEL, country: 'KE', accountsPath: null } as const;
   const place = (name: string) => join(tmpdir(), `capp-backtest-${process.pid}-${name}`);
 
   test('many to one is found where it is, and labels tell what was caught', async () => {

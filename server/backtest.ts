@@ -7,7 +7,7 @@ import { parse } from 'csv-parse/sync';
 import { type Backtest, startBacktest } from '../agents/compliance/rules/backtest.ts';
 import { createStoredRules } from '../agents/compliance/rules/live.ts';
 import { type ReadyRuleSet, RULES_BEFORE_SETS, ruleSetOf } from '../agents/compliance/rules/rule-set.ts';
-import { BUILT_IN_RISK_MODEL } from '../agents/compliance/risk/model.ts';
+import type { RiskModel } from '../agents/compliance/risk/model.ts';
 import { createFactStream, type StreamedTransaction } from '../agents/compliance/stream.ts';
 import { COMPLIANCE_POLICY } from '../agents/compliance/policy.ts';
 import type { ComplianceFacts } from '../agents/compliance/facts.ts';
@@ -52,6 +52,7 @@ export async function backtestHistory(pool: Pool, { trial, sinceMs, untilMs }: H
 export interface FileOptions {
   readonly trial: ReadyRuleSet;
   readonly inForce: ReadyRuleSet;
+  readonly risk: RiskModel;
   /** For files that name none. */
   readonly country: Country;
   /** Accounts with labels, for AMLSim: CSV with `nodeid` and `isFraud`. */
@@ -59,11 +60,11 @@ export interface FileOptions {
 }
 
 /** Tries rules on the transactions of a file. Throws `config_invalid` naming the row. */
-export async function backtestFile(path: string, { trial, inForce, country, accountsPath }: FileOptions): Promise<Backtest> {
+export async function backtestFile(path: string, { trial, inForce, risk, country, accountsPath }: FileOptions): Promise<Backtest> {
   const fraudulent = accountsPath === null ? null : await fraudulentAccounts(accountsPath);
   const records = recordsIn(await readText(path), path);
   const read = readerOf(records[0] ?? {}, country, path);
-  const factsOf = createFactStream({ policy: COMPLIANCE_POLICY, risk: BUILT_IN_RISK_MODEL, ruleSet: inForce.label });
+  const factsOf = createFactStream({ policy: COMPLIANCE_POLICY, risk, ruleSet: inForce.label });
   const run = startBacktest(trial);
   const rows = records.map((record, at) => read(record, at + 1)).sort((a, b) => a.atMs - b.atMs);
   for (const row of rows) {

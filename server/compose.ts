@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { COMPLIANCE_POLICY, createComplianceAgent, createStoredRules } from '../agents/compliance/index.ts';
+import type { RiskModel } from '../agents/compliance/risk/model.ts';
 import { createExchangeRateAgent } from '../agents/exchange-rate/index.ts';
 import { createLiquidityAgent } from '../agents/liquidity/index.ts';
 import { createRouteAgent } from '../agents/route-optimizer/index.ts';
@@ -190,12 +191,13 @@ function parseObject(text: string): Record<string, unknown> | null {
 /** The agents, each with its own tools. */
 export function composeAgents(
   foundation: Pick<Foundation, 'pool' | 'keys' | 'board' | 'sanctions'> & Partial<Pick<Foundation, 'railHealth'>>,
+  risk: RiskModel,
 ): Agents {
   const { pool, keys, board, sanctions, railHealth } = foundation;
   const clock = systemClock;
   return {
     exchangeRate: bindAgent(createExchangeRateAgent({ quoteKey: keys.quoteKey }), { pool, board, clock }),
-    compliance: bindAgent(createComplianceAgent(COMPLIANCE_POLICY, { rules: createStoredRules(pool) }), {
+    compliance: bindAgent(createComplianceAgent(COMPLIANCE_POLICY, { rules: createStoredRules(pool), risk }), {
       db: pool,
       keyring: keys.keyring,
       sanctions,

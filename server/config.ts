@@ -40,6 +40,8 @@ const settingsSchema = z.object({
   /** Where the sandbox answers, for its operators' statements. Set by the supervisor with the sandbox it starts. */
   CAPP_SANDBOX_URL: z.url().optional(),
   CAPP_SANCTIONS_PATH: optionalText,
+  /** JSON file of a risk model, as `npm run train:risk` writes it; unset: the one that comes with the program. */
+  CAPP_RISK_MODEL_PATH: optionalText,
   /** JSON files: which chain to settle on and who is who there; and the keys of our accounts. Without the first, settlement stays on the books. */
   CAPP_APTOS_PATH: optionalText,
   CAPP_APTOS_KEYS_PATH: optionalText,
@@ -152,6 +154,7 @@ export interface Config {
   /** Where it answers; null: it is asked through its folder. */
   readonly sandboxUrl: string | null;
   readonly sanctionsPath: string | null;
+  readonly riskModelPath: string | null;
   /** Which chain to settle on; null settles on the books alone. */
   readonly aptosPath: string | null;
   readonly aptosKeysPath: string | null;
@@ -241,6 +244,7 @@ export function readConfig(given: Env): Config {
     sandbox: settings.CAPP_SANDBOX === '1',
     sandboxUrl: settings.CAPP_SANDBOX_URL ?? null,
     sanctionsPath: settings.CAPP_SANCTIONS_PATH,
+    riskModelPath: settings.CAPP_RISK_MODEL_PATH,
     aptosPath: settings.CAPP_APTOS_PATH,
     aptosKeysPath: settings.CAPP_APTOS_KEYS_PATH,
     aptosNodeUrl: settings.APTOS_NODE_URL,

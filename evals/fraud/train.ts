@@ -3,7 +3,14 @@
  * Nothing is drawn: the same file gives the same model. `npm run train:risk -- FILE VERSION`
  */
 import { writeFile } from 'node:fs/promises';
-import { marginOf, riskModelSchema, type RiskTrees } from '../../agents/compliance/risk/model.ts';
+import {
+  combinationOf,
+  marginOf,
+  type RiskModelData,
+  riskModelSchema,
+  type RiskTrees,
+  vectorOf,
+} from '../../agents/compliance/risk/model.ts';
 import { calibrate, growTrees, round } from './boost.ts';
 import { readTransactions } from './paysim.ts';
 import { partsOf, type Parts, samplesOf } from './split.ts';
@@ -39,6 +46,17 @@ function train(parts: Parts, withBalance: boolean): RiskTrees {
   };
 }
 
+/** How many rows of each combination were learnt from. */
+function learntFrom({ learnt }: Parts): RiskModelData['learnt'] {
+  const groups = Map.groupBy(learnt, ({ input }) => combinationOf(vectorOf(input)).join());
+  return [...groups]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, rows]) => {
+      const [kind = 0, isRound = 0, isMirrored = 0] = key.split(',').map(Number);
+      return [kind, isRound, isMirrored, rows.length];
+    });
+}
+
 if (path === undefined || version === undefined) {
   process.stderr.write('usage: npm run train:risk -- FILE VERSION\n');
   process.exitCode = 2;
@@ -46,7 +64,8 @@ if (path === undefined || version === undefined) {
   const file = await readTransactions(path);
   const parts = partsOf(file.rows);
   const trainedOn = `PaySim (${file.name.split('/').at(-1)}, SHA-256 ${file.digest.slice(0, 12)}): ${parts.learnt.length} rows learnt, ${parts.calibrated.length} for the scale.`;
-  const model = riskModelSchema.parse({ version, trainedOn, withoutBalance: train(parts, false), withBalance: train(parts, true) });
+  const trees = { withoutBalance: train(parts, false), withBalance: train(parts, true) };
+  const model = riskModelSchema.parse({ version, trainedOn, learnt: learntFrom(parts), ...trees });
   await writeFile(TARGET, `${JSON.stringify(model)}\n`);
   process.stdout.write(`${trainedOn}\n`);
 }

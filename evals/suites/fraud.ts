@@ -67,9 +67,13 @@ async function runFraud(options: SuiteOptions): Promise<SuiteRun> {
   const byId = new Map(main.map((each) => [each.row.id, each]));
   const results = main.map(resultOf);
   const measure = (group: readonly CaseResult[]): Metrics => metricsOf(group.flatMap((result) => byId.get(result.id) ?? []));
+  const others = rivalMethods(file.rows, isSplit ? before : [], hasBalance).map((method) => ({ ...method, judged: judgeAll(method) }));
   const rivals = [
     ...(hasBalance ? [rivalOf('risk model without balance', hidden)] : []),
-    ...rivalMethods(file.rows, isSplit ? before : [], hasBalance).map((method) => rivalOf(method.name, judgeAll(method))),
+    ...others.map(({ name, judged }) => rivalOf(name, judged)),
+    ...[{ name: 'risk model without balance', judged: hidden }, ...others.filter(({ name }) => AMONG_TRANSFERS.has(name))].map(
+      ({ name, judged }) => transfersOf(name, judged),
+    ),
   ];
   return {
     suite: 'fraud',
@@ -79,6 +83,7 @@ async function runFraud(options: SuiteOptions): Promise<SuiteRun> {
       ...mainMetrics,
       averagePrecisionWithoutBalance: hiddenMetrics['averagePrecision'] ?? 0,
       costRatioWithoutBalance: hiddenMetrics['costRatio'] ?? 0,
+      ...transferMetrics(hidden),
     },
     slices: ['type', 'amount', 'hour', 'period'].flatMap((by) => slicesBy(results, by, measure)),
     results,
@@ -141,6 +146,27 @@ function rivalMethods(rows: readonly Transaction[], before: readonly Transaction
 
 function rivalOf(name: string, judged: readonly Judged[]): Rival {
   return { name, metrics: metricsOf(judged), correct: judged.map((each) => each.held === each.isPositive) };
+}
+
+/** Methods that are measured among transfers too, which are all that CAPP sees; without the balance, which it is not told. */
+const AMONG_TRANSFERS = new Set(['logistic regression without balance', 'rules only', 'always allow']);
+
+const isTransfer = ({ row }: Judged): boolean => row.input.kind === 'transfer';
+
+/** How a method does among transfers alone; of all other rows it says nothing. */
+function transfersOf(name: string, judged: readonly Judged[]): Rival {
+  return {
+    name: `${name}, transfers only`,
+    metrics: metricsOf(judged.filter(isTransfer)),
+    correct: judged.map((each) => (isTransfer(each) ? each.held === each.isPositive : null)),
+  };
+}
+
+/** A file without frauds among its transfers has no such figure. */
+function transferMetrics(hidden: readonly Judged[]): Metrics {
+  const { averagePrecision, costRatio } = metricsOf(hidden.filter(isTransfer));
+  if (averagePrecision === undefined || costRatio === undefined) return {};
+  return { averagePrecisionTransfers: averagePrecision, costRatioTransfers: costRatio };
 }
 
 /** In typical amounts: what is lost, against what is lost when everything is allowed. */

@@ -7,6 +7,7 @@ import { systemClock } from '../../domain/clock.ts';
 import { readConfig } from '../config.ts';
 import { createCourtesy, type CrowdMessage } from '../crowd.ts';
 import { yieldSessions } from '../priorities.ts';
+import { openRiskModel } from '../risk-model.ts';
 import { withSecretFiles } from '../secrets.ts';
 import { openMessaging } from '../messaging.ts';
 import { openSettlementSide } from '../settlement.ts';
@@ -20,11 +21,12 @@ async function start(): Promise<Running> {
   const checkpointer = openCheckpointer(config, foundation.log);
   const settlement = await openSettlementSide(config, env, foundation.pool, foundation.sanctions);
   const messaging = await openMessaging(config.messagingPath, { pool: foundation.pool, clock: systemClock, fetch });
+  const risk = await openRiskModel(config.riskModelPath);
   const courtesy = createCourtesy();
   process.on('message', (message: CrowdMessage) => message.kind === 'crowd' && courtesy.hear());
   const worker = startWorker({
     deps: { ...composeGraphDeps(foundation, settlement), texting: messaging?.sms ?? undefined, courtesy: courtesy.wait },
-    agents: composeAgents(foundation),
+    agents: composeAgents(foundation, risk),
     queue: foundation.queue,
     checkpointer: checkpointer.saver,
     sweepMs: config.sweepMs,
@@ -37,7 +39,7 @@ async function start(): Promise<Running> {
       sanctions: foundation.sanctions,
     }),
   });
-  foundation.log.info({ cohortMax: config.cohortMax, sanctions: foundation.sanctions.version }, 'worker started');
+  foundation.log.info({ cohortMax: config.cohortMax, sanctions: foundation.sanctions.version, riskModel: risk.version }, 'worker started');
   return {
     stop: async () => {
       await worker.stop();

@@ -1,7 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { riskInputOf } from './input.ts';
-import { BUILT_IN_RISK_MODEL, chanceOf, createRiskModel, marginOf, type RiskInput, type RiskTrees } from './model.ts';
+import modelEntry from '../data/risk-model.json' with { type: 'json' };
+import { riskInputOf, unlearntBy } from './input.ts';
+import {
+  BUILT_IN_RISK_MODEL,
+  chanceOf,
+  createRiskModel,
+  marginOf,
+  type RiskInput,
+  riskModelSchema,
+  type RiskTrees,
+  vectorOf,
+} from './model.ts';
 
 const ORDINARY: RiskInput = {
   kind: 'transfer',
@@ -28,6 +38,8 @@ describe('the risk model', () => {
     ],
   };
 
+  const MODEL = { version: 'risk-2026.01.1', trainedOn: 'a test', learnt: [[0, 0, 0, 9]] };
+
   test('adds up leaves and reads the chance from its table', () => {
     expect([marginOf(TREES, [0, 2]), marginOf(TREES, [0, 2.1])]).toEqual([-1.5, 2]);
     expect([-9, -2, -1, 0, 1, 2, 9].map((margin) => chanceOf(TREES, margin))).toEqual(
@@ -39,7 +51,7 @@ describe('the risk model', () => {
   });
 
   test('gives reasons for a high score and none for a low one', () => {
-    const model = createRiskModel({ version: 'risk-2026.01.1', trainedOn: 'a test', withoutBalance: TREES, withBalance: TREES });
+    const model = createRiskModel({ ...MODEL, withoutBalance: TREES, withBalance: TREES });
     expect(model.score({ ...ORDINARY, amountRatio: 3 })).toEqual({ model: 'risk-2026.01.1', score: 1, reasons: ['amount_unusual'] });
     expect(model.score({ ...ORDINARY, amountRatio: 1 })).toEqual({ model: 'risk-2026.01.1', score: 0.05, reasons: [] });
     expect(() => createRiskModel({ version: 'mine' })).toThrow();
@@ -80,4 +92,33 @@ test('what the model is told of a payment of ours', () => {
     balanceShare: null,
   });
   expect(riskInputOf({ passThroughBps: 10_000, minutesSinceReceived: 61 }).isMirrored).toBe(false);
+});
+
+describe('money that is passed on', () => {
+  /** USD 2, of which nearly all has come in a minute before. */
+  const passedOn = (signals: object = {}) =>
+    riskInputOf({ amountUsdMinor: '200', passThroughBps: 10_000, minutesSinceReceived: 1, ...signals });
+
+  test('is no mirrored cash-out: a transfer of USD 2 is not taken for fraud, round or not, nor is a typical one', () => {
+    for (const signals of [{}, { isRound: true }, { amountUsdMinor: '20000' }, { amountUsdMinor: '100000' }]) {
+      const input = passedOn(signals);
+      expect(input.isMirrored).toBe(true);
+      expect(BUILT_IN_RISK_MODEL.score(input)).toEqual(BUILT_IN_RISK_MODEL.score({ ...input, isMirrored: false }));
+      expect(BUILT_IN_RISK_MODEL.score(input).score).toBeLessThan(0.5);
+    }
+    expect(BUILT_IN_RISK_MODEL.score({ ...passedOn(), kind: 'cash_out' }).score).toBeGreaterThan(0.5);
+  });
+
+  test('every combination that a payment of ours has stood among the rows that the built-in model learnt from', () => {
+    const { learnt } = riskModelSchema.parse(modelEntry);
+    expect(unlearntBy({ learnt })).toEqual([]);
+    expect(vectorOf(passedOn({ isRound: true })).slice(0, 4)).toEqual([0, 0.01, 1, 0]);
+    expect(unlearntBy({ learnt: learnt.filter(([kind]) => kind !== 0) })).toEqual([
+      'transfer',
+      'transfer isMirrored',
+      'transfer isRound',
+      'transfer isRound isMirrored',
+    ]);
+    expect(unlearntBy({ learnt: [[0, 0, 0, 5]] })).toEqual(['transfer isRound', 'transfer isRound isMirrored']);
+  });
 });

@@ -20,7 +20,7 @@ export interface RiskInput {
   /** The amount against a typical one of the same service and currency. */
   readonly amountRatio: number;
   readonly isRound: boolean;
-  /** The same sum came in within the hour before. */
+  /** The same sum came in within the hour before. Trees are told of cash-outs alone: see `vectorOf`. */
   readonly isMirrored: boolean;
   /** The amount against the sender's balance before the payment; null: the operator does not tell it. */
   readonly balanceShare: number | null;
@@ -47,13 +47,17 @@ const KINDS = { transfer: 0, cash_out: 1, other: 2 } as const;
 /** A balance of nothing, against which no share can be told. */
 const NO_BALANCE = 1_000;
 
-/** The vector of an input, as the trees read it. */
+/**
+ * The vector of an input, as the trees read it. A mirrored sum counts for a cash-out alone: in the training data nobody passes a
+ * transfer on by another transfer, so trees know nothing of one, and would say of whoever forwards money what they learnt of those
+ * who draw it. The rules look at money that is passed on.
+ */
 export function vectorOf(input: RiskInput): number[] {
   return [
     KINDS[input.kind],
     input.amountRatio,
     Number(input.isRound),
-    Number(input.isMirrored),
+    Number(input.isMirrored && input.kind === 'cash_out'),
     input.balanceShare === null || input.balanceShare > NO_BALANCE ? NO_BALANCE : input.balanceShare,
   ];
 }
@@ -69,11 +73,19 @@ const treesSchema = z.object({
 export const riskModelSchema = z.object({
   version: z.string().regex(/^risk-\d{4}\.\d{2}\.\d+$/),
   trainedOn: z.string(),
+  /** `[kind, isRound, isMirrored, rows]`, as they stand in the vector: what it has learnt from. */
+  learnt: z.array(z.tuple([z.int(), z.int(), z.int(), z.int().min(1)])),
   withoutBalance: treesSchema,
   withBalance: treesSchema,
 });
 export type RiskTrees = z.infer<typeof treesSchema>;
 export type RiskModelData = z.infer<typeof riskModelSchema>;
+
+/** What of a vector is one thing or another, and not more or less: kind, round, mirrored. */
+export function combinationOf(vector: readonly number[]): [number, number, number] {
+  const at = (feature: RiskFeature): number => vector[RISK_FEATURES.indexOf(feature)] ?? 0;
+  return [at('kind'), at('isRound'), at('isMirrored')];
+}
 
 /** From this score on reasons are worth their space. */
 const REASONS_FROM = 0.02;

@@ -15,6 +15,7 @@ import { COUNTRIES } from '../../../domain/network.ts';
 import type { RuleVersion } from '../../../sdk/index.ts';
 import { backtestFile, backtestHistory } from '../../backtest.ts';
 import { readConfig } from '../../config.ts';
+import { openRiskModel } from '../../risk-model.ts';
 import { type ApiOptions, assertData, type CommandContext, DEMO_OFFICER, openCapp, withExamples, withPrincipal } from '../context.ts';
 import { renderTable } from '../table.ts';
 
@@ -202,15 +203,19 @@ async function backtest(context: CommandContext, options: BacktestOptions): Prom
   const country = COUNTRIES.find((each) => each.country === options.country)?.country;
   if (country === undefined) throw fault('config_invalid', { detail: `${options.country} is not a country that CAPP reaches.` });
   const { input, without = [], rule = [] } = options;
+  const ofFile = async () => {
+    const risk = await openRiskModel(readConfig(context.terminal.env).riskModelPath);
+    return { risk, country, accountsPath: options.accounts ?? null };
+  };
   if (input !== undefined && rule.length === 0) {
     const set = setWith(BUILT_IN_RULES, trial, without);
-    return backtestFile(input, { trial: set, inForce: BUILT_IN_RULES, country, accountsPath: options.accounts ?? null });
+    return backtestFile(input, { trial: set, inForce: BUILT_IN_RULES, ...(await ofFile()) });
   }
   return onDatabase(context, async (pool) => {
     const inForce = await createStoredRules(pool).current();
     const named = await Promise.all(rule.map((text) => storedRule(pool, text)));
     const set = setWith(inForce, [...trial, ...named], without);
-    if (input !== undefined) return backtestFile(input, { trial: set, inForce, country, accountsPath: options.accounts ?? null });
+    if (input !== undefined) return backtestFile(input, { trial: set, inForce, ...(await ofFile()) });
     return backtestHistory(pool, { trial: set, sinceMs: momentOf(options.since), untilMs: momentOf(options.until) });
   });
 }
