@@ -24,6 +24,7 @@ import { registerRules } from './commands/rules.ts';
 import { registerReports } from './commands/reports.ts';
 import { registerPrivacy } from './commands/privacy.ts';
 import { registerProof } from './commands/proof.ts';
+import { registerRegistry } from './commands/registry.ts';
 import { registerRoutes } from './commands/routes.ts';
 import { registerScreen } from './commands/screen.ts';
 import { registerSms } from './commands/sms.ts';
@@ -97,6 +98,7 @@ export function createProgram(context: CommandContext): Command {
   registerFindings(program, context);
   registerPrivacy(program, context);
   registerProof(program, context);
+  registerRegistry(program, context);
   registerSettlement(program, context);
   registerExplain(program, context);
   registerGraph(program, context);

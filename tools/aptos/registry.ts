@@ -120,7 +120,11 @@ export interface ListOnChain {
 /** The latest version of a list, or null before the first. */
 export async function lastList(node: AptosNode, list: bigint): Promise<ListOnChain | null> {
   const [version] = await node.view('compliance_registry::latest_version', list);
-  if (version === 0n) return null;
+  return version === 0n ? null : listAt(node, list, version);
+}
+
+/** A version of a list that there is. */
+export async function listAt(node: AptosNode, list: bigint, version: bigint): Promise<ListOnChain> {
   const [root, count, sourceHash, second, isVoid] = await node.view('compliance_registry::list_version', list, version);
   return { version, root, count, sourceHash, publishedAtMs: Number(second) * 1000, isVoid };
 }

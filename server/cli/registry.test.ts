@@ -1,0 +1,158 @@
+/** `capp registry`: what the registry was told is proven to somebody with a file and a node; nothing that was changed in the file passes. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DEMO_CLIENT_ID, seedClients } from '../../db/seed.ts';
+import { type TestDatabase, testDatabase } from '../../db/testing.ts';
+import { newId } from '../../domain/ids.ts';
+import { manualScheduler } from '../../sandbox/scheduler.ts';
+import { type ChainWorld, createChainWorld } from '../../tests/chain/world.ts';
+import { databaseSent } from '../../tools/aptos/database-sent.ts';
+import { publishList, registryShelf } from '../../tools/aptos/registry.ts';
+import type { AttestationProof, ListProof } from '../../tools/registry/proof.ts';
+import { publishDue } from '../../tools/registry/publish.ts';
+import { createSanctionsList } from '../../tools/sanctions/list.ts';
+import { listNumber } from '../../tools/sanctions/roll.ts';
+import { sampleList } from '../../tools/sanctions/sample.ts';
+import { runCli } from './program.ts';
+import { recordedTerminal } from './terminal.ts';
+
+const LIST = 'CAPP-SAMPLE';
+
+let database: TestDatabase;
+let world: ChainWorld;
+let folder: string;
+let profilePath: string;
+let userId: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'capp-registry-'));
+  database = await testDatabase();
+  await seedClients(database.pool, Buffer.alloc(32, 1));
+  // The command has the system's clock; the chain's stands still beside it.
+  world = await createChainWorld({ scheduler: manualScheduler(Date.now()), port: 0 });
+  profilePath = join(folder, 'chain-profile.json');
+  await writeFile(profilePath, JSON.stringify(world.profile));
+  userId = newId();
+  await database.pool.query(
+    `insert into users (id, client_id, phone_index, country, wallet_id, kyc_status, kyc_tier) values ($1, $2, $3, 'KE', 'mpesa', 'verified', 3)`,
+    [userId, DEMO_CLIENT_ID, Buffer.from(userId)],
+  );
+  expect(await tell()).toEqual({ put: 2, failed: [] });
+});
+afterAll(async () => {
+  await world?.sandbox.close();
+  await database?.close();
+  await rm(folder, { recursive: true });
+});
+
+function tell() {
+  const { regulator, issuer } = world.keys;
+  const registrars = { regulator: world.account(regulator), issuer: world.account(issuer) };
+  const keeper = registryShelf({ ...world.deps, sent: databaseSent(database.pool) }, registrars);
+  const lists = createSanctionsList([sampleList()], { sample: true });
+  return publishDue({ pool: database.pool, clock: world.scheduler, keeper, rolls: () => lists.rolls() });
+}
+
+async function registry(...line: string[]) {
+  const env = { CAPP_DATA_DIR: folder, CAPP_APTOS_PATH: profilePath, DATABASE_URL: database.url };
+  const terminal = recordedTerminal({ env });
+  const code = await runCli(['registry', ...line], terminal, () => Promise.reject(new TypeError('fetch failed')));
+  return { code, out: terminal.outLines.join('\n'), err: terminal.errLines.join('\n') };
+}
+
+async function proofOf<T>(...line: string[]): Promise<{ readonly file: string; readonly proof: T }> {
+  const file = join(folder, `${newId()}.json`);
+  expect(await registry(...line, '--out', file)).toMatchObject({ code: 0, out: file });
+  return { file, proof: JSON.parse(await readFile(file, 'utf8')) as T };
+}
+
+async function verifyAltered(proof: object, ...options: string[]) {
+  const file = join(folder, `${newId()}.json`);
+  await writeFile(file, JSON.stringify(proof));
+  return registry('verify', file, ...options);
+}
+
+describe('entries', () => {
+  test.each(['S-1', 'S-3', 'S-5'])('%s is on the list, and the chain says so', async (id) => {
+    const { file } = await proofOf<ListProof>('prove-entry', LIST, id);
+    expect(await registry('verify', file)).toMatchObject({ code: 0, out: expect.stringContaining(`${id} is on ${LIST}@`) });
+    expect(await registry('verify', file, '--chain')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(new RegExp(`^The registry confirms: ${id} is on version 1 of ${LIST}, published .*, the latest\\.$`)),
+    });
+  });
+
+  test.each(['S-6', 'S-7', 'S-8', 'S-9', 'S-10', 'S-11', 'S-12', 'S-13'])('%s is not on it', async (id) => {
+    const { file } = await proofOf<ListProof>('prove-entry', LIST, id);
+    expect(await registry('verify', file, '--chain')).toMatchObject({ code: 0, out: expect.stringContaining(`${id} is not on version 1`) });
+  });
+
+  test('a file that says another thing is caught, with the chain and without', async () => {
+    const [on, off] = [
+      (await proofOf<ListProof>('prove-entry', LIST, 'S-1')).proof,
+      (await proofOf<ListProof>('prove-entry', LIST, 'S-7')).proof,
+    ];
+    const altered: readonly [object, string][] = [
+      [{ ...on, entryId: 'S-2' }, 'the entry does not lead to the root'],
+      [{ ...on, root: 'ab'.repeat(32) }, 'the entry does not lead to the root'],
+      [{ ...off, entryId: 'S-1' }, 'the entry does not stand between the two'],
+      [{ ...off, place: { ...off.place, before: null, after: null } }, 'a neighbour of the entry is missing'],
+    ];
+    for (const [proof, says] of altered) {
+      for (const options of [[], ['--chain']]) {
+        expect(await verifyAltered(proof, ...options)).toMatchObject({ code: 1, out: expect.stringContaining(says) });
+      }
+    }
+    const shifted = { ...off, place: { ...off.place, index: off.place.index + 1 } };
+    expect((await verifyAltered(shifted, '--chain')).code).toBe(1);
+  });
+
+  test('a list that nobody published holds offline, and not on the chain', async () => {
+    const { proof } = await proofOf<ListProof>('prove-entry', LIST, 'S-1');
+    const lonely = { ...proof, list: 'NOBODYS', count: 1 };
+    expect((await verifyAltered(lonely, '--chain')).out).toContain('no version of the list with this root');
+  });
+
+  test('an older version is found behind the latest', async () => {
+    const { file } = await proofOf<ListProof>('prove-entry', LIST, 'S-1');
+    const newer = { id: 'newer', list: listNumber(LIST), root: 'cd'.repeat(32), count: 9n, sourceHash: 'ef'.repeat(32) };
+    await publishList(world.deps, world.account(world.keys.regulator), newer);
+    expect((await registry('verify', file, '--chain')).out).toContain('version 1 of CAPP-SAMPLE');
+    expect((await registry('verify', file, '--chain')).out).toContain('the latest is 2.');
+  });
+
+  test('a list that is not in force is named, with those that are', async () => {
+    expect(await registry('prove-entry', 'OFAC-SDN', '36')).toMatchObject({ err: expect.stringContaining(LIST) });
+  });
+});
+
+describe('customers', () => {
+  test('what was attested is confirmed, and of nobody else', async () => {
+    const { file, proof } = await proofOf<AttestationProof>('prove-customer', userId);
+    expect(await registry('verify', file)).toMatchObject({ code: 0, out: expect.stringContaining('only the chain can say') });
+    expect(await registry('verify', file, '--chain')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('The registry confirms: the customer passed the checks of tier 3'),
+    });
+    for (const other of [{ userId: newId() }, { salt: '00'.repeat(32) }, { issuer: `0x${'7'.repeat(64)}` }]) {
+      expect(await verifyAltered({ ...proof, ...other }, '--chain')).toMatchObject({
+        code: 1,
+        out: expect.stringContaining('attested nothing'),
+      });
+    }
+  });
+
+  test('what was revoked is not', async () => {
+    const { file } = await proofOf<AttestationProof>('prove-customer', userId);
+    await database.pool.query(`update users set kyc_status = 'rejected' where id = $1`, [userId]);
+    expect((await tell()).failed).toEqual([]);
+    expect(await registry('verify', file, '--chain')).toMatchObject({ code: 1, out: expect.stringContaining('was revoked') });
+    expect((await registry('prove-customer', userId)).err).toContain('Nothing is attested');
+  });
+});
+
+test('what is no proof is refused', async () => {
+  expect((await verifyAltered({ kind: 'capp-list-proof' })).err).toContain('no proof about the registry');
+});
