@@ -68,7 +68,7 @@ const TIMEOUT_MS = 10_000;
 const POLL_MS = 500;
 const OUTAGE_MS = { min: 5_000, max: 200_000 };
 /** A node that has come back stays up for as long at least: one that is hardly ever there settles nothing, and nobody would keep it. */
-const UP_MS_MIN = 90_000;
+const UP_MS_MIN = 45_000;
 const DEAR_MS = { min: 5_000, max: 60_000 };
 const GAS = { usual: '100', dear: '400' };
 /** Clocks here are wrong by up to a minute; a node that is behind stays so for longer. */
@@ -95,7 +95,8 @@ function policyFor(payments: number): SettlementPolicy {
 /** How long a paid payment waits for its window: several windows follow each other in every run. */
 export const CHAIN_WINDOW_MS = 40_000;
 
-const NODE_FAULTS: readonly FaultKind[] = ['node_down', 'node_behind', 'node_of_another_chain', 'mempool_stays_full', 'gas_rises'];
+const OUTAGES: readonly FaultKind[] = ['node_down', 'node_behind', 'node_of_another_chain', 'mempool_stays_full'];
+const NODE_FAULTS: readonly FaultKind[] = [...OUTAGES, 'gas_rises'];
 const FATES = {
   mempool_full: 'full',
   submission_answered_500: 'error',
@@ -197,6 +198,8 @@ interface Weather {
 
 function createWeather({ stage, faults, sandbox }: ChainDeps): Weather {
   let staysUpUntilMs = 0;
+  /** What has not befallen the node since everything had: each does before any does again, for they are few in a run. */
+  let toCome = OUTAGES;
   const forAWhile = (point: string, mode: 'silent' | 'behind' | 'foreign' | 'full'): void => {
     weather.isUp = false;
     sandbox.changeChain({ mode });
@@ -210,7 +213,11 @@ function createWeather({ stage, faults, sandbox }: ChainDeps): Weather {
     isUp: true,
     change(point) {
       const mayFail = weather.isUp && stage.now() >= staysUpUntilMs;
-      const fault = faults.at(`${point} at the node`, mayFail ? NODE_FAULTS : ['gas_rises']);
+      const fault = faults.at(
+        `${point} at the node`,
+        !mayFail ? ['gas_rises'] : faults.isScripted ? NODE_FAULTS : [...toCome, 'gas_rises'],
+      );
+      if (fault !== null && fault !== 'gas_rises') toCome = toCome.length === 1 ? OUTAGES : toCome.filter((kind) => kind !== fault);
       if (fault === 'node_down') forAWhile(point, 'silent');
       if (fault === 'node_behind') forAWhile(point, 'behind');
       if (fault === 'node_of_another_chain') forAWhile(point, 'foreign');

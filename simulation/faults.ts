@@ -69,6 +69,8 @@ export interface Faults {
   at<Kind extends FaultKind>(point: string, kinds: readonly Kind[]): Kind | null;
   /** How large it is: from `min` up to `max`, for this point, evenly in its logarithm. */
   sizeMs(point: string, min: number, max: number): number;
+  /** What happens was written down before: the seed has no say. */
+  readonly isScripted: boolean;
   /** What went wrong so far, in order. */
   readonly struck: readonly Fault[];
 }
@@ -118,6 +120,7 @@ export function createFaults(options: FaultOptions): Faults {
       return kind;
     },
     sizeMs: (point, min, max) => Math.round(min * (max / min) ** chance.draw('size', point)),
+    isScripted: script !== null,
     struck,
   };
 }
