@@ -39,7 +39,8 @@ beforeAll(async () => {
     `insert into users (id, client_id, phone_index, country, wallet_id, kyc_status, kyc_tier) values ($1, $2, $3, 'KE', 'mpesa', 'verified', 3)`,
     [userId, DEMO_CLIENT_ID, Buffer.from(userId)],
   );
-  expect(await tell()).toEqual({ put: 2, failed: [] });
+  const { put } = await tell();
+  if (put !== 2) throw new Error('the registry was not told of the list and the customer');
 });
 afterAll(async () => {
   await world?.sandbox.close();
