@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newId } from '../../domain/ids.ts';
+import { createSanctionsList } from '../../tools/sanctions/list.ts';
 import { bodyOf, intentOf, startTestApi, type TestApi } from './testing.ts';
 
 let api: TestApi;
@@ -15,7 +16,7 @@ beforeAll(async () => {
     datesOfBirth: [],
     countries: [],
   };
-  api = await startTestApi({ lists: { version: 'UN-SC#1', find: (_, id) => (id === 'QDi.001' ? listed : null) } });
+  api = await startTestApi({ lists: createSanctionsList([{ name: 'UN-SC', version: 'UN-SC#1', file: null, entries: [listed] }]) });
   key = await api.makeKey(api.clients.acme, 'officer:amina', ['cases:read', 'cases:decide']);
 });
 afterAll(() => api.stop());

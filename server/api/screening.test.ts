@@ -3,6 +3,7 @@ import { newPerson } from '../../db/fixtures.ts';
 import { storePeople } from '../../db/queries/intake.ts';
 import { storeFindings } from '../../db/queries/rescreening.ts';
 import { newId } from '../../domain/ids.ts';
+import { createSanctionsList } from '../../tools/sanctions/list.ts';
 import { bodyOf, startTestApi, type TestApi, testKeyring } from './testing.ts';
 
 let api: TestApi;
@@ -10,7 +11,7 @@ let userId: string;
 beforeAll(async () => {
   const listed = { list: 'UN', entryId: '5', type: 'person' as const, names: ['Amina Wanjiku Listed', 'A. Wanjiku'], weakNames: ['Mina'] };
   const entry = { ...listed, program: 'P', datesOfBirth: ['1961'], countries: ['Kenya'] };
-  api = await startTestApi({ lists: { version: 'UN@3', find: (list, id) => (list === 'UN' && id === '5' ? entry : null) } });
+  api = await startTestApi({ lists: createSanctionsList([{ name: 'UN', version: 'UN@3', file: null, entries: [entry] }]) });
   const person = newPerson(testKeyring, api.clients.acme, { name: 'Amina Wanjiku', phone: '+254711000999' });
   const [stored] = await storePeople(api.pool, [{ ...person, country: 'KE', walletId: 'mpesa-ke' }], api.clock.now());
   userId = stored?.id ?? '';

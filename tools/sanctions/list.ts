@@ -98,6 +98,8 @@ export interface SanctionsList {
   screenParty(query: PartyQuery, floor?: number): ScreeningMatch[];
   /** The listed party behind a hit, for the people who decide; null when the list no longer has it. */
   find(list: string, entryId: string): SanctionsEntry | null;
+  /** How a name meets the names of one listed party, as a hit with it says; null when there is nothing to compare. */
+  compare(name: string, entry: SanctionsEntry): ScreeningMatch | null;
   describe(): SanctionsDescription;
   /** What of each list can be shown to anybody: its entries as hashes, in order. */
   rolls(): readonly ListRoll[];
@@ -246,6 +248,7 @@ export function createSanctionsList(
     screen: (names) => names.map(look),
     screenParty: (query, floor) => screener.screen(query, floor),
     find: (list, entryId) => entries.get(`${list}/${entryId}`) ?? null,
+    compare: (name, entry) => screener.compare({ name, kind: null }, entry),
     describe: () => description,
     rolls: () => (rolls ??= lists.map(rollOf)),
     edition: () => edition,

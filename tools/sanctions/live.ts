@@ -39,6 +39,7 @@ export async function openSanctions({ dataDir, ...config }: LiveConfig): Promise
     screen: (names) => list.screen(names),
     screenParty: (query, floor) => list.screenParty(query, floor),
     find: (name, entryId) => list.find(name, entryId),
+    compare: (name, entry) => list.compare(name, entry),
     describe: () => list.describe(),
     rolls: () => list.rolls(),
     edition: () => list,

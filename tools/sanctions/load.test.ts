@@ -102,6 +102,19 @@ describe('the three forms', () => {
     });
   });
 
+  test.each([
+    ['behind a blank', 'DOB 05 Jul ', '1953; nationality Mali.'],
+    ['before a blank', 'DOB 05 Jul', ' 1953; nationality Mali.'],
+    ['in a word', 'DOB 05 Jul 1953; national', 'ity Mali.'],
+    ['behind a blank, twice', 'DOB ', '05 Jul "\r\n90001,"1953; nationality Mali.'],
+  ])('of the US Treasury, with a remark cut %s', async (_, remark, rest) => {
+    await put({
+      'sdn.csv': `90001,"DOE, Invented","individual","TEST",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,"${remark}"\r\n`,
+      'sdn_comments.csv': `90001,"${rest}"\r\n`,
+    });
+    expect((await load()).find('OFAC-SDN', '90001')).toMatchObject({ datesOfBirth: ['1953-07-05'], countries: ['Mali'] });
+  });
+
   test('another list in alt.csv is another version', async () => {
     await put({ 'sdn.csv': SDN });
     const before = (await load()).version;

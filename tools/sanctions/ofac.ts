@@ -19,6 +19,8 @@ const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', '
 interface Row {
   readonly line: number;
   readonly cells: readonly string[];
+  /** The last cell with the blanks around it, which may stand between two words where a text goes on elsewhere. */
+  readonly untrimmed: string;
 }
 
 export interface OfacFile {
@@ -38,10 +40,10 @@ export function readOfac(sdn: OfacFile, { aliases: alt, comments }: OfacCompanio
   const aliases = alt === null ? new Map<string, string[]>() : readAliases(alt);
   const rests = comments === null ? new Map<string, string>() : readComments(comments);
   const seen = new Set<string>();
-  return rowsOf(sdn).map(({ line, cells }) => {
-    const [entryId = '', name = '', kind = '', program = '', , , , , , , , remark = ''] = cells;
-    // A remark is cut in the middle of a word, and goes on there.
-    const remarks = remark + (rests.get(entryId) ?? '');
+  return rowsOf(sdn).map(({ line, cells, untrimmed }) => {
+    const [entryId = '', name = '', kind = '', program = ''] = cells;
+    // A remark is cut wherever its thousand letters end, in a word or before a blank, and goes on there.
+    const remarks = (untrimmed + (rests.get(entryId) ?? '')).trim();
     const type = TYPES[kind];
     if (cells.length !== SDN_COLUMNS) throw broken(sdn, line, `${cells.length} columns where there are ${SDN_COLUMNS}`);
     if (!/^\d+$/.test(entryId)) throw broken(sdn, line, 'the entry number is no number');
@@ -84,11 +86,11 @@ const COMMENT_COLUMNS = 2;
 
 function readComments(comments: OfacFile): Map<string, string> {
   const rests = new Map<string, string>();
-  for (const { line, cells } of rowsOf(comments)) {
-    const [entryId = '', text = ''] = cells;
+  for (const { line, cells, untrimmed } of rowsOf(comments)) {
+    const [entryId = ''] = cells;
     if (cells.length !== COMMENT_COLUMNS) throw broken(comments, line, `${cells.length} columns where there are ${COMMENT_COLUMNS}`);
     if (!/^\d+$/.test(entryId)) throw broken(comments, line, 'the entry number is no number');
-    rests.set(entryId, (rests.get(entryId) ?? '') + text);
+    rests.set(entryId, (rests.get(entryId) ?? '') + untrimmed);
   }
   return rests;
 }
@@ -101,10 +103,10 @@ function rowsOf(file: OfacFile): Row[] {
       record: string[];
       info: { lines: number };
     }[];
-    return parsed.map(({ record, info }) => ({
-      line: info.lines,
-      cells: record.map((cell) => (cell.trim() === '-0-' ? '' : cell.trim())),
-    }));
+    return parsed.map(({ record, info }) => {
+      const cells = record.map((cell) => (cell.trim() === '-0-' ? '' : cell));
+      return { line: info.lines, cells: cells.map((cell) => cell.trim()), untrimmed: cells.at(-1) ?? '' };
+    });
   } catch (error) {
     const line = Number((error as { lines?: unknown }).lines);
     throw broken(file, Number.isFinite(line) ? line : 1, 'not readable as CSV', error);

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { loadSanctions } from './load.ts';
+import { loadLists, loadSanctions } from './load.ts';
+import { countryCodes } from './screening/countries.ts';
 import { readUn } from './un.ts';
 import { parseXml } from './xml.ts';
 
@@ -34,6 +35,13 @@ describe.skipIf(!existsSync(FOLDER))('published lists', () => {
     expect(list.screen(names).flat()).toEqual([]);
     expect(process.cpuUsage(screeningBefore).user / 1_000 / names.length).toBeLessThan(5);
   }, 240_000);
+
+  test('name countries that are understood, but for what no country can be told from', async () => {
+    const texts = (await loadLists(FOLDER)).flatMap(({ entries }) => entries.flatMap((entry) => entry.countries));
+    const unknown = texts.filter((text) => countryCodes(text).length === 0);
+    expect(texts.length).toBeGreaterThan(10_000);
+    expect(unknown.length / texts.length).toBeLessThan(0.005);
+  });
 
   test('every name and alias finds its own party, in any order of its words', async () => {
     const file = `${FOLDER}/un/consolidated_2026-02-27.xml`;

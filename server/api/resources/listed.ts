@@ -4,7 +4,7 @@
  */
 import { z } from '@hono/zod-openapi';
 import type { SanctionsEntry, SanctionsList } from '../../../tools/sanctions/list.ts';
-import { explainEntry } from '../../../tools/sanctions/screening/screener.ts';
+import { explainMatch } from '../../../tools/sanctions/screening/screener.ts';
 
 export const listedSchema = z
   .object({
@@ -25,7 +25,7 @@ export const comparisonSchema = z
   .openapi({ description: 'How the words of both names meet, word by word, by the spelling of the listed party that fits best.' });
 
 /** What is needed of the lists in force. */
-export type ListLookup = Pick<SanctionsList, 'find' | 'version'>;
+export type ListLookup = Pick<SanctionsList, 'compare' | 'find' | 'version'>;
 
 interface Beside {
   readonly listed: z.infer<typeof listedSchema>;
@@ -36,7 +36,8 @@ interface Beside {
 export function besideListed(lists: ListLookup | undefined, list: string, entryId: string, name: string): Beside {
   const entry = lists?.find(list, entryId) ?? null;
   if (lists === undefined || entry === null) return { listed: null, comparison: null };
-  return { listed: listedOut(entry, lists.version), comparison: explainEntry(name, entry) };
+  const match = lists.compare(name, entry);
+  return { listed: listedOut(entry, lists.version), comparison: match === null ? null : explainMatch(match) };
 }
 
 function listedOut(entry: SanctionsEntry, listVersion: string): NonNullable<Beside['listed']> {

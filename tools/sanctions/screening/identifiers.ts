@@ -2,11 +2,12 @@
  * What is known of a party besides the name: it raises the score of a namesake who agrees, and lowers that
  * of one who does not. A date of birth tells most, a document number settles it, a country hardly anything.
  */
+import { countryCodes } from './countries.ts';
 
 export interface Identifiers {
   /** ISO 8601-2: `1953-07-05`, `1953`, `1953~`, `1953/1955`. */
   readonly datesOfBirth?: readonly string[];
-  /** ISO 3166-1 codes or English names. */
+  /** ISO 3166-1 codes, English names, or what the people of a country are called. */
   readonly countries?: readonly string[];
   /** Numbers of passports and other documents. */
   readonly ids?: readonly string[];
@@ -28,10 +29,8 @@ const OTHER_COUNTRY = -0.01;
 const SAME_DOCUMENT = 0.2;
 const FAR_APART_YEARS = 10;
 
-/** The most that what is known of a party can add to a score. */
-export function raiseMaxOf({ ids = [] }: Identifiers): number {
-  return SAME_DATE + SAME_COUNTRY + (ids.length > 0 ? SAME_DOCUMENT : 0);
-}
+/** The most that what is known of a party can add to a score, but for a document: whoever carries one is found by it. */
+export const RAISE_MAX = SAME_DATE + SAME_COUNTRY;
 
 /** Compares what is known of a party with what a list says; nothing known on either side changes nothing. */
 export function compareIdentifiers(asked: Identifiers, listed: Identifiers): Adjustment {
@@ -80,29 +79,13 @@ function compareBirth(asked: readonly string[], listed: readonly string[]): Part
   return { change: years >= FAR_APART_YEARS ? YEARS_FAR_APART : YEARS_APART, ground: `born ${years} years apart` };
 }
 
-const CODES: ReadonlyMap<string, string> = regionCodes();
-
-/** English names of all regions, by which lists write countries. */
-function regionCodes(): Map<string, string> {
-  const names = new Intl.DisplayNames(['en'], { type: 'region' });
-  const letters = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZ');
-  const codes = letters.flatMap((first) => letters.map((second) => first + second));
-  return new Map(codes.map((code): [string, string] => [(names.of(code) ?? code).toLowerCase(), code]));
-}
-
-function countryCode(text: string): string {
-  const trimmed = text.trim();
-  return /^[a-z]{2}$/i.test(trimmed) ? trimmed.toUpperCase() : (CODES.get(trimmed.toLowerCase()) ?? '');
-}
-
 /** Whether a text means a country that can be compared. */
 export function isCountryKnown(text: string): boolean {
-  return countryCode(text) !== '';
+  return countryCodes(text).length > 0;
 }
 
 function compareCountries(asked: Identifiers, listed: Identifiers): Part | null {
-  const own = (asked.countries ?? []).map(countryCode).filter((code) => code !== '');
-  const theirs = (listed.countries ?? []).map(countryCode).filter((code) => code !== '');
+  const [own, theirs] = [(asked.countries ?? []).flatMap(countryCodes), (listed.countries ?? []).flatMap(countryCodes)];
   if (own.length === 0 || theirs.length === 0) return null;
   return own.some((code) => theirs.includes(code))
     ? { change: SAME_COUNTRY, ground: 'same country' }

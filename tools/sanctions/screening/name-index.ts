@@ -32,6 +32,8 @@ export interface NameIndex<Owner> {
   search(text: string, floor: number): Found<Owner>[];
   /** The same by scoring every name: slow, and right by its simplicity. */
   searchAll(text: string, floor: number): Found<Owner>[];
+  /** All names of one owner, whatever they score; best first. */
+  compare(text: string, owner: Owner): Found<Owner>[];
 }
 
 const LIKENESSES_KEPT_MAX = 20_000;
@@ -150,6 +152,11 @@ function createSearch<Owner>(parts: Parts<Owner>): NameIndex<Owner> {
       const asked = parse(text);
       const likenesses = likenessesOf(asked, scanned);
       return names.flatMap((_, at) => score(asked, likenesses, at, floor)).sort(byScore);
+    },
+    compare: (text, owner) => {
+      const asked = parse(text);
+      const likenesses = likenessesOf(asked, indexed);
+      return names.flatMap(({ name }, at) => (name.owner === owner ? score(asked, likenesses, at, 0) : [])).sort(byScore);
     },
   };
 }

@@ -115,6 +115,54 @@ describe('what else is known', () => {
   });
 });
 
+describe('one listed party', () => {
+  const listed = [
+    entry('1', ['Jefferson Otieno Wakulima', 'Otieno Wakulima Jeff'], {
+      weakNames: ['Wakulima the Younger'],
+      ids: ['A-123456'],
+      countries: ['KE'],
+    }),
+    entry('2', ['Abd al-Rahman Tabu Keza'], {}),
+    entry('3', ['Wakulima Otieno'], {}),
+  ];
+  const searched = createScreener(listed);
+  const names = [
+    'Jeferson Wakulima',
+    'Otieno Wakulima',
+    'Wakulima the Younger',
+    'DR Abdulrahman T. Keza',
+    '\u202eamilukaW oneitO',
+    'Remittance (formerly Otieno Wakulima',
+    'Beatrice Mutoni',
+  ];
+
+  test('is compared as it was matched, with everything that is known', () => {
+    for (const name of names) {
+      for (const more of [{}, { ids: ['A123456'] }, { countries: ['Kenya'], datesOfBirth: ['1961'] }]) {
+        const query = { name, kind: null, ...more };
+        for (const match of searched.screen(query, 0.2)) {
+          if (match.nameScore > 0) expect(searched.compare(query, match.entry)).toEqual(match);
+        }
+      }
+    }
+  });
+
+  test('is told by its document whatever the names score, and slows no search', () => {
+    const query = { name: 'Jeferson Wakulima', kind: 'person' as const, ids: ['A123456'] };
+    expect(searched.screen(query)[0]).toMatchObject({ score: 1, grounds: ['same document number'] });
+    // Far below the floor of names, and above it with the document.
+    const distant = searched.screen({ ...query, name: 'Jefferson Mutoni Wakulima' });
+    const byName = searched.compare({ ...query, name: 'Jefferson Mutoni Wakulima', ids: [] }, listed[0] as SanctionsEntry);
+    expect(byName?.score).toBeLessThan(ALERT_SCORE - 0.05);
+    expect(distant[0]?.score).toBeCloseTo(Math.max(0.9, (byName?.score ?? 0) + 0.2), 10);
+    for (const name of names) {
+      const plain = searched.screen({ name, kind: null }, 0.5);
+      const withNumber = searched.screen({ name, kind: null, ids: ['Z9999999'] }, 0.5);
+      expect(withNumber).toEqual(plain);
+    }
+  });
+});
+
 describe('two names are one party', () => {
   const scoreOf = (first: string, second: string, kind: 'person' | 'organisation'): number =>
     Math.min(compareNames(first, second, kind).score, compareNames(second, first, kind).score);

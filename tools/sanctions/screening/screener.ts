@@ -6,8 +6,8 @@
  */
 import type { SanctionsEntry } from '../list.ts';
 import { plainWords, shownName } from '../name.ts';
-import { compareIdentifiers, type Identifiers, plainIds, raiseMaxOf } from './identifiers.ts';
-import { askedReadings, compareNames, listedReadings } from './compare.ts';
+import { askedReadings, listedReadings } from './compare.ts';
+import { compareIdentifiers, type Identifiers, plainIds, RAISE_MAX } from './identifiers.ts';
 import { createNameIndex, type Found, type NameIndex } from './name-index.ts';
 import type { Step } from './score.ts';
 import { type Kind, looksLikeOrganisation } from './vocabulary.ts';
@@ -42,6 +42,8 @@ export interface Screener {
   screen(query: PartyQuery, floor?: number): ScreeningMatch[];
   /** The same by scoring every listed name: for tests and benchmarks. */
   screenAll(query: PartyQuery, floor?: number): ScreeningMatch[];
+  /** The match with one listed party, as `screen` finds it where its floor is low enough; null where nothing can be compared. */
+  compare(query: PartyQuery, entry: SanctionsEntry): ScreeningMatch | null;
 }
 
 /** A weak alias is one that the list itself calls unsure. */
@@ -70,21 +72,29 @@ export function createScreener(entries: readonly SanctionsEntry[]): Screener {
   for (const entry of [...of('person'), ...of('entity')]) {
     for (const id of plainIds(entry)) documents.set(id, [...(documents.get(id) ?? []), entry]);
   }
+  const kindOf = (entry: SanctionsEntry): Kind => (entry.type === 'person' ? 'person' : 'organisation');
+  const indexOf = (kind: Kind): NameIndex<SanctionsEntry> => (kind === 'person' ? persons : organisations);
+  const compare = (query: PartyQuery, entry: SanctionsEntry): ScreeningMatch | null => {
+    const index = indexOf(kindOf(entry));
+    const found = readingsOf(query.name, kindOf(entry)).flatMap((text) => index.compare(text, entry));
+    return bestPerParty(found.map((each) => matchOf(query, each)))[0] ?? null;
+  };
+  /** Whoever carries the document of a listed party is found by it, whatever the names say; they may say more. */
+  const byDocument = (query: PartyQuery): ScreeningMatch[] =>
+    plainIds(query)
+      .flatMap((id) => documents.get(id) ?? [])
+      .map((entry) => {
+        const match = query.kind === null || query.kind === kindOf(entry) ? compare(query, entry) : null;
+        return match !== null && match.score > DOCUMENT_SCORE ? match : documentMatch(query, entry);
+      });
   type Search = (index: NameIndex<SanctionsEntry>, text: string, floor: number) => Found<SanctionsEntry>[];
   const screenBy =
     (search: Search) =>
     (query: PartyQuery, floor: number): ScreeningMatch[] => {
-      const nameFloor = floor - raiseMaxOf(query);
-      const shown = shownName(query.name);
-      const names = [query.name, ...(shown === null ? [] : [shown])];
-      const readings = (kind: Kind): string[] => [...new Set(names.flatMap((name) => askedReadings(name, kind)))];
-      const found = [
-        ...(query.kind === 'organisation' ? [] : readings('person').flatMap((name) => search(persons, name, nameFloor))),
-        ...(query.kind === 'person' ? [] : readings('organisation').flatMap((name) => search(organisations, name, nameFloor))),
-      ];
+      const kinds = query.kind === null ? (['person', 'organisation'] as const) : [query.kind];
+      const found = kinds.flatMap((kind) => readingsOf(query.name, kind).flatMap((text) => search(indexOf(kind), text, floor - RAISE_MAX)));
       const byName = found.map((each) => matchOf(query, each));
-      const byDocument = plainIds(query).flatMap((id) => (documents.get(id) ?? []).map((entry) => documentMatch(query, entry)));
-      return bestPerParty([...byName, ...byDocument].filter((match) => match.score >= floor));
+      return bestPerParty([...byName, ...byDocument(query)].filter((match) => match.score >= floor));
     };
   const indexed = screenBy((index, text, floor) => index.search(text, floor));
   const scanned = screenBy((index, text, floor) => index.searchAll(text, floor));
@@ -92,7 +102,14 @@ export function createScreener(entries: readonly SanctionsEntry[]): Screener {
     size: persons.size + organisations.size,
     screen: (query, floor = ALERT_SCORE) => indexed(query, floor),
     screenAll: (query, floor = ALERT_SCORE) => scanned(query, floor),
+    compare,
   };
+}
+
+/** All ways to read a name: as it is written, and as it is shown where it turns letters round. */
+function readingsOf(name: string, kind: Kind): string[] {
+  const shown = shownName(name);
+  return [...new Set([name, ...(shown === null ? [] : [shown])].flatMap((each) => askedReadings(each, kind)))];
 }
 
 function matchOf(query: PartyQuery, { name, score, steps }: Found<SanctionsEntry>): ScreeningMatch {
@@ -157,15 +174,6 @@ export function explainMatch(match: Pick<ScreeningMatch, 'listedName' | 'weak' |
     return `${met}: ${GROUND_WORDS[ground]}${degree}`;
   });
   return [`"${match.listedName}"${match.weak ? ' (a weak alias)' : ''}`, ...words, ...match.grounds].join('; ');
-}
-
-/** Holds a name against all names of one listed party, and says how it meets the one that it fits best. */
-export function explainEntry(name: string, entry: SanctionsEntry): string {
-  const kind = entry.type === 'person' ? 'person' : 'organisation';
-  const listed = [...entry.names.map((text) => ({ text, weak: false })), ...entry.weakNames.map((text) => ({ text, weak: true }))];
-  const compared = listed.map(({ text, weak }) => ({ listedName: text, weak, grounds: [], ...compareNames(name, text, kind) }));
-  const best = compared.toSorted((a, b) => b.score - a.score)[0];
-  return best === undefined ? '' : explainMatch(best);
 }
 
 /** The same without any word of a name: what may be kept with a decision. */
