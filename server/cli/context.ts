@@ -29,7 +29,7 @@ export interface ApiOptions {
 export const DEMO_PRINCIPAL = 'client:demo';
 
 /** The same of commands for compliance officers. */
-export const DEMO_OFFICER = 'officer:amina';
+const DEMO_OFFICER = 'officer:amina';
 
 /** Adds `--url` and `--key` to a command that talks to the API; `whose` says whose key is taken when none is given. */
 export function withApiOptions(command: Command, whose = "the demo client's key"): Command {
@@ -45,6 +45,21 @@ export function withPrincipal(command: Command, principal: string): Command {
     `whose demo key to use, whatever CAPP_KEY says (default: ${principal})`,
     nameOf,
   );
+}
+
+/** What every command of the desk is told: whose key it uses, and how it prints. */
+export interface OfficerOptions extends ApiOptions {
+  readonly json?: true;
+}
+
+/** Adds to a command of compliance officers whose key it uses. */
+export function withOfficer(command: Command): Command {
+  return withPrincipal(command, DEMO_OFFICER);
+}
+
+/** The same, and `--json`. */
+export function withDesk(command: Command): Command {
+  return withOfficer(command).option('--json', 'print as JSON');
 }
 
 /**
@@ -69,6 +84,11 @@ export async function openCapp(context: CommandContext, options: ApiOptions, pri
   // What a header cannot carry would be reported as a dead connection.
   if (!/^[\x21-\x7e]+$/.test(apiKey)) throw fault('config_invalid', { detail: 'The API key has characters that no key has.' });
   return createCapp({ baseUrl, apiKey, fetch: context.fetch });
+}
+
+/** The client of a command of compliance officers. Throws as `openCapp` does. */
+export function openDesk(context: CommandContext, options: ApiOptions): Promise<Capp> {
+  return openCapp(context, options, DEMO_OFFICER);
 }
 
 /** Where the API of these settings listens. */

@@ -2,22 +2,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CASE_KINDS, CASE_REASONS, CASE_STATUSES, CASE_VERDICTS, type CaseVerdict, isCaseReason } from '../../../domain/cases.ts';
 import { fault } from '../../../domain/errors.ts';
-import type { Case, Capp } from '../../../sdk/index.ts';
+import type { Case } from '../../../sdk/index.ts';
 import { renderCaseFile, renderQueue } from '../cases.ts';
-import {
-  type ApiOptions,
-  type CommandContext,
-  DEMO_OFFICER,
-  idOf,
-  openCapp,
-  wholeNumber,
-  withExamples,
-  withPrincipal,
-} from '../context.ts';
-
-export interface OfficerOptions extends ApiOptions {
-  readonly json?: true;
-}
+import { type CommandContext, idOf, type OfficerOptions, openDesk, wholeNumber, withDesk, withExamples } from '../context.ts';
 
 interface ListOptions extends OfficerOptions {
   readonly all?: true;
@@ -53,13 +40,6 @@ export function registerCases(program: Command, context: CommandContext): void {
   registerDecide(cases, context);
 }
 
-/** Adds the options of every command of the desk: whose key it uses, and how it prints. */
-export function withOfficer(command: Command): Command {
-  return withPrincipal(command, DEMO_OFFICER).option('--json', 'print as JSON');
-}
-
-export const openDesk = (context: CommandContext, options: OfficerOptions): Promise<Capp> => openCapp(context, options, DEMO_OFFICER);
-
 function registerList(cases: Command, context: CommandContext): void {
   const list = cases
     .command('list')
@@ -88,7 +68,7 @@ function registerList(cases: Command, context: CommandContext): void {
       );
       context.terminal.out(options.json ? JSON.stringify(page.items) : renderQueue(page.items, context.terminal, Date.now()));
     });
-  withExamples(withOfficer(list), [
+  withExamples(withDesk(list), [
     ['capp cases list', 'what to do next'],
     ['capp cases list --overdue --json', 'what is late, for programs'],
     ['capp cases list --mine --as officer:kofi', 'what Kofi has claimed'],
@@ -106,7 +86,7 @@ function registerShow(cases: Command, context: CommandContext): void {
       const file = await (await openDesk(context, options)).cases.get(id);
       context.terminal.out(options.json ? JSON.stringify(file) : renderCaseFile(file));
     });
-  withExamples(withOfficer(show), [
+  withExamples(withDesk(show), [
     ['capp cases show 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', 'the whole file'],
     ['capp cases show 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11 --json', 'with the digest that a decision carries'],
   ]);
@@ -122,7 +102,7 @@ function registerClaims(cases: Command, context: CommandContext): void {
       const claimed = await (await openDesk(context, options)).cases.claim(id);
       tell(options, claimed, `claimed by ${claimed.claimedBy ?? 'nobody'} until ${claimed.claimedUntil ?? '-'}`);
     });
-  withExamples(withOfficer(claim), [['capp cases claim 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', 'yours for a while']]);
+  withExamples(withDesk(claim), [['capp cases claim 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', 'yours for a while']]);
   const release = cases
     .command('release-claim')
     .description('Puts a claimed case back for others.')
@@ -130,7 +110,7 @@ function registerClaims(cases: Command, context: CommandContext): void {
     .action(async (id: string, options: OfficerOptions) => {
       tell(options, await (await openDesk(context, options)).cases.releaseClaim(id), 'free again');
     });
-  withExamples(withOfficer(release), [['capp cases release-claim 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', 'for others']]);
+  withExamples(withDesk(release), [['capp cases release-claim 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', 'for others']]);
   const snooze = cases
     .command('snooze')
     .description('Puts a case off: three times at most, for a day at most each. It stays due when it was due.')
@@ -141,7 +121,7 @@ function registerClaims(cases: Command, context: CommandContext): void {
       const put = await (await openDesk(context, options)).cases.snooze(id, until);
       tell(options, put, `put off until ${put.snoozedUntil ?? '-'}, ${put.snoozeCount} of 3 times`);
     });
-  withExamples(withOfficer(snooze), [['capp cases snooze 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11 --hours 4', 'back after lunch']]);
+  withExamples(withDesk(snooze), [['capp cases snooze 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11 --hours 4', 'back after lunch']]);
 }
 
 function registerDecide(cases: Command, context: CommandContext): void {
@@ -163,7 +143,7 @@ function registerDecide(cases: Command, context: CommandContext): void {
       const decided = await capp.cases.decide(id, options.note === undefined ? said : { ...said, note: options.note });
       context.terminal.out(options.json ? JSON.stringify(decided) : decidedLine(verdict, decided));
     });
-  withExamples(withOfficer(decide), [
+  withExamples(withDesk(decide), [
     ['capp cases decide CASE release --reason false_positive --evidence DIGEST', 'it may go on'],
     ['capp cases decide CASE reject --reason true_match --evidence DIGEST', 'it ends'],
     ['capp cases decide CASE request_information --reason source_of_funds --evidence DIGEST', 'the client is asked'],

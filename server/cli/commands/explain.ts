@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { fault } from '../../../domain/errors.ts';
 import type { Capp } from '../../../sdk/index.ts';
-import { type ApiOptions, type CommandContext, DEMO_OFFICER, openCapp, withExamples, withPrincipal } from '../context.ts';
+import { type ApiOptions, type CommandContext, openDesk, withExamples, withOfficer } from '../context.ts';
 import { renderExplanation } from '../explain.ts';
 
 interface ExplainOptions extends ApiOptions {
@@ -21,11 +21,11 @@ export function registerExplain(program: Command, context: CommandContext): void
     .argument('<payment>', 'its id, or the reference it was submitted under')
     .option('--json', 'print the story as JSON')
     .action(async (payment: string, options: ExplainOptions) => {
-      const capp = await openCapp(context, options, DEMO_OFFICER);
+      const capp = await openDesk(context, options);
       const story = await capp.payments.explain(UUID.test(payment) ? payment : await idOfReference(capp, payment));
       context.terminal.out(options.json ? JSON.stringify(story) : renderExplanation(story, context.terminal));
     });
-  withExamples(withPrincipal(command, DEMO_OFFICER), [
+  withExamples(withOfficer(command), [
     ['capp explain inv-2026-000123', 'by reference'],
     ['capp explain 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', 'by id'],
     ['capp explain inv-2026-000123 --json', 'for programs'],

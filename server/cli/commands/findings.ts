@@ -2,11 +2,10 @@
 import { type Command, Option } from 'commander';
 import type { Finding, FindingFile } from '../../../sdk/index.ts';
 import { listedLines } from '../cases.ts';
-import { type ApiOptions, type CommandContext, idOf, wholeNumber, withExamples } from '../context.ts';
+import { type CommandContext, idOf, type OfficerOptions, openDesk, wholeNumber, withDesk, withExamples } from '../context.ts';
 import { printable, renderTable } from '../table.ts';
-import { type OfficerOptions, openDesk, withOfficer } from './cases.ts';
 
-interface ListOptions extends OfficerOptions, ApiOptions {
+interface ListOptions extends OfficerOptions {
   readonly status: Finding['status'];
   readonly limit: number;
 }
@@ -48,7 +47,7 @@ function registerReading(findings: Command, context: CommandContext): void {
       const { items } = await (await openDesk(context, options)).findings.list({ status }, { limit });
       context.terminal.out(options.json ? JSON.stringify(items) : tableOf(items, context));
     });
-  withExamples(withOfficer(list), [['capp findings list', 'what waits for an officer']]);
+  withExamples(withDesk(list), [['capp findings list', 'what waits for an officer']]);
   const show = findings
     .command('show')
     .description('Shows the person beside the listed party. That you looked is recorded.')
@@ -57,7 +56,7 @@ function registerReading(findings: Command, context: CommandContext): void {
       const file = await (await openDesk(context, options)).findings.get(id);
       context.terminal.out(options.json ? JSON.stringify(file) : linesOf(file).join('\n'));
     });
-  withExamples(withOfficer(show), [['capp findings show 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', 'who it is, and who is listed']]);
+  withExamples(withDesk(show), [['capp findings show 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', 'who it is, and who is listed']]);
 }
 
 function registerVerdict(
@@ -75,7 +74,7 @@ function registerVerdict(
       const decided = await (await openDesk(context, options)).findings.resolve(id, verdict);
       context.terminal.out(options.json ? JSON.stringify(decided) : `${verdict} by ${decided.resolvedBy ?? '-'}`);
     });
-  withExamples(withOfficer(command), [[`capp findings ${name} 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11`, 'once, for good']]);
+  withExamples(withDesk(command), [[`capp findings ${name} 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11`, 'once, for good']]);
 }
 
 function tableOf(items: readonly Finding[], context: CommandContext): string {

@@ -3,12 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { fault } from '../../../domain/errors.ts';
 import type { Report, ReportInput, ReportKind } from '../../../sdk/index.ts';
-import { type ApiOptions, type CommandContext, DEMO_OFFICER, openCapp, withExamples, withPrincipal } from '../context.ts';
+import { type ApiOptions, type CommandContext, openDesk, withExamples, withOfficer } from '../context.ts';
 import { printable, renderTable } from '../table.ts';
 
-interface OfficerOptions extends ApiOptions {}
-
-interface MakeOptions extends OfficerOptions {
+interface MakeOptions extends ApiOptions {
   readonly case?: string;
   readonly payment?: string;
   readonly country?: string;
@@ -20,17 +18,17 @@ interface MakeOptions extends OfficerOptions {
   readonly json?: true;
 }
 
-interface ListOptions extends OfficerOptions {
+interface ListOptions extends ApiOptions {
   readonly kind?: ReportKind;
   readonly open?: true;
   readonly json?: true;
 }
 
-interface GetOptions extends OfficerOptions {
+interface GetOptions extends ApiOptions {
   readonly out?: string;
 }
 
-interface FileOptions extends OfficerOptions {
+interface FileOptions extends ApiOptions {
   readonly reference?: string;
   readonly at?: string;
 }
@@ -86,8 +84,6 @@ export function registerReports(program: Command, context: CommandContext): void
   withExamples(withOfficer(file), [['capp reports filed 019a3f5c-… --reference FRC-2026-118', 'after the upload']]);
 }
 
-const withOfficer = (command: Command): Command => withPrincipal(command, DEMO_OFFICER);
-
 function kindOf(text: string): ReportKind {
   const kind = KINDS.find((each) => each === text.replaceAll('-', '_'));
   if (kind === undefined) throw new InvalidArgumentError(`It must be one of ${KINDS.join(', ')}.`);
@@ -96,7 +92,7 @@ function kindOf(text: string): ReportKind {
 
 async function makeOne(context: CommandContext, kind: ReportKind, options: MakeOptions): Promise<void> {
   const input = inputOf(kind, options);
-  const capp = await openCapp(context, options, DEMO_OFFICER);
+  const capp = await openDesk(context, options);
   const report = await capp.reports.make(input);
   if (options.out !== undefined) await write(options.out, await capp.reports.file(report.id));
   const written = options.out === undefined ? '' : ` The file is ${options.out}.`;
@@ -127,7 +123,7 @@ function inputOf(kind: ReportKind, options: MakeOptions): ReportInput {
 }
 
 async function listAll(context: CommandContext, options: ListOptions): Promise<void> {
-  const capp = await openCapp(context, options, DEMO_OFFICER);
+  const capp = await openDesk(context, options);
   const filter = {
     ...(options.kind === undefined ? {} : { kind: options.kind }),
     ...(options.open === true ? { filed: 'false' as const } : {}),
@@ -150,7 +146,7 @@ async function listAll(context: CommandContext, options: ListOptions): Promise<v
 }
 
 async function getOne(context: CommandContext, id: string, options: GetOptions): Promise<void> {
-  const capp = await openCapp(context, options, DEMO_OFFICER);
+  const capp = await openDesk(context, options);
   const report = await capp.reports.get(id);
   const file = options.out ?? report.fileName;
   await write(file, await capp.reports.file(id));
@@ -158,7 +154,7 @@ async function getOne(context: CommandContext, id: string, options: GetOptions):
 }
 
 async function fileOne(context: CommandContext, id: string, options: FileOptions): Promise<void> {
-  const capp = await openCapp(context, options, DEMO_OFFICER);
+  const capp = await openDesk(context, options);
   const { reference, at } = options;
   const filing = { ...(reference === undefined ? {} : { filingReference: reference }), ...(at === undefined ? {} : { filedAt: at }) };
   const report = await capp.reports.markFiled(id, filing);

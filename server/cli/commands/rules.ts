@@ -16,11 +16,10 @@ import type { RuleVersion } from '../../../sdk/index.ts';
 import { backtestFile, backtestHistory } from '../../backtest.ts';
 import { readConfig } from '../../config.ts';
 import { openRiskModel } from '../../risk-model.ts';
-import { type ApiOptions, assertData, type CommandContext, DEMO_OFFICER, openCapp, withExamples, withPrincipal } from '../context.ts';
+import { assertData, type CommandContext, type OfficerOptions, openDesk, withDesk, withExamples } from '../context.ts';
 import { renderTable } from '../table.ts';
 
-interface Options extends ApiOptions {
-  readonly json?: true;
+interface Options extends OfficerOptions {
   readonly status?: RuleVersion['status'];
   readonly note?: string;
 }
@@ -36,13 +35,6 @@ export function registerRules(program: Command, context: CommandContext): void {
   registerBacktest(rules, context);
 }
 
-/** Adds the options of every command that acts as an officer. */
-function withOfficer(command: Command): Command {
-  return withPrincipal(command, DEMO_OFFICER).option('--json', 'print as JSON');
-}
-
-const capp = (context: CommandContext, options: Options) => openCapp(context, options, DEMO_OFFICER);
-
 const COLUMNS = [
   { title: 'rule' },
   { title: 'version', align: 'right' },
@@ -54,12 +46,12 @@ const COLUMNS = [
 ] as const;
 
 function registerReading(rules: Command, context: CommandContext): void {
-  const list = withOfficer(
+  const list = withDesk(
     rules.command('list').description('Lists the rules; of those in shadow, how many payments of 30 days they spoke about.'),
   )
     .option('--status <status>', 'draft, shadow, live or retired')
     .action(async (options: Options) => {
-      const found = await (await capp(context, options)).rules.list(options.status === undefined ? {} : { status: options.status });
+      const found = await (await openDesk(context, options)).rules.list(options.status === undefined ? {} : { status: options.status });
       if (options.json) return context.terminal.out(JSON.stringify(found));
       const rows = found.items.map((each) => [
         each.id,
@@ -73,10 +65,10 @@ function registerReading(rules: Command, context: CommandContext): void {
       context.terminal.out(`${renderTable(context.terminal, COLUMNS, rows)}\nIn force: ${found.ruleSet ?? BUILT_IN_RULES.label}`);
     });
   withExamples(list, [['capp rules list --status shadow', 'those on trial']]);
-  const show = withOfficer(
+  const show = withDesk(
     rules.command('show').description('Shows every version of a rule, and who did which step.').argument('<rule>', 'its id'),
   ).action(async (id: string, options: Options) => {
-    const found = await (await capp(context, options)).rules.get(id);
+    const found = await (await openDesk(context, options)).rules.get(id);
     context.terminal.out(options.json ? JSON.stringify(found) : found.items.map(storyOf).join('\n\n'));
   });
   withExamples(show, [['capp rules show structuring', 'what it says, and its history']]);
@@ -101,7 +93,7 @@ function storyOf(each: RuleVersion): string {
 function registerSteps(rules: Command, context: CommandContext): void {
   const say = (options: Options, each: RuleVersion): void =>
     context.terminal.out(options.json ? JSON.stringify(each) : `${each.id}@${each.version} is ${each.status}${waitsOf(each)}`);
-  const draft = withOfficer(
+  const draft = withDesk(
     rules
       .command('draft')
       .description('Drafts a rule from a JSON file; a known id becomes its next version.')
@@ -110,7 +102,7 @@ function registerSteps(rules: Command, context: CommandContext): void {
     .requiredOption('--note <text>', 'why it is made')
     .action(async (file: string, options: Options) => {
       const rule = (await rulesIn(file))[0];
-      say(options, await (await capp(context, options)).rules.draft(rule, options.note ?? ''));
+      say(options, await (await openDesk(context, options)).rules.draft(rule, options.note ?? ''));
     });
   withExamples(draft, [['capp rules draft velocity.json --note "Three an hour, after the case of May"', 'the next version of a rule']]);
   const steps = [
@@ -119,10 +111,10 @@ function registerSteps(rules: Command, context: CommandContext): void {
     ['retire', 'Ends a rule. A live one ends when a second person does the same.'],
   ] as const;
   for (const [name, about] of steps) {
-    const command = withOfficer(rules.command(name).description(about).argument('<rule>', 'id@version')).action(
+    const command = withDesk(rules.command(name).description(about).argument('<rule>', 'id@version')).action(
       async (text: string, options: Options) => {
         const { id, version } = versionIn(text);
-        say(options, await (await capp(context, options)).rules[name](id, version));
+        say(options, await (await openDesk(context, options)).rules[name](id, version));
       },
     );
     withExamples(command, [[`capp rules ${name} velocity_count_1h@2 --as officer:kofi`, 'by one of the demo officers']]);
