@@ -10,9 +10,11 @@ export interface RegistryRow {
   readonly state: 'sent' | 'unknown' | 'there';
   readonly transactionHash: string | null;
   readonly ledgerVersion: bigint | null;
+  readonly createdAt: Date;
 }
 
-const COLUMNS = `id, kind, subject, content, state, transaction_hash as "transactionHash", ledger_version as "ledgerVersion"`;
+const COLUMNS = `id, kind, subject, content, state, transaction_hash as "transactionHash", ledger_version as "ledgerVersion",
+  created_at as "createdAt"`;
 
 /** Takes the row that is open and was tried longest ago, and notes that it is tried now; null when none is. */
 export async function tryOpenRecord(db: Queryable, nowMs: number, before: number): Promise<RegistryRow | null> {

@@ -119,6 +119,10 @@ describe('lists', () => {
     lists = edition(1, ['A-1', 'A-2']);
     await tellAll();
     expect(await world.executions('compliance_registry::publish_list')).toBe(1);
+    // One that is still in force an hour later was put back by somebody.
+    await world.scheduler.advance(3_700_000);
+    await tellAll();
+    expect(await onChain()).toMatchObject({ version: 2n, count: 2n });
   });
 
   it('the chain says of each entry whether it is on the list, and of no other', async () => {

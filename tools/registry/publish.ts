@@ -2,7 +2,7 @@
  * What supervisors can read on the settlement chain: the lists in force as Merkle roots, and which customers were checked, as salted
  * hashes. Off the way of payments: whatever the chain does, they go on.
  *
- * A list is published when the edition in force is newer than the one published last. Of customers only those whose status is
+ * A list is published when another edition than the one published last is in force. Of customers only those whose status is
  * `verified` are attested; who is so no longer, or was erased, is revoked, and with an erasure the salt goes as well.
  */
 import { randomBytes } from 'node:crypto';
@@ -67,6 +67,8 @@ const TIER_MAX = 4;
 const LIFE_MS = 365 * 86_400_000;
 /** What ends sooner is renewed. */
 const RENEW_BEFORE_MS = 30 * 86_400_000;
+/** Every process has the newest edition of a list after so long. */
+const TAKEN_OVER_WITHIN_MS = 3_600_000;
 const REVOKED = { withdrawn: 1n, outdated: 2n, untrue: 3n } as const;
 const SALT_BYTES = 32;
 
@@ -101,6 +103,15 @@ async function beginNext(deps: PublishDeps): Promise<RegistryRow | null> {
   return list ?? (issuer === null ? null : beginAttestation(deps, issuer));
 }
 
+/**
+ * Whether an edition takes the place of the one published last. A process that has not taken over the newest yet does not bring the one
+ * before back; an older one that is in force later than any process takes to take another over was put there by somebody.
+ */
+function mayFollow({ version, takenAtMs }: ListRoll, last: RegistryRow, nowMs: number): boolean {
+  if (last.content['version'] === version) return false;
+  return BigInt(takenAtMs) > BigInt(last.content['takenAtMs'] ?? '0') || nowMs - last.createdAt.getTime() > TAKEN_OVER_WITHIN_MS;
+}
+
 /** Under which subject a list is kept. */
 export function listSubject(list: string): string {
   return `list ${list}`;
@@ -114,9 +125,7 @@ async function beginList({ pool, clock, rolls }: PublishDeps): Promise<RegistryR
   );
   for (const roll of inForce) {
     const last = latest.find(({ subject }) => subject === listSubject(roll.list));
-    // A process that has not taken over the newest edition yet does not bring the one before back.
-    const isNewer = last === undefined || BigInt(roll.takenAtMs) > BigInt(last.content['takenAtMs'] ?? '0');
-    if (last?.content['version'] === roll.version || !isNewer) continue;
+    if (last !== undefined && !mayFollow(roll, last, clock.now())) continue;
     const content = {
       list: roll.list,
       version: roll.version,
