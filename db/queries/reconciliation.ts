@@ -233,7 +233,8 @@ export async function keepBreaks(
 
 /**
  * Ends open breaks of a day that the same kind of run did not find again, and those of attempts on which the sides agree now. Never a
- * `duplicate`: an older statement lacks the movement, or the one of the day beside has it, and what has ended is never opened again.
+ * `duplicate`, nor what was moved for an attempt of ours that failed: an older statement lacks the movement, or the one of the day
+ * beside has it, and what has ended is never opened again.
  */
 export async function resolveBreaks(
   tx: PoolClient,
@@ -245,7 +246,7 @@ export async function resolveBreaks(
   const { rows } = await tx.query<{ id: string }>({
     name: 'resolve_breaks',
     text: `update breaks set status = 'resolved', closed_at = $3, updated_at = $3
-      where rail_id = $1 and status = 'open' and kind <> 'duplicate' and kind || ' ' || subject <> all($4::text[]) and (subject like 'balance:%') = $6
+      where rail_id = $1 and status = 'open' and kind <> 'duplicate' and (kind <> 'missing_here' or attempt_id is null) and kind || ' ' || subject <> all($4::text[]) and (subject like 'balance:%') = $6
         and (day = $2 or (kind = 'missing_there' and attempt_id = any($5::uuid[])))
       returning id`,
     values: [

@@ -1,10 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { withTransaction } from '../../db/connect.ts';
+import { listBreaks } from '../../db/queries/breaks.ts';
 import { storeCallbacks } from '../../db/queries/callbacks.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { newId } from '../../domain/ids.ts';
+import { railById } from '../../domain/network.ts';
 import { balances, checkBooks, clientAccount, ensureAccounts, post } from '../../tools/ledger/index.ts';
 import { lateSuccessEntries } from '../../tools/reconciliation/entries.ts';
+import { approveEntries, entriesDigest, proposeEntries } from '../reconciliation/breaks.ts';
+import { reconcileDay } from '../reconciliation/run.ts';
 import { findWork } from '../sweep.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
 import { raiseLateSuccess } from './doubts.ts';
@@ -202,6 +206,33 @@ describe('a success that comes late', () => {
     );
     expect((await attempts()).find((each) => each.id === payout.id)?.state).toBe('failed');
     expect(await checkBooks(platform.database.pool)).toEqual([]);
+  });
+
+  it('is corrected once two people agree on the entries of its break, whoever finds it again', async () => {
+    const payout = await refunded();
+    const { deps } = platform;
+    await claims(payout, 'sufficient');
+    const breaks = () => listBreaks(deps.pool, {}, { after: null, limit: 10 });
+    const [found, ...others] = await breaks();
+    if (found === undefined) throw new Error('there is no break');
+    const entries = (await cases())[0]?.evidence['proposedEntries'];
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({ kind: 'missing_here', status: 'open', attemptId: payout.id, proposedEntries: entries });
+    const float = async () => (await balances(deps.pool, [`float:${payout.rail_id}`]))[0]?.posted ?? 0n;
+    const before = await float();
+    const act = (principal: string) => ({ breakId: found.id, principal, reasonCode: 'late_success' });
+    await proposeEntries(deps, act('zawadi'), null);
+    await approveEntries(deps, act('tunde'), entriesDigest(found.proposedEntries));
+    expect(before - (await float())).toBe(payout.amount);
+    expect(await checkBooks(deps.pool)).toEqual([]);
+    // The statement that has the movement names the same break, which is over.
+    const moment = `${new Date(deps.clock.now() + 3 * 3_600_000).toISOString().slice(0, 10)} 12:00:01`;
+    const { rows } = await deps.pool.query<{ request_id: string }>('select request_id from attempts where id = $1', [payout.id]);
+    const line = `LATE1,${rows[0]?.request_id},${moment},Successful,Transfer,${payout.amount},UGX,0`;
+    const text = `Id,External id,Date,Status,Type,Amount,Currency,Fee\n${line}`;
+    const report = await reconcileDay(deps, { rail: railById(payout.rail_id), day: moment.slice(0, 10), text, by: 'system' });
+    expect(report).toMatchObject({ lines: 1, newBreaks: 0, lateSuccesses: 0, breaks: [{ kind: 'missing_here' }] });
+    expect(await breaks()).toMatchObject([{ status: 'posted' }]);
   });
 
   it('is asked about first when the message proves nothing; what the operator denies is no case', async () => {

@@ -1,16 +1,18 @@
 /**
  * Doubts that people should know of. An attempt whose outcome its operator has not told within its limit
  * gets a case, which ends by itself with the attempt; an operator that says it moved money for an attempt
- * recorded as failed gets a case with the entries that would put the books right. Neither moves money:
- * what is unknown is never retried or refunded, and proposed entries are posted by people.
+ * recorded as failed gets a case, and a break with the entries that put the books right. Neither moves money:
+ * what is unknown is never retried or refunded, and the entries are posted by two people.
  */
-import type { Pool } from 'pg';
+import { type Queryable, withTransaction } from '../../db/connect.ts';
 import type { Currency } from '../../domain/currency.ts';
 import type { Facts, Reason } from '../../domain/decision.ts';
 import { newId } from '../../domain/ids.ts';
 import type { Leg } from '../../domain/lifecycle.ts';
-import { lateSuccessEntries } from '../../tools/reconciliation/entries.ts';
+import { railById } from '../../domain/network.ts';
+import { type BookedAttempt, type Break, movedAfterAll } from '../../tools/reconciliation/breaks.ts';
 import { factsDigest } from '../decide.ts';
+import { entryFacts, raiseBreak } from '../reconciliation/found.ts';
 import type { GraphDeps } from '../types.ts';
 
 interface DoubtfulAttempt {
@@ -20,16 +22,17 @@ interface DoubtfulAttempt {
   payment_status: string;
   leg: Leg;
   rail_id: string;
-  state: string;
+  state: BookedAttempt['state'];
   amount: bigint;
   currency: Currency;
   sent_at: Date;
   inquiries: number;
   reason_code: string | null;
+  receipt: string | null;
 }
 
 const COLUMNS = `a.id, a.client_id, a.payment_id, p.status as payment_status, a.leg, a.rail_id, a.state, a.amount, a.currency, a.sent_at,
-  a.inquiries, a.reason_code`;
+  a.inquiries, a.reason_code, a.receipt`;
 
 interface DoubtCase {
   readonly kind: 'in_doubt' | 'late_success';
@@ -57,7 +60,8 @@ export async function escalateDoubts(deps: GraphDeps): Promise<number> {
     values: [new Date(nowMs), JSON.stringify(doubtLimitsMs), doubtLimitMs, DOUBTS_AT_ONCE],
   });
   const opened = await openDoubtCases(
-    deps,
+    deps.pool,
+    nowMs,
     overdue.rows.map((attempt) => overdueCase(attempt, doubtLimitsMs[attempt.rail_id] ?? doubtLimitMs, nowMs)),
   );
   if (opened > 0) deps.log.warn({ cases: opened }, 'attempts in doubt escalated');
@@ -106,12 +110,13 @@ export async function closeSettledDoubts(deps: Pick<GraphDeps, 'pool' | 'clock'>
   return result.rowCount ?? 0;
 }
 
-/** Who says that the money moved: the operator when asked, or its message alone. */
-export type LateWord = 'operator' | 'message';
+/** Who says that the money moved: the operator's statement, the operator when asked, or its message alone. */
+export type LateWord = 'statement' | 'operator' | 'message';
 
 /**
- * Opens a case for an attempt recorded as failed whose operator says it moved the money after all, with
- * the entries that would correct the books. False when there is one already, or the attempt did not fail.
+ * Opens a case for an attempt recorded as failed whose operator says it moved the money after all, and the break over which two
+ * people post the entries that correct the books; of what a statement says, reconciling it finds the break. False when there is a
+ * case already, or the attempt did not fail.
  */
 export async function raiseLateSuccess(deps: GraphDeps, attemptId: string, saidBy: LateWord): Promise<boolean> {
   const found = await deps.pool.query<DoubtfulAttempt>({
@@ -121,35 +126,50 @@ export async function raiseLateSuccess(deps: GraphDeps, attemptId: string, saidB
   });
   const attempt = found.rows[0];
   if (attempt === undefined) return false;
-  const { leg, rail_id: railId, client_id: clientId, amount: amountMinor, currency } = attempt;
-  const entries = lateSuccessEntries({ leg, railId, clientId, amountMinor, currency });
-  const opened = await openDoubtCases(deps, [
-    {
-      kind: 'late_success',
-      attempt,
-      priority: 85,
-      reason: { code: 'late_success', text: `The operator says that a ${leg} recorded as failed has moved money.` },
-      evidence: {
-        ...aboutAttempt(attempt),
-        saidBy,
-        proposedEntries: entries.map((entry) => ({ ...entry, amountMinor: entry.amountMinor.toString() })),
-      },
-      dueInMs: 8 * HOUR_MS,
-    },
-  ]);
-  if (opened > 0) deps.log.warn({ attemptId, railId }, 'late success raised');
-  return opened > 0;
+  const { leg, rail_id: railId } = attempt;
+  const correction = movedAfterAll(railById(railId), breakAttempt(attempt), { saidBy });
+  const late: DoubtCase = {
+    kind: 'late_success',
+    attempt,
+    priority: 85,
+    reason: { code: 'late_success', text: `The operator says that a ${leg} recorded as failed has moved money.` },
+    evidence: { ...aboutAttempt(attempt), saidBy, proposedEntries: correction.entries.map(entryFacts) },
+    dueInMs: 8 * HOUR_MS,
+  };
+  const opened = await openWithBreak(deps, late, saidBy === 'statement' ? null : correction);
+  if (opened) deps.log.warn({ attemptId, railId }, 'late success raised');
+  return opened;
+}
+
+/** An attempt as its break names it. */
+function breakAttempt(attempt: DoubtfulAttempt): Parameters<typeof movedAfterAll>[1] {
+  return {
+    id: attempt.id,
+    clientId: attempt.client_id,
+    paymentId: attempt.payment_id,
+    leg: attempt.leg,
+    state: attempt.state,
+    amountMinor: attempt.amount,
+    sentAtMs: attempt.sent_at.getTime(),
+    receipt: attempt.receipt,
+  };
+}
+
+/** A case and its break come together, so that neither is without the other whatever happens between. */
+async function openWithBreak(deps: GraphDeps, doubt: DoubtCase, correction: Break | null): Promise<boolean> {
+  const nowMs = deps.clock.now();
+  return withTransaction(deps.pool, async (tx) => {
+    const opened = await openDoubtCases(tx, nowMs, [doubt]);
+    if (opened > 0 && correction !== null) await raiseBreak(tx, railById(doubt.attempt.rail_id), correction, nowMs, nowMs);
+    return opened > 0;
+  });
 }
 
 /** An attempt has one case of each kind, however often it is found. */
-async function openDoubtCases(
-  deps: { readonly pool: Pool; readonly clock: GraphDeps['clock'] },
-  doubts: readonly DoubtCase[],
-): Promise<number> {
+async function openDoubtCases(db: Queryable, nowMs: number, doubts: readonly DoubtCase[]): Promise<number> {
   if (doubts.length === 0) return 0;
-  const nowMs = deps.clock.now();
   const column = <T>(pick: (each: DoubtCase) => T): T[] => doubts.map(pick);
-  const result = await deps.pool.query({
+  const result = await db.query({
     name: 'open_doubt_cases',
     text: `with made as (insert into cases (id, client_id, payment_id, kind, attempt_id, priority, reasons, evidence, evidence_digest, due_at, created_at, updated_at)
       select id, client_id, payment_id, kind, attempt_id, priority, reasons::jsonb, evidence::jsonb, digest, due_at, $11, $11

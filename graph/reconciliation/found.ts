@@ -1,4 +1,5 @@
 /** What was found not to agree, as it is written down for people: by reconciling a day, or before that by a message of an operator's. */
+import type { PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
 import { keepBreaks, type NewBreak } from '../../db/queries/reconciliation.ts';
 import type { BreakKind } from '../../domain/breaks.ts';
@@ -47,6 +48,12 @@ export function entryFacts({ amountMinor, ...entry }: ProposedEntry): Facts {
   return { ...entry, amountMinor: amountMinor.toString() };
 }
 
+/** Writes down a break outside a reconciliation, under the day of a moment in the rail's country; says whether it is new. */
+export async function raiseBreak(tx: PoolClient, rail: Rail, each: Break, dayOfMs: number, nowMs: number): Promise<boolean> {
+  const place = { railId: rail.id, day: dayIn(rail.country, dayOfMs), nowMs };
+  return (await keepBreaks(tx, place, [newBreak(each, rail, nowMs)])) > 0;
+}
+
 /** A collection that succeeded, as its repeats are held against it. */
 export type PaidCollection = Pick<
   BookedAttempt,
@@ -76,8 +83,7 @@ export async function raiseRepeats(
   const raised = await withTransaction(deps.pool, async (tx) => {
     let count = 0;
     for (const line of repeats) {
-      const place = { railId: rail.id, day: dayIn(rail.country, line.occurredAtMs), nowMs };
-      count += await keepBreaks(tx, place, [newBreak(repeatedPayment(rail, collection, line), rail, nowMs)]);
+      if (await raiseBreak(tx, rail, repeatedPayment(rail, collection, line), line.occurredAtMs, nowMs)) count += 1;
     }
     return count;
   });

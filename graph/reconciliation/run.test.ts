@@ -132,10 +132,26 @@ describe('a day', () => {
       },
     };
     await pay(1);
-    const report = await reconcile(statement(asked.slice(0, 1).map(rowOf)));
+    const [request] = asked as [EffectRequest];
+    const entries = [
+      {
+        debit: 'treasury:UGX',
+        credit: 'float:mtn-ug',
+        amountMinor: request.amount.minor.toString(),
+        currency: 'UGX',
+        reason: 'late_payout',
+      },
+    ];
+    const report = await reconcile(statement([rowOf(request)]));
     expect(report).toMatchObject({ lateSuccesses: 1, newBreaks: 1 });
-    expect((await platform.deps.pool.query("select 1 from cases where kind = 'late_success'")).rowCount).toBe(1);
-    expect(await allBreaks()).toMatchObject([{ kind: 'missing_here', proposedEntries: [] }]);
+    const cases = await platform.deps.pool.query("select evidence from cases where kind = 'late_success'");
+    expect(cases.rows).toMatchObject([{ evidence: { saidBy: 'statement', proposedEntries: entries } }]);
+    expect(await allBreaks()).toMatchObject([
+      { kind: 'missing_here', proposedEntries: entries, evidence: { line: { operatorReference: `R-${request.requestId.slice(0, 8)}` } } },
+    ]);
+    // A statement that was taken before lacks it; what the operator moved stays people's business.
+    expect(await reconcile(HEADER)).toMatchObject({ newBreaks: 0, resolved: 0 });
+    expect(await allBreaks()).toMatchObject([{ status: 'open' }]);
   });
 
   it('keeps a statement that cannot be read, encrypted, with the reason, and changes nothing', async () => {

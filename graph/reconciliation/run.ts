@@ -182,7 +182,7 @@ async function endDoubts(deps: GraphDeps, { resolutions, lateSuccesses }: Compar
   });
   const recorded = answers.length === 0 ? [] : await recordAnswers(deps, answers);
   let raised = 0;
-  for (const attemptId of lateSuccesses) if (await raiseLateSuccess(deps, attemptId, 'operator')) raised += 1;
+  for (const attemptId of lateSuccesses) if (await raiseLateSuccess(deps, attemptId, 'statement')) raised += 1;
   return { doubtsEnded: recorded.filter((each) => each === 'recorded').length, lateSuccesses: raised };
 }
 

@@ -165,7 +165,11 @@ describe.each(RAILS)('the statement of %s', (railId) => {
     expect(compared.resolutions).toMatchObject([{ attemptId: one.id, amountMinor: one.amountMinor }]);
     expect(compared.lateSuccesses).toEqual([two.id]);
     expect(gist(compared.breaks)).toEqual([`missing_here - ${two.amountMinor}`]);
-    expect(compared.breaks[0]?.entries).toEqual([]);
+    // What came in for a collection that failed here is the client's, who owes it to the payer.
+    const { amountMinor, currency, clientId } = two;
+    expect(compared.breaks[0]?.entries).toEqual([
+      { debit: `float:${railId}`, credit: `client:${clientId}:${currency}`, amountMinor, currency, reason: 'late_collection' },
+    ]);
   });
 
   it('finds an end that the ledger does not have', () => {

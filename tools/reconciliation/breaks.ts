@@ -4,7 +4,7 @@ import type { Currency } from '../../domain/currency.ts';
 import type { Facts } from '../../domain/decision.ts';
 import type { Leg } from '../../domain/lifecycle.ts';
 import type { Rail } from '../../domain/rail.ts';
-import { duplicateEntries, type EntryPlace, type ProposedEntry } from './entries.ts';
+import { duplicateEntries, type EntryPlace, lateSuccessEntries, type ProposedEntry } from './entries.ts';
 import type { StatementLine } from './statement.ts';
 
 /** One of our attempts with what the ledger booked on the float for it. */
@@ -105,5 +105,22 @@ export function repeatedPayment(
     theirMinor: line.amountMinor,
     evidence: { attempt: facts, line: evidenceOf(line), why: 'the operator moved money for this attempt before' },
     entries: duplicateEntries({ ...place({ rail }), clientId: attempt.clientId }, line.direction, line.amountMinor),
+  };
+}
+
+/**
+ * Money that an operator moved for an attempt we hold as failed, with the entries that put the books right. One break for one attempt,
+ * whoever tells of it first: a message, an inquiry, or the statement with its line.
+ */
+export function movedAfterAll(rail: Rail, attempt: AttemptTold & Pick<BookedAttempt, 'clientId'>, told: Facts): Break {
+  const { facts, ...ids } = about(attempt);
+  return {
+    kind: 'missing_here',
+    subject: `attempt:${attempt.id}`,
+    ...ids,
+    ourMinor: null,
+    theirMinor: attempt.amountMinor,
+    evidence: { attempt: facts, ...told, why: 'recorded as failed here' },
+    entries: lateSuccessEntries({ ...place({ rail }), leg: attempt.leg, clientId: attempt.clientId, amountMinor: attempt.amountMinor }),
   };
 }

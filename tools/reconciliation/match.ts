@@ -6,7 +6,7 @@ import { shortIdOf } from '../../domain/ids.ts';
 import type { Leg } from '../../domain/lifecycle.ts';
 import type { Rail } from '../../domain/rail.ts';
 import { accountReferenceOf } from '../mmo/mpesa/fields.ts';
-import { about, bookedFirst, type BookedAttempt, type Break, evidenceOf, place, repeatedPayment } from './breaks.ts';
+import { about, bookedFirst, type BookedAttempt, type Break, evidenceOf, movedAfterAll, place, repeatedPayment } from './breaks.ts';
 import { chargeEntries, floatCorrection, floatEffect } from './entries.ts';
 import type { Direction, Statement, StatementLine } from './statement.ts';
 
@@ -158,7 +158,8 @@ function judge(sides: Sides, attempt: BookedAttempt, lines: readonly StatementLi
     const resolution = { attemptId: attempt.id, receipt: first.operatorReference, amountMinor: first.amountMinor };
     return { matched: true, breaks: again, resolution };
   }
-  if (attempt.state === 'failed') return { matched: false, breaks: [movedThere(attempt, first), ...again], lateSuccess: attempt.id };
+  if (attempt.state === 'failed')
+    return { matched: false, breaks: [movedAfterAll(sides.rail, attempt, { line: evidenceOf(first) }), ...again], lateSuccess: attempt.id };
   return { matched: true, breaks: [...again, ...bookingBreaks(sides, attempt)] };
 }
 
@@ -177,25 +178,6 @@ function missingThere(sides: Sides, attempt: BookedAttempt): Break {
     theirMinor: null,
     evidence: { attempt: facts },
     entries: floatCorrection(place(sides), -effect, 'reconciliation_missing_there'),
-  };
-}
-
-/** The operator moved money for an attempt we hold as failed; its case proposes the entries. */
-function movedThere(attempt: BookedAttempt, line: StatementLine): Break {
-  const { facts, ...ids } = about(attempt);
-  const evidence = {
-    attempt: facts,
-    line: evidenceOf(line),
-    why: 'recorded as failed here; the entries are those of its late_success case',
-  };
-  return {
-    kind: 'missing_here',
-    subject: `attempt:${attempt.id}`,
-    ...ids,
-    ourMinor: null,
-    theirMinor: line.amountMinor,
-    evidence,
-    entries: [],
   };
 }
 
