@@ -110,6 +110,7 @@ describe('a verdict', () => {
   it('fits the kind of the case', () => {
     expect([verdictApplies('held', 'release'), verdictApplies('held', 'resolve')]).toEqual([true, false]);
     expect([verdictApplies('late_success', 'resolve'), verdictApplies('late_success', 'release')]).toEqual([true, false]);
+    expect([verdictApplies('contradicted', 'resolve'), verdictApplies('contradicted', 'reject')]).toEqual([true, false]);
     expect([verdictApplies('in_doubt', 'resolve'), verdictApplies('in_doubt', 'escalate')]).toEqual([false, false]);
   });
 });

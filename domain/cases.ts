@@ -8,7 +8,7 @@ import { digestOf } from './ids.ts';
 import type { Money } from './money.ts';
 import { convert } from './rate.ts';
 
-export const CASE_KINDS = ['held', 'in_doubt', 'late_success'] as const;
+export const CASE_KINDS = ['held', 'in_doubt', 'late_success', 'contradicted'] as const;
 export type CaseKind = (typeof CASE_KINDS)[number];
 
 /** `waiting`: somebody was asked for information; officers may still decide. The last four are ends. */
@@ -20,7 +20,8 @@ export const LIVE_CASE_STATUSES: readonly CaseStatus[] = ['open', 'deciding', 'w
 
 /**
  * The catalogue: every verdict with the reasons it may be given for, and the sentence for each. A `held`
- * case is released, rejected, escalated, or information is asked for; a `late_success` is resolved.
+ * case is released, rejected, escalated, or information is asked for; a `late_success` and a `contradicted` one are
+ * resolved.
  */
 export const CASE_REASONS = {
   release: {
@@ -72,7 +73,7 @@ export function isCaseReason(verdict: CaseVerdict, reasonCode: string): boolean 
 /** Says whether a case of a kind may be given a verdict; one `in_doubt` ends by itself. */
 export function verdictApplies(kind: CaseKind, verdict: CaseVerdict): boolean {
   if (kind === 'in_doubt') return false;
-  return (kind === 'late_success') === (verdict === 'resolve');
+  return (kind !== 'held') === (verdict === 'resolve');
 }
 
 const HOUR_MS = 3_600_000;

@@ -131,6 +131,8 @@ export interface Attempt {
   readonly createdAt: string;
   readonly sentAt: string | null;
   readonly resolvedAt: string | null;
+  /** When its operator first said otherwise than is recorded. */
+  readonly contradictedAt: string | null;
 }
 
 export interface Transfer {
@@ -207,7 +209,7 @@ export interface Case {
   readonly id: string;
   readonly paymentId: string;
   /** What it waits for: a release, an operator's word, or people who put the books right. */
-  readonly kind: 'held' | 'in_doubt' | 'late_success';
+  readonly kind: 'held' | 'in_doubt' | 'late_success' | 'contradicted';
   /** What a case that is not `held` is about. */
   readonly attemptId: string | null;
   /** `waiting`: the client was asked for information; officers may still decide. */

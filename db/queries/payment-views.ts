@@ -143,12 +143,13 @@ export interface AttemptRow {
   readonly createdAt: Date;
   readonly sentAt: Date | null;
   readonly resolvedAt: Date | null;
+  readonly contradictedAt: Date | null;
 }
 
 // The operator's handle stays where it is: it may hold the payer's number.
 const ATTEMPT_COLUMNS = `id, payment_id as "paymentId", leg, sequence, rail_id as "railId", amount, currency, state, receipt,
   reason_code as "reasonCode", inquiries, next_inquiry_at as "nextInquiryAt", created_at as "createdAt", sent_at as "sentAt",
-  resolved_at as "resolvedAt"`;
+  resolved_at as "resolvedAt", contradicted_at as "contradictedAt"`;
 
 /** Every try at an operator for a payment, in the order they were made. */
 export async function findAttempts(db: Pool, paymentId: string): Promise<AttemptRow[]> {
@@ -171,6 +172,21 @@ export async function listAttempts(
     // The state stands in the text, so that the planner may use the indexes that hold only some states.
     name: `list_attempts_${state}`,
     text: `select ${ATTEMPT_COLUMNS} from attempts where client_id = $1 and state = '${state}'
+      and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid)) order by created_at desc, id desc limit $4`,
+    values: [clientId, page.after?.createdAt ?? null, page.after?.id ?? null, page.limit],
+  });
+  return result.rows;
+}
+
+/** A client's attempts of which their operator has said otherwise than is recorded, newest first, from after an attempt id on. */
+export async function listContradicted(
+  db: Pool,
+  clientId: string,
+  page: { readonly after: { readonly createdAt: Date; readonly id: string } | null; readonly limit: number },
+): Promise<AttemptRow[]> {
+  const result = await db.query<AttemptRow>({
+    name: 'list_contradicted',
+    text: `select ${ATTEMPT_COLUMNS} from attempts where client_id = $1 and contradicted_at is not null
       and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid)) order by created_at desc, id desc limit $4`,
     values: [clientId, page.after?.createdAt ?? null, page.after?.id ?? null, page.limit],
   });

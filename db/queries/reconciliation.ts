@@ -234,7 +234,7 @@ export async function keepBreaks(
 /**
  * Ends open breaks of a day that the same kind of run did not find again, and those of attempts on which the sides agree now. Never a
  * `duplicate`, nor what was moved for an attempt of ours that failed: an older statement lacks the movement, or the one of the day
- * beside has it, and what has ended is never opened again.
+ * beside has it, and what has ended is never opened again. A success that its operator takes back ends when a statement has it.
  */
 export async function resolveBreaks(
   tx: PoolClient,
@@ -247,7 +247,8 @@ export async function resolveBreaks(
     name: 'resolve_breaks',
     text: `update breaks set status = 'resolved', closed_at = $3, updated_at = $3
       where rail_id = $1 and status = 'open' and kind <> 'duplicate' and (kind <> 'missing_here' or attempt_id is null) and kind || ' ' || subject <> all($4::text[]) and (subject like 'balance:%') = $6
-        and (day = $2 or (kind = 'missing_there' and attempt_id = any($5::uuid[])))
+        and ((kind = 'missing_there' and attempt_id = any($5::uuid[])) or (day = $2 and not (kind = 'missing_there'
+          and exists (select 1 from attempts a where a.id = breaks.attempt_id and a.contradicted_at is not null))))
       returning id`,
     values: [
       place.railId,

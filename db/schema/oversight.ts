@@ -89,7 +89,8 @@ export const complianceRecords = pgTable(
 /**
  * What waits for people. `held`: a payment that compliance flagged, with a thread of the case graph ·
  * `in_doubt`: an attempt whose outcome its operator has not told within its limit; it ends with the
- * attempt · `late_success`: an operator says it moved money for an attempt that was recorded as failed.
+ * attempt · `late_success`: an operator says it moved money for an attempt that was recorded as failed ·
+ * `contradicted`: an operator says otherwise of an attempt than is recorded, in any other way.
  */
 export const cases = pgTable(
   'cases',
@@ -141,7 +142,7 @@ export const cases = pgTable(
   (table) => [
     check('cases_status', sql`${table.status} in ('open', 'deciding', 'waiting', 'released', 'rejected', 'withdrawn', 'resolved')`),
     check('cases_snoozes', sql`${table.snoozeCount} between 0 and 3`),
-    check('cases_kind', sql`${table.kind} in ('held', 'in_doubt', 'late_success')`),
+    check('cases_kind', sql`${table.kind} in ('held', 'in_doubt', 'late_success', 'contradicted')`),
     check('cases_attempt', sql`(${table.kind} = 'held') = (${table.attemptId} is null)`),
     uniqueIndex('cases_one_open')
       .on(table.paymentId)

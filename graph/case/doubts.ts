@@ -1,8 +1,9 @@
 /**
  * Doubts that people should know of. An attempt whose outcome its operator has not told within its limit
  * gets a case, which ends by itself with the attempt; an operator that says it moved money for an attempt
- * recorded as failed gets a case, and a break with the entries that put the books right. Neither moves money:
- * what is unknown is never retried or refunded, and the entries are posted by two people.
+ * recorded as failed, or none for one recorded as succeeded, gets a case, and a break with the entries that put
+ * the books right. None of it moves money: what is unknown is never retried or refunded, and the entries are
+ * posted by two people.
  */
 import { type Queryable, withTransaction } from '../../db/connect.ts';
 import type { Currency } from '../../domain/currency.ts';
@@ -10,9 +11,10 @@ import type { Facts, Reason } from '../../domain/decision.ts';
 import { newId } from '../../domain/ids.ts';
 import type { Leg } from '../../domain/lifecycle.ts';
 import { railById } from '../../domain/network.ts';
-import { type BookedAttempt, type Break, movedAfterAll } from '../../tools/reconciliation/breaks.ts';
+import type { Outcome } from '../../tools/mmo/operator.ts';
+import { type BookedAttempt, type Break, movedAfterAll, movedNothing } from '../../tools/reconciliation/breaks.ts';
 import { factsDigest } from '../decide.ts';
-import { entryFacts, raiseBreak } from '../reconciliation/found.ts';
+import { entryFacts, GRACE_MS, raiseBreak } from '../reconciliation/found.ts';
 import type { GraphDeps } from '../types.ts';
 
 interface DoubtfulAttempt {
@@ -29,13 +31,14 @@ interface DoubtfulAttempt {
   inquiries: number;
   reason_code: string | null;
   receipt: string | null;
+  resolved_at: Date | null;
 }
 
 const COLUMNS = `a.id, a.client_id, a.payment_id, p.status as payment_status, a.leg, a.rail_id, a.state, a.amount, a.currency, a.sent_at,
-  a.inquiries, a.reason_code, a.receipt`;
+  a.inquiries, a.reason_code, a.receipt, a.resolved_at`;
 
 interface DoubtCase {
-  readonly kind: 'in_doubt' | 'late_success';
+  readonly kind: 'in_doubt' | 'late_success' | 'contradicted';
   readonly attempt: DoubtfulAttempt;
   readonly priority: number;
   readonly reason: Reason;
@@ -119,13 +122,8 @@ export type LateWord = 'statement' | 'operator' | 'message';
  * case already, or the attempt did not fail.
  */
 export async function raiseLateSuccess(deps: GraphDeps, attemptId: string, saidBy: LateWord): Promise<boolean> {
-  const found = await deps.pool.query<DoubtfulAttempt>({
-    name: 'late_attempt',
-    text: `select ${COLUMNS} from attempts a join payments p on p.id = a.payment_id where a.id = $1 and a.state = 'failed' and a.sent_at is not null`,
-    values: [attemptId],
-  });
-  const attempt = found.rows[0];
-  if (attempt === undefined) return false;
+  const attempt = await endedAttempt(deps, attemptId);
+  if (attempt?.state !== 'failed') return false;
   const { leg, rail_id: railId } = attempt;
   const correction = movedAfterAll(railById(railId), breakAttempt(attempt), { saidBy });
   const late: DoubtCase = {
@@ -136,9 +134,43 @@ export async function raiseLateSuccess(deps: GraphDeps, attemptId: string, saidB
     evidence: { ...aboutAttempt(attempt), saidBy, proposedEntries: correction.entries.map(entryFacts) },
     dueInMs: 8 * HOUR_MS,
   };
-  const opened = await openWithBreak(deps, late, saidBy === 'statement' ? null : correction);
+  const opened = await openWithBreak(deps, late, saidBy === 'statement' ? null : correction, deps.clock.now());
   if (opened) deps.log.warn({ attemptId, railId }, 'late success raised');
   return opened;
+}
+
+/**
+ * Opens a case for an attempt that has ended and whose operator says otherwise since. When we hold it as succeeded and the operator
+ * says that it failed, a break comes with it, by which the float's movement can be taken back; statements that have the movement end
+ * the break. False when there is a case already.
+ */
+export async function raiseContradicted(deps: GraphDeps, attemptId: string, said: Outcome): Promise<boolean> {
+  const attempt = await endedAttempt(deps, attemptId);
+  if (attempt === null) return false;
+  const { leg, rail_id: railId, state } = attempt;
+  const facts = { saidBy: 'operator', said: said.state, saidReason: 'reasonCode' in said ? said.reasonCode : null };
+  const correction = state === 'succeeded' && said.state === 'failed' ? movedNothing(railById(railId), breakAttempt(attempt), facts) : null;
+  const contradicted: DoubtCase = {
+    kind: 'contradicted',
+    attempt,
+    priority: 85,
+    reason: { code: 'contradicts_outcome', text: `The operator says otherwise of a ${leg} than is recorded.` },
+    evidence: { ...aboutAttempt(attempt), state, ...facts, proposedEntries: (correction?.entries ?? []).map(entryFacts) },
+    dueInMs: 8 * HOUR_MS,
+  };
+  // Under the day in whose statement the movement has to be, so that reconciling that day finds the same break.
+  const dayOfMs = (attempt.resolved_at?.getTime() ?? deps.clock.now()) + GRACE_MS;
+  return openWithBreak(deps, contradicted, correction, dayOfMs);
+}
+
+async function endedAttempt(deps: GraphDeps, attemptId: string): Promise<DoubtfulAttempt | null> {
+  const found = await deps.pool.query<DoubtfulAttempt>({
+    name: 'ended_attempt',
+    text: `select ${COLUMNS} from attempts a join payments p on p.id = a.payment_id
+      where a.id = $1 and a.state in ('succeeded', 'failed') and a.sent_at is not null`,
+    values: [attemptId],
+  });
+  return found.rows[0] ?? null;
 }
 
 /** An attempt as its break names it. */
@@ -156,11 +188,11 @@ function breakAttempt(attempt: DoubtfulAttempt): Parameters<typeof movedAfterAll
 }
 
 /** A case and its break come together, so that neither is without the other whatever happens between. */
-async function openWithBreak(deps: GraphDeps, doubt: DoubtCase, correction: Break | null): Promise<boolean> {
+async function openWithBreak(deps: GraphDeps, doubt: DoubtCase, correction: Break | null, dayOfMs: number): Promise<boolean> {
   const nowMs = deps.clock.now();
   return withTransaction(deps.pool, async (tx) => {
     const opened = await openDoubtCases(tx, nowMs, [doubt]);
-    if (opened > 0 && correction !== null) await raiseBreak(tx, railById(doubt.attempt.rail_id), correction, nowMs, nowMs);
+    if (opened > 0 && correction !== null) await raiseBreak(tx, railById(doubt.attempt.rail_id), correction, dayOfMs, nowMs);
     return opened > 0;
   });
 }

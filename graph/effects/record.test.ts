@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { listBreaks } from '../../db/queries/breaks.ts';
+import { checkBooks } from '../../tools/ledger/index.ts';
 import type { Outcome } from '../../tools/mmo/operator.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
 import type { GraphDeps, Hint } from '../types.ts';
@@ -118,6 +120,27 @@ describe('an answer that cannot be true beside the end that is recorded', () => 
     expect(await cases()).toHaveLength(1);
   });
 
+  it('is a case when a success is said to have failed, with a break that takes the movement of the float back', async () => {
+    await recordAnswers(deps, [answerOf(0, SUCCEEDED)]);
+    const takenBack = answerOf(0, { state: 'failed', reasonCode: 'reversed', retry: 'never' });
+    expect(await recordAnswers(deps, [takenBack])).toEqual(['contradicts']);
+    await recordAnswers(deps, [takenBack]);
+    const { rows } = await platform.database.pool.query('select kind, attempt_id, evidence from cases');
+    const entry = { debit: 'suspense:KES', credit: 'float:mpesa-ke', amountMinor: '150000', currency: 'KES' };
+    expect(rows).toMatchObject([
+      {
+        kind: 'contradicted',
+        attempt_id: attemptIds[0],
+        evidence: { state: 'succeeded', said: 'failed', saidReason: 'reversed', proposedEntries: [entry] },
+      },
+    ]);
+    expect(await listBreaks(deps.pool, {}, { after: null, limit: 10 })).toMatchObject([
+      { kind: 'missing_there', status: 'open', attemptId: attemptIds[0], proposedEntries: [entry] },
+    ]);
+    expect((await attempt(0))?.state).toBe('succeeded');
+    expect(await checkBooks(deps.pool)).toEqual([]);
+  });
+
   it('is seen when the operator took a request after all that it never had', async () => {
     const absent: Outcome = { state: 'failed', reasonCode: 'never_received', retry: 'later' };
     await recordAnswers(deps, [answerOf(0, absent), answerOf(1, FAILED)]);
@@ -126,6 +149,9 @@ describe('an answer that cannot be true beside the end that is recorded', () => 
       'ended_before',
     ]);
     expect(await contradicted()).toEqual([attemptIds[0]]);
+    // Whether it will move money nobody knows: people hear of it, and no entry is proposed.
+    expect(await cases()).toEqual([{ kind: 'contradicted', attempt_id: attemptIds[0] }]);
+    expect(await listBreaks(deps.pool, {}, { after: null, limit: 10 })).toEqual([]);
   });
 });
 

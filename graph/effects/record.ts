@@ -6,7 +6,7 @@ import { createGroupCommit, type GroupCommit } from '../../db/group-commit.ts';
 import { fault } from '../../domain/errors.ts';
 import type { OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
 import type { Reason } from '../../tools/mmo/reasons.ts';
-import { raiseLateSuccess } from '../case/doubts.ts';
+import { raiseContradicted, raiseLateSuccess } from '../case/doubts.ts';
 import type { GraphDeps } from '../types.ts';
 
 /** An answer to be written to an attempt. */
@@ -142,7 +142,7 @@ function contradictsEnd(outcome: Outcome, ended: Pick<Standing, 'state' | 'reaso
   return outcome.state === 'pending' && ended.state === 'failed' && ended.reason_code === NEVER_HAD;
 }
 
-/** What cannot be true is marked for people, and where money may have moved unrecorded they get a case. Nothing else changes. */
+/** What cannot be true is marked for people, and they get a case. Nothing else changes. */
 export async function noteContradictions(deps: GraphDeps, contradictions: readonly Pick<Answer, 'attemptId' | 'outcome'>[]): Promise<void> {
   if (contradictions.length === 0) return;
   await deps.pool.query({
@@ -153,6 +153,7 @@ export async function noteContradictions(deps: GraphDeps, contradictions: readon
   for (const { attemptId, outcome } of contradictions) {
     deps.log.error({ attemptId, said: outcome.state }, 'operator contradicts a recorded outcome');
     if (outcome.state === 'succeeded') await raiseLateSuccess(deps, attemptId, 'operator');
+    else await raiseContradicted(deps, attemptId, outcome);
   }
 }
 

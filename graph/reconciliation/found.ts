@@ -14,6 +14,9 @@ import type { GraphDeps } from '../types.ts';
 
 const HOUR_MS = 3_600_000;
 
+/** What ends this close to midnight may stand in the statement of the day after. */
+export const GRACE_MS = 10 * 60_000;
+
 /** How long people have to see to a break: money that moved twice or unknown to us goes first. */
 const DUE_HOURS: Readonly<Record<BreakKind, number>> = {
   missing_here: 24,

@@ -9,6 +9,7 @@ import { verifyAudit } from '../../tools/audit/index.ts';
 import { sealAudit } from '../../tools/audit/index.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
 import { approveEntries, entriesDigest, proposeEntries, rejectEntries } from './breaks.ts';
+import { noteContradictions } from '../effects/record.ts';
 import { reconcileDay } from './run.ts';
 
 const DAY = '2026-11-02';
@@ -152,6 +153,22 @@ describe('a day', () => {
     // A statement that was taken before lacks it; what the operator moved stays people's business.
     expect(await reconcile(HEADER)).toMatchObject({ newBreaks: 0, resolved: 0 });
     expect(await allBreaks()).toMatchObject([{ status: 'open' }]);
+  });
+
+  it('keeps the break of a success that its operator takes back, until a statement has the movement', async () => {
+    await pay(1);
+    const [request] = asked as [EffectRequest];
+    const { rows } = await platform.deps.pool.query<{ id: string }>('select id from attempts where request_id = $1', [request.requestId]);
+    const outcome = { state: 'failed' as const, reasonCode: 'reversed', retry: 'never' as const };
+    await noteContradictions(platform.deps, [{ attemptId: rows[0]?.id ?? '', outcome }]);
+    expect(await allBreaks()).toMatchObject([{ kind: 'missing_there', day: DAY, status: 'open' }]);
+    // It ended a moment ago and need not stand in this statement yet, so that its absence proves nothing.
+    expect(await reconcile(HEADER)).toMatchObject({ newBreaks: 0, resolved: 0 });
+    expect(await allBreaks()).toMatchObject([{ status: 'open' }]);
+    platform.clock.advance(600_000);
+    expect(await reconcile(HEADER)).toMatchObject({ newBreaks: 0, resolved: 0, breaks: [{ kind: 'missing_there' }] });
+    expect(await reconcile(statement([rowOf(request)]))).toMatchObject({ matched: 1, resolved: 1 });
+    expect(await allBreaks()).toMatchObject([{ status: 'resolved' }]);
   });
 
   it('keeps a statement that cannot be read, encrypted, with the reason, and changes nothing', async () => {

@@ -29,12 +29,10 @@ import type { Statement } from '../../tools/reconciliation/statement.ts';
 import { raiseLateSuccess } from '../case/doubts.ts';
 import { recordAnswers } from '../effects/record.ts';
 import type { GraphDeps } from '../types.ts';
-import { newBreak } from './found.ts';
+import { GRACE_MS, newBreak } from './found.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** What ends this close to midnight may stand in the statement of the day after. */
-const GRACE_MS = 10 * 60_000;
 /** What ended within this time before the statement was taken may not stand in it yet. */
 const SETTLING_MS = 2 * 60_000;
 /** How long before a day an attempt of that day's statement may have been made: prompts live for minutes, doubts for a day. */

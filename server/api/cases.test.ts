@@ -158,7 +158,7 @@ test('the queue is ordered by priority and age, and pages', async () => {
 });
 
 describe('a case about an attempt', () => {
-  async function openAbout(kind: 'in_doubt' | 'late_success'): Promise<string> {
+  async function openAbout(kind: 'in_doubt' | 'late_success' | 'contradicted'): Promise<string> {
     const { id: paymentId } = await bodyOf(await api.call('POST', '/v1/payments', { json: intentOf(`case-${count++}`) }));
     const attemptId = await insertAttempt(api.pool, { clientId: api.clients.acme, paymentId, leg: 'payout', state: 'failed' });
     const caseId = newId();
@@ -170,8 +170,8 @@ describe('a case about an attempt', () => {
     return caseId;
   }
 
-  test('of a late success is resolved by an officer who claimed it, at once and once', async () => {
-    const caseId = await openAbout('late_success');
+  test.each(['late_success', 'contradicted'] as const)('%s is resolved by an officer who claimed it, at once and once', async (kind) => {
+    const caseId = await openAbout(kind);
     const resolve = (key = amina) => decide(caseId, key, { verdict: 'resolve', reasonCode: 'entries_posted', note: 'Seen to.' });
     expect(await codeOf(await resolve())).toEqual([409, 'case_not_claimed']);
     await claim(caseId);
@@ -180,7 +180,7 @@ describe('a case about an attempt', () => {
     expect([response.status, (await bodyOf(response)).status]).toEqual([202, 'resolved']);
     expect(await codeOf(await resolve(baraka))).toEqual([409, 'case_not_open']);
     const file = await bodyOf(await api.call('GET', `/v1/cases/${caseId}`, { key: amina }));
-    expect(file).toMatchObject({ kind: 'late_success', closedAt: new Date(api.clock.now()).toISOString(), attemptId: expect.any(String) });
+    expect(file).toMatchObject({ kind, closedAt: new Date(api.clock.now()).toISOString(), attemptId: expect.any(String) });
     expect(file.decisions).toMatchObject([
       { verdict: 'resolve', officer: 'officer:amina', appliedAt: new Date(api.clock.now()).toISOString() },
     ]);

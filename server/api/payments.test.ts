@@ -285,6 +285,17 @@ test('the explanation tells decisions, attempts and transfers, and keeps handles
   expect(unknown.items).toMatchObject([{ openForMs: 90_000, nextInquiryAt: new Date(api.clock.now() + 5_000).toISOString() }]);
   expect(unknown.items).toMatchObject([{ paymentId: id }]);
   expect((await bodyOf(await api.call('GET', '/v1/attempts', { key: api.keys.zawadi }))).items).toEqual([]);
+  const contradicted = async (key?: string) =>
+    (await bodyOf(await api.call('GET', '/v1/attempts?contradicted=true', key === undefined ? {} : { key }))).items;
+  expect(await contradicted()).toEqual([]);
+  await api.pool.query(`update attempts set state = 'succeeded', contradicted_at = $2 where payment_id = $1`, [
+    id,
+    new Date(api.clock.now()),
+  ]);
+  expect(await contradicted()).toMatchObject([
+    { paymentId: id, state: 'succeeded', contradictedAt: new Date(api.clock.now()).toISOString() },
+  ]);
+  expect(await contradicted(api.keys.zawadi)).toEqual([]);
 });
 
 test('503: a full intake turns requests away with Retry-After, and loses nothing it took', async () => {

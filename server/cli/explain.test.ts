@@ -79,6 +79,7 @@ const story: Explanation = {
       createdAt: at(3_000),
       sentAt: at(3_010),
       resolvedAt: at(4_260),
+      contradictedAt: null,
     },
   ],
   transfers: [

@@ -4,7 +4,7 @@ import type { Currency } from '../../domain/currency.ts';
 import type { Facts } from '../../domain/decision.ts';
 import type { Leg } from '../../domain/lifecycle.ts';
 import type { Rail } from '../../domain/rail.ts';
-import { duplicateEntries, type EntryPlace, lateSuccessEntries, type ProposedEntry } from './entries.ts';
+import { duplicateEntries, type EntryPlace, floatCorrection, floatEffect, lateSuccessEntries, type ProposedEntry } from './entries.ts';
 import type { StatementLine } from './statement.ts';
 
 /** One of our attempts with what the ledger booked on the float for it. */
@@ -122,5 +122,20 @@ export function movedAfterAll(rail: Rail, attempt: AttemptTold & Pick<BookedAtte
     theirMinor: attempt.amountMinor,
     evidence: { attempt: facts, ...told, why: 'recorded as failed here' },
     entries: lateSuccessEntries({ ...place({ rail }), leg: attempt.leg, clientId: attempt.clientId, amountMinor: attempt.amountMinor }),
+  };
+}
+
+/** A success of ours that moved nothing there: no statement has it, or the operator says so. The float's movement is taken back. */
+export function movedNothing(rail: Rail, attempt: AttemptTold, told: Facts): Break {
+  const { facts, ...ids } = about(attempt);
+  const effect = floatEffect(attempt.leg === 'collection' ? 'in' : 'out', attempt.amountMinor);
+  return {
+    kind: 'missing_there',
+    subject: `attempt:${attempt.id}`,
+    ...ids,
+    ourMinor: attempt.amountMinor,
+    theirMinor: null,
+    evidence: { attempt: facts, ...told },
+    entries: floatCorrection(place({ rail }), -effect, 'reconciliation_missing_there'),
   };
 }

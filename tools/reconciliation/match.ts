@@ -6,7 +6,17 @@ import { shortIdOf } from '../../domain/ids.ts';
 import type { Leg } from '../../domain/lifecycle.ts';
 import type { Rail } from '../../domain/rail.ts';
 import { accountReferenceOf } from '../mmo/mpesa/fields.ts';
-import { about, bookedFirst, type BookedAttempt, type Break, evidenceOf, movedAfterAll, place, repeatedPayment } from './breaks.ts';
+import {
+  about,
+  bookedFirst,
+  type BookedAttempt,
+  type Break,
+  evidenceOf,
+  movedAfterAll,
+  movedNothing,
+  place,
+  repeatedPayment,
+} from './breaks.ts';
 import { chargeEntries, floatCorrection, floatEffect } from './entries.ts';
 import type { Direction, Statement, StatementLine } from './statement.ts';
 
@@ -150,7 +160,7 @@ function judge(sides: Sides, attempt: BookedAttempt, lines: readonly StatementLi
   const [first, ...more] = bookedFirst(attempt, lines);
   const again = more.map((line) => repeatedPayment(sides.rail, attempt, line));
   if (first === undefined) {
-    const absent = attempt.state === 'succeeded' && isDue(sides, attempt) ? [missingThere(sides, attempt)] : [];
+    const absent = attempt.state === 'succeeded' && isDue(sides, attempt) ? [movedNothing(sides.rail, attempt, {})] : [];
     return { matched: false, breaks: [...absent, ...bookingBreaks(sides, attempt)] };
   }
   if (first.amountMinor !== attempt.amountMinor) return { matched: false, breaks: [amountDiffers(sides, attempt, first), ...again] };
@@ -165,20 +175,6 @@ function judge(sides: Sides, attempt: BookedAttempt, lines: readonly StatementLi
 
 function isDue(sides: Sides, { resolvedAtMs }: BookedAttempt): boolean {
   return resolvedAtMs !== null && resolvedAtMs >= sides.dueFromMs && resolvedAtMs < sides.dueUntilMs;
-}
-
-function missingThere(sides: Sides, attempt: BookedAttempt): Break {
-  const { facts, ...ids } = about(attempt);
-  const effect = floatEffect(directionOf(attempt.leg), attempt.amountMinor);
-  return {
-    kind: 'missing_there',
-    subject: `attempt:${attempt.id}`,
-    ...ids,
-    ourMinor: attempt.amountMinor,
-    theirMinor: null,
-    evidence: { attempt: facts },
-    entries: floatCorrection(place(sides), -effect, 'reconciliation_missing_there'),
-  };
 }
 
 function amountDiffers(sides: Sides, attempt: BookedAttempt, line: StatementLine): Break {

@@ -17,7 +17,8 @@ export const caseSchema = z
     kind: z.enum(CASE_KINDS).openapi({
       description:
         '`held`: the payment waits for a release. `in_doubt`: an operator has not told an outcome within its limit; ends by itself with the attempt. ' +
-        '`late_success`: an operator moved money for an attempt recorded as failed; the evidence proposes the correcting entries.',
+        '`late_success`: an operator moved money for an attempt recorded as failed; the evidence proposes the correcting entries. ' +
+        '`contradicted`: an operator says otherwise of an attempt than is recorded, and moved no more money by that.',
     }),
     attemptId: idSchema.nullable(),
     status: z.enum(CASE_STATUSES).openapi({ description: '`waiting`: the client was asked for information; officers may still decide.' }),

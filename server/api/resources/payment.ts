@@ -171,6 +171,9 @@ export const attemptSchema = z
     createdAt: momentSchema,
     sentAt: momentSchema.nullable(),
     resolvedAt: momentSchema.nullable(),
+    contradictedAt: momentSchema
+      .nullable()
+      .openapi({ description: 'When its operator first said otherwise than is recorded; a case tells more.' }),
   })
   .openapi('Attempt');
 
@@ -194,6 +197,7 @@ export function attemptOut(row: AttemptRow, nowMs: number): z.infer<typeof attem
     createdAt: momentOut(row.createdAt),
     sentAt: momentOut(row.sentAt),
     resolvedAt: momentOut(row.resolvedAt),
+    contradictedAt: momentOut(row.contradictedAt),
   };
 }
 

@@ -20,7 +20,7 @@ const decisionRequestSchema = z
   .strictObject({
     verdict: z.enum(CASE_VERDICTS).openapi({
       description:
-        'A `held` case is released, rejected or escalated, or information is asked for; one of a `late_success` is resolved; one `in_doubt` ends by itself.',
+        'A `held` case is released, rejected or escalated, or information is asked for; one of a `late_success` and one that is `contradicted` are resolved; one `in_doubt` ends by itself.',
     }),
     reasonCode: z.string().max(64).openapi({ example: 'false_positive', description: 'One of the verdict: see `GET /v1/case-reasons`.' }),
     note: noteSchema,

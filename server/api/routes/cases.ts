@@ -16,7 +16,7 @@ import { textOpener } from '../../../tools/privacy/index.ts';
 import { ANSWER_CONTEXT, DESK_DEFAULTS, NOTE_CONTEXT, snooze } from '../case-desk.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
-import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { answers, flag, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import {
   adviceOut,
@@ -46,8 +46,6 @@ export function mountCases(api: Api): void {
   mountClaims(api);
   mountSnooze(api);
 }
-
-const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 
 function mountQueue(api: Api): void {
   const { deps } = api;

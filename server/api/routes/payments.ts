@@ -11,6 +11,7 @@ import {
   findPayment,
   findTransfers,
   listAttempts,
+  listContradicted,
   listPayments,
   lockPayment,
   type PaymentRow,
@@ -24,7 +25,7 @@ import { ATTEMPT_STATES, mayFollow, type PaymentStatus } from '../../../domain/l
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
 import { addHeader } from '../headers.ts';
-import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { answers, flag, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { faultWith } from '../problem.ts';
 import { approvalOut, approvalSchema } from '../resources/approval.ts';
@@ -280,19 +281,23 @@ function mountAttempts(api: Api): void {
       operationId: 'listAttempts',
       tag: 'Payments',
       summary: 'List attempts in a state, newest first',
-      description: 'By default those whose outcome is unknown: they are inquired until they converge, and never tried again before.',
+      description:
+        'By default those whose outcome is unknown: they are inquired until they converge, and never tried again before. `contradicted=true` gives those of which their operator has said otherwise than is recorded, whatever their state.',
       scope: 'payments:read',
-      query: z.strictObject({ ...pageQuery, state: z.enum(ATTEMPT_STATES).default('unknown') }),
+      query: z.strictObject({ ...pageQuery, state: z.enum(ATTEMPT_STATES).default('unknown'), contradicted: flag.optional() }),
       responses: {
         200: answers('A page of attempts.', pageOf(attemptSchema)),
         ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
       },
     },
-    async ({ caller, query: { limit, cursor, state } }) => {
-      const list = `attempts ${state}`;
+    async ({ caller, query: { limit, cursor, state, contradicted } }) => {
+      const list = contradicted === true ? 'attempts contradicted' : `attempts ${state}`;
       const [at, id] = cursor === undefined ? [] : decodeCursor(list, cursor, [/^\d{4}-[\dT:.-]+Z$/, CURSOR_UUID]);
       const after = at === undefined || id === undefined ? null : { createdAt: new Date(at), id };
-      const rows = await listAttempts(deps.tenants.of(caller.clientId), caller.clientId, state, { after, limit });
+      const [pool, page] = [deps.tenants.of(caller.clientId), { after, limit }];
+      const rows = await (contradicted === true
+        ? listContradicted(pool, caller.clientId, page)
+        : listAttempts(pool, caller.clientId, state, page));
       const encode = (last: (typeof rows)[number]) => encodeCursor(list, [last.createdAt.toISOString(), last.id]);
       const items = rows.map((row) => attemptOut(row, deps.clock.now()));
       return { status: 200, body: { items, nextCursor: nextCursor(rows, limit, encode) } };

@@ -1,0 +1,2 @@
+ALTER TABLE "cases" DROP CONSTRAINT "cases_kind";--> statement-breakpoint
+ALTER TABLE "cases" ADD CONSTRAINT "cases_kind" CHECK ("cases"."kind" in ('held', 'in_doubt', 'late_success', 'contradicted'));
