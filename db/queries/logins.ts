@@ -106,25 +106,44 @@ export async function changeLogin(
   return rowCount === 1;
 }
 
-/** Notes a failure, and until when nobody gets in with this login; null does not lock it. */
-export async function noteFailure(db: Queryable, loginId: string, lockedUntilMs: number | null): Promise<void> {
-  await db.query({
-    name: 'note_login_failure',
-    text: 'update logins set failures = failures + 1, locked_until = $2 where id = $1',
-    values: [loginId, lockedUntilMs === null ? null : new Date(lockedUntilMs)],
+/**
+ * Takes an attempt to get in with a password or a code, before it is looked at: it counts as a failure until `noteSuccess` says
+ * otherwise, and locks the login at once where another failure would. So however many guess at the same moment, each has been counted
+ * when the next is let through. Null when nobody has the name, or the login is disabled or locked. `waitsMs` says how long a login
+ * waits after one failure, two, and so on.
+ */
+export async function takeAttempt(
+  db: Queryable | Pool,
+  principal: string,
+  waitsMs: readonly number[],
+  nowMs: number,
+): Promise<LoginRow | null> {
+  const { rows } = await db.query<LoginRow>({
+    name: 'take_login_attempt',
+    text: `update logins set failures = failures + 1,
+        locked_until = greatest(locked_until, $2::timestamptz + interval '1 millisecond' * nullif(($3::bigint[])[least(failures + 1, cardinality($3::bigint[]))], 0))
+      where principal = $1 and disabled_at is null and (locked_until is null or locked_until <= $2)
+      returning ${COLUMNS}`,
+    values: [principal, new Date(nowMs), waitsMs],
   });
+  return rows[0] ?? null;
 }
 
 /**
  * Takes the code of a step, once, and forgets the failures. False when it, or a later one, was taken before: two requests with one
- * code do not both get in. Null takes none.
+ * code do not both get in; and when the login was disabled since it was read, or has another password. Null takes none.
  */
-export async function noteSuccess(db: Queryable, loginId: string, step: bigint | null, nowMs: number): Promise<boolean> {
+export async function noteSuccess(
+  db: Queryable,
+  login: Pick<LoginRow, 'id' | 'passwordHash'>,
+  step: bigint | null,
+  nowMs: number,
+): Promise<boolean> {
   const { rowCount } = await db.query({
     name: 'note_login_success',
     text: `update logins set failures = 0, locked_until = null, last_used_at = $3, totp_step = coalesce($2, totp_step)
-      where id = $1 and ($2::bigint is null or totp_step < $2)`,
-    values: [loginId, step, new Date(nowMs)],
+      where id = $1 and password_hash = $4 and disabled_at is null and ($2::bigint is null or totp_step < $2)`,
+    values: [login.id, step, new Date(nowMs), login.passwordHash],
   });
   return rowCount === 1;
 }

@@ -139,3 +139,40 @@ describe('keys that are none', () => {
     expect((await api.call('GET', '/v1/payments', from('192.0.2.1'))).status).toBe(429);
   });
 });
+
+describe('guesses at a login', () => {
+  const json = { principal: 'officer:nobody', password: 'guess', code: '000000' };
+  const guess = (address: string) => api.call('POST', '/v1/session', { key: null, json, ...from(address) });
+
+  test('are counted by address before they are looked at: no more at the same moment than one after the other', async () => {
+    await start('failed_auth=3/60');
+    const answers = await Promise.all(Array.from({ length: 30 }, () => guess('192.0.2.1')));
+    expect(answers.filter(({ status }) => status === 401)).toHaveLength(3);
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused).toHaveLength(27);
+    expect(Number(refused[0]?.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect((await guess('192.0.2.2')).status).toBe(401);
+  });
+
+  test('are not what is right, or fails for another reason', async () => {
+    await start('failed_auth=2/60');
+    const at = api.keys.acme.lastIndexOf('_');
+    const token = (secret: string, scope = 'payments:read') =>
+      api.call('POST', '/oauth/token', {
+        key: null,
+        type: 'application/x-www-form-urlencoded',
+        body: new URLSearchParams({
+          grant_type: 'client_credentials',
+          client_id: api.keys.acme.slice(0, at),
+          client_secret: secret,
+          scope,
+        }).toString(),
+        ...from('192.0.2.1'),
+      });
+    const secret = api.keys.acme.slice(at + 1);
+    for (let n = 0; n < 5; n++) expect((await token(secret)).status).toBe(200);
+    for (let n = 0; n < 5; n++) expect((await token(secret, 'no:scope')).status).toBe(403);
+    for (let n = 0; n < 2; n++) expect((await token('f'.repeat(48))).status).toBe(401);
+    expect((await token(secret)).status).toBe(429);
+  });
+});

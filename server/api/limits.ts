@@ -3,7 +3,7 @@
  * with every answer, and `rate_limited` with `Retry-After` for what is too much.
  */
 import { getConnInfo } from '@hono/node-server/conninfo';
-import { type Fault, fault } from '../../domain/errors.ts';
+import { type Fault, fault, isFault } from '../../domain/errors.ts';
 import { addressToCount, callerAddress, IN_PROCESS } from '../limits/address.ts';
 import type { Limiter, Verdict } from '../limits/limiter.ts';
 import { CLIENT_CLASSES, type LimitClass, type LimitPolicies, type LimitPolicy } from '../limits/policy.ts';
@@ -27,6 +27,11 @@ export interface ApiLimits {
   beforeLookup(c: ApiContext): void;
   /** Counts a key that is none. Throws `rate_limited` when it was one too many. */
   afterFailure(c: ApiContext): Promise<void>;
+  /**
+   * Counts a guess for its address before it is looked at, so that no more of them are looked at than may be wrong, however many come
+   * at once. What was not `unauthenticated` is given back. Throws `rate_limited`.
+   */
+  guess<T>(c: ApiContext, look: () => Promise<T>): Promise<T>;
 }
 
 const NO_LIMITS: ApiLimits = {
@@ -34,6 +39,7 @@ const NO_LIMITS: ApiLimits = {
   ofAddress: () => Promise.resolve(),
   beforeLookup: () => undefined,
   afterFailure: () => Promise.resolve(),
+  guess: (_, look) => look(),
 };
 
 /** Makes the limits of an API; none without a limiter. */
@@ -66,6 +72,20 @@ export function createApiLimits(deps: LimitDeps | undefined): ApiLimits {
     if (!verdict.allowed) tell(c, policy, verdict);
   }
 
+  async function guess<T>(c: ApiContext, look: () => Promise<T>): Promise<T> {
+    const { verdict, giveBack } = await limiter.borrow(policies.failed_auth, addressOf(c));
+    if (!verdict.allowed) tell(c, policies.failed_auth, verdict);
+    try {
+      const found = await look();
+      giveBack();
+      return found;
+    } catch (error) {
+      if (isFault(error, 'unauthenticated')) tell(c, policies.failed_auth, verdict);
+      else giveBack();
+      throw error;
+    }
+  }
+
   return {
     ofCaller: countCaller,
     ofAddress: (c, limitClass) => count(c, policies[limitClass], addressOf(c)),
@@ -74,6 +94,7 @@ export function createApiLimits(deps: LimitDeps | undefined): ApiLimits {
       if (refusal !== null) throw tooMuch(policies.failed_auth, refusal);
     },
     afterFailure: (c) => count(c, policies.failed_auth, addressOf(c)),
+    guess,
   };
 }
 

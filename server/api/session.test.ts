@@ -136,6 +136,34 @@ describe('a person', () => {
     expect((await amina.logIn()).status).toBe(200);
   });
 
+  test('is guessed at no more often by those who ask at the same moment, and stays locked after them', async () => {
+    const amina = await person();
+    const guess = (n: number) => amina.logIn({ password: `guess ${n}` });
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => guess(n)));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
+    const standing = async () =>
+      (await api.pool.query('select failures, locked_until from logins where principal = $1', [amina.principal])).rows[0];
+    expect(await standing()).toEqual({ failures: 5, locked_until: new Date(api.clock.now() + 30_000) });
+    expect((await amina.logIn()).status).toBe(401);
+    expect((await standing()).failures).toBe(5);
+    api.clock.advance(30_000);
+    await Promise.all(Array.from({ length: 10 }, (_, n) => guess(n)));
+    expect(await standing()).toEqual({ failures: 6, locked_until: new Date(api.clock.now() + 60_000) });
+    api.clock.advance(60_000);
+    expect((await amina.logIn()).status).toBe(200);
+    expect(await standing()).toEqual({ failures: 0, locked_until: null });
+  });
+
+  test('is not guessed at by codes of the second factor either, by somebody with a token', async () => {
+    const amina = await person();
+    const { access_token: key } = await bodyOf(await amina.logIn());
+    await Promise.all(
+      Array.from({ length: 60 }, (_, n) => api.call('POST', '/v1/session/second-factor', { key, json: { code: `00000${n % 10}` } })),
+    );
+    const { rows } = await api.pool.query('select failures, locked_until from logins where principal = $1', [amina.principal]);
+    expect(rows).toEqual([{ failures: 5, locked_until: new Date(api.clock.now() + 30_000) }]);
+  });
+
   test('goes on by refresh tokens; one that comes twice ends the login, and the access token with it', async () => {
     const first = await bodyOf(await (await person()).logIn());
     const second = await bodyOf(await refresh(first.refresh_token));

@@ -10,14 +10,13 @@ import {
   beginFamily,
   endFamily,
   familyOf,
-  findLogin,
   isInForce,
   type LoginRow,
-  noteFailure,
   noteSecondFactor,
   noteSuccess,
   revokeToken,
   rotateRefreshToken,
+  takeAttempt,
 } from '../../db/queries/logins.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { type Fault, fault } from '../../domain/errors.ts';
@@ -25,7 +24,7 @@ import { newId } from '../../domain/ids.ts';
 import { scopesOf } from '../../domain/roles.ts';
 import type { Caller, Session } from '../api/deps.ts';
 import type { Claims } from './jwt.ts';
-import { isPassword, NOBODYS_PASSWORD } from './passwords.ts';
+import { inTurn, isPassword, NOBODYS_PASSWORD } from './passwords.ts';
 import type { TokenSigner } from './token-signer.ts';
 import { matchTotp } from './totp.ts';
 
@@ -35,6 +34,8 @@ const FAMILY_MS = 12 * 3_600_000;
 /** Failures that cost nothing; each one more doubles the wait, up to the longest. */
 const FREE_FAILURES = 4;
 const LOCK_MS = { first: 30_000, longest: 3_600_000 } as const;
+/** How long a login waits after one failure, two, and so on; after more than stand here as long as after the last. */
+const WAITS_MS = Array.from({ length: 16 }, (_, index) => lockedUntilMs(index + 1, 0) ?? 0);
 
 export interface AccessDeps {
   readonly pool: Pool;
@@ -154,16 +155,13 @@ function callerOf(claims: Claims): Caller {
 }
 
 async function logIn(deps: AccessDeps, given: { principal: string; password: string; code: string }): Promise<Grant> {
-  const { pool, clock, keyring } = deps;
-  const login = await findLogin(pool, given.principal);
-  // A name that nobody has, and a login that is locked, cost as much as any other.
-  const isRight = await isPassword(given.password, login?.passwordHash ?? NOBODYS_PASSWORD);
-  if (login === null || login.disabledAt !== null || isLocked(login, clock.now())) throw refused();
-  const step = isRight ? matchedStep(keyring, login, given.code, clock.now()) : null;
-  if (step === null) {
-    await noteFailure(pool, login.id, lockedUntilMs(login.failures + 1, clock.now()));
-    throw refused();
-  }
+  const { login, isRight } = await inTurn(async () => {
+    const tried = await takeAttempt(deps.pool, given.principal, WAITS_MS, deps.clock.now());
+    // A name that nobody has, and a login that is locked, cost as much as any other.
+    return { login: tried, isRight: await isPassword(given.password, tried?.passwordHash ?? NOBODYS_PASSWORD) };
+  });
+  const step = login !== null && isRight ? matchedStep(deps.keyring, login, given.code, deps.clock.now()) : null;
+  if (login === null || step === null) throw refused();
   return openSession(deps, login, step);
 }
 
@@ -173,7 +171,7 @@ export async function openSession(deps: AccessDeps, login: LoginRow, step: bigin
   const nowMs = clock.now();
   const refreshToken = newRefreshToken();
   const family = await withTransaction(pool, async (tx) => {
-    if (!(await noteSuccess(tx, login.id, step, nowMs))) throw refused();
+    if (!(await noteSuccess(tx, login, step, nowMs))) throw refused();
     const tokenHash = hashOf(deps, refreshToken);
     return beginFamily(tx, { login, tokenHash, secondFactorAtMs: nowMs, expiresAtMs: nowMs + FAMILY_MS, nowMs });
   });
@@ -182,10 +180,6 @@ export async function openSession(deps: AccessDeps, login: LoginRow, step: bigin
 
 /** What everybody hears who does not get in. */
 export const refused = (): Fault => fault('unauthenticated', { detail: 'Name, password or code is wrong, or too many were.' });
-
-function isLocked(login: LoginRow, nowMs: number): boolean {
-  return login.lockedUntil !== null && login.lockedUntil.getTime() > nowMs;
-}
 
 /** Until when nobody gets in after so many failures in a row; null while they cost nothing. */
 export function lockedUntilMs(failures: number, nowMs: number): number | null {
@@ -239,15 +233,11 @@ async function stepUp(deps: AccessDeps, caller: Caller, code: string): Promise<G
   const { pool, clock, keyring } = deps;
   const nowMs = clock.now();
   const family = caller.session?.family ?? null;
-  const login = family === null ? null : await findLogin(pool, caller.principal);
-  if (family === null || login === null || login.disabledAt !== null || isLocked(login, nowMs)) throw refused();
-  const step = matchedStep(keyring, login, code, nowMs);
-  if (step === null) {
-    await noteFailure(pool, login.id, lockedUntilMs(login.failures + 1, nowMs));
-    throw refused();
-  }
+  const login = family === null ? null : await takeAttempt(pool, caller.principal, WAITS_MS, nowMs);
+  const step = login === null ? null : matchedStep(keyring, login, code, nowMs);
+  if (family === null || login === null || step === null) throw refused();
   await withTransaction(pool, async (tx) => {
-    if (!(await noteSuccess(tx, login.id, step, nowMs)) || !(await noteSecondFactor(tx, family, nowMs))) throw refused();
+    if (!(await noteSuccess(tx, login, step, nowMs)) || !(await noteSecondFactor(tx, family, nowMs))) throw refused();
   });
   return grantOf(deps, login, { family, secondFactorAtMs: nowMs, refreshToken: null });
 }

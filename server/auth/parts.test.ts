@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { newId } from '../../domain/ids.ts';
 import { lockedUntilMs } from './access.ts';
 import { checkToken, type Claims, keyNameOf, newSigningKey, signToken } from './jwt.ts';
-import { hashPassword, isPassword, NOBODYS_PASSWORD } from './passwords.ts';
+import { hashPassword, inTurn, isPassword, NOBODYS_PASSWORD } from './passwords.ts';
 import { base32, matchTotp, stepOf, totpCode, totpUri } from './totp.ts';
 
 const NOW_MS = 1_800_000_000_000;
@@ -141,6 +141,27 @@ describe('a password', () => {
   test.each(['short', 'x'.repeat(257)])('that is too short or too long is refused', async (password) => {
     await expect(hashPassword(password)).rejects.toMatchObject({ code: 'validation_failed' });
   });
+});
+
+test('passwords are worked out two at a time, first come first served, and no more wait than will be answered', async () => {
+  const [begun, ends]: [number[], (() => void)[]] = [[], []];
+  const work = (n: number) =>
+    inTurn(() => {
+      begun.push(n);
+      return new Promise<number>((resolve, reject) => ends.push(() => (n === 0 ? reject(new Error('no')) : resolve(n))));
+    });
+  const all = Array.from({ length: 130 }, (_, n) => work(n).catch((error: Error) => error.message));
+  expect(begun).toEqual([0, 1]);
+  await expect(work(131)).rejects.toMatchObject({ code: 'overloaded' });
+  // One that fails gives its turn away as well.
+  for (let n = 0; n < 130; n += 1) {
+    await expect.poll(() => ends.length).toBeGreaterThan(n);
+    expect(begun.length - n).toBeLessThanOrEqual(2);
+    ends[n]?.();
+  }
+  expect(await Promise.all(all)).toEqual(['no', ...Array.from({ length: 129 }, (_, n) => n + 1)]);
+  expect(begun).toEqual(Array.from({ length: 130 }, (_, n) => n));
+  expect(await inTurn(() => Promise.resolve('free'))).toBe('free');
 });
 
 test('failures lock a login for longer and longer, up to an hour', () => {

@@ -12,6 +12,30 @@ const SALT_BYTES = 16;
 export const PASSWORD_LENGTH = { least: 12, most: 256 } as const;
 const FORM = /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/;
 
+/** So many are worked out at once: each takes memory, and one of the threads that everything else of the process needs as well. */
+const AT_ONCE = 2;
+/** So many may wait for their turn; one more is refused, as it would not be answered in a time that anybody waits. */
+const WAITING_MAX = 128;
+const waiting: (() => void)[] = [];
+let busy = 0;
+
+/** Does work that hashes a password in its turn, first come first served. Not to be nested. Throws `overloaded` when too many wait. */
+export async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  if (busy < AT_ONCE) busy += 1;
+  else {
+    if (waiting.length >= WAITING_MAX) throw fault('overloaded');
+    await new Promise<void>((resolve) => waiting.push(resolve));
+  }
+  try {
+    return await work();
+  } finally {
+    // The turn is handed on, so that nobody who comes just now gets in between.
+    const next = waiting.shift();
+    if (next === undefined) busy -= 1;
+    else next();
+  }
+}
+
 const unpadded = (bytes: Buffer): string => bytes.toString('base64').replaceAll('=', '');
 
 /** Hashes a password under a salt of its own. Throws `validation_failed` for one that is too short or too long. */

@@ -68,6 +68,24 @@ describe('a limiter', () => {
     expect(await limiter.take(policies.read, 'shop')).toMatchObject({ allowed: false, remaining: 0 });
   });
 
+  test('lends no more at once than the policy says, and lends again what was given back', async () => {
+    const { limiter } = setUp();
+    const loans = await Promise.all(Array.from({ length: 20 }, () => limiter.borrow(policies.read, 'shop')));
+    const lent = loans.filter(({ verdict }) => verdict.allowed);
+    expect(lent).toHaveLength(7);
+    for (const { giveBack } of lent.slice(0, 3)) giveBack();
+    expect(await takeMany(limiter, policies.read, 'shop', 20)).toBe(3);
+  });
+
+  test('gains nothing from what is given back after its window', async () => {
+    const { limiter, clock } = setUp();
+    const { giveBack } = await limiter.borrow(policies.read, 'shop');
+    clock.advance(10_000);
+    expect(await takeMany(limiter, policies.read, 'shop', 20)).toBe(7);
+    giveBack();
+    expect(await takeMany(limiter, policies.read, 'shop', 20)).toBe(0);
+  });
+
   test('counts callers and classes apart', async () => {
     const { limiter } = setUp();
     await takeMany(limiter, policies.read, 'shop', 8);

@@ -22,10 +22,18 @@ export interface Verdict {
 export interface Limiter {
   /** Takes one request of who asks. Answers at once, without a promise, as long as a lease lasts. */
   take(policy: LimitPolicy, who: string): Verdict | Promise<Verdict>;
+  /** Takes one request that is given back if it turns out to cost nothing. Only what is given back in the same window is of use. */
+  borrow(policy: LimitPolicy, who: string): Promise<Loan>;
   /** Whether the window of who asks is used up, as far as this process knows; takes nothing. */
   refusal(policy: LimitPolicy, who: string): Verdict | null;
   /** Windows that are remembered. */
   size(): number;
+}
+
+export interface Loan {
+  readonly verdict: Verdict;
+  /** To be called once at most, and only of what was allowed. */
+  giveBack(): void;
 }
 
 export interface LimiterDeps {
@@ -125,6 +133,16 @@ export function createLimiter(deps: LimiterDeps): Limiter {
 
   return {
     take,
+    borrow: async (policy, who) => {
+      const verdict = await take(policy, who);
+      const window = windows.get(`${policy.name} ${who}`);
+      return {
+        verdict,
+        giveBack: () => {
+          if (window !== undefined) window.left += 1;
+        },
+      };
+    },
     refusal: (policy, who) => {
       const nowMs = deps.clock.now();
       const window = windows.get(`${policy.name} ${who}`);

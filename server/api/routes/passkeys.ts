@@ -4,7 +4,7 @@ import { fault } from '../../../domain/errors.ts';
 import { CHALLENGE_MS, type Challenge, createPasskeys, type Passkeys } from '../../auth/passkeys.ts';
 import { answers, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
-import { grantOut, grantSchema, guarded } from './session.ts';
+import { grantOut, grantSchema } from './session.ts';
 
 const BYTES = /^[A-Za-z0-9_-]+$/;
 const bytes = (lengthMax: number) =>
@@ -130,7 +130,7 @@ function mountLogin(api: Api, known: () => Passkeys): void {
       responses: { 200: answers('An access token and its first refresh token.', grantSchema), ...REFUSED },
     },
     async ({ c, body }) => {
-      const grant = await guarded(api, c, () =>
+      const grant = await api.limits.guess(c, () =>
         known().logIn({
           credentialId: decoded(body.id),
           clientData: decoded(body.clientDataJSON),

@@ -3,7 +3,7 @@
  * fields of RFC 6749; refusals are problem documents, as everywhere.
  */
 import { z } from '@hono/zod-openapi';
-import { fault, isFault } from '../../../domain/errors.ts';
+import { fault } from '../../../domain/errors.ts';
 import type { Access, Grant } from '../../auth/access.ts';
 import type { ApiDeps, Session } from '../deps.ts';
 import { type ApiContext, answers, mediaTypeOf, problems, readBody, validate } from '../http.ts';
@@ -59,17 +59,6 @@ function accessOf({ access }: ApiDeps): Access {
   return access;
 }
 
-/** Counts what was wrong against the address it came from. Throws `rate_limited` before and after too much of it. */
-export async function guarded<T>({ limits }: Api, c: ApiContext, work: () => Promise<T>): Promise<T> {
-  limits.beforeLookup(c);
-  try {
-    return await work();
-  } catch (error) {
-    if (isFault(error, 'unauthenticated')) await limits.afterFailure(c);
-    throw error;
-  }
-}
-
 /** A grant as RFC 6749 writes it. */
 export function grantOut(grant: Grant, nowMs: number): z.infer<typeof grantSchema> {
   return {
@@ -100,7 +89,7 @@ function mountTokens(api: Api): void {
     async ({ c }) => {
       const access = accessOf(deps);
       const form = await readForm(c, tokenForm);
-      const grant = await guarded(api, c, () =>
+      const grant = await api.limits.guess(c, () =>
         form.grant_type === 'refresh_token'
           ? access.refresh(form.refresh_token ?? '')
           : access.ofKey(credentialsOf(c, form), form.scope === undefined ? null : form.scope.split(' ').filter(Boolean)),
@@ -180,10 +169,14 @@ function mountLogin(api: Api): void {
       description: 'After some failures the login waits, twice as long after each one more, whatever address they come from.',
       scope: null,
       body: { schema: loginSchema },
-      responses: { 200: answers('An access token and its first refresh token.', grantSchema), ...REFUSED, ...problems('not_found') },
+      responses: {
+        200: answers('An access token and its first refresh token.', grantSchema),
+        ...REFUSED,
+        ...problems('not_found', 'overloaded'),
+      },
     },
     async ({ c, body }) => {
-      const grant = await guarded(api, c, () => accessOf(deps).logIn(body));
+      const grant = await api.limits.guess(c, () => accessOf(deps).logIn(body));
       return { status: 200, body: grantOut(grant, deps.clock.now()) };
     },
   );
@@ -205,7 +198,7 @@ function mountStepUp(api: Api): void {
     },
     async ({ c, caller, body }) => {
       sessionOf(caller);
-      const grant = await guarded(api, c, () => accessOf(deps).stepUp(caller, body.code));
+      const grant = await api.limits.guess(c, () => accessOf(deps).stepUp(caller, body.code));
       return { status: 200, body: grantOut(grant, deps.clock.now()) };
     },
   );
