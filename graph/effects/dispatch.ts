@@ -20,6 +20,7 @@ import type { EffectRequest, OperatorHandle, Outcome } from '../../tools/mmo/ope
 import { failed } from '../../tools/mmo/reasons.ts';
 import { type CheckedGrant, createGrantDesk, createRenewer, grantRefusal, numberRefusal, openNumber, reportRefusal } from '../grants.ts';
 import type { GraphDeps } from '../types.ts';
+import { createContacts, type TellContact } from './contact.ts';
 import { createRailPump, nameOf, type Pump } from './pump.ts';
 import { withinRates } from './rates.ts';
 import { inquiryDelayMs, type Recorder, sealHandle } from './record.ts';
@@ -47,6 +48,7 @@ returning ${GRANT_TERMS_COLUMNS}, ${PAYEE_NUMBER_COLUMNS}, a.request_id, a.sent_
 export function dispatchPump(deps: GraphDeps, recorder: Recorder): Pump {
   const desk = createGrantDesk(deps.keyring);
   const renew = createRenewer(deps, desk);
+  const tell = createContacts(deps);
   return createRailPump<GrantedRow>(deps, {
     what: 'dispatch',
     claim: withinRates(deps, ['collection', 'payout'], async (limit, excluded) => {
@@ -59,7 +61,7 @@ export function dispatchPump(deps: GraphDeps, recorder: Recorder): Pump {
       );
       return claimed.map((row) => ({ ...row, grant: grants.get(row.grant_id) }));
     }),
-    work: (row) => send(deps, recorder, row),
+    work: (row) => send(deps, { recorder, tell }, row),
   });
 }
 
@@ -76,7 +78,7 @@ async function claimToSend(deps: GraphDeps, limit: number, saturated: readonly s
   return claimed.rows.toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-async function send(deps: GraphDeps, recorder: Recorder, row: GrantedRow): Promise<void> {
+async function send(deps: GraphDeps, { recorder, tell }: { recorder: Recorder; tell: TellContact }, row: GrantedRow): Promise<void> {
   const outcome = await ask(deps, row);
   if (outcome.state === 'failed' && outcome.reasonCode === 'operator_busy') {
     await deps.rates?.pause(row.rail_id, row.leg === 'collection' ? 'collection' : 'payout');
@@ -88,6 +90,7 @@ async function send(deps: GraphDeps, recorder: Recorder, row: GrantedRow): Promi
     stored: null,
     nextInquiryAtMs: deps.clock.now() + inquiryDelayMs(deps.settings, 0),
   });
+  await tell(row.rail_id, row.leg, outcome);
 }
 
 /** Sends one request; an error of our own code leaves the outcome unknown, for it may have happened after the send. */

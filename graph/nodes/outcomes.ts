@@ -103,6 +103,8 @@ export async function applyOutcomes(deps: GraphDeps, cohort: Cohort): Promise<Co
   );
   // What we sent nothing for says nothing of its rail.
   const asked = entries.filter(({ attempt }) => attempt.reasonCode !== 'grant_refused');
+  // A silence was told to the rail's breaker when it showed; that the request never arrived, known much later, is no news of it.
+  const news = asked.filter(({ attempt }) => attempt.reasonCode !== 'never_received');
   await withTransaction(deps.pool, async (tx) => {
     const taken = await tx.query({
       name: 'take_outcomes',
@@ -132,10 +134,10 @@ export async function applyOutcomes(deps: GraphDeps, cohort: Cohort): Promise<Co
     );
     await spendRails(tx, entries);
     await postpone(tx, deps, entries);
-    if (deps.railHealth === undefined) await recordOutcomes(tx, asked.map(railOutcomeOf), nowMs);
+    if (deps.railHealth === undefined) await recordOutcomes(tx, news.map(railOutcomeOf), nowMs);
     await recordCorridorOutcomes(tx, asked.map(corridorOutcomeOf), nowMs);
   });
-  await deps.railHealth?.record(asked.map(railOutcomeOf), nowMs);
+  await deps.railHealth?.record(news.map(railOutcomeOf), nowMs);
   return { ...cohort, travellers: entries.map(({ traveller, consequence }) => moved(traveller, consequence)) };
 }
 

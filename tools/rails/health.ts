@@ -28,14 +28,16 @@ export interface RailHealth {
 }
 
 /**
- * One outcome of an attempt. `outage` means that the operator could not be reached or could not work.
+ * One outcome of an attempt. `outage` means that the operator could not be reached, did not answer or could not work; it is
+ * told once for each request, as soon as it shows.
  * A refusal that is the customer's own (no money, wrong PIN) shows a rail that works: report it as `ok`
  * with `latencyMs` null, or not at all.
  */
 export interface RailOutcome {
   readonly railId: string;
   readonly leg: Leg;
-  readonly ok: boolean;
+  /** Null for an answer whose end is not known yet: the operator works, and no more is said. */
+  readonly ok: boolean | null;
   readonly outage: boolean;
   /** From the request to its outcome; null when that says nothing about the rail. */
   readonly latencyMs: number | null;
@@ -132,11 +134,11 @@ export function absorbOutcome(row: RailHealth, outcome: RailOutcome, nowMs: numb
   const outages = outcome.outage ? row.outages + (isOpen ? 0 : 1) : 0;
   const opens = outcome.outage && !isOpen && outages >= policy.outagesToOpen;
   const failures = outcome.outage ? row.failureWeight * left : countedFailures(row, left, policy);
-  const hasLatency = outcome.ok && outcome.latencyMs !== null;
+  const hasLatency = outcome.ok === true && outcome.latencyMs !== null;
   return {
     ...row,
     successWeight: row.successWeight * left + (outcome.ok ? 1 : 0),
-    failureWeight: failures + (outcome.ok || (outcome.outage && isOpen) ? 0 : 1),
+    failureWeight: failures + (outcome.ok !== false || (outcome.outage && isOpen) ? 0 : 1),
     latencyMs: hasLatency ? averageLatency(row.latencyMs, outcome.latencyMs, policy.latencyAlpha) : row.latencyMs,
     outages,
     downUntilMs: opens ? nowMs + downMs(outages, policy) : outcome.outage ? row.downUntilMs : null,

@@ -51,7 +51,7 @@ const OPEN_SQL = 'insert into operator_rates (rail_id, product, permits) values 
 
 const TAKE_SQL = `
 with held as (
-  select least($4::float8, permits + extract(epoch from clock_timestamp() - updated_at)::float8 * $5::float8) as available
+  select least($4::float8, permits + greatest(0, extract(epoch from clock_timestamp() - updated_at)::float8) * $5::float8) as available
   from operator_rates where rail_id = $1 and product = $2 for update
 ), granted as (
   select available, least($3::int, floor(available))::int as permits from held

@@ -83,7 +83,7 @@ local now = time[1] * 1000 + time[2] / 1000`;
 const TAKE = `${NOW}
 local held = redis.call('hmget', KEYS[1], 'permits', 'at')
 local available = tonumber(ARGV[2])
-if held[1] then available = math.min(available, tonumber(held[1]) + (now - tonumber(held[2])) / 1000 * tonumber(ARGV[3])) end
+if held[1] then available = math.min(available, tonumber(held[1]) + math.max(0, now - tonumber(held[2])) / 1000 * tonumber(ARGV[3])) end
 local permits = math.max(0, math.min(tonumber(ARGV[1]), math.floor(available)))
 redis.call('hset', KEYS[1], 'permits', tostring(available - permits), 'at', tostring(now))
 redis.call('pexpire', KEYS[1], ARGV[4])

@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { breakerState, healthKey, readRailHealth } from '../../tools/rails/health.ts';
+import type { Outcome } from '../../tools/mmo/operator.ts';
+import { type TestPlatform, testPlatform } from '../testing.ts';
+import { contactOf, createContacts } from './contact.ts';
+
+let platform: TestPlatform;
+beforeEach(async () => {
+  platform = await testPlatform();
+});
+afterEach(() => platform.close());
+
+const RAIL = 'mpesa-ke';
+const silence: Outcome = { state: 'unknown', reasonCode: 'no_answer' };
+
+async function health() {
+  const rows = await readRailHealth(platform.deps.pool, [RAIL]);
+  const row = rows.get(healthKey(RAIL, 'collection'));
+  return row && { ...row, state: breakerState(row, platform.clock.now()) };
+}
+
+/** Sends this many collections, routed together and each answered so, and leaves their ends open. Gives the rails they went over. */
+async function send(count: number, answer: Outcome): Promise<string[]> {
+  platform.script = { collect: () => answer };
+  const before = platform.sent.length;
+  for (let submitted = 0; submitted < count; submitted += 1) await platform.submit();
+  for (const hint of ['authorize', 'dispatch'] as const) {
+    await platform.worker.work(hint);
+    await platform.worker.idle();
+  }
+  return platform.sent.slice(before).map((sent) => sent.railId);
+}
+
+describe('a silent operator', () => {
+  it('opens the breaker at the fifth time-out, long before any of them has an end, and one probe that is answered closes it', async () => {
+    expect(await send(5, silence)).toEqual(Array(5).fill(RAIL));
+    expect(await health()).toMatchObject({ outages: 5, state: 'open' });
+    expect(await send(2, silence)).not.toContain(RAIL);
+    platform.clock.advance(15_000);
+    expect((await send(3, { state: 'pending' })).filter((railId) => railId === RAIL)).toHaveLength(1);
+    expect(await health()).toMatchObject({ outages: 0, state: 'closed' });
+  });
+
+  it('is asked again only after twice the time when the probe finds silence too', async () => {
+    await send(5, silence);
+    platform.clock.advance(15_000);
+    expect(await send(3, silence)).toContain(RAIL);
+    expect(await health()).toMatchObject({ state: 'open', downUntilMs: platform.clock.now() + 30_000 });
+  });
+
+  it('is not one that answers in between', async () => {
+    const tell = createContacts(platform.deps);
+    for (let count = 0; count < 4; count += 1) await tell(RAIL, 'collection', silence);
+    await tell(RAIL, 'payout', { state: 'pending' });
+    expect(await health()).toMatchObject({ outages: 4, state: 'closed', failureWeight: 4 });
+    await tell(RAIL, 'collection', { state: 'pending' });
+    expect(await health()).toMatchObject({ outages: 0, state: 'closed', failureWeight: 4 });
+    for (let count = 0; count < 4; count += 1) await tell(RAIL, 'collection', { state: 'unknown', reasonCode: 'operator_error' });
+    expect(await health()).toMatchObject({ outages: 4, state: 'closed' });
+  });
+
+  it('is not told a second time, nor excused, by what turns out never to have arrived', async () => {
+    await send(5, silence);
+    platform.script = { inquire: () => ({ state: 'failed', reasonCode: 'never_received', retry: 'later' }) };
+    platform.clock.advance(10_000);
+    const before = await health();
+    await platform.worker.work('inquire');
+    await platform.worker.idle();
+    await platform.worker.work('outcomes');
+    await platform.worker.idle();
+    const { rows } = await platform.deps.pool.query("select 1 from attempts where state = 'failed' and applied");
+    expect(rows).toHaveLength(5);
+    expect(await health()).toEqual(before);
+  });
+});
+
+it('tells answers from silence, and from what was never sent', () => {
+  const failure = (reasonCode: string): Outcome => ({ state: 'failed', reasonCode, retry: 'later' });
+  expect(contactOf({ state: 'pending' })).toBe('answer');
+  expect(contactOf({ state: 'unknown', reasonCode: 'unmapped:17' })).toBe('answer');
+  expect(contactOf(failure('operator_busy'))).toBe('answer');
+  expect(contactOf(failure('operator_error'))).toBe('answer');
+  for (const reasonCode of ['no_answer', 'operator_error', 'unreadable_answer'])
+    expect(contactOf({ state: 'unknown', reasonCode })).toBe('silence');
+  expect(contactOf({ state: 'unknown', reasonCode: 'client_error' })).toBe('nothing');
+  for (const reason of ['grant_refused', 'never_received', 'operator_unavailable']) expect(contactOf(failure(reason))).toBe('nothing');
+});
