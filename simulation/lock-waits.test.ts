@@ -69,6 +69,22 @@ test('one whose wait somebody ends goes on', async () => {
   await end(holder);
 });
 
+test('whoever closes a circle is ended by the server, however late it gets round to it', async () => {
+  const waits = createLockWaits(database.pool);
+  const [first, second] = [await begin(), await begin()];
+  for (const client of [first, second]) await client.query("set local deadlock_timeout = '300ms'");
+  await lock(waits, first, [1]);
+  await lock(waits, second, [2]);
+  const waiting = await lock(waits, first, [2]);
+  const closing = await lock(waits, second, [1]);
+  expect([waiting.isSettled, closing.isSettled]).toEqual([false, true]);
+  await waits.release();
+  expect(waiting.isSettled).toBe(true);
+  await second.query('rollback');
+  second.release();
+  await end(first);
+});
+
 test('when a run is broken off, nobody is left standing still', async () => {
   const waits = createLockWaits(database.pool);
   const [holder, other] = [await begin(), await begin()];

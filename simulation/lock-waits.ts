@@ -61,11 +61,12 @@ export function createLockWaits(monitor: Pool): LockWaits {
     for (let seen = 0; !statement.isSettled; ) {
       await Promise.race([statement.settled, delay(lookAfterMs)]);
       if (statement.isSettled) return;
-      const isBlocked = (await blockedOf(monitor, [statement.pid])).has(statement.pid);
-      // A deadlock ends by itself a moment after it came about: one look is not enough.
+      const blockers = await blockersOf(monitor, [statement, ...stopped]);
+      const isBlocked = blockers.has(statement.pid);
       seen = isBlocked ? seen + 1 : 0;
       lookAfterMs = isBlocked ? LOOK_AFTER_MS : Math.min(LOOK_AFTER_MS_MAX, 2 * lookAfterMs);
-      if (seen >= 2 && (await stop(statement))) return;
+      // Whoever closes a circle is ended by the server, which has to get round to it: one that is stopped would stay in it for ever.
+      if (seen >= 2 && !isInCircle(statement.pid, blockers) && (await stop(statement))) return;
     }
   }
 
@@ -73,10 +74,7 @@ export function createLockWaits(monitor: Pool): LockWaits {
     settle,
     release: async () => {
       for (;;) {
-        const blocked = await blockedOf(
-          monitor,
-          [...stopped].map(({ pid }) => pid),
-        );
+        const blocked = await blockersOf(monitor, [...stopped]);
         const next = [...stopped].find(({ pid }) => !blocked.has(pid));
         if (next === undefined) return;
         wake(next);
@@ -87,15 +85,22 @@ export function createLockWaits(monitor: Pool): LockWaits {
   };
 }
 
-/** Those of some processes that wait for a lock. */
-async function blockedOf(monitor: Pool, pids: readonly number[]): Promise<ReadonlySet<number>> {
-  if (pids.length === 0) return new Set();
-  const { rows } = await monitor.query<{ pid: number }>({
+/** For those of some statements that wait for a lock, the processes that they wait for. */
+async function blockersOf(monitor: Pool, statements: readonly Waiting[]): Promise<ReadonlyMap<number, readonly number[]>> {
+  if (statements.length === 0) return new Map();
+  const { rows } = await monitor.query<{ pid: number; blockers: number[] }>({
     name: 'who_is_blocked',
-    text: 'select pid from unnest($1::int[]) as asked(pid) where cardinality(pg_blocking_pids(pid)) > 0',
-    values: [pids],
+    text: `select pid, blockers from unnest($1::int[]) as asked(pid), pg_blocking_pids(pid) as blockers where cardinality(blockers) > 0`,
+    values: [statements.map(({ pid }) => pid)],
   });
-  return new Set(rows.map(({ pid }) => pid));
+  return new Map(rows.map(({ pid, blockers }) => [pid, blockers]));
+}
+
+/** Whether a process waits, over others, for itself. */
+function isInCircle(pid: number, blockers: ReadonlyMap<number, readonly number[]>): boolean {
+  const reached = new Set(blockers.get(pid));
+  for (const other of reached) for (const next of blockers.get(other) ?? []) reached.add(next);
+  return reached.has(pid);
 }
 
 async function isInLockWait(monitor: Pool, pid: number): Promise<boolean> {
