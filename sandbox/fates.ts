@@ -1,6 +1,6 @@
 /**
  * What befalls a transaction: by the last four digits of the customer's number for certain, and by
- * seeded chance for the rest.
+ * seeded chance for the rest. Numbers that operators publish for their own sandboxes are in `numbers.ts`.
  *
  * 0001 declines · 0002 has not enough funds · 0003 cannot be paid · 0004 direct rail will not pay now,
  * the hub does · 0005 direct rail will not collect now, the hub does · 0006 the answer is lost after the
@@ -18,11 +18,30 @@ export const FAILURES = [
   'below_minimum',
   'above_maximum',
   'bad_credential',
+  'no_answer',
+  'expired',
+  'wrong_pin',
+  'payer_limit',
+  'receiver_limit',
+  'wallet_not_found',
+  'operator_error',
 ] as const;
 export type Failure = (typeof FAILURES)[number];
 
 export type Kind = 'collection' | 'disbursement';
-export type CallbackFate = 'once' | 'lost' | 'twice' | 'late' | 'early';
+/** `contradicting`: a second one says the opposite of the first. */
+export const CALLBACK_FATES = ['once', 'lost', 'twice', 'late', 'early', 'contradicting'] as const;
+export type CallbackFate = (typeof CALLBACK_FATES)[number];
+
+/**
+ * What may be written about the answer to a request. `lost_before`, `error`, `page_before`, `busy`, `stale_token`: the operator does not
+ * act · `lost_after`, `page_after`: it has acted · `given`: it answers, whatever chance says.
+ */
+export const ANSWERS = ['given', 'lost_before', 'lost_after', 'error', 'page_before', 'page_after', 'busy', 'stale_token'] as const;
+export type AnswerFate = (typeof ANSWERS)[number];
+
+/** A transaction that cannot end before anybody stops waiting for it. */
+export const NEVER_SLOWNESS = 1_000_000;
 
 /** Shares of calls, from 0 to 1, that go wrong. */
 export interface Faults {
@@ -68,10 +87,23 @@ export const MODEST_FAULTS: Faults = {
   inquiryError: 0.01,
 };
 
+/** What an operator says of a transaction that is not so. Its books and statements tell the truth. */
+export interface Lies {
+  /** Messages and inquiries tell another amount. */
+  readonly wrongAmount?: boolean;
+  /** A while after its end, messages and inquiries tell the opposite. */
+  readonly flips?: boolean;
+}
+
 export interface Fate {
   /** How it ends, as far as the customer and the rail decide; null is well. */
   readonly failure: Failure | null;
   readonly answerLost: boolean;
+  /** What a script says about the answer; null leaves it to number and chance. */
+  readonly answer: AnswerFate | null;
+  /** The operator's own code for the failure, where it is not the usual one. */
+  readonly code: string | null;
+  readonly lies: Lies;
   /** What the number says about the callback; null leaves it to chance. */
   readonly callback: CallbackFate | null;
   /** By how much people and operator are slower. */
@@ -87,6 +119,9 @@ export function fateOfNumber(phone: string, kind: Kind, isHub: boolean, hasPaidI
   return {
     failure: kind === 'collection' ? collectionFailure(ending, isHub) : disbursementFailure(ending, isHub, hasPaidIn),
     answerLost: ending === '0006',
+    answer: null,
+    code: null,
+    lies: {},
     callback: ending === '0006' ? 'late' : ending === '0007' ? 'lost' : ending === '0008' ? 'twice' : null,
     slowness: ending === '0009' ? 10 : 1,
   };
@@ -104,7 +139,7 @@ function disbursementFailure(ending: string, isHub: boolean, hasPaidIn: boolean)
   return ending === '0004' && !isHub ? 'unavailable' : null;
 }
 
-export type CallFault = 'none' | 'lost_before' | 'lost_after' | 'error' | 'page_before' | 'page_after';
+export type CallFault = 'none' | Exclude<AnswerFate, 'given' | 'busy' | 'stale_token'>;
 
 /** What happens to one call that moves money. */
 export function callFault(chance: Chance, faults: Faults, ...names: readonly (string | number)[]): CallFault {

@@ -6,7 +6,7 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Currency } from '../domain/currency.ts';
-import type { CallbackFate, Failure, Kind } from './fates.ts';
+import type { CallbackFate, Failure, Kind, Lies } from './fates.ts';
 
 /** One movement in an operator's books, with what the operator needs to go on with it after a restart. */
 export interface Transaction {
@@ -27,6 +27,10 @@ export interface Transaction {
   readonly dueAtMs: number;
   /** What becomes of the callback about its end. */
   readonly callback: CallbackFate;
+  /** The operator's own code for its failure, where it is not the usual one. */
+  readonly code?: string | null;
+  /** What is said of it that is not so. */
+  readonly lies?: Lies;
   state: 'pending' | 'succeeded' | 'failed';
   failure: Failure | null;
   settledAtMs: number | null;

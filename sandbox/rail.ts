@@ -4,8 +4,10 @@
  */
 import type { Rail } from '../domain/rail.ts';
 import {
+  type AnswerFate,
   callbackFault,
   type CallbackFate,
+  type CallFault,
   callFault,
   type Failure,
   type Fate,
@@ -14,6 +16,9 @@ import {
   inquiryFault,
   type Kind,
 } from './fates.ts';
+import { opposite, told } from './lies.ts';
+import { createIndex, type Index } from './lookup.ts';
+import { foretoldByNumber } from './numbers.ts';
 import { balanceOf, type Books, booksOf, type Journal, type Transaction } from './journal.ts';
 import { type Chance, logNormalMs } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -90,6 +95,8 @@ export interface SandboxRail {
   books(): Books;
   /** The operator's statement of a day in its country: "2026-11-25". Throws for what is no day. */
   statement(day: string): string;
+  /** A transaction as the operator tells it: inquiries answer by this. */
+  told(transaction: Transaction): Transaction;
   /** The failure the customer's number foretells; for protocols that refuse at once. */
   foretold(kind: Kind, phone: string): Failure | null;
   /** Runs a call that moves money, under the faults of chance and number. */
@@ -108,8 +115,15 @@ export interface MoneyCall {
   readonly kind: Kind;
   readonly reference: string;
   readonly phone: string;
-  /** How the protocol writes an internal error. */
+  readonly amountMinor: bigint;
+  readonly refusals: Refusals;
+}
+
+/** How a protocol writes that it did nothing, for whatever reason of its own. */
+export interface Refusals {
   readonly error: SandboxAnswer;
+  readonly busy: SandboxAnswer;
+  readonly staleToken: SandboxAnswer;
 }
 
 /** The protocol's message about the end of a transaction; null when it sends none. */
@@ -162,6 +176,7 @@ export function createRail(deps: RailDeps, messageOf: MessageOf): SandboxRail {
     balanceMinor: () => core.balanceMinor,
     books: () => booksOf(journal.opening, index.all),
     statement: (day) => statementOf({ rail, opening: journal.opening, transactions: index.all, chance }, day),
+    told: (transaction) => told(transaction, scheduler.now(), deps.speed),
     foretold: (kind, phone) => fateOf(core, { railId: rail.id, kind, phone }, deps.paidIn.has(phone), false).failure,
     underFaults: (call, act) => underFaults(core, call, act),
     inquiry: (reference, error, act) => inquire(core, reference, error, act),
@@ -190,8 +205,11 @@ export function createRail(deps: RailDeps, messageOf: MessageOf): SandboxRail {
 
 /** The fate of a transaction: as it was written, else as its number says. */
 function fateOf(core: Core, subject: Subject, hasPaidIn: boolean, use: boolean): Fate {
-  const told = fateOfNumber(subject.phone, subject.kind, core.isHub, hasPaidIn);
-  return core.deps.scripts?.apply(subject, told, use) ?? told;
+  const { phone, kind } = subject;
+  const byEnding = fateOfNumber(phone, kind, core.isHub, hasPaidIn);
+  const published = kind === 'disbursement' && hasPaidIn ? null : foretoldByNumber(core.deps.rail.protocol, phone, kind);
+  const fate = published === null ? byEnding : { ...byEnding, ...published };
+  return core.deps.scripts?.apply(subject, fate, use) ?? fate;
 }
 
 function countOf(core: Core, name: string): number {
@@ -248,7 +266,9 @@ function scheduleCallbacks(core: Core, transaction: Transaction): void {
 }
 
 async function tell(core: Core, transaction: Transaction): Promise<void> {
-  const message = core.messageOf(core.self, transaction);
+  const isContrary = transaction.callback === 'contradicting' && transaction.told > 0;
+  const seen = core.self.told(transaction);
+  const message = core.messageOf(core.self, isContrary ? opposite(seen) : seen);
   if (message === null) return;
   transaction.told += 1;
   core.deps.journal.told(transaction);
@@ -262,6 +282,7 @@ function callbackDelays(fate: CallbackFate): readonly number[] {
     case 'early':
       return [];
     case 'twice':
+    case 'contradicting':
       return [CALLBACK_MS, CALLBACK_MS + SECOND_CALLBACK_MS];
     case 'late':
       return [LATE_CALLBACK_MS];
@@ -272,17 +293,41 @@ function callbackDelays(fate: CallbackFate): readonly number[] {
 
 async function underFaults(core: Core, call: MoneyCall, act: () => Promise<SandboxAnswer>): Promise<Answer> {
   const { chance, rail } = core.deps;
-  const { kind, reference, phone, error } = call;
-  const fault = callFault(chance, core.self.faults, rail.id, kind, reference, countOf(core, `call ${reference}`));
-  if (fault === 'lost_before') return 'cut';
-  if (fault === 'error') return error;
-  if (fault === 'page_before') return page(502);
+  const { kind, reference, phone, amountMinor, refusals } = call;
+  const calls = countOf(core, `call ${reference}`);
+  const subject = { railId: rail.id, kind, phone, amountMinor, reference };
   // Asked before it acts: acting may use the script up.
-  const isLost = fateOf(core, { railId: rail.id, kind, phone, reference }, false, false).answerLost;
+  const fate = fateOf(core, subject, false, false);
+  const fault = fate.answer ?? callFault(chance, core.self.faults, rail.id, kind, reference, calls);
+  // A token that was refused is made anew, and the call with it is another one.
+  const unacted = fault === 'stale_token' && calls > 1 ? null : withoutActing(core, fault, refusals);
+  if (unacted !== null) {
+    if (fate.answer !== null) fateOf(core, subject, false, true);
+    return unacted;
+  }
   const answer = await act();
   if (fault === 'lost_after') return 'cut';
-  if (answer.status < 300 && isLost) return 'cut';
+  if (fate.answer === null && answer.status < 300 && fate.answerLost) return 'cut';
   return fault === 'page_after' ? page(504) : answer;
+}
+
+/** The answer of an operator that did not act; null where it acts. */
+function withoutActing(core: Core, fault: CallFault | AnswerFate, { error, busy, staleToken }: Refusals): Answer | null {
+  switch (fault) {
+    case 'lost_before':
+      return 'cut';
+    case 'error':
+      return error;
+    case 'page_before':
+      return page(502);
+    case 'busy':
+      return busy;
+    case 'stale_token':
+      core.self.tokens.expireAll();
+      return staleToken;
+    default:
+      return null;
+  }
 }
 
 function inquire(core: Core, reference: string, error: SandboxAnswer, act: () => SandboxAnswer): Answer {
@@ -314,11 +359,20 @@ function makeTransaction(core: Core, submission: Submission, occurrence: number)
     atMs: scheduler.now(),
     dueAtMs: scheduler.now() + (callback === 'early' ? 0 : timeMs / speed),
     callback,
+    ...(Object.keys(fate.lies).length === 0 ? {} : { lies: fate.lies }),
     state: 'pending',
-    failure: submission.failure ?? limitFailure(rail, kind, amountMinor) ?? foretoldFailure(submission, fate),
+    ...failureOf(rail, submission, fate),
     settledAtMs: null,
     told: 0,
   };
+}
+
+/** Why it fails: what the protocol found, then the rail's limits, then its fate, which alone knows codes of its own. */
+function failureOf(rail: Rail, submission: Submission, fate: Fate): Pick<Transaction, 'failure' | 'code'> {
+  const found = submission.failure ?? limitFailure(rail, submission.kind, submission.amountMinor);
+  if (found !== null) return { failure: found };
+  const failure = foretoldFailure(submission, fate);
+  return failure === null || fate.code === null ? { failure } : { failure, code: fate.code };
 }
 
 function foretoldFailure({ unprompted }: Submission, { failure }: Fate): Failure | null {
@@ -330,28 +384,4 @@ function limitFailure(rail: Rail, kind: Kind, amountMinor: bigint): Failure | nu
   if (limits === null) return 'unavailable';
   if (amountMinor < limits.minMinor) return 'below_minimum';
   return amountMinor > limits.maxMinor ? 'above_maximum' : null;
-}
-
-interface Index {
-  readonly all: Transaction[];
-  readonly byReference: Map<string, Transaction>;
-  readonly byName: Map<string, Transaction>;
-  add(transaction: Transaction): void;
-}
-
-/** Transactions by everything they are asked for by. */
-function createIndex(replayed: readonly Transaction[]): Index {
-  const index: Index = {
-    all: [],
-    byReference: new Map(),
-    byName: new Map(),
-    add(transaction) {
-      index.all.push(transaction);
-      index.byReference.set(`${transaction.kind} ${transaction.ourReference}`, transaction);
-      index.byName.set(transaction.id, transaction);
-      for (const name of Object.values(transaction.names)) index.byName.set(name, transaction);
-    },
-  };
-  for (const transaction of replayed) index.add(transaction);
-  return index;
 }

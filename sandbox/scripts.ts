@@ -3,10 +3,7 @@
  * a number's ending says and before chance. The newest script that fits counts; one with a number of times is used up.
  */
 import { z } from 'zod';
-import { type Fate, FAILURES, type Kind } from './fates.ts';
-
-/** A transaction that cannot end before anybody stops waiting for it. */
-const NEVER_SLOWNESS = 1_000_000;
+import { ANSWERS, CALLBACK_FATES, type Fate, FAILURES, type Kind, NEVER_SLOWNESS } from './fates.ts';
 
 const matchSchema = z
   .strictObject({
@@ -28,15 +25,26 @@ const matchSchema = z
   })
   .refine((match) => Object.values(match).some((value) => value !== undefined), 'must name at least one thing');
 
-const fateSchema = z.strictObject({
-  /** How it ends; null ends well, whatever its number says. */
-  failure: z.enum(FAILURES).nullable().optional(),
-  /** The operator acts, and its answer is lost. */
-  answerLost: z.boolean().optional(),
-  callback: z.enum(['once', 'lost', 'twice', 'late', 'early']).optional(),
-  /** How many times slower than usual people and operator are; `never`: it stays pending. */
-  slowness: z.union([z.number().positive().max(NEVER_SLOWNESS), z.literal('never')]).optional(),
-});
+const fateSchema = z
+  .strictObject({
+    /** How it ends; null ends well, whatever its number says. */
+    failure: z.enum(FAILURES).nullable().optional(),
+    /** The operator's own code for the failure in place of the usual one: one that nobody knows leaves clients in doubt. */
+    code: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,64}$/)
+      .optional(),
+    /** The operator acts, and its answer is lost: short for the answer `lost_after`. */
+    answerLost: z.boolean().optional(),
+    answer: z.enum(ANSWERS).optional(),
+    callback: z.enum(CALLBACK_FATES).optional(),
+    wrongAmount: z.boolean().optional(),
+    flips: z.boolean().optional(),
+    /** How many times slower than usual people and operator are; `never`: it stays pending. */
+    slowness: z.union([z.number().positive().max(NEVER_SLOWNESS), z.literal('never')]).optional(),
+  })
+  .refine(({ failure, code }) => code === undefined || typeof failure === 'string', 'a code goes with a failure')
+  .refine(({ answer, answerLost }) => answer === undefined || answerLost === undefined, 'one of answer and answerLost is enough');
 
 export const scriptSchema = z.strictObject({
   match: matchSchema,
@@ -101,11 +109,19 @@ function fits({ match }: FateScript, subject: Subject): boolean {
   );
 }
 
-function written({ fate: { failure, answerLost, callback, slowness } }: FateScript, fate: Fate): Fate {
+function written({ fate: told }: FateScript, fate: Fate): Fate {
+  const { failure, answerLost, slowness } = told;
   return {
     failure: failure === undefined ? fate.failure : failure,
+    code: failure === undefined ? fate.code : (told.code ?? null),
     answerLost: answerLost ?? fate.answerLost,
-    callback: callback ?? fate.callback,
+    answer: told.answer ?? fate.answer,
+    callback: told.callback ?? fate.callback,
+    lies: {
+      ...fate.lies,
+      ...(told.wrongAmount === undefined ? {} : { wrongAmount: told.wrongAmount }),
+      ...(told.flips === undefined ? {} : { flips: told.flips }),
+    },
     slowness: slowness === 'never' ? NEVER_SLOWNESS : (slowness ?? fate.slowness),
   };
 }

@@ -9,7 +9,7 @@ import { minorOf, textOfMinor } from '../amounts.ts';
 import type { Failure, Kind } from '../fates.ts';
 import type { Transaction } from '../journal.ts';
 import type { OperatorKey } from '../keys.ts';
-import type { SandboxRail } from '../rail.ts';
+import type { Refusals, SandboxRail } from '../rail.ts';
 import { type Answer, bearerToken, fieldOf, json, page, parseBody, type SandboxAnswer, type SandboxRequest } from '../wire.ts';
 import { recordOf } from './messages.ts';
 
@@ -48,6 +48,13 @@ const CODES: Readonly<Record<Kind, Readonly<Record<Failure, readonly [string, st
     below_minimum: ['DP00800001004', 'Amount out of range'],
     above_maximum: ['DP00800001004', 'Amount out of range'],
     bad_credential: ['DP00800001026', 'Forbidden'],
+    no_answer: ['DP00800001005', 'User did not enter the PIN'],
+    expired: ['DP00800001029', 'Transaction expired'],
+    wrong_pin: ['DP00800001002', 'Incorrect PIN'],
+    payer_limit: ['DP00800001003', 'Exceeds withdrawal amount limit'],
+    receiver_limit: ['DP00800001009', 'Do not honour'],
+    wallet_not_found: ['ESB000033', 'Msisdn Not Found'],
+    operator_error: ['DP00800001009', 'Do not honour'],
   },
   disbursement: {
     declined: ['DP00900001013', 'Transaction refused'],
@@ -58,7 +65,21 @@ const CODES: Readonly<Record<Kind, Readonly<Record<Failure, readonly [string, st
     below_minimum: ['DP00900001004', 'Invalid amount'],
     above_maximum: ['DP00900001004', 'Invalid amount'],
     bad_credential: ['DP00900001016', 'Forbidden'],
+    no_answer: ['DP00900001005', 'Transaction failed'],
+    expired: ['DP00900001005', 'Transaction failed'],
+    wrong_pin: ['DP00900001013', 'Transaction refused'],
+    payer_limit: ['DP00900001003', 'Limit reached'],
+    receiver_limit: ['DP00900001009', 'User is not allowed to receive'],
+    wallet_not_found: ['DP00900001012', 'Invalid mobile number'],
+    operator_error: ['DP00900001005', 'Transaction failed'],
   },
+};
+
+/** How Airtel writes that it did nothing. */
+const REFUSALS: Refusals = {
+  error: envelope(500, null, 'ESB000001', 'Something went wrong', 'ESB000001'),
+  busy: json(429, { message: 'Too Many Requests' }),
+  staleToken: json(401, { error: 'invalid_token', error_description: 'The access token is invalid or has expired' }),
 };
 
 /** Answers a request to Airtel. */
@@ -67,7 +88,7 @@ export async function serveAirtel(face: AirtelFace, request: SandboxRequest): Pr
   const { method, path } = request;
   if (path === '/auth/oauth2/token' && method === 'POST') return giveToken(face, request);
   if (rail.mode === 'refusing' || !rail.tokens.isLive('api', bearerToken(request.headers['authorization']))) {
-    return json(401, { error: 'invalid_token', error_description: 'The access token is invalid or has expired' });
+    return REFUSALS.staleToken;
   }
   if (request.headers['x-country'] !== rail.rail.country) return router('ROUTER006', 'Country is not valid');
   if (request.headers['x-currency'] !== rail.rail.currency) return router('ROUTER007', 'Currency is not valid');
@@ -164,8 +185,7 @@ async function push(face: AirtelFace, body: Body): Promise<Answer> {
   if (amountMinor === null) return envelope(400, null, 'DP00800001004', 'Invalid amount', 'ESB000011');
   if (!/^[A-Za-z0-9-]{1,64}$/.test(reference)) return router('ROUTER003', 'Invalid transaction id');
   if (rail.byReference('collection', reference) !== undefined) return envelope(400, null, '', 'Transaction id exists', 'ESB000041');
-  const error = envelope(500, null, 'ESB000001', 'Something went wrong', 'ESB000001');
-  return rail.underFaults({ kind: 'collection', reference, phone, error }, async () => {
+  return rail.underFaults({ kind: 'collection', reference, phone, amountMinor, refusals: REFUSALS }, async () => {
     await rail.submit({
       kind: 'collection',
       ourReference: reference,
@@ -193,8 +213,7 @@ async function disburse(face: AirtelFace, body: Body): Promise<Answer> {
   if (amountMinor === null) return envelope(400, null, 'DP00900001004', 'Invalid amount');
   if (!/^[A-Za-z0-9-]{1,64}$/.test(reference)) return router('ROUTER003', 'Invalid transaction id');
   if (rail.byReference('disbursement', reference) !== undefined) return envelope(400, null, 'DP00900001017', 'Duplicate transaction id');
-  const error = envelope(500, null, 'ESB000001', 'Something went wrong', 'ESB000001');
-  return rail.underFaults({ kind: 'disbursement', reference, phone, error }, async () => {
+  return rail.underFaults({ kind: 'disbursement', reference, phone, amountMinor, refusals: REFUSALS }, async () => {
     await rail.submit({
       kind: 'disbursement',
       ourReference: reference,
@@ -219,8 +238,7 @@ async function refund(face: AirtelFace, body: Body): Promise<Answer> {
   if (rail.byName(`refund-${receipt}`) !== undefined) return accepted;
   const reference = `refund-${collection.ourReference}`;
   const { phone, amountMinor } = collection;
-  const error = envelope(500, null, 'ESB000001', 'Something went wrong', 'ESB000001');
-  return rail.underFaults({ kind: 'disbursement', reference, phone, error }, async () => {
+  return rail.underFaults({ kind: 'disbursement', reference, phone, amountMinor, refusals: REFUSALS }, async () => {
     const namesOf = (own: string) => ({ ...airtelNames(own), refund: `refund-${receipt}` });
     await rail.submit({ kind: 'disbursement', ourReference: reference, amountMinor, phone, callbackUrl: null, namesOf });
     return accepted;
@@ -234,7 +252,7 @@ function enquire({ rail }: AirtelFace, kind: Kind, reference: string): Answer {
     if (transaction === undefined) {
       return envelope(404, null, kind === 'collection' ? 'DP00800001025' : 'DP00900001015', 'Transaction not found', 'ESB000045');
     }
-    return statusAnswer(rail, transaction);
+    return statusAnswer(rail, rail.told(transaction));
   });
 }
 
@@ -243,7 +261,8 @@ function statusAnswer(rail: SandboxRail, transaction: Transaction): SandboxAnswe
   const prefix = transaction.kind === 'collection' ? 'DP0080000' : 'DP0090000';
   if (transaction.state === 'pending') return envelope(200, { transaction: { ...record, status: 'TIP' } }, `${prefix}1006`, 'SUCCESS');
   if (transaction.failure !== null) {
-    const [code, message] = CODES[transaction.kind][transaction.failure];
+    const [usual, message] = CODES[transaction.kind][transaction.failure];
+    const code = transaction.code ?? usual;
     return envelope(200, { transaction: { ...record, message, status: 'TF' } }, code, 'FAILED');
   }
   const refunded = rail.byName(`refund-${transaction.names['airtelMoneyId'] ?? ''}`);
@@ -259,11 +278,11 @@ function balance({ rail }: AirtelFace): SandboxAnswer {
   return envelope(200, { balance: text, currency, account_status: 'Active' }, 'DP02100000001', 'SUCCESS');
 }
 
-/** Who holds a wallet. A number that ends in 0003 is barred, one that ends in 0000 has no wallet. */
+/** Who holds a wallet. A number that ends in 0003 is barred, one that ends in 0000 has no wallet; so are two of Airtel's own. */
 function holder(msisdn: string): SandboxAnswer {
-  if (msisdn.endsWith('0000')) return envelope(404, null, 'DP02200000000', 'User not found', 'ESB000033');
+  if (msisdn.endsWith('0000') || msisdn === '7500002240') return envelope(404, null, 'DP02200000000', 'User not found', 'ESB000033');
   const data = {
-    is_barred: msisdn.endsWith('0003'),
+    is_barred: msisdn.endsWith('0003') || msisdn === '752600157',
     grade: 'SUBS',
     first_name: 'SANDBOX',
     last_name: 'CUSTOMER',

@@ -5,7 +5,7 @@
  */
 import type { Failure, Kind } from '../fates.ts';
 import type { Transaction } from '../journal.ts';
-import type { CallbackMessage, SandboxRail } from '../rail.ts';
+import type { CallbackMessage, Refusals, SandboxRail } from '../rail.ts';
 import { minorOf, textOfMinor } from '../amounts.ts';
 import type { Answer, SandboxAnswer, SandboxRequest } from '../wire.ts';
 import { basicCredentials, bearerToken, fieldOf, isWebAddress, json, page, parseBody } from '../wire.ts';
@@ -31,6 +31,13 @@ const ERRORS: Readonly<Record<Failure, readonly [string, string]>> = {
   below_minimum: ['businessRule', 'lessThanTransactionMinValue'],
   above_maximum: ['businessRule', 'greaterThanTransactionMaxValue'],
   bad_credential: ['authorisation', 'requestingPartyAuthorisationError'],
+  no_answer: ['authorisation', 'genericError'],
+  expired: ['businessRule', 'quoteHasExpired'],
+  wrong_pin: ['authorisation', 'genericError'],
+  payer_limit: ['businessRule', 'dailyValueLimitExceeded'],
+  receiver_limit: ['businessRule', 'maxBalanceExceeded'],
+  wallet_not_found: ['identification', 'identifierError'],
+  operator_error: ['internal', 'genericError'],
 };
 
 /** Answers a request to the operator. */
@@ -52,6 +59,15 @@ export async function serveGsma(rail: SandboxRail, account: GsmaAccount, request
 
 function problem(rail: SandboxRail, status: number, errorCategory: string, errorCode: string): SandboxAnswer {
   return json(status, errorBody(rail, errorCategory, errorCode));
+}
+
+/** How the operator writes that it did nothing. */
+function refusals(rail: SandboxRail): Refusals {
+  return {
+    error: problem(rail, 500, 'internal', 'genericError'),
+    busy: problem(rail, 429, 'businessRule', 'rateLimitError'),
+    staleToken: problem(rail, 401, 'authorisation', 'clientAuthorisationError'),
+  };
 }
 
 function errorBody(rail: SandboxRail, errorCategory: string, errorCode: string): Record<string, unknown> {
@@ -90,8 +106,7 @@ async function take(rail: SandboxRail, account: GsmaAccount, request: SandboxReq
   const known = rail.byReference(kind, correlationId);
   if (known !== undefined) return json(202, requestState(rail, known));
   const phone = customer.slice(1);
-  const error = problem(rail, 500, 'internal', 'genericError');
-  return rail.underFaults({ kind, reference: correlationId, phone, error }, async () => {
+  return rail.underFaults({ kind, reference: correlationId, phone, amountMinor, refusals: refusals(rail) }, async () => {
     const transaction = await rail.submit({
       kind,
       ourReference: correlationId,
@@ -126,8 +141,9 @@ function partyValue(parties: unknown, key: string): string | null {
 
 function find(rail: SandboxRail, resource: string, id: string): SandboxAnswer {
   if (resource === 'responses') return recover(rail, id);
-  const transaction = rail.byName(decodeURIComponent(id));
-  if (transaction === undefined) return problem(rail, 404, 'identification', 'identifierError');
+  const found = rail.byName(decodeURIComponent(id));
+  if (found === undefined) return problem(rail, 404, 'identification', 'identifierError');
+  const transaction = rail.told(found);
   if (resource === 'requeststates') return json(200, requestState(rail, transaction));
   if (resource === 'transactions') return json(200, transactionBody(rail, transaction));
   return problem(rail, 404, 'identification', 'genericError');
@@ -135,8 +151,9 @@ function find(rail: SandboxRail, resource: string, id: string): SandboxAnswer {
 
 /** Leads from the client's own correlation id to what was made: the transaction, or the state that holds its error. */
 function recover(rail: SandboxRail, correlationId: string): SandboxAnswer {
-  const transaction = rail.byReference('collection', correlationId) ?? rail.byReference('disbursement', correlationId);
-  if (transaction === undefined) return problem(rail, 404, 'identification', 'identifierError');
+  const found = rail.byReference('collection', correlationId) ?? rail.byReference('disbursement', correlationId);
+  if (found === undefined) return problem(rail, 404, 'identification', 'identifierError');
+  const transaction = rail.told(found);
   const { serverCorrelationId, transactionReference } = transaction.names;
   return json(200, {
     link: transaction.state === 'failed' ? `/requeststates/${serverCorrelationId}` : `/transactions/${transactionReference}`,
@@ -150,8 +167,13 @@ function requestState(rail: SandboxRail, transaction: Transaction): Record<strin
     status: { pending: 'pending', succeeded: 'completed', failed: 'failed' }[state],
     notificationMethod: callbackUrl === null ? 'polling' : 'callback',
     ...(state === 'succeeded' ? { objectReference: names['transactionReference'] } : {}),
-    ...(state === 'failed' && failure !== null ? { error: errorBody(rail, ...ERRORS[failure]) } : {}),
+    ...(state === 'failed' && failure !== null ? { error: failureBody(rail, transaction, failure) } : {}),
   };
+}
+
+function failureBody(rail: SandboxRail, { code }: Transaction, failure: Failure): Record<string, unknown> {
+  const [category, usual] = ERRORS[failure];
+  return errorBody(rail, category, code ?? usual);
 }
 
 function transactionBody(rail: SandboxRail, transaction: Transaction): Record<string, unknown> {
@@ -193,7 +215,7 @@ export function gsmaMessageOf(rail: SandboxRail, transaction: Transaction): Call
   if (transaction.callbackUrl === null) return null;
   const { failure } = transaction;
   const body =
-    transaction.state === 'failed' && failure !== null ? errorBody(rail, ...ERRORS[failure]) : transactionBody(rail, transaction);
+    transaction.state === 'failed' && failure !== null ? failureBody(rail, transaction, failure) : transactionBody(rail, transaction);
   return {
     method: 'PUT',
     url: transaction.callbackUrl,

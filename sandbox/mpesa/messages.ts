@@ -6,8 +6,11 @@ import type { CallbackMessage, SandboxRail } from '../rail.ts';
 
 const EAT_OFFSET_MS = 3 * 3_600_000;
 
+/** Codes are numbers, but for some. */
+type Result = readonly [number | string, string];
+
 /** Result code and text of a failed prompt. */
-const STK_RESULTS: Readonly<Record<Failure, readonly [number, string]>> = {
+const STK_RESULTS: Readonly<Record<Failure, Result>> = {
   declined: [1032, 'Request cancelled by user'],
   no_funds: [1, 'The balance is insufficient for the transaction.'],
   cannot_receive: [8, 'The receiver balance would exceed the maximum.'],
@@ -16,17 +19,35 @@ const STK_RESULTS: Readonly<Record<Failure, readonly [number, string]>> = {
   below_minimum: [2, 'The amount is less than the minimum transaction value.'],
   above_maximum: [3, 'The amount is greater than the maximum transaction value.'],
   bad_credential: [2001, 'The initiator information is invalid.'],
+  no_answer: [1037, 'DS timeout user cannot be reached.'],
+  expired: [1019, 'Transaction has expired.'],
+  wrong_pin: [2001, 'The initiator information is invalid.'],
+  payer_limit: [4, 'The amount would exceed the daily transfer limit.'],
+  receiver_limit: [8, 'The receiver balance would exceed the maximum.'],
+  wallet_not_found: ['SFC_IC0003', 'The operator does not exist.'],
+  operator_error: [1025, 'An error occurred while sending a push request.'],
 };
 
 /** Result code and text of a failed payout. */
-const B2C_RESULTS: Readonly<Record<Failure, readonly [number, string]>> = {
+const B2C_RESULTS: Readonly<Record<Failure, Result>> = {
   ...STK_RESULTS,
   declined: [26, 'System busy. Traffic blocking condition in place.'],
   cannot_receive: [2040, 'Credit Party customer type is not supported by the service.'],
+  // Nobody is asked anything in a payout.
+  no_answer: [26, 'System busy. Traffic blocking condition in place.'],
+  expired: [26, 'System busy. Traffic blocking condition in place.'],
+  operator_error: [26, 'System busy. Traffic blocking condition in place.'],
 };
 
-export function stkResultOf(failure: Failure | null): readonly [number, string] {
-  return failure === null ? [0, 'The service request is processed successfully.'] : STK_RESULTS[failure];
+export function stkResultOf(transaction: Transaction): Result {
+  return resultOf(STK_RESULTS, transaction);
+}
+
+function resultOf(results: Readonly<Record<Failure, Result>>, { failure, code }: Transaction): Result {
+  if (failure === null) return [0, 'The service request is processed successfully.'];
+  const [usual, text] = results[failure];
+  if (code === undefined || code === null) return [usual, text];
+  return [/^\d{1,9}$/.test(code) ? Number(code) : code, text];
 }
 
 export function digitsOfTime(ms: number): string {
@@ -67,7 +88,7 @@ export function endMessage(rail: SandboxRail, transaction: Transaction, shortCod
 }
 
 function stkCallback(transaction: Transaction): unknown {
-  const [code, text] = stkResultOf(transaction.failure);
+  const [code, text] = stkResultOf(transaction);
   const success = {
     CallbackMetadata: {
       Item: [
@@ -93,8 +114,7 @@ function stkCallback(transaction: Transaction): unknown {
 }
 
 function b2cResult(rail: SandboxRail, transaction: Transaction): unknown {
-  const { failure } = transaction;
-  const [code, text] = failure === null ? [0, 'The service request is processed successfully.'] : B2C_RESULTS[failure];
+  const [code, text] = resultOf(B2C_RESULTS, transaction);
   const parameters = [
     { Key: 'TransactionAmount', Value: shillingsNumber(transaction.amountMinor) },
     { Key: 'TransactionReceipt', Value: transaction.id },

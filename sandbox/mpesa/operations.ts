@@ -3,7 +3,7 @@ import { minorPerMajor } from '../../domain/currency.ts';
 import type { CallbackMessage, SandboxRail } from '../rail.ts';
 import { type Answer, fieldOf, isWebAddress, json } from '../wire.ts';
 import { digitsOfTime, shillings } from './messages.ts';
-import { acknowledge, conversationIdOf, type Daraja, invalid, problem } from './parts.ts';
+import { acknowledge, conversationIdOf, type Daraja, invalid, problem, refusals } from './parts.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -34,8 +34,8 @@ export async function reversal(daraja: Daraja, body: Body): Promise<Answer> {
   if (rail.byName(`reverses-${receipt}`) !== undefined) return problem(daraja, 500, '500.003.1001', 'The transaction has been reversed');
   const occurrence = rail.count(`reversal ${receipt}`);
   const originatorConversationId = `${rail.chance.text('0123456789', 5, 'reversal', receipt, occurrence)}-${occurrence}-2`;
-  const error = problem(daraja, 500, '500.003.1001', 'Internal Server Error');
-  return rail.underFaults({ kind: 'disbursement', reference: originatorConversationId, phone, error }, async () => {
+  const call = { kind: 'disbursement', reference: originatorConversationId, phone, amountMinor, refusals: refusals(daraja) } as const;
+  return rail.underFaults(call, async () => {
     const conversationId = conversationIdOf(rail, 'reversal', receipt);
     await rail.submit({
       kind: 'disbursement',

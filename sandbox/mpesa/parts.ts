@@ -1,6 +1,6 @@
 /** What all of Daraja's calls in the sandbox share: the account, refusals, acknowledgements. */
 import type { OperatorKey } from '../keys.ts';
-import type { SandboxRail } from '../rail.ts';
+import type { Refusals, SandboxRail } from '../rail.ts';
 import { json, type SandboxAnswer } from '../wire.ts';
 
 const EAT_OFFSET_MS = 3 * 3_600_000;
@@ -34,6 +34,14 @@ export interface Daraja {
 export function problem(daraja: Daraja, status: number, errorCode: string, errorMessage: string): SandboxAnswer {
   const requestId = daraja.rail.chance.text('0123456789abcdef', 16, 'problem', daraja.rail.count('problem'));
   return json(status, { requestId, errorCode, errorMessage });
+}
+
+export function refusals(daraja: Daraja): Refusals {
+  return {
+    error: problem(daraja, 500, '500.003.1001', 'Internal Server Error'),
+    busy: problem(daraja, 500, '500.003.02', 'System is busy. Please try again in few minutes.'),
+    staleToken: problem(daraja, 404, '404.001.03', 'Invalid Access Token'),
+  };
 }
 
 export function invalid(daraja: Daraja, field: string): SandboxAnswer {

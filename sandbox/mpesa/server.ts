@@ -10,7 +10,7 @@ import { basicCredentials, bearerToken, fieldOf, isWebAddress, json, page, parse
 import { confirmationOf, isOwnPayment, registerC2b, simulateC2b } from './c2b.ts';
 import { endMessage, shillings, statementTime, refusedStatusMessage, statusMessage, stkResultOf } from './messages.ts';
 import { accountBalance, payBusiness, pushToTill, reversal } from './operations.ts';
-import { acknowledge, conversationIdOf, type Daraja, invalid, type MpesaAccount, problem } from './parts.ts';
+import { acknowledge, conversationIdOf, type Daraja, invalid, type MpesaAccount, problem, refusals } from './parts.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 type Handler = (daraja: Daraja, body: Body) => Answer | Promise<Answer>;
@@ -98,13 +98,13 @@ async function stkPush(daraja: Daraja, body: Body): Promise<Answer> {
   if (!hasPassword(account, body)) return problem(daraja, 500, '500.001.1001', 'Wrong credentials');
   const phone = fieldOf(body, 'PhoneNumber');
   const reference = fieldOf(body, 'AccountReference');
-  const error = problem(daraja, 500, '500.003.1001', 'Internal Server Error');
-  return rail.underFaults({ kind: 'collection', reference, phone, error }, async () => {
+  const amountMinor = BigInt(fieldOf(body, 'Amount')) * minorPerMajor(rail.rail.currency);
+  return rail.underFaults({ kind: 'collection', reference, phone, amountMinor, refusals: refusals(daraja) }, async () => {
     // No key makes a repeat harmless: the same reference twice is two prompts and two payments.
     const transaction = await rail.submit({
       kind: 'collection',
       ourReference: reference,
-      amountMinor: BigInt(fieldOf(body, 'Amount')) * minorPerMajor(rail.rail.currency),
+      amountMinor,
       phone,
       callbackUrl: fieldOf(body, 'CallBackURL'),
       namesOf: (receipt) => ({
@@ -151,7 +151,7 @@ function stkQuery(daraja: Daraja, body: Body): Answer {
     if (transaction === undefined) return problem(daraja, 500, '500.001.1001', 'The transaction does not Exist');
     if (transaction.state === 'pending') return pendingAnswer(daraja, transaction, draw);
     if (draw < rail.faults.inquiryError) return problem(daraja, 500, '500.001.1001', 'The transaction does not Exist');
-    const [code, text] = stkResultOf(transaction.failure);
+    const [code, text] = stkResultOf(rail.told(transaction));
     return queryResult(transaction, String(code), text);
   });
 }
@@ -203,12 +203,12 @@ async function b2c(daraja: Daraja, body: Body): Promise<Answer> {
     return problem(daraja, 500, '500.003.02', 'System is busy. Please try again in few minutes.');
   }
   const isKnown = key.decrypt(fieldOf(body, 'SecurityCredential')) === account.initiatorPassword;
-  const error = problem(daraja, 500, '500.003.1001', 'Internal Server Error');
-  return rail.underFaults({ kind: 'disbursement', reference, phone, error }, async () => {
+  const amountMinor = BigInt(fieldOf(body, 'Amount')) * minorPerMajor(rail.rail.currency);
+  return rail.underFaults({ kind: 'disbursement', reference, phone, amountMinor, refusals: refusals(daraja) }, async () => {
     const transaction = await rail.submit({
       kind: 'disbursement',
       ourReference: reference,
-      amountMinor: BigInt(fieldOf(body, 'Amount')) * minorPerMajor(rail.rail.currency),
+      amountMinor,
       phone,
       callbackUrl: fieldOf(body, 'ResultURL'),
       ...(isKnown ? {} : { failure: 'bad_credential' as const }),
@@ -244,7 +244,10 @@ function transactionStatus(daraja: Daraja, body: Body): Answer {
       conversationId,
       shortCode: account.payoutShortCode,
     };
-    rail.deliverLater(50, isKnown ? statusMessage(query, transaction) : refusedStatusMessage(query));
+    rail.deliverLater(
+      50,
+      isKnown ? statusMessage(query, transaction === undefined ? undefined : rail.told(transaction)) : refusedStatusMessage(query),
+    );
     return acknowledge(conversationId, originatorConversationId);
   });
 }

@@ -1,7 +1,7 @@
 /** MTN beyond payments: wallets and their holders, refunds, pre-approvals, messages to payers, provisioning. */
 import { createHash } from 'node:crypto';
 import { minorOf } from '../amounts.ts';
-import type { SandboxRail } from '../rail.ts';
+import type { Refusals, SandboxRail } from '../rail.ts';
 import { type Answer, empty, fieldOf, json, parseBody, type SandboxAnswer, type SandboxRequest } from '../wire.ts';
 
 const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
@@ -9,6 +9,13 @@ const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f
 function problem(status: number, code: string, message: string): SandboxAnswer {
   return json(status, { code, message });
 }
+
+/** How MTN writes that it did nothing; throttling and tokens are its gateway's business. */
+export const REFUSALS: Refusals = {
+  error: problem(500, 'INTERNAL_PROCESSING_ERROR', 'An internal error occurred while processing.'),
+  busy: json(429, { statusCode: 429, message: 'Rate limit is exceeded. Try again in 1 seconds.' }),
+  staleToken: json(401, { statusCode: 401, message: 'Unauthorized' }),
+};
 
 /** Provisioning: the caller's reference becomes the API user; its key follows from it. */
 export function provision(request: SandboxRequest): Answer | null {
@@ -45,8 +52,20 @@ export async function serveOperations(
   return approval === null ? null : preApproval(rail, method, approval[1] ?? request.headers['x-reference-id'] ?? '');
 }
 
+/** What MTN's own sandbox says of its numbers, by what follows 46733123. */
+const HOLDERS: Readonly<Record<string, SandboxAnswer>> = {
+  450: problem(404, 'RESOURCE_NOT_FOUND', 'Requested resource was not found.'),
+  451: json(200, { result: false }),
+  452: problem(500, 'NOT_ALLOWED', 'Authorization failed. Insufficient permissions.'),
+  453: problem(500, 'NOT_ALLOWED_TARGET_ENVIRONMENT', 'Access to target environment is forbidden.'),
+  454: problem(500, 'INTERNAL_PROCESSING_ERROR', 'An internal error occurred while processing.'),
+  455: problem(503, 'SERVICE_UNAVAILABLE', 'Service temporarily unavailable, try again later.'),
+};
+
 /** A number that ends in 0000 has no wallet, one that ends in 0003 an inactive one. */
 function holder(phone: string, what: string): SandboxAnswer {
+  const published = phone.startsWith('46733123') ? HOLDERS[phone.slice(8)] : undefined;
+  if (published !== undefined) return published;
   if (phone.endsWith('0000')) return problem(404, 'RESOURCE_NOT_FOUND', 'Requested resource was not found.');
   if (what === 'active') return json(200, { result: !phone.endsWith('0003') });
   return json(200, { sub: '0', name: 'Sand Box', given_name: 'Sand', family_name: 'Box', locale: 'en', updated_at: 1_777_388_400 });
@@ -65,8 +84,7 @@ async function refund(rail: SandboxRail, request: SandboxRequest): Promise<Answe
   if (collection?.state !== 'succeeded' || amountMinor > collection.amountMinor)
     return problem(500, 'NOT_ALLOWED', 'The refund is not allowed.');
   const { phone } = collection;
-  const error = problem(500, 'INTERNAL_PROCESSING_ERROR', 'An internal error occurred while processing.');
-  return rail.underFaults({ kind: 'disbursement', reference, phone, error }, async () => {
+  return rail.underFaults({ kind: 'disbursement', reference, phone, amountMinor, refusals: REFUSALS }, async () => {
     const notes = { externalId: fieldOf(body, 'externalId'), refunds: collection.ourReference };
     const callbackUrl = request.headers['x-callback-url'] ?? null;
     await rail.submit({ kind: 'disbursement', ourReference: reference, amountMinor, phone, callbackUrl, namesOf: () => ({}), notes });

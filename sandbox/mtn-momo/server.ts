@@ -6,7 +6,7 @@ import type { Failure, Kind } from '../fates.ts';
 import type { Transaction } from '../journal.ts';
 import type { CallbackMessage, SandboxRail } from '../rail.ts';
 import { minorOf, shortTextOfMinor } from '../amounts.ts';
-import { provision, serveOperations } from './operations.ts';
+import { provision, REFUSALS, serveOperations } from './operations.ts';
 import type { Answer, SandboxAnswer, SandboxRequest } from '../wire.ts';
 import { basicCredentials, bearerToken, empty, fieldOf, isWebAddress, json, page, parseBody } from '../wire.ts';
 
@@ -47,6 +47,13 @@ const REASONS: Readonly<Record<Kind, Readonly<Record<Failure, string>>>> = {
     below_minimum: 'NOT_ALLOWED',
     above_maximum: 'PAYER_LIMIT_REACHED',
     bad_credential: 'NOT_ALLOWED',
+    no_answer: 'COULD_NOT_PERFORM_TRANSACTION',
+    expired: 'EXPIRED',
+    wrong_pin: 'APPROVAL_REJECTED',
+    payer_limit: 'PAYER_LIMIT_REACHED',
+    receiver_limit: 'PAYEE_LIMIT_REACHED',
+    wallet_not_found: 'PAYER_NOT_FOUND',
+    operator_error: 'INTERNAL_PROCESSING_ERROR',
   },
   disbursement: {
     declined: 'NOT_ALLOWED',
@@ -57,6 +64,13 @@ const REASONS: Readonly<Record<Kind, Readonly<Record<Failure, string>>>> = {
     below_minimum: 'NOT_ALLOWED',
     above_maximum: 'PAYEE_LIMIT_REACHED',
     bad_credential: 'NOT_ALLOWED',
+    no_answer: 'COULD_NOT_PERFORM_TRANSACTION',
+    expired: 'EXPIRED',
+    wrong_pin: 'NOT_ALLOWED',
+    payer_limit: 'PAYER_LIMIT_REACHED',
+    receiver_limit: 'PAYEE_LIMIT_REACHED',
+    wallet_not_found: 'PAYEE_NOT_FOUND',
+    operator_error: 'INTERNAL_PROCESSING_ERROR',
   },
 };
 
@@ -131,8 +145,7 @@ async function take(momo: Momo, kind: Kind): Promise<Answer> {
   if (rail.byReference(kind, reference) !== undefined) {
     return problem(409, 'RESOURCE_ALREADY_EXIST', 'Duplicated reference id. Creation of resource failed.');
   }
-  const error = problem(500, 'INTERNAL_PROCESSING_ERROR', 'An internal error occurred while processing.');
-  return rail.underFaults({ kind, reference, phone: party, error }, async () => {
+  return rail.underFaults({ kind, reference, phone: party, amountMinor, refusals: REFUSALS }, async () => {
     const names = {
       externalId: fieldOf(body, 'externalId'),
       payerMessage: fieldOf(body, 'payerMessage'),
@@ -156,7 +169,7 @@ function tellStatus({ rail }: Momo, kind: Kind, reference: string): Answer {
     if (transaction === undefined || isLagging(rail, transaction)) {
       return problem(404, 'RESOURCE_NOT_FOUND', 'Requested resource was not found.');
     }
-    return json(200, statusBody(rail, transaction));
+    return json(200, statusBody(rail, rail.told(transaction)));
   });
 }
 
@@ -195,7 +208,7 @@ function notesOf(transaction: Transaction): Record<string, string> {
 
 /** Plain text nine times in ten; once the object of MTN's own description. */
 function reasonOf(rail: SandboxRail, transaction: Transaction, failure: Failure): unknown {
-  const code = REASONS[transaction.kind][failure];
+  const code = transaction.code ?? REASONS[transaction.kind][failure];
   return rail.chance.draw('reason', transaction.id) < 0.1 ? { code, message: 'The request failed.' } : code;
 }
 

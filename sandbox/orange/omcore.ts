@@ -6,7 +6,7 @@ import { uuidOfShortId } from '../../domain/ids.ts';
 import { jsonNumberOfMinor, minorOf } from '../amounts.ts';
 import type { Failure, Kind } from '../fates.ts';
 import type { Transaction } from '../journal.ts';
-import type { CallbackMessage, SandboxRail } from '../rail.ts';
+import type { CallbackMessage, Refusals, SandboxRail } from '../rail.ts';
 import { type Answer, fieldOf, isWebAddress, json, parseBody, type SandboxAnswer, type SandboxRequest } from '../wire.ts';
 import { type OrangeFace, withCallingCode } from './types.ts';
 
@@ -23,6 +23,20 @@ const CODES: Readonly<Record<Failure, string | null>> = {
   below_minimum: '60014',
   above_maximum: '60014',
   bad_credential: '60011',
+  no_answer: null,
+  expired: null,
+  wrong_pin: null,
+  payer_limit: '60014',
+  receiver_limit: '60030',
+  wallet_not_found: '60030',
+  operator_error: '60021',
+};
+
+/** How omcoreapis and the WSO2 gateway in front of it write that nothing was done. */
+const REFUSALS: Refusals = {
+  error: json(500, { message: 'Internal server error', data: null }),
+  busy: json(429, { fault: { code: 900800, message: 'Message throttled out', description: 'You have exceeded your quota' } }),
+  staleToken: json(200, { fault: { code: 900901, message: 'Invalid Credentials', description: 'Access failure' } }),
 };
 
 export async function serveOmcore(face: OrangeFace, request: SandboxRequest): Promise<Answer> {
@@ -69,8 +83,7 @@ async function pay(face: OrangeFace, kind: Kind, request: SandboxRequest): Promi
   const orderId = fieldOf(body, 'orderId');
   const reference = uuidOfShortId(orderId) ?? orderId;
   const phone = withCallingCode(rail, subscriber);
-  const error = json(500, { message: 'Internal server error', data: null });
-  return rail.underFaults({ kind, reference, phone, error }, async () => {
+  return rail.underFaults({ kind, reference, phone, amountMinor, refusals: REFUSALS }, async () => {
     const transaction = await rail.submit({
       kind,
       ourReference: reference,
@@ -88,7 +101,7 @@ async function pay(face: OrangeFace, kind: Kind, request: SandboxRequest): Promi
 function tellStatus(rail: SandboxRail, kind: Kind, token: string): Answer {
   return rail.inquiry(token, json(500, { message: 'Internal server error', data: null }), () => {
     const transaction = rail.byName(token);
-    if (transaction !== undefined) return dataAnswer(rail, transaction);
+    if (transaction !== undefined) return dataAnswer(rail, rail.told(transaction));
     if (!isOurs(rail, kind, token)) return json(404, { message: 'Unknown pay token', data: null });
     return json(200, { message: 'Payment request initiated', data: { payToken: token, status: 'INITIATED', amount: null, txnid: null } });
   });
@@ -99,8 +112,8 @@ function dataAnswer(rail: SandboxRail, transaction: Transaction): SandboxAnswer 
 }
 
 function dataOf(rail: SandboxRail, transaction: Transaction): Record<string, unknown> {
-  const { kind, state, failure, notes, names, callbackUrl, amountMinor, atMs } = transaction;
-  const code = state === 'failed' && failure !== null ? CODES[failure] : '200';
+  const { kind, state, failure, code: own, notes, names, callbackUrl, amountMinor, atMs } = transaction;
+  const code = state === 'failed' && failure !== null ? (own ?? CODES[failure]) : '200';
   const told =
     kind === 'collection' ? { inittxnstatus: code ?? '200', confirmtxnstatus: null } : { txnstatus: code ?? '200', txnmessage: '' };
   return {

@@ -2,7 +2,7 @@
 import { jsonNumberOfMinor, minorOf } from '../amounts.ts';
 import type { Kind } from '../fates.ts';
 import type { Transaction } from '../journal.ts';
-import type { CallbackMessage, SandboxRail } from '../rail.ts';
+import type { CallbackMessage, Refusals, SandboxRail } from '../rail.ts';
 import { type Answer, fieldOf, isWebAddress, json, parseBody, type SandboxAnswer, type SandboxRequest } from '../wire.ts';
 import { type OrangeFace, withCallingCode } from './types.ts';
 
@@ -10,6 +10,22 @@ type Body = Readonly<Record<string, unknown>>;
 
 function problem(status: number, code: string, instance: string): SandboxAnswer {
   return json(status, { type: '/bad-request', title: 'Bad Request', instance, status: String(status), code, detail: 'failed' });
+}
+
+/** How Sonatel writes that it did nothing. */
+function refusals(path: string): Refusals {
+  return {
+    error: problem(500, '50', path),
+    busy: json(429, {
+      type: '/too-many-requests',
+      title: 'Too Many Requests',
+      instance: path,
+      status: '429',
+      code: '53',
+      detail: 'failed',
+    }),
+    staleToken: json(401, { type: '/unauthorized', title: 'Unauthorized', instance: path, status: '401', code: '10', detail: 'failed' }),
+  };
 }
 
 export async function serveSonatel(face: OrangeFace, request: SandboxRequest): Promise<Answer> {
@@ -60,8 +76,7 @@ async function take(face: OrangeFace, request: SandboxRequest, body: Body, kind:
   const reference = fieldOf(body, 'reference');
   const phone = withCallingCode(rail, fieldOf(partOf(body, 'customer'), 'id'));
   const callbackUrl = request.headers['x-callback-url'] ?? '';
-  const error = problem(500, '50', request.path);
-  return rail.underFaults({ kind, reference, phone, error }, async () => {
+  return rail.underFaults({ kind, reference, phone, amountMinor, refusals: refusals(request.path) }, async () => {
     // The reference makes no repeat harmless: the same one twice is two payments.
     const transaction = await rail.submit({
       kind,
@@ -77,8 +92,9 @@ async function take(face: OrangeFace, request: SandboxRequest, body: Body, kind:
 }
 
 function recordOf(transaction: Transaction): Record<string, unknown> {
-  const { state, failure, names, ourReference } = transaction;
-  const failed = failure === 'declined' ? 'REJECTED' : 'FAILED';
+  const { state, failure, code, names, ourReference } = transaction;
+  // There are no codes beside the status: one that was written stands in its place.
+  const failed = code ?? (failure === 'declined' ? 'REJECTED' : 'FAILED');
   return {
     reference: ourReference,
     transactionId: names['transactionId'],
@@ -89,7 +105,7 @@ function recordOf(transaction: Transaction): Record<string, unknown> {
 function tellStatus(rail: SandboxRail, id: string): Answer {
   return rail.inquiry(id, problem(500, '50', '/transactions'), () => {
     const transaction = rail.byName(id);
-    return transaction === undefined ? problem(404, '60', '/transactions') : json(200, recordOf(transaction));
+    return transaction === undefined ? problem(404, '60', '/transactions') : json(200, recordOf(rail.told(transaction)));
   });
 }
 
@@ -99,6 +115,7 @@ function list(rail: SandboxRail, reference: string): Answer {
       200,
       [...rail.transactions()]
         .filter(({ ourReference }) => ourReference === reference)
+        .map((transaction) => rail.told(transaction))
         .map((transaction) => ({ ...recordOf(transaction), amount: amountOf(rail, transaction.amountMinor) })),
     ),
   );

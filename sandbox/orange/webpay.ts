@@ -6,7 +6,7 @@
 import { uuidOfShortId } from '../../domain/ids.ts';
 import { minorOf } from '../amounts.ts';
 import type { Transaction } from '../journal.ts';
-import type { CallbackMessage } from '../rail.ts';
+import type { CallbackMessage, Refusals } from '../rail.ts';
 import { type Answer, fieldOf, isWebAddress, json, parseBody, type SandboxAnswer, type SandboxRequest } from '../wire.ts';
 import { type OrangeFace, withCallingCode } from './types.ts';
 
@@ -17,6 +17,13 @@ const LENGTH_MAX = { order: 30, reference: 30, address: 120 };
 function problem(status: number, code: number, message: string): SandboxAnswer {
   return json(status, { code, message, description: `${message}.` });
 }
+
+/** How the web payment writes that it did nothing. */
+const REFUSALS: Refusals = {
+  error: problem(500, 1, 'Internal error'),
+  busy: problem(429, 53, 'Too many requests'),
+  staleToken: json(401, { code: 42, message: 'Expired credentials', description: 'The token is not valid any more.' }),
+};
 
 export async function serveWebpay(face: OrangeFace, request: SandboxRequest): Promise<Answer> {
   const base = `/orange-money-webpay/${face.account.countryPath}/v1`;
@@ -62,13 +69,13 @@ async function start(face: OrangeFace, body: Body): Promise<Answer> {
     payment_url: `https://webpayment.sandbox.invalid/payment/pay_token/${tokens.payToken}`,
     notif_token: tokens.notifToken,
   });
-  const error = problem(500, 1, 'Internal error');
-  const answer = await rail.underFaults({ kind: 'collection', reference, phone, error }, async () => opened);
+  const amountMinor = minorOf(fieldOf(body, 'amount'), rail.rail.currency) ?? 0n;
+  const answer = await rail.underFaults({ kind: 'collection', reference, phone, amountMinor, refusals: REFUSALS }, async () => opened);
   if (answer !== opened || payer === null) return answer;
   await rail.submit({
     kind: 'collection',
     ourReference: reference,
-    amountMinor: minorOf(fieldOf(body, 'amount'), rail.rail.currency) ?? 0n,
+    amountMinor,
     phone,
     callbackUrl: fieldOf(body, 'notif_url'),
     namesOf: () => ({ payToken: tokens.payToken }),
@@ -92,13 +99,15 @@ async function tellStatus({ rail }: OrangeFace, body: Body): Promise<Answer> {
     ) {
       return problem(400, 23, 'Invalid order');
     }
-    const txnid = transaction.state === 'succeeded' ? txnidOf(transaction) : '';
-    return json(201, { status: statusOf(transaction), order_id: transaction.notes['orderId'], txnid });
+    const told = rail.told(transaction);
+    const txnid = told.state === 'succeeded' ? txnidOf(told) : '';
+    return json(201, { status: statusOf(told), order_id: told.notes['orderId'], txnid });
   });
 }
 
-function statusOf(transaction: Transaction): string {
-  return { pending: 'INITIATED', succeeded: 'SUCCESS', failed: 'FAILED' }[transaction.state];
+/** There are no codes beside the status: one that was written stands in its place. */
+function statusOf({ state, code, failure }: Transaction): string {
+  return { pending: 'INITIATED', succeeded: 'SUCCESS', failed: code ?? (failure === 'expired' ? 'EXPIRED' : 'FAILED') }[state];
 }
 
 function txnidOf(transaction: Transaction): string {

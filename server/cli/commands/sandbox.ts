@@ -20,6 +20,10 @@ interface FateOptions extends Where {
   readonly amountMinor?: string;
   readonly reference?: string;
   readonly fail?: string;
+  readonly code?: string;
+  readonly answer?: string;
+  readonly wrongAmount?: true;
+  readonly flips?: true;
   readonly succeed?: true;
   readonly loseAnswer?: true;
   readonly callback?: string;
@@ -98,10 +102,17 @@ function registerFates(sandbox: Command, context: CommandContext): void {
       .option('--phone <number>', 'of this customer, E.164')
       .option('--amount-minor <units>', 'of this amount in minor units')
       .option('--reference <text>', 'known to the operator by this')
-      .option('--fail <why>', 'they fail: declined, no_funds, cannot_receive, unavailable, float_too_low, bad_credential')
+      .option('--fail <why>', 'they fail: declined, no_funds, no_answer, expired, wrong_pin, payer_limit, wallet_not_found, …')
+      .option('--code <code>', 'with this code of the operator’s own; one that nobody knows leaves the outcome in doubt')
       .option('--succeed', 'they succeed, whatever their number says')
       .option('--lose-answer', 'the operator acts, and its answer is lost')
-      .addOption(new Option('--callback <fate>', 'what becomes of the callback').choices(['once', 'lost', 'twice', 'late', 'early']))
+      .option(
+        '--answer <fate>',
+        'what becomes of the answer: lost_before, lost_after, error, page_before, page_after, busy, stale_token, given',
+      )
+      .option('--callback <fate>', 'what becomes of the callback: once, lost, twice, late, early, contradicting')
+      .option('--wrong-amount', 'messages and inquiries tell another amount')
+      .option('--flips', 'some time after the end messages and inquiries tell the opposite')
       .option('--slower <times>', 'so many times slower than usual')
       .option('--never', 'they stay pending')
       .option('--times <count>', 'for so many payments', wholeNumber(1, 1_000_000)),
@@ -110,6 +121,7 @@ function registerFates(sandbox: Command, context: CommandContext): void {
     ['capp sandbox fate --phone +256772000111 --fail no_funds --times 1', 'the next payment of this customer'],
     ['capp sandbox fate --rail mpesa-ke --lose-answer --callback lost', 'M-Pesa goes silent after it acted'],
     ['capp sandbox fate --amount-minor 150000 --never', 'whoever pays this amount'],
+    ['capp sandbox fate --rail mtn-ug --answer stale_token --times 1', 'a token that ends in flight'],
   ]);
   withExamples(
     withUrl(sandbox.command('fates').description('Lists what is written, the newest first.').option('--clear', 'forget all of it')).action(
@@ -126,6 +138,10 @@ function scriptOf(options: FateOptions): unknown {
     match: { railId, kind, phone, amountMinor, reference },
     fate: {
       failure: options.succeed ? null : options.fail,
+      code: options.code,
+      answer: options.answer,
+      wrongAmount: options.wrongAmount,
+      flips: options.flips,
       answerLost: options.loseAnswer,
       callback: options.callback,
       slowness: options.never ? 'never' : options.slower === undefined ? undefined : Number(options.slower),

@@ -2,7 +2,7 @@
 import { minorOf, shortTextOfMinor } from '../../../sandbox/amounts.ts';
 import type { Failure } from '../../../sandbox/fates.ts';
 import type { Transaction } from '../../../sandbox/journal.ts';
-import type { CallbackMessage, SandboxRail } from '../../../sandbox/rail.ts';
+import type { CallbackMessage, Refusals, SandboxRail } from '../../../sandbox/rail.ts';
 import {
   type Answer,
   basicCredentials,
@@ -26,7 +26,16 @@ const CODES: Readonly<Record<Failure, string>> = {
   below_minimum: 'AMOUNT',
   above_maximum: 'AMOUNT',
   bad_credential: 'CREDENTIAL',
+  no_answer: 'DECLINED',
+  expired: 'DECLINED',
+  wrong_pin: 'DECLINED',
+  payer_limit: 'NO_FUNDS',
+  receiver_limit: 'NO_WALLET',
+  wallet_not_found: 'NO_WALLET',
+  operator_error: 'BUSY',
 };
+
+const REFUSALS: Refusals = { error: json(500, { code: 'INTERNAL' }), busy: json(429, { code: 'BUSY' }), staleToken: empty(401) };
 
 export async function serveSmall(rail: SandboxRail, request: SandboxRequest): Promise<Answer> {
   const { method, path, headers } = request;
@@ -44,7 +53,7 @@ export async function serveSmall(rail: SandboxRail, request: SandboxRequest): Pr
   const reference = /^\/payments\/([^/]+)$/.exec(path)?.[1] ?? '';
   return rail.inquiry(reference, json(503, { code: 'UNAVAILABLE' }), () => {
     const transaction = rail.byReference('collection', reference) ?? rail.byReference('disbursement', reference);
-    return transaction === undefined ? json(404, { code: 'NOT_FOUND' }) : json(200, recordOf(rail, transaction));
+    return transaction === undefined ? json(404, { code: 'NOT_FOUND' }) : json(200, recordOf(rail, rail.told(transaction)));
   });
 }
 
@@ -55,21 +64,21 @@ async function take(rail: SandboxRail, body: Readonly<Record<string, unknown>>):
   const amountMinor = minorOf(fieldOf(body, 'amount'), rail.rail.currency);
   if (amountMinor === null || !/^\d{9,15}$/.test(phone)) return json(400, { code: 'FIELD' });
   if (rail.byReference(kind, reference) !== undefined) return json(409, { code: 'DUPLICATE' });
-  return rail.underFaults({ kind, reference, phone, error: json(500, { code: 'INTERNAL' }) }, async () => {
+  return rail.underFaults({ kind, reference, phone, amountMinor, refusals: REFUSALS }, async () => {
     await rail.submit({ kind, ourReference: reference, amountMinor, phone, callbackUrl: fieldOf(body, 'callback'), namesOf: () => ({}) });
     return json(202, {});
   });
 }
 
 function recordOf(rail: SandboxRail, transaction: Transaction): Record<string, unknown> {
-  const { ourReference, kind, amountMinor, state, failure, id } = transaction;
+  const { ourReference, kind, amountMinor, state, failure, code, id } = transaction;
   return {
     reference: ourReference,
     direction: kind === 'collection' ? 'in' : 'out',
     amount: shortTextOfMinor(amountMinor, rail.rail.currency),
     status: { pending: 'open', succeeded: 'paid', failed: 'failed' }[state],
     ...(state === 'succeeded' ? { receipt: id } : {}),
-    ...(state === 'failed' && failure !== null ? { code: CODES[failure] } : {}),
+    ...(state === 'failed' && failure !== null ? { code: code ?? CODES[failure] } : {}),
   };
 }
 
