@@ -3,10 +3,12 @@
  * them costs meanwhile in memory, timers and checkpoints, and that all of them complete once the operators go on.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { applicationUrlsOf } from '../server/callback-addresses.ts';
 import { type Finding, figure } from './finding.ts';
 import { type Inspected, inspect, inspectorSetting } from './inspect.ts';
 import { countUnfinished, runLoad } from './load.ts';
@@ -33,15 +35,17 @@ const TIMERS_SLACK = 50;
 export async function runConcurrentBench(options: ConcurrentOptions, tell: (line: string) => void): Promise<Finding> {
   const folder = await mkdtemp(join(tmpdir(), 'capp-bench-slow-'));
   const [port, inspectorPort] = [await freePort(), await freePort()];
+  const callbackKey = randomBytes(32);
   const operators = await startOperators({
     dataDir: join(folder, 'sandbox'),
     profilesPath: join(folder, 'operators.json'),
-    callbackUrl: `http://127.0.0.1:${port}`,
+    applicationUrls: applicationUrlsOf(`http://127.0.0.1:${port}`, callbackKey),
   });
   let bench: BenchPlatform | null = null;
   try {
     bench = await openPlatform({
       PORT: String(port),
+      CAPP_CALLBACK_KEY: callbackKey.toString('hex'),
       NODE_OPTIONS: inspectorSetting(inspectorPort),
       CAPP_SANDBOX: '1',
       CAPP_SANDBOX_URL: operators.url,

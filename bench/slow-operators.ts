@@ -11,7 +11,8 @@ import type { Scheduler } from '../sandbox/scheduler.ts';
 export interface SlowOrder {
   readonly dataDir: string;
   readonly profilesPath: string;
-  readonly callbackUrl: string;
+  /** By rail, for operators that know one address for all attempts. */
+  readonly applicationUrls: Readonly<Record<string, string>>;
 }
 
 /** What is told while it runs: to end so many of the held transactions each second; 0 holds everything from now on. */
@@ -58,7 +59,7 @@ async function start(order: SlowOrder): Promise<void> {
     speed: SPEED,
     scheduler,
     openings: Object.fromEntries(RAILS.map((rail) => [rail.id, demoFloatMinor(rail)])),
-    applicationUrl: (railId) => `${order.callbackUrl}/v1/callbacks/${railId}`,
+    applicationUrl: (railId) => order.applicationUrls[railId] ?? null,
   });
   await writeFile(order.profilesPath, JSON.stringify(sandbox.profiles()), { mode: 0o600 });
   process.on('message', (told) => scheduler.pace((told as SlowPace).perSecond));

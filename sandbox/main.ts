@@ -1,8 +1,8 @@
 /**
  * The sandbox as a process. Settings by environment: SANDBOX_PORT, SANDBOX_HOST, SANDBOX_URL (the address
  * clients reach it at), SANDBOX_DATA_DIR, SANDBOX_PROFILES_PATH (a file for the settings with which clients
- * reach it), SANDBOX_CALLBACK_URL (the address of the API, for operators that know one callback address for
- * all attempts), SANDBOX_SPEED, SANDBOX_SEED, SANDBOX_OPENING_BALANCES (JSON, minor units as decimal strings per
+ * reach it), SANDBOX_APPLICATION_URLS (JSON by rail id: what is entered at operators that know one callback
+ * address for all attempts), SANDBOX_SPEED, SANDBOX_SEED, SANDBOX_OPENING_BALANCES (JSON, minor units as decimal strings per
  * rail id; those of the demonstration unless given), SANDBOX_FAULTS (JSON, shares; a modest set unless given),
  * SANDBOX_GATEWAY_URL (where messaging gateways post reports, with {gateway} for the name), SANDBOX_CHAIN_PATH
  * and SANDBOX_CHAIN_KEYS_PATH (files for the settings and keys with which clients reach the chain) and
@@ -32,7 +32,7 @@ const environmentSchema = z.object({
   SANDBOX_PORT: z.coerce.number().int().min(0).max(65_535).default(8090),
   SANDBOX_HOST: z.string().min(1).default('127.0.0.1'),
   SANDBOX_URL: z.url().optional(),
-  SANDBOX_CALLBACK_URL: z.url().optional(),
+  SANDBOX_APPLICATION_URLS: jsonText.pipe(z.record(z.string(), z.url())).optional(),
   SANDBOX_PROFILES_PATH: z.string().min(1).optional(),
   SANDBOX_GATEWAY_URL: z.string().includes('{gateway}').optional(),
   SANDBOX_DATA_DIR: z.string().min(1).default('.capp/sandbox'),
@@ -62,13 +62,13 @@ function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const settings = parsed.data;
   const given = Object.entries(settings.SANDBOX_OPENING_BALANCES ?? {}).map(([railId, minor]) => [railId, BigInt(minor)] as const);
   const openings = settings.SANDBOX_OPENING_BALANCES ? given : RAILS.map((rail) => [rail.id, demoFloatMinor(rail)] as const);
-  const callbackUrl = settings.SANDBOX_CALLBACK_URL?.replace(/\/+$/, '');
+  const applicationUrls = settings.SANDBOX_APPLICATION_URLS ?? {};
   const { SANDBOX_GATEWAY_URL: gatewayUrl } = settings;
   const options: SandboxOptions = {
     port: settings.SANDBOX_PORT,
     host: settings.SANDBOX_HOST,
     ...(settings.SANDBOX_URL === undefined ? {} : { publicUrl: settings.SANDBOX_URL.replace(/\/+$/, '') }),
-    ...(callbackUrl === undefined ? {} : { applicationUrl: (railId: string) => `${callbackUrl}/v1/callbacks/${railId}` }),
+    applicationUrl: (railId: string) => applicationUrls[railId] ?? null,
     dataDir: settings.SANDBOX_DATA_DIR,
     speed: settings.SANDBOX_SPEED,
     seed: settings.SANDBOX_SEED,

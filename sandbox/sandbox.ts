@@ -52,7 +52,7 @@ export interface SandboxOptions {
   /** The address clients reach the sandbox at; where it listens unless given. */
   readonly publicUrl?: string;
   /** Where operators that know one callback address per application send theirs; without it they send none. */
-  readonly applicationUrl?: (railId: string) => string;
+  readonly applicationUrl?: (railId: string) => string | null;
   /** Where messaging gateways post reports, without the kind at the end; without it they post none. */
   readonly messagingUrl?: (gateway: SandboxGateway) => string;
   readonly messagingFaults?: Partial<MessagingFaults>;

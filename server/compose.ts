@@ -2,7 +2,6 @@
  * The composition root: makes, from the settings, everything that a process of CAPP works with. Nothing
  * else in the house makes a pool, a key, an agent or an operator client.
  */
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -13,7 +12,7 @@ import { createExchangeRateAgent } from '../agents/exchange-rate/index.ts';
 import { createLiquidityAgent } from '../agents/liquidity/index.ts';
 import { createRouteAgent } from '../agents/route-optimizer/index.ts';
 import { connect, type Pool, sessionOf } from '../db/connect.ts';
-import { hmacSha256, type Keys } from '../db/keyring.ts';
+import type { Keys } from '../db/keyring.ts';
 import { QUEUE_SCHEMA } from '../db/migrate.ts';
 import { assertServiceRole, SERVICE_ROLE } from '../db/service-role.ts';
 import { systemClock } from '../domain/clock.ts';
@@ -23,14 +22,7 @@ import type { Agents } from '../graph/agents.ts';
 import { CaseCheckpointer } from '../graph/case/checkpointer.ts';
 import { bindAgent } from '../graph/decide.ts';
 import { createHintQueue, type HintQueue, type QueueConnection } from '../graph/queue.ts';
-import {
-  type CallbackAddresses,
-  DEFAULT_GRAPH_SETTINGS,
-  type GraphDeps,
-  type GraphSettings,
-  type Hint,
-  type SettlementSide,
-} from '../graph/types.ts';
+import { DEFAULT_GRAPH_SETTINGS, type GraphDeps, type GraphSettings, type Hint, type SettlementSide } from '../graph/types.ts';
 import { createRateBoard, type RateBoard } from '../tools/fx/board.ts';
 import { fxSettingsFrom, rateSources } from '../tools/fx/sources.ts';
 import { createOperators, type Operators, railTerms } from '../tools/mmo/registry.ts';
@@ -46,6 +38,7 @@ import type { SanctionsList } from '../tools/sanctions/list.ts';
 import { type LiveSanctions, openSanctions } from '../tools/sanctions/live.ts';
 import { adviseOnDemand } from './advise.ts';
 import type { OwnPaymentDesk, OwnPaymentDesks } from './api/deps.ts';
+import { callbackAddresses, ownPaymentPaths } from './callback-addresses.ts';
 import type { Config } from './config.ts';
 import { createLog, type Log } from './log.ts';
 import { statementSource } from './statements.ts';
@@ -228,29 +221,6 @@ export function composeGraphDeps(foundation: Foundation, settlement?: Settlement
       sandbox: config.sandbox ? { url: config.sandboxUrl, folder: join(config.dataDir, 'sandbox') } : null,
     }),
     settlement,
-  };
-}
-
-/** Addresses for callbacks: their token is a keyed hash of the attempt, so that nobody can guess or make one. */
-export function callbackAddresses(publicUrl: string, key: Buffer): CallbackAddresses {
-  const keyedHash = hmacSha256(key);
-  const tokenOf = (attemptId: string): string => keyedHash(attemptId).toString('base64url');
-  return {
-    urlOf: (railId, attemptId) => `${publicUrl}/v1/callbacks/${railId}/${tokenOf(attemptId)}`,
-    tokenHash: (attemptId) => createHash('sha256').update(tokenOf(attemptId)).digest(),
-  };
-}
-
-/** The secret path of each rail whose customers can pay by themselves. In hexadecimal: Safaricom takes no address with certain words in it. */
-export function ownPaymentPaths(
-  publicUrl: string,
-  key: Buffer,
-): (railId: string) => { token: string; validationUrl: string; confirmationUrl: string } {
-  const keyedHash = hmacSha256(key);
-  return (railId) => {
-    const token = keyedHash(`own payments ${railId}`).toString('hex');
-    const address = `${publicUrl}/v1/c2b/${token}`;
-    return { token, validationUrl: `${address}/validation`, confirmationUrl: `${address}/confirmation` };
   };
 }
 

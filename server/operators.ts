@@ -9,7 +9,7 @@ import type { MpesaClient } from '../tools/mmo/mpesa/client.ts';
 import type { C2bAddresses } from '../tools/mmo/mpesa/operations.ts';
 import { createOperators, type Operators } from '../tools/mmo/registry.ts';
 import { memoryTokenVault } from '../tools/mmo/tokens.ts';
-import { ownPaymentPaths } from './compose.ts';
+import { applicationAddresses, hasApplicationAddress, ownPaymentPaths } from './callback-addresses.ts';
 import { type Config, readConfig } from './config.ts';
 
 /** Clients by the settings of the operators, or of the sandbox that ran last; null when there are none. Throws `config_invalid` for wrong ones. */
@@ -29,24 +29,32 @@ export async function openOperatorsOf(config: Config, dataDir: string): Promise<
 /** What an operator said to the addresses at which it is to ask and tell about payments that customers make by themselves. */
 export type Registered = 'registered' | 'already' | 'refused';
 
+/** What came of registering our addresses of a rail: at the operator, or as people have to enter it in the operator's portal. */
+export type Registration = { readonly registered: Registered } | { readonly callbackUrl: string };
+
 /**
- * Registers our addresses for payments that customers make by themselves. Throws `usage_invalid` for a rail whose operator tells
- * of none, `config_invalid` where there are no settings.
+ * Registers our addresses of a rail: those for payments that customers make by themselves, or gives the one that people enter for
+ * all callbacks. Throws `usage_invalid` for a rail whose operator has no address to be told once, `config_invalid` where there are
+ * no settings.
  */
-export async function registerOwnPayments(
+export async function registerAddresses(
   env: Readonly<Record<string, string | undefined>>,
   railId: string,
   withoutAnswer: C2bAddresses['withoutAnswer'],
-): Promise<Registered> {
+): Promise<Registration> {
   const config = readConfig(env);
   const dataDir = resolve(config.dataDir);
   const rail = RAILS.find(({ id }) => id === railId);
+  const { callbackKey } = await loadKeys(env, dataDir);
+  if (rail !== undefined && hasApplicationAddress(rail))
+    return { callbackUrl: applicationAddresses(config.publicUrl, callbackKey)(railId).url };
   if (rail?.protocol !== 'mpesa')
-    throw fault('usage_invalid', { detail: `${railId} is no rail whose customers pay by themselves; M-Pesa's are.` });
+    throw fault('usage_invalid', {
+      detail: `Nothing is registered for ${railId}: M-Pesa's and Airtel's rails have addresses to be told once.`,
+    });
   const operators = await openOperatorsOf(config, dataDir);
   if (operators === null)
     throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: 'CAPP_OPERATORS_PATH must name the settings of the operators.' });
-  const { callbackKey } = await loadKeys(env, dataDir);
   const { validationUrl, confirmationUrl } = ownPaymentPaths(config.publicUrl, callbackKey)(railId);
-  return (operators(railId) as MpesaClient).registerC2b({ validationUrl, confirmationUrl, withoutAnswer });
+  return { registered: await (operators(railId) as MpesaClient).registerC2b({ validationUrl, confirmationUrl, withoutAnswer }) };
 }

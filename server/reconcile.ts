@@ -9,7 +9,7 @@ import type { Rail } from '../domain/rail.ts';
 import { reconcileDay, type ReconcileReport } from '../graph/reconciliation/run.ts';
 import { DEFAULT_GRAPH_SETTINGS, type GraphDeps } from '../graph/types.ts';
 import type { Operators } from '../tools/mmo/registry.ts';
-import { callbackAddresses } from './compose.ts';
+import { callbackAddresses } from './callback-addresses.ts';
 import { type Config, readConfig } from './config.ts';
 import { createLog } from './log.ts';
 import { openOperatorsOf } from './operators.ts';

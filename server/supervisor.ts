@@ -9,6 +9,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { loadKeys } from '../db/keyring.ts';
 import { connect } from '../db/connect.ts';
 import { type Database, type DatabaseConfig, startDatabase } from '../db/embedded.ts';
 import { makeFolder, storageFault } from '../db/folders.ts';
@@ -16,6 +17,7 @@ import { openRunner } from '../db/service-role.ts';
 import { systemClock } from '../domain/clock.ts';
 import { fault } from '../domain/errors.ts';
 import { keepLogs } from '../tools/privacy/index.ts';
+import { applicationUrlsOf } from './callback-addresses.ts';
 import { type Child, launchChild } from './child-process.ts';
 import { type Config, readConfig } from './config.ts';
 import type { DemoKeys } from './demo/keys.ts';
@@ -95,7 +97,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const gatewayToken = newGatewayToken();
     const gatewayUrl = `${config.publicUrl}/v1/gateways/{gateway}/${gatewayToken}`;
     const sandboxEnv = { ...childEnv, SANDBOX_GATEWAY_URL: gatewayUrl };
-    const sandboxUrl = config.operatorsPath === null ? await startSandbox(children, sandboxEnv, dataDir, config.publicUrl) : null;
+    const { callbackKey } = await loadKeys(options.env, dataDir);
+    const applicationUrls = applicationUrlsOf(config.publicUrl, callbackKey);
+    const sandboxUrl = config.operatorsPath === null ? await startSandbox(children, sandboxEnv, dataDir, applicationUrls) : null;
     if (sandboxUrl !== null) {
       await writeSandboxMessaging(dataDir, { sandboxUrl, token: gatewayToken });
       Object.assign(childEnv, sandboxSettings(options.env, sandboxUrl, dataDir));
@@ -225,7 +229,7 @@ async function startSandbox(
   children: Child[],
   env: Record<string, string | undefined>,
   dataDir: string,
-  callbackUrl: string,
+  applicationUrls: Readonly<Record<string, string>>,
 ): Promise<string> {
   const folder = await prepareFolder(dataDir, 'sandbox');
   const sandbox = launchChild({
@@ -235,7 +239,7 @@ async function startSandbox(
     env: {
       ...env,
       SANDBOX_PORT: env['SANDBOX_PORT'] ?? String(await freePort()),
-      SANDBOX_CALLBACK_URL: env['SANDBOX_CALLBACK_URL'] ?? callbackUrl,
+      SANDBOX_APPLICATION_URLS: env['SANDBOX_APPLICATION_URLS'] ?? JSON.stringify(applicationUrls),
       SANDBOX_DATA_DIR: folder,
       SANDBOX_PROFILES_PATH: join(dataDir, 'operators.json'),
       SANDBOX_CHAIN_PATH: join(dataDir, 'chain.json'),

@@ -29,7 +29,10 @@ describe('served', () => {
   const sessions: ClientHttp2Session[] = [];
 
   beforeEach(async () => {
-    api = await startTestApi({ operatorCertificates: true, callbackTerms: () => ({ address: 'application', allows: () => true }) });
+    api = await startTestApi({
+      operatorCertificates: true,
+      callbackTerms: () => ({ applicationToken: 'a'.repeat(64), allows: () => true }),
+    });
     material = { ...(await loadTls(NONE, folder, NOW_MS)), operatorCa: operator.cert };
     served = await serveApi(api.api, { port: 0, host: '127.0.0.1', tls: material });
   });
@@ -96,7 +99,7 @@ describe('served', () => {
   });
 
   test('a callback counts only over a certificate that the operators’ authority signed', async () => {
-    const path = '/v1/callbacks/mpesa-ke';
+    const path = `/v1/callbacks/mpesa-ke/${'a'.repeat(64)}`;
     const stranger = makeCertificate(['operator.example'], NOW_MS);
     const reasons = async () =>
       (await api.pool.query<{ reason: string | null }>('select reason_code as reason from operator_callbacks order by id')).rows.map(

@@ -23,7 +23,7 @@ import type { Chance } from '../sandbox/random.ts';
 import { ratesOf } from '../sandbox/fx.ts';
 import { createApi } from '../server/api/app.ts';
 import type { ApiDeps } from '../server/api/deps.ts';
-import { callbackAddresses } from '../server/compose.ts';
+import { callbackAddresses } from '../server/callback-addresses.ts';
 import { createIntake } from '../server/intake.ts';
 import { createLog } from '../server/log.ts';
 import type { RateSnapshot } from '../tools/fx/consensus.ts';

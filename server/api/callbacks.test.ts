@@ -94,19 +94,22 @@ test('many at once share statements, and each gets its own answer', async () => 
   expect((await api.pool.query('select 1 from operator_callbacks where attempt_id = $1', [known])).rowCount).toBe(20);
 });
 
-test('an address that all attempts share: only where the operator knows no other, and from its own networks', async () => {
+test('an address that all attempts share: secret, only where the operator knows no other, and from its own networks', async () => {
+  const token = 'a'.repeat(64);
   const terms = (railId: string) => ({
-    address: railId === 'airtel-ug' ? ('application' as const) : ('attempt' as const),
+    applicationToken: railId === 'airtel-ug' ? token : null,
     allows: (source: string) => railId !== 'mpesa-ke' && source === 'in-process',
   });
   const own = await startTestApi({ callbackTerms: terms, callbackAnswer: () => ({ status: 200, body: '', contentType: 'text/plain' }) });
   const post = (path: string) => own.call('POST', `/v1/callbacks/${path}`, { key: null, body: BODY, type: 'application/json' });
   try {
-    expect((await post('airtel-ug')).status).toBe(200);
+    expect((await post(`airtel-ug/${token}`)).status).toBe(200);
     expect(own.hints).toEqual(['callbacks']);
-    for (const path of ['mtn-ug', 'nobody', 'mpesa-ke', 'mpesa-ke/token-unknown-0123456789']) expect((await post(path)).status).toBe(404);
+    for (const path of ['airtel-ug', 'mtn-ug', 'nobody', 'mpesa-ke/token-unknown-0123456789', `airtel-ug/${'b'.repeat(64)}`])
+      expect((await post(path)).status).toBe(404);
     const items = (await bodyOf(await own.call('GET', '/v1/callbacks'))).items;
     expect(items).toMatchObject([
+      { railId: 'airtel-ug', verdict: 'quarantined', reasonCode: 'callback_unknown', attemptId: null },
       { railId: 'mpesa-ke', verdict: 'quarantined', reasonCode: 'source_refused', attemptId: null, sourceAddress: 'in-process' },
       { railId: 'airtel-ug', verdict: null, reasonCode: null },
     ]);

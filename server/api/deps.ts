@@ -66,8 +66,8 @@ export interface CallbackAnswer {
 
 /** How a rail's callbacks reach us, and whose are taken. */
 export interface CallbackTerms {
-  /** Whether each attempt has an address of its own, or the operator knows one for all. */
-  readonly address: 'attempt' | 'application';
+  /** The token of the one address for all attempts; null where each attempt has its own alone. */
+  readonly applicationToken: string | null;
   /** Whether the operator calls from this address. */
   readonly allows: (sourceAddress: string) => boolean;
 }

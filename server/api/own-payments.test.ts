@@ -20,7 +20,7 @@ let isAllowed = true;
 beforeAll(async () => {
   api = await startTestApi({
     ownPayments: { at: (token) => (token === TOKEN ? desk : null), railId: 'mpesa-ke' },
-    callbackTerms: () => ({ address: 'attempt', allows: () => isAllowed }),
+    callbackTerms: () => ({ applicationToken: null, allows: () => isAllowed }),
   });
 });
 afterAll(() => api.stop());

@@ -21,9 +21,8 @@ export const PUBLIC_ROUTES: Readonly<Record<string, string>> = {
   'post /v1/session/passkey': 'a signature of a passkey; wrong ones count against the address',
   'post /v1/c2b/{token}/confirmation': "a secret path that was registered at the operator, and the operator's addresses",
   'post /v1/c2b/{token}/validation': "a secret path that was registered at the operator, and the operator's addresses",
-  'post /v1/callbacks/{railId}': "the operator's addresses, and an inquiry before anything is believed",
-  'post /v1/callbacks/{railId}/{token}': 'a token that is a keyed hash of the attempt',
-  'put /v1/callbacks/{railId}/{token}': 'a token that is a keyed hash of the attempt',
+  'post /v1/callbacks/{railId}/{token}': 'a token that is a keyed hash of the attempt, or of the rail',
+  'put /v1/callbacks/{railId}/{token}': 'a token that is a keyed hash of the attempt, or of the rail',
   'post /v1/gateways/{gateway}/{token}/{kind}': "the gateway's token",
 };
 

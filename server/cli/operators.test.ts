@@ -60,6 +60,10 @@ it('registers the addresses for customers who pay by themselves, once', async ()
     };
     expect(await register('mpesa-ke')).toEqual([0, '{"railId":"mpesa-ke","registered":"registered"}']);
     expect(await register('mpesa-ke')).toEqual([0, '{"railId":"mpesa-ke","registered":"already"}']);
+    const [code, printed] = await register('airtel-ug');
+    const { callbackUrl } = JSON.parse(String(printed)) as { callbackUrl: string };
+    expect([code, callbackUrl]).toEqual([0, expect.stringMatching(/^https:\/\/pay\.example\/v1\/callbacks\/airtel-ug\/[0-9a-f]{64}$/)]);
+    expect((await register('airtel-ke'))[1]).not.toContain(callbackUrl.slice(-64));
     expect(await register('mtn-ug')).toEqual([2, expect.stringMatching(/^capp: usage_invalid: /)]);
   } finally {
     await sandbox.close();

@@ -13,6 +13,7 @@ import { createTokenSigner } from '../auth/token-signer.ts';
 import { createApi } from '../api/app.ts';
 import type { ApiDeps, DependencyState } from '../api/deps.ts';
 import { serveApi } from '../api/serve.ts';
+import { applicationAddresses } from '../callback-addresses.ts';
 import { type Foundation, openFoundation, ownPaymentDesks } from '../compose.ts';
 import { readConfig } from '../config.ts';
 import { tellOfCrowd } from '../crowd.ts';
@@ -70,6 +71,7 @@ function apiDeps(foundation: Foundation): Omit<ApiDeps, 'tenants'> {
   const { keyring, pepper } = keys;
   const signer = createTokenSigner({ pool, keyring, clock, issuer: config.publicUrl, audience: config.publicUrl });
   const access = createAccess({ pool, keyring, pepper, clock, signer, origin: config.publicUrl });
+  const applicationOf = applicationAddresses(config.publicUrl, keys.callbackKey);
   const sources = new Map([...terms].map(([railId, { callbackSources }]) => [railId, allowsSource(callbackSources)]));
   return {
     pool,
@@ -85,7 +87,8 @@ function apiDeps(foundation: Foundation): Omit<ApiDeps, 'tenants'> {
     notify: (hint) => queue.notify(hint),
     callbackAnswer: (railId) => (railId === ON_US ? null : operators(railId).callbackAnswer),
     callbackTerms: (railId) => ({
-      address: railId === ON_US ? 'attempt' : operators(railId).capabilities.callbackAddress,
+      applicationToken:
+        railId !== ON_US && operators(railId).capabilities.callbackAddress === 'application' ? applicationOf(railId).token : null,
       allows: sources.get(railId) ?? (() => true),
     }),
     ...(foundation.railHealth === undefined ? {} : { railHealth: foundation.railHealth }),

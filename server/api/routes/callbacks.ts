@@ -3,7 +3,7 @@
  * stored encrypted, word for word, and only then answered; who reads it asks the operator.
  */
 import { isUtf8 } from 'node:buffer';
-import { hash } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
 import { type CallbackView, listCallbacks, type NewCallback, storeCallbacks } from '../../../db/queries/callbacks.ts';
 import { fault } from '../../../domain/errors.ts';
@@ -38,12 +38,11 @@ export function createCallbackCommit(deps: ApiDeps): BoundedCommit<NewCallback, 
 
 /** Mounts the addresses operators call back at, and what became of their messages. */
 export function mountCallbacks(api: Api, commit: BoundedCommit<NewCallback, boolean>): void {
-  mountOwnAddresses(api, commit);
-  mountSharedAddress(api, commit);
+  mountAddresses(api, commit);
   mountReading(api);
 }
 
-function mountOwnAddresses(api: Api, commit: BoundedCommit<NewCallback, boolean>): void {
+function mountAddresses(api: Api, commit: BoundedCommit<NewCallback, boolean>): void {
   for (const method of ['post', 'put'] as const) {
     mount(
       api,
@@ -53,7 +52,8 @@ function mountOwnAddresses(api: Api, commit: BoundedCommit<NewCallback, boolean>
         operationId: `${method}Callback`,
         tag: 'Callbacks',
         summary: 'For operators: the outcome of an attempt',
-        description: 'The token is unguessable, one per attempt. The answer is the one the operator expects.',
+        description:
+          'The token is unguessable, one per attempt; of an operator that knows one address for all, one per rail: its messages are matched by the reference in them, and believed only after it was asked. The answer is the one the operator expects.',
         scope: null,
         params: z.object({ railId: z.string(), token: z.string() }),
         rawBody: { 'application/json': { schema: z.unknown() } },
@@ -65,29 +65,6 @@ function mountOwnAddresses(api: Api, commit: BoundedCommit<NewCallback, boolean>
       ({ c }) => take(api.deps, commit, c),
     );
   }
-}
-
-/** Airtel knows one address for all attempts of an application. Whose message it is, its reader finds out, and asks. */
-function mountSharedAddress(api: Api, commit: BoundedCommit<NewCallback, boolean>): void {
-  mount(
-    api,
-    {
-      method: 'post',
-      path: '/v1/callbacks/{railId}',
-      operationId: 'postSharedCallback',
-      tag: 'Callbacks',
-      summary: 'For operators that know one address for all attempts',
-      description: 'Its message is matched by the reference in it, and believed only after the operator was asked.',
-      scope: null,
-      params: z.object({ railId: z.string() }),
-      rawBody: { 'application/json': { schema: z.unknown() } },
-      responses: {
-        200: { description: "Stored. The body is the operator's own.", content: { 'application/json': { schema: z.unknown() } } },
-        ...problems('callback_unknown', 'body_too_large', 'overloaded'),
-      },
-    },
-    ({ c }) => take(api.deps, commit, c),
-  );
 }
 
 const callbackSchema = z
@@ -141,7 +118,7 @@ function mountReading(api: Api): void {
   );
 }
 
-export const ANYWHERE: CallbackTerms = { address: 'attempt', allows: () => true };
+export const ANYWHERE: CallbackTerms = { applicationToken: null, allows: () => true };
 
 /** A message as it is kept: what is no text as base64. */
 export function textOfBytes(bytes: Buffer): string {
@@ -155,18 +132,23 @@ function refusalOf(deps: ApiDeps, c: ApiContext, found: { readonly isAllowed: bo
   return found.whole ? null : 'body_too_large';
 }
 
+/** Compares without telling by its time how far the two agree. */
+function isSameToken(token: string, expected: string | null): boolean {
+  return expected !== null && timingSafeEqual(hash('sha256', token, 'buffer'), hash('sha256', expected, 'buffer'));
+}
+
 async function take(deps: ApiDeps, commit: BoundedCommit<NewCallback, boolean>, c: ApiContext): Promise<Response> {
-  const [railId, token] = [c.req.param('railId') ?? '', c.req.param('token')];
+  const [railId, token] = [c.req.param('railId') ?? '', c.req.param('token') ?? ''];
   if (!RAIL_ID.test(railId) || !RAIL_IDS.has(railId)) throw fault('callback_unknown');
   const terms = deps.callbackTerms?.(railId) ?? ANYWHERE;
-  if (token === undefined ? terms.address !== 'application' : !TOKEN.test(token)) throw fault('callback_unknown');
+  if (!TOKEN.test(token)) throw fault('callback_unknown');
   const sourceAddress = callerAddressOf(deps, c);
   const { bytes, whole } = await readSome(c, CALLBACK_BYTES_MAX);
   const text = textOfBytes(bytes);
   const refusal = refusalOf(deps, c, { isAllowed: terms.allows(sourceAddress), whole });
   const known = await commit.submit({
     railId,
-    tokenHash: token === undefined ? null : hash('sha256', token, 'buffer'),
+    tokenHash: isSameToken(token, terms.applicationToken) ? null : hash('sha256', token, 'buffer'),
     ...(refusal === null ? {} : { refusal }),
     body: deps.keyring.encrypt(text, 'operator_callbacks.body'),
     bodyDigest: deps.keyring.blindIndex(text, 'operator_callbacks.body'),

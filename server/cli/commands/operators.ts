@@ -41,10 +41,11 @@ export function registerOperators(program: Command, context: CommandContext): vo
 function registerRegistration(operators: Command, context: CommandContext): void {
   const command = operators
     .command('register')
-    .summary('let customers pay by themselves')
+    .summary('tell operators our addresses')
     .description(
       'Registers the addresses at which M-Pesa asks and tells about payments that customers make by themselves (C2B): secret paths under ' +
-        'CAPP_PUBLIC_URL. In production a short code is registered once. Exit code: 0 when they stand, 2 when M-Pesa refuses them.',
+        'CAPP_PUBLIC_URL. In production a short code is registered once. For Airtel it prints the secret address that you enter in its portal. ' +
+        'Exit code: 0 when they stand, 2 when M-Pesa refuses them.',
     )
     .argument('<rail>', 'as mpesa-ke')
     .addOption(
@@ -53,12 +54,15 @@ function registerRegistration(operators: Command, context: CommandContext): void
         .default('Cancelled'),
     )
     .action(async (railId: string, options: { readonly withoutAnswer: 'Cancelled' | 'Completed' }) => {
-      const { registerOwnPayments } = await import('../../operators.ts');
-      const registered = await registerOwnPayments(context.terminal.env, railId, options.withoutAnswer);
-      context.terminal.out(JSON.stringify({ railId, registered }));
-      if (registered === 'refused') context.endWith(EXIT.failed);
+      const { registerAddresses } = await import('../../operators.ts');
+      const registration = await registerAddresses(context.terminal.env, railId, options.withoutAnswer);
+      context.terminal.out(JSON.stringify({ railId, ...registration }));
+      if ('registered' in registration && registration.registered === 'refused') context.endWith(EXIT.failed);
     });
-  withExamples(command, [['capp operators register mpesa-ke', 'a payment that we cannot answer for is not made']]);
+  withExamples(command, [
+    ['capp operators register mpesa-ke', 'a payment that we cannot answer for is not made'],
+    ['capp operators register airtel-ug', 'the address for the portal of Airtel Uganda'],
+  ]);
 }
 
 function currencyOf(options: ParseOptions): Currency | undefined {
