@@ -270,11 +270,11 @@ function statusAnswer(rail: SandboxRail, transaction: Transaction): SandboxAnswe
   return envelope(200, { transaction: { ...record, status } }, `${prefix}1001`, 'SUCCESS');
 }
 
-/** A balance with commas between its thousands, as Airtel writes some. */
+/** A balance with commas between its thousands, and with hundredths of currencies that have none, as Airtel writes some. */
 function balance({ rail }: AirtelFace): SandboxAnswer {
   const { currency } = rail.rail;
   const [whole = '0', places] = textOfMinor(rail.balanceMinor(), currency).split('.');
-  const text = `${whole.replaceAll(/\B(?=(\d{3})+(?!\d))/g, ',')}.${places ?? '00'}`;
+  const text = `${whole.replaceAll(/\B(?=(\d{3})+(?!\d))/g, ',')}.${places ?? '65'}`;
   return envelope(200, { balance: text, currency, account_status: 'Active' }, 'DP02100000001', 'SUCCESS');
 }
 

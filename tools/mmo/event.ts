@@ -5,7 +5,7 @@
 import { type Currency, isCurrency } from '../../domain/currency.ts';
 import type { Money } from '../../domain/money.ts';
 import type { CallbackEvent, OperatorRetry, Outcome } from './operator.ts';
-import { readAmount, type ReadingObject, textOf } from './reading.ts';
+import { readAmount, readBalance, type ReadingObject, textOf } from './reading.ts';
 import { failed, unknown } from './reasons.ts';
 
 /** What a message is about. `request` is a request of ours, which tells nothing. */
@@ -91,6 +91,14 @@ export function draftOfCallback(
 export function amountIn(body: ReadingObject, amountKey = 'amount', currencyKey = 'currency'): Money | null {
   const currency = textOf(body, currencyKey);
   return currency !== null && isCurrency(currency) ? readAmount(textOf(body, amountKey), currency) : null;
+}
+
+/** A balance whose currency the message names itself, with a warning where parts of a minor unit are left out, or where it cannot be read. */
+export function balanceIn(body: ReadingObject, amountKey: string, currencyKey = 'currency'): Draft {
+  const currency = textOf(body, currencyKey);
+  const told = currency !== null && isCurrency(currency) ? readBalance(textOf(body, amountKey), currency) : null;
+  if (told === null) return done('balance', { warnings: ['amount_unreadable'] });
+  return done('balance', { amount: told.amount, warnings: told.truncated ? ['amount_truncated'] : [] });
 }
 
 /** The event of a draft. */

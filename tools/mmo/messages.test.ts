@@ -59,7 +59,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   'mtn-momo/token.response.json': 'token succeeded',
   'mtn-momo/transfer.request.json': 'request unknown own_request',
   'mtn-momo/transfer.status.successful.json': 'payout succeeded 23503452 100UGX confirm_by_inquiry',
-  'airtel-money/balance.response.json': 'balance succeeded amount_unreadable',
+  'airtel-money/balance.response.json': 'balance succeeded 230486UGX amount_truncated',
   'airtel-money/callback.ts.json': 'inquiry succeeded MP210603.1234.L06941 confirm_by_inquiry,no_hash',
   'airtel-money/callback.ts.with-hash.json': 'inquiry succeeded MP210603.1234.L06941 confirm_by_inquiry,hash_not_checked',
   'airtel-money/disbursement.request.json': 'request unknown own_request',

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { plainText } from './checks.ts';
-import { listOf, parseCallbackObject, parseObject, readAmount, textOf } from './reading.ts';
+import { listOf, parseCallbackObject, parseObject, readAmount, readBalance, textOf } from './reading.ts';
 
 describe('reading', () => {
   it('keeps numbers as they were written', () => {
@@ -42,6 +42,23 @@ describe('reading', () => {
 
   it.each(['1,00', '-5', '1e3', '1.005', '', 'NaN', '1,000,00'])('does not read %j as an amount', (text) => {
     expect(readAmount(text, 'KES')).toBeNull();
+  });
+});
+
+describe('a balance', () => {
+  it.each([
+    ['230486.65', 'UGX', 230_486n, true],
+    ['1,230,486.65', 'UGX', 1_230_486n, true],
+    ['230486.00', 'UGX', 230_486n, false],
+    ['12.345', 'KES', 1_234n, true],
+    ['12.34', 'KES', 1_234n, false],
+    ['0.99', 'XOF', 0n, true],
+  ] as const)('%s in %s is %s minor units, truncated: %s', (text, currency, minor, truncated) => {
+    expect(readBalance(text, currency)).toEqual({ amount: { minor, currency }, truncated });
+  });
+
+  it.each(['', '-12.5', '1,00.5', '12.', '.5', '1e3', 'NaN', '12.3x'])('%j is none', (text) => {
+    expect(readBalance(text, 'UGX')).toBeNull();
   });
 });
 

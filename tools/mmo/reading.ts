@@ -2,7 +2,7 @@
  * Reads what operators send. Numbers keep the digits they were written with (as strings), so that no
  * amount ever passes through a float, and a code is the same whether it came as 0 or as "0".
  */
-import type { Currency } from '../../domain/currency.ts';
+import { type Currency, exponentOf } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
 import { type Money, parseAmount } from '../../domain/money.ts';
 
@@ -72,4 +72,24 @@ export function readAmount(text: string | null, currency: Currency): Money | nul
   } catch {
     return null;
   }
+}
+
+/** A balance as it is told; `truncated` when it has parts of a minor unit, which are left out. */
+export interface ToldBalance {
+  readonly amount: Money;
+  readonly truncated: boolean;
+}
+
+/**
+ * A balance as operators write it. Unlike an amount it may hold parts of a minor unit, for some keep accounts in hundredths of
+ * currencies that have none; nobody can pay those out, so they are cut off. Null when it is no balance.
+ */
+export function readBalance(text: string | null, currency: Currency): ToldBalance | null {
+  const exact = readAmount(text, currency);
+  if (exact !== null) return { amount: exact, truncated: false };
+  const [, whole = '', parts = ''] = /^(\d[\d,]*)\.(\d+)$/.exec(text ?? '') ?? [];
+  if (whole === '') return null;
+  const places = exponentOf(currency);
+  const amount = readAmount(places === 0 ? whole : `${whole}.${parts.slice(0, places)}`, currency);
+  return amount === null ? null : { amount, truncated: true };
 }

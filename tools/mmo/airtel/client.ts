@@ -12,7 +12,7 @@ import type { Rail } from '../../../domain/rail.ts';
 import { isRemembered, outcomeWithoutAnswer, plainText, refusalBeforeSending, succeededWith } from '../checks.ts';
 import type { Fetch, HttpAnswer } from '../http.ts';
 import type { Capabilities, EffectRequest, InquiryRequest, OperatorClient, Outcome, RefundRequest } from '../operator.ts';
-import { objectOf, parseObject, readAmount, type ReadingObject, textOf } from '../reading.ts';
+import { objectOf, parseObject, readAmount, readBalance, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, unknown } from '../reasons.ts';
 import { encryptUnder } from '../public-key.ts';
 import type { TokenVault } from '../tokens.ts';
@@ -190,7 +190,7 @@ async function balance(airtel: Airtel): Promise<Money | null> {
   if (answer.kind !== 'answered' || answer.status !== 200) return null;
   const data = objectOf(parseObject(answer.body), 'data');
   if (textOf(data, 'currency') !== airtel.rail.currency) return null;
-  return readAmount(textOf(data, 'balance'), airtel.rail.currency);
+  return readBalance(textOf(data, 'balance'), airtel.rail.currency)?.amount ?? null;
 }
 
 async function holderOf(airtel: Airtel, phone: string): Promise<AirtelHolder | 'absent' | null> {

@@ -1,5 +1,5 @@
 /** Any message of Airtel's as a draft of an event. */
-import { amountIn, done, type Draft, draftOfCallback, type EventKind, oauthError, ownRequest } from '../event.ts';
+import { balanceIn, done, type Draft, draftOfCallback, type EventKind, oauthError, ownRequest } from '../event.ts';
 import { objectOf, type ReadingObject, textOf } from '../reading.ts';
 import { pending, unknown } from '../reasons.ts';
 import { parseAirtelCallback } from './callbacks.ts';
@@ -43,11 +43,7 @@ function transactionDraft(body: ReadingObject, transaction: ReadingObject): Draf
 }
 
 function lookUpDraft(data: ReadingObject): Draft | null {
-  if (textOf(data, 'balance') !== null) {
-    const amount = amountIn(data, 'balance');
-    // Airtel writes places that a currency does not have; they are not rounded away.
-    return done('balance', { amount, warnings: amount === null ? ['amount_unreadable'] : [] });
-  }
+  if (textOf(data, 'balance') !== null) return balanceIn(data, 'balance');
   if (textOf(data, 'key') !== null) return done('key');
   if (textOf(data, 'msisdn') === null) return null;
   return done('account', { warnings: data['is_barred'] === true ? ['wallet_barred'] : [] });

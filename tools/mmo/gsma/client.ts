@@ -11,7 +11,7 @@ import type { Rail } from '../../../domain/rail.ts';
 import { outcomeWithoutAnswer, plainText, refusalBeforeSending, succeededWith } from '../checks.ts';
 import { createSend, type Fetch, type HttpAnswer, type Send } from '../http.ts';
 import type { CallbackEvent, Capabilities, EffectRequest, InquiryRequest, OperatorClient, OperatorHandle, Outcome } from '../operator.ts';
-import { objectOf, parseCallbackObject, parseObject, readAmount, type ReadingObject, textOf } from '../reading.ts';
+import { objectOf, parseCallbackObject, parseObject, readAmount, readBalance, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, unknown } from '../reasons.ts';
 import { callWithToken, type Grant, tokenNameOf, type TokenVault } from '../tokens.ts';
 import { finalFailure, isErrorObject, submitRefusal, transactionOutcome } from './outcomes.ts';
@@ -231,7 +231,7 @@ async function balance(gsma: Gsma): Promise<Money | null> {
   if (answer.kind !== 'answered' || answer.status !== 200) return null;
   const body = parseObject(answer.body);
   if (textOf(body, 'currency') !== gsma.rail.currency) return null;
-  return readAmount(textOf(body, 'availableBalance') ?? textOf(body, 'currentBalance'), gsma.rail.currency);
+  return readBalance(textOf(body, 'availableBalance') ?? textOf(body, 'currentBalance'), gsma.rail.currency)?.amount ?? null;
 }
 
 /**

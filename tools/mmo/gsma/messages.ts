@@ -1,5 +1,5 @@
 /** Any message of the GSMA Mobile Money API as a draft of an event. */
-import { amountIn, done, type Draft, draftOfCallback, oauthError, ownRequest } from '../event.ts';
+import { amountIn, balanceIn, done, type Draft, draftOfCallback, oauthError, ownRequest } from '../event.ts';
 import { objectOf, type ReadingObject, textOf } from '../reading.ts';
 import { pending, unknown, unmapped } from '../reasons.ts';
 import { parseGsmaCallback } from './client.ts';
@@ -13,7 +13,7 @@ export function readGsmaMessage(body: ReadingObject, text: string): Draft | null
   if (textOf(body, 'quotationStatus') !== null) return quotationDraft(body);
   if (textOf(body, 'serviceStatus') !== null) return healthDraft(body);
   if (textOf(body, 'availableBalance') !== null || textOf(body, 'currentBalance') !== null) {
-    return done('balance', { amount: amountIn(body, 'availableBalance') ?? amountIn(body, 'currentBalance') });
+    return balanceIn(body, textOf(body, 'availableBalance') === null ? 'currentBalance' : 'availableBalance');
   }
   if (textOf(body, 'link') !== null) return { kind: 'inquiry', outcome: pending(), warnings: ['read_the_link'] };
   if (textOf(body, 'access_token') !== null) return done('token');

@@ -1,5 +1,5 @@
 /** Any message of MTN's as a draft of an event. */
-import { amountIn, done, type Draft, draftOfCallback, oauthError, ownRequest } from '../event.ts';
+import { amountIn, balanceIn, done, type Draft, draftOfCallback, oauthError, ownRequest } from '../event.ts';
 import { objectOf, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, unknown } from '../reasons.ts';
 import { parseMtnMomoCallback } from './client.ts';
@@ -33,7 +33,7 @@ function errorDraft(body: ReadingObject, text: string): Draft {
 
 function lookUpDraft(body: ReadingObject): Draft | null {
   if (textOf(body, 'access_token') !== null) return done('token');
-  if (textOf(body, 'availableBalance') !== null) return done('balance', { amount: amountIn(body, 'availableBalance') });
+  if (textOf(body, 'availableBalance') !== null) return balanceIn(body, 'availableBalance');
   if (Object.hasOwn(body, 'result')) {
     const isActive = body['result'] === true || body['result'] === 'true';
     return done('account', { warnings: isActive ? [] : ['wallet_inactive'] });

@@ -5,7 +5,7 @@
 import type { Money } from '../../../domain/money.ts';
 import { plainText } from '../checks.ts';
 import { createSend, type Fetch, type HttpAnswer } from '../http.ts';
-import { parseObject, parseReading, readAmount, textOf } from '../reading.ts';
+import { parseObject, parseReading, readBalance, textOf } from '../reading.ts';
 import type { Momo, Product } from './connection.ts';
 
 /** A wallet's holder. Holds names: never logged, never stored in clear. */
@@ -84,7 +84,7 @@ export async function balanceOf(momo: Momo, product: Product): Promise<Money | n
   if (answer.kind !== 'answered' || answer.status !== 200) return null;
   const body = parseObject(answer.body);
   if (textOf(body, 'currency') !== (momo.profile.wireCurrency ?? momo.rail.currency)) return null;
-  return readAmount(textOf(body, 'availableBalance'), momo.rail.currency);
+  return readBalance(textOf(body, 'availableBalance'), momo.rail.currency)?.amount ?? null;
 }
 
 async function requestPreApproval(momo: Momo, request: PreApproval): Promise<boolean> {

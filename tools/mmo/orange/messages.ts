@@ -1,5 +1,5 @@
 /** Any message of Orange's services as a draft of an event. */
-import { amountIn, done, type Draft, draftOfCallback, oauthError, ownRequest } from '../event.ts';
+import { amountIn, balanceIn, done, type Draft, draftOfCallback, oauthError, ownRequest } from '../event.ts';
 import type { Currency } from '../../../domain/currency.ts';
 import { isObject, objectOf, readAmount, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, unknown, unmapped } from '../reasons.ts';
@@ -22,7 +22,7 @@ export function readOrangeMessage(body: ReadingObject, text: string, currency: C
   if (isObject(body['fault'])) return faultDraft(body['fault']);
   if (textOf(body, 'detail') !== null || textOf(body, 'title') !== null) return problemDraft(body);
   if (textOf(body, 'keyType') !== null) return done('key');
-  if (textOf(body, 'value') !== null && textOf(body, 'unit') !== null) return done('balance', { amount: amountIn(body, 'value', 'unit') });
+  if (textOf(body, 'value') !== null && textOf(body, 'unit') !== null) return balanceIn(body, 'value', 'unit');
   if (textOf(body, 'code') !== null) return groupError(body);
   if (['notif_token', 'payToken', 'transactionId', 'partnerTransactionId'].some((key) => textOf(body, key) !== null)) {
     // The messages of DR Congo name their currency; it counts before any other.

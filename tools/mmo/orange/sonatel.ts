@@ -11,7 +11,7 @@ import { outcomeWithoutAnswer, refusalBeforeSending, succeededWith } from '../ch
 import type { HttpAnswer } from '../http.ts';
 import type { EffectRequest, InquiryRequest, OperatorHandle, OperatorLeg, Outcome } from '../operator.ts';
 import { encryptUnder, readPublicKey } from '../public-key.ts';
-import { isObject, parseObject, parseReading, readAmount, type ReadingObject, textOf } from '../reading.ts';
+import { isObject, parseObject, parseReading, readAmount, readBalance, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, type Reason, unknown, unmapped } from '../reasons.ts';
 import { nationalOf, wireNumber } from '../writing.ts';
 import { createLine, goodBody, type Half, type HalfDeps, isThrottled, type Line } from './line.ts';
@@ -156,7 +156,9 @@ async function balance(sonatel: Sonatel): Promise<Money | null> {
   const body = { idType: 'MSISDN', id: profile.retailerMsisdn, encryptedPinCode, wallet: 'PRINCIPAL' };
   const answer = await sonatel.line('POST', '/api/eWallet/v1/account/retailer/balance', body);
   const told = goodBody(answer);
-  return told === null || textOf(told, 'unit') !== deps.rail.currency ? null : readAmount(textOf(told, 'value'), deps.rail.currency);
+  return told === null || textOf(told, 'unit') !== deps.rail.currency
+    ? null
+    : (readBalance(textOf(told, 'value'), deps.rail.currency)?.amount ?? null);
 }
 
 /** What a transaction's status means. ACCEPTED is not documented; it is read as still under way. */
