@@ -44,6 +44,7 @@ export function mtnMomoAccountOf(rail: Rail): MtnMomoAccount {
     targetEnvironment: ENVIRONMENTS[rail.country] ?? 'sandbox',
     collection: productOf(rail.id, 'collection'),
     disbursement: productOf(rail.id, 'disbursement'),
+    remittance: productOf(rail.id, 'remittance'),
   };
 }
 
@@ -151,15 +152,19 @@ function mpesaProfile(railId: string, baseUrl: string, speed: number, certificat
       initiatorPassword: account.initiatorPassword,
       certificate,
     },
+    pull: { nominatedNumber: '254722000000' },
     ...patience(speed),
     absentResultCodes: ['R000002'],
   };
 }
 
+/** Where MTN's payouts go out as remittances, so that product is played as well. */
+const REMITTANCE_COUNTRY = 'RW';
+
 function mtnMomoProfile(rail: Rail, baseUrl: string, speed: number): unknown {
-  const { targetEnvironment, collection, disbursement } = mtnMomoAccountOf(rail);
   const { timeoutMs, absentAfterMs } = patience(speed);
-  return { baseUrl, targetEnvironment, collection, disbursement, timeoutMs, absentAfterMs };
+  const payout = rail.country === REMITTANCE_COUNTRY ? { payout: { product: 'remittance' } } : {};
+  return { baseUrl, ...mtnMomoAccountOf(rail), ...payout, timeoutMs, absentAfterMs };
 }
 
 function gsmaProfile(railId: string, baseUrl: string, speed: number): unknown {

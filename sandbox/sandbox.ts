@@ -201,7 +201,7 @@ function addRail(world: World, deps: RailDeps, applicationUrl: string | null): v
   if (rail.protocol === 'mpesa') {
     const account = mpesaAccountOf(rail.id);
     const operator = createRail(deps, mpesaMessageOf(account));
-    const daraja = { rail: operator, account, key: world.key, c2b: { addresses: null } };
+    const daraja = { rail: operator, account, key: world.key, c2b: { addresses: null, isPullRegistered: false } };
     world.rails.set(rail.id, operator);
     world.serves.set(rail.id, (request) => serveMpesa(daraja, request));
   } else if (rail.protocol === 'mtn_momo') {

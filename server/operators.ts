@@ -6,7 +6,7 @@ import { systemClock } from '../domain/clock.ts';
 import { fault } from '../domain/errors.ts';
 import { RAILS } from '../domain/network.ts';
 import type { MpesaClient } from '../tools/mmo/mpesa/client.ts';
-import type { C2bAddresses } from '../tools/mmo/mpesa/operations.ts';
+import type { C2bAddresses, Registered } from '../tools/mmo/mpesa/operations.ts';
 import { createOperators, type Operators } from '../tools/mmo/registry.ts';
 import { memoryTokenVault } from '../tools/mmo/tokens.ts';
 import { applicationAddresses, hasApplicationAddress, ownPaymentPaths } from './callback-addresses.ts';
@@ -26,15 +26,14 @@ export async function openOperatorsOf(config: Config, dataDir: string): Promise<
   });
 }
 
-/** What an operator said to the addresses at which it is to ask and tell about payments that customers make by themselves. */
-export type Registered = 'registered' | 'already' | 'refused';
-
 /** What came of registering our addresses of a rail: at the operator, or as people have to enter it in the operator's portal. */
-export type Registration = { readonly registered: Registered } | { readonly callbackUrl: string };
+export type Registration =
+  | { readonly registered: Registered; readonly pull: Awaited<ReturnType<MpesaClient['registerPull']>> }
+  | { readonly callbackUrl: string };
 
 /**
- * Registers our addresses of a rail: those for payments that customers make by themselves, or gives the one that people enter for
- * all callbacks. Throws `usage_invalid` for a rail whose operator has no address to be told once, `config_invalid` where there are
+ * Registers our addresses of a rail: those for payments that customers make by themselves, and our short code for the statement by
+ * which lost answers are settled; or gives the address that people enter for all callbacks. Throws `usage_invalid` for a rail whose operator has no address to be told once, `config_invalid` where there are
  * no settings.
  */
 export async function registerAddresses(
@@ -56,5 +55,8 @@ export async function registerAddresses(
   if (operators === null)
     throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: 'CAPP_OPERATORS_PATH must name the settings of the operators.' });
   const { validationUrl, confirmationUrl } = ownPaymentPaths(config.publicUrl, callbackKey)(railId);
-  return { registered: await (operators(railId) as MpesaClient).registerC2b({ validationUrl, confirmationUrl, withoutAnswer }) };
+  const client = operators(railId) as MpesaClient;
+  const registered = await client.registerC2b({ validationUrl, confirmationUrl, withoutAnswer });
+  // What may come there is read as a confirmation, and put aside unless it is one.
+  return { registered, pull: await client.registerPull(confirmationUrl) };
 }

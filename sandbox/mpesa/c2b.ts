@@ -28,6 +28,22 @@ export function registerC2b(daraja: Daraja, body: Body): Answer {
   });
 }
 
+/** Pull Transactions, once per short code. The statement here answers whether it was registered or not. */
+export function registerPull(daraja: Daraja, body: Body): Answer {
+  const { rail, account, c2b } = daraja;
+  if (fieldOf(body, 'ShortCode') !== account.shortCode) return invalid(daraja, 'ShortCode');
+  if (fieldOf(body, 'RequestType') !== 'Pull') return invalid(daraja, 'RequestType');
+  if (!/^254[17]\d{8}$/.test(fieldOf(body, 'NominatedNumber'))) return invalid(daraja, 'NominatedNumber');
+  if (!isWebAddress(fieldOf(body, 'CallBackURL'))) return invalid(daraja, 'CallBackURL');
+  const known = c2b.isPullRegistered;
+  c2b.isPullRegistered = true;
+  return json(200, {
+    ResponseRefID: rail.chance.text('0123456789', 12, 'pull registered'),
+    ResponseCode: known ? '1001' : '1000',
+    ResponseMessage: known ? `ShortCode already Registered` : 'Success',
+  });
+}
+
 /** Lets a customer pay by themselves. Acknowledged at once; whether it is made is decided after we were asked. */
 export function simulateC2b(daraja: Daraja, body: Body): Answer {
   const { rail, account, c2b } = daraja;

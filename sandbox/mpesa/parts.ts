@@ -28,7 +28,7 @@ export interface Daraja {
   readonly account: MpesaAccount;
   readonly key: OperatorKey;
   /** Null until they are registered; they last as long as the sandbox runs. */
-  readonly c2b: { addresses: C2bAddresses | null };
+  readonly c2b: { addresses: C2bAddresses | null; isPullRegistered: boolean };
 }
 
 export function problem(daraja: Daraja, status: number, errorCode: string, errorMessage: string): SandboxAnswer {

@@ -7,7 +7,7 @@ import type { Transaction } from '../journal.ts';
 import type { CallbackMessage, SandboxRail } from '../rail.ts';
 import type { Answer, SandboxAnswer, SandboxRequest } from '../wire.ts';
 import { basicCredentials, bearerToken, fieldOf, isWebAddress, json, page, parseBody } from '../wire.ts';
-import { confirmationOf, isOwnPayment, registerC2b, simulateC2b } from './c2b.ts';
+import { confirmationOf, isOwnPayment, registerC2b, registerPull, simulateC2b } from './c2b.ts';
 import { endMessage, shillings, statementTime, refusedStatusMessage, statusMessage, stkResultOf } from './messages.ts';
 import { accountBalance, payBusiness, pushToTill, reversal } from './operations.ts';
 import { acknowledge, conversationIdOf, type Daraja, invalid, type MpesaAccount, problem, refusals } from './parts.ts';
@@ -26,6 +26,7 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   '/mpesa/b2c/v3/paymentrequest': b2c,
   '/mpesa/transactionstatus/v1/query': transactionStatus,
   '/pulltransactions/v1/query': pullTransactions,
+  '/pulltransactions/v1/register': registerPull,
   '/mpesa/reversal/v1/request': reversal,
   '/mpesa/accountbalance/v1/query': accountBalance,
   '/mpesa/b2b/v1/paymentrequest': payBusiness,

@@ -20,9 +20,10 @@ export interface MtnMomoAccount {
   readonly targetEnvironment: string;
   readonly collection: MtnProduct;
   readonly disbursement: MtnProduct;
+  readonly remittance: MtnProduct;
 }
 
-type ProductName = 'collection' | 'disbursement';
+type ProductName = 'collection' | 'disbursement' | 'remittance';
 
 interface Momo {
   readonly rail: SandboxRail;
@@ -78,7 +79,7 @@ const REASONS: Readonly<Record<Kind, Readonly<Record<Failure, string>>>> = {
 export async function serveMtnMomo(rail: SandboxRail, account: MtnMomoAccount, request: SandboxRequest): Promise<Answer> {
   const provisioned = provision(request);
   if (provisioned !== null) return provisioned;
-  const match = /^\/(collection|disbursement)(\/.*)$/.exec(request.path);
+  const match = /^\/(collection|disbursement|remittance)(\/.*)$/.exec(request.path);
   if (match === null) return problem(404, 'RESOURCE_NOT_FOUND', 'Requested resource was not found.');
   const product = match[1] as ProductName;
   const momo: Momo = { rail, account, product, request };
@@ -93,12 +94,17 @@ export async function serveMtnMomo(rail: SandboxRail, account: MtnMomoAccount, r
   const extra = await serveOperations(rail, product, resource, request);
   if (extra !== null) return extra;
   const kind: Kind = product === 'collection' ? 'collection' : 'disbursement';
-  // A deposit is a transfer by another name, and a refund's status is asked for like a transfer's.
-  const base =
-    kind === 'collection' ? '/v1_0/requesttopay' : (/^\/v1_0\/(transfer|deposit|refund)/.exec(resource)?.[0] ?? '/v1_0/transfer');
+  const base = resourceOf(product, resource);
   if (resource === base && request.method === 'POST') return take(momo, kind);
   if (resource.startsWith(`${base}/`) && request.method === 'GET') return tellStatus(momo, kind, resource.slice(base.length + 1));
   return problem(404, 'RESOURCE_NOT_FOUND', 'Requested resource was not found.');
+}
+
+/** What a product takes money by. A deposit is a transfer by another name, and a refund's status is asked for like a transfer's. */
+function resourceOf(product: ProductName, resource: string): string {
+  if (product === 'collection') return '/v1_0/requesttopay';
+  const others = product === 'disbursement' ? /^\/v1_0\/(transfer|deposit|refund)/ : /^\/v1_0\/transfer/;
+  return others.exec(resource)?.[0] ?? '/v1_0/transfer';
 }
 
 function problem(status: number, code: string, message: string): SandboxAnswer {

@@ -58,8 +58,12 @@ it('registers the addresses for customers who pay by themselves, once', async ()
       const code = await runCli(['operators', 'register', ...words], terminal);
       return [code, [...terminal.outLines, ...terminal.errLines].join('\n')];
     };
-    expect(await register('mpesa-ke')).toEqual([0, '{"railId":"mpesa-ke","registered":"registered"}']);
-    expect(await register('mpesa-ke')).toEqual([0, '{"railId":"mpesa-ke","registered":"already"}']);
+    expect(await register('mpesa-ke')).toEqual([0, '{"railId":"mpesa-ke","registered":"registered","pull":"registered"}']);
+    expect(await register('mpesa-ke')).toEqual([0, '{"railId":"mpesa-ke","registered":"already","pull":"already"}']);
+    // Without a number that stands for the organisation the statement stays closed, and whoever asks hears of it.
+    const { 'mpesa-ke': mpesa, ...others } = sandbox.profiles() as { 'mpesa-ke': { pull: unknown } };
+    writeFileSync(join(folder, 'operators.json'), JSON.stringify({ ...others, 'mpesa-ke': { ...mpesa, pull: undefined } }));
+    expect(await register('mpesa-ke')).toEqual([2, '{"railId":"mpesa-ke","registered":"already","pull":"nominated_number_missing"}']);
     const [code, printed] = await register('airtel-ug');
     const { callbackUrl } = JSON.parse(String(printed)) as { callbackUrl: string };
     expect([code, callbackUrl]).toEqual([0, expect.stringMatching(/^https:\/\/pay\.example\/v1\/callbacks\/airtel-ug\/[0-9a-f]{64}$/)]);

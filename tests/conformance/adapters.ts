@@ -52,6 +52,15 @@ function signAirtel(body: string, profile: Readonly<Record<string, unknown>>): s
   return JSON.stringify({ transaction, hash });
 }
 
+const mtn = (railId: string, payoutProduct: string): Adapter => ({
+  operator: 'mtn-momo',
+  railId,
+  moneyCall: new RegExp(`^POST .*/(collection/v1_0/requesttopay|${payoutProduct}/v1_0/transfer)$`),
+  inquiryCall: new RegExp(`^GET .*/(collection/v1_0/requesttopay|${payoutProduct}/v1_0/transfer)/`),
+  wirePhone: withoutPlus,
+  clock: null,
+});
+
 const airtel = (railId: string): Adapter => ({
   operator: 'airtel-money',
   railId,
@@ -100,14 +109,8 @@ export const ADAPTERS: readonly Adapter[] = [
       occurredAt: '2025-12-31T22:30:00.000Z',
     },
   },
-  {
-    operator: 'mtn-momo',
-    railId: 'mtn-ug',
-    moneyCall: /^POST .*\/(requesttopay|transfer)$/,
-    inquiryCall: /^GET .*\/(requesttopay|transfer)\//,
-    wirePhone: withoutPlus,
-    clock: null,
-  },
+  mtn('mtn-ug', 'disbursement'),
+  mtn('mtn-rw', 'remittance'),
   airtel('airtel-ug'),
   airtel('airtel-zm'),
   airtel('airtel-ng'),

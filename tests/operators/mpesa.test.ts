@@ -53,6 +53,9 @@ it('asks for balances, pays businesses and registers C2B addresses, each as Dara
   const addresses = { validationUrl: 'https://hooks.test/v', confirmationUrl: 'https://hooks.test/c', withoutAnswer: 'Cancelled' } as const;
   expect(await client.registerC2b(addresses)).toBe('registered');
   expect(await client.registerC2b(addresses)).toBe('already');
+  expect(await client.registerPull('https://hooks.test/c')).toBe('registered');
+  expect(await client.registerPull('https://hooks.test/c')).toBe('already');
+  expect(await client.registerPull('not an address')).toBe('refused');
   await world.scheduler.advance(1_000);
   expect(world.inbox.get('https://hooks.test/balance')?.[0]).toContain('Utility Account|KES');
   expect(world.inbox.get('https://hooks.test/business')?.[0]).toContain('500.00');

@@ -66,6 +66,24 @@ it('pays out by deposit where the settings say so', async () => {
   expect(bookLines(world, 'mtn-ug')).toEqual(['disbursement succeeded']);
 });
 
+it('pays out by remittance where the settings say so, under that product alone, and asks there', async () => {
+  const world = await createTestWorld();
+  expect((await drive(world, { railId: 'mtn-rw', leg: 'payout' })).outcome.state).toBe('succeeded');
+  expect(world.calls.filter((call) => call.startsWith('POST'))).toEqual([
+    'POST /mtn-rw/remittance/token/',
+    'POST /mtn-rw/remittance/v1_0/transfer',
+  ]);
+  expect(world.calls.some((call) => call.startsWith('GET /mtn-rw/remittance/v1_0/transfer/'))).toBe(true);
+  expect(bookLines(world, 'mtn-rw')).toEqual(['disbursement succeeded']);
+  // No product is paid for with the key of another.
+  const mixed = await createTestWorld({}, undefined, (profiles) => {
+    const profile = profiles['mtn-rw'] as { remittance: unknown; disbursement: unknown };
+    profile.remittance = profile.disbursement;
+  });
+  expect((await drive(mixed, { railId: 'mtn-rw', leg: 'payout' })).outcome).toMatchObject({ state: 'failed' });
+  expect(bookLines(mixed, 'mtn-rw')).toEqual([]);
+});
+
 it('provisions an API user at the sandbox', async () => {
   const { sandbox } = await createTestWorld();
   const options = { fetch: sandbox.fetch, baseUrl: `${sandbox.url}/mtn-ug`, subscriptionKey: 'x', callbackHost: 'hooks.test' };

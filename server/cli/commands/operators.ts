@@ -44,7 +44,7 @@ function registerRegistration(operators: Command, context: CommandContext): void
     .summary('tell operators our addresses')
     .description(
       'Registers the addresses at which M-Pesa asks and tells about payments that customers make by themselves (C2B): secret paths under ' +
-        'CAPP_PUBLIC_URL. In production a short code is registered once. For Airtel it prints the secret address that you enter in its portal. ' +
+        'CAPP_PUBLIC_URL, and for Pull Transactions, by which lost answers are settled. In production a short code is registered once. For Airtel it prints the secret address that you enter in its portal. ' +
         'Exit code: 0 when they stand, 2 when M-Pesa refuses them.',
     )
     .argument('<rail>', 'as mpesa-ke')
@@ -57,7 +57,11 @@ function registerRegistration(operators: Command, context: CommandContext): void
       const { registerAddresses } = await import('../../operators.ts');
       const registration = await registerAddresses(context.terminal.env, railId, options.withoutAnswer);
       context.terminal.out(JSON.stringify({ railId, ...registration }));
-      if ('registered' in registration && registration.registered === 'refused') context.endWith(EXIT.failed);
+      if (
+        'registered' in registration &&
+        [registration.registered, registration.pull].some((each) => each !== 'registered' && each !== 'already')
+      )
+        context.endWith(EXIT.failed);
     });
   withExamples(command, [
     ['capp operators register mpesa-ke', 'a payment that we cannot answer for is not made'],

@@ -45,6 +45,9 @@ export interface C2bAddresses {
   readonly withoutAnswer: 'Completed' | 'Cancelled';
 }
 
+/** What Daraja said to a registration. */
+export type Registered = 'registered' | 'already' | 'refused';
+
 export interface MpesaOperations {
   /** Asks for the balances of our short code; they come to the address. True: Daraja took the request. */
   requestBalance(callbackUrl: string): Promise<boolean>;
@@ -53,7 +56,9 @@ export interface MpesaOperations {
   /** Prompts another business's till to pay our short code. The result comes to the address. */
   pushToTill(push: TillPush): Promise<Outcome>;
   /** Registers our C2B addresses, once per short code in production; `already` when they stand. */
-  registerC2b(addresses: C2bAddresses): Promise<'registered' | 'already' | 'refused'>;
+  registerC2b(addresses: C2bAddresses): Promise<Registered>;
+  /** Registers our short code for Pull Transactions, the statement by which lost answers are settled. */
+  registerPull(callbackUrl: string): Promise<Registered | 'nominated_number_missing'>;
 }
 
 export function operationsOf(daraja: Daraja): MpesaOperations {
@@ -62,6 +67,7 @@ export function operationsOf(daraja: Daraja): MpesaOperations {
     payBusiness: (payment) => payBusiness(daraja, payment),
     pushToTill: (push) => pushToTill(daraja, push),
     registerC2b: (addresses) => registerC2b(daraja, addresses),
+    registerPull: (callbackUrl) => registerPull(daraja, callbackUrl),
   };
 }
 
@@ -172,7 +178,7 @@ async function pushToTill(daraja: Daraja, push: TillPush): Promise<Outcome> {
   return submitRefusal(answer.status, body);
 }
 
-async function registerC2b(daraja: Daraja, addresses: C2bAddresses): Promise<'registered' | 'already' | 'refused'> {
+async function registerC2b(daraja: Daraja, addresses: C2bAddresses): Promise<Registered> {
   const answer = await daraja.call('/mpesa/c2b/v2/registerurl', {
     ShortCode: daraja.profile.stk.shortCode,
     ResponseType: addresses.withoutAnswer,
@@ -183,4 +189,21 @@ async function registerC2b(daraja: Daraja, addresses: C2bAddresses): Promise<'re
   const body = parseObject(answer.body);
   if (textOf(body, 'ResponseCode') === '0') return 'registered';
   return /already registered/i.test(textOf(body, 'errorMessage') ?? '') ? 'already' : 'refused';
+}
+
+/** Once per short code; it names a number that stands for the organisation. Without it the statement answers nothing. */
+async function registerPull(daraja: Daraja, callbackUrl: string): Promise<Registered | 'nominated_number_missing'> {
+  const { stk, pull } = daraja.profile;
+  if (pull === undefined) return 'nominated_number_missing';
+  const answer = await daraja.call('/pulltransactions/v1/register', {
+    ShortCode: stk.shortCode,
+    RequestType: 'Pull',
+    NominatedNumber: pull.nominatedNumber,
+    CallBackURL: callbackUrl,
+  });
+  if (answer.kind !== 'answered') return 'refused';
+  const body = parseObject(answer.body);
+  const code = textOf(body, 'ResponseCode') ?? textOf(body, 'ResponseStatus');
+  if (code === '1000') return 'registered';
+  return code === '1001' ? 'already' : 'refused';
 }

@@ -28,6 +28,8 @@ export const mpesaProfileSchema = z
       certificate: z.string().includes('-----BEGIN'),
       commandId: z.enum(['BusinessPayment', 'SalaryPayment', 'PromotionPayment']).default('BusinessPayment'),
     }),
+    /** For registering at Pull Transactions: the number that stands for the organisation there. */
+    pull: z.strictObject({ nominatedNumber: z.string().regex(/^254[17]\d{8}$/) }).optional(),
     /** Time for one exchange with Daraja. */
     timeoutMs: z.number().int().positive().default(20_000),
     /** How long a payer may take to answer the prompt. */
