@@ -5,8 +5,13 @@ import { loadKeys } from '../db/keyring.ts';
 import { systemClock } from '../domain/clock.ts';
 import { fault } from '../domain/errors.ts';
 import { RAILS } from '../domain/network.ts';
+import type { Money } from '../domain/money.ts';
+import { parsePhone } from '../domain/phone.ts';
+import type { Rail } from '../domain/rail.ts';
+import type { AirtelClient } from '../tools/mmo/airtel/client.ts';
 import type { MpesaClient } from '../tools/mmo/mpesa/client.ts';
 import type { C2bAddresses, Registered } from '../tools/mmo/mpesa/operations.ts';
+import type { MtnMomoClient } from '../tools/mmo/mtn-momo/client.ts';
 import { createOperators, type Operators } from '../tools/mmo/registry.ts';
 import { memoryTokenVault } from '../tools/mmo/tokens.ts';
 import { applicationAddresses, hasApplicationAddress, ownPaymentPaths } from './callback-addresses.ts';
@@ -26,6 +31,54 @@ export async function openOperatorsOf(config: Config, dataDir: string): Promise<
   });
 }
 
+/** The same, where they have to be there. Throws `config_invalid` where there are no settings. */
+async function operatorsAsSet(config: Config, dataDir: string): Promise<Operators> {
+  const operators = await openOperatorsOf(config, dataDir);
+  if (operators === null)
+    throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: 'CAPP_OPERATORS_PATH must name the settings of the operators.' });
+  return operators;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** A rail that an operator runs. Throws `usage_invalid`. */
+function operatedRail(railId: string): Rail {
+  const rail = RAILS.find(({ id, protocol }) => id === railId && protocol !== 'on_us');
+  if (rail === undefined) throw fault('usage_invalid', { detail: `${railId} is no rail of an operator's.` });
+  return rail;
+}
+
+/** Our balance at the operator of a rail as it tells it now; null where it tells none. */
+export async function balanceAt(env: Env, railId: string): Promise<Money | null> {
+  const { id } = operatedRail(railId);
+  const config = readConfig(env);
+  return (await operatorsAsSet(config, resolve(config.dataDir)))(id).balance();
+}
+
+/** What an operator says of a wallet, without whose it is; `unknown` when it cannot be told. */
+export type WalletState = 'active' | 'inactive' | 'absent' | 'unknown';
+
+/** Looks a wallet up at the operator of a rail. Throws `usage_invalid` where the operator has no look-up. */
+export async function walletAt(env: Env, railId: string, phone: string): Promise<WalletState> {
+  const rail = operatedRail(railId);
+  const config = readConfig(env);
+  const operator = (await operatorsAsSet(config, resolve(config.dataDir)))(rail.id);
+  const { e164 } = parsePhone(phone, rail.country);
+  if (operator.capabilities.walletCheck === 'active') {
+    const client = operator as MtnMomoClient;
+    // MTN calls inactive what does not exist, too: only the look-up of the holder tells them apart.
+    const isActive = await client.isActive(e164);
+    if (isActive !== false) return isActive === null ? 'unknown' : 'active';
+    return (await client.holderOf(e164)) === 'absent' ? 'absent' : 'inactive';
+  }
+  if (operator.capabilities.walletCheck === 'name') {
+    const holder = await (operator as AirtelClient).holderOf(e164);
+    if (holder === null) return 'unknown';
+    return holder === 'absent' ? 'absent' : holder.isBarred ? 'inactive' : 'active';
+  }
+  throw fault('usage_invalid', { detail: `The operator of ${railId} tells nothing of wallets.` });
+}
+
 /** What came of registering our addresses of a rail: at the operator, or as people have to enter it in the operator's portal. */
 export type Registration =
   | { readonly registered: Registered; readonly pull: Awaited<ReturnType<MpesaClient['registerPull']>> }
@@ -33,14 +86,10 @@ export type Registration =
 
 /**
  * Registers our addresses of a rail: those for payments that customers make by themselves, and our short code for the statement by
- * which lost answers are settled; or gives the address that people enter for all callbacks. Throws `usage_invalid` for a rail whose operator has no address to be told once, `config_invalid` where there are
- * no settings.
+ * which lost answers are settled; or gives the address that people enter for all callbacks. Throws `usage_invalid` for a rail whose
+ * operator has no address to be told once, `config_invalid` where there are no settings.
  */
-export async function registerAddresses(
-  env: Readonly<Record<string, string | undefined>>,
-  railId: string,
-  withoutAnswer: C2bAddresses['withoutAnswer'],
-): Promise<Registration> {
+export async function registerAddresses(env: Env, railId: string, withoutAnswer: C2bAddresses['withoutAnswer']): Promise<Registration> {
   const config = readConfig(env);
   const dataDir = resolve(config.dataDir);
   const rail = RAILS.find(({ id }) => id === railId);
@@ -51,9 +100,7 @@ export async function registerAddresses(
     throw fault('usage_invalid', {
       detail: `Nothing is registered for ${railId}: M-Pesa's and Airtel's rails have addresses to be told once.`,
     });
-  const operators = await openOperatorsOf(config, dataDir);
-  if (operators === null)
-    throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: 'CAPP_OPERATORS_PATH must name the settings of the operators.' });
+  const operators = await operatorsAsSet(config, dataDir);
   const { validationUrl, confirmationUrl } = ownPaymentPaths(config.publicUrl, callbackKey)(railId);
   const client = operators(railId) as MpesaClient;
   const registered = await client.registerC2b({ validationUrl, confirmationUrl, withoutAnswer });

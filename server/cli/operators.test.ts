@@ -73,3 +73,34 @@ it('registers the addresses for customers who pay by themselves, once', async ()
     await sandbox.close();
   }
 });
+
+it('asks operators for our balance and for wallets, and prints nothing of their holders', async () => {
+  const sandbox = await createSandbox({ port: 0, openings: { 'mtn-ug': 5_000n, 'airtel-ug': 7_000n } });
+  try {
+    const folder = mkdtempSync(join(tmpdir(), 'capp-ask-'));
+    writeFileSync(join(folder, 'operators.json'), JSON.stringify(sandbox.profiles()));
+    const ask = async (...words: string[]) => {
+      const terminal = recordedTerminal({ env: { CAPP_DATA_DIR: folder } });
+      const code = await runCli(['operators', ...words], terminal);
+      return [code, [...terminal.outLines, ...terminal.errLines].join('\n')];
+    };
+    expect(await ask('balance', 'mtn-ug')).toEqual([0, '{"railId":"mtn-ug","balance":{"minor":"5000","currency":"UGX"}}']);
+    expect(await ask('balance', 'airtel-ug')).toEqual([0, '{"railId":"airtel-ug","balance":{"minor":"7000","currency":"UGX"}}']);
+    expect(await ask('balance', 'mpesa-ke')).toEqual([2, '{"railId":"mpesa-ke","balance":null}']);
+    expect(await ask('balance', 'nowhere')).toEqual([2, expect.stringMatching(/^capp: usage_invalid: /)]);
+    for (const [railId, phone, wallet] of [
+      ['mtn-ug', '+256772554321', 'active'],
+      ['mtn-ug', '0772550003', 'inactive'],
+      ['mtn-ug', '+256772550000', 'absent'],
+      ['airtel-ug', '+256752554321', 'active'],
+      ['airtel-ug', '+256752600157', 'inactive'],
+      ['airtel-ug', '+256752550000', 'absent'],
+    ] as const)
+      expect(await ask('wallet', railId, phone)).toEqual([0, JSON.stringify({ railId, wallet })]);
+    expect(await ask('wallet', 'mpesa-ke', '+254712345678')).toEqual([2, expect.stringMatching(/^capp: usage_invalid: /)]);
+    const [code, said] = await ask('wallet', 'mtn-ug', '+254712345678');
+    expect([code, String(said).includes('254712345678')]).toEqual([2, false]);
+  } finally {
+    await sandbox.close();
+  }
+});

@@ -18,6 +18,7 @@ export function registerOperators(program: Command, context: CommandContext): vo
     .summary('read what operators send, and register our addresses')
     .description('Tools for the messages of operators, and for what is agreed with one once.');
   registerRegistration(operators, context);
+  registerQuestions(operators, context);
   const parse = operators
     .command('parse')
     .summary('put a raw callback or answer into our words')
@@ -44,8 +45,8 @@ function registerRegistration(operators: Command, context: CommandContext): void
     .summary('tell operators our addresses')
     .description(
       'Registers the addresses at which M-Pesa asks and tells about payments that customers make by themselves (C2B): secret paths under ' +
-        'CAPP_PUBLIC_URL, and for Pull Transactions, by which lost answers are settled. In production a short code is registered once. For Airtel it prints the secret address that you enter in its portal. ' +
-        'Exit code: 0 when they stand, 2 when M-Pesa refuses them.',
+        'CAPP_PUBLIC_URL, and for Pull Transactions, by which lost answers are settled. In production a short code is registered once. ' +
+        'For Airtel it prints the secret address that you enter in its portal. Exit code: 0 when they stand, 2 when M-Pesa refuses them.',
     )
     .argument('<rail>', 'as mpesa-ke')
     .addOption(
@@ -67,6 +68,37 @@ function registerRegistration(operators: Command, context: CommandContext): void
     ['capp operators register mpesa-ke', 'a payment that we cannot answer for is not made'],
     ['capp operators register airtel-ug', 'the address for the portal of Airtel Uganda'],
   ]);
+}
+
+function registerQuestions(operators: Command, context: CommandContext): void {
+  const balance = operators
+    .command('balance')
+    .summary('ask an operator what our account holds')
+    .description('Prints our balance at the operator of a rail as it tells it now. Exit code: 0 when it tells one, 2 when it does not.')
+    .argument('<rail>', 'as mtn-ug')
+    .action(async (railId: string) => {
+      const { balanceAt } = await import('../../operators.ts');
+      const told = await balanceAt(context.terminal.env, railId);
+      const shown = told === null ? null : { minor: told.minor.toString(), currency: told.currency };
+      context.terminal.out(JSON.stringify({ railId, balance: shown }));
+      if (told === null) context.endWith(EXIT.failed);
+    });
+  withExamples(balance, [['capp operators balance mtn-ug', 'what MTN Uganda holds for us']]);
+  const wallet = operators
+    .command('wallet')
+    .summary('ask an operator whether a wallet is there')
+    .description(
+      "Asks MTN or Airtel whether a wallet is active, inactive or absent. Prints neither its number nor its holder's name. Exit code: 0 when it can be told, 2 when not.",
+    )
+    .argument('<rail>', 'as airtel-ug')
+    .argument('<phone>', 'its number, E.164 or as it is dialled in the country')
+    .action(async (railId: string, phone: string) => {
+      const { walletAt } = await import('../../operators.ts');
+      const state = await walletAt(context.terminal.env, railId, phone);
+      context.terminal.out(JSON.stringify({ railId, wallet: state }));
+      if (state === 'unknown') context.endWith(EXIT.failed);
+    });
+  withExamples(wallet, [['capp operators wallet airtel-ug 0752000111', 'before a large payout']]);
 }
 
 function currencyOf(options: ParseOptions): Currency | undefined {

@@ -89,6 +89,8 @@ function parseResult(result: ReadingObject, absentResultCodes: readonly string[]
   if (occasion !== null || parameters.has('TransactionStatus')) {
     return parseStatusResult(result, parameters, occasion, absentResultCodes);
   }
+  // What our short code holds says nothing of any attempt, whatever address it came to.
+  if (parameters.has('AccountBalance')) throw fault('malformed_body', { detail: 'A balance is the outcome of no attempt.' });
   if (parameters.has('OriginalTransactionID')) return parseReversal(result, parameters);
   const conversationId = textOf(result, 'ConversationID');
   const ourReference = textOf(result, 'OriginatorConversationID');

@@ -102,6 +102,12 @@ describe('callbacks', () => {
     expect(event.outcome).toMatchObject({ state: 'failed', reasonCode: 'float_too_low', retry: 'later', handle: { toldCode: '1' } });
   });
 
+  it('takes a balance for the outcome of no attempt', () => {
+    const parameters = [{ Key: 'AccountBalance', Value: 'Utility Account|KES|5.00|5.00|0.00|0.00' }];
+    const balance = result({ ResultCode: '0', TransactionID: 'X', ResultParameters: { ResultParameter: parameters } });
+    expect(() => parseMpesaCallback(balance, [])).toThrow(expect.objectContaining({ code: 'malformed_body' }));
+  });
+
   it('believes why a payout failed once its status says that it did', () => {
     const declined = (occasion: string) =>
       parseMpesaCallback(
