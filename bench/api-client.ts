@@ -4,7 +4,7 @@ import { createPeople } from '../examples/people.ts';
 import { seededRandom } from '../examples/random.ts';
 import { countryByCode } from '../domain/network.ts';
 import type { Country } from '../domain/rail.ts';
-import { type Connection, openConnection, postBytes } from './wire.ts';
+import { type Connection, openConnection, postBytes } from './load/wire.ts';
 
 export interface ClientOrder {
   readonly url: string;

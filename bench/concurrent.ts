@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { applicationUrlsOf } from '../server/callback-addresses.ts';
 import { type Finding, figure } from './finding.ts';
 import { type Inspected, inspect, inspectorSetting } from './inspect.ts';
-import { countUnfinished, runLoad } from './load.ts';
+import { countUnfinished, paymentsBy, runLoad } from './load/run.ts';
 import { meteredChildren, treeCpuSeconds } from './meters.ts';
 import { type BenchPlatform, freePort, openPlatform } from './platform.ts';
 import type { SlowOrder, SlowPace } from './slow-operators.ts';
@@ -176,11 +176,9 @@ async function wait(bench: BenchPlatform, operators: Operators, setup: Setup, te
 
 function send(bench: BenchPlatform, prefix: string, payments: number) {
   return runLoad(bench, {
-    rows: Math.min(ROWS, payments),
+    ...paymentsBy(Math.min(ROWS, payments)),
     connections: 2,
-    seconds: 3_600,
-    payments,
-    pace: { kind: 'closed', unfinishedMax: 2 * payments },
+    pace: { kind: 'closed', seconds: 3_600, payments, unfinishedMax: 2 * payments },
     intents: { prefix, between: 'wallets', usdMax: USD_MAX, seed: prefix.length },
   });
 }

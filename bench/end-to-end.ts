@@ -4,8 +4,8 @@
  * rate, and against a worker that makes a graph run and a transaction for each payment.
  */
 import { type Finding, figure } from './finding.ts';
-import { cpuLine, type LoadResult, runLoad } from './load.ts';
-import type { LoadOrder } from './load-client.ts';
+import type { LoadOrder } from './load/order.ts';
+import { cpuLine, type LoadResult, paymentsBy, runLoad } from './load/run.ts';
 import { peakMegabytes } from './meters.ts';
 import { type BenchPlatform, fundBalances, openPlatform } from './platform.ts';
 
@@ -43,7 +43,7 @@ const BATCH_CONNECTIONS = 4;
 const SINGLE_CONNECTIONS = 200;
 const UNLIMITED = 10_000_000;
 
-type Part = Pick<LoadOrder, 'rows' | 'connections' | 'seconds' | 'pace'> & { readonly name: string; readonly payments?: number };
+type Part = Pick<LoadOrder, 'rows' | 'connections' | 'pace'> & { readonly name: string };
 
 /** Runs the bench. Fails when anything is lost or doubled, an invariant does not hold, or a stated floor is missed. */
 export async function runEndToEndBench(options: EndToEndOptions, tell: (line: string) => void): Promise<Finding> {
@@ -91,17 +91,20 @@ export async function runEndToEndBench(options: EndToEndOptions, tell: (line: st
   };
 }
 
+function closed(seconds: number, unfinishedMax: number, payments = UNLIMITED): LoadOrder['pace'] {
+  return { kind: 'closed', seconds, payments, unfinishedMax };
+}
+
 function naiveParts({ naiveSeconds }: EndToEndOptions): Part[] {
-  const pace = { kind: 'closed', unfinishedMax: NAIVE_UNFINISHED_MAX } as const;
-  return [{ name: 'naive', rows: 1, connections: 50, seconds: naiveSeconds, pace }];
+  return [{ name: 'naive', rows: 1, connections: 50, pace: closed(naiveSeconds, NAIVE_UNFINISHED_MAX) }];
 }
 
 function parts({ seconds, rows, rate }: EndToEndOptions): Part[] {
-  const closed = { kind: 'closed', unfinishedMax: UNFINISHED_MAX } as const;
+  const steady = [{ phase: 0, seconds, fromPerSecond: rate, toPerSecond: rate }];
   return [
-    { name: 'batches', rows, connections: BATCH_CONNECTIONS, seconds, pace: closed },
-    { name: 'singles', rows: 1, connections: SINGLE_CONNECTIONS, seconds, pace: closed },
-    { name: 'at a fixed rate', rows: 1, connections: SINGLE_CONNECTIONS, seconds, pace: { kind: 'open', perSecond: rate } },
+    { name: 'batches', rows, connections: BATCH_CONNECTIONS, pace: closed(seconds, UNFINISHED_MAX) },
+    { name: 'singles', rows: 1, connections: SINGLE_CONNECTIONS, pace: closed(seconds, UNFINISHED_MAX) },
+    { name: 'at a fixed rate', rows: 1, connections: SINGLE_CONNECTIONS, pace: { kind: 'open', segments: steady, spacing: 'even' } },
   ];
 }
 
@@ -148,21 +151,12 @@ async function measure(
 /** The first part in small, so that the first compilation of the code is not what is measured. */
 function warmUp([first]: readonly Part[], payments: number): Part {
   if (first === undefined) throw new RangeError('there is nothing to measure');
-  return { ...first, name: 'warm-up', seconds: 60, payments };
+  return { ...first, name: 'warm-up', pace: closed(60, first.pace.kind === 'closed' ? first.pace.unfinishedMax : payments, payments) };
 }
 
-function runPart(
-  bench: BenchPlatform,
-  { name: _name, payments, ...part }: Part,
-  number: number,
-  flaggedPercent: number,
-): Promise<LoadResult> {
-  const prefix = `part${number}`;
-  return runLoad(bench, {
-    ...part,
-    payments: payments ?? UNLIMITED,
-    intents: { prefix, between: 'balances', flaggedPercent, seed: number + 1 },
-  });
+function runPart(bench: BenchPlatform, { rows, connections, pace }: Part, number: number, flaggedPercent: number): Promise<LoadResult> {
+  const intents = { prefix: `part${number}`, between: 'balances', flaggedPercent, seed: number + 1 } as const;
+  return runLoad(bench, { ...paymentsBy(rows), connections, pace, intents });
 }
 
 function linesOf(name: string, result: LoadResult): string[] {

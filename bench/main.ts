@@ -6,7 +6,9 @@ import { runCohortBench } from './cohort.ts';
 import { runConcurrentBench } from './concurrent.ts';
 import { runEndToEndBench } from './end-to-end.ts';
 import type { Finding } from './finding.ts';
+import { isFault } from '../domain/errors.ts';
 import { type GrowthOptions, runGrowthBench } from './growth.ts';
+import { type LoadBenchOptions, runLoadBench } from './load/bench.ts';
 import { runOperatorsBench } from './operators.ts';
 import { runScreeningBench } from './screening.ts';
 import { runSettlementBench } from './settlement.ts';
@@ -196,4 +198,21 @@ bench(
   runConcurrentBench,
 );
 
-await program.parseAsync();
+bench<LoadBenchOptions>(
+  'load',
+  'Load as a file describes it: callers of every kind, at rates that rise, stay, leap, or are raised until a threshold of the file is missed; fails when one of the given rates misses a threshold, or anything is lost or doubled.',
+  [
+    new Option('--scenario <file>', 'the file that says what load to make (JSON; see bench/load/scenarios/)').makeOptionMandatory(),
+    new Option('--out <folder>', 'where report.json, report.md and report.html are written').makeOptionMandatory(),
+  ],
+  runLoadBench,
+);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!isFault(error)) throw error;
+  // A file or folder that was named on the command line is not as it must be.
+  console.error(`bench: ${error.message}`);
+  process.exitCode = 2;
+}

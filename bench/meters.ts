@@ -55,7 +55,7 @@ const KINDS: Readonly<Record<string, RegExp>> = {
   api: /processes\/api\.ts/,
   worker: /processes\/worker\.ts/,
   operators: /sandbox\/main\.ts|bench\/slow-operators\.ts/,
-  client: /bench\/load-client\.ts/,
+  client: /bench\/load\/client\.ts/,
 };
 
 /** A child of this process that is of a known kind. */
@@ -115,13 +115,19 @@ export function startKindMeter(postgresPid: number) {
       seen.set(pid, { ...known, to: Math.max(known.to, cpuOf(pid)) });
     }
   };
+  /** Looks, and says what has been used so far. */
+  const read = (): CpuByKind => {
+    look();
+    const { user, system } = process.cpuUsage(ownStart);
+    const cpu: Record<string, number> = { postgres: treeCpuSeconds(postgresPid) - postgresStart, bench: (user + system) / 1e6 };
+    for (const { kind, from, to } of seen.values()) cpu[kind] = (cpu[kind] ?? 0) + to - from;
+    return cpu;
+  };
   return {
     look,
+    read,
     stop: (): { readonly seconds: number; readonly cpu: CpuByKind; readonly others: number } => {
-      look();
-      const { user, system } = process.cpuUsage(ownStart);
-      const cpu: Record<string, number> = { postgres: treeCpuSeconds(postgresPid) - postgresStart, bench: (user + system) / 1e6 };
-      for (const { kind, from, to } of seen.values()) cpu[kind] = (cpu[kind] ?? 0) + to - from;
+      const cpu = read();
       const machine = machineCpuSeconds();
       const all = machine.all - machineStart.all;
       const ours = Object.values(cpu).reduce((sum, seconds) => sum + seconds, 0);
@@ -139,6 +145,26 @@ export function peakMegabytes(): Record<string, number> {
     peaks[kind] = Math.max(peaks[kind] ?? 0, Math.round(kilobytes / 1024));
   }
   return peaks;
+}
+
+/** Memory of a process in megabytes: what it holds, and how much of that it may share with others. */
+function memoryOf(pid: number): { readonly resident: number; readonly shared: number } {
+  const status = textOf(`/proc/${pid}/status`);
+  const of = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) / 1024;
+  return { resident: of('VmRSS'), shared: of('RssFile') + of('RssShmem') };
+}
+
+/**
+ * The memory that each kind of process and the server hold now, megabytes of all processes of a kind together. What processes of the
+ * server share counts once, as much of it as the one that has touched most.
+ */
+export function heldMegabytes(postgresPid: number): Record<string, number> {
+  const held: Record<string, number> = {};
+  for (const { pid, kind } of meteredChildren()) held[kind] = (held[kind] ?? 0) + memoryOf(pid).resident;
+  const isServer = (pid: number): boolean => pid === postgresPid || statOf(pid)?.parent === postgresPid;
+  const server = processIds().map(Number).filter(isServer).map(memoryOf);
+  const own = server.reduce((sum, { resident, shared }) => sum + resident - shared, 0);
+  return { ...held, postgres: own + Math.max(0, ...server.map(({ shared }) => shared)) };
 }
 
 export interface Reading {

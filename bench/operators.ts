@@ -3,7 +3,7 @@
  * own, their callbacks over HTTP to the API, settled into batches in the end. What the operators cost is told apart.
  */
 import { type Finding, figure } from './finding.ts';
-import { cpuLine, runLoad } from './load.ts';
+import { cpuLine, paymentsBy, runLoad } from './load/run.ts';
 import { type BenchPlatform, openPlatform } from './platform.ts';
 import { NO_FAULTS } from '../sandbox/fates.ts';
 
@@ -72,11 +72,9 @@ interface Sending {
 
 function send(bench: BenchPlatform, prefix: string, { seconds, payments, unfinished }: Sending) {
   return runLoad(bench, {
-    rows: Math.min(ROWS, unfinished),
+    ...paymentsBy(Math.min(ROWS, unfinished)),
     connections: 2,
-    seconds,
-    payments,
-    pace: { kind: 'closed', unfinishedMax: unfinished },
+    pace: { kind: 'closed', seconds, payments, unfinishedMax: unfinished },
     intents: { prefix, between: 'wallets', usdMax: USD_MAX, seed: prefix.length },
   });
 }

@@ -10,7 +10,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type Pool, withTransaction } from '../db/connect.ts';
 import { DEMO_CLIENT_ID } from '../db/seed.ts';
 import { money } from '../domain/money.ts';
-import { countryByCode } from '../domain/network.ts';
+import { systemClock } from '../domain/clock.ts';
+import { dayIn } from '../domain/days.ts';
+import { countryByCode, RAILS } from '../domain/network.ts';
+import { reconcileRails } from '../server/reconcile.ts';
 import { loadKeys } from '../server/secrets.ts';
 import { type Platform, startPlatform } from '../server/supervisor.ts';
 import { verifyDatabase } from '../server/verify.ts';
@@ -26,6 +29,8 @@ export interface BenchPlatform {
   readonly fsyncUs: number;
   /** Every invariant, the audit log and the operators' books, of the sandbox of its own or in another folder: what does not hold. */
   verify(sandboxFolder?: string): Promise<readonly Violation[]>;
+  /** Holds the operators' statements of today, so far, against attempts and ledger: their lines, and what does not agree. */
+  reconcile(): Promise<{ readonly lines: number; readonly breaks: readonly string[] }>;
   close(): Promise<void>;
 }
 
@@ -63,12 +68,34 @@ export async function openPlatform(
         const { quoteKey, keyring } = await loadKeys(env, dataDir);
         return (await verifyDatabase(pool, { quoteKey, keyring, sandboxFolder })).violations;
       },
+      reconcile: () => reconcileToday(env),
       close,
     };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+async function reconcileToday(env: Readonly<Record<string, string | undefined>>): ReturnType<BenchPlatform['reconcile']> {
+  const nowMs = systemClock.now();
+  const byDay = Map.groupBy(
+    RAILS.filter(({ protocol }) => protocol !== 'on_us'),
+    ({ country }) => dayIn(country, nowMs),
+  );
+  let lines = 0;
+  const breaks: string[] = [];
+  for (const [day, rails] of byDay) {
+    for (const result of await reconcileRails({ env, rails, day, file: null, by: 'bench' })) {
+      // Nothing moved over a rail without a statement; whether that is so, the invariants tell.
+      if (!('report' in result)) breaks.push(...(result.code === 'statement_missing' ? [] : [`${result.railId} ${day}: ${result.detail}`]));
+      else {
+        lines += result.report.lines;
+        breaks.push(...result.report.breaks.map(({ kind, subject }) => `${result.railId} ${day}: ${kind}: ${subject}`));
+      }
+    }
+  }
+  return { lines, breaks };
 }
 
 /** Pays the demo client's balances in, so that it can pay from them. */
