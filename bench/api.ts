@@ -3,13 +3,13 @@
  * clients in a process of their own, each sending its next payment as soon as the last is answered.
  * Afterwards every answer is held against the database.
  */
-import { fork } from 'node:child_process';
-import type { Pool } from '../db/connect.ts';
 import { checkBooks } from '../tools/ledger/index.ts';
 import { type ApiCost, measureApiCost } from './api-cost.ts';
-import type { ClientOrder, ClientReport } from './api-client.ts';
-import { type Finding, figure, quantile } from './finding.ts';
-import { openPlatform } from './platform.ts';
+import { type Finding, figure } from './finding.ts';
+import { latenciesOf } from './load/histogram.ts';
+import type { LoadReport } from './load/order.ts';
+import { latenciesAnswered, type LoadWish, misstored, paymentsBy, sendLoad } from './load/run.ts';
+import { type BenchPlatform, openPlatform } from './platform.ts';
 
 export interface ApiBenchOptions {
   readonly clients: number;
@@ -24,6 +24,7 @@ export interface ApiBenchOptions {
 
 /** Requests before the clock starts, so that the first compilation of the code is not what is measured. */
 const WARM_UP_REQUESTS = 20_000;
+const WARM_UP_SECONDS_MAX = 600;
 const COST = { requests: 2_000, rounds: 3 };
 
 /** Runs the bench. Fails when p99 is not below the limit, a request fails, or an accepted payment is not stored exactly once. */
@@ -32,91 +33,74 @@ export async function runApiBench(options: ApiBenchOptions, tell: (line: string)
   const bench = await openPlatform({}, tell);
   try {
     tell(`one page is durable after ${figure(bench.fsyncUs)} µs on this disk`);
-    const { platform, pool, fsyncUs } = bench;
-    const report = await runClients({
-      url: platform.url,
-      key: platform.keys['client:demo'] ?? '',
-      clients: options.clients,
-      seconds: options.seconds,
-      requests: options.requests,
-      warmUp: WARM_UP_REQUESTS,
-    });
-    return await conclude(pool, options, report, { fsyncUs, cpuUs, deaths: platform.deaths() }, tell);
+    const measured = await measure(bench, options);
+    return await conclude(bench, options, measured, cpuUs, tell);
   } finally {
     await bench.close();
   }
 }
 
-/** Runs the clients in a process of their own; resolves with what they saw. */
-function runClients(order: ClientOrder): Promise<ClientReport> {
-  return new Promise((resolve, reject) => {
-    const child = fork(new URL('./api-client.ts', import.meta.url), { serialization: 'advanced' });
-    child.once('message', (report) => resolve(report as ClientReport));
-    child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`the clients ended with ${code} before they reported`)));
-    child.send(order);
-  });
+function crowd({ clients }: ApiBenchOptions, prefix: string, payments: number, seconds: number): LoadWish {
+  const pace = { kind: 'closed', seconds, payments, unfinishedMax: Number.POSITIVE_INFINITY } as const;
+  return { ...paymentsBy(1), connections: clients, pace, intents: { prefix, between: 'wallets', seed: prefix.length } };
 }
 
-interface Stored {
-  readonly missing: number;
-  readonly doubled: number;
-  readonly otherId: number;
+interface Measured {
+  readonly report: LoadReport;
+  /** Failures of the warm-up as well. */
+  readonly troubles: LoadReport['troubles'];
+  /** What is lost, doubled, or not as it was answered. */
+  readonly wrong: readonly string[];
 }
 
-/** Holds the answers against the database. */
-async function compare(pool: Pool, accepted: ClientReport['accepted']): Promise<Stored> {
-  const { rows } = await pool.query<{ missing: number; doubled: number; other: number }>(
-    `select count(*) filter (where stored.times is null)::int as missing, count(*) filter (where stored.times > 1)::int as doubled,
-       count(*) filter (where stored.times = 1 and stored.id <> said.id)::int as other
-     from unnest($1::text[], $2::text[]) as said(reference_id, id)
-     left join (select reference_id, count(*) as times, min(id::text) as id from payments group by reference_id) stored using (reference_id)`,
-    [accepted.map(([reference]) => reference), accepted.map(([, id]) => id)],
-  );
-  return { missing: rows[0]?.missing ?? -1, doubled: rows[0]?.doubled ?? -1, otherId: rows[0]?.other ?? -1 };
+async function measure(bench: BenchPlatform, options: ApiBenchOptions): Promise<Measured> {
+  const warm = await sendLoad(bench, crowd(options, 'warm-up', WARM_UP_REQUESTS, WARM_UP_SECONDS_MAX));
+  const report = await sendLoad(bench, crowd(options, 'bench', options.requests, options.seconds));
+  const troubles = { ...report.troubles };
+  for (const [kind, count] of Object.entries(warm.troubles)) troubles[kind] = (troubles[kind] ?? 0) + count;
+  const wrong = [...(await misstored(bench.pool, warm, 'warm-up')), ...(await misstored(bench.pool, report, 'bench'))];
+  return { report, troubles, wrong };
 }
 
 async function conclude(
-  pool: Pool,
+  { pool, platform, fsyncUs }: BenchPlatform,
   options: ApiBenchOptions,
-  report: ClientReport,
-  platform: { readonly fsyncUs: number; readonly cpuUs: ApiCost | null; readonly deaths: number },
+  { report, troubles, wrong }: Measured,
+  cpuUs: ApiCost | null,
   tell: (line: string) => void,
 ): Promise<Finding> {
-  const latencies = report.latenciesMs.toSorted();
-  const [p50, p99] = [quantile(latencies, 0.5), quantile(latencies, 0.99)];
-  const max = latencies.at(-1) ?? Number.NaN;
-  const perSecond = latencies.length / report.seconds;
-  const failed = Object.values(report.failures).reduce((sum, count) => sum + count, 0);
-  tell(`${options.clients} clients, ${figure(latencies.length)} requests in ${figure(report.seconds)} s: ${figure(perSecond)} requests/s`);
+  const latency = latenciesOf(latenciesAnswered(report));
+  const { p50, p99, max, count } = latency ?? { p50: Number.NaN, p99: Number.NaN, max: Number.NaN, count: 0 };
+  const seconds = (report.lastAnsweredAtMs - report.firstSentAtMs) / 1_000;
+  const failed = Object.values(troubles).reduce((sum, each) => sum + each, 0);
+  tell(`${options.clients} clients, ${figure(count)} requests in ${figure(seconds)} s: ${figure(count / seconds)} requests/s`);
   tell(`latency: p50 ${figure(p50)} ms, p99 ${figure(p99)} ms, longest ${figure(max)} ms; failures: ${failed}`);
-  const stored = await compare(pool, report.accepted);
   const violations = await checkBooks(pool);
   tell(
-    `${figure(report.accepted.length)} were accepted: ${stored.missing} missing, ${stored.doubled} stored twice, ${stored.otherId} under another id`,
+    `${figure(report.accepted.length)} were accepted: ${wrong.length === 0 ? 'each is stored once, as it was answered' : wrong.join('; ')}`,
   );
   tell(`books: ${violations.length === 0 ? 'every invariant holds' : `${violations.length} violations`}`);
+  const deaths = platform.deaths();
   return {
     bench: 'api',
     figures: {
-      perSecond,
+      perSecond: count / seconds,
       p50Ms: p50,
       p99Ms: p99,
       maxMs: max,
-      requests: latencies.length,
+      requests: count,
       accepted: report.accepted.length,
-      answersByFailure: report.failures,
-      ...stored,
+      answersByFailure: troubles,
       options,
-      fsyncUs: Math.round(platform.fsyncUs),
-      ...(platform.cpuUs === null ? {} : { cpuUsPerPayment: platform.cpuUs }),
+      fsyncUs: Math.round(fsyncUs),
+      ...(cpuUs === null ? {} : { cpuUsPerPayment: cpuUs }),
       invariants: violations.length === 0 ? 'hold' : violations,
     },
     failures: [
       ...(p99 < options.p99 ? [] : [`p99 is ${figure(p99)} ms, not below ${options.p99}`]),
-      ...Object.entries(report.failures).map(([kind, count]) => `${count} requests failed: ${kind}`),
-      ...(stored.missing + stored.doubled + stored.otherId === 0 ? [] : ['what was accepted is not what is stored']),
-      ...(platform.deaths === 0 ? [] : [`processes died ${platform.deaths} times`]),
+      ...Object.entries(troubles).map(([kind, times]) => `${times} requests failed: ${kind}`),
+      ...wrong,
+      ...(deaths === 0 ? [] : [`processes died ${deaths} times`]),
       ...violations.map(({ invariant, subject, detail }) => `invariant ${invariant}: ${subject}: ${detail}`),
     ],
   };
