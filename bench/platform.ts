@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type Pool, withTransaction } from '../db/connect.ts';
+import { createApiKey } from '../db/queries/api-keys.ts';
+import { ensureClient } from '../db/queries/clients.ts';
 import { DEMO_CLIENT_ID } from '../db/seed.ts';
 import { money } from '../domain/money.ts';
 import { systemClock } from '../domain/clock.ts';
@@ -31,6 +33,8 @@ export interface BenchPlatform {
   verify(sandboxFolder?: string): Promise<readonly Violation[]>;
   /** Holds the operators' statements of today, so far, against attempts and ledger: their lines, and what does not agree. */
   reconcile(): Promise<{ readonly lines: number; readonly breaks: readonly string[] }>;
+  /** Makes another client who may submit payments; gives its id and key. */
+  addClient(name: string): Promise<{ readonly clientId: string; readonly key: string }>;
   close(): Promise<void>;
 }
 
@@ -69,6 +73,14 @@ export async function openPlatform(
         return (await verifyDatabase(pool, { quoteKey, keyring, sandboxFolder })).violations;
       },
       reconcile: () => reconcileToday(env),
+      addClient: async (name) => {
+        const { pepper } = await loadKeys(env, dataDir);
+        return withTransaction(pool, async (tx) => {
+          const clientId = await ensureClient(tx, name);
+          const { key } = await createApiKey(tx, pepper, { clientId, principal: `client:${name}`, scopes: ['payments:write'] });
+          return { clientId, key };
+        });
+      },
       close,
     };
   } catch (error) {
@@ -98,11 +110,11 @@ async function reconcileToday(env: Readonly<Record<string, string | undefined>>)
   return { lines, breaks };
 }
 
-/** Pays the demo client's balances in, so that it can pay from them. */
-export async function fundBalances({ pool }: Pick<BenchPlatform, 'pool'>): Promise<void> {
+/** Pays a client's balances in, the demo client's unless told, so that it can pay from them. */
+export async function fundBalances({ pool }: Pick<BenchPlatform, 'pool'>, clientId = DEMO_CLIENT_ID): Promise<void> {
   const currencies = [...new Set(CORRIDORS.flat().map((country) => countryByCode(country).currency))];
   await withTransaction(pool, async (tx) => {
-    for (const currency of currencies) await fundClient(tx, DEMO_CLIENT_ID, money(FUNDS_MINOR, currency), `bench ${currency}`);
+    for (const currency of currencies) await fundClient(tx, clientId, money(FUNDS_MINOR, currency), `bench ${currency}`);
   });
 }
 

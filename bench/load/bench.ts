@@ -14,9 +14,10 @@ import { nextRate } from './breakpoint.ts';
 import { htmlOf } from './html.ts';
 import { markdownOf, linesOfStage } from './markdown.ts';
 import type { LoadBook } from './book.ts';
+import { NEIGHBOUR_MARK } from './requests.ts';
 import { type LoadWish, type MeasuredLoad, paymentsBy, runLoad, watchLoad } from './run.ts';
 import { readScenario, type Scenario } from './scenario.ts';
-import type { Segment } from './schedule.ts';
+import { isNeighbours, KINDS, type Segment } from './schedule.ts';
 import { breakpointOutcomeOf, failuresOf, runOutcomeOf, type Stage, type StageOutcome, stagesOf, type Step, stepOf } from './stages.ts';
 
 export interface LoadBenchOptions {
@@ -72,8 +73,9 @@ async function measure(scenario: Scenario, tell: Tell): Promise<LoadBook> {
   const bench = await openPlatform(settingsOf(scenario));
   try {
     if (scenario.between === 'balances') await fundBalances(bench);
+    const neighbour = await neighbourOf(bench, scenario);
     tell(`${scenario.name}: one page is durable after ${figure(bench.fsyncUs)} µs on this disk`);
-    const loads = createLoads(bench, scenario);
+    const loads = createLoads(bench, scenario, neighbour);
     const warm = await loads.warmUp();
     const stages: StageOutcome[] = [];
     for (const stage of stagesOf(scenario.phases)) {
@@ -108,6 +110,14 @@ async function measure(scenario: Scenario, tell: Tell): Promise<LoadBook> {
   }
 }
 
+/** The neighbour's key, where the file has one. */
+async function neighbourOf(bench: BenchPlatform, { mix, between }: Scenario): Promise<Pick<LoadWish, 'neighbourKey'>> {
+  if (!KINDS.some((kind) => isNeighbours(kind) && (mix[kind] ?? 0) > 0)) return {};
+  const { clientId, key } = await bench.addClient('neighbour');
+  if (between === 'balances') await fundBalances(bench, clientId);
+  return { neighbourKey: key };
+}
+
 async function storedPayments({ pool }: BenchPlatform): Promise<number> {
   const { rows } = await pool.query<{ count: number }>('select count(*)::int as count from payments');
   return rows[0]?.count ?? 0;
@@ -126,7 +136,7 @@ interface Loads {
 }
 
 /** Makes loads one after the other, each with references and people of its own. */
-function createLoads(bench: BenchPlatform, scenario: Scenario): Loads {
+function createLoads(bench: BenchPlatform, scenario: Scenario, neighbour: Pick<LoadWish, 'neighbourKey'>): Loads {
   const { between, flaggedPercent, connections, batchRows, listenSeconds, spacing, mix, seed } = scenario;
   let number = 0;
   let known: readonly string[] = [];
@@ -136,7 +146,8 @@ function createLoads(bench: BenchPlatform, scenario: Scenario): Loads {
     return { prefix: `load${number}`, between, flaggedPercent, seed: seed + number, ...usd };
   };
   const remember = ({ report }: MeasuredLoad): void => {
-    if (report.accepted.length > 0) known = report.accepted.slice(-KNOWN_MAX).map(([, id]) => id);
+    const own = report.accepted.filter(([reference]) => !reference.includes(NEIGHBOUR_MARK));
+    if (own.length > 0) known = own.slice(-KNOWN_MAX).map(([, id]) => id);
   };
   return {
     warmUp: async () => {
@@ -152,7 +163,8 @@ function createLoads(bench: BenchPlatform, scenario: Scenario): Loads {
     },
     run: async (segments) => {
       const pace = { kind: 'open', segments, spacing } as const;
-      const measured = await watchLoad(bench, { mix, rows: batchRows, connections, pace, intents: intents(), listenSeconds, known });
+      const wish = { mix, rows: batchRows, connections, pace, intents: intents(), listenSeconds, known, ...neighbour };
+      const measured = await watchLoad(bench, wish);
       remember(measured);
       return measured;
     },

@@ -5,8 +5,8 @@
 import { seededRandom } from '../../examples/random.ts';
 import { type LoadOrder, type LoadReport, type LoadTold, type Outcome, OUTCOMES } from './order.ts';
 import { type Ending, requestMaker } from './requests.ts';
-import { KINDS } from './schedule.ts';
-import { closedSource, createRoom, type Due, openSource, pause } from './sources.ts';
+import { isNeighbours, KINDS } from './schedule.ts';
+import { createRoom, type Due, pause, type Source, sourcesOf } from './sources.ts';
 import { type Connection, openConnection, type Stream } from './wire.ts';
 
 /** After a request that was not answered, so that a server that is gone is not asked in a tight circle. */
@@ -37,7 +37,8 @@ function createNotes(known: string[], startMs: () => number) {
     for (const [name, value] of Object.entries(row)) columns[name]?.push(value);
     for (const each of ending.accepted) {
       accepted.push(each);
-      if (known.length < KNOWN_MAX) known.push(each[1]);
+      // Nobody sees the payments of another client.
+      if (known.length < KNOWN_MAX && !isNeighbours(kind)) known.push(each[1]);
     }
     // Whoever is told of a mistake of ours is not told that nothing was stored.
     const isOpen = outcome === 'unanswered' || (outcome === 'failed' && ending.why.startsWith('status 5'));
@@ -84,7 +85,7 @@ function createListeners(staySeconds: number, broke: () => void) {
 }
 
 async function run(order: LoadOrder): Promise<LoadReport> {
-  const { pace, mix } = order;
+  const { pace } = order;
   let startMs = performance.now();
   const start = (): number => startMs;
   const random = seededRandom(7_000 + (order.intents.seed ?? 1));
@@ -92,14 +93,15 @@ async function run(order: LoadOrder): Promise<LoadReport> {
   const make = requestMaker(order, random, known);
   const room = createRoom(pace.kind === 'closed' ? pace.unfinishedMax : Number.POSITIVE_INFINITY);
   process.on('message', (told) => room.tell(told as LoadTold));
-  const source = pace.kind === 'open' ? openSource(pace, mix, random, make, start) : closedSource(pace, mix, order.rows, room, make, start);
+  const sources = sourcesOf(order, room, make, start);
   const notes = createNotes(known, start);
   const listeners = createListeners(order.listenSeconds ?? 1, notes.broke);
-  const connections = await Promise.all(Array.from({ length: order.connections }, () => openConnection(order.url)));
+  const clients = sources.flatMap((source) => Array.from({ length: order.connections }, () => source));
+  const connections = await Promise.all(clients.map(async (source) => ({ source, connection: await openConnection(order.url) })));
   startMs = performance.now();
   const firstSentAtMs = Date.now();
 
-  async function runClient(first: Connection): Promise<void> {
+  async function runClient(source: Source, first: Connection): Promise<void> {
     let connection = first;
     for (let due = await source.next(); due !== null; due = await source.next()) {
       const sentMs = performance.now();
@@ -121,7 +123,7 @@ async function run(order: LoadOrder): Promise<LoadReport> {
     connection.close();
   }
 
-  await Promise.all(connections.map(runClient));
+  await Promise.all(connections.map(({ source, connection }) => runClient(source, connection)));
   const lastAnsweredAtMs = Date.now();
   return { firstSentAtMs, lastAnsweredAtMs, ...notes.report(), events: await listeners.leave() };
 }

@@ -28,8 +28,8 @@ const countCells = (part: Part): string[] => [
 export function phaseTable({ phases }: RunOutcome): Table {
   return {
     head: ['phase', 'request', 'requests', 'refused', 'failed', ...LATENCY_HEAD],
-    rows: phases.flatMap(({ name, all, byKind }) => [
-      [name, 'all', ...countCells(all), ...latencyCells(all.latency)],
+    rows: phases.flatMap(({ name, all, neighbour, byKind }) => [
+      [name, neighbour === null ? 'all' : 'all but the neighbour', ...countCells(all), ...latencyCells(all.latency)],
       ...Object.entries(byKind).map(([kind, part]) => ['', kind, ...countCells(part), ...latencyCells(part.latency)]),
     ]),
   };
@@ -85,15 +85,21 @@ export function totalLines(totals: Totals): string[] {
   ];
 }
 
+function partLine(name: string, part: Part): string {
+  const { requests, latency, outcomes } = part;
+  const times = `p50 ${ms(latency?.p50)} ms, p99 ${ms(latency?.p99)} ms, longest ${ms(latency?.max)} ms`;
+  return `${name}: ${count(requests)} requests, ${times}; refused ${count(outcomes.refused)}, failed ${count(failedOf(part))}`;
+}
+
 /** For the terminal. */
 export function linesOfStage(stage: StageOutcome): string[] {
   if (stage.kind === 'breakpoint') return [`${stage.name}: ${foundSentence(stage)}`];
   const cpu = Object.entries(stage.totals.cpuUsPerPayment).map(([kind, us]) => `${kind} ${figure(us)}`);
   return [
-    ...stage.phases.map(({ name, all }) => {
-      const latency = `p50 ${ms(all.latency?.p50)} ms, p99 ${ms(all.latency?.p99)} ms, longest ${ms(all.latency?.max)} ms`;
-      return `${name}: ${count(all.requests)} requests, ${latency}; refused ${count(all.outcomes.refused)}, failed ${count(failedOf(all))}`;
-    }),
+    ...stage.phases.flatMap(({ name, all, neighbour }) => [
+      partLine(name, all),
+      ...(neighbour === null ? [] : [partLine(`  ${name}, the neighbour`, neighbour)]),
+    ]),
     ...totalLines(stage.totals).map((line) => `  ${line}`),
     ...(cpu.length === 0 ? [] : [`  CPU µs per payment: ${cpu.join(', ')}`]),
   ];

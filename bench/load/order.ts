@@ -21,6 +21,8 @@ export interface ClosedPace {
 export interface LoadOrder {
   readonly url: string;
   readonly key: string;
+  /** The key of the neighbour, where there is one. */
+  readonly neighbourKey?: string;
   readonly intents: IntentOptions;
   readonly mix: Mix;
   /** Payments in one batch. */

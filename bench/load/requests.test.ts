@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../examples/random.ts';
 import type { LoadOrder } from './order.ts';
-import { endOfBatch, endOfSingle, requestMaker } from './requests.ts';
+import { duplicateReader, endOfBatch, endOfHuge, endOfSingle, requestMaker } from './requests.ts';
 import type { Answer, Connection } from './wire.ts';
 
 const ID = '0197b7a0-0000-7000-8000-000000000001';
@@ -85,4 +85,33 @@ test('reading asks about a payment that is there, and no answer is no ending', a
   expect(sent[0]).toContain(`GET /v1/payments/${ID} HTTP/1.1`);
   expect(await make('list').send(connection)).toMatchObject({ outcome: 'failed', why: 'status 404' });
   await expect(make('single').send(connection)).rejects.toThrow('no answer in time');
+});
+
+test('the same payment sent again is the one that exists, whatever answer comes first', () => {
+  const told = (status: number, id = ID): Answer => answer(status, `{"id":"${id}","referenceId":"p-1"}`);
+  const read = duplicateReader();
+  expect(read(told(200))).toMatchObject({ outcome: 'done', accepted: [] });
+  expect(read(told(202))).toMatchObject({ outcome: 'done', accepted: [['p-1', ID]] });
+  expect(read(told(200, ID.replace('1', '2')))).toMatchObject({ outcome: 'failed' });
+  expect(read(answer(429, '', true)).outcome).toBe('refused');
+  expect(read(answer(409)).outcome).toBe('failed');
+});
+
+test('a batch of a million rows must be cut off, not taken whole', () => {
+  expect(endOfHuge(answer(413)).outcome).toBe('done');
+  const taken = `{"referenceId":"p-1","status":"accepted","paymentId":"${ID}"}`;
+  expect(endOfHuge(answer(202, `[${taken},{"code":"too_many_rows"}]`))).toMatchObject({ outcome: 'done', accepted: [['p-1', ID]] });
+  expect(endOfHuge(answer(202, `[${taken}]`)).outcome).toBe('failed');
+  expect(endOfHuge(answer(503, '', true)).outcome).toBe('refused');
+});
+
+test('a neighbour has a key and payments of its own', async () => {
+  const { connection, sent } = scripted(answer(202), answer(202), answer(202));
+  const make = requestMaker({ ...ORDER, neighbourKey: 'n' }, seededRandom(1), []);
+  const requests = [make('flood'), make('duplicate'), make('duplicate')];
+  for (const request of requests) await request.send(connection);
+  expect(sent.every((text) => text.includes('authorization: Bearer n'))).toBe(true);
+  expect(new Set(requests.flatMap(({ references }) => references)).size).toBe(2);
+  expect(requests[0]?.references[0]).toMatch(/^p-neighbour-/);
+  expect(sent[1]).toBe(sent[2]);
 });

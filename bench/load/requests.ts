@@ -3,7 +3,7 @@ import type { Random } from '../../examples/random.ts';
 import { intentMaker, type MadeIntent } from '../intents.ts';
 import type { LoadOrder, Outcome } from './order.ts';
 import type { Kind } from './schedule.ts';
-import { type Answer, type Connection, getBytes, openStream, postBytes, type Stream } from './wire.ts';
+import { type Answer, type Connection, getBytes, openStream, postBytes, postOverAndOver, type Stream } from './wire.ts';
 
 export interface Ending {
   readonly outcome: Extract<Outcome, 'done' | 'refused' | 'failed'>;
@@ -41,6 +41,28 @@ export function endOfSingle(answer: Answer): Ending {
   const id = /"id":"([0-9a-f-]{36})"/.exec(answer.body)?.[1];
   if (reference === undefined || id === undefined) return { outcome: 'failed', why: 'an answer without a payment', accepted: [] };
   return { ...DONE, accepted: [[reference, id]] };
+}
+
+/** What the answers to one payment that is sent again and again say: it is always the one that exists. */
+export function duplicateReader(): (answer: Answer) => Ending {
+  let existing: string | undefined;
+  return (answer) => {
+    const ending = endOfSingle(answer.status === 200 ? { ...answer, status: 202 } : answer);
+    const id = ending.accepted[0]?.[1];
+    if (id === undefined) return ending;
+    existing ??= id;
+    if (id !== existing) return { outcome: 'failed', why: 'another payment for the same intent', accepted: ending.accepted };
+    return answer.status === 200 ? DONE : ending;
+  };
+}
+
+/** What the answer to a batch without an end says: rows are taken up to the most that a batch may have, and the rest is refused. */
+export function endOfHuge(answer: Answer): Ending {
+  if (answer.status === 413) return DONE;
+  if (answer.status !== 202) return unmet(answer);
+  const accepted = [...answer.body.matchAll(IN_BATCH)].map(([, reference = '', id = '']) => [reference, id] as const);
+  const isCut = answer.body.includes('"too_many_rows"');
+  return isCut ? { ...DONE, accepted } : { outcome: 'failed', why: 'a batch that did not end', accepted };
 }
 
 /** What the answer to a batch says: every row must be taken. */
@@ -92,6 +114,7 @@ export function requestMaker(order: LoadOrder, random: Random, known: readonly s
     },
     status: () => read(`/v1/payments/${random.pick(known)}`),
     list: () => read(random.pick(LISTS)),
+    ...neighbourMakers(order),
     listen: () => {
       const bytes = getBytes({ ...common, path: '/v1/activity/stream' });
       return {
@@ -106,6 +129,43 @@ export function requestMaker(order: LoadOrder, random: Random, known: readonly s
     },
   };
   return (kind, rows = order.rows) => makers[kind](rows);
+}
+
+/** References of the neighbour's payments have it in them. */
+export const NEIGHBOUR_MARK = '-neighbour';
+const HUGE_ROWS = 1_000_000;
+const HUGE_PIECE_ROWS = 1_000;
+
+/** Another client, who sends more than is good: each kind with payments of its own. */
+function neighbourMakers(order: LoadOrder): Pick<Readonly<Record<Kind, () => Request>>, 'flood' | 'duplicate' | 'huge'> {
+  const { url, neighbourKey: key = order.key } = order;
+  const next = intentMaker({
+    ...order.intents,
+    prefix: `${order.intents.prefix}${NEIGHBOUR_MARK}`,
+    seed: 1_000 + (order.intents.seed ?? 1),
+  });
+  const again = next();
+  const row = next();
+  const post = (intent: MadeIntent): Buffer =>
+    postBytes({ url, path: '/v1/payments', key, type: 'application/json', body: JSON.stringify(intent) });
+  const duplicate = post(again);
+  const endOfDuplicate = duplicateReader();
+  const piece = Buffer.from(`${JSON.stringify(row)}\n`.repeat(HUGE_PIECE_ROWS));
+  return {
+    flood: () => {
+      const intent = next();
+      const bytes = post(intent);
+      return { references: [intent.referenceId], send: async (connection) => endOfSingle(await connection.send(bytes)) };
+    },
+    duplicate: () => ({ references: [again.referenceId], send: async (connection) => endOfDuplicate(await connection.send(duplicate)) }),
+    huge: () => ({
+      references: [row.referenceId],
+      send: async () => {
+        const request = { url, path: '/v1/payments/batches', key, type: 'application/x-ndjson' } as const;
+        return endOfHuge(await postOverAndOver(request, piece, HUGE_ROWS / HUGE_PIECE_ROWS));
+      },
+    }),
+  };
 }
 
 function endOfReading(answer: Answer): Ending {

@@ -8,7 +8,7 @@ import { BOUNDS, type FixedPhase, parseScenario, readScenario, segmentsOf } from
 const whole = {
   name: 'a scenario',
   mix: { single: 3, status: 1 },
-  phases: [{ kind: 'soak', seconds: 10, perSecond: 20 }],
+  phases: [{ kind: 'soak', seconds: 15, perSecond: 20 }],
   thresholds: { p99Ms: 100, failedShare: 0.01 },
 };
 
@@ -44,6 +44,8 @@ test.each([
   ['a kind that is none', changed({ mix: { refund: 1 } }), 'validation_failed', 'mix.refund'],
   ['a share below zero', changed({ mix: { single: -1 } }), 'validation_failed', 'mix.single'],
   ['no share above zero', changed({ mix: { single: 0 } }), 'validation_failed', 'mix'],
+  ['nobody but a neighbour', changed({ mix: { flood: 1 } }), 'validation_failed', 'mix'],
+  ['too many batches of a million rows', changed({ mix: { single: 1, huge: 1 } }), 'validation_failed', 'mix.huge'],
   ['no phase', phases(), 'validation_failed', 'phases'],
   ['a phase that is none', phases({ kind: 'flood', seconds: 1 }), 'validation_failed', 'phases.0.kind'],
   ['a rate that is text', phases({ kind: 'soak', seconds: 1, perSecond: '5' }), 'validation_failed', 'phases.0.perSecond'],

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { fault } from '../../domain/errors.ts';
-import { KINDS, type Mix, requestsIn, type Segment } from './schedule.ts';
+import { isNeighbours, KINDS, type Mix, requestsIn, type Segment } from './schedule.ts';
 
 /** One run makes no more than this, whatever its file says. */
 export const BOUNDS = {
@@ -17,6 +17,8 @@ export const BOUNDS = {
   batchRowsMax: 10_000,
   /** Listeners at once. */
   listenersMax: 1_000,
+  /** Batches of a million rows. */
+  hugeMax: 100,
 } as const;
 
 const perSecond = z.number().positive().max(BOUNDS.perSecondMax);
@@ -34,6 +36,8 @@ const thresholdsSchema = z.strictObject({
   completeP99Ms: z.number().positive().optional(),
   /** From the last answer until no payment is on its way. */
   drainSeconds: z.number().positive().optional(),
+  /** What all API processes may hold together. */
+  apiMegabytes: z.number().positive().optional(),
 });
 
 const named = { name: z.string().min(1).max(40).optional() };
@@ -145,15 +149,18 @@ function outOfBounds(scenario: Pick<Scenario, 'mix' | 'phases' | 'batchRows' | '
   const mosts = phases.map(mostOf);
   const sum = (of: 'seconds' | 'requests'): number => mosts.reduce((total, each) => total + each[of], 0);
   const requests = sum('requests');
-  const payments = requests * (shareOf(mix, 'single', 'quoted') + batchRows * shareOf(mix, 'batch'));
+  const payments = requests * (shareOf(mix, 'single', 'quoted', 'flood') + batchRows * shareOf(mix, 'batch'));
   const listeners = Math.max(...mosts.map((each) => each.perSecond)) * shareOf(mix, 'listen') * listenSeconds;
   const over = (value: number, most: number, what: string, ...path: string[]): Objection[] =>
     value > most ? [{ path, message: `comes to ${Math.ceil(value)} ${what}, more than ${most}` }] : [];
   return [
-    ...(shareOf(mix, ...KINDS) > 0 ? [] : [{ path: ['mix'], message: 'has no share above zero' }]),
+    ...(shareOf(mix, ...KINDS.filter((kind) => !isNeighbours(kind))) > 0
+      ? []
+      : [{ path: ['mix'], message: 'has no share above zero but for a neighbour' }]),
     ...over(sum('seconds'), BOUNDS.secondsMax, 'seconds', 'phases'),
     ...over(requests, BOUNDS.requestsMax, 'requests', 'phases'),
     ...over(payments, BOUNDS.paymentsMax, 'payments', 'phases'),
+    ...over(requests * shareOf(mix, 'huge'), BOUNDS.hugeMax, 'batches of a million rows', 'mix', 'huge'),
     ...over(listeners, BOUNDS.listenersMax, 'listeners at once', 'mix', 'listen'),
     ...phases.flatMap((phase, index): Objection[] => {
       const at = (field: string, message: string): Objection[] => [{ path: ['phases', index, field], message }];

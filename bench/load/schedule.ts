@@ -4,9 +4,20 @@
  */
 import type { Random } from '../../examples/random.ts';
 
-/** What a client may want: a payment, a batch of them, a quote and a payment at it, one payment's state, a list, the live stream. */
-export const KINDS = ['single', 'batch', 'quoted', 'status', 'list', 'listen'] as const;
+/**
+ * What a client may want: a payment, a batch of them, a quote and a payment at it, one payment's state, a list, the live stream. The
+ * last three are a neighbour's, another client who behaves badly: payments beyond its limit, the same payment again and again, a batch
+ * of a million rows.
+ */
+export const KINDS = ['single', 'batch', 'quoted', 'status', 'list', 'listen', 'flood', 'duplicate', 'huge'] as const;
 export type Kind = (typeof KINDS)[number];
+
+const NEIGHBOURLY: ReadonlySet<Kind> = new Set(['flood', 'duplicate', 'huge']);
+
+/** Whether a kind is one of the neighbour, whose requests may be turned away while the others are served. */
+export function isNeighbours(kind: Kind): boolean {
+  return NEIGHBOURLY.has(kind);
+}
 
 /** Shares of the kinds; they need not add up to anything. */
 export type Mix = Readonly<Partial<Record<Kind, number>>>;

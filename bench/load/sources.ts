@@ -1,8 +1,8 @@
 /** Where the crowd takes its next request from. */
-import type { Random } from '../../examples/random.ts';
-import type { ClosedPace, LoadTold, OpenPace } from './order.ts';
+import { seededRandom } from '../../examples/random.ts';
+import type { ClosedPace, LoadOrder, LoadTold, OpenPace } from './order.ts';
 import type { Request } from './requests.ts';
-import { arrivalsOf, type Kind, KINDS, type Mix } from './schedule.ts';
+import { type Arrival, arrivalsOf, isNeighbours, type Kind, KINDS, type Mix } from './schedule.ts';
 
 export interface Due {
   readonly request: Request;
@@ -30,9 +30,26 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/** A source for each crowd: a neighbour has connections of its own, so that nobody waits for its answers here. */
+export function sourcesOf(order: LoadOrder, room: Room, make: Make, startMs: () => number): Source[] {
+  const { pace, mix, rows } = order;
+  if (pace.kind === 'closed') return [closedSource(pace, mix, rows, room, make, startMs)];
+  const crowds = [false, true].filter((isOfNeighbour) =>
+    KINDS.some((kind) => isNeighbours(kind) === isOfNeighbour && (mix[kind] ?? 0) > 0),
+  );
+  return crowds.map((isOfNeighbour) => {
+    // Both take their own out of the same arrivals.
+    const arrivals = arrivalsOf(pace.segments, pace.spacing, mix, seededRandom(9_000 + (order.intents.seed ?? 1)));
+    return openSource(pace, ownOf(arrivals, isOfNeighbour), make, startMs);
+  });
+}
+
+function* ownOf(arrivals: Iterable<Arrival>, isOfNeighbour: boolean): Generator<Arrival> {
+  for (const arrival of arrivals) if (isNeighbours(arrival.kind) === isOfNeighbour) yield arrival;
+}
+
 /** Each is made before it is due, and handed out when it is. Whoever comes late for it takes it at once. */
-export function openSource(pace: OpenPace, mix: Mix, random: Random, make: Make, startMs: () => number): Source {
-  const arrivals = arrivalsOf(pace.segments, pace.spacing, mix, random);
+function openSource(pace: OpenPace, arrivals: Iterator<Arrival>, make: Make, startMs: () => number): Source {
   const endMs = pace.segments.reduce((sum, { seconds }) => sum + seconds * 1_000, 0);
   return {
     next: async () => {
@@ -49,7 +66,7 @@ export function openSource(pace: OpenPace, mix: Mix, random: Random, make: Make,
 }
 
 /** Made when they are sent, while there is room. Of one kind only, which is the first that has a share. */
-export function closedSource(pace: ClosedPace, mix: Mix, rows: number, room: Room, make: Make, startMs: () => number): Source {
+function closedSource(pace: ClosedPace, mix: Mix, rows: number, room: Room, make: Make, startMs: () => number): Source {
   const kind = KINDS.find((each) => (mix[each] ?? 0) > 0) ?? 'single';
   const each = kind === 'batch' ? rows : 1;
   let left = pace.payments;

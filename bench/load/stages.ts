@@ -124,7 +124,7 @@ export function runOutcomeOf(measured: MeasuredLoad, phases: readonly PhaseName[
     kind: 'run',
     phases: phases.map((phase) => summaryOf(report, phase, thresholds)),
     totals: totalsOf(measured),
-    missed: missedByWhole(result, thresholds),
+    missed: missedByWhole(result, samples, thresholds),
     seconds: secondsOf(report),
     samples: samples.map(({ atMs, ...sample }) => ({ ...sample, atSeconds: (atMs - report.firstSentAtMs) / 1_000 })),
   };
@@ -157,9 +157,9 @@ export interface BreakpointOutcome {
 export type StageOutcome = RunOutcome | BreakpointOutcome;
 
 /** What became of one rate. */
-export function stepOf(perSecond: number, { report, result }: MeasuredLoad, thresholds: Thresholds): Step {
+export function stepOf(perSecond: number, { report, result, samples }: MeasuredLoad, thresholds: Thresholds): Step {
   const { all, missed: missedByAll } = summaryOf(report, { name: '', kind: 'step', phase: 0, fromSeconds: 0, toSeconds: 0 }, thresholds);
-  const missed = [...missedByAll, ...missedByWhole(result, thresholds)];
+  const missed = [...missedByAll, ...missedByWhole(result, samples, thresholds)];
   return {
     perSecond,
     held: missed.length === 0,

@@ -43,14 +43,30 @@ test('requests count for their phase and kind alone', () => {
 });
 
 test('the load as a whole is held to how long payments took and until none was left', () => {
-  const { result } = madeLoad([]);
-  expect(missedByWhole(result, LIMITS)).toEqual([]);
-  expect(missedByWhole(result, { ...LIMITS, completeP99Ms: 900, drainSeconds: 2 })).toEqual([]);
-  expect(missedByWhole(result, { ...LIMITS, completeP99Ms: 899, drainSeconds: 1.9 })).toEqual([
+  const { result, samples } = madeLoad([]);
+  expect(missedByWhole(result, samples, LIMITS)).toEqual([]);
+  expect(missedByWhole(result, samples, { ...LIMITS, completeP99Ms: 900, drainSeconds: 2 })).toEqual([]);
+  expect(missedByWhole(result, samples, { ...LIMITS, completeP99Ms: 899, drainSeconds: 1.9 })).toEqual([
     'accepted to complete p99 900 ms, more than 899',
     '2.00 s until no payment was on its way, more than 1.9',
   ]);
-  expect(missedByWhole({ ...result, completeMs: { p50: Number.NaN, p99: Number.NaN } }, { ...LIMITS, completeP99Ms: 900 })).toHaveLength(1);
+  expect(
+    missedByWhole({ ...result, completeMs: { p50: Number.NaN, p99: Number.NaN } }, samples, { ...LIMITS, completeP99Ms: 900 }),
+  ).toHaveLength(1);
+});
+
+test('the memory that the API held at most counts, whenever that was', () => {
+  const { result, samples } = madeLoad([]);
+  expect(missedByWhole(result, samples, { ...LIMITS, apiMegabytes: 111 })).toEqual([]);
+  expect(missedByWhole(result, samples, { ...LIMITS, apiMegabytes: 110 })).toEqual(['the API held 111 MB, more than 110']);
+});
+
+test('a neighbour may be turned away and kept waiting, which others may not, but must be answered as it should be', () => {
+  const neighbour = (outcome: Outcome): MadeRequest[] => many(50, outcome, 9_000).map((each) => ({ ...each, kind: 'flood' }));
+  expect(missed(...many(100, 'done'), ...neighbour('refused'), ...neighbour('done'))).toEqual([]);
+  expect(missed(...many(100, 'done'), ...neighbour('failed'))).toEqual(["100 % of the neighbour's requests failed, more than 1 %"]);
+  const found = summaryOf(madeReport([...many(100, 'done'), ...neighbour('refused')]), named, LIMITS);
+  expect([found.all.requests, found.neighbour?.requests, found.byKind.flood?.outcomes.refused]).toEqual([100, 50, 50]);
 });
 
 test('each second tells of the requests that were due in it, however late they were answered', () => {

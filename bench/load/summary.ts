@@ -1,9 +1,9 @@
 /** What a load says about the platform: for each phase and kind how fast, how many went wrong, and which thresholds were missed. */
 import { type Latencies, latenciesOf } from './histogram.ts';
 import { type LoadReport, type Outcome, OUTCOMES } from './order.ts';
-import type { LoadResult } from './run.ts';
+import type { LoadResult, Sample } from './run.ts';
 import type { Thresholds } from './scenario.ts';
-import { type Kind, KINDS } from './schedule.ts';
+import { isNeighbours, type Kind, KINDS } from './schedule.ts';
 import { figure } from '../finding.ts';
 
 /** Requests of one kind, or of all. */
@@ -20,7 +20,10 @@ export interface PhaseSummary {
   /** From the start of its load until the last of its requests was due. */
   readonly fromSeconds: number;
   readonly toSeconds: number;
+  /** Of everybody but the neighbour. */
   readonly all: Part;
+  /** Null when there is none. */
+  readonly neighbour: Part | null;
   readonly byKind: Readonly<Partial<Record<Kind, Part>>>;
   /** How late requests left, because every connection waited for an answer. */
   readonly waited: Latencies | null;
@@ -54,7 +57,6 @@ export function missedBy(part: Part, thresholds: Thresholds): string[] {
   const { requests, outcomes, latency } = part;
   if (requests === 0) return ['no request was due'];
   const share = (count: number): number => count / requests;
-  const percent = (value: number): string => `${Number((value * 100).toPrecision(3))} %`;
   const p99 = latency?.p99 ?? Number.POSITIVE_INFINITY;
   const failed = share(failedOf(part));
   const refused = share(outcomes.refused);
@@ -65,15 +67,30 @@ export function missedBy(part: Part, thresholds: Thresholds): string[] {
   ];
 }
 
+/** A neighbour may be turned away, and may wait; answered as it should be it must be. */
+function missedByNeighbour(part: Part, { failedShare }: Thresholds): string[] {
+  const failed = failedOf(part) / Math.max(1, part.requests);
+  return failed <= failedShare ? [] : [`${percent(failed)} of the neighbour's requests failed, more than ${percent(failedShare)}`];
+}
+
+const percent = (value: number): string => `${Number((value * 100).toPrecision(3))} %`;
+
 /** The thresholds that a load misses as a whole: how long payments took, and until none was left. */
-export function missedByWhole(result: Pick<LoadResult, 'accepted' | 'completeMs' | 'acceptSeconds' | 'paidSeconds'>, limits: Thresholds) {
-  const { completeP99Ms = Number.POSITIVE_INFINITY, drainSeconds = Number.POSITIVE_INFINITY } = limits;
+export function missedByWhole(
+  result: Pick<LoadResult, 'accepted' | 'completeMs' | 'acceptSeconds' | 'paidSeconds'>,
+  samples: readonly Sample[],
+  limits: Thresholds,
+): string[] {
+  const none = Number.POSITIVE_INFINITY;
+  const { completeP99Ms = none, drainSeconds = none, apiMegabytes = none } = limits;
+  const held = Math.max(0, ...samples.map(({ megabytes }) => megabytes.api ?? 0));
   const drain = drainOf(result);
   const { p99 } = result.completeMs;
   return [
     // A load that submits no payment has none that could be slow.
     ...(result.accepted === 0 || p99 <= completeP99Ms ? [] : [`accepted to complete p99 ${figure(p99)} ms, more than ${completeP99Ms}`]),
     ...(drain <= drainSeconds ? [] : [`${figure(drain)} s until no payment was on its way, more than ${drainSeconds}`]),
+    ...(held <= apiMegabytes ? [] : [`the API held ${figure(held)} MB, more than ${apiMegabytes}`]),
   ];
 }
 
@@ -95,14 +112,17 @@ export interface PhaseName {
 export function summaryOf(report: LoadReport, { phase, ...named }: PhaseName, thresholds: Thresholds): PhaseSummary {
   const { requests } = report;
   const isOf: IsIn = (index) => requests.phase[index] === phase;
-  const all = partOf(report, isOf);
+  const isNeighbour: IsIn = (index) => isNeighbours(KINDS[requests.kind[index] ?? 0] ?? 'single');
+  const all = partOf(report, (index) => isOf(index) && !isNeighbour(index));
+  const neighbour = partOf(report, (index) => isOf(index) && isNeighbour(index));
   const byKind: Partial<Record<Kind, Part>> = {};
   for (const [code, kind] of KINDS.entries()) {
     const part = partOf(report, (index) => isOf(index) && requests.kind[index] === code);
     if (part.requests > 0) byKind[kind] = part;
   }
   const waited = latenciesOf([...requests.waitedMs].filter((_, index) => isOf(index)));
-  return { ...named, all, byKind, waited, missed: missedBy(all, thresholds) };
+  const missed = [...missedBy(all, thresholds), ...missedByNeighbour(neighbour, thresholds)];
+  return { ...named, all, neighbour: neighbour.requests === 0 ? null : neighbour, byKind, waited, missed };
 }
 
 /** One second of a load. */

@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { getBytes, openConnection, openStream, readAnswer } from './wire.ts';
+import { getBytes, openConnection, openStream, postOverAndOver, readAnswer } from './wire.ts';
 
 const answer = (head: string, body: string): string => `HTTP/1.1 202 Accepted\r\n${head}\r\n\r\n${body}`;
 
@@ -54,5 +54,25 @@ test('events of a stream are counted once, however they arrive, and its end says
   expect(await long.ended).toBe(true);
   const short = await openStream(url, getBytes({ url, path: '/short', key: 'k' }));
   expect(await short.ended).toBe(false);
+  await new Promise((resolve) => server.close(resolve));
+});
+
+test('a body that would go on and on is sent until there is an answer, and no longer', async () => {
+  let received = 0;
+  let isTold = false;
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => {
+      received += chunk.byteLength;
+      if (received < 1_000_000 || isTold) return;
+      isTold = true;
+      socket.write(answer('content-length: 4', 'stop'));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const request = { url, path: '/', key: 'k', type: 'application/x-ndjson' } as const;
+  expect(await postOverAndOver(request, Buffer.alloc(100_000, 'x'), 1_000_000)).toMatchObject({ status: 202, body: 'stop' });
+  expect(received).toBeLessThan(100_000_000);
   await new Promise((resolve) => server.close(resolve));
 });

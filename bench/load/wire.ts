@@ -67,6 +67,48 @@ async function connected(url: string): Promise<Socket> {
   return socket;
 }
 
+/**
+ * Posts a body that is the same piece over and over, on a connection of its own, and stops as soon as there is an answer. Rejects when
+ * there is none.
+ */
+export async function postOverAndOver(request: Omit<PostRequest, 'body'>, piece: Buffer, times: number): Promise<Answer> {
+  const { url, path, key, type } = request;
+  const socket = await connected(url);
+  try {
+    const answer = answerOn(socket);
+    let isOver = false;
+    void answer.finally(() => (isOver = true)).catch(() => undefined);
+    const head =
+      `POST ${path} HTTP/1.1\r\nhost: ${new URL(url).host}\r\nauthorization: Bearer ${key}\r\n` +
+      `content-type: ${type}\r\ntransfer-encoding: chunked\r\n\r\n`;
+    socket.write(head);
+    const chunk = Buffer.concat([Buffer.from(`${piece.byteLength.toString(16)}\r\n`), piece, Buffer.from('\r\n')]);
+    for (let sent = 0; sent < times && !isOver; sent += 1) {
+      if (!socket.write(chunk))
+        await Promise.race([new Promise((resolve) => socket.once('drain', resolve)), answer.catch(() => undefined)]);
+    }
+    if (!isOver) socket.write('0\r\n\r\n');
+    return await answer;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** The one answer that comes over a socket. */
+function answerOn(socket: Socket): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    let received = '';
+    socket.setTimeout(ANSWER_MS_MAX, () => socket.destroy(new Error('no answer in time')));
+    socket.on('data', (chunk: string) => {
+      received += chunk;
+      const answer = readAnswer(received);
+      if (answer !== null) resolve(answer);
+    });
+    socket.once('error', reject);
+    socket.once('close', () => reject(new Error('connection closed')));
+  });
+}
+
 /** Opens a connection. `answerMsMax` is how long an answer may take, half a minute unless told. */
 export async function openConnection(url: string, answerMsMax = ANSWER_MS_MAX): Promise<Connection> {
   const socket = await connected(url);
