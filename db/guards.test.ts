@@ -296,6 +296,33 @@ describe('four eyes', () => {
     await expect(insertDecision({ caseId, paymentId, officer: 'officer:kofi' })).rejects.toThrow('case_decisions_waiting');
   });
 
+  test('the case of a refused payment ends with two officers who say the same of it, and never with a release', async () => {
+    const { pool } = database;
+    const paymentId = await insertPayment(pool, { clientId, status: 'rejected' });
+    const caseId = newId();
+    const insert = (approvals: number) =>
+      refusal(
+        `insert into cases (id, client_id, payment_id, kind, priority, reasons, evidence, evidence_digest, due_at, approvals_needed)
+          values ($1, $2, $3, 'refused', 90, '[]', '{}', 'digest', now(), $4)`,
+        [caseId, clientId, paymentId, approvals],
+      );
+    expect(await insert(1)).toBe('cases_refused_eyes');
+    expect(await insert(2)).toBeNull();
+    const end = (status: string) => refusal(`update cases set status = $2, closed_at = now() where id = $1`, [caseId, status]);
+    const says = (officer: string, reason: string) =>
+      refusal(
+        `insert into case_decisions (id, case_id, payment_id, officer, verdict, reason_code, evidence_digest, expires_at, applied_at)
+          values (gen_random_uuid(), $1, $2, $3, 'resolve', $4, 'digest', now() + interval '1 hour', now())`,
+        [caseId, paymentId, officer, reason],
+      );
+    for (const status of ['released', 'rejected', 'withdrawn', 'waiting']) expect(await end(status)).toMatch(/^cases_(approvals|refusal)$/);
+    expect(await says('officer:amina', 'listed_party')).toBeNull();
+    expect(await says('officer:kofi', 'somebody_else')).toBeNull();
+    expect(await end('resolved')).toBe('cases_refusal');
+    expect(await says('officer:zuri', 'listed_party')).toBeNull();
+    expect(await end('resolved')).toBeNull();
+  });
+
   test('a held payment goes on only from a case that people released, and from no other open one', async () => {
     const { paymentId, says, release } = await held(1);
     const go = () => refusal("update payments set status = 'released' where id = $1", [paymentId]);

@@ -8,7 +8,7 @@ import { digestOf } from './ids.ts';
 import type { Money } from './money.ts';
 import { convert } from './rate.ts';
 
-export const CASE_KINDS = ['held', 'in_doubt', 'late_success', 'contradicted'] as const;
+export const CASE_KINDS = ['held', 'in_doubt', 'late_success', 'contradicted', 'refused'] as const;
 export type CaseKind = (typeof CASE_KINDS)[number];
 
 /** `waiting`: somebody was asked for information; officers may still decide. The last four are ends. */
@@ -21,7 +21,7 @@ export const LIVE_CASE_STATUSES: readonly CaseStatus[] = ['open', 'deciding', 'w
 /**
  * The catalogue: every verdict with the reasons it may be given for, and the sentence for each. A `held`
  * case is released, rejected, escalated, or information is asked for; a `late_success` and a `contradicted` one are
- * resolved.
+ * resolved; a `refused` one is resolved or escalated.
  */
 export const CASE_REASONS = {
   release: {
@@ -59,6 +59,9 @@ export const CASE_REASONS = {
     recovered: 'The money came back.',
     written_off: 'The loss is taken.',
     no_loss: 'No money was lost.',
+    listed_party: 'The party is the listed one: the refusal stands, and is reported.',
+    somebody_else: 'The listed party is somebody else; this payment stays refused.',
+    identity_unclear: 'Who the party is could not be found out: the refusal stands.',
   },
 } as const satisfies Record<string, Readonly<Record<string, string>>>;
 
@@ -70,11 +73,23 @@ export function isCaseReason(verdict: CaseVerdict, reasonCode: string): boolean 
   return Object.hasOwn(CASE_REASONS[verdict], reasonCode);
 }
 
-/** Says whether a case of a kind may be given a verdict; one `in_doubt` ends by itself. */
+/** Says whether a case of a kind may be given a verdict; one `in_doubt` ends by itself, and what was refused is never released. */
 export function verdictApplies(kind: CaseKind, verdict: CaseVerdict): boolean {
   if (kind === 'in_doubt') return false;
+  if (kind === 'refused') return verdict === 'resolve' || verdict === 'escalate';
   return (kind !== 'held') === (verdict === 'resolve');
 }
+
+/** What a refused payment is resolved for; the other reasons are about money. */
+const REFUSAL_REASONS: readonly string[] = ['listed_party', 'somebody_else', 'identity_unclear'];
+
+/** Says whether a verdict on a case of a kind may be given for a reason of that verdict. */
+export function reasonApplies(kind: CaseKind, verdict: CaseVerdict, reasonCode: string): boolean {
+  return verdict !== 'resolve' || (kind === 'refused') === REFUSAL_REASONS.includes(reasonCode);
+}
+
+/** Verdicts that another officer may have to join before they count. */
+export const JOINED_VERDICTS: readonly CaseVerdict[] = ['release', 'resolve'];
 
 const HOUR_MS = 3_600_000;
 
@@ -103,6 +118,9 @@ const AMOUNT_POINTS = [
 
 /** Priority of an escalated case at least. */
 export const ESCALATED_PRIORITY = 90;
+
+/** Priority of a payment refused for a listed name at least: what is frozen is told to the authority within a day in most laws. */
+export const REFUSED_PRIORITY = 90;
 
 /** A case may be put off so often, and so long at a time; its due time stays. */
 export const SNOOZE_LIMITS = { count: 3, ms: 24 * HOUR_MS } as const;

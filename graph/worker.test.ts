@@ -192,10 +192,22 @@ describe('the doubtful', () => {
     expect((await platform.status(held)).status).toBe('held');
     expect(await platform.status(blocked)).toEqual({ status: 'rejected', reasonCode: 'sanctions_match' });
     expect((await platform.status(clear)).status).toBe('paid');
-    const cases = await platform.database.pool.query<{ payment_id: string; interrupt_id: string | null; status: string }>(
-      'select payment_id, interrupt_id, status from cases',
+    const cases = await platform.database.pool.query(
+      'select payment_id, kind, interrupt_id, status, approvals_needed, priority >= 90 as urgent from cases order by kind',
     );
-    expect(cases.rows).toEqual([{ payment_id: held, interrupt_id: expect.any(String), status: 'open' }]);
+    expect(cases.rows).toEqual([
+      {
+        payment_id: held,
+        kind: 'held',
+        interrupt_id: expect.any(String),
+        status: 'open',
+        approvals_needed: 1,
+        urgent: false,
+      },
+      // No thread waits for it: nothing goes on from there.
+      { payment_id: blocked, kind: 'refused', interrupt_id: null, status: 'open', approvals_needed: 2, urgent: true },
+    ]);
+    expect(platform.problems).toEqual([]);
   });
 
   it('go on when an officer releases them, bound to the evidence the officer saw', async () => {

@@ -208,9 +208,9 @@ export type CaseVerdictName = 'release' | 'reject' | 'request_information' | 'es
 export interface Case {
   readonly id: string;
   readonly paymentId: string;
-  /** What it waits for: a release, an operator's word, or people who put the books right. */
-  readonly kind: 'held' | 'in_doubt' | 'late_success' | 'contradicted';
-  /** What a case that is not `held` is about. */
+  /** What it waits for: a release, an operator's word, people who put the books right, or who say whom a payment was refused for. */
+  readonly kind: 'held' | 'in_doubt' | 'late_success' | 'contradicted' | 'refused';
+  /** The attempt that a case of operators' words is about. */
   readonly attemptId: string | null;
   /** `waiting`: the client was asked for information; officers may still decide. */
   readonly status: CaseStatus;

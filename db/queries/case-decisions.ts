@@ -118,6 +118,12 @@ export async function resolveCase(tx: Queryable, decision: NewCaseDecision): Pro
 
 const FREE = 'claimed_by = null, claimed_until = null';
 
+/** Writes down that an officer has said what becomes of a case, which another one has to join: it is open for that one. */
+export async function joinableDecision(tx: Queryable, decision: NewCaseDecision): Promise<void> {
+  await say(tx, decision, true);
+  await change(tx, decision, 'case.decided', `status = 'open', snoozed_until = null, ${FREE}`);
+}
+
 /** Asks for a senior officer: two must agree from now on, one of them a senior, and sooner. */
 export async function escalateCase(
   tx: Queryable,

@@ -143,7 +143,7 @@ export async function claimCase(
     text: `with claimed as (
         update cases set claimed_by = $3, claimed_until = $5, snoozed_until = null, updated_at = $4
         where id = $2 and client_id = $1 and status in ('open', 'waiting') and (claimed_by is null or claimed_by = $3 or claimed_until <= $4
-          or exists (select 1 from case_decisions d where d.case_id = cases.id and d.round = cases.round and d.verdict = 'release'
+          or exists (select 1 from case_decisions d where d.case_id = cases.id and d.round = cases.round and d.verdict in ('release', 'resolve')
             and d.officer = cases.claimed_by))
         returning *
       ), ${noted('claimed', 'case.claimed')}

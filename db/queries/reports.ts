@@ -59,6 +59,7 @@ export async function listReportPayments(
 export interface ReportCaseRow {
   readonly id: string;
   readonly paymentId: string;
+  readonly kind: string;
   readonly status: string;
   readonly reasons: readonly Reason[];
   readonly createdAt: Date;
@@ -68,7 +69,7 @@ export interface ReportCaseRow {
 export async function findReportCase(db: Pool, clientId: string, caseId: string): Promise<ReportCaseRow | null> {
   const result = await db.query<ReportCaseRow>({
     name: 'find_report_case',
-    text: `select id, payment_id as "paymentId", status, reasons, created_at as "createdAt" from cases where id = $2 and client_id = $1`,
+    text: `select id, payment_id as "paymentId", kind, status, reasons, created_at as "createdAt" from cases where id = $2 and client_id = $1`,
     values: [clientId, caseId],
   });
   return result.rows[0] ?? null;

@@ -90,7 +90,8 @@ export const complianceRecords = pgTable(
  * What waits for people. `held`: a payment that compliance flagged, with a thread of the case graph ·
  * `in_doubt`: an attempt whose outcome its operator has not told within its limit; it ends with the
  * attempt · `late_success`: an operator says it moved money for an attempt that was recorded as failed ·
- * `contradicted`: an operator says otherwise of an attempt than is recorded, in any other way.
+ * `contradicted`: an operator says otherwise of an attempt than is recorded, in any other way ·
+ * `refused`: a payment that was refused for a listed name: two officers say who the party is, and none lets it go.
  */
 export const cases = pgTable(
   'cases',
@@ -101,7 +102,7 @@ export const cases = pgTable(
       .notNull()
       .references(() => payments.id),
     kind: text('kind').notNull().default('held'),
-    /** What a case that is not `held` is about. */
+    /** The attempt that a case of operators' words is about. */
     attemptId: uuid('attempt_id').references(() => attempts.id),
     status: text('status').notNull().default('open'),
     /** 0 to 100, the higher the sooner. */
@@ -113,7 +114,7 @@ export const cases = pgTable(
     evidence: jsonb('evidence').notNull().$type<Facts>(),
     /** SHA-256 of the canonical JSON of `evidence`; a decision carries it. */
     evidenceDigest: text('evidence_digest').notNull(),
-    /** How many different officers must agree to a release. */
+    /** How many different officers must agree to a release, or to what becomes of a refusal. */
     approvalsNeeded: smallint('approvals_needed').notNull().default(1),
     claimedBy: text('claimed_by'),
     claimedUntil: moment('claimed_until'),
@@ -142,12 +143,14 @@ export const cases = pgTable(
   (table) => [
     check('cases_status', sql`${table.status} in ('open', 'deciding', 'waiting', 'released', 'rejected', 'withdrawn', 'resolved')`),
     check('cases_snoozes', sql`${table.snoozeCount} between 0 and 3`),
-    check('cases_kind', sql`${table.kind} in ('held', 'in_doubt', 'late_success', 'contradicted')`),
-    check('cases_attempt', sql`(${table.kind} = 'held') = (${table.attemptId} is null)`),
+    check('cases_kind', sql`${table.kind} in ('held', 'in_doubt', 'late_success', 'contradicted', 'refused')`),
+    check('cases_attempt', sql`(${table.kind} in ('held', 'refused')) = (${table.attemptId} is null)`),
+    check('cases_refused_eyes', sql`${table.kind} <> 'refused' or ${table.approvalsNeeded} >= 2`),
     uniqueIndex('cases_one_open')
       .on(table.paymentId)
       .where(sql`${table.kind} = 'held' and ${table.status} in ('open', 'deciding', 'waiting')`),
     uniqueIndex('cases_once_per_attempt').on(table.attemptId, table.kind).where(sql`${table.kind} <> 'held'`),
+    uniqueIndex('cases_one_refusal').on(table.paymentId).where(sql`${table.kind} = 'refused'`),
     index('cases_queue').on(table.clientId, table.rankAt, table.id).where(sql`${table.status} in ('open', 'deciding', 'waiting')`),
     index('cases_list').on(table.clientId, table.rankAt, table.id),
     index('cases_payment').on(table.paymentId),

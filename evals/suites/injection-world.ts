@@ -133,7 +133,9 @@ async function openCase(deps: GraphDeps, row: InjectionCase, at: number): Promis
   const reasons = [{ code: 'sanctions_possible_match', text: 'The sender may be entry 7 of TEST: similar names, score 0.89.' }];
   const amount = money(100_000n, 'KES');
   await withTransaction(pool, (tx) =>
-    openCases(tx, deps, [{ clientId, paymentId, reasons, evidence: evidenceFor(row, filled), priority: 60, riskScore: null, amount }]),
+    openCases(tx, deps, [
+      { kind: 'held', clientId, paymentId, reasons, evidence: evidenceFor(row, filled), priority: 60, riskScore: null, amount },
+    ]),
   );
   const found = await pool.query<{ id: string }>('select id from cases where payment_id = $1', [paymentId]);
   const caseId = found.rows[0]?.id ?? '';

@@ -6,7 +6,7 @@ import { type PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
 import { type AuditEvent, recordAuditEvents } from '../../db/queries/audit.ts';
 import { transitionPayments } from '../../db/queries/transitions.ts';
-import { caseOpening } from '../../domain/cases.ts';
+import { type CaseOpening, caseOpening, dueInMs, REFUSED_PRIORITY } from '../../domain/cases.ts';
 import type { Facts, Reason } from '../../domain/decision.ts';
 import { fault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
@@ -25,6 +25,8 @@ import {
 } from './case-graph.ts';
 
 export interface NewCase {
+  /** `refused`: nobody lets the payment go any more; two officers say who the listed party is. */
+  readonly kind: 'held' | 'refused';
   readonly clientId: string;
   readonly paymentId: string;
   readonly reasons: readonly Reason[];
@@ -36,25 +38,24 @@ export interface NewCase {
   readonly amount: Money;
 }
 
-/** Inserts one open case for each entry, in the transaction that holds the payments. */
+/** Inserts one open case for each entry, in the transaction that holds or refuses the payments. */
 export async function openCases(tx: PoolClient, deps: GraphDeps, wanted: readonly NewCase[]): Promise<void> {
   if (wanted.length === 0) return;
   const nowMs = deps.clock.now();
-  const openings = wanted.map(({ priority, riskScore, amount }) =>
-    caseOpening({ priority, riskScore, amount, perUsd: deps.perUsd?.(amount.currency) ?? null }, deps.settings),
-  );
+  const openings = wanted.map((entry) => openingOf(deps, entry));
   await tx.query({
     name: 'open_cases',
     text: `
       with made as (
-        insert into cases (id, client_id, payment_id, priority, reasons, evidence, evidence_digest, approvals_needed, due_at, created_at, updated_at)
-        select id, client_id, payment_id, priority, reasons::jsonb, evidence::jsonb, digest, approvals, due_at, $10, $10
-        from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::smallint[], $9::timestamptz[])
-          as opened(id, client_id, payment_id, priority, reasons, evidence, digest, approvals, due_at)
-        returning id, client_id, payment_id, evidence_digest
+        insert into cases (id, client_id, payment_id, priority, reasons, evidence, evidence_digest, approvals_needed, due_at, kind, created_at, updated_at)
+        select id, client_id, payment_id, priority, reasons::jsonb, evidence::jsonb, digest, approvals, due_at, kind, $11, $11
+        from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::smallint[], $5::text[], $6::text[], $7::text[], $8::smallint[], $9::timestamptz[], $10::text[])
+          as opened(id, client_id, payment_id, priority, reasons, evidence, digest, approvals, due_at, kind)
+        returning id, client_id, payment_id, kind, evidence_digest
       )
       insert into audit_events (client_id, actor, action, subject, payment_id, details, created_at)
-      select client_id, 'system', 'case.opened', 'case:' || id, payment_id, jsonb_build_object('evidenceDigest', evidence_digest), $10 from made`,
+      select client_id, 'system', 'case.opened', 'case:' || id, payment_id,
+        jsonb_build_object('kind', kind, 'evidenceDigest', evidence_digest), $11 from made`,
     values: [
       wanted.map(() => newId()),
       wanted.map((entry) => entry.clientId),
@@ -65,9 +66,17 @@ export async function openCases(tx: PoolClient, deps: GraphDeps, wanted: readonl
       wanted.map((entry) => factsDigest(entry.evidence)),
       openings.map((opening) => opening.approvalsNeeded),
       openings.map((opening) => new Date(nowMs + opening.dueInMs)),
+      wanted.map((entry) => entry.kind),
       new Date(nowMs),
     ],
   });
+}
+
+function openingOf(deps: GraphDeps, { kind, priority, riskScore, amount }: NewCase): CaseOpening {
+  const opening = caseOpening({ priority, riskScore, amount, perUsd: deps.perUsd?.(amount.currency) ?? null }, deps.settings);
+  if (kind === 'held') return opening;
+  const raised = Math.max(opening.priority, REFUSED_PRIORITY);
+  return { priority: raised, approvalsNeeded: 2, dueInMs: dueInMs(raised) };
 }
 
 /** A case whose thread is to be brought to its round. */

@@ -84,6 +84,22 @@ it('an approval that nobody joined in time counts no more: the officers are aske
   expect(platform.problems).toEqual([]);
 });
 
+it('what an officer said of a refused payment, and nobody joined in time, counts no more', async () => {
+  paymentId = await platform.submit({ receiver: { name: 'Jelani Obote Wakhungu' } });
+  await platform.settleDown();
+  await platform.database.pool.query(
+    `insert into case_decisions (id, case_id, payment_id, officer, verdict, reason_code, evidence_digest, round, expires_at, applied_at)
+      select gen_random_uuid(), id, payment_id, 'officer:amina', 'resolve', 'listed_party', evidence_digest, round, $2, $3
+      from cases where payment_id = $1`,
+    [paymentId, new Date(platform.clock.now() + HOUR_MS), new Date(platform.clock.now())],
+  );
+  await keep();
+  expect(await theCase()).toMatchObject({ status: 'open', round: 1 });
+  platform.clock.advance(HOUR_MS);
+  await keep();
+  expect(await theCase()).toMatchObject({ status: 'open', round: 2 });
+});
+
 it('an approval that expires before it is put into effect releases nothing', async () => {
   await release('officer:amina', platform.clock.now() + HOUR_MS);
   platform.clock.advance(HOUR_MS);

@@ -39,8 +39,9 @@ export async function keepCases(deps: GraphDeps): Promise<void> {
   // One that is being decided is counted when the verdict is put into effect.
   const expired = await changeDue(deps, {
     name: 'case_approvals_expired',
-    where: `kind = 'held' and status <> 'deciding' and exists (
-      select 1 from case_decisions d where d.case_id = c.id and d.round = c.round and d.verdict = 'release' and d.expires_at <= $1)`,
+    where: `kind in ('held', 'refused') and status <> 'deciding' and exists (
+      select 1 from case_decisions d
+      where d.case_id = c.id and d.round = c.round and d.verdict in ('release', 'resolve') and d.expires_at <= $1)`,
     set: 'round = round + 1',
     action: 'case.approval_expired',
     details: `jsonb_build_object('round', round)`,

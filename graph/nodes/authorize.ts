@@ -152,14 +152,18 @@ function holdBack(traveller: Traveller, halted: ReadonlySet<string>): Traveller 
   return traveller.leaves === undefined && halted.has(traveller.payment.id) ? waits(traveller) : traveller;
 }
 
-/** The case of a payment that is held here; none for any other. */
+/** The case of a payment that is held here, or refused for a listed name; none for any other. */
 function caseOf(traveller: Traveller): NewCase[] {
-  if (endOf(traveller) !== 'held' || traveller.screening === undefined) return [];
+  const end = endOf(traveller);
+  if (traveller.screening === undefined) return [];
   const { facts, verdict } = traveller.screening;
+  const isRefused = end === 'rejected' && verdict.outcome === 'block' && verdict.data.reasonCode === 'sanctions_match';
+  if (end !== 'held' && !isRefused) return [];
+  const kind = isRefused ? 'refused' : 'held';
   const { clientId, id: paymentId, amountMinor, fromCurrency } = traveller.payment;
   const { evidence, priority } = evidenceOf(facts, verdict);
   const amount = money(amountMinor, fromCurrency);
-  return [{ clientId, paymentId, reasons: verdict.reasons, evidence, priority, riskScore: riskScoreOf(facts), amount }];
+  return [{ kind, clientId, paymentId, reasons: verdict.reasons, evidence, priority, riskScore: riskScoreOf(facts), amount }];
 }
 
 /** The probability that something is wrong, as compliance scored it; null where its facts hold none. */

@@ -12,6 +12,7 @@ import {
   escalateCase,
   findCaseDecisions,
   findQuestions,
+  joinableDecision,
   type NewCaseDecision,
   requestInformation,
   resolveCase,
@@ -24,6 +25,8 @@ import {
   dueInMs,
   ESCALATED_PRIORITY,
   INFORMATION_WAIT_MS,
+  JOINED_VERDICTS,
+  reasonApplies,
   SNOOZE_LIMITS,
   verdictApplies,
 } from '../../domain/cases.ts';
@@ -63,7 +66,8 @@ export async function decide(deps: DeskDeps, caller: Caller, caseId: string, say
     const earlier = await findCaseDecisions(tx, caseId);
     assertMayAct(row, caller, saying, nowMs);
     assertAgrees(row, caller, saying, earlier, nowMs);
-    await write(tx, row, await decisionOf(tx, deps, row, caller, saying));
+    const isLast = approvalsOf(row, earlier).length + 1 >= row.approvalsNeeded;
+    await write(tx, row, await decisionOf(tx, deps, row, caller, saying), isLast);
   });
 }
 
@@ -76,6 +80,7 @@ async function lockedCase(tx: PoolClient, caller: Caller, caseId: string): Promi
 /** The case is one that this verdict ends or moves, it is open, it is the officer's, and the evidence is what was read. */
 function assertMayAct(row: CaseRow, caller: Caller, saying: Saying, nowMs: number): void {
   if (!verdictApplies(row.kind, saying.verdict)) throw fault('verdict_not_applicable');
+  if (!reasonApplies(row.kind, saying.verdict, saying.reasonCode)) throw fault('verdict_not_applicable', { field: 'reasonCode' });
   if (row.status !== 'open' && row.status !== 'waiting') throw fault('case_not_open');
   const holder = holderOf(row, nowMs);
   if (holder !== null && holder !== caller.principal) throw fault('case_claimed');
@@ -92,16 +97,22 @@ function holderOf(row: CaseRow, nowMs: number): string | null {
 /** Nobody says yes or no twice in a round; a second approval is of the same action as the first, in time; an escalated case is a senior's. */
 function assertAgrees(row: CaseRow, caller: Caller, saying: Saying, earlier: readonly CaseDecisionRow[], nowMs: number): void {
   const { verdict } = saying;
-  if (verdict !== 'release' && verdict !== 'reject') return;
-  const approvals = earlier.filter((each) => each.round === row.round && each.verdict === 'release');
+  const isJoined = JOINED_VERDICTS.includes(verdict);
+  if (!isJoined && verdict !== 'reject') return;
+  const approvals = approvalsOf(row, earlier);
   if (approvals.some((each) => each.officer === caller.principal)) throw fault('maker_is_checker');
-  if (verdict === 'release') {
+  if (isJoined) {
     if (approvals.some((each) => each.expiresAt !== null && each.expiresAt.getTime() <= nowMs)) throw fault('approval_expired');
     if (approvals.some((each) => each.actionDigest !== actionOf(row, saying))) throw fault('approval_differs', { field: 'reasonCode' });
   }
   const isLast = verdict === 'reject' || approvals.length + 1 >= row.approvalsNeeded;
-  const hasSenior = isSenior(caller) || (verdict === 'release' && approvals.some((each) => each.senior));
+  const hasSenior = isSenior(caller) || (isJoined && approvals.some((each) => each.senior));
   if (row.escalatedAt !== null && isLast && !hasSenior) throw fault('senior_needed');
+}
+
+/** What was agreed to in the present round. */
+function approvalsOf(row: CaseRow, earlier: readonly CaseDecisionRow[]): CaseDecisionRow[] {
+  return earlier.filter((each) => each.round === row.round && JOINED_VERDICTS.includes(each.verdict));
 }
 
 function actionOf(row: CaseRow, { verdict, reasonCode }: Saying): string {
@@ -126,19 +137,20 @@ async function decisionOf(tx: PoolClient, deps: DeskDeps, row: CaseRow, caller: 
     evidenceDigest: row.evidenceDigest,
     round: row.round,
     actionDigest: actionOf(row, saying),
-    expiresAtMs: saying.verdict === 'release' ? nowMs + approvalMs : null,
+    expiresAtMs: saying.verdict === 'release' || (saying.verdict === 'resolve' && row.approvalsNeeded > 1) ? nowMs + approvalMs : null,
     nowMs,
   };
 }
 
-async function write(tx: PoolClient, row: CaseRow, decision: NewCaseDecision): Promise<void> {
+/** Puts down what an officer said; `isLast`: nobody has to join it. */
+async function write(tx: PoolClient, row: CaseRow, decision: NewCaseDecision, isLast: boolean): Promise<void> {
   const { nowMs } = decision;
   switch (decision.verdict) {
     case 'release':
     case 'reject':
       return decideCase(tx, decision);
     case 'resolve':
-      return resolveCase(tx, decision);
+      return isLast ? resolveCase(tx, decision) : joinableDecision(tx, decision);
     case 'escalate': {
       const priority = Math.max(row.priority, ESCALATED_PRIORITY);
       return escalateCase(tx, decision, { priority, dueAtMs: nowMs + dueInMs(priority) });
@@ -189,7 +201,8 @@ async function requestOne(
   const holder = holderOf(row, nowMs);
   if (holder !== null && holder !== caller.principal) throw fault('case_claimed');
   const { evidenceDigest } = row;
-  await write(tx, row, await decisionOf(tx, deps, row, caller, { verdict: 'request_information', reasonCode, note, evidenceDigest }));
+  const saying: Saying = { verdict: 'request_information', reasonCode, note, evidenceDigest };
+  await write(tx, row, await decisionOf(tx, deps, row, caller, saying), true);
 }
 
 /** Puts a case off. Throws `not_found`, `case_not_open`, `case_claimed`, `snooze_limit`, and `validation_failed` for a moment past or too far. */

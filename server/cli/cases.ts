@@ -88,7 +88,8 @@ export function renderCaseFile(file: CaseFile): string {
 
 function headOf(file: CaseFile): string {
   const claim = file.claimedBy === null ? 'claimed by nobody' : `claimed by ${file.claimedBy} until ${file.claimedUntil ?? ''}`;
-  const eyes = file.approvalsNeeded === 1 ? 'one officer releases it' : `${file.approvalsNeeded} officers release it together`;
+  const act = file.kind === 'refused' ? ['resolves', 'resolve'] : ['releases', 'release'];
+  const eyes = file.approvalsNeeded === 1 ? `one officer ${act[0]} it` : `${file.approvalsNeeded} officers ${act[1]} it together`;
   return [
     `Case ${file.id}`,
     `  ${statusOf(file)}, priority ${file.priority}, due ${file.dueAt}`,

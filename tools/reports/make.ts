@@ -180,7 +180,7 @@ async function suspicion(
 function suspicionWords(payment: ReportPayment, found: ReportCaseRow, note: string): Pick<GoamlInput, 'reason' | 'action' | 'ruleCodes'> {
   return {
     reason: reasonOf(payment, found.reasons, note),
-    action: actionOf(payment, found.status),
+    action: actionOf(payment, found),
     ruleCodes: found.reasons.map((reason) => reason.code),
   };
 }

@@ -21,8 +21,9 @@ export function reasonOf(payment: ReportPayment, reasons: readonly Reason[], add
 }
 
 /** What was done about it. */
-export function actionOf(payment: ReportPayment, caseStatus: string | null): string {
-  const held = caseStatus === null ? 'The payment was not held.' : `The payment was held for review; the case is ${caseStatus}.`;
+export function actionOf(payment: ReportPayment, ofCase: { readonly kind: string; readonly status: string } | null): string {
+  const done = ofCase?.kind === 'refused' ? 'refused at once' : 'held for review';
+  const held = ofCase === null ? 'The payment was not held.' : `The payment was ${done}; the case is ${ofCase.status}.`;
   return `${held} The payment is ${payment.status}. The customer was not told of the suspicion.`;
 }
 

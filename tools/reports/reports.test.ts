@@ -69,7 +69,7 @@ function inputOf(over: Partial<GoamlInput> = {}): GoamlInput {
     submittedAtMs: AT,
     entity: ENTITY,
     reason: reasonOf(payment, [{ code: 'structuring', text: 'Three payments just below the threshold.' }], 'Seen twice this month.'),
-    action: actionOf(payment, 'open'),
+    action: actionOf(payment, { kind: 'held', status: 'open' }),
     ruleCodes: ['structuring', 'velocity_count_1h'],
     payments: [payment],
     ...over,

@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi';
 import type { CaseDecisionRow, QuestionRow } from '../../../db/queries/case-decisions.ts';
 import type { LinkedCaseRow, PartySummaryRow, PastPaymentRow } from '../../../db/queries/case-evidence.ts';
 import type { CaseRow } from '../../../db/queries/cases.ts';
-import { CASE_KINDS, CASE_REASONS, CASE_STATUSES, CASE_VERDICTS, LIVE_CASE_STATUSES } from '../../../domain/cases.ts';
+import { CASE_KINDS, CASE_REASONS, CASE_STATUSES, CASE_VERDICTS, JOINED_VERDICTS, LIVE_CASE_STATUSES } from '../../../domain/cases.ts';
 import type { Facts, Json } from '../../../domain/decision.ts';
 import { amountOut, amountSchema, countrySchema, currencySchema, idSchema, minorSchema, momentOut, momentSchema } from './common.ts';
 import { besideListed, comparisonSchema, type ListLookup, listedSchema } from './listed.ts';
@@ -18,7 +18,8 @@ export const caseSchema = z
       description:
         '`held`: the payment waits for a release. `in_doubt`: an operator has not told an outcome within its limit; ends by itself with the attempt. ' +
         '`late_success`: an operator moved money for an attempt recorded as failed; the evidence proposes the correcting entries. ' +
-        '`contradicted`: an operator says otherwise of an attempt than is recorded, and moved no more money by that.',
+        '`contradicted`: an operator says otherwise of an attempt than is recorded, and moved no more money by that. ' +
+        '`refused`: the payment was refused for a listed name; two officers say who the party is, and nobody lets it go.',
     }),
     attemptId: idSchema.nullable(),
     status: z.enum(CASE_STATUSES).openapi({ description: '`waiting`: the client was asked for information; officers may still decide.' }),
@@ -29,7 +30,9 @@ export const caseSchema = z
     currency: currencySchema,
     fromCountry: countrySchema,
     toCountry: countrySchema,
-    approvalsNeeded: z.int().openapi({ description: 'How many different officers must agree to a release.' }),
+    approvalsNeeded: z
+      .int()
+      .openapi({ description: 'How many different officers must agree to a release, or to what becomes of a refusal.' }),
     round: z.int().openapi({ description: 'The round of asking. What was said in an earlier one counts for nothing.' }),
     claimedBy: z.string().nullable(),
     claimedUntil: momentSchema.nullable(),
@@ -94,7 +97,7 @@ export const caseDecisionSchema = z
     actionDigest: z
       .string()
       .openapi({ description: 'SHA-256 over case, payment, evidence, verdict, reason and round: exactly what was agreed to.' }),
-    expiresAt: momentSchema.nullable().openapi({ description: 'Until when a release counts.' }),
+    expiresAt: momentSchema.nullable().openapi({ description: 'Until when an approval that another officer has to join counts.' }),
     appliedAt: momentSchema.nullable(),
   })
   .openapi('CaseDecision');
@@ -322,7 +325,7 @@ export const caseFileSchema = caseSchema
         expiresAt: momentSchema,
       })
       .nullable()
-      .openapi({ description: 'The first approval of a release that needs two. Another officer agrees to the same reason, or rejects.' }),
+      .openapi({ description: 'The first approval of what needs two. Another officer agrees to the same reason, rejects, or escalates.' }),
     advice: adviceSchema,
   })
   .openapi('CaseFile');
@@ -335,7 +338,7 @@ export function adviceOut(row: CaseRow): Record<string, unknown> | null {
 /** The approval of the present round that waits for another officer, or null. */
 export function pendingApprovalOf(row: CaseRow, decisions: readonly CaseDecisionRow[]): z.infer<typeof caseFileSchema>['pendingApproval'] {
   if (!LIVE_CASE_STATUSES.includes(row.status)) return null;
-  const given = decisions.find((each) => each.round === row.round && each.verdict === 'release');
+  const given = decisions.find((each) => each.round === row.round && JOINED_VERDICTS.includes(each.verdict));
   if (given === undefined || given.expiresAt === null) return null;
   const { officer, verdict, reasonCode, actionDigest } = given;
   return { officer, verdict, reasonCode, actionDigest, expiresAt: momentOut(given.expiresAt) };

@@ -20,7 +20,7 @@ const decisionRequestSchema = z
   .strictObject({
     verdict: z.enum(CASE_VERDICTS).openapi({
       description:
-        'A `held` case is released, rejected or escalated, or information is asked for; one of a `late_success` and one that is `contradicted` are resolved; one `in_doubt` ends by itself.',
+        'A `held` case is released, rejected or escalated, or information is asked for; one of a `late_success` and one that is `contradicted` are resolved; a `refused` one is resolved or escalated; one `in_doubt` ends by itself.',
     }),
     reasonCode: z.string().max(64).openapi({ example: 'false_positive', description: 'One of the verdict: see `GET /v1/case-reasons`.' }),
     note: noteSchema,
@@ -117,7 +117,7 @@ function mountDecision(api: Api): void {
       tag: 'Cases',
       summary: 'Say what is to become of a case',
       description:
-        'Some cases need two officers to agree before a payment is released: the second agrees to the same reason on the same evidence, before the first approval expires. The officer is the holder of the key.',
+        'Some cases need two officers to agree before a payment is released, and each `refused` one before it is resolved: the second agrees to the same reason on the same evidence, before the first approval expires. The officer is the holder of the key.',
       scope: 'cases:decide',
       stepUp: true,
       idempotent: true,
