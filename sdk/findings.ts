@@ -1,4 +1,4 @@
-/** What re-screening found among known people since a list changed: officers dismiss it or confirm it, once. */
+/** What re-screening found among known people since a list changed: one officer dismisses it, two confirm it, two lift what was confirmed. */
 import type { PageOptions } from './pages.ts';
 import { jsonBody, type RequestOptions, type Transport, type WriteOptions } from './transport.ts';
 import type { ListedParty, Page } from './types.ts';
@@ -8,15 +8,23 @@ export interface Finding {
   readonly userId: string;
   readonly list: string;
   readonly entryId: string;
+  /** `pep`: somebody who holds a public office, and is never barred. */
+  readonly topic: string;
   /** The lists that first said so. */
   readonly listVersion: string;
   readonly score: number;
   readonly how: string;
   readonly grounds: readonly string[];
-  readonly status: 'open' | 'dismissed' | 'confirmed';
+  readonly status: 'open' | 'dismissed' | 'confirmed' | 'lifted' | 'closed';
   readonly createdAt: string;
   readonly resolvedBy: string | null;
   readonly resolvedAt: string | null;
+  /** What one officer said and another has to join. */
+  readonly pending: { readonly verdict: 'confirmed' | 'lifted'; readonly officer: string; readonly expiresAt: string } | null;
+  readonly liftedBy: string | null;
+  readonly liftedAt: string | null;
+  /** When the entry of a confirmed finding was seen to be gone. */
+  readonly delistedAt: string | null;
 }
 
 /** The person beside the listed party. */
@@ -37,8 +45,8 @@ export function createFindings(transport: Transport) {
     },
     /** The file of a finding. That you looked is recorded. */
     get: (id: string, options: RequestOptions = {}) => transport.json<FindingFile>({ method: 'GET', path: pathOf(id), ...options }),
-    /** Dismisses a finding, or confirms it: payments of whoever is confirmed are refused from then on. */
-    resolve: (id: string, verdict: 'dismissed' | 'confirmed', options: WriteOptions = {}) =>
+    /** Dismisses a finding, confirms it or lifts that; the last two are `pending` until another officer says the same. */
+    resolve: (id: string, verdict: 'dismissed' | 'confirmed' | 'lifted', options: WriteOptions = {}) =>
       transport.json<Finding>({ method: 'POST', path: pathOf(id, '/resolution'), body: jsonBody({ verdict }), ...options }),
   };
 }

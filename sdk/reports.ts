@@ -9,6 +9,8 @@ export interface Report {
   readonly kind: ReportKind;
   readonly country: string | null;
   readonly caseId: string | null;
+  /** What re-screening found, where the report is about that. */
+  readonly findingId: string | null;
   readonly paymentId: string | null;
   readonly period: { readonly from: string; readonly to: string } | null;
   readonly mediaType: string;
@@ -24,14 +26,16 @@ export interface Report {
   readonly filingReference: string | null;
 }
 
+interface Suspicion {
+  readonly country: string;
+  readonly note?: string;
+  readonly suspectedAt?: string;
+}
+
 export type ReportInput =
-  | {
-      readonly kind: 'str' | 'sar';
-      readonly caseId: string;
-      readonly country: string;
-      readonly note?: string;
-      readonly suspectedAt?: string;
-    }
+  | ({ readonly kind: 'str' | 'sar'; readonly caseId: string } & Suspicion)
+  | ({ readonly kind: 'str' | 'sar'; readonly paymentId: string } & Suspicion)
+  | ({ readonly kind: 'sar'; readonly findingId: string } & Suspicion)
   | { readonly kind: 'ctr'; readonly country: string; readonly from: string; readonly to: string }
   | { readonly kind: 'travel_rule'; readonly paymentId: string }
   | { readonly kind: 'audit'; readonly paymentId: string }

@@ -6,7 +6,7 @@ import { storePeople } from '../../db/queries/intake.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { systemClock } from '../../domain/clock.ts';
 import { newId } from '../../domain/ids.ts';
-import { createSanctionsList, type LoadedList, type SanctionsList } from '../../tools/sanctions/list.ts';
+import { createSanctionsList, type LoadedList, type SanctionsEntry, type SanctionsList } from '../../tools/sanctions/list.ts';
 import { sampleList } from '../../tools/sanctions/sample.ts';
 import { createRescreening } from './rescreen.ts';
 
@@ -33,11 +33,18 @@ beforeAll(async () => {
 afterAll(() => database.close());
 
 /** The sample, with people added as a new edition would. */
-function listWith(version: string, added: readonly string[]): SanctionsList {
+function listWith(version: string, added: readonly string[], over: Partial<SanctionsEntry> = {}): SanctionsList {
   const base = sampleList();
   const template = base.entries[0];
   if (template === undefined) throw new Error('the sample is empty');
-  const entries = added.map((name, at) => ({ ...template, type: 'person' as const, entryId: `N-${at}`, names: [name], weakNames: [] }));
+  const entries = added.map((name, at) => ({
+    ...template,
+    type: 'person' as const,
+    entryId: `N-${at}`,
+    names: [name],
+    weakNames: [],
+    ...over,
+  }));
   const list: LoadedList = { ...base, version, entries: [...base.entries, ...entries] };
   return createSanctionsList([list], { sample: true });
 }
@@ -78,6 +85,61 @@ test('what people decided stays when the lists change again', async () => {
   await expect(database.pool.query(`update screening_findings set status = 'open', resolved_by = null`)).rejects.toMatchObject({
     code: '23514',
   });
+});
+
+const screenWith = (sanctions: SanctionsList) => createRescreening({ pool: database.pool, clock: systemClock, keyring, sanctions })();
+const ofLater = async () =>
+  (
+    await database.pool.query(
+      `select status, topic, delisted_at is not null as delisted from screening_findings where entry_id = 'N-0' order by created_at, id`,
+    )
+  ).rows.map(({ status, topic, delisted }) => [status, topic, ...(delisted ? ['delisted'] : [])].join(' '));
+
+test('an entry that has changed is found anew, and what it said before is closed', async () => {
+  const listed = ['Listed Later Person'];
+  expect(await screenWith(listWith('changed', listed, { datesOfBirth: ['1981-03-12'] }))).toMatchObject({ findings: 1 });
+  expect(await ofLater()).toEqual(['dismissed sanction', 'open sanction']);
+  // A change of what tells nothing of the party asks nobody again.
+  expect(await screenWith(listWith('programme', listed, { datesOfBirth: ['1981-03-12'], program: 'OTHER' }))).toMatchObject({
+    findings: 0,
+  });
+  expect(await screenWith(listWith('again', listed, { datesOfBirth: ['1981-03-13'] }))).toMatchObject({ findings: 1 });
+  expect(await ofLater()).toEqual(['dismissed sanction', 'closed sanction', 'open sanction']);
+});
+
+test('an open finding is closed when its entry leaves the list, and found again when it is back; not when the whole list is gone', async () => {
+  const list = listWith('elsewhere', []);
+  const other = { ...sampleList(), name: 'OTHER', version: 'OTHER@1' };
+  await screenWith(createSanctionsList([{ ...other, entries: other.entries.map((entry) => ({ ...entry, list: 'OTHER' })) }]));
+  expect(await ofLater()).toEqual(['dismissed sanction', 'closed sanction', 'open sanction']);
+  await screenWith(list);
+  expect(await ofLater()).toEqual(['dismissed sanction', 'closed sanction', 'closed sanction']);
+  const { rows } = await database.pool.query(`select actor from audit_events where action = 'screening.closed'`);
+  expect(new Set(rows.map((row) => row.actor))).toEqual(new Set(['system']));
+  await screenWith(listWith('back', ['Listed Later Person'], { datesOfBirth: ['1981-03-13'] }));
+  expect((await ofLater()).at(-1)).toBe('open sanction');
+});
+
+test('somebody who is barred stays so when the entry leaves its list, which is written down, and is not found a second time', async () => {
+  const id = (await database.pool.query(`select id from screening_findings where entry_id = 'N-0' and status = 'open'`)).rows[0].id;
+  await database.pool.query(`update screening_findings set confirm_asked_by = 'officer:x', confirm_asked_at = now() where id = $1`, [id]);
+  await database.pool.query(
+    `update screening_findings set status = 'confirmed', resolved_by = 'officer:y', resolved_at = now() where id = $1`,
+    [id],
+  );
+  await screenWith(listWith('delisted', []));
+  expect((await ofLater()).at(-1)).toBe('confirmed sanction delisted');
+  expect(await screenWith(listWith('listed', ['Listed Later Person'], { datesOfBirth: ['1990'] }))).toMatchObject({ findings: 0 });
+  expect((await ofLater()).at(-1)).toBe('confirmed sanction');
+});
+
+test('somebody who holds a public office is found as such', async () => {
+  await database.pool.query(`update screening_findings set lift_asked_by = 'officer:x', lift_asked_at = now() where status = 'confirmed'`);
+  await database.pool.query(
+    `update screening_findings set status = 'lifted', lifted_by = 'officer:y', lifted_at = now() where status = 'confirmed'`,
+  );
+  await screenWith(listWith('office', ['Listed Later Person'], { topic: 'pep' }));
+  expect((await ofLater()).at(-1)).toBe('open pep');
 });
 
 test('a page that another process has in hand is left to it, and a broken one is done again', async () => {

@@ -2,24 +2,25 @@
  * Continuous re-screening: whenever the lists change, everybody who is known is screened against the new version,
  * a page at a time, beside the payments. A crash loses no more than a page; two processes never do the same page.
  *
- * What is found is written down for people, without names, once per person and entry. Payments are screened anyway;
- * this tells of those who do not pay at the moment.
+ * What is found is written down for people, without names, once per person and entry as it is: when the entry changes it is
+ * found anew, and what is so no more is closed. Payments are screened anyway; this tells of those who do not pay at the moment.
  */
 import type { PersonKeys } from '../../db/person-keys.ts';
 import { setImmediate as breathe } from 'node:timers/promises';
-import { type Pool, withTransaction } from '../../db/connect.ts';
+import { type Pool, type Queryable, withTransaction } from '../../db/connect.ts';
 import {
-  advanceRescreening,
-  isRescreened,
-  type KnownPerson,
+  closeFindings,
+  markDelisted,
   type NewFinding,
-  readKnownPeople,
+  type StandingFinding,
+  standingFindings,
   storeFindings,
-  takeRescreening,
-} from '../../db/queries/rescreening.ts';
+} from '../../db/queries/findings.ts';
+import { advanceRescreening, isRescreened, type KnownPerson, readKnownPeople, takeRescreening } from '../../db/queries/rescreening.ts';
+import { canonicalJson } from '../../domain/canonical.ts';
 import type { Clock } from '../../domain/clock.ts';
-import { newId } from '../../domain/ids.ts';
-import type { Hit, SanctionsList } from '../../tools/sanctions/list.ts';
+import { digestOf, newId } from '../../domain/ids.ts';
+import type { Hit, SanctionsEntry, SanctionsList } from '../../tools/sanctions/list.ts';
 import { COMPLIANCE_POLICY } from './policy.ts';
 
 export interface RescreenDeps {
@@ -77,6 +78,7 @@ async function screenPage(deps: RescreenDeps, version: string): Promise<Rescreen
     const people = await readKnownPeople(tx, taken.lastUserId, PAGE);
     const found = findingsOf({ keyring: deps.keyring, sanctions }, people);
     const isDone = people.length < PAGE;
+    await reviewStanding(tx, sanctions, people, found, deps.clock.now());
     const findings = await storeFindings(tx, version, found);
     const progress = { listVersion: version, screened: people.length, findings, isDone };
     await advanceRescreening(tx, { ...progress, lastUserId: people.at(-1)?.id ?? null, nowMs: deps.clock.now() });
@@ -93,6 +95,8 @@ function findingsOf({ keyring, sanctions }: Pick<RescreenDeps, 'keyring' | 'sanc
       user_id: person.id,
       list: hit.list,
       entry_id: hit.entryId,
+      entry_digest: digestOfEntry(sanctions.find(hit.list, hit.entryId)),
+      topic: hit.topic,
       score: hit.score,
       how: hit.how,
       grounds: hit.grounds,
@@ -100,7 +104,41 @@ function findingsOf({ keyring, sanctions }: Pick<RescreenDeps, 'keyring' | 'sanc
   );
 }
 
-/** What would hold or block a payment; weak aliases and office holders do not. */
-function isGround({ weak, topic, how, score }: Hit): boolean {
-  return !weak && topic !== 'pep' && (how !== 'similar' || score >= COMPLIANCE_POLICY.screening.reviewScore);
+/** What would hold or block a payment, and who holds a public office; weak aliases do not. */
+function isGround({ weak, how, score }: Hit): boolean {
+  return !weak && (how !== 'similar' || score >= COMPLIANCE_POLICY.screening.reviewScore);
+}
+
+/** SHA-256 of what an entry says of the party: whether they are listed or hold an office, and what tells them from a namesake. */
+function digestOfEntry(entry: SanctionsEntry | null): string {
+  if (entry === null) return digestOf('');
+  const { type, topic = 'sanction', names, weakNames, datesOfBirth, countries, ids = [] } = entry;
+  return digestOf(canonicalJson({ type, topic, names, weakNames, datesOfBirth, countries, ids }));
+}
+
+/**
+ * Closes what was found of a page's people and is so no more, and notes of who is barred whether the entry is listed still. Of a list
+ * that is not among those in force nothing is known.
+ */
+async function reviewStanding(
+  tx: Queryable,
+  sanctions: SanctionsList,
+  people: readonly KnownPerson[],
+  found: readonly NewFinding[],
+  nowMs: number,
+): Promise<void> {
+  const inForce = new Set(sanctions.describe().lists.map((list) => list.name));
+  const standing = await standingFindings(
+    tx,
+    people.map((person) => person.id),
+  );
+  const known = standing.filter((each) => inForce.has(each.list));
+  const open = known.filter((each) => each.status === 'open');
+  const barring = known.filter((each) => each.status === 'confirmed');
+  const isListed = (each: StandingFinding): boolean => sanctions.find(each.list, each.entryId) !== null;
+  const idsOf = (some: readonly StandingFinding[]): string[] => some.map((each) => each.id);
+  await closeFindings(tx, idsOf(open), found, sanctions.version, nowMs);
+  const gone = barring.filter((each) => !each.isDelisted && !isListed(each));
+  const back = barring.filter((each) => each.isDelisted && isListed(each));
+  await markDelisted(tx, idsOf(gone), idsOf(back), nowMs);
 }

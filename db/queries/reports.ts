@@ -2,7 +2,7 @@
 import type { Pool } from 'pg';
 import type { Reason } from '../../domain/decision.ts';
 import type { Queryable } from '../connect.ts';
-import type { SealedParties } from '../person-keys.ts';
+import type { SealedParties, SealedPerson } from '../person-keys.ts';
 
 export interface ReportPaymentRow extends SealedParties {
   readonly id: string;
@@ -56,11 +56,13 @@ export async function listReportPayments(
   return result.rows;
 }
 
+/** Why a payment is reported: the case it has, or what compliance said of it where it has none. */
 export interface ReportCaseRow {
-  readonly id: string;
+  /** Null where there is no case. */
+  readonly id: string | null;
   readonly paymentId: string;
-  readonly kind: string;
-  readonly status: string;
+  readonly kind: string | null;
+  readonly status: string | null;
   readonly reasons: readonly Reason[];
   readonly createdAt: Date;
 }
@@ -71,6 +73,47 @@ export async function findReportCase(db: Pool, clientId: string, caseId: string)
     name: 'find_report_case',
     text: `select id, payment_id as "paymentId", kind, status, reasons, created_at as "createdAt" from cases where id = $2 and client_id = $1`,
     values: [clientId, caseId],
+  });
+  return result.rows[0] ?? null;
+}
+
+/** A payment's newest case, or else what compliance said of it last, as a report tells of it; null when it was never looked at. */
+export async function findReportCauseOf(db: Pool, clientId: string, paymentId: string): Promise<ReportCaseRow | null> {
+  const result = await db.query<ReportCaseRow>({
+    name: 'find_report_cause',
+    text: `(select id, payment_id as "paymentId", kind, status, reasons, created_at as "createdAt" from cases
+        where payment_id = $2 and client_id = $1 and kind in ('held', 'refused') order by created_at desc limit 1)
+      union all
+      (select null, payment_id, null, null, reasons::jsonb, created_at from agent_activity
+        where payment_id = $2 and client_id = $1 and agent = 'compliance' order by position desc limit 1)
+      limit 1`,
+    values: [clientId, paymentId],
+  });
+  return result.rows[0] ?? null;
+}
+
+export interface ReportFindingRow extends SealedPerson {
+  readonly id: string;
+  readonly userId: string;
+  readonly list: string;
+  readonly entryId: string;
+  readonly status: string;
+  readonly how: string;
+  readonly score: number;
+  readonly createdAt: Date;
+  readonly country: string;
+  readonly walletId: string;
+  readonly since: Date;
+}
+
+/** A finding with its person, sealed, as a report tells of it; null when there is none, or the person was erased. */
+export async function findReportFinding(db: Pool, clientId: string, findingId: string): Promise<ReportFindingRow | null> {
+  const result = await db.query<ReportFindingRow>({
+    name: 'find_report_finding',
+    text: `select f.id, u.id as "userId", f.list, f.entry_id as "entryId", f.status, f.how, f.score, f.created_at as "createdAt", u.country,
+        u.wallet_id as "walletId", u.created_at as since, u.person, u.data_key as "dataKey", u.name, u.phone
+      from screening_findings f join users u on u.id = f.user_id where f.id = $2 and f.client_id = $1 and u.erased_at is null`,
+    values: [clientId, findingId],
   });
   return result.rows[0] ?? null;
 }
@@ -92,6 +135,7 @@ export interface ReportRow {
   readonly kind: 'str' | 'sar' | 'ctr' | 'travel_rule' | 'audit';
   readonly country: string | null;
   readonly caseId: string | null;
+  readonly findingId: string | null;
   readonly paymentId: string | null;
   readonly periodFrom: string | null;
   readonly periodTo: string | null;
@@ -107,7 +151,7 @@ export interface ReportRow {
   readonly filingReference: string | null;
 }
 
-const REPORT_COLUMNS = `id, kind, country, case_id as "caseId", payment_id as "paymentId", period_from::text as "periodFrom", period_to::text as "periodTo",
+const REPORT_COLUMNS = `id, kind, country, case_id as "caseId", finding_id as "findingId", payment_id as "paymentId", period_from::text as "periodFrom", period_to::text as "periodTo",
   media_type as "mediaType", file_name as "fileName", content_digest as "contentDigest", details, due_at as "dueAt", made_by as "madeBy",
   created_at as "createdAt", filed_by as "filedBy", filed_at as "filedAt", filing_reference as "filingReference"`;
 
@@ -123,8 +167,8 @@ export async function insertReport(tx: Queryable, report: NewReport): Promise<Re
   const result = await tx.query<ReportRow>({
     name: 'insert_report',
     text: `insert into reports (id, client_id, kind, country, case_id, payment_id, period_from, period_to, media_type, file_name, content,
-        content_digest, details, due_at, made_by, created_at)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) returning ${REPORT_COLUMNS}`,
+        content_digest, details, due_at, made_by, created_at, finding_id)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) returning ${REPORT_COLUMNS}`,
     values: [
       report.id,
       report.clientId,
@@ -142,6 +186,7 @@ export async function insertReport(tx: Queryable, report: NewReport): Promise<Re
       report.dueAt,
       report.madeBy,
       new Date(report.nowMs),
+      report.findingId,
     ],
   });
   return result.rows[0] as ReportRow;

@@ -33,7 +33,7 @@ const DESTROY = 'update text_keys set wrapped = null, destroyed_at = $1 where wr
 const NOBODY_HELD = `not exists (select from legal_holds h where h.lifted_at is null and h.user_id in (p.sender_id, p.receiver_id))`;
 
 /**
- * Destroys the keys of what was said about a person's payments: in their cases, and in the reports of those. Leaves out payments with
+ * Destroys the keys of what was said about a person's payments: in their cases, and in the reports of those and on the person. Leaves out payments with
  * somebody whom a hold is in force for; see `destroyLeftTexts`. Gives how many.
  */
 export async function destroyTextsAbout(tx: Queryable, userId: string, nowMs: number): Promise<number> {
@@ -42,7 +42,8 @@ export async function destroyTextsAbout(tx: Queryable, userId: string, nowMs: nu
     text: `with own as (select p.id from payments p where p.sender_id = $2 and ${NOBODY_HELD}
           union select p.id from payments p where p.receiver_id = $2 and ${NOBODY_HELD}),
         held as (select c.id from cases c where c.payment_id in (select id from own)),
-        told as (select r.id from reports r where r.payment_id in (select id from own) or r.case_id in (select id from held))
+        told as (select r.id from reports r where r.payment_id in (select id from own) or r.case_id in (select id from held)
+          or r.finding_id in (select f.id from screening_findings f where f.user_id = $2))
       ${DESTROY} subject_id in (select id from held union all select id from told)`,
     values: [new Date(nowMs), userId],
   });

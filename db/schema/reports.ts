@@ -4,6 +4,7 @@ import { check, date, index, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-c
 import { bytea, createdAt, moment } from './columns.ts';
 import { clients } from './parties.ts';
 import { payments } from './payments.ts';
+import { screeningFindings } from './rules.ts';
 
 export const reports = pgTable(
   'reports',
@@ -17,6 +18,8 @@ export const reports = pgTable(
     /** The country whose authority it is for; null for a message to a partner and for the audit export. */
     country: text('country'),
     caseId: uuid('case_id'),
+    /** What re-screening found, where the report is about that. */
+    findingId: uuid('finding_id').references(() => screeningFindings.id),
     paymentId: uuid('payment_id').references(() => payments.id),
     /** The days it is about, the last one included; null for a report on one case or payment. */
     periodFrom: date('period_from'),
@@ -43,6 +46,7 @@ export const reports = pgTable(
     check('reports_filed', sql`(${table.filedAt} is null) = (${table.filedBy} is null)`),
     index('reports_client').on(table.clientId, table.id),
     index('reports_case').on(table.caseId).where(sql`${table.caseId} is not null`),
+    index('reports_finding').on(table.findingId).where(sql`${table.findingId} is not null`),
     index('reports_payment').on(table.paymentId).where(sql`${table.paymentId} is not null`),
   ],
 );

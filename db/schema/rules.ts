@@ -93,6 +93,10 @@ export const screeningFindings = pgTable(
       .references(() => users.id),
     list: text('list').notNull(),
     entryId: text('entry_id').notNull(),
+    /** SHA-256 of what the entry said of the party; null for findings from before it was kept. Another one is another finding. */
+    entryDigest: text('entry_digest'),
+    /** `sanction`, `restriction` or `pep`: an office holder is told of and never barred. */
+    topic: text('topic').notNull().default('sanction'),
     /** The version of the lists that first said so. */
     listVersion: text('list_version').notNull(),
     score: real('score').notNull(),
@@ -102,10 +106,26 @@ export const screeningFindings = pgTable(
     createdAt: createdAt(),
     resolvedBy: text('resolved_by'),
     resolvedAt: moment('resolved_at'),
+    /** The first of the two officers who confirm it. */
+    confirmAskedBy: text('confirm_asked_by'),
+    confirmAskedAt: moment('confirm_asked_at'),
+    /** The first of the two who lift what was confirmed, and the second. */
+    liftAskedBy: text('lift_asked_by'),
+    liftAskedAt: moment('lift_asked_at'),
+    liftedBy: text('lifted_by'),
+    liftedAt: moment('lifted_at'),
+    /** The standing of the person's identity before they were barred. */
+    kycBefore: text('kyc_before'),
+    /** When the entry of a confirmed finding was seen to be on its list no more. */
+    delistedAt: moment('delisted_at'),
   },
   (table) => [
-    unique('screening_findings_once').on(table.userId, table.list, table.entryId),
-    check('screening_findings_status', sql`${table.status} in ('open', 'dismissed', 'confirmed')`),
+    uniqueIndex('screening_findings_once')
+      .on(table.userId, table.list, table.entryId, table.entryDigest)
+      .where(sql`${table.status} <> 'closed'`),
+    check('screening_findings_status', sql`${table.status} in ('open', 'dismissed', 'confirmed', 'lifted', 'closed')`),
+    check('screening_findings_topic', sql`${table.topic} in ('sanction', 'restriction', 'pep')`),
+    index('screening_findings_standing').on(table.userId).where(sql`${table.status} in ('open', 'confirmed')`),
     check('screening_findings_resolved', sql`(${table.status} = 'open') = (${table.resolvedBy} is null)`),
     index('screening_findings_queue').on(table.clientId, table.status, table.id),
   ],

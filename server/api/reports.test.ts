@@ -2,7 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { digestOf, newId } from '../../domain/ids.ts';
 import { loadReportingEntities } from '../../tools/reports/index.ts';
 import { faultsOfGoaml } from '../../tools/reports/validate.ts';
-import { bodyOf, intentOf, startTestApi, type TestApi } from './testing.ts';
+import { newPerson } from '../../db/fixtures.ts';
+import { storeFindings } from '../../db/queries/findings.ts';
+import { storePeople } from '../../db/queries/intake.ts';
+import { bodyOf, intentOf, startTestApi, type TestApi, testKeyring } from './testing.ts';
 
 let api: TestApi;
 let officer: string;
@@ -33,6 +36,50 @@ const actsOn = async (reportId: string): Promise<string[]> =>
       `report:${reportId}`,
     ])
   ).rows.map((row) => row.act);
+
+describe('a suspicion without a case', () => {
+  test('is made of a payment, with what compliance said of it', async () => {
+    const { id } = await bodyOf(await api.call('POST', '/v1/payments', { json: intentOf('inv-none') }));
+    const asked = { kind: 'str', paymentId: id, country: 'KE' };
+    expect((await make(asked)).status).toBe(404);
+    await api.pool.query(
+      `insert into agent_activity (id, client_id, payment_id, cohort_id, agent, policy_version, facts_digest, facts, outcome, reasons, confidence, duration_us)
+        values ($1, $2, $3, $1, 'compliance', 'v', 'd', '{}', 'block', $4, 1, 1)`,
+      [newId(), api.clients.acme, id, JSON.stringify([{ code: 'kyc_rejected', text: 'The identity was rejected.' }])],
+    );
+    const report = await bodyOf(await make(asked));
+    expect(report).toMatchObject({ kind: 'str', paymentId: id, caseId: null, findingId: null });
+    const xml = await (await api.call('GET', `/v1/reports/${report.id}/file`, { key: reader })).text();
+    expect(xml).toContain('The identity was rejected.');
+    expect(await faultsOfGoaml(xml)).toEqual([]);
+  });
+
+  test('is made of a person whom re-screening found, for their country', async () => {
+    const person = newPerson(testKeyring, api.clients.acme, { name: 'Baraka Listed Otieno', phone: '+254711000321' });
+    const [stored] = await storePeople(api.pool, [{ ...person, country: 'KE', walletId: 'mpesa-ke' }], api.clock.now());
+    const id = newId();
+    const found = {
+      list: 'UN',
+      entry_id: 'QDi.5',
+      entry_digest: 'e'.repeat(64),
+      topic: 'sanction',
+      score: 0.93,
+      how: 'similar',
+      grounds: [],
+    };
+    await storeFindings(api.pool, 'UN@2', [{ id, client_id: api.clients.acme, user_id: stored?.id ?? '', ...found }]);
+    expect((await make({ kind: 'str', findingId: id, country: 'KE' })).status).toBe(422);
+    expect((await make({ kind: 'sar', findingId: id, caseId, country: 'KE' })).status).toBe(422);
+    expect((await bodyOf(await make({ kind: 'sar', findingId: id, country: 'UG' }))).code).toBe('report_country_unknown');
+    const report = await bodyOf(await make({ kind: 'sar', findingId: id, country: 'KE', note: 'Seen the passport.' }));
+    expect(report).toMatchObject({ kind: 'sar', findingId: id, caseId: null, paymentId: null });
+    expect(report.dueAt).not.toBeNull();
+    const xml = await (await api.call('GET', `/v1/reports/${report.id}/file`, { key: reader })).text();
+    for (const part of ['Baraka Listed', 'Otieno', 'entry QDi.5 of UN', 'Seen the passport.', '<report_code>SAR</report_code>'])
+      expect(xml).toContain(part);
+    expect(await faultsOfGoaml(xml)).toEqual([]);
+  });
+});
 
 describe('a suspicion', () => {
   test('is made, read and filed, each an act with its who; names are in the file alone', async () => {

@@ -11,6 +11,7 @@ const finding = {
   userId: 'u-1',
   list: 'UN-SC',
   entryId: 'QDi.001',
+  topic: 'sanction',
   listVersion: 'UN-SC#2',
   score: 0.934,
   how: 'similar',
@@ -19,6 +20,10 @@ const finding = {
   createdAt: '2026-11-02T05:00:00.000Z',
   resolvedBy: null,
   resolvedAt: null,
+  pending: null,
+  liftedBy: null,
+  liftedAt: null,
+  delistedAt: null,
 };
 const listed = {
   type: 'person',
@@ -43,6 +48,10 @@ afterEach(() => rm(folder, { recursive: true }));
 const dial = async (input: string | URL | Request, init: RequestInit = {}) => {
   const { pathname, search } = new URL(String(input));
   asked.push(`${init.method ?? 'GET'} ${pathname}${search} ${String(init.body ?? '')}`.trim());
+  if (String(init.body).includes('lifted')) {
+    const pending = { verdict: 'lifted', officer: 'officer:amina', expiresAt: '2026-11-03T05:00:00.000Z' };
+    return Response.json({ ...finding, status: 'confirmed', resolvedBy: 'officer:kofi', pending });
+  }
   if (pathname.endsWith('/resolution')) return Response.json({ ...finding, status: 'dismissed', resolvedBy: 'officer:amina' });
   if (pathname.endsWith(ID)) return Response.json({ ...finding, person, listed, comparison: 'invented = invented: the same word' });
   return Response.json({ items: search.includes('confirmed') ? [] : [finding], nextCursor: null });
@@ -55,19 +64,21 @@ async function run(...line: string[]) {
 }
 
 test('an officer sees what waits, the person beside the listed party, and decides', async () => {
-  expect((await run('list')).out).toMatch(new RegExp(`${ID} +2026-11-02T05:00:00.000Z +UN-SC +QDi.001 +0.93 +open`));
+  expect((await run('list')).out).toMatch(new RegExp(`${ID} +2026-11-02T05:00:00.000Z +UN-SC +QDi.001 +sanction +0.93 +open`));
   expect((await run('list', '--status', 'confirmed')).out).toBe('no findings');
   const shown = (await run('show', ID)).out;
   expect(shown).toContain('  Invented Pers?on, +254••••••001, KE\n  entry QDi.001 of UN-SC: similar, score 0.93, found');
   expect(shown).toContain('  listed: Invented Person, person; programme TEST\n  words: invented = invented: the same word');
   expect((await run('dismiss', ID)).out).toBe('dismissed by officer:amina');
   expect((await run('confirm', ID, '--json')).code).toBe(0);
+  expect((await run('lift', ID)).out).toBe('lifted says officer:amina; another officer has to say so by 2026-11-03T05:00:00.000Z');
   expect(asked).toEqual([
     'GET /v1/screening-findings?status=open&limit=50',
     'GET /v1/screening-findings?status=confirmed&limit=50',
     `GET /v1/screening-findings/${ID}`,
     `POST /v1/screening-findings/${ID}/resolution {"verdict":"dismissed"}`,
     `POST /v1/screening-findings/${ID}/resolution {"verdict":"confirmed"}`,
+    `POST /v1/screening-findings/${ID}/resolution {"verdict":"lifted"}`,
   ]);
   expect(await run('show', 'seventeen')).toMatchObject({ code: 2 });
 });

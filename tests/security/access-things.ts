@@ -2,7 +2,7 @@
 import { type Pool, withTransaction } from '../../db/connect.ts';
 import { newPerson } from '../../db/fixtures.ts';
 import { storePeople } from '../../db/queries/intake.ts';
-import { storeFindings } from '../../db/queries/rescreening.ts';
+import { storeFindings } from '../../db/queries/findings.ts';
 import { newId } from '../../domain/ids.ts';
 import { insertBatch } from '../../graph/settlement/testing.ts';
 import { bodyOf, type Call, intentOf, TEST_START_MS, testKeyring } from '../../server/api/testing-app.ts';
@@ -53,7 +53,8 @@ const finding: Make = async (api, { clientId }) => {
   const [stored] = await storePeople(api.pool, [{ ...person, country: 'KE', walletId: 'mpesa-ke' }], TEST_START_MS);
   const userId = stored?.id ?? '';
   const id = newId();
-  const found = { id, client_id: clientId, user_id: userId, list: 'UN', entry_id: id, score: 0.93, how: 'similar', grounds: ['spelling'] };
+  const entry = { list: 'UN', entry_id: id, entry_digest: DIGEST, topic: 'sanction' };
+  const found = { id, client_id: clientId, user_id: userId, ...entry, score: 0.93, how: 'similar', grounds: ['spelling'] };
   await storeFindings(api.pool, 'UN@2', [found]);
   return id;
 };

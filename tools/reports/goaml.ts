@@ -27,6 +27,8 @@ export interface GoamlInput {
   /** Codes of what our rules found. */
   readonly ruleCodes: readonly string[];
   readonly payments: readonly ReportPayment[];
+  /** Whom a `SAR` is about; both parties of the payments unless told. */
+  readonly people?: readonly ReportParty[];
 }
 
 export interface GoamlReport {
@@ -164,7 +166,8 @@ function phoneOf(phone: string): Node {
 }
 
 function partiesOf(input: GoamlInput, gaps: Set<string>): Node[] {
-  const people = new Map(input.payments.flatMap((payment) => [payment.sender, payment.receiver]).map((party) => [party.userId, party]));
+  const told = input.people ?? input.payments.flatMap((payment) => [payment.sender, payment.receiver]);
+  const people = new Map(told.map((party) => [party.userId, party]));
   return [...people.values()].map((party) => ({
     person: personOf(party, 'report_party/person', gaps),
     reason: cut(cleaned(input.reason), 4_000),

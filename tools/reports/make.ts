@@ -8,6 +8,8 @@ import type { Keyring } from '../../db/keyring.ts';
 import { recordAuditEvents } from '../../db/queries/audit.ts';
 import {
   findReportCase,
+  findReportCauseOf,
+  findReportFinding,
   findReportPayment,
   insertReport,
   listReportPayments,
@@ -27,7 +29,7 @@ import { exportAudit } from './audit-export.ts';
 import { thresholdCsv } from './csv.ts';
 import type { ReportingEntities } from './entity.ts';
 import { type GoamlInput, writeGoaml } from './goaml.ts';
-import { actionOf, reasonOf } from './narrative.ts';
+import { actionOf, findingActionOf, findingReasonOf, reasonOf } from './narrative.ts';
 import { type PerUsd, reportingOf, suspicionDueMs } from './reporting.ts';
 import { moneyOf, type ReportParty, type ReportPayment } from './subject.ts';
 import { overThresholds } from './thresholds.ts';
@@ -48,10 +50,18 @@ export interface ReportMaker {
 }
 
 export type ReportRequest =
-  /** A suspicion about the payment of a case. `suspectedAtMs`: when it arose; when the case was opened unless told. */
+  /** A suspicion about the payment of a case, or about a payment. `suspectedAtMs`: when it arose; when it was found unless told. */
   | {
       readonly kind: 'str' | 'sar';
-      readonly caseId: string;
+      readonly about: { readonly caseId: string } | { readonly paymentId: string };
+      readonly country: string;
+      readonly note: string;
+      readonly suspectedAtMs: number | null;
+    }
+  /** A suspicion about a person whom re-screening found. */
+  | {
+      readonly kind: 'sar';
+      readonly about: { readonly findingId: string };
       readonly country: string;
       readonly note: string;
       readonly suspectedAtMs: number | null;
@@ -68,7 +78,8 @@ interface Made {
   readonly mediaType: string;
   readonly extension: string;
   readonly country: string | null;
-  readonly caseId?: string;
+  readonly caseId?: string | null;
+  readonly findingId?: string;
   readonly paymentId?: string;
   readonly period?: { readonly from: string; readonly to: string };
   readonly dueAtMs?: number;
@@ -98,6 +109,7 @@ export async function makeReport(deps: ReportDeps, maker: ReportMaker, request: 
     kind: request.kind,
     country: made.country,
     caseId: made.caseId ?? null,
+    findingId: made.findingId ?? null,
     paymentId: made.paymentId ?? null,
     periodFrom: made.period?.from ?? null,
     periodTo: made.period?.to ?? null,
@@ -113,7 +125,13 @@ export async function makeReport(deps: ReportDeps, maker: ReportMaker, request: 
   return withTransaction(deps.pool, async (tx) => {
     const sealing = { text: made.content, context: REPORT_CONTEXT, nowMs };
     const row = await insertReport(tx, report(await sealText(tx, deps.keyring, { id, kind: 'report' }, sealing)));
-    const details = { kind: request.kind, country: made.country, contentDigest: digestOf(made.content), caseId: made.caseId ?? null };
+    const details = {
+      kind: request.kind,
+      country: made.country,
+      contentDigest: digestOf(made.content),
+      caseId: made.caseId ?? null,
+      findingId: made.findingId ?? null,
+    };
     const act = { clientId: maker.clientId, actor: maker.principal, action: 'report.made', subject: `report:${id}` };
     await recordAuditEvents(tx, [{ ...act, paymentId: made.paymentId ?? null, details }], nowMs);
     return row;
@@ -124,7 +142,9 @@ function fileOf(deps: ReportDeps, maker: ReportMaker, request: ReportRequest, id
   switch (request.kind) {
     case 'str':
     case 'sar':
-      return suspicion(deps, maker, request, id, nowMs);
+      return 'findingId' in request.about
+        ? suspicionOfPerson(deps, maker, { ...request, findingId: request.about.findingId }, id, nowMs)
+        : suspicion(deps, maker, { ...request, about: request.about }, id, nowMs);
     case 'ctr':
       return threshold(deps, maker, request, id, nowMs);
     case 'travel_rule':
@@ -134,38 +154,93 @@ function fileOf(deps: ReportDeps, maker: ReportMaker, request: ReportRequest, id
   }
 }
 
+/** What every suspicion is asked for with. */
+interface SuspicionAsked {
+  readonly country: string;
+  readonly note: string;
+  readonly suspectedAtMs: number | null;
+}
+
 async function suspicion(
   deps: ReportDeps,
   maker: ReportMaker,
-  request: Extract<ReportRequest, { kind: 'str' | 'sar' }>,
+  request: SuspicionAsked & { readonly kind: 'str' | 'sar'; readonly about: { readonly caseId: string } | { readonly paymentId: string } },
   id: string,
   nowMs: number,
 ): Promise<Made> {
-  const found = await findReportCase(deps.pool, maker.clientId, request.caseId);
+  const { about } = request;
+  const found =
+    'caseId' in about
+      ? await findReportCase(deps.pool, maker.clientId, about.caseId)
+      : await findReportCauseOf(deps.pool, maker.clientId, about.paymentId);
   if (found === null) throw fault('not_found');
   const payment = await paymentOf(deps, maker, found.paymentId);
-  const reporting = reportingOf(request.country, dayOf(nowMs));
   if (![payment.sender.country, payment.receiver.country].includes(request.country))
     throw fault('report_country_unknown', { detail: 'Neither side of the payment is in that country.' });
+  const input = { ...suspicionWords(payment, found, request.note), payments: [payment] };
+  const made = await suspicionFile(deps, request, input, found.createdAt, id, nowMs);
+  return { ...made, caseId: found.id, paymentId: payment.id };
+}
+
+/** A person is suspected, and no payment: there is none, or all of theirs are refused. */
+async function suspicionOfPerson(
+  deps: ReportDeps,
+  maker: ReportMaker,
+  request: SuspicionAsked & { readonly kind: 'str' | 'sar'; readonly findingId: string },
+  id: string,
+  nowMs: number,
+): Promise<Made> {
+  const found = await findReportFinding(deps.pool, maker.clientId, request.findingId);
+  if (found === null) throw fault('not_found');
+  if (found.country !== request.country) throw fault('report_country_unknown', { detail: 'The person is not in that country.' });
+  const { userId, country, walletId } = found;
+  const wallet = walletById(walletId, dayOf(nowMs));
+  const named = deps.keyring.people.openPerson(found);
+  const person: ReportParty = {
+    name: named.name,
+    phone: named.phone,
+    country,
+    walletId,
+    operator: `${wallet.name} (${wallet.operator})`,
+    userId,
+    knownSinceMs: found.since.getTime(),
+  };
+  const input = {
+    reason: findingReasonOf(person, found, request.note),
+    action: findingActionOf(found.status),
+    ruleCodes: ['sanctions_possible_match'],
+    payments: [],
+    people: [person],
+  };
+  return { ...(await suspicionFile(deps, request, input, found.createdAt, id, nowMs)), findingId: found.id };
+}
+
+/** The file of a suspicion, with when the country wants it. */
+async function suspicionFile(
+  deps: ReportDeps,
+  request: SuspicionAsked & { readonly kind: 'str' | 'sar' },
+  input: Pick<GoamlInput, 'reason' | 'action' | 'ruleCodes' | 'payments' | 'people'>,
+  foundAt: Date,
+  id: string,
+  nowMs: number,
+): Promise<Made> {
+  const reporting = reportingOf(request.country, dayOf(nowMs));
   if (reporting.form !== 'goAML') throw fault('report_form_unavailable');
-  const suspectedMs = request.suspectedAtMs ?? found.createdAt.getTime();
+  const suspectedMs = request.suspectedAtMs ?? foundAt.getTime();
   const written = await goaml({
-    ...suspicionWords(payment, found, request.note),
+    ...input,
     kind: request.kind === 'str' ? 'STR' : 'SAR',
     country: request.country,
     currency: reporting.currency,
     reference: id,
     submittedAtMs: nowMs,
     entity: deps.entities(request.country),
-    payments: [payment],
   });
   return {
     ...written,
     mediaType: XML,
     extension: 'xml',
     country: request.country,
-    caseId: found.id,
-    paymentId: payment.id,
     dueAtMs: suspicionDueMs(suspectedMs, reporting.suspicion),
     details: {
       ...written.details,

@@ -1,7 +1,7 @@
 /** The words of a suspicious-transaction report: who, what, when, where, why and how, as it stands in the records. No word of guilt. */
 import { formatAmount } from '../../domain/money.ts';
 import type { Reason } from '../../domain/decision.ts';
-import { cleaned, cut, type ReportPayment } from './subject.ts';
+import { cleaned, cut, type ReportParty, type ReportPayment } from './subject.ts';
 
 const ADDED_MAX = 2_000;
 
@@ -21,10 +21,31 @@ export function reasonOf(payment: ReportPayment, reasons: readonly Reason[], add
 }
 
 /** What was done about it. */
-export function actionOf(payment: ReportPayment, ofCase: { readonly kind: string; readonly status: string } | null): string {
-  const done = ofCase?.kind === 'refused' ? 'refused at once' : 'held for review';
-  const held = ofCase === null ? 'The payment was not held.' : `The payment was ${done}; the case is ${ofCase.status}.`;
+export function actionOf(payment: ReportPayment, ofCase: { readonly kind: string | null; readonly status: string | null }): string {
+  const done = ofCase.kind === 'refused' ? 'refused at once' : 'held for review';
+  const held = ofCase.status === null ? 'The payment was not held.' : `The payment was ${done}; the case is ${ofCase.status}.`;
   return `${held} The payment is ${payment.status}. The customer was not told of the suspicion.`;
+}
+
+/** Why a person is reported whom re-screening found; no payment is looked at. */
+export function findingReasonOf(
+  person: ReportParty,
+  found: { readonly list: string; readonly entryId: string; readonly how: string; readonly score: number; readonly createdAt: Date },
+  added: string,
+): string {
+  const parts = [
+    `${cleaned(person.name)} (${person.phone}, ${person.operator}, ${person.country}), known to us since ${dayText(person.knownSinceMs)}, ` +
+      `was found on ${found.createdAt.toISOString()} to be like entry ${cleaned(found.entryId)} of ${cleaned(found.list)}: ${found.how}, ` +
+      `score ${found.score.toFixed(2)}.`,
+    added === '' ? '' : `The reporting officer adds: ${cut(cleaned(added), ADDED_MAX)}`,
+  ];
+  return cut(parts.filter((part) => part !== '').join(' '), 4_000);
+}
+
+/** What was done about a finding. */
+export function findingActionOf(status: string): string {
+  const done = status === 'confirmed' ? 'Payments of the person are refused.' : `The finding is ${status}.`;
+  return `${done} The customer was not told of the suspicion.`;
 }
 
 function dayText(atMs: number): string {

@@ -19,16 +19,22 @@ const country = z.string().regex(/^[A-Z]{2}$/, 'Invalid input: expected a countr
 const day = z.iso.date();
 
 const suspicionFields = {
-  caseId: z.uuid(),
-  country: country.openapi({ description: 'Whose authority it is for: one of the two sides of the payment.' }),
+  caseId: z.uuid().optional(),
+  paymentId: z.uuid().optional(),
+  country: country.openapi({
+    description: 'Whose authority it is for: one of the two sides of the payment, or the country of the person.',
+  }),
   note: z.string().max(2000).default('').openapi({ description: 'What the officer adds; goes into the file.' }),
-  suspectedAt: z.iso.datetime().optional().openapi({ description: 'When the suspicion arose; when the case was opened unless told.' }),
+  suspectedAt: z.iso
+    .datetime()
+    .optional()
+    .openapi({ description: 'When the suspicion arose; when the case was opened, or the finding made, unless told.' }),
 };
 
 const requestSchema = z
   .discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('str'), ...suspicionFields }),
-    z.strictObject({ kind: z.literal('sar'), ...suspicionFields }),
+    z.strictObject({ kind: z.literal('sar'), ...suspicionFields, findingId: z.uuid().optional() }),
     z.strictObject({ kind: z.literal('ctr'), country, from: day, to: day }),
     z.strictObject({ kind: z.literal('travel_rule'), paymentId: z.uuid() }),
     z.strictObject({ kind: z.literal('audit'), paymentId: z.uuid().optional(), from: day.optional(), to: day.optional() }),
@@ -43,6 +49,7 @@ const reportSchema = z
     kind: z.enum(KINDS),
     country: z.string().nullable(),
     caseId: idSchema.nullable(),
+    findingId: idSchema.nullable(),
     paymentId: idSchema.nullable(),
     period: z.object({ from: z.string(), to: z.string() }).nullable(),
     mediaType: z.string(),
@@ -83,7 +90,7 @@ function mountMaking(api: Api): void {
       tag: 'Reports',
       summary: 'Make a report',
       description:
-        '`str`, `sar`: a suspicion, as a draft in goAML XML. `ctr`: payments of a period that reach a threshold of a country. `travel_rule`: a message in IVMS 101 shape. `audit`: the log of one payment with proofs, or of a period.',
+        '`str`, `sar`: a suspicion, as a draft in goAML XML: of a case, of a payment, or (`sar`) of a person whom re-screening found. `ctr`: payments of a period that reach a threshold of a country. `travel_rule`: a message in IVMS 101 shape. `audit`: the log of one payment with proofs, or of a period.',
       scope: 'reports:write',
       idempotent: true,
       body: { schema: requestSchema },
@@ -111,8 +118,14 @@ function mountMaking(api: Api): void {
 
 function requestOf(body: Wanted): ReportRequest {
   if (body.kind === 'str' || body.kind === 'sar') {
-    const { kind, caseId, country: at, note, suspectedAt } = body;
-    return { kind, caseId, country: at, note, suspectedAtMs: suspectedAt === undefined ? null : Date.parse(suspectedAt) };
+    const { caseId, paymentId, country: at, note, suspectedAt } = body;
+    const findingId = body.kind === 'sar' ? body.findingId : undefined;
+    const asked = { country: at, note, suspectedAtMs: suspectedAt === undefined ? null : Date.parse(suspectedAt) };
+    const given = [caseId, paymentId, findingId].filter((each) => each !== undefined).length;
+    if (given === 1 && caseId !== undefined) return { kind: body.kind, about: { caseId }, ...asked };
+    if (given === 1 && paymentId !== undefined) return { kind: body.kind, about: { paymentId }, ...asked };
+    if (given === 1 && findingId !== undefined) return { kind: 'sar', about: { findingId }, ...asked };
+    throw fault('validation_failed', { field: 'caseId', detail: 'A suspicion is of one case, one payment, or one finding.' });
   }
   if (body.kind !== 'audit') return body;
   const { paymentId, from, to } = body;

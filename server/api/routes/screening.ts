@@ -1,24 +1,16 @@
-/** What re-screening found among known people, for officers: they dismiss it or confirm it, once. */
+/** What re-screening found among known people, for officers: one dismisses it, two confirm it, two lift what was confirmed. */
 import { z } from '@hono/zod-openapi';
-import { withTransaction } from '../../../db/connect.ts';
 import { recordAuditEvents } from '../../../db/queries/audit.ts';
-import {
-  type FindingRow,
-  findFinding,
-  findKnownPerson,
-  hasFinding,
-  listFindings,
-  resolveFinding,
-} from '../../../db/queries/rescreening.ts';
+import { FINDING_STATUSES, type FindingRow, findFinding, listFindings } from '../../../db/queries/findings.ts';
+import { findKnownPerson } from '../../../db/queries/rescreening.ts';
 import { fault } from '../../../domain/errors.ts';
 import { maskPhone } from '../../../domain/phone.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
+import { decideFinding, FINDING_VERDICTS, pendingFinding } from '../finding-desk.ts';
 import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
-import { idSchema, momentSchema } from '../resources/common.ts';
+import { idSchema, momentOut, momentSchema } from '../resources/common.ts';
 import { besideListed, comparisonSchema, listedSchema } from '../resources/listed.ts';
-
-const STATUSES = ['open', 'dismissed', 'confirmed'] as const;
 
 const findingSchema = z
   .object({
@@ -26,18 +18,26 @@ const findingSchema = z
     userId: idSchema,
     list: z.string(),
     entryId: z.string(),
+    topic: z.string().openapi({ description: '`sanction`, `restriction`, or `pep`: an office holder, who is told of and never barred.' }),
     listVersion: z.string().openapi({ description: 'The version of the lists that first said so.' }),
     score: z.number(),
     how: z.string(),
     grounds: z.array(z.string()),
-    status: z.enum(STATUSES),
+    status: z.enum(FINDING_STATUSES).openapi({ description: '`closed`: the entry is gone, has changed, or is like the person no more.' }),
     createdAt: momentSchema,
     resolvedBy: z.string().nullable(),
     resolvedAt: momentSchema.nullable(),
+    pending: z
+      .object({ verdict: z.enum(['confirmed', 'lifted']), officer: z.string(), expiresAt: momentSchema })
+      .nullable()
+      .openapi({ description: 'What one officer said and another has to join.' }),
+    liftedBy: z.string().nullable(),
+    liftedAt: momentSchema.nullable(),
+    delistedAt: momentSchema.nullable().openapi({ description: 'When the entry of a confirmed finding was seen to be gone.' }),
   })
   .openapi('ScreeningFinding');
 
-const resolutionSchema = z.strictObject({ verdict: z.enum(['dismissed', 'confirmed']) }).openapi('ScreeningResolution');
+const resolutionSchema = z.strictObject({ verdict: z.enum(FINDING_VERDICTS) }).openapi('ScreeningResolution');
 
 const findingFileSchema = findingSchema
   .extend({
@@ -49,8 +49,18 @@ const findingFileSchema = findingSchema
   })
   .openapi('ScreeningFindingFile');
 
-function findingOut(row: FindingRow): z.input<typeof findingSchema> {
-  return { ...row, grounds: [...row.grounds], createdAt: row.createdAt.toISOString(), resolvedAt: row.resolvedAt?.toISOString() ?? null };
+function findingOut({ deps }: Api, row: FindingRow): z.input<typeof findingSchema> {
+  const { confirmAskedBy: _asked, confirmAskedAt: _at, liftAskedBy: _lift, liftAskedAt: _liftAt, ...same } = row;
+  const pending = pendingFinding(row, deps.clock.now(), deps.desk?.approvalMs);
+  return {
+    ...same,
+    grounds: [...row.grounds],
+    createdAt: momentOut(row.createdAt),
+    resolvedAt: momentOut(row.resolvedAt),
+    pending: pending === null ? null : { ...pending, expiresAt: momentOut(pending.expiresAt) },
+    liftedAt: momentOut(row.liftedAt),
+    delistedAt: momentOut(row.delistedAt),
+  };
 }
 
 /** Mounts the routes of findings. */
@@ -86,7 +96,7 @@ function mountFindingFile(api: Api): void {
       const shown = { clientId: caller.clientId, actor: caller.principal, action: 'screening.name_shown', subject: `finding:${row.id}` };
       await recordAuditEvents(deps.pool, [shown], deps.clock.now());
       c.set('logged', { findingId: row.id, principal: caller.principal });
-      return { status: 200, body: { ...findingOut(row), person, ...besideListed(deps.lists, row.list, row.entryId, name) } };
+      return { status: 200, body: { ...findingOut(api, row), person, ...besideListed(deps.lists, row.list, row.entryId, name) } };
     },
   );
 }
@@ -102,7 +112,7 @@ function mountFindings(api: Api): void {
       tag: 'Cases',
       summary: 'List known people who may stand on a list since it changed',
       scope: 'cases:read',
-      query: z.strictObject({ ...pageQuery, status: z.enum(STATUSES).optional() }),
+      query: z.strictObject({ ...pageQuery, status: z.enum(FINDING_STATUSES).optional() }),
       responses: {
         200: answers('A page of findings.', pageOf(findingSchema)),
         ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
@@ -114,7 +124,10 @@ function mountFindings(api: Api): void {
       const rows = await listFindings(deps.tenants.of(caller.clientId), caller.clientId, { status }, { afterId, limit });
       return {
         status: 200,
-        body: { items: rows.map(findingOut), nextCursor: nextCursor(rows, limit, (last) => encodeCursor(list, [last.id])) },
+        body: {
+          items: rows.map((row) => findingOut(api, row)),
+          nextCursor: nextCursor(rows, limit, (last) => encodeCursor(list, [last.id])),
+        },
       };
     },
   );
@@ -129,30 +142,33 @@ function mountResolution(api: Api): void {
       path: '/v1/screening-findings/{id}/resolution',
       operationId: 'resolveScreeningFinding',
       tag: 'Cases',
-      summary: 'Dismiss a finding, or confirm it',
-      description: 'Once. Whoever is confirmed counts as rejected: their payments are refused from then on.',
+      summary: 'Dismiss a finding, confirm it, or lift what was confirmed',
+      description:
+        'One officer dismisses. Two confirm, and two lift: the first is `pending` until another says the same. Whoever is confirmed counts as rejected, and their payments are refused, until it is lifted; a `pep` is not.',
       scope: 'cases:decide',
       stepUp: true,
       params: idParams,
       body: { schema: resolutionSchema },
       responses: {
         200: answers('The finding, decided.', findingSchema),
-        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'not_found', 'case_not_open', 'validation_failed'),
+        ...problems(
+          'malformed_body',
+          'unauthenticated',
+          'forbidden',
+          'not_found',
+          'case_not_open',
+          'maker_is_checker',
+          'validation_failed',
+        ),
         ...problems('body_too_large', 'unsupported_media_type'),
       },
     },
     async ({ c, caller, body }) => {
-      const [id, nowMs] = [idParam(c), deps.clock.now()];
+      const id = idParam(c);
       const { verdict } = body as z.infer<typeof resolutionSchema>;
-      const row = await withTransaction(deps.pool, async (tx) => {
-        const decided = await resolveFinding(tx, { clientId: caller.clientId, id, status: verdict, by: caller.principal, nowMs });
-        if (decided === null) throw fault((await hasFinding(tx, caller.clientId, id)) ? 'case_not_open' : 'not_found');
-        const event = { clientId: caller.clientId, actor: caller.principal, action: `screening.${verdict}`, subject: `finding:${id}` };
-        await recordAuditEvents(tx, [event], nowMs);
-        return decided;
-      });
+      const row = await decideFinding(deps, caller, id, verdict);
       c.set('logged', { findingId: id, principal: caller.principal, verdict });
-      return { status: 200, body: findingOut(row) };
+      return { status: 200, body: findingOut(api, row) };
     },
   );
 }

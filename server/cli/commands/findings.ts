@@ -17,6 +17,7 @@ const COLUMNS = [
   { title: 'found' },
   { title: 'list' },
   { title: 'entry' },
+  { title: 'topic' },
   { title: 'score', align: 'right' },
   { title: 'status' },
 ] as const;
@@ -25,7 +26,9 @@ export function registerFindings(program: Command, context: CommandContext): voi
   const findings = program
     .command('findings')
     .summary('read and decide what re-screening found among known people')
-    .description('Everybody who is known is screened again whenever the lists change. What is new waits here for an officer, once.');
+    .description(
+      'Everybody who is known is screened again whenever the lists change. What is new waits here for officers: one dismisses it, two confirm it.',
+    );
   registerReading(findings, context);
   registerVerdict(findings, context, 'dismiss', 'dismissed', 'Says that the person is not the listed party.');
   registerVerdict(
@@ -33,7 +36,14 @@ export function registerFindings(program: Command, context: CommandContext): voi
     context,
     'confirm',
     'confirmed',
-    'Says that the person is the listed party: their payments are refused from then on.',
+    'Says that the person is the listed party: once another officer says so too, their payments are refused.',
+  );
+  registerVerdict(
+    findings,
+    context,
+    'lift',
+    'lifted',
+    'Says that what was confirmed holds no more: once another officer says so too, the person may pay again.',
   );
 }
 
@@ -41,7 +51,11 @@ function registerReading(findings: Command, context: CommandContext): void {
   const list = findings
     .command('list')
     .description('Lists findings, the oldest first.')
-    .addOption(new Option('--status <status>', 'only those in one status').choices(['open', 'dismissed', 'confirmed']).default('open'))
+    .addOption(
+      new Option('--status <status>', 'only those in one status')
+        .choices(['open', 'dismissed', 'confirmed', 'lifted', 'closed'])
+        .default('open'),
+    )
     .option('--limit <count>', 'how many at most', wholeNumber(1, 200), 50)
     .action(async ({ status, limit, ...options }: ListOptions) => {
       const { items } = await (await openDesk(context, options)).findings.list({ status }, { limit });
@@ -62,8 +76,8 @@ function registerReading(findings: Command, context: CommandContext): void {
 function registerVerdict(
   findings: Command,
   context: CommandContext,
-  name: 'dismiss' | 'confirm',
-  verdict: 'dismissed' | 'confirmed',
+  name: 'dismiss' | 'confirm' | 'lift',
+  verdict: 'dismissed' | 'confirmed' | 'lifted',
   about: string,
 ): void {
   const command = findings
@@ -72,9 +86,20 @@ function registerVerdict(
     .argument('<finding>', 'its id', findingIdOf)
     .action(async (id: string, options: OfficerOptions) => {
       const decided = await (await openDesk(context, options)).findings.resolve(id, verdict);
-      context.terminal.out(options.json ? JSON.stringify(decided) : `${verdict} by ${decided.resolvedBy ?? '-'}`);
+      context.terminal.out(options.json ? JSON.stringify(decided) : saidOf(decided, verdict));
     });
-  withExamples(withDesk(command), [[`capp findings ${name} 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11`, 'once, for good']]);
+  withExamples(withDesk(command), [
+    [
+      `capp findings ${name} 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11`,
+      name === 'dismiss' ? 'once, for good' : 'two officers say it, one after the other',
+    ],
+  ]);
+}
+
+function saidOf(decided: Finding, verdict: string): string {
+  if (decided.pending !== null)
+    return `${verdict} says ${decided.pending.officer}; another officer has to say so by ${decided.pending.expiresAt}`;
+  return `${verdict} by ${(verdict === 'lifted' ? decided.liftedBy : decided.resolvedBy) ?? '-'}`;
 }
 
 function tableOf(items: readonly Finding[], context: CommandContext): string {
@@ -82,14 +107,21 @@ function tableOf(items: readonly Finding[], context: CommandContext): string {
   return renderTable(
     context.terminal,
     COLUMNS,
-    items.map((each) => [each.id, each.createdAt, each.list, each.entryId, each.score.toFixed(2), each.status]),
+    items.map((each) => [each.id, each.createdAt, each.list, each.entryId, each.topic, each.score.toFixed(2), statusOf(each)]),
   );
+}
+
+function statusOf(each: Finding): string {
+  const marks = [each.pending === null ? null : `to be ${each.pending.verdict}`, each.delistedAt === null ? null : 'delisted'];
+  return [each.status, ...marks.filter((mark) => mark !== null)].join(', ');
 }
 
 function linesOf(file: FindingFile): string[] {
   const end = file.resolvedBy === null ? '' : ` by ${file.resolvedBy} at ${file.resolvedAt ?? ''}`;
+  const said = file.pending === null ? [] : [`  ${file.pending.verdict} says ${file.pending.officer}, until ${file.pending.expiresAt}`];
   return [
-    `Finding ${file.id}, ${file.status}${end}`,
+    `Finding ${file.id}, ${file.status}${end}${file.delistedAt === null ? '' : `; delisted, seen ${file.delistedAt}`}`,
+    ...said,
     `  ${printable(file.person.name)}, ${file.person.phone}, ${file.person.country}`,
     `  entry ${printable(file.entryId)} of ${printable(file.list)}: ${file.how}, score ${file.score.toFixed(2)}, found ${file.createdAt} by ${file.listVersion}`,
     ...listedLines(file.listed, file.comparison).map((line) => `  ${line}`),

@@ -8,6 +8,7 @@ import { printable, renderTable } from '../table.ts';
 
 interface MakeOptions extends ApiOptions {
   readonly case?: string;
+  readonly finding?: string;
   readonly payment?: string;
   readonly country?: string;
   readonly from?: string;
@@ -45,7 +46,8 @@ export function registerReports(program: Command, context: CommandContext): void
     .description('Makes a report, and writes its file when --out is given.')
     .argument('<kind>', KINDS.join(', '), kindOf)
     .option('--case <id>', 'str, sar: the case')
-    .option('--payment <id>', 'travel_rule, audit: the payment')
+    .option('--finding <id>', 'sar: the finding about a person')
+    .option('--payment <id>', 'str, sar without a case, travel_rule, audit: the payment')
     .option('--country <code>', 'str, sar, ctr: whose authority it is for')
     .option('--from <day>', 'ctr, audit: the first day, as 2026-11-01')
     .option('--to <day>', 'ctr, audit: the last day')
@@ -108,13 +110,14 @@ function inputOf(kind: ReportKind, options: MakeOptions): ReportInput {
   };
   if (kind === 'str' || kind === 'sar') {
     const { note, suspectedAt } = options;
-    return {
-      kind,
-      caseId: need('case'),
+    const asked = {
       country: need('country'),
       ...(note === undefined ? {} : { note }),
       ...(suspectedAt === undefined ? {} : { suspectedAt }),
     };
+    if (kind === 'sar' && options.finding !== undefined) return { kind, findingId: options.finding, ...asked };
+    if (options.case === undefined && options.payment !== undefined) return { kind, paymentId: options.payment, ...asked };
+    return { kind, caseId: need('case'), ...asked };
   }
   if (kind === 'ctr') return { kind, country: need('country'), from: need('from'), to: need('to') };
   if (kind === 'travel_rule') return { kind, paymentId: need('payment') };
