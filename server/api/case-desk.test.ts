@@ -21,13 +21,13 @@ const DIGEST = 'a'.repeat(64);
 const HOUR_MS = 3_600_000;
 let count = 0;
 
-async function openCase(over: { approvals?: number; priority?: number; kind?: 'held' | 'refused' } = {}) {
+async function openCase(over: { approvals?: number; priority?: number } = {}) {
   const { id: paymentId } = await bodyOf(await api.call('POST', '/v1/payments', { json: intentOf(`desk-${count++}`) }));
-  await api.pool.query(`update payments set status = $2 where id = $1`, [paymentId, over.kind === 'refused' ? 'rejected' : 'held']);
+  await api.pool.query(`update payments set status = 'held' where id = $1`, [paymentId]);
   const caseId = newId();
   await api.pool.query(
-    `insert into cases (id, client_id, payment_id, priority, reasons, evidence, evidence_digest, approvals_needed, due_at, created_at, kind, interrupt_id)
-     values ($1, $2, $3, $4, '[{"code":"sanctions_near","text":"Close to a listed name."}]', $5, $6, $7, $8, $9, $10, 'interrupt')`,
+    `insert into cases (id, client_id, payment_id, priority, reasons, evidence, evidence_digest, approvals_needed, due_at, created_at, interrupt_id)
+     values ($1, $2, $3, $4, '[{"code":"sanctions_near","text":"Close to a listed name."}]', $5, $6, $7, $8, $9, 'interrupt')`,
     [
       caseId,
       api.clients.acme,
@@ -38,7 +38,6 @@ async function openCase(over: { approvals?: number; priority?: number; kind?: 'h
       over.approvals ?? 1,
       new Date(api.clock.now() + 8 * HOUR_MS),
       new Date(api.clock.now()),
-      over.kind ?? 'held',
     ],
   );
   return { caseId, paymentId: paymentId as string };
@@ -86,49 +85,6 @@ describe('the catalogue of reasons', () => {
         verdicts.map((each: { verdict: string; reasons: { code: string }[] }) => [each.verdict, each.reasons.map((r) => r.code)]),
       ),
     ).toEqual(Object.fromEntries(Object.entries(CASE_REASONS).map(([verdict, reasons]) => [verdict, Object.keys(reasons)])));
-  });
-});
-
-describe('a payment that was refused for a listed name', () => {
-  const resolve = (reasonCode = 'listed_party') => ({ verdict: 'resolve', reasonCode });
-
-  test('is resolved by two officers who say the same of it, and let go by none', async () => {
-    const { caseId, paymentId } = await openCase({ approvals: 2, kind: 'refused' });
-    for (const [verdict, reasonCode] of [
-      ['release', 'false_positive'],
-      ['reject', 'true_match'],
-      ['request_information', 'address'],
-      ['resolve', 'no_loss'],
-    ]) {
-      expect(await decide(caseId, 'amina', { verdict, reasonCode })).toBe('verdict_not_applicable');
-    }
-    expect(await decide(caseId, 'amina', resolve())).toBe('open');
-    expect((await file(caseId)).pendingApproval).toMatchObject({
-      officer: 'officer:amina',
-      verdict: 'resolve',
-      expiresAt: new Date(api.clock.now() + 24 * HOUR_MS).toISOString(),
-    });
-    expect(await decide(caseId, 'amina', resolve())).toBe('maker_is_checker');
-    // Whoever has spoken and holds it keeps nobody away.
-    expect(await decide(caseId, 'baraka', resolve('somebody_else'))).toBe('approval_differs');
-    expect(await decide(caseId, 'baraka', resolve())).toBe('resolved');
-    expect(await decide(caseId, 'senior', resolve())).toBe('case_not_open');
-    const { rows } = await api.pool.query('select status from payments where id = $1', [paymentId]);
-    expect(rows).toEqual([{ status: 'rejected' }]);
-    expect((await actsOn(caseId)).filter((act) => !/claim|names/.test(act))).toEqual([
-      'officer:amina case.decided',
-      'officer:baraka case.resolved',
-    ]);
-  });
-
-  test('whose officers differ is escalated, and then a senior one is among them', async () => {
-    const { caseId } = await openCase({ approvals: 2, kind: 'refused' });
-    expect(await decide(caseId, 'amina', resolve())).toBe('open');
-    expect(await decide(caseId, 'baraka', { verdict: 'escalate', reasonCode: 'second_opinion' })).toBe('open');
-    expect(await decide(caseId, 'baraka', resolve('somebody_else'))).toBe('open');
-    expect(await decide(caseId, 'amina', resolve('somebody_else'))).toBe('senior_needed');
-    await post(`/v1/cases/${caseId}/release-claim`, 'amina');
-    expect(await decide(caseId, 'senior', resolve('somebody_else'))).toBe('resolved');
   });
 });
 

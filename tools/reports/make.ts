@@ -2,52 +2,21 @@
  * Making reports. Names and numbers are decrypted here, go into the file and nowhere else; the file is
  * encrypted before it is stored, and making it is an act of the audit log.
  */
-import type { Pool } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
-import type { Keyring } from '../../db/keyring.ts';
 import { recordAuditEvents } from '../../db/queries/audit.ts';
-import {
-  findReportCase,
-  findReportCauseOf,
-  findReportFinding,
-  findReportPayment,
-  insertReport,
-  listReportPayments,
-  ratesOn,
-  type ReportCaseRow,
-  type ReportPaymentRow,
-  type ReportRow,
-} from '../../db/queries/reports.ts';
-import type { Clock } from '../../domain/clock.ts';
-import type { Currency } from '../../domain/currency.ts';
+import { findReportPayment, insertReport, ratesOn, type ReportRow } from '../../db/queries/reports.ts';
 import { fault } from '../../domain/errors.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
-import { dayOf, walletById } from '../../domain/network.ts';
+import { dayOf } from '../../domain/network.ts';
 import { exportPayment } from '../audit/index.ts';
 import { sealText } from '../privacy/texts.ts';
 import { exportAudit } from './audit-export.ts';
 import { thresholdCsv } from './csv.ts';
-import type { ReportingEntities } from './entity.ts';
-import { type GoamlInput, writeGoaml } from './goaml.ts';
-import { actionOf, findingActionOf, findingReasonOf, reasonOf } from './narrative.ts';
-import { type PerUsd, reportingOf, suspicionDueMs } from './reporting.ts';
-import { moneyOf, type ReportParty, type ReportPayment } from './subject.ts';
+import { goaml, type Made, paymentOf, paymentsOf, type ReportDeps, type ReportMaker, XML } from './records.ts';
+import { type PerUsd, reportingOf } from './reporting.ts';
+import { suspicion, suspicionOfPerson } from './suspicion.ts';
 import { overThresholds } from './thresholds.ts';
 import { writeTravelRule } from './travel-rule.ts';
-import { faultsOfGoaml } from './validate.ts';
-
-export interface ReportDeps {
-  readonly pool: Pool;
-  readonly keyring: Keyring;
-  readonly clock: Clock;
-  readonly entities: ReportingEntities;
-}
-
-/** Who has it made, for which client. */
-export interface ReportMaker {
-  readonly clientId: string;
-  readonly principal: string;
-}
 
 export type ReportRequest =
   /** A suspicion about the payment of a case, or about a payment. `suspectedAtMs`: when it arose; when it was found unless told. */
@@ -72,27 +41,10 @@ export type ReportRequest =
   | { readonly kind: 'audit'; readonly paymentId: string }
   | { readonly kind: 'audit'; readonly from: string; readonly to: string };
 
-/** A file with what may be told of it. */
-interface Made {
-  readonly content: string;
-  readonly mediaType: string;
-  readonly extension: string;
-  readonly country: string | null;
-  readonly caseId?: string | null;
-  readonly findingId?: string;
-  readonly paymentId?: string;
-  readonly period?: { readonly from: string; readonly to: string };
-  readonly dueAtMs?: number;
-  readonly details: Readonly<Record<string, unknown>>;
-}
-
 /** The context in which a report's file is encrypted. */
 export const REPORT_CONTEXT = 'reports.content';
-const PAYMENTS_MAX = 20_000;
-const PAGE = 1_000;
 const DAY_MS = 86_400_000;
 const PERIOD_DAYS_MAX = 366;
-const XML = 'application/xml';
 
 /**
  * Makes a report and keeps it. Throws `not_found` for a case or payment of nobody or of another client, `report_country_unknown`,
@@ -152,120 +104,6 @@ function fileOf(deps: ReportDeps, maker: ReportMaker, request: ReportRequest, id
     case 'audit':
       return 'paymentId' in request ? auditOfPayment(deps, maker, request.paymentId) : auditOfPeriod(deps, maker, request);
   }
-}
-
-/** What every suspicion is asked for with. */
-interface SuspicionAsked {
-  readonly country: string;
-  readonly note: string;
-  readonly suspectedAtMs: number | null;
-}
-
-async function suspicion(
-  deps: ReportDeps,
-  maker: ReportMaker,
-  request: SuspicionAsked & { readonly kind: 'str' | 'sar'; readonly about: { readonly caseId: string } | { readonly paymentId: string } },
-  id: string,
-  nowMs: number,
-): Promise<Made> {
-  const { about } = request;
-  const found =
-    'caseId' in about
-      ? await findReportCase(deps.pool, maker.clientId, about.caseId)
-      : await findReportCauseOf(deps.pool, maker.clientId, about.paymentId);
-  if (found === null) throw fault('not_found');
-  const payment = await paymentOf(deps, maker, found.paymentId);
-  if (![payment.sender.country, payment.receiver.country].includes(request.country))
-    throw fault('report_country_unknown', { detail: 'Neither side of the payment is in that country.' });
-  const input = { ...suspicionWords(payment, found, request.note), payments: [payment] };
-  const made = await suspicionFile(deps, request, input, found.createdAt, id, nowMs);
-  return { ...made, caseId: found.id, paymentId: payment.id };
-}
-
-/** A person is suspected, and no payment: there is none, or all of theirs are refused. */
-async function suspicionOfPerson(
-  deps: ReportDeps,
-  maker: ReportMaker,
-  request: SuspicionAsked & { readonly kind: 'str' | 'sar'; readonly findingId: string },
-  id: string,
-  nowMs: number,
-): Promise<Made> {
-  const found = await findReportFinding(deps.pool, maker.clientId, request.findingId);
-  if (found === null) throw fault('not_found');
-  if (found.country !== request.country) throw fault('report_country_unknown', { detail: 'The person is not in that country.' });
-  const { userId, country, walletId } = found;
-  const wallet = walletById(walletId, dayOf(nowMs));
-  const named = deps.keyring.people.openPerson(found);
-  const person: ReportParty = {
-    name: named.name,
-    phone: named.phone,
-    country,
-    walletId,
-    operator: `${wallet.name} (${wallet.operator})`,
-    userId,
-    knownSinceMs: found.since.getTime(),
-  };
-  const input = {
-    reason: findingReasonOf(person, found, request.note),
-    action: findingActionOf(found.status),
-    ruleCodes: ['sanctions_possible_match'],
-    payments: [],
-    people: [person],
-  };
-  return { ...(await suspicionFile(deps, request, input, found.createdAt, id, nowMs)), findingId: found.id };
-}
-
-/** The file of a suspicion, with when the country wants it. */
-async function suspicionFile(
-  deps: ReportDeps,
-  request: SuspicionAsked & { readonly kind: 'str' | 'sar' },
-  input: Pick<GoamlInput, 'reason' | 'action' | 'ruleCodes' | 'payments' | 'people'>,
-  foundAt: Date,
-  id: string,
-  nowMs: number,
-): Promise<Made> {
-  const reporting = reportingOf(request.country, dayOf(nowMs));
-  if (reporting.form !== 'goAML') throw fault('report_form_unavailable');
-  const suspectedMs = request.suspectedAtMs ?? foundAt.getTime();
-  const written = await goaml({
-    ...input,
-    kind: request.kind === 'str' ? 'STR' : 'SAR',
-    country: request.country,
-    currency: reporting.currency,
-    reference: id,
-    submittedAtMs: nowMs,
-    entity: deps.entities(request.country),
-  });
-  return {
-    ...written,
-    mediaType: XML,
-    extension: 'xml',
-    country: request.country,
-    dueAtMs: suspicionDueMs(suspectedMs, reporting.suspicion),
-    details: {
-      ...written.details,
-      authority: reporting.authority,
-      source: reporting.source,
-      suspectedAt: new Date(suspectedMs).toISOString(),
-      uncertain: reporting.uncertain,
-    },
-  };
-}
-
-function suspicionWords(payment: ReportPayment, found: ReportCaseRow, note: string): Pick<GoamlInput, 'reason' | 'action' | 'ruleCodes'> {
-  return {
-    reason: reasonOf(payment, found.reasons, note),
-    action: actionOf(payment, found),
-    ruleCodes: found.reasons.map((reason) => reason.code),
-  };
-}
-
-/** Writes goAML and holds it against its schema: what is not valid is not kept. */
-async function goaml(input: GoamlInput): Promise<Pick<Made, 'content' | 'details'>> {
-  const { xml, gaps } = writeGoaml(input);
-  const faults = await faultsOfGoaml(xml);
-  if (faults.length > 0) throw fault('report_invalid', { detail: `The report does not hold against its schema: ${faults.join(', ')}.` });
-  return { content: xml, details: { form: 'goAML 4.0.2', payments: input.payments.length, gaps, sampleEntity: input.entity.sample } };
 }
 
 async function threshold(
@@ -364,51 +202,4 @@ function periodOf({ from, to }: { readonly from: string; readonly to: string }):
   const days = (last - first) / DAY_MS + 1;
   if (!(days >= 1 && days <= PERIOD_DAYS_MAX)) throw fault('report_period_invalid');
   return { from: new Date(first), before: new Date(last + DAY_MS) };
-}
-
-async function paymentOf(deps: ReportDeps, maker: ReportMaker, paymentId: string): Promise<ReportPayment> {
-  const row = await findReportPayment(deps.pool, maker.clientId, paymentId);
-  if (row === null) throw fault('not_found');
-  return opened(deps, row);
-}
-
-async function paymentsOf(
-  deps: ReportDeps,
-  maker: ReportMaker,
-  country: string,
-  period: { readonly from: Date; readonly before: Date },
-): Promise<ReportPayment[]> {
-  const found: ReportPayment[] = [];
-  for (let afterId: string | null = null; ; ) {
-    const rows: ReportPaymentRow[] = await listReportPayments(
-      deps.pool,
-      { clientId: maker.clientId, country, ...period },
-      { afterId, limit: PAGE },
-    );
-    found.push(...rows.map((row) => opened(deps, row)));
-    if (found.length > PAYMENTS_MAX) throw fault('report_too_large');
-    if (rows.length < PAGE) return found;
-    afterId = rows.at(-1)?.id ?? null;
-  }
-}
-
-/** A row with its parties in clear. */
-function opened(deps: ReportDeps, row: ReportPaymentRow): ReportPayment {
-  const parties = deps.keyring.people.openParties(row);
-  const partyOf = (role: 'sender' | 'receiver', country: string, walletId: string, userId: string, since: Date): ReportParty => {
-    const wallet = walletById(walletId, dayOf(row.createdAt.getTime()));
-    return { ...parties[role], country, walletId, operator: `${wallet.name} (${wallet.operator})`, userId, knownSinceMs: since.getTime() };
-  };
-  return {
-    id: row.id,
-    referenceId: row.referenceId,
-    status: row.status,
-    purpose: row.purpose,
-    sent: moneyOf(row.amount, row.fromCurrency),
-    received: row.targetAmount === null ? null : moneyOf(row.targetAmount, row.toCurrency as Currency),
-    sender: partyOf('sender', row.fromCountry, row.senderWallet, row.senderId, row.senderSince),
-    receiver: partyOf('receiver', row.toCountry, row.receiverWallet, row.receiverId, row.receiverSince),
-    createdAtMs: row.createdAt.getTime(),
-    completedAtMs: row.completedAt?.getTime() ?? null,
-  };
 }
