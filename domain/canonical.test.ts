@@ -29,6 +29,27 @@ describe('canonical JSON', () => {
     );
   });
 
+  it('knows keys that mean something else to the engine, and texts that look like what it writes for no text', () => {
+    const own = JSON.parse('{"b":{"__proto__":{"z":1,"a":2}},"a":"\\\\ud800 is written so","10":1,"9":{"y":1,"x":2},"1a":0}') as Json;
+    expect(canonicalJson(own)).toBe(canonicalize(own));
+    expect(canonicalJson(own)).toContain('{"__proto__":{"a":2,"z":1}}');
+  });
+
+  it('is the same for shapes that were met and for those there is no room to remember', () => {
+    for (let round = 0; round < 2; round += 1) {
+      for (let n = 0; n < 1_500; n += 1) {
+        const value = { [`k${n % 700}`]: n, [`j${n}`]: { d: [{ z: 1, y: 2 }, 3], c: undefined, b: 1 }, a: 'x' };
+        expect(canonicalJson(value as unknown as Json)).toBe(canonicalize(value));
+      }
+    }
+  });
+
+  it('leaves what it is given as it is', () => {
+    const value = { b: [{ d: 1, c: 2 }], a: Object.freeze({ z: 1, y: 2 }) };
+    expect(canonicalJson(value)).toBe('{"a":{"y":2,"z":1},"b":[{"c":2,"d":1}]}');
+    expect(JSON.stringify(value)).toBe('{"b":[{"d":1,"c":2}],"a":{"z":1,"y":2}}');
+  });
+
   it('leaves out keys without a value, and knows empty things', () => {
     expect(canonicalJson({ a: undefined, b: {}, c: [] } as unknown as Json)).toBe('{"b":{},"c":[]}');
     expect(canonicalJson({ a: undefined } as unknown as Json)).toBe('{}');
