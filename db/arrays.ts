@@ -21,9 +21,14 @@ function elementOf(value: string | bigint | number | null): string {
   return value;
 }
 
-/** The array literal of any texts: those that need it are escaped. */
-export function textArray(values: readonly string[]): string {
-  return `{${values.map((value) => (PLAIN.test(value) && value.length !== 4 ? value : `"${value.replace(/["\\]/g, '\\$&')}"`)).join(',')}}`;
+/** The array literal of any texts: those that need it are escaped; null stands for no value. */
+export function textArray(values: readonly (string | null)[]): string {
+  return `{${values.map(textOf).join(',')}}`;
+}
+
+function textOf(value: string | null): string {
+  if (value === null) return 'null';
+  return PLAIN.test(value) && value.length !== 4 ? value : `"${value.replace(/["\\]/g, '\\$&')}"`;
 }
 
 /** The array literal of moments. */

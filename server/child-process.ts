@@ -9,7 +9,7 @@ import { giveWay } from './priorities.ts';
 import type { ChildMessage } from './processes/child.ts';
 
 /** Room for young objects, MB: a request or a cohort that ends within it costs the collector nothing. */
-const NURSERY = '--max-semi-space-size=32';
+const NURSERY = '--max-semi-space-size=64';
 
 export interface ChildOptions {
   readonly name: string;

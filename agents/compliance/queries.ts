@@ -1,4 +1,5 @@
 /** What compliance reads, set-wise: one statement per source and cohort. */
+import { momentArray, plainArray } from '../../db/arrays.ts';
 import type { Queryable } from '../../db/connect.ts';
 import type { SealedParties } from '../../db/person-keys.ts';
 import { FAN_IN_MS, HISTORY_MS, type PastPayment } from './history.ts';
@@ -99,9 +100,9 @@ async function readHistory(
   const result = await db.query<HistoryRow>({
     ...statement,
     values: [
-      requests.map((each) => each.userId),
-      requests.map((each) => new Date(each.fromMs - windowMs)),
-      requests.map((each) => new Date(each.untilMs)),
+      plainArray(requests.map((each) => each.userId)),
+      momentArray(requests.map((each) => new Date(each.fromMs - windowMs))),
+      momentArray(requests.map((each) => new Date(each.untilMs))),
       HISTORY_ROWS_MAX,
     ],
   });
@@ -145,7 +146,7 @@ export async function readLastBefore(db: Queryable, requests: readonly HistoryRe
         where p.sender_id = wanted.user_id and p.created_at <= wanted.before and p.status not in ('rejected', 'cancelled', 'failed')
         order by p.created_at desc
         limit 1) earlier`,
-    values: [requests.map((each) => each.userId), requests.map((each) => new Date(each.fromMs - HISTORY_MS))],
+    values: [plainArray(requests.map((each) => each.userId)), momentArray(requests.map((each) => new Date(each.fromMs - HISTORY_MS)))],
   });
   return new Map(result.rows.map((row) => [row.userId, row.createdAt.getTime()]));
 }

@@ -7,7 +7,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
 import type { Clock } from '../../domain/clock.ts';
-import { bytesArray, momentArray, plainArray } from '../../db/arrays.ts';
+import { bytesArray, momentArray, plainArray, textArray } from '../../db/arrays.ts';
 import { hmacSha256 } from '../../db/keyring.ts';
 import { canonicalJson } from '../../domain/canonical.ts';
 import type { Currency } from '../../domain/currency.ts';
@@ -150,7 +150,7 @@ export async function insertQuotes(db: Pick<PoolClient, 'query'>, rows: readonly
       plainArray(column((row) => row.rate)),
       plainArray(column((row) => row.midRate)),
       plainArray(column((row) => row.spreadBps)),
-      column((row) => row.policyVersion),
+      textArray(column((row) => row.policyVersion)),
       bytesArray(column((row) => row.signature)),
       momentArray(column((row) => new Date(row.createdAtMs))),
       momentArray(column((row) => new Date(row.expiresAtMs))),

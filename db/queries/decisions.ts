@@ -1,7 +1,7 @@
 /** Recording what agents decided: append-only, set-wise, in the transaction of the durable boundary. */
 import type { PoolClient } from 'pg';
 import type { Decision } from '../../domain/decision.ts';
-import { plainArray } from '../arrays.ts';
+import { plainArray, textArray } from '../arrays.ts';
 
 /** A decision with the tenant whose payment it is about. */
 export interface RecordedDecision extends Decision {
@@ -36,15 +36,15 @@ export async function recordDecisions(tx: PoolClient, decisions: readonly Record
       plainArray(column((decision) => decision.paymentId)),
       plainArray(column((decision) => decision.cohortId)),
       plainArray(column((decision) => decision.agent)),
-      column((decision) => decision.policyVersion),
+      textArray(column((decision) => decision.policyVersion)),
       plainArray(column((decision) => decision.factsDigest)),
       joined((decision) => decision.factsJson ?? JSON.stringify(decision.facts)),
-      column((decision) => decision.outcome),
+      textArray(column((decision) => decision.outcome)),
       joined((decision) => JSON.stringify(decision.reasons)),
       plainArray(column((decision) => decision.confidence)),
       plainArray(column((decision) => decision.durationUs)),
-      column((decision) => decision.modelId),
-      column((decision) => decision.promptHash),
+      textArray(column((decision) => decision.modelId)),
+      textArray(column((decision) => decision.promptHash)),
       new Date(nowMs),
     ],
   });

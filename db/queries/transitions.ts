@@ -6,7 +6,7 @@ import type { PoolClient } from 'pg';
 import { NEUTRAL_REASONS } from '../../domain/disclosure.ts';
 import { fault } from '../../domain/errors.ts';
 import { assertMayFollow, type PaymentStatus, TERMINAL_STATUSES } from '../../domain/lifecycle.ts';
-import { plainArray } from '../arrays.ts';
+import { plainArray, textArray } from '../arrays.ts';
 
 export interface Transition {
   readonly paymentId: string;
@@ -118,8 +118,8 @@ export async function transitionPayments(
       plainArray(transitions.map((transition) => transition.paymentId)),
       plainArray(transitions.map((transition) => transition.from)),
       plainArray(transitions.map((transition) => transition.to)),
-      transitions.map((transition) => transition.reasonCode),
-      transitions.map((transition) => transition.cause),
+      textArray(transitions.map((transition) => transition.reasonCode)),
+      textArray(transitions.map((transition) => transition.cause)),
       new Date(options.nowMs),
       options.leaseToken,
       ANNOUNCED,
@@ -140,8 +140,8 @@ function termsColumns(transitions: readonly Transition[]): unknown[] {
     plainArray(column((terms) => terms.quoteId)),
     plainArray(column((terms) => terms.feeMinor)),
     plainArray(column((terms) => terms.targetMinor)),
-    column((terms) => terms.collectionRoute.join(',')),
-    column((terms) => terms.payoutRoute.join(',')),
+    textArray(column((terms) => terms.collectionRoute.join(','))),
+    textArray(column((terms) => terms.payoutRoute.join(','))),
     plainArray(column((terms) => terms.reservationId)),
   ];
 }

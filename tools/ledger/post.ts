@@ -7,7 +7,7 @@
  * twice moves money once.
  */
 import type { PoolClient } from 'pg';
-import { momentArray, plainArray } from '../../db/arrays.ts';
+import { momentArray, plainArray, textArray } from '../../db/arrays.ts';
 import { databaseFault } from '../../db/connect.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { type Fault, fault } from '../../domain/errors.ts';
@@ -152,7 +152,7 @@ function columnsOf(movements: readonly Named[]): unknown[] {
     plainArray(transferring((each) => positionOf(each.credit))),
     plainArray(transferring((each) => each.amount)),
     plainArray(transferring((each) => each.currency)),
-    column((each) => each.reason ?? null),
+    textArray(column((each) => each.reason ?? null)),
     plainArray(column((each) => each.paymentId ?? null)),
     plainArray(column((each) => each.attemptId ?? null)),
     plainArray(column((each) => each.linkId ?? null)),

@@ -103,8 +103,11 @@ const LATIN: Readonly<Record<string, string>> = {
   ƶ: 'z',
 };
 
+const ASCII_ONLY = /^\p{ASCII}*$/u;
+
 /** Takes text that is taken apart and stripped of marks, gives it in lower case with look-alikes folded to plain Latin. */
 export function foldLookalikes(text: string): string {
+  if (ASCII_ONLY.test(text)) return text.toLowerCase();
   let folded = '';
   for (const letter of text) {
     if (letter < '\u0080') {

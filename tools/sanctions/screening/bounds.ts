@@ -41,8 +41,8 @@ export function createBounds<Owner>(
   return {
     begin: (asked, likenesses, slackMax) => {
       round += 1;
-      if (marked !== null) eachLike(marked, wordBits, joinBits, () => 0);
-      eachLike(likenesses, wordBits, joinBits, (present, bits) => present | bits);
+      if (marked !== null) clearLike(marked, wordBits, joinBits);
+      markLike(likenesses, wordBits, joinBits);
       marked = likenesses;
       hasJoins = likenesses.listedJoined.some((ids) => ids.size > 0);
       askedWeights = Float64Array.from(asked.parts, (part) => (part.weight < SUBSTANTIAL_WEIGHT ? 0 : part.weight));
@@ -103,16 +103,22 @@ function runsOf<Owner>(names: readonly IndexedName<Owner>[]): { starts: Uint32Ar
   return { starts, runs };
 }
 
-function eachLike(
-  { single, joined, listedJoined }: QueryLikenesses,
-  wordBits: Int32Array,
-  joinBits: Int32Array,
-  change: (present: number, bits: number) => number,
-): void {
-  const mark = (into: Int32Array, ids: ReadonlyMap<number, unknown>, bits: number): void => {
-    for (const id of ids.keys()) into[id] = change(into[id] as number, bits);
-  };
+function markLike({ single, joined, listedJoined }: QueryLikenesses, wordBits: Int32Array, joinBits: Int32Array): void {
   single.forEach((ids, at) => mark(wordBits, ids, 1 << at));
   joined.forEach((ids, at) => mark(wordBits, ids, 3 << at));
   listedJoined.forEach((ids, at) => mark(joinBits, ids, 1 << at));
+}
+
+function mark(into: Int32Array, ids: ReadonlyMap<number, unknown>, bits: number): void {
+  for (const id of ids.keys()) into[id] = (into[id] as number) | bits;
+}
+
+function clearLike({ single, joined, listedJoined }: QueryLikenesses, wordBits: Int32Array, joinBits: Int32Array): void {
+  for (const ids of single) clear(wordBits, ids);
+  for (const ids of joined) clear(wordBits, ids);
+  for (const ids of listedJoined) clear(joinBits, ids);
+}
+
+function clear(into: Int32Array, ids: ReadonlyMap<number, unknown>): void {
+  for (const id of ids.keys()) into[id] = 0;
 }

@@ -37,7 +37,8 @@ export interface NameIndex<Owner> {
 }
 
 const LIKENESSES_KEPT_MAX = 20_000;
-const COMPARISONS_REMEMBERED_MIN = 32;
+/** Words that two others make are mostly met once: what one of them is like is remembered when it took so many comparisons. */
+const JOIN_COMPARISONS_MIN = 32;
 
 /** Words with their ids, and how many names hold each. */
 interface Vocabulary {
@@ -118,9 +119,9 @@ function createSearch<Owner>(parts: Parts<Owner>): NameIndex<Owner> {
   const byScan = (words: readonly Word[], askedExact: boolean, listedExact: boolean) => (word: Word) =>
     scan(words, word, askedExact, listedExact);
   const indexed = {
-    single: lookUpIn(wordTable, vocabulary.words, false),
-    joined: lookUpIn(wordTable, vocabulary.words, true),
-    listedJoined: lookUpIn(joinTable, joins.words, true),
+    single: lookUpIn(wordTable, vocabulary.words, { exactOnly: false, comparisonsMin: 0 }),
+    joined: lookUpIn(wordTable, vocabulary.words, { exactOnly: true, comparisonsMin: JOIN_COMPARISONS_MIN }),
+    listedJoined: lookUpIn(joinTable, joins.words, { exactOnly: true, comparisonsMin: 0 }),
   };
   const scanned = {
     single: remembered(byScan(vocabulary.words, false, false)),
@@ -169,8 +170,15 @@ function keep(kept: Map<Word, ReadonlyMap<number, Likeness>>, word: Word, found:
   kept.set(word, found);
 }
 
-/** Looks words up by their keys, and remembers what common ones are like: what took many comparisons. */
-function lookUpIn(table: KeyTable, words: readonly Word[], exactOnly: boolean): LookUp {
+interface LookUpOptions {
+  /** Leaves out the keys that forgive a letter. */
+  readonly exactOnly: boolean;
+  /** What a word is like is remembered when it took so many comparisons to find out. */
+  readonly comparisonsMin: number;
+}
+
+/** Looks words up by their keys, and remembers what they are like. */
+function lookUpIn(table: KeyTable, words: readonly Word[], { exactOnly, comparisonsMin }: LookUpOptions): LookUp {
   const comparison = createComparison(words);
   const kept = new Map<Word, ReadonlyMap<number, Likeness>>();
   const { ids, keys } = table;
@@ -190,7 +198,7 @@ function lookUpIn(table: KeyTable, words: readonly Word[], exactOnly: boolean): 
         if (likeness !== null) (found ??= new Map()).set(id, likeness);
       }
     }
-    if (compared >= COMPARISONS_REMEMBERED_MIN) keep(kept, asked, found ?? NOTHING);
+    if (compared >= comparisonsMin) keep(kept, asked, found ?? NOTHING);
     return found ?? NOTHING;
   };
 }

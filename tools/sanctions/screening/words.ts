@@ -86,12 +86,19 @@ interface Spelled {
 export const OTHER_NAME_OPENS = /\((?:original script|formerly|previously)/giu;
 const OTHER_NAME = new RegExp(`${OTHER_NAME_OPENS.source}[^)]*\\)?`, 'giu');
 
+/** The text that was spelled last: a name is asked for as a person's and then as an organisation's. */
+let last: { readonly text: string; readonly words: readonly Spelled[] } = { text: '', words: [] };
+
 /** The words of a text in Latin letters, without other names in brackets. */
-function spelledWords(text: string): Spelled[] {
-  return plainWords(text.slice(0, TEXT_MAX).replace(OTHER_NAME, ' '))
+function spelledWords(text: string): readonly Spelled[] {
+  if (last.text === text) return last.words;
+  const cut = text.slice(0, TEXT_MAX);
+  const words = plainWords(cut.includes('(') ? cut.replace(OTHER_NAME, ' ') : cut)
     .slice(0, WORDS_MAX)
     .flatMap(inLatin)
-    .map((word) => ({ ...word, text: word.text.slice(0, LETTERS_MAX) }));
+    .map((word) => (word.text.length > LETTERS_MAX ? { ...word, text: word.text.slice(0, LETTERS_MAX) } : word));
+  last = { text, words };
+  return words;
 }
 
 function inLatin(word: string): Spelled[] {
