@@ -10,6 +10,7 @@ import {
   json,
   jsonb,
   pgTable,
+  primaryKey,
   real,
   smallint,
   text,
@@ -25,7 +26,8 @@ import { attempts, payments } from './payments.ts';
 export const agentActivity = pgTable(
   'agent_activity',
   {
-    id: uuid('id').primaryKey(),
+    /** Looked for only where a settlement window names its decision; any other decision is found by its payment or in the stream. */
+    id: uuid('id').notNull(),
     txId: writtenBy(),
     /** Order of writing; with `tx_id` the cursor of the live stream. */
     position: bigserial('position', { mode: 'bigint' }).notNull(),
@@ -48,7 +50,8 @@ export const agentActivity = pgTable(
     createdAt: createdAt(),
   },
   (table) => [
-    index('agent_activity_payment').on(table.paymentId, table.position),
+    primaryKey({ name: 'agent_activity_payment', columns: [table.paymentId, table.position] }),
+    uniqueIndex('agent_activity_settlement').on(table.id).where(sql`${table.agent} = 'settlement'`),
     index('agent_activity_stream').on(table.txId, table.position),
     // Of the decisions that every payment needs the stream is full; only what is rarer is looked up by agent.
     index('agent_activity_agent')
