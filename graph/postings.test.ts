@@ -315,11 +315,24 @@ describe('a request that its operator never had', () => {
     resolvedAtMs: NOW_MS,
   });
 
-  it.each(['collection', 'payout'] as const)('is not held against the rail of the %s the first time, and is from then on', (leg) => {
-    const spentBy = (sequence: number, reasonCode: string) => consequenceOf(traveller, ended(leg, sequence, reasonCode)).spent;
-    expect(spentBy(1, 'never_received')).toEqual([]);
-    expect(spentBy(2, 'never_received')).toHaveLength(1);
-    expect(spentBy(1, 'operator_unavailable')).toHaveLength(1);
+  it.each([
+    ['collection', 'authorized'],
+    ['payout', 'collected'],
+  ] as const)('is not held against the rail of the %s the first time, and is from then on', (leg, to) => {
+    const after = (sequence: number, reasonCode: string) => consequenceOf(traveller, ended(leg, sequence, reasonCode));
+    expect(after(1, 'never_received')).toEqual({ to, reasonCode: 'never_received', movements: [], spent: [] });
+    expect(after(2, 'never_received').spent).toHaveLength(1);
+    expect(after(1, 'operator_unavailable').spent).toHaveLength(1);
+  });
+
+  it('is not made again for a client who wants the money back', () => {
+    const wanted = { ...traveller, refundRequested: true };
+    expect(consequenceOf(wanted, ended('collection', 1, 'never_received'))).toEqual({
+      to: 'failed',
+      reasonCode: 'collection_failed',
+      movements: releaseMovements(wanted),
+      spent: ['mpesa-ke'],
+    });
   });
 });
 
