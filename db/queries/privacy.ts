@@ -1,5 +1,6 @@
 /** What is kept of one person, and how it is made unreadable: reading, holding and erasing. */
 import type { Queryable } from '../connect.ts';
+import { NOBODY_HELD } from './holds.ts';
 import type { KeyedPerson } from './key-jobs.ts';
 
 export interface PersonRecord extends KeyedPerson {
@@ -66,6 +67,16 @@ export async function listPersonPayments(db: Queryable, userId: string): Promise
   return rows;
 }
 
+/** Keeps a person as they are until the transaction ends: no hold is placed and no payment of theirs begun meanwhile. False when they are not kept. */
+export async function lockPerson(tx: Queryable, userId: string): Promise<boolean> {
+  const { rowCount } = await tx.query({
+    name: 'lock_person',
+    text: 'select from users where id = $1 and erased_at is null for update',
+    values: [userId],
+  });
+  return rowCount === 1;
+}
+
 /** What holds a person's data, beside the years of the law: holds in force and cases that are open. */
 export async function countHolds(db: Queryable, userId: string): Promise<{ readonly holds: number; readonly openCases: number }> {
   const { rows } = await db.query<{ holds: number; openCases: number }>({
@@ -94,13 +105,17 @@ export async function shredPerson(
   return result.rowCount === 1;
 }
 
-/** Deletes what stands about a person's payments under keys of the platform: what operators said, their handles, numbers of texts. Gives counts. */
+/**
+ * Deletes what stands about a person's payments under keys of the platform: what operators said, their handles, numbers of texts. Leaves
+ * out what operators said about payments with somebody whom a hold is in force for; see `clearLeftTraces`. Gives counts.
+ */
 export async function clearTraces(
   tx: Queryable,
   userId: string,
   subscriberIndexes: readonly Buffer[],
 ): Promise<Readonly<Record<string, number>>> {
-  const own = `select id from attempts where payment_id in (select id from payments where sender_id = $1 union select id from payments where receiver_id = $1)`;
+  const own = `select a.id from attempts a where a.payment_id in
+    (select p.id from payments p where p.sender_id = $1 and ${NOBODY_HELD} union select p.id from payments p where p.receiver_id = $1 and ${NOBODY_HELD})`;
   const callbacks = await tx.query({
     name: 'clear_callbacks',
     text: `delete from operator_callbacks where processed_at is not null and attempt_id in (${own})`,
@@ -141,16 +156,43 @@ export async function clearTraces(
   };
 }
 
-/** Holds a person's data against erasure. */
+/**
+ * Deletes what operators said of payments whose one party was erased while a hold was in force for the other, once none is. It looks at
+ * people only whose hold was lifted. Gives how much.
+ */
+export async function clearLeftTraces(db: Queryable): Promise<number> {
+  const isLeft = `${NOBODY_HELD} and exists (select from users u where u.id in (p.sender_id, p.receiver_id) and u.erased_at is not null)`;
+  const { rows } = await db.query<{ cleared: number }>({
+    name: 'clear_left_traces',
+    text: `with lifted as (select distinct user_id from legal_holds where lifted_at is not null),
+        freed as materialized (
+          select a.id from attempts a where a.payment_id in (
+            select p.id from lifted join payments p on p.sender_id = lifted.user_id where ${isLeft}
+            union select p.id from lifted join payments p on p.receiver_id = lifted.user_id where ${isLeft})
+        ), callbacks as (
+          delete from operator_callbacks where processed_at is not null and attempt_id in (select id from freed) returning 1
+        ), handles as (
+          update attempts set operator_handle = null where operator_handle is not null and id in (select id from freed) returning 1
+        )
+      select ((select count(*) from callbacks) + (select count(*) from handles))::int as cleared`,
+    values: [],
+  });
+  return rows[0]?.cleared ?? 0;
+}
+
+/** Holds a person's data against erasure. False when they were erased. */
 export async function placeHold(
   tx: Queryable,
   hold: { readonly id: string; readonly userId: string; readonly reference: string; readonly actor: string; readonly nowMs: number },
-): Promise<void> {
-  await tx.query({
+): Promise<boolean> {
+  // Who is just being erased is waited for.
+  const { rowCount } = await tx.query({
     name: 'place_hold',
-    text: `insert into legal_holds (id, user_id, reference, placed_by, placed_at) values ($1, $2, $3, $4, $5)`,
+    text: `with kept as (select id from users where id = $2 and erased_at is null for share)
+      insert into legal_holds (id, user_id, reference, placed_by, placed_at) select $1, id, $3, $4, $5 from kept`,
     values: [hold.id, hold.userId, hold.reference, hold.actor, new Date(hold.nowMs)],
   });
+  return rowCount === 1;
 }
 
 /** Lifts a hold; gives whose it was, or null when none is in force under that id. */

@@ -1,21 +1,27 @@
 /** Deleting by age what no law holds, a bounded number of rows at a time, and writing down what was done. */
 import type { Queryable } from '../connect.ts';
 import { deleteThreads } from './checkpoints.ts';
+import { nobodyHeldOf } from './holds.ts';
 
 /** Rows of one statement: enough to keep up, few enough that nobody waits for them. */
 const ROWS_MAX = 5_000;
 
-/** How each kind is deleted: everything of it before `$1`, `$2` rows at most, never what is still in work. */
+/**
+ * How each kind is deleted: everything of it before `$1`, `$2` rows at most, never what is still in work, nor what belongs to a payment
+ * of somebody who is held. What belongs to no payment cannot be told to be anybody's.
+ */
 const DELETE_SQL = {
   idempotency_keys: `delete from idempotency_keys where ctid = any(array(select ctid from idempotency_keys where created_at < $1 limit $2))`,
-  ussd_sessions: `delete from ussd_sessions where id in (select id from ussd_sessions where expires_at < $1 order by expires_at limit $2)`,
+  ussd_sessions: `delete from ussd_sessions where id in
+    (select id from ussd_sessions where expires_at < $1 and ${nobodyHeldOf('payment_id')} order by expires_at limit $2)`,
   operator_callbacks: `delete from operator_callbacks where id in
-    (select id from operator_callbacks where received_at < $1 and processed_at is not null order by id limit $2)`,
+    (select id from operator_callbacks where received_at < $1 and processed_at is not null
+      and ${nobodyHeldOf('(select a.payment_id from attempts a where a.id = attempt_id)')} order by id limit $2)`,
   gateway_records: `delete from gateway_records where id in (select id from gateway_records where received_at < $1 order by received_at limit $2)`,
   webhook_deliveries: `delete from webhook_deliveries where id in
-    (select id from webhook_deliveries where created_at < $1 and state <> 'waiting' limit $2)`,
+    (select id from webhook_deliveries where created_at < $1 and state <> 'waiting' and ${nobodyHeldOf('payment_id')} limit $2)`,
   sms_messages: `delete from sms_messages where id in
-    (select id from sms_messages where created_at < $1 and state not in ('queued', 'sending') limit $2)`,
+    (select id from sms_messages where created_at < $1 and state not in ('queued', 'sending') and ${nobodyHeldOf('payment_id')} limit $2)`,
 } as const;
 
 export type DeletedKind = keyof typeof DELETE_SQL;
@@ -26,10 +32,11 @@ export async function deleteExpired(db: Queryable, kind: DeletedKind, before: Da
   return result.rowCount ?? 0;
 }
 
-/** Deletes the checkpoints of cases that were closed before a moment; gives how many cases. A thread is named after its case. */
+/** Deletes the checkpoints of cases that were closed before a moment, but of those who are held; gives how many cases. A thread is named after its case. */
 export async function deleteCheckpoints(db: Queryable, before: Date): Promise<number> {
   const { rows } = await db.query<{ id: string }>({
-    text: `select c.id::text as id from cases c where c.closed_at < $1 and exists (select from checkpoints k where k.thread_id = c.id::text) limit $2`,
+    text: `select c.id::text as id from cases c where c.closed_at < $1 and ${nobodyHeldOf('c.payment_id')}
+        and exists (select from checkpoints k where k.thread_id = c.id::text) limit $2`,
     values: [before, ROWS_MAX],
   });
   if (rows.length > 0)

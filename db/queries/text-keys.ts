@@ -1,6 +1,7 @@
 /** Data keys of texts: the row is all there is of a key, and emptying it destroys the texts. */
 import type { Pool } from 'pg';
 import type { Queryable } from '../connect.ts';
+import { NOBODY_HELD } from './holds.ts';
 
 export type TextKind = 'case' | 'report' | 'statement';
 
@@ -28,9 +29,6 @@ export async function findTextKeys(db: Queryable | Pool, ids: readonly string[])
 }
 
 const DESTROY = 'update text_keys set wrapped = null, destroyed_at = $1 where wrapped is not null and';
-
-/** Neither party of a payment has a hold in force: what was said about it is about both of them. */
-const NOBODY_HELD = `not exists (select from legal_holds h where h.lifted_at is null and h.user_id in (p.sender_id, p.receiver_id))`;
 
 /**
  * Destroys the keys of what was said about a person's payments: in their cases, and in the reports of those and on the person. Leaves out payments with

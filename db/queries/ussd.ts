@@ -1,6 +1,7 @@
 /** USSD sessions: each step written once, over the step before it. */
 import type { Queryable } from '../connect.ts';
 import type { SealedParties } from '../person-keys.ts';
+import { nobodyHeldOf } from './holds.ts';
 import { partiesColumns } from './parties.ts';
 
 export interface UssdSessionRow {
@@ -123,11 +124,12 @@ export async function closeUssdSession(
   return result.rowCount === 1;
 }
 
-/** Deletes sessions that expired before a moment; resolves with how many, of at most a thousand at once. */
+/** Deletes sessions that expired before a moment, but of those who are held; resolves with how many, of at most a thousand at once. */
 export async function forgetUssdSessions(db: Queryable, beforeMs: number): Promise<number> {
   const result = await db.query({
     name: 'forget_ussd_sessions',
-    text: `delete from ussd_sessions where id in (select id from ussd_sessions where expires_at < $1 order by expires_at limit 1000)`,
+    text: `delete from ussd_sessions where id in
+      (select id from ussd_sessions where expires_at < $1 and ${nobodyHeldOf('payment_id')} order by expires_at limit 1000)`,
     values: [new Date(beforeMs)],
   });
   return result.rowCount ?? 0;

@@ -1,15 +1,16 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { withTransaction } from '../../db/connect.ts';
 import { createKeyring } from '../../db/keyring.ts';
 import { newId } from '../../domain/ids.ts';
 import { sealAudit, verifyAudit } from '../audit/index.ts';
 import { checkBooks } from '../ledger/index.ts';
 import { type EraseDeps, erasePerson, obstaclesTo } from './erase.ts';
-import { keptUntilMs, recordYears, yearsAfter } from './policy.ts';
+import { keptUntilMs, RETENTION, recordYears, yearsAfter } from './policy.ts';
 import { runRetention } from './retention.ts';
 import { exportSubject, findSubjects } from './subject.ts';
 import { sealText } from './texts.ts';
 import { type PrivacyWorld, privacyWorld } from './testing.ts';
-import { liftHold, placeHold } from '../../db/queries/privacy.ts';
+import { findPerson, liftHold, lockPerson, placeHold, shredPerson } from '../../db/queries/privacy.ts';
 
 const START_MS = Date.UTC(2010, 10, 20, 9);
 const AFTER_MS = 20 * 366 * 86_400_000;
@@ -125,6 +126,72 @@ test('what was written about somebody who is held as well stays until nobody is'
   await liftHold(world.pool, holdId, ACTOR, world.clock.now());
   expect(await runRetention(deps, { intervalMs: 0 })).toMatchObject({ written: 2, erased: 0 });
   expect(await texts[0].read()).toEqual([null, null, null]);
+});
+
+test('what operators said of a payment with somebody who is held stays as well, until nobody is', async () => {
+  const [amina, okello, juma] = [await world.addPerson(), await world.addPerson(), await world.addPerson()];
+  const of = async (sender: typeof amina, receiver: typeof amina) => {
+    const paymentId = await world.addPayment(sender, receiver);
+    const read = await world.addRecords(paymentId, (await world.addTexts(paymentId)).caseId);
+    return async () => {
+      const { handles, callbacks } = await read();
+      return [handles, callbacks];
+    };
+  };
+  const [withHeld, withOther] = [await of(amina, okello), await of(juma, amina)];
+  await age();
+  const holdId = newId();
+  await placeHold(world.pool, { id: holdId, userId: okello.id, reference: 'HC-2026-4', actor: ACTOR, nowMs: world.clock.now() });
+  expect(await erasePerson(deps, amina.id, ACTOR)).toMatchObject({ cleared: { callbacks: 1, handles: 1 } });
+  expect([await withHeld(), await withOther()]).toEqual([
+    [true, true],
+    [false, false],
+  ]);
+  // Whoever was held goes on paying, so that no age lets them go.
+  await world.addPayment(okello, juma);
+  const nights = {
+    intervalMs: 0,
+    policy: { ...RETENTION, days: { ...RETENTION.days, operator_callbacks: { days: 99_999, source: 'a test' } } },
+  };
+  expect(await runRetention(deps, nights)).toMatchObject({ left_traces: 0 });
+  expect(await withHeld()).toEqual([true, true]);
+  await liftHold(world.pool, holdId, ACTOR, world.clock.now());
+  expect(await runRetention(deps, nights)).toMatchObject({ left_traces: 2, erased: 0 });
+  expect(await withHeld()).toEqual([false, false]);
+});
+
+test('a hold that is placed while somebody is being erased is seen, or comes too late and says so', async () => {
+  const [amina, okello] = [await world.addPerson(), await world.addPerson()];
+  const holdOf = (userId: string) => ({ id: newId(), userId, reference: 'HC-2026-5', actor: ACTOR, nowMs: world.clock.now() });
+  // After the first look for obstacles, before the keys are destroyed.
+  let isHeld = false;
+  const pool = new Proxy(world.pool, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      return async (...given: unknown[]) => {
+        if (name === 'connect' && !isHeld) {
+          isHeld = true;
+          await placeHold(target as never, holdOf(amina.id));
+        }
+        return Reflect.apply(value, target, given);
+      };
+    },
+  });
+  await expect(erasePerson({ ...deps, pool }, amina.id, ACTOR)).rejects.toMatchObject({ code: 'erasure_refused' });
+  expect(isHeld).toBe(true);
+  expect(await findSubjects(world, amina.person.phone)).toEqual([amina.id]);
+
+  const person = await findPerson(world.pool, okello.id);
+  let late: Promise<boolean> | undefined;
+  await withTransaction(world.pool, async (tx) => {
+    expect(await lockPerson(tx, okello.id)).toBe(true);
+    late = placeHold(world.pool, holdOf(okello.id));
+    const waits = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    await expect.poll(async () => (await world.pool.query(waits)).rowCount).toBe(1);
+    expect(person !== null && (await shredPerson(tx, person, world.clock.now()))).toBe(true);
+  });
+  expect(await late).toBe(false);
 });
 
 test('who was erased takes part in no payment, and comes back as somebody new', async () => {

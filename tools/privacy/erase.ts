@@ -2,10 +2,18 @@
  * Erasure by shredding: the data keys of a person are destroyed, and with them everything that was sealed under them, in every table
  * and every copy. Amounts, transfers, decisions and the audit chain stay as they were: they never held who it was.
  */
-import { type Pool, withTransaction } from '../../db/connect.ts';
+import { type Pool, type Queryable, withTransaction } from '../../db/connect.ts';
 import type { Keyring } from '../../db/keyring.ts';
 import { recordAuditEvents } from '../../db/queries/audit.ts';
-import { clearTraces, countHolds, findPerson, listPersonPayments, type PersonRecord, shredPerson } from '../../db/queries/privacy.ts';
+import {
+  clearTraces,
+  countHolds,
+  findPerson,
+  listPersonPayments,
+  lockPerson,
+  type PersonRecord,
+  shredPerson,
+} from '../../db/queries/privacy.ts';
 import { SUBSCRIBER_SCOPE } from '../../db/queries/subscribers.ts';
 import { destroyTextsAbout } from '../../db/queries/text-keys.ts';
 import type { Clock } from '../../domain/clock.ts';
@@ -37,7 +45,7 @@ export interface Erasure {
 }
 
 /** What stands against erasing a person now; nothing when they may be erased. */
-export async function obstaclesTo(deps: Pick<EraseDeps, 'pool' | 'clock'>, userId: string): Promise<Obstacle[]> {
+export async function obstaclesTo(deps: { readonly pool: Queryable; readonly clock: Clock }, userId: string): Promise<Obstacle[]> {
   const payments = await listPersonPayments(deps.pool, userId);
   const { holds, openCases } = await countHolds(deps.pool, userId);
   const open = payments.filter(({ status }) => !isTerminal(status as PaymentStatus)).length;
@@ -57,8 +65,7 @@ export async function obstaclesTo(deps: Pick<EraseDeps, 'pool' | 'clock'>, userI
 export async function erasePerson(deps: EraseDeps, userId: string, actor: string): Promise<Erasure> {
   const person = await findPerson(deps.pool, userId);
   if (person === null || person.erasedAt !== null) throw fault('not_found', { detail: 'Nobody is kept under that id.' });
-  const obstacles = await obstaclesTo(deps, userId);
-  if (obstacles.length > 0) throw fault('erasure_refused', { detail: obstacles.map(sentenceOf).join(' ') });
+  await refuseOver(deps, userId);
   // What was encrypted before people had keys would outlive them under the field key.
   await ensureKeys(deps, [userId], deps.clock.now());
   const resealed = await resealPaymentsOf(deps, [userId], deps.clock.now());
@@ -67,8 +74,16 @@ export async function erasePerson(deps: EraseDeps, userId: string, actor: string
   return { userId, resealed, cleared };
 }
 
-async function shred(deps: EraseDeps, tx: Parameters<typeof shredPerson>[0], person: PersonRecord, actor: string) {
+async function refuseOver(deps: Parameters<typeof obstaclesTo>[0], userId: string): Promise<void> {
+  const obstacles = await obstaclesTo(deps, userId);
+  if (obstacles.length > 0) throw fault('erasure_refused', { detail: obstacles.map(sentenceOf).join(' ') });
+}
+
+async function shred(deps: EraseDeps, tx: Queryable, person: PersonRecord, actor: string) {
   const nowMs = deps.clock.now();
+  if (!(await lockPerson(tx, person.id))) throw fault('not_found', { detail: 'Nobody is kept under that id.' });
+  // What came up since it was looked for counts as well; nothing comes up from here on.
+  await refuseOver({ pool: tx, clock: deps.clock }, person.id);
   const { phone } = deps.keyring.people.openPerson(person);
   const traces = await clearTraces(tx, person.id, deps.keyring.blindIndexes(phone, SUBSCRIBER_SCOPE));
   const cleared = { ...traces, written: await destroyTextsAbout(tx, person.id, nowMs) };

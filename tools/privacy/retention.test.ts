@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { liftHold, placeHold } from '../../db/queries/privacy.ts';
 import { listRetentionRuns } from '../../db/queries/retention.ts';
 import { findTextKeys } from '../../db/queries/text-keys.ts';
+import { forgetUssdSessions } from '../../db/queries/ussd.ts';
 import { newId } from '../../domain/ids.ts';
 import { runRetention } from './retention.ts';
 import { sealText } from './texts.ts';
@@ -36,6 +37,41 @@ test('what is older than its policy goes, what is younger or still in work stays
   expect(await callbacks()).toBe(2);
   const [run] = await listRetentionRuns(world.pool, 5);
   expect(run).toMatchObject({ report: { operator_callbacks: 1 }, startedAt: new Date(START_MS), finishedAt: new Date(START_MS) });
+});
+
+test('what is of a payment of somebody who is held stays whatever its age, until nobody is held', async () => {
+  const [held, other, free] = [await world.addPerson(), await world.addPerson(), await world.addPerson()];
+  const of = async (sender: typeof held, receiver: typeof held) => {
+    const paymentId = await world.addPayment(sender, receiver);
+    return world.addRecords(paymentId, (await world.addTexts(paymentId)).caseId);
+  };
+  const [sent, received, free1] = [await of(held, other), await of(other, held), await of(other, free)];
+  const hold = newId();
+  const holding = { id: hold, userId: held.id, reference: 'HC-2026-7', actor: 'operator:test', nowMs: START_MS };
+  expect(await placeHold(world.pool, holding)).toBe(true);
+  const all = { handles: true, callbacks: true, texts: true, deliveries: true, sessions: true, checkpoints: true };
+  // Handles go with the person alone, whatever their age.
+  const none = { handles: true, callbacks: false, texts: false, deliveries: false, sessions: false, checkpoints: false };
+  world.clock.advance(401 * DAY_MS);
+  expect(await runRetention(world)).toMatchObject({
+    operator_callbacks: 1,
+    sms_messages: 1,
+    webhook_deliveries: 1,
+    ussd_sessions: 1,
+    checkpoints: 1,
+  });
+  expect(await forgetUssdSessions(world.pool, world.clock.now())).toBe(0);
+  expect([await sent(), await received(), await free1()]).toEqual([all, all, none]);
+  await liftHold(world.pool, hold, 'operator:test', world.clock.now());
+  world.clock.advance(DAY_MS);
+  expect(await runRetention(world)).toMatchObject({
+    operator_callbacks: 2,
+    sms_messages: 2,
+    webhook_deliveries: 2,
+    ussd_sessions: 2,
+    checkpoints: 2,
+  });
+  expect([await sent(), await received()]).toEqual([none, none]);
 });
 
 test('runs once a night, however many ask', async () => {

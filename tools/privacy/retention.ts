@@ -4,10 +4,11 @@
  */
 import type { Pool } from '../../db/connect.ts';
 import type { Keyring } from '../../db/keyring.ts';
-import { listDormantPeople } from '../../db/queries/privacy.ts';
+import { clearLeftTraces, listDormantPeople } from '../../db/queries/privacy.ts';
 import { beginRetention, type DeletedKind, deleteCheckpoints, deleteExpired, endRetention } from '../../db/queries/retention.ts';
 import { destroyAgedTexts, destroyLeftTexts } from '../../db/queries/text-keys.ts';
 import type { Clock } from '../../domain/clock.ts';
+import { isFault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
 import { erasePerson, obstaclesTo } from './erase.ts';
 import { RETENTION, type RetentionKind, type RetentionPolicy, recordYearsBounds, yearsAfter } from './policy.ts';
@@ -60,6 +61,7 @@ export async function runRetention(deps: RetentionDeps, options: RetentionOption
   Object.assign(report, await eraseDormant(deps, policy));
   report['data_keys'] = await dropOldKeys(deps);
   const keptSince = new Date(yearsAfter(nowMs, -recordYearsBounds(policy).max));
+  report['left_traces'] = await clearLeftTraces(deps.pool);
   report['written'] = (await destroyLeftTexts(deps.pool, nowMs)) + (await destroyAgedTexts(deps.pool, keptSince, nowMs));
   await endRetention(deps.pool, id, report, deps.clock.now());
   return report;
@@ -86,14 +88,22 @@ async function eraseDormant(deps: RetentionDeps, policy: RetentionPolicy): Promi
   while (erased < ERASED_MAX) {
     const ids = await listDormantPeople(deps.pool, since, afterId, PEOPLE_PAGE);
     for (const id of ids) {
-      if ((await obstaclesTo(deps, id)).length > 0) heldBack += 1;
-      else {
-        await erasePerson(deps, id, ACTOR);
-        erased += 1;
-      }
+      if ((await obstaclesTo(deps, id)).length === 0 && (await eraseNow(deps, id))) erased += 1;
+      else heldBack += 1;
     }
     if (ids.length < PEOPLE_PAGE) break;
     afterId = ids.at(-1) ?? null;
   }
   return { erased, held_back: heldBack };
+}
+
+/** False when something came up against it meanwhile. */
+async function eraseNow(deps: RetentionDeps, userId: string): Promise<boolean> {
+  try {
+    await erasePerson(deps, userId, ACTOR);
+    return true;
+  } catch (error) {
+    if (isFault(error, 'erasure_refused')) return false;
+    throw error;
+  }
 }

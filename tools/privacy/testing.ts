@@ -1,5 +1,5 @@
 /** People and payments of theirs for tests, sealed as the way in seals them, and as it did before people had data keys. */
-import { insertClient, insertPayment, newPerson } from '../../db/fixtures.ts';
+import { insertAttempt, insertClient, insertPayment, newPerson } from '../../db/fixtures.ts';
 import { createKeyring, type Keyring } from '../../db/keyring.ts';
 import { joinParties, type Parties } from '../../db/person-keys.ts';
 import { storePeople } from '../../db/queries/intake.ts';
@@ -122,5 +122,66 @@ export async function privacyWorld(startMs: number) {
     return { caseId, reportId, bytes, read };
   }
 
-  return { ...database, addTexts, keyring, clock, clientId, addPerson, addOldPerson, addPayment, addOldPayment, partiesOf, keyOf };
+  /** Writes what is kept by age of a payment that its operators and its client were told of; what of it is still there, by kind. */
+  async function addRecords(paymentId: string, caseId: string) {
+    const at = new Date(clock.now());
+    const attemptId = await insertAttempt(pool, { clientId, paymentId, leg: 'collection', state: 'succeeded', applied: true });
+    await pool.query(`update attempts set operator_handle = '\\x01' where id = $1`, [attemptId]);
+    await pool.query(
+      `insert into operator_callbacks (rail_id, attempt_id, body, body_digest, source_address, received_at, processed_at, verdict)
+       values ('mpesa-ke', $1, '\\x01', '\\x02', 'somewhere', $2, $2, 'matched')`,
+      [attemptId, at],
+    );
+    await pool.query(
+      `insert into sms_messages (id, client_id, payment_id, outbox_id, topic, role, state, phone_index, created_at, ended_at)
+       values (gen_random_uuid(), $1, $2, (select count(*) from sms_messages), 'payment.paid', 'sender', 'delivered', '\\x01', $3, $3)`,
+      [clientId, paymentId, at],
+    );
+    const { rows } = await pool.query<{ id: string }>(
+      `insert into webhook_endpoints (id, client_id, url, secret, topics) values (gen_random_uuid(), $1, 'https://shop.test/', '\\x01', '{}') returning id`,
+      [clientId],
+    );
+    await pool.query(
+      `insert into webhook_deliveries (id, client_id, endpoint_id, payment_id, event_id, topic, body, state, created_at, ended_at)
+       values (gen_random_uuid(), $1, $2, $3, gen_random_uuid(), 'payment.paid', '{}', 'delivered', $4, $4)`,
+      [clientId, rows[0]?.id, paymentId, at],
+    );
+    await pool.query(
+      `insert into ussd_sessions (id, gateway, session_id, client_id, phone_index, step, input_length, input_digest, reply, payment_id, expires_at)
+       values (gen_random_uuid(), 'mtn', $2::text, $1, '\\x01', 1, 0, '\\x02', '\\x03', $2::text::uuid, $3)`,
+      [clientId, paymentId, at],
+    );
+    await pool.query('update cases set closed_at = $2 where id = $1', [caseId, at]);
+    await pool.query(
+      `insert into checkpoints (thread_id, namespace, id, state, channel_values, metadata) values ($1, '', '1', '{}', '{}', '{}')`,
+      [caseId],
+    );
+    return async (): Promise<Readonly<Record<string, boolean>>> => {
+      const left = await pool.query(
+        `select exists (select from attempts where payment_id = $1 and operator_handle is not null) as handles,
+          exists (select from operator_callbacks where attempt_id = $2) as callbacks,
+          exists (select from sms_messages where payment_id = $1) as texts,
+          exists (select from webhook_deliveries where payment_id = $1) as deliveries,
+          exists (select from ussd_sessions where payment_id = $1) as sessions,
+          exists (select from checkpoints where thread_id = $3) as checkpoints`,
+        [paymentId, attemptId, caseId],
+      );
+      return left.rows[0];
+    };
+  }
+
+  return {
+    ...database,
+    addRecords,
+    addTexts,
+    keyring,
+    clock,
+    clientId,
+    addPerson,
+    addOldPerson,
+    addPayment,
+    addOldPayment,
+    partiesOf,
+    keyOf,
+  };
 }

@@ -115,7 +115,8 @@ async function holdPerson(context: CommandContext, pool: Pool, person: string, r
   if (found === null || found.erasedAt !== null) throw fault('not_found', { detail: 'Nobody is kept under that id.' });
   const [id, nowMs] = [newId(), systemClock.now()];
   await withTransaction(pool, async (tx) => {
-    await placeHold(tx, { id, userId: person, reference, actor: ACTOR, nowMs });
+    if (!(await placeHold(tx, { id, userId: person, reference, actor: ACTOR, nowMs })))
+      throw fault('not_found', { detail: 'Nobody is kept under that id.' });
     const event = {
       clientId: found.clientId,
       actor: ACTOR,
