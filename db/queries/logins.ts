@@ -251,23 +251,46 @@ export async function noteSecondFactor(db: Queryable, familyId: string, nowMs: n
   return rowCount === 1;
 }
 
-/** Whether a family still goes on, and a token of this name was not taken back. */
-export async function isInForce(db: Queryable | Pool, token: { readonly jti: string; readonly family: string | null }): Promise<boolean> {
+/** Whether a token of this name was not taken back, and what it was got with is in force: the family of a person, the key of a program. */
+export async function isInForce(
+  db: Queryable | Pool,
+  token: { readonly jti: string; readonly family: string | null; readonly keyId: string | null },
+  nowMs: number,
+): Promise<boolean> {
   const { rows } = await db.query<{ good: boolean }>({
     name: 'is_token_in_force',
     text: `select not exists (select from revoked_tokens where jti = $1)
-      and ($2::uuid is null or exists (select from token_families where id = $2 and ended_at is null)) as good`,
-    values: [token.jti, token.family],
+      and ($2::uuid is null or exists (select from token_families where id = $2 and ended_at is null))
+      and ($3::uuid is null or exists (
+        select from api_keys where id = $3 and revoked_at is null and (expires_at is null or expires_at > $4))) as good`,
+    values: [token.jti, token.family, token.keyId, new Date(nowMs)],
   });
   return rows[0]?.good === true;
 }
 
-/** Takes a token back until it would have expired, and forgets those that have. */
-export async function revokeToken(db: Queryable | Pool, jti: string, expiresAtMs: number, nowMs: number): Promise<void> {
-  await db.query({
+export interface Revocation {
+  readonly jti: string;
+  /** When it would have expired. */
+  readonly expiresAtMs: number;
+  /** Whose token it is; null when nobody who takes it back knows. */
+  readonly clientId: string | null;
+  /** Who takes it back. */
+  readonly actor: string;
+}
+
+/** Takes a token back until it would have expired, and forgets those that have. False when it was taken back before. */
+export async function revokeToken(
+  db: Queryable | Pool,
+  { jti, expiresAtMs, clientId, actor }: Revocation,
+  nowMs: number,
+): Promise<boolean> {
+  const { rowCount } = await db.query({
     name: 'revoke_token',
-    text: `with old as (delete from revoked_tokens where expires_at < $3)
-      insert into revoked_tokens (jti, expires_at, created_at) values ($1, $2, $3) on conflict do nothing`,
-    values: [jti, new Date(expiresAtMs), new Date(nowMs)],
+    text: `with old as (delete from revoked_tokens where expires_at < $3),
+        revoked as (insert into revoked_tokens (jti, expires_at, created_at) values ($1, $2, $3) on conflict do nothing returning jti)
+      insert into audit_events (client_id, actor, action, subject, created_at)
+      select $4, $5, 'token.revoked', 'token:' || jti, $3 from revoked`,
+    values: [jti, new Date(expiresAtMs), new Date(nowMs), clientId, actor],
   });
+  return rowCount === 1;
 }

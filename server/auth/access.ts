@@ -87,8 +87,9 @@ export function createAccess(deps: AccessDeps): Access {
         return key === null ? null : { ...key, keyId: key.id };
       }
       const claims = await signer.check(presented);
-      if (claims === null || !(await isInForce(pool, { jti: claims.jti, family: claims.family ?? null }))) return null;
-      return callerOf(claims);
+      if (claims === null) return null;
+      const { jti, family = null, key_id: keyId = null } = claims;
+      return (await isInForce(pool, { jti, family, keyId }, clock.now())) ? callerOf(claims) : null;
     },
     ofKey: async (presented, scopes) => {
       const key = uses.note(await findApiKey(pool, deps.pepper, presented, clock.now()));
@@ -115,7 +116,9 @@ export function createAccess(deps: AccessDeps): Access {
       const claims = token.includes('.') ? await signer.check(token) : null;
       const family = claims?.family ?? (claims === null ? await familyOf(pool, hashOf(deps, token)) : null);
       if (family !== null) await endFamily(pool, family, 'logout', clock.now());
-      if (claims !== null) await revokeToken(pool, claims.jti, claims.exp * 1000, clock.now());
+      if (claims === null) return;
+      const { jti, exp, client_id: clientId, sub: actor } = claims;
+      await revokeToken(pool, { jti, expiresAtMs: exp * 1000, clientId, actor }, clock.now());
     },
     jwks: signer.jwks,
     origin: new URL(deps.origin).origin,

@@ -223,6 +223,9 @@ test('keys are made, listed and revoked', async () => {
 
     expect(await run(['keys', 'revoke', id], { env })).toMatchObject({ code: 0, out: `revoked ${id}` });
     expect((await run(['keys', 'list'], { env })).out).toMatch(/ revoked /);
+    expect(await run(['keys', 'revoke-token', id], { env })).toMatchObject({ code: 0, out: `revoked ${id}` });
+    expect(await run(['keys', 'revoke-token', id], { env })).toMatchObject({ code: 0, out: `${id} was revoked before` });
+    expect((await run(['keys', 'revoke-token', 'no-name'], { env })).err).toContain('usage_invalid');
     expect(await run(['keys', 'revoke', id], { env })).toMatchObject({ code: 2, err: 'capp: not_found: There is no such key in force.' });
   } finally {
     await database.close();

@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type Pool, withTransaction } from '../../../db/connect.ts';
 import { type ApiKey, createApiKey, revokeApiKey, rotateApiKey } from '../../../db/queries/api-keys.ts';
 import { ensureClient, type ListedKey, listApiKeys } from '../../../db/queries/clients.ts';
+import { revokeToken } from '../../../db/queries/logins.ts';
 import { type Clock, systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import { ALL_ROLES, type Role, ROLES, scopesOf } from '../../../domain/roles.ts';
@@ -12,7 +13,7 @@ import { ALL_SCOPES, type Scope, SCOPES } from '../../../domain/scopes.ts';
 import { onDatabase } from '../database.ts';
 import { registerDataKeys } from './data-keys.ts';
 import { jwkOf } from '../../auth/jwt.ts';
-import { makeSigningKey } from '../../auth/token-signer.ts';
+import { makeSigningKey, TOKEN_MS } from '../../auth/token-signer.ts';
 import { type CommandContext, nameOf, wholeNumber, withExamples } from '../context.ts';
 import { renderTable } from '../table.ts';
 
@@ -90,6 +91,14 @@ export function registerKeys(program: Command, context: CommandContext): void {
     .description('Revokes a key. It stops working within half a minute.')
     .argument('<id>', 'its id, as `capp keys list` shows it')
     .action((id: string) => onDatabase(context, (pool) => revokeKey(context, pool, id)));
+  const revokeOne = keys
+    .command('revoke-token')
+    .description(
+      'Takes back one access token, by its jti. It stops working within half a minute. Its key, or the login of a person, gets others; revoke the key or disable the person to end that.',
+    )
+    .argument('<jti>', 'the claim jti of the token')
+    .action((jti: string) => onDatabase(context, (pool) => revokeByName(context, pool, jti)));
+  withExamples(revokeOne, [['capp keys revoke-token 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', 'a token that went to the wrong place']]);
   registerDataKeys(keys, context);
   withExamples(revoke, [['capp keys revoke 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', 'one key']]);
 }
@@ -159,6 +168,14 @@ async function revokeKey(context: CommandContext, pool: Pool, id: string): Promi
   if (!isId(id) || !(await revokeApiKey(pool, id, systemClock.now(), ACTOR)))
     throw fault('not_found', { detail: 'There is no such key in force.' });
   context.terminal.out(`revoked ${id}`);
+}
+
+/** The token itself is elsewhere: nobody knows whose it was, nor when it was made, only how long one lives. */
+async function revokeByName(context: CommandContext, pool: Pool, jti: string): Promise<void> {
+  if (!isId(jti)) throw fault('usage_invalid', { detail: 'A jti has the form of a UUID.' });
+  const nowMs = systemClock.now();
+  const done = await revokeToken(pool, { jti: jti.toLowerCase(), expiresAtMs: nowMs + 2 * TOKEN_MS, clientId: null, actor: ACTOR }, nowMs);
+  context.terminal.out(done ? `revoked ${jti}` : `${jti} was revoked before`);
 }
 
 const COLUMNS = [
