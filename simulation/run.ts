@@ -216,6 +216,7 @@ async function prepare(
     clientId: DEMO_CLIENT_ID,
     url: 'https://client.simulation/hooks',
     secret,
+    actor: 'client:demo',
     ...news,
   };
   await insertEndpoint(pool, endpoint, 1);

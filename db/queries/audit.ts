@@ -1,4 +1,5 @@
 /** Writing down acts that leave no row of their own elsewhere, in the transaction of the act. */
+import type { Pool } from 'pg';
 import type { Queryable } from '../connect.ts';
 
 export interface AuditEvent {
@@ -16,7 +17,7 @@ export interface AuditEvent {
 }
 
 /** Writes acts in their order. In the transaction that does what they tell of, so that neither is there without the other. */
-export async function recordAuditEvents(tx: Queryable, events: readonly AuditEvent[], nowMs: number): Promise<void> {
+export async function recordAuditEvents(tx: Queryable | Pool, events: readonly AuditEvent[], nowMs: number): Promise<void> {
   if (events.length === 0) return;
   await tx.query({
     name: 'record_audit_events',

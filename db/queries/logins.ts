@@ -3,6 +3,7 @@ import { newId } from '../../domain/ids.ts';
 import type { Role } from '../../domain/roles.ts';
 import type { Pool } from 'pg';
 import type { Queryable } from '../connect.ts';
+import { recordAuditEvents } from './audit.ts';
 
 export interface LoginRow {
   readonly id: string;
@@ -148,6 +149,21 @@ export async function noteSuccess(
   return rowCount === 1;
 }
 
+/** Writes down that somebody did not get in, or not further, with a login that is not locked; by now it may be. */
+export async function noteRefusal(
+  db: Queryable | Pool,
+  login: LoginRow,
+  at: 'login' | 'passkey' | 'second_factor',
+  nowMs: number,
+): Promise<void> {
+  const { clientId, principal, failures, lockedUntil } = login;
+  const locked = lockedUntil !== null && lockedUntil.getTime() > nowMs ? { lockedUntil: lockedUntil.toISOString() } : {};
+  const details = { at, failures, ...locked };
+  // Who has shown nothing may be anybody.
+  const actor = at === 'second_factor' ? principal : 'nobody';
+  await recordAuditEvents(db, [{ clientId, actor, action: 'login.refused', subject: `login:${principal}`, details }], nowMs);
+}
+
 export interface Family {
   readonly id: string;
   readonly secondFactorAt: Date | null;
@@ -157,7 +173,9 @@ export interface Family {
 export async function beginFamily(
   db: Queryable,
   family: {
-    readonly login: Pick<LoginRow, 'id' | 'clientId'>;
+    readonly login: Pick<LoginRow, 'id' | 'clientId' | 'principal'>;
+    /** What the person showed. */
+    readonly by: 'password' | 'passkey';
     readonly tokenHash: Buffer;
     readonly secondFactorAtMs: number | null;
     readonly expiresAtMs: number;
@@ -169,6 +187,9 @@ export async function beginFamily(
     name: 'begin_token_family',
     text: `with family as (
         insert into token_families (id, client_id, login_id, second_factor_at, created_at, expires_at) values ($1, $2, $3, $4, $5, $6) returning id
+      ), told as (
+        insert into audit_events (client_id, actor, action, subject, details, created_at)
+        select $2, $8, 'session.begun', 'session:' || id, jsonb_build_object('by', $9::text), $5 from family
       )
       insert into refresh_tokens (hash, family_id, created_at) select $7, id, $5 from family`,
     values: [
@@ -179,6 +200,8 @@ export async function beginFamily(
       new Date(family.nowMs),
       new Date(family.expiresAtMs),
       family.tokenHash,
+      family.login.principal,
+      family.by,
     ],
   });
   return id;
@@ -214,6 +237,8 @@ export async function rotateRefreshToken(tx: Queryable, hash: Buffer, successor:
   });
   const login = await findLogin(tx, found.principal);
   if (login === null) return { outcome: 'unknown' };
+  const { clientId, principal: actor } = login;
+  await recordAuditEvents(tx, [{ clientId, actor, action: 'session.refreshed', subject: `session:${found.familyId}` }], nowMs);
   return { outcome: 'rotated', family: { id: found.familyId, secondFactorAt: found.secondFactorAt }, login };
 }
 
@@ -245,7 +270,12 @@ export async function endFamily(db: Queryable | Pool, familyId: string, by: 'log
 export async function noteSecondFactor(db: Queryable, familyId: string, nowMs: number): Promise<boolean> {
   const { rowCount } = await db.query({
     name: 'note_second_factor',
-    text: 'update token_families set second_factor_at = $2 where id = $1 and ended_at is null and expires_at > $2',
+    text: `with shown as (
+        update token_families f set second_factor_at = $2 from logins l
+        where f.id = $1 and f.ended_at is null and f.expires_at > $2 and l.id = f.login_id returning f.id, f.client_id, l.principal
+      )
+      insert into audit_events (client_id, actor, action, subject, created_at)
+      select client_id, principal, 'session.second_factor', 'session:' || id, $2 from shown`,
     values: [familyId, new Date(nowMs)],
   });
   return rowCount === 1;

@@ -54,9 +54,15 @@ export async function beginRetention(
 ): Promise<string | null> {
   const { rows } = await db.query<{ id: string }>({
     name: 'begin_retention',
-    text: `with lock as (select pg_try_advisory_xact_lock(hashtext('capp retention')) as held)
-      insert into retention_runs (id, started_at) select $1, $3 from lock
-      where held and not exists (select from retention_runs where started_at > $2) returning id`,
+    text: `with lock as (select pg_try_advisory_xact_lock(hashtext('capp retention')) as held),
+        begun as (
+          insert into retention_runs (id, started_at) select $1, $3 from lock
+          where held and not exists (select from retention_runs where started_at > $2) returning id
+        ), told as (
+          insert into audit_events (client_id, actor, action, subject, created_at)
+          select null, 'system', 'retention.begun', 'retention:' || id, $3 from begun
+        )
+      select id from begun`,
     values: [run.id, run.notAfter, new Date(run.nowMs)],
   });
   return rows[0]?.id ?? null;
@@ -66,7 +72,9 @@ export async function beginRetention(
 export async function endRetention(db: Queryable, id: string, report: Readonly<Record<string, number>>, nowMs: number): Promise<void> {
   await db.query({
     name: 'end_retention',
-    text: 'update retention_runs set finished_at = $2, report = $3 where id = $1 and finished_at is null',
+    text: `with ended as (update retention_runs set finished_at = $2, report = $3 where id = $1 and finished_at is null returning id, report)
+      insert into audit_events (client_id, actor, action, subject, details, created_at)
+      select null, 'system', 'retention.ended', 'retention:' || id, report, $2 from ended`,
     values: [id, new Date(nowMs), JSON.stringify(report)],
   });
 }

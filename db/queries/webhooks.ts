@@ -23,6 +23,13 @@ const COLUMNS = `id, url, topics, status, disabled_reason as "disabledReason", d
   last_success_at as "lastSuccessAt", last_failure_at as "lastFailureAt", last_failure_code as "lastFailureCode",
   created_at as "createdAt", updated_at as "updatedAt"`;
 
+/** The act of `$actor` on the endpoint that `changed` gives; of its address the host alone, as a path may hold a secret of the client's. */
+const told = (action: string, actor: string, at: string, details: string): string => `told as (
+    insert into audit_events (client_id, actor, action, subject, details, created_at)
+    select client_id, ${actor}::text, '${action}', 'webhook:' || id, ${details}, ${at}::timestamptz from changed)`;
+
+const STANDING = `jsonb_build_object('host', substring(url from '^https?://([^/?#]+)'), 'topics', to_jsonb(topics), 'status', status)`;
+
 export interface NewEndpoint {
   readonly id: string;
   readonly clientId: string;
@@ -30,6 +37,8 @@ export interface NewEndpoint {
   /** Ciphertext. */
   readonly secret: Buffer;
   readonly topics: readonly string[];
+  /** Who makes it. */
+  readonly actor: string;
   readonly nowMs: number;
 }
 
@@ -37,11 +46,22 @@ export interface NewEndpoint {
 export async function insertEndpoint(db: Pool, endpoint: NewEndpoint, countMax: number): Promise<EndpointRow | null> {
   const result = await db.query<EndpointRow>({
     name: 'insert_webhook_endpoint',
-    text: `insert into webhook_endpoints (id, client_id, url, secret, topics, created_at, updated_at)
-      select $1::uuid, $2::uuid, $3, $4::bytea, $5::text[], $6::timestamptz, $6
-      where (select count(*) from webhook_endpoints where client_id = $2 and deleted_at is null) < $7
-      returning ${COLUMNS}`,
-    values: [endpoint.id, endpoint.clientId, endpoint.url, endpoint.secret, endpoint.topics, new Date(endpoint.nowMs), countMax],
+    text: `with changed as (
+        insert into webhook_endpoints (id, client_id, url, secret, topics, created_at, updated_at)
+        select $1::uuid, $2::uuid, $3, $4::bytea, $5::text[], $6::timestamptz, $6
+        where (select count(*) from webhook_endpoints where client_id = $2 and deleted_at is null) < $7 returning *
+      ), ${told('webhook.created', '$8', '$6', STANDING)}
+      select ${COLUMNS} from changed`,
+    values: [
+      endpoint.id,
+      endpoint.clientId,
+      endpoint.url,
+      endpoint.secret,
+      endpoint.topics,
+      new Date(endpoint.nowMs),
+      countMax,
+      endpoint.actor,
+    ],
   });
   return result.rows[0] ?? null;
 }
@@ -72,6 +92,8 @@ export interface EndpointChange {
   readonly url: string;
   readonly topics: readonly string[];
   readonly status: 'enabled' | 'disabled';
+  /** Who changes it. */
+  readonly actor: string;
   readonly nowMs: number;
 }
 
@@ -79,23 +101,35 @@ export interface EndpointChange {
 export async function updateEndpoint(db: Pool, change: EndpointChange): Promise<EndpointRow | null> {
   const result = await db.query<EndpointRow>({
     name: 'update_webhook_endpoint',
-    text: `update webhook_endpoints set url = $3, topics = $4, status = $5, updated_at = $6,
+    text: `with changed as (update webhook_endpoints set url = $3, topics = $4, status = $5, updated_at = $6,
         disabled_reason = case when $5 = 'enabled' then null else coalesce(disabled_reason, 'client') end,
         disabled_at = case when $5 = 'enabled' then null else coalesce(disabled_at, $6) end,
         failures_in_row = case when $5 = 'enabled' and status = 'disabled' then 0 else failures_in_row end,
         failing_since = case when $5 = 'enabled' and status = 'disabled' then null else failing_since end
-      where id = $2 and client_id = $1 and deleted_at is null returning ${COLUMNS}`,
-    values: [change.clientId, change.endpointId, change.url, change.topics, change.status, new Date(change.nowMs)],
+      where id = $2 and client_id = $1 and deleted_at is null returning *), ${told('webhook.changed', '$7', '$6', STANDING)}
+      select ${COLUMNS} from changed`,
+    values: [change.clientId, change.endpointId, change.url, change.topics, change.status, new Date(change.nowMs), change.actor],
   });
   return result.rows[0] ?? null;
 }
 
 /** Takes an endpoint away; its log stays. False when there is none. */
-export async function deleteEndpoint(db: Pool, clientId: string, endpointId: string, nowMs: number): Promise<boolean> {
+export async function deleteEndpoint(
+  db: Pool,
+  {
+    clientId,
+    endpointId,
+    actor,
+    nowMs,
+  }: { readonly clientId: string; readonly endpointId: string; readonly actor: string; readonly nowMs: number },
+): Promise<boolean> {
   const result = await db.query({
     name: 'delete_webhook_endpoint',
-    text: 'update webhook_endpoints set deleted_at = $3, updated_at = $3 where id = $2 and client_id = $1 and deleted_at is null',
-    values: [clientId, endpointId, new Date(nowMs)],
+    text: `with changed as (
+        update webhook_endpoints set deleted_at = $3, updated_at = $3 where id = $2 and client_id = $1 and deleted_at is null returning *
+      ), ${told('webhook.deleted', '$4', '$3', `'{}'::jsonb`)}
+      select id from changed`,
+    values: [clientId, endpointId, new Date(nowMs), actor],
   });
   return result.rowCount === 1;
 }
@@ -108,14 +142,26 @@ export async function rotateSecret(
     readonly endpointId: string;
     readonly secret: Buffer;
     readonly overlapUntilMs: number;
+    /** Who rotates it. */
+    readonly actor: string;
     readonly nowMs: number;
   },
 ): Promise<EndpointRow | null> {
   const result = await db.query<EndpointRow>({
     name: 'rotate_webhook_secret',
-    text: `update webhook_endpoints set previous_secret = secret, previous_secret_until = $4, secret = $3, updated_at = $5
-      where id = $2 and client_id = $1 and deleted_at is null returning ${COLUMNS}`,
-    values: [rotation.clientId, rotation.endpointId, rotation.secret, new Date(rotation.overlapUntilMs), new Date(rotation.nowMs)],
+    text: `with changed as (
+        update webhook_endpoints set previous_secret = secret, previous_secret_until = $4, secret = $3, updated_at = $5
+        where id = $2 and client_id = $1 and deleted_at is null returning *
+      ), ${told('webhook.secret_rotated', '$6', '$5', `jsonb_build_object('beforeUntil', previous_secret_until)`)}
+      select ${COLUMNS} from changed`,
+    values: [
+      rotation.clientId,
+      rotation.endpointId,
+      rotation.secret,
+      new Date(rotation.overlapUntilMs),
+      new Date(rotation.nowMs),
+      rotation.actor,
+    ],
   });
   return result.rows[0] ?? null;
 }

@@ -39,6 +39,8 @@ afterEach(async () => {
   await database.close();
 });
 
+const actor = 'client:test';
+
 async function endpoint(over: { url?: string; topics?: string[]; clientId?: string } = {}): Promise<{ id: string; secret: string }> {
   const secret = newSecret();
   const row = await insertEndpoint(
@@ -49,6 +51,7 @@ async function endpoint(over: { url?: string; topics?: string[]; clientId?: stri
       url: over.url ?? receiver.url,
       secret: keyring.encrypt(secret, SECRET_CONTEXT),
       topics: over.topics ?? [],
+      actor,
       nowMs: clock.now(),
     },
     20,
@@ -56,6 +59,11 @@ async function endpoint(over: { url?: string; topics?: string[]; clientId?: stri
   if (row === null) throw new Error('the endpoint was not stored');
   return { id: row.id, secret };
 }
+
+const enable = (endpointId: string) =>
+  updateEndpoint(database.pool, { clientId, endpointId, url: receiver.url, topics: [], status: 'enabled', actor, nowMs: clock.now() });
+const again = (deliveryId = '', of = clientId) => replayDelivery(database.pool, { clientId: of, deliveryId, actor }, clock.now());
+const failedAgain = (endpointId: string) => replayFailed(database.pool, { clientId, endpointId, actor }, clock.now());
 
 async function announce(paymentId: string, topic: string): Promise<void> {
   await database.pool.query(
@@ -153,11 +161,12 @@ describe('an event', () => {
       endpointId: id,
       secret: keyring.encrypt(next, SECRET_CONTEXT),
       overlapUntilMs: clock.now() + 1_000,
+      actor,
       nowMs: clock.now(),
     };
     await rotateSecret(database.pool, rotation);
     for (let count = 0; count < 2; count += 1) {
-      await sendTest(database.pool, { clientId, endpointId: id }, clock.now());
+      await sendTest(database.pool, { clientId, endpointId: id, actor }, clock.now());
       await work();
       clock.advance(1_000);
     }
@@ -285,7 +294,7 @@ describe('retries', () => {
     receiver.respond = status(500);
     await announce(await payment(), 'payment.paid');
     await exhaust();
-    await updateEndpoint(database.pool, { clientId, endpointId: id, url: receiver.url, topics: [], status: 'enabled', nowMs: clock.now() });
+    await enable(id);
     expect(await stateOf(id)).toEqual({ status: 'enabled', disabled_reason: null, failures_in_row: 0 });
   });
 });
@@ -344,14 +353,12 @@ describe('a replay', () => {
     await announce(await payment(), 'payment.paid');
     await work();
     const [delivery] = await deliveries();
-    await replayDelivery(database.pool, clientId, delivery?.id as string, clock.now());
-    await expect(replayDelivery(database.pool, clientId, delivery?.id as string, clock.now())).rejects.toMatchObject({
-      code: 'webhook_delivery_waiting',
-    });
+    await again(delivery?.id);
+    await expect(again(delivery?.id)).rejects.toMatchObject({ code: 'webhook_delivery_waiting' });
     await work();
     expect(receiver.received).toHaveLength(2);
     expect(receiver.received[0]?.headers['webhook-id']).toBe(receiver.received[1]?.headers['webhook-id']);
-    await expect(replayDelivery(database.pool, newId(), delivery?.id as string, clock.now())).rejects.toMatchObject({ code: 'not_found' });
+    await expect(again(delivery?.id, newId())).rejects.toMatchObject({ code: 'not_found' });
   });
 
   it('sends all that failed again, and only that', async () => {
@@ -363,12 +370,12 @@ describe('a replay', () => {
     await announce(await payment(), 'payment.paid');
     await exhaust();
     receiver.respond = status(204);
-    await expect(replayFailed(database.pool, { clientId, endpointId: id }, clock.now())).rejects.toMatchObject({
+    await expect(failedAgain(id)).rejects.toMatchObject({
       code: 'webhook_endpoint_disabled',
     });
-    await updateEndpoint(database.pool, { clientId, endpointId: id, url: receiver.url, topics: [], status: 'enabled', nowMs: clock.now() });
+    await enable(id);
     receiver.received.length = 0;
-    expect(await replayFailed(database.pool, { clientId, endpointId: id }, clock.now())).toBe(1);
+    expect(await failedAgain(id)).toBe(1);
     await work();
     expect(receiver.received.map(told).map(([paymentId]) => paymentId)).not.toContain(other);
     expect((await deliveries()).map((each) => each.state)).toEqual(['delivered', 'delivered']);
@@ -384,15 +391,15 @@ describe('a replay', () => {
     await announce(await payment(), 'payment.failed');
     await work();
     const { id: endpointId } = await endpoint();
-    expect(await replayRange(database.pool, { clientId, endpointId }, { from, to }, clock.now())).toBe(2);
+    expect(await replayRange(database.pool, { clientId, endpointId, actor }, { from, to }, clock.now())).toBe(2);
     await work();
     expect(receiver.received.map(told)).toEqual([
       [id, 'payment.released'],
       [id, 'payment.paid'],
     ]);
-    expect(await replayRange(database.pool, { clientId, endpointId }, { from, to }, clock.now())).toBe(2);
+    expect(await replayRange(database.pool, { clientId, endpointId, actor }, { from, to }, clock.now())).toBe(2);
     await work();
     expect(receiver.received).toHaveLength(4);
-    expect(await replayRange(database.pool, { clientId, endpointId }, { from: new Date(0), to: from }, clock.now())).toBe(1);
+    expect(await replayRange(database.pool, { clientId, endpointId, actor }, { from: new Date(0), to: from }, clock.now())).toBe(1);
   });
 });

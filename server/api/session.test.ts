@@ -1,7 +1,7 @@
 import { createHash, sign } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createApiKey, revokeApiKey, rotateApiKey } from '../../db/queries/api-keys.ts';
-import { changeLogin, createLogin, revokeToken } from '../../db/queries/logins.ts';
+import { createApiKey } from '../../db/queries/api-keys.ts';
+import { changeLogin, createLogin } from '../../db/queries/logins.ts';
 import { newId } from '../../domain/ids.ts';
 import type { Role } from '../../domain/roles.ts';
 import { TOTP_CONTEXT } from '../auth/access.ts';
@@ -92,45 +92,6 @@ describe('a program', () => {
     api.clock.advance(REMEMBERED_MS);
     expect(await statusAs(grant.access_token)).toBe(401);
     expect((await form('/oauth/revoke', { token: 'none.of.ours' })).status).toBe(200);
-  });
-});
-
-describe('a token of a key', () => {
-  const tokenOf = async (key: string) => {
-    const at = key.lastIndexOf('_');
-    const asked = { grant_type: 'client_credentials', client_id: key.slice(0, at), client_secret: key.slice(at + 1) };
-    return (await bodyOf(await form('/oauth/token', asked))).access_token as string;
-  };
-  const idOf = async (principal: string): Promise<string> =>
-    (await api.pool.query('select id from api_keys where principal = $1', [principal])).rows[0].id;
-
-  test('goes with it when it is revoked, and when its last hour is over after a rotation', async () => {
-    const token = await tokenOf(await api.makeKey(api.clients.acme, 'client:lost', ['cases:read']));
-    const other = await tokenOf(await api.makeKey(api.clients.acme, 'client:turned', ['cases:read']));
-    expect([await statusAs(token), await statusAs(other)]).toEqual([200, 200]);
-    await revokeApiKey(api.pool, await idOf('client:lost'), api.clock.now());
-    const nowMs = api.clock.now();
-    const rotation = { id: await idOf('client:turned'), oldUntilMs: nowMs + 2 * REMEMBERED_MS, nowMs, actor: 'test' };
-    expect(await rotateApiKey(api.pool as never, Buffer.alloc(32, 7), rotation)).not.toBeNull();
-    api.clock.advance(REMEMBERED_MS);
-    expect([await statusAs(token), await statusAs(other)]).toEqual([401, 200]);
-    api.clock.advance(REMEMBERED_MS);
-    expect(await statusAs(other)).toBe(401);
-  });
-
-  test('is taken back by its name, once, by somebody who does not hold it, and the audit log says so', async () => {
-    const token = await tokenOf(await api.makeKey(api.clients.acme, 'client:strayed', ['cases:read']));
-    const { jti } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
-    expect(await statusAs(token)).toBe(200);
-    const taken = { jti, expiresAtMs: api.clock.now() + 600_000, clientId: null, actor: 'operator:test' };
-    expect(await revokeToken(api.pool, taken, api.clock.now())).toBe(true);
-    expect(await revokeToken(api.pool, taken, api.clock.now())).toBe(false);
-    api.clock.advance(REMEMBERED_MS);
-    expect(await statusAs(token)).toBe(401);
-    const { rows } = await api.pool.query(`select actor, subject from audit_events where action = 'token.revoked' and subject = $1`, [
-      `token:${jti}`,
-    ]);
-    expect(rows).toEqual([{ actor: 'operator:test', subject: `token:${jti}` }]);
   });
 });
 

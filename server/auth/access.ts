@@ -6,12 +6,14 @@ import { randomBytes } from 'node:crypto';
 import { type Pool, withTransaction } from '../../db/connect.ts';
 import { hmacSha256, type Keyring } from '../../db/keyring.ts';
 import { findApiKey, noteKeyUses } from '../../db/queries/api-keys.ts';
+import { recordAuditEvents } from '../../db/queries/audit.ts';
 import {
   beginFamily,
   endFamily,
   familyOf,
   isInForce,
   type LoginRow,
+  noteRefusal,
   noteSecondFactor,
   noteSuccess,
   revokeToken,
@@ -99,14 +101,21 @@ export function createAccess(deps: AccessDeps): Access {
         throw fault('forbidden', { detail: 'The key does not carry all of the scopes that were asked for.' });
       const granted = scopes ?? key.scopes;
       const { clientId, principal } = key;
+      const jti = newId();
       const { token, expiresAtMs } = await signer.sign({
         sub: principal,
-        jti: newId(),
+        jti,
         client_id: clientId,
         scope: granted.join(' '),
         kind: 'program',
         key_id: key.id,
       });
+      const details = { keyId: key.id, scopes: granted };
+      await recordAuditEvents(
+        pool,
+        [{ clientId, actor: principal, action: 'token.issued', subject: `token:${jti}`, details }],
+        clock.now(),
+      );
       return { accessToken: token, expiresAtMs, scopes: granted, refreshToken: null };
     },
     logIn: (given) => logIn(deps, given),
@@ -164,7 +173,8 @@ async function logIn(deps: AccessDeps, given: { principal: string; password: str
     return { login: tried, isRight: await isPassword(given.password, tried?.passwordHash ?? NOBODYS_PASSWORD) };
   });
   const step = login !== null && isRight ? matchedStep(deps.keyring, login, given.code, deps.clock.now()) : null;
-  if (login === null || step === null) throw refused();
+  if (login === null) throw refused();
+  if (step === null) return refuse(deps, login, 'login');
   return openSession(deps, login, step);
 }
 
@@ -173,12 +183,20 @@ export async function openSession(deps: AccessDeps, login: LoginRow, step: bigin
   const { pool, clock } = deps;
   const nowMs = clock.now();
   const refreshToken = newRefreshToken();
+  const by = step === null ? 'passkey' : 'password';
   const family = await withTransaction(pool, async (tx) => {
-    if (!(await noteSuccess(tx, login, step, nowMs))) throw refused();
+    if (!(await noteSuccess(tx, login, step, nowMs))) return null;
     const tokenHash = hashOf(deps, refreshToken);
-    return beginFamily(tx, { login, tokenHash, secondFactorAtMs: nowMs, expiresAtMs: nowMs + FAMILY_MS, nowMs });
+    return beginFamily(tx, { login, by, tokenHash, secondFactorAtMs: nowMs, expiresAtMs: nowMs + FAMILY_MS, nowMs });
   });
+  if (family === null) return refuse(deps, login, step === null ? 'passkey' : 'login');
   return grantOf(deps, login, { family, secondFactorAtMs: nowMs, refreshToken });
+}
+
+/** Writes down that somebody does not get in, and throws what they hear. */
+export async function refuse({ pool, clock }: AccessDeps, login: LoginRow, at: Parameters<typeof noteRefusal>[2]): Promise<never> {
+  await noteRefusal(pool, login, at, clock.now());
+  throw refused();
 }
 
 /** What everybody hears who does not get in. */
@@ -237,10 +255,15 @@ async function stepUp(deps: AccessDeps, caller: Caller, code: string): Promise<G
   const nowMs = clock.now();
   const family = caller.session?.family ?? null;
   const login = family === null ? null : await takeAttempt(pool, caller.principal, WAITS_MS, nowMs);
-  const step = login === null ? null : matchedStep(keyring, login, code, nowMs);
-  if (family === null || login === null || step === null) throw refused();
-  await withTransaction(pool, async (tx) => {
-    if (!(await noteSuccess(tx, login, step, nowMs)) || !(await noteSecondFactor(tx, family, nowMs))) throw refused();
-  });
+  if (family === null || login === null) throw refused();
+  const step = matchedStep(keyring, login, code, nowMs);
+  const isTaken =
+    step !== null &&
+    (await withTransaction(pool, async (tx) => {
+      if (!(await noteSuccess(tx, login, step, nowMs))) return false;
+      // Of a session that has ended the code is used up all the same.
+      return noteSecondFactor(tx, family, nowMs);
+    }));
+  if (!isTaken) return refuse(deps, login, 'second_factor');
   return grantOf(deps, login, { family, secondFactorAtMs: nowMs, refreshToken: null });
 }

@@ -4,7 +4,7 @@ import { findLogin } from '../../db/queries/logins.ts';
 import { findPasskey, keepChallenge, keepPasskey, notePasskeyUse, takeChallenge } from '../../db/queries/passkeys.ts';
 import { fault } from '../../domain/errors.ts';
 import type { Caller } from '../api/deps.ts';
-import { type AccessDeps, type Grant, openSession, refused } from './access.ts';
+import { type AccessDeps, type Grant, openSession, refuse, refused } from './access.ts';
 import { challengeOf, readAssertion, readRegistration, type RelyingParty } from './webauthn.ts';
 
 /** How long a challenge may be answered, milliseconds. */
@@ -66,8 +66,8 @@ export function createPasskeys(deps: AccessDeps): Passkeys {
       if (passkey === null || login === null || login.disabledAt !== null) throw refused();
       const known = { publicJwk: passkey.publicJwk, signCount: Number(passkey.signCount) };
       const signCount = readAssertion(party, known, { clientData, challenge, authenticatorData, signature });
-      if (signCount === null) throw refused();
-      if (!(await notePasskeyUse(pool, { credentialId, before: passkey.signCount, signCount }, clock.now()))) throw refused();
+      const use = { credentialId, before: passkey.signCount, signCount: signCount ?? 0 };
+      if (signCount === null || !(await notePasskeyUse(pool, use, clock.now()))) return refuse(deps, login, 'passkey');
       return openSession(deps, login, null);
     },
   };

@@ -5,6 +5,7 @@
  */
 import type { Pool, PoolClient } from 'pg';
 import { withTransaction } from '../../../db/connect.ts';
+import { recordAuditEvents } from '../../../db/queries/audit.ts';
 import type { Keyring } from '../../../db/keyring.ts';
 import { newId } from '../../../domain/ids.ts';
 import { insertDeliveries } from './plan.ts';
@@ -225,6 +226,9 @@ async function disable(tx: PoolClient, delivery: ClaimedDelivery, reason: 'faili
     values: [delivery.endpoint_id, reason, new Date(nowMs)],
   });
   if (result.rowCount !== 1) return false;
+  const subject = `webhook:${delivery.endpoint_id}`;
+  const act = { clientId: delivery.client_id, actor: 'system', action: 'webhook.disabled', subject, details: { reason } };
+  await recordAuditEvents(tx, [act], nowMs);
   const others = await tx.query<{ id: string }>({
     name: 'endpoints_to_tell',
     text: `select id from webhook_endpoints where client_id = $1 and id <> $2 and status = 'enabled' and deleted_at is null

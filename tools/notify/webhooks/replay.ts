@@ -4,6 +4,7 @@
  */
 import type { Pool, PoolClient } from 'pg';
 import { withTransaction } from '../../../db/connect.ts';
+import { recordAuditEvents } from '../../../db/queries/audit.ts';
 import { fault } from '../../../domain/errors.ts';
 import { newId } from '../../../domain/ids.ts';
 import { deliveryOf, insertDeliveries, type WantedEvent } from './plan.ts';
@@ -12,6 +13,8 @@ import { eventBody, TEST_TOPIC } from './topics.ts';
 export interface EndpointOfClient {
   readonly clientId: string;
   readonly endpointId: string;
+  /** Who has it told again. */
+  readonly actor: string;
 }
 
 /** Events that one replay of a range takes at most. */
@@ -19,8 +22,17 @@ export const REPLAY_EVENTS_MAX = 10_000;
 
 const AGAIN = `state = 'waiting', reason_code = null, tries = 0, first_try_at = null, lease_token = null, ended_at = null`;
 
+async function tell(tx: PoolClient, endpoint: EndpointOfClient, action: string, details: Readonly<Record<string, unknown>>, nowMs: number) {
+  const { clientId, endpointId, actor } = endpoint;
+  await recordAuditEvents(tx, [{ clientId, actor, action, subject: `webhook:${endpointId}`, details }], nowMs);
+}
+
 /** Sends one delivery again. Throws `not_found`, `webhook_endpoint_disabled`, `webhook_delivery_waiting`. */
-export async function replayDelivery(pool: Pool, clientId: string, deliveryId: string, nowMs: number): Promise<void> {
+export async function replayDelivery(
+  pool: Pool,
+  { clientId, deliveryId, actor }: { readonly clientId: string; readonly deliveryId: string; readonly actor: string },
+  nowMs: number,
+): Promise<void> {
   await withTransaction(pool, async (tx) => {
     const found = await tx.query<{ endpoint_id: string; state: string }>(
       'select endpoint_id, state from webhook_deliveries where id = $1 and client_id = $2',
@@ -28,12 +40,14 @@ export async function replayDelivery(pool: Pool, clientId: string, deliveryId: s
     );
     const row = found.rows[0];
     if (row === undefined) throw fault('not_found');
-    await assertEnabled(tx, { clientId, endpointId: row.endpoint_id });
+    const endpoint = { clientId, endpointId: row.endpoint_id, actor };
+    await assertEnabled(tx, endpoint);
     const again = await tx.query(
       `update webhook_deliveries set ${AGAIN}, next_attempt_at = $2, updated_at = $2 where id = $1 and state <> 'waiting'`,
       [deliveryId, new Date(nowMs)],
     );
     if (again.rowCount !== 1) throw fault('webhook_delivery_waiting');
+    await tell(tx, endpoint, 'webhook.replayed', { deliveryId }, nowMs);
   });
 }
 
@@ -45,7 +59,9 @@ export async function replayFailed(pool: Pool, endpoint: EndpointOfClient, nowMs
       `update webhook_deliveries set ${AGAIN}, next_attempt_at = $2, updated_at = $2 where endpoint_id = $1 and state = 'given_up'`,
       [endpoint.endpointId, new Date(nowMs)],
     );
-    return again.rowCount ?? 0;
+    const replayed = again.rowCount ?? 0;
+    await tell(tx, endpoint, 'webhook.replayed', { which: 'failed', replayed }, nowMs);
+    return replayed;
   });
 }
 
@@ -80,7 +96,9 @@ export async function replayRange(
       [endpoint.endpointId, events.rows.map((row) => row.id), new Date(nowMs)],
     );
     const fresh = await insertDeliveries(tx, events.rows.map(deliveryOf), nowMs);
-    return (again.rowCount ?? 0) + fresh.length;
+    const replayed = (again.rowCount ?? 0) + fresh.length;
+    await tell(tx, endpoint, 'webhook.replayed', { which: 'range', ...range, replayed }, nowMs);
+    return replayed;
   });
 }
 
@@ -91,15 +109,26 @@ export async function sendTest(pool: Pool, endpoint: EndpointOfClient, nowMs: nu
     const body = eventBody(TEST_TOPIC, new Date(nowMs), { endpointId: endpoint.endpointId });
     const [id] = await insertDeliveries(
       tx,
-      [{ ...endpoint, outboxId: null, paymentId: null, eventId: newId(), topic: TEST_TOPIC, body }],
+      [
+        {
+          clientId: endpoint.clientId,
+          endpointId: endpoint.endpointId,
+          outboxId: null,
+          paymentId: null,
+          eventId: newId(),
+          topic: TEST_TOPIC,
+          body,
+        },
+      ],
       nowMs,
     );
     if (id === undefined) throw fault('internal', { internal: 'a test delivery was not written' });
+    await tell(tx, endpoint, 'webhook.tested', { deliveryId: id }, nowMs);
     return id;
   });
 }
 
-async function assertEnabled(tx: PoolClient, endpoint: EndpointOfClient): Promise<void> {
+async function assertEnabled(tx: PoolClient, endpoint: Pick<EndpointOfClient, 'clientId' | 'endpointId'>): Promise<void> {
   const found = await tx.query<{ status: string }>(
     'select status from webhook_endpoints where id = $1 and client_id = $2 and deleted_at is null',
     [endpoint.endpointId, endpoint.clientId],
