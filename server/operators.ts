@@ -8,10 +8,9 @@ import { RAILS } from '../domain/network.ts';
 import type { Money } from '../domain/money.ts';
 import { parsePhone } from '../domain/phone.ts';
 import type { Rail } from '../domain/rail.ts';
-import type { AirtelClient } from '../tools/mmo/airtel/client.ts';
 import type { MpesaClient } from '../tools/mmo/mpesa/client.ts';
 import type { C2bAddresses, Registered } from '../tools/mmo/mpesa/operations.ts';
-import type { MtnMomoClient } from '../tools/mmo/mtn-momo/client.ts';
+import type { WalletState } from '../tools/mmo/operator.ts';
 import { createOperators, type Operators } from '../tools/mmo/registry.ts';
 import { memoryTokenVault } from '../tools/mmo/tokens.ts';
 import { applicationAddresses, hasApplicationAddress, ownPaymentPaths } from './callback-addresses.ts';
@@ -55,28 +54,13 @@ export async function balanceAt(env: Env, railId: string): Promise<Money | null>
   return (await operatorsAsSet(config, resolve(config.dataDir)))(id).balance();
 }
 
-/** What an operator says of a wallet, without whose it is; `unknown` when it cannot be told. */
-export type WalletState = 'active' | 'inactive' | 'absent' | 'unknown';
-
 /** Looks a wallet up at the operator of a rail. Throws `usage_invalid` where the operator has no look-up. */
 export async function walletAt(env: Env, railId: string, phone: string): Promise<WalletState> {
   const rail = operatedRail(railId);
   const config = readConfig(env);
   const operator = (await operatorsAsSet(config, resolve(config.dataDir)))(rail.id);
-  const { e164 } = parsePhone(phone, rail.country);
-  if (operator.capabilities.walletCheck === 'active') {
-    const client = operator as MtnMomoClient;
-    // MTN calls inactive what does not exist, too: only the look-up of the holder tells them apart.
-    const isActive = await client.isActive(e164);
-    if (isActive !== false) return isActive === null ? 'unknown' : 'active';
-    return (await client.holderOf(e164)) === 'absent' ? 'absent' : 'inactive';
-  }
-  if (operator.capabilities.walletCheck === 'name') {
-    const holder = await (operator as AirtelClient).holderOf(e164);
-    if (holder === null) return 'unknown';
-    return holder === 'absent' ? 'absent' : holder.isBarred ? 'inactive' : 'active';
-  }
-  throw fault('usage_invalid', { detail: `The operator of ${railId} tells nothing of wallets.` });
+  if (operator.walletState === undefined) throw fault('usage_invalid', { detail: `The operator of ${railId} tells nothing of wallets.` });
+  return operator.walletState(parsePhone(phone, rail.country).e164);
 }
 
 /** What came of registering our addresses of a rail: at the operator, or as people have to enter it in the operator's portal. */

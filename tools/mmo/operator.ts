@@ -136,6 +136,9 @@ export interface Capabilities {
   readonly callbackAddress: 'attempt' | 'application';
 }
 
+/** What an operator says of a wallet, without whose it is; `unknown` when it cannot be told now. */
+export type WalletState = 'active' | 'inactive' | 'absent' | 'unknown';
+
 export interface OperatorClient {
   readonly railId: string;
   readonly capabilities: Capabilities;
@@ -147,6 +150,8 @@ export interface OperatorClient {
   refund(request: RefundRequest): Promise<Outcome>;
   /** Asks what became of an earlier request. `pending` and `unknown` both mean: ask again. */
   inquire(request: InquiryRequest): Promise<Outcome>;
+  /** Looks a wallet up by its E.164 number; only where the operator offers that. */
+  walletState?(phone: string): Promise<WalletState>;
   /** Our balance at the operator, or null when it cannot be told. */
   balance(): Promise<Money | null>;
   /** Reads a raw callback body. Throws `malformed_body` for what the operator cannot have sent. */

@@ -20,6 +20,7 @@ import { createOrangeClient } from './orange/client.ts';
 import { orangeProfileSchema } from './orange/profile.ts';
 import { createDeadlines } from './patience.ts';
 import { RAIL_TERM_NAMES, type RailTerms, railTermsSchema } from './terms.ts';
+import { checkingWallets } from './wallet-check.ts';
 import { memoryTokenVault, type TokenVault } from './tokens.ts';
 
 export interface OperatorsDeps {
@@ -46,7 +47,9 @@ export function createOperators(deps: OperatorsDeps): Operators {
   const clients = new Map<string, OperatorClient>();
   for (const rail of deps.rails) {
     const client = createClient(shared, rail, ownSettings(deps.profiles[rail.id]));
-    if (client !== null) clients.set(rail.id, deadlines.guard(client));
+    if (client === null) continue;
+    const { checksWallets } = parseProfile(railTermsSchema, rail, commonSettings(deps.profiles[rail.id]));
+    clients.set(rail.id, deadlines.guard(checksWallets ? checkingWallets(client) : client));
   }
   return (railId) => {
     const client = clients.get(railId);

@@ -15,7 +15,7 @@ describe('addresses an operator calls from', () => {
 
 describe('common settings of rails', () => {
   it('may all be left out', () => {
-    expect(railTermsSchema.parse({})).toEqual({ callbackSources: [], ratesPerS: {} });
+    expect(railTermsSchema.parse({})).toEqual({ callbackSources: [], ratesPerS: {}, checksWallets: false });
   });
 
   it.each([

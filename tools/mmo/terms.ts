@@ -15,6 +15,8 @@ export const railTermsSchema = z.strictObject({
   callbackSources: z.array(networkSchema).default([]),
   /** Requests a second that the operator takes, over all our processes; a product that is not named has no bound. */
   ratesPerS: z.strictObject({ collection: perSecond, payout: perSecond, inquiry: perSecond }).partial().default({}),
+  /** Whether a wallet is looked up before each payout to it; only where the operator offers that. */
+  checksWallets: z.boolean().default(false),
 });
 
 export type RailTerms = z.infer<typeof railTermsSchema>;

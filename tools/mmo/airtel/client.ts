@@ -11,7 +11,7 @@ import type { Money } from '../../../domain/money.ts';
 import type { Rail } from '../../../domain/rail.ts';
 import { isRemembered, outcomeWithoutAnswer, plainText, refusalBeforeSending, succeededWith } from '../checks.ts';
 import type { Fetch, HttpAnswer } from '../http.ts';
-import type { Capabilities, EffectRequest, InquiryRequest, OperatorClient, Outcome, RefundRequest } from '../operator.ts';
+import type { Capabilities, EffectRequest, InquiryRequest, OperatorClient, Outcome, RefundRequest, WalletState } from '../operator.ts';
 import { objectOf, parseObject, readAmount, readBalance, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, unknown } from '../reasons.ts';
 import { encryptUnder } from '../public-key.ts';
@@ -61,6 +61,7 @@ export function createAirtelClient(deps: AirtelDeps, rail: Rail, profile: Airtel
     disburse: (request) => disburse(airtel, request),
     refund: (request) => refund(airtel, request),
     inquire: (request) => inquire(airtel, request),
+    walletState: (phone) => walletState(airtel, phone),
     balance: () => balance(airtel),
     holderOf: (phone) => holderOf(airtel, phone),
     parseCallback: (body) => parseAirtelCallback(body, profile.callbackKey, profile.codes),
@@ -203,6 +204,13 @@ async function holderOf(airtel: Airtel, phone: string): Promise<AirtelHolder | '
   if (data === undefined) return body !== undefined && /not found|does not exist/i.test(statusText(body)) ? 'absent' : null;
   const name = [textOf(data, 'first_name'), textOf(data, 'last_name')].filter((part) => part !== null).join(' ');
   return { name: name === '' ? null : name, isBarred: data['is_barred'] === true, hasPin: data['is_pin_set'] === true };
+}
+
+async function walletState(airtel: Airtel, phone: string): Promise<WalletState> {
+  const holder = await holderOf(airtel, phone);
+  if (holder === null) return 'unknown';
+  if (holder === 'absent') return 'absent';
+  return holder.isBarred ? 'inactive' : 'active';
 }
 
 function statusText(body: ReadingObject): string {

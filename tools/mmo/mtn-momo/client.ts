@@ -23,7 +23,7 @@ import { isObject, objectOf, parseCallbackObject, parseObject, readAmount, type 
 import { failed, pending, unknown } from '../reasons.ts';
 import { wireAmount } from '../writing.ts';
 import { connect, type Momo, type MtnMomoDeps, type Product } from './connection.ts';
-import { balanceOf, type MtnMomoOperations, operationsOf } from './operations.ts';
+import { balanceOf, type MtnMomoOperations, operationsOf, walletState } from './operations.ts';
 import { statusOutcome, submitRefusal } from './outcomes.ts';
 import type { MtnMomoProfile } from './profile.ts';
 
@@ -53,6 +53,7 @@ export function createMtnMomoClient(deps: MtnMomoDeps, rail: Rail, profile: MtnM
     disburse: (request) => submit(momo, 'payout', request),
     refund: (request) => refund(momo, request),
     inquire: (request) => inquire(momo, request),
+    walletState: (phone) => walletState(momo, phone, profile.payout.product),
     balance: () => balanceOf(momo, profile.payout.product),
     parseCallback: (body) => parseMtnMomoCallback(body, rail),
     callbackAnswer: { status: 200, body: '', contentType: 'text/plain' },

@@ -5,6 +5,7 @@
 import type { Money } from '../../../domain/money.ts';
 import { plainText } from '../checks.ts';
 import { createSend, type Fetch, type HttpAnswer } from '../http.ts';
+import type { WalletState } from '../operator.ts';
 import { parseObject, parseReading, readBalance, textOf } from '../reading.ts';
 import type { Momo, Product } from './connection.ts';
 
@@ -76,6 +77,13 @@ async function holderOf(momo: Momo, phone: string, product: Product): Promise<Mt
   const body = answer.status === 200 ? parseObject(answer.body) : undefined;
   if (body === undefined) return null;
   return { name: textOf(body, 'name'), givenName: textOf(body, 'given_name'), familyName: textOf(body, 'family_name') };
+}
+
+/** MTN calls inactive what does not exist, too: only the look-up of the holder tells them apart. */
+export async function walletState(momo: Momo, phone: string, product: Product): Promise<WalletState> {
+  const active = await isActive(momo, phone, product);
+  if (active !== false) return active === null ? 'unknown' : 'active';
+  return (await holderOf(momo, phone, product)) === 'absent' ? 'absent' : 'inactive';
 }
 
 /** The balance a product's payments are made from. */
