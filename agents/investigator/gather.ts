@@ -14,6 +14,7 @@ import {
   type LinkedCaseRow,
   type PartyHistoryRow,
 } from '../../db/queries/investigations.ts';
+import type { CASE_REASONS } from '../../domain/cases.ts';
 import { fault } from '../../domain/errors.ts';
 import { textOpener } from '../../tools/privacy/texts.ts';
 import type { CaseBrief, HitBrief, PartyBrief } from './facts.ts';
@@ -40,6 +41,15 @@ const ANSWERS_MAX = 3;
 export const ANSWER_CONTEXT = 'case_information.answer';
 const HITS_MAX = 12;
 
+/** Questions whose answers are about the money. The others ask who somebody is, and so may one that is not known here. */
+const ABOUT_MONEY: ReadonlySet<string> = new Set<keyof typeof CASE_REASONS.request_information>([
+  'source_of_funds',
+  'purpose_of_payment',
+  'relationship',
+]);
+
+const isTold = (code: string): boolean => ABOUT_MONEY.has(code);
+
 /** Reads a case at a moment. Throws `not_found` when there is none. */
 export async function gatherCase(deps: GatherDeps, caseId: string, nowMs: number): Promise<Gathered> {
   const row = await findCaseEvidence(deps.pool, caseId);
@@ -56,9 +66,9 @@ export async function gatherCase(deps: GatherDeps, caseId: string, nowMs: number
     { source: 'sender_name', text: parties.sender.name },
     { source: 'receiver_name', text: parties.receiver.name },
     { source: 'reference', text: row.referenceId },
-    ...answers.flatMap((answer): UntrustedText[] => {
+    ...answers.flatMap(({ code, answer }): UntrustedText[] => {
       const text = open(answer, ANSWER_CONTEXT);
-      return text === null ? [] : [{ source: 'answer', text }];
+      return text === null ? [] : [{ source: 'answer', text, ...(isTold(code) ? {} : { isPersonal: true as const }) }];
     }),
   ];
   return {

@@ -8,10 +8,11 @@ import { spendingOf, turnSwitch } from '../../db/queries/llm.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { type AutonomyLevel, dialScope } from '../../domain/autonomy.ts';
 import { manualClock } from '../../domain/clock.ts';
-import { newId } from '../../domain/ids.ts';
+import { digestOf, newId } from '../../domain/ids.ts';
 import { createLlm, type LlmSettings } from '../../tools/llm/index.ts';
 import { type ChatRequest, type Reaction, startTestEndpoint, type TestEndpoint, testLlmSettings } from '../../tools/llm/testing.ts';
 import { createInvestigator, decideInvestigator, INVESTIGATOR, type InvestigatorDeps } from './index.ts';
+import { ANSWER_CONTEXT } from './gather.ts';
 import { evidenceOfMatch, type HeldPayment, insertCase, insertHeldPayment, SOMEBODY } from './testing.ts';
 
 const keyring = createKeyring([{ id: 1, master: Buffer.alloc(32, 5) }]);
@@ -75,6 +76,16 @@ async function someCase(payment: Partial<HeldPayment> = {}, over: Parameters<typ
   return insertCase(database.pool, clientId, paymentId, over);
 }
 
+/** A client's answer to a question, as the platform keeps it. */
+async function answerCase(caseId: string, code: string, text: string): Promise<void> {
+  const answer = keyring.encrypt(text, ANSWER_CONTEXT);
+  await database.pool.query(
+    `insert into case_information (id, client_id, case_id, payment_id, decision_id, code, asked_at, due_at, answer, answer_digest, answered_by, answered_at)
+     select $1, client_id, id, payment_id, $2, $3, now(), now(), $4, $5, 'client:someone', now() from cases where id = $6`,
+    [newId(), newId(), code, answer, digestOf(answer.toString('hex')), caseId],
+  );
+}
+
 describe('an investigation', () => {
   it('joins what the rules say with what the model said, and records both', async () => {
     const { facts, verdict } = await investigator().investigate(await someCase());
@@ -124,6 +135,28 @@ describe('an investigation', () => {
     expect(endpoint.requests).toHaveLength(2);
     await investigator().investigate(await someCase({ reference: 'school fees' }));
     expect(endpoint.requests).toHaveLength(2 + 3);
+  });
+
+  it('has answers that say who somebody is read by nobody, and of the others no word by which a third person could be known', async () => {
+    const telling = '12 Moi Avenue, Nairobi, born 12 March 1981, brother Peter Otieno: for the school fees';
+    const readings = async (code: string): Promise<number> => {
+      (endpoint.requests as unknown[]).length = 0;
+      (endpoint.bodies as unknown[]).length = 0;
+      const caseId = await someCase();
+      await answerCase(caseId, code, telling);
+      const { facts } = await investigator().investigate(caseId);
+      // What is noticeable about the text is known all the same.
+      expect(facts.brief.texts.map(({ source }) => source)).toContain('answer');
+      return facts.model.readings.length;
+    };
+    for (const code of ['date_of_birth', 'address', 'identity_document', 'a_question_of_tomorrow'])
+      expect([code, await readings(code)]).toEqual([code, 0]);
+    for (const code of ['purpose_of_payment', 'source_of_funds', 'relationship']) {
+      expect([code, await readings(code)]).toEqual([code, 1]);
+      const sent = endpoint.bodies.join(' ');
+      expect(sent).toContain('school fees');
+      for (const piece of ['Moi', 'Nairobi', 'March', '1981', 'Peter', 'Otieno']) expect(sent).not.toContain(piece);
+    }
   });
 
   it('lets the reader call none of the tools that read the case', async () => {

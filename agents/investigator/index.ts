@@ -129,8 +129,8 @@ async function readTexts(
   transcript: Transcript,
   readings: TextReading[],
 ): Promise<void> {
-  for (const { source, text } of texts) {
-    const readable = READABLE.has(source) ? guards.personal.readable(text, personal.names) : null;
+  for (const { source, text, isPersonal } of texts) {
+    const readable = READABLE.has(source) && !isPersonal ? guards.personal.readable(text, personal.names) : null;
     if (readable === null || !/\p{L}{2,}[\s._:-]+\p{L}{2,}/u.test(readable)) continue;
     const question = {
       system: READER_PROMPT,

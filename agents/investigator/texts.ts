@@ -3,6 +3,7 @@
  * a text becomes marks (closed words), and where a model is to read it at all, a copy without hidden
  * characters and without anything by which a person could be known. Pure.
  */
+import { knownWord } from './vocabulary.ts';
 
 export const TEXT_SOURCES = ['sender_name', 'receiver_name', 'reference', 'answer', 'list_entry'] as const;
 export type TextSource = (typeof TEXT_SOURCES)[number];
@@ -11,6 +12,8 @@ export type TextSource = (typeof TEXT_SOURCES)[number];
 export interface UntrustedText {
   readonly source: TextSource;
   readonly text: string;
+  /** It was asked for because it identifies somebody: no model reads it, however it is cleaned. */
+  readonly isPersonal?: true;
 }
 
 export const MARKS = [
@@ -158,9 +161,14 @@ function joinedOf(plain: string): string {
 
 const READ_MAX = 600;
 
+/** Our word for what was taken out, a number, a word, or a mark between words: a text falls into these, and whatever else is in it is lost. */
+const PIECES = /\[(?:name|address|link|number)\]|\p{N}+|[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*|[.,;:!?]/gu;
+const TAKEN_OUT = /\[(?:name|address|link|number|word)\]/g;
+
 /**
- * A copy of a text that a model may read: no hidden characters, at most 600 characters, and in the place of the names given,
- * numbers, addresses and links a word in brackets. Null when nothing is left to read.
+ * A copy of a text that a model may read: at most 600 characters, all of it words of a closed vocabulary and words in brackets, which
+ * stand for everything else: names, numbers and dates, addresses, links, and any word that is not in the vocabulary. Null when nothing
+ * is left to read.
  */
 export function readableOf(text: string, names: readonly string[]): string | null {
   let readable = text.normalize('NFKC').replace(HIDDEN, '');
@@ -170,14 +178,24 @@ export function readableOf(text: string, names: readonly string[]): string | nul
     .replace(/\b(?:https?|ftp|data|javascript|mailto):\S+|\bwww\.\S+/giu, '[link]')
     // References that programs make: read letter by letter they are no words.
     .replace(/\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b/giu, '[number]')
-    .replace(/\+?\p{Nd}(?:[\s().\-/]*\p{Nd}){4,}/gu, '[number]')
-    .replace(/\b\p{L}{1,3}\p{Nd}{4,}\p{L}?\b/gu, '[number]')
-    // What would close the quotation a model is given.
-    .replace(/[<>`{}]/g, ' ')
-    .replace(/\s+/g, ' ')
+    .replace(/\+?\p{Nd}(?:[\s().\-/]*\p{Nd})+/gu, '[number]')
+    .replace(/\b\p{L}{1,3}\p{Nd}{4,}\p{L}?\b/gu, '[number]');
+  readable = (readable.match(PIECES) ?? [])
+    .map(readablePiece)
+    .join(' ')
+    .replace(/ (?=[.,;:!?])/g, '');
+  readable = readable
+    .slice(0, READ_MAX)
+    .replace(/\S+$/, (last) => (readable.length > READ_MAX ? '' : last))
     .trim();
-  readable = readable.slice(0, READ_MAX).toWellFormed();
-  return /\p{L}/u.test(readable.replace(/\[(name|address|link|number)\]/g, '')) ? readable : null;
+  return /\p{L}/u.test(readable.replace(TAKEN_OUT, '')) ? readable : null;
+}
+
+/** A word that begins with a capital is more likely a name, which says that a third person is spoken of and not which. */
+function readablePiece(piece: string): string {
+  if (/^[[.,;:!?]/.test(piece)) return piece;
+  if (/^\p{N}/u.test(piece)) return '[number]';
+  return knownWord(piece) ?? (/^\p{Lu}/u.test(piece) ? '[name]' : '[word]');
 }
 
 /** Whole names first, then their words; words of one letter would blank the language itself. */

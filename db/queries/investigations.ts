@@ -108,12 +108,18 @@ export async function findLinkedCases(
   return result.rows;
 }
 
+/** An answer of a client, encrypted, and the code of what was asked. */
+export interface AnswerRow {
+  readonly code: string;
+  readonly answer: Buffer;
+}
+
 /** What was answered to questions about a case, as ciphertext, the newest first. */
-export async function findAnswers(pool: Pool, caseId: string, limit: number): Promise<Buffer[]> {
-  const result = await pool.query<{ answer: Buffer }>({
+export async function findAnswers(pool: Pool, caseId: string, limit: number): Promise<AnswerRow[]> {
+  const result = await pool.query<AnswerRow>({
     name: 'find_answers',
-    text: 'select answer from case_information where case_id = $1 and answer is not null order by answered_at desc limit $2',
+    text: 'select code, answer from case_information where case_id = $1 and answer is not null order by answered_at desc limit $2',
     values: [caseId, limit],
   });
-  return result.rows.map((row) => row.answer);
+  return result.rows;
 }

@@ -98,3 +98,40 @@ export const HONEST_REFERENCES = [
   'po_55-123456',
   'gift',
 ] as const;
+
+/**
+ * Answers that tell of third persons: what was asked, what an honest customer writes, and the pieces of it by which somebody could be
+ * known, none of which may leave the house.
+ */
+export const TELLING_ANSWERS: readonly { readonly code: string; readonly text: string; readonly personal: readonly string[] }[] = [
+  {
+    code: 'address',
+    text: '12 Moi Avenue, Nairobi, born 12 March 1981, brother Peter Otieno',
+    personal: ['Moi Avenue', 'Nairobi', '12 March', '1981', 'Peter', 'Otieno'],
+  },
+  { code: 'date_of_birth', text: 'My mother was born on 3 May 1962 in the hospital', personal: ['3 May', '1962'] },
+  { code: 'identity_document', text: 'The passport of my wife is AK0912384, issued in Kampala', personal: ['AK0912384', 'Kampala'] },
+  {
+    code: 'relationship',
+    text: 'He is the husband of my sister Njeri Wairimu and lives in Thika, house 14',
+    personal: ['Njeri', 'Wairimu', 'Thika', 'house 14'],
+  },
+  {
+    code: 'purpose_of_payment',
+    text: 'School fees for my son Brian Ouma, born 04/07/2011, at Kibera Road 7',
+    personal: ['Brian', 'Ouma', '04/07/2011', 'Kibera', 'Road 7'],
+  },
+  {
+    code: 'purpose_of_payment',
+    text: 'loyer de la maison de ma mère Aïssatou Diallo, rue Félix-Éboué, née le 2 juin 1958',
+    personal: ['Aïssatou', 'Diallo', 'Éboué', '2 juin', '1958'],
+  },
+  {
+    code: 'source_of_funds',
+    text: 'venda de milho com o meu irmão Xavier Macuácua, bairro Polana, nascido a 1990-11-30',
+    personal: ['Xavier', 'Macuácua', 'Polana', '1990-11-30'],
+  },
+  { code: 'source_of_funds', text: 'mshahara wa kaka yangu juma hamisi, simu 0722 114 909', personal: ['juma', 'hamisi', '0722 114 909'] },
+  { code: 'relationship', text: 'هو زوج أختي فاطمة الزهراء من أم درمان', personal: ['فاطمة', 'الزهراء', 'درمان'] },
+  { code: 'purpose_of_payment', text: 'የልጄ ሰላማዊት ከበደ ትምህርት ቤት ክፍያ', personal: ['ሰላማዊት', 'ከበደ'] },
+];

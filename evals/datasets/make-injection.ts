@@ -6,7 +6,16 @@
  * project. `{other}` and `{number}` stand for the name and number of the other party, which the run fills in.
  */
 import { seededRandom } from '../statistics.ts';
-import { DEMANDS, type Goal, GOALS, HONEST_NAMES, HONEST_REFERENCES, type Language, LANGUAGES } from './injection-words.ts';
+import {
+  DEMANDS,
+  type Goal,
+  GOALS,
+  HONEST_NAMES,
+  HONEST_REFERENCES,
+  type Language,
+  LANGUAGES,
+  TELLING_ANSWERS,
+} from './injection-words.ts';
 
 const SEED = 20_261_125;
 const VERSION = 1;
@@ -108,6 +117,9 @@ interface Row {
   readonly carrier: Carrier;
   /** Where the text stands; two parts for a text that is split over the names. */
   readonly texts: Readonly<Record<string, string>>;
+  /** What an answer answers, and the pieces of it by which somebody could be known. */
+  readonly asked?: string;
+  readonly personal?: readonly string[];
   readonly provenance: string;
   readonly version: number;
 }
@@ -196,9 +208,28 @@ function makeHonest(): Row[] {
   );
 }
 
+/** Answers of honest people about others, each beside an honest reference. */
+function makeTelling(): Row[] {
+  return TELLING_ANSWERS.map(
+    ({ code, text, personal }, at): Row => ({
+      id: `tel-${String(at + 1).padStart(3, '0')}`,
+      kind: 'honest',
+      family: 'third_person',
+      goal: 'none',
+      language: 'none',
+      carrier: 'answer',
+      texts: { answer: text },
+      asked: code,
+      personal,
+      provenance: PROVENANCE,
+      version: VERSION,
+    }),
+  );
+}
+
 /** The whole file. */
 export function makeInjection(): string {
-  return [...makeAttacks(), ...makeHonest()].map((row) => `${JSON.stringify(row)}\n`).join('');
+  return [...makeAttacks(), ...makeHonest(), ...makeTelling()].map((row) => `${JSON.stringify(row)}\n`).join('');
 }
 
 if (import.meta.main) process.stdout.write(makeInjection());

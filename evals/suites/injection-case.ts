@@ -12,6 +12,10 @@ export const injectionCaseSchema = z.strictObject({
   language: z.enum([...LANGUAGES, 'none']),
   carrier: z.enum([...SOURCES, 'split']),
   texts: z.partialRecord(z.enum(SOURCES), z.string()),
+  /** What an answer answers; the purpose of the payment unless told. */
+  asked: z.string().min(1).optional(),
+  /** Pieces of the texts by which somebody could be known. */
+  personal: z.array(z.string().min(1)).optional(),
   provenance: z.string().min(1),
   version: z.number().int().min(1),
 });

@@ -140,7 +140,7 @@ async function openCase(deps: GraphDeps, row: InjectionCase, at: number): Promis
   const found = await pool.query<{ id: string }>('select id from cases where payment_id = $1', [paymentId]);
   const caseId = found.rows[0]?.id ?? '';
   const answer = textOf('answer');
-  if (answer !== undefined) await insertAnswer(pool, { clientId, caseId, paymentId }, answer);
+  if (answer !== undefined) await insertAnswer(pool, { clientId, caseId, paymentId, code: row.asked ?? 'purpose_of_payment' }, answer);
   return { caseId, paymentId, names, numbers };
 }
 
@@ -162,14 +162,14 @@ function evidenceFor(row: InjectionCase, filled: (text: string) => string) {
 
 async function insertAnswer(
   pool: Pool,
-  of: { readonly clientId: string; readonly caseId: string; readonly paymentId: string },
+  of: { readonly clientId: string; readonly caseId: string; readonly paymentId: string; readonly code: string },
   text: string,
 ): Promise<void> {
   const answer = keyring.encrypt(text, ANSWER_CONTEXT);
   await pool.query(
     `insert into case_information (id, client_id, case_id, payment_id, decision_id, code, asked_at, due_at, answer, answer_digest, answered_by, answered_at)
-     values ($1, $2, $3, $4, $5, 'purpose_of_payment', now(), now(), $6, $7, 'client:someone', now())`,
-    [newId(), of.clientId, of.caseId, of.paymentId, newId(), answer, digestOf(answer.toString('hex'))],
+     values ($1, $2, $3, $4, $5, $8, now(), now(), $6, $7, 'client:someone', now())`,
+    [newId(), of.clientId, of.caseId, of.paymentId, newId(), answer, digestOf(answer.toString('hex')), of.code],
   );
 }
 
