@@ -22,14 +22,21 @@ async function refusal(text: string, values: unknown[] = []): Promise<string | n
   );
 }
 
-async function insertCase(paymentId: string, over: { status?: string; approvals?: number } = {}): Promise<string> {
+async function insertCase(paymentId: string, over: { approvals?: number } = {}): Promise<string> {
   const id = newId();
   await database.pool.query(
-    `insert into cases (id, client_id, payment_id, priority, reasons, evidence, evidence_digest, due_at, status, approvals_needed)
-      values ($1, $2, $3, 50, '[]', '{}', 'digest', now(), $4, $5)`,
-    [id, clientId, paymentId, over.status ?? 'open', over.approvals ?? 1],
+    `insert into cases (id, client_id, payment_id, priority, reasons, evidence, evidence_digest, due_at, approvals_needed)
+      values ($1, $2, $3, 50, '[]', '{}', 'digest', now(), $4)`,
+    [id, clientId, paymentId, over.approvals ?? 1],
   );
   return id;
+}
+
+/** A case of a payment that one officer released. */
+async function insertReleasedCase(paymentId: string): Promise<void> {
+  const caseId = await insertCase(paymentId);
+  await insertDecision({ caseId, paymentId });
+  await database.pool.query(`update cases set status = 'released', closed_at = now() where id = $1`, [caseId]);
 }
 
 type Said = { caseId: string; paymentId: string; officer?: string; reason?: string; digest?: string; senior?: boolean; expiresAt?: Date };
@@ -61,7 +68,7 @@ describe('transitions', () => {
       for (const to of PAYMENT_STATUSES) {
         const id = await insertPayment(pool, { clientId, status: from, funding: 'balance', delivery: 'balance' });
         // What people have to do for it is another rule.
-        if (to === 'released') await insertCase(id, { status: 'released' });
+        if (to === 'released') await insertReleasedCase(id);
         const outcome = await refusal('update payments set status = $2 where id = $1', [id, to]);
         const allowed = from === to || TRANSITIONS[from].includes(to);
         expect(`${from} → ${to}: ${outcome}`).toBe(`${from} → ${to}: ${allowed ? null : 'illegal_transition'}`);
@@ -332,6 +339,28 @@ describe('four eyes', () => {
     await insertCase(paymentId);
     expect(await go()).toBe('payments_release');
     await database.pool.query("update cases set status = 'withdrawn' where payment_id = $1 and status = 'open'", [paymentId]);
+    // What was released before is not what was held since.
+    expect(await go()).toBe('payments_release');
+    await insertReleasedCase(paymentId);
     expect(await go()).toBeNull();
+  });
+
+  test('a case begins open, in its first round, escalated by nobody, and stays as old as it is', async () => {
+    const { paymentId, caseId, change } = await held();
+    await database.pool.query(`update cases set status = 'withdrawn' where id = $1`, [caseId]);
+    const begin = (columns: string, values: string) =>
+      refusal(
+        `insert into cases (id, client_id, payment_id, priority, reasons, evidence, evidence_digest, due_at, ${columns})
+          values (gen_random_uuid(), $1, $2, 50, '[]', '{}', 'digest', now(), ${values})`,
+        [clientId, paymentId],
+      );
+    for (const status of ['deciding', 'waiting', 'released', 'rejected', 'withdrawn', 'resolved'])
+      expect([status, await begin('status', `'${status}'`)]).toEqual([status, 'cases_begin_open']);
+    expect(await begin('status, closed_at', `'released', now()`)).toBe('cases_begin_open');
+    expect(await begin('round', '2')).toBe('cases_begin_open');
+    expect(await begin('escalated_at', 'now()')).toBe('cases_begin_open');
+    expect(await begin('status', `'open'`)).toBeNull();
+    expect(await change(`created_at = created_at + interval '1 day'`)).toBe('cases_fixed');
+    expect(await change('created_at = created_at')).toBeNull();
   });
 });

@@ -109,10 +109,10 @@ async function fillLedgerAndOversight(pool: TestDatabase['pool'], clientId: stri
       from outbox`,
   );
   await pool.query(
-    `insert into cases (id, client_id, payment_id, status, priority, reasons, evidence, evidence_digest, due_at, rank_at)
-      select gen_random_uuid(), client_id, id, case when status = 'paid' then 'released' else 'open' end, 50, '[]', '{}', 'd', created_at,
-        created_at from payments`,
+    `insert into cases (id, client_id, payment_id, priority, reasons, evidence, evidence_digest, due_at, rank_at)
+      select gen_random_uuid(), client_id, id, 50, '[]', '{}', 'd', created_at, created_at from payments`,
   );
+  await pool.query(`update cases set status = 'withdrawn' where payment_id in (select id from payments where status = 'paid')`);
 }
 
 interface Plan {
