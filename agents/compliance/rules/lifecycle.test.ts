@@ -50,6 +50,31 @@ describe('the life of a rule', () => {
     expect((await readRuleSetInForce(database.pool))?.revision).toBe(1);
   });
 
+  test('that comes with the program later waits for two people, in a database that has rules', async () => {
+    const other = await testDatabase();
+    try {
+      const within = <T>(work: Parameters<typeof withTransaction<T>>[1]) => withTransaction(other.pool, work);
+      // A database in which people had rules before any of these came.
+      await within((tx) => draftRule(tx, amina, rule('of_their_own'), 'for a test'));
+      await within((tx) => submitRule(tx, amina, 'of_their_own', 1));
+      await within((tx) => seedRules(tx, NOW_MS));
+      const come = (await listRules(other.pool)).filter((row) => row.ruleId !== 'of_their_own');
+      expect(come.map(({ ruleId, status, approvedBy }) => [ruleId, status, approvedBy])).toEqual(
+        come.map(({ ruleId }) => [ruleId, 'draft', null]),
+      );
+      expect(come).toHaveLength(BUILT_IN_RULES.entries.length);
+      expect((await createStoredRules(other.pool).current()).entries.map((each) => each.rule.id)).toEqual(['of_their_own']);
+      // From there a rule goes the way of all others.
+      const [first] = BUILT_IN_RULES.entries;
+      const { rule: built, version } = first ?? { rule: rule('none'), version: 0 };
+      await within((tx) => submitRule(tx, amina, built.id, version));
+      await expect(within((tx) => approveRule(tx, amina, built.id, version))).rejects.toMatchObject({ code: 'maker_is_checker' });
+      expect(await within((tx) => approveRule(tx, kofi, built.id, version))).toMatchObject({ status: 'live' });
+    } finally {
+      await other.close();
+    }
+  });
+
   test('goes through shadow, by two people, and each step that counts makes a set', async () => {
     const made = await draft('life');
     expect(made).toMatchObject({ version: 1, status: 'draft', madeBy: 'officer:amina' });

@@ -31,18 +31,20 @@ export interface RuleActor {
 
 const BUILT_IN: RuleActor['principal'] = 'built-in';
 
-/** Stores the rules that come with the program, where they are not yet; those that came later wait as drafts. Safe to run at every start. */
+/**
+ * Stores the rules that come with the program, where they are not yet. Only into a database without any rule do they come in force: in
+ * one that has rules whatever is new waits as a draft, for two people to decide about. Safe to run at every start.
+ */
 export async function seedRules(tx: PoolClient, nowMs: number): Promise<void> {
   await lockRules(tx);
   const known = await listRules(tx);
-  const ids = new Set(known.map((row) => row.ruleId));
   const missing = BUILT_IN_RULES.entries.filter(
     ({ rule, version }) => !known.some((row) => row.ruleId === rule.id && row.version >= version),
   );
   if (missing.length === 0) return;
   for (const { rule, version, mode } of missing) {
     const note = `Comes with the program (${BUILT_IN_RULES.label}).`;
-    const status = ids.has(rule.id) ? 'draft' : mode;
+    const status = known.length > 0 ? 'draft' : mode;
     await insertRule(tx, { ruleId: rule.id, version, body: rule, digest: ruleDigest(rule), note, madeBy: BUILT_IN, nowMs, status });
   }
   await putInForce(tx, { principal: BUILT_IN, nowMs }, BUILT_IN_RULES.label);
