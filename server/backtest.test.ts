@@ -8,7 +8,7 @@ import { setWith } from '../agents/compliance/rules/backtest.ts';
 import { parseRule } from '../agents/compliance/rules/language.ts';
 import { BUILT_IN_RULES } from '../agents/compliance/rules/rule-set.ts';
 import { type TestPlatform, testPlatform } from '../graph/testing.ts';
-import { backtestFile, backtestHistory } from './backtest.ts';
+import { backtestFile, backtestHistory, type HistoryOptions } from './backtest.ts';
 
 const FROM_KENYA = parseRule({
   id: 'from_kenya',
@@ -53,6 +53,63 @@ describe('over the decisions of a database', () => {
     const same = await backtestHistory(platform.database.pool, { trial: BUILT_IN_RULES, sinceMs: null, untilMs: null });
     expect([same.cases, same.changes]).toEqual([payments, {}]);
     expect((await backtestHistory(platform.database.pool, { trial: TRIAL, sinceMs: null, untilMs: 0 })).cases).toBe(0);
+  });
+});
+
+describe('over decisions of payments that people released', () => {
+  let platform: TestPlatform;
+  let paymentId: string;
+  /** Every decision of compliance about it, oldest first. */
+  const decisions = async (): Promise<{ outcome: string; createdAt: Date }[]> => {
+    const { rows } = await platform.database.pool.query(
+      `select outcome, created_at as "createdAt" from agent_activity where payment_id = $1 and agent = 'compliance' order by position`,
+      [paymentId],
+    );
+    return rows;
+  };
+  const again = (over: Partial<HistoryOptions> = {}) =>
+    backtestHistory(platform.database.pool, { trial: BUILT_IN_RULES, sinceMs: null, untilMs: null, ...over });
+
+  beforeAll(async () => {
+    platform = await testPlatform();
+    // The fifth payment of a sender within the hour is held by a rule, and released by an officer half an hour later.
+    const sender = { phone: '+254711000001' };
+    for (let count = 0; count < 5; count += 1) await platform.submit({ sender });
+    await platform.settleDown();
+    const { rows } = await platform.database.pool.query(`select id from payments where status = 'held' order by created_at, id limit 1`);
+    paymentId = rows[0].id;
+    platform.clock.advance(1_800_000);
+    await platform.database.pool.query(
+      `with held as (update cases set status = 'deciding', claimed_by = 'officer:amina' where payment_id = $1
+         returning id, payment_id, evidence_digest, round)
+       insert into case_decisions (id, case_id, payment_id, officer, verdict, reason_code, evidence_digest, round, expires_at)
+       select gen_random_uuid(), id, payment_id, 'officer:amina', 'release', 'false_positive', evidence_digest, round, now() + interval '1 year' from held`,
+      [paymentId],
+    );
+    await platform.settleDown();
+  });
+  afterAll(() => platform.close());
+
+  test('the rule that held one is seen to have held it, and what it would be without that rule', async () => {
+    expect((await decisions()).map(({ outcome }) => outcome)).toEqual(['flag', 'clear']);
+    const same = await again();
+    expect(same.changes).toEqual({});
+    expect(same.before.flag).toBeGreaterThanOrEqual(1);
+    const held = same.before.flag;
+    const without = await again({ trial: setWith(BUILT_IN_RULES, [], ['velocity_count_1h']) });
+    expect([without.changes, without.after.flag]).toEqual([{ 'flag → clear': held }, 0]);
+    expect(without.examples.map(({ id }) => id)).toContain(paymentId);
+  });
+
+  test('each payment is decided once, by its first decision in the time that is asked for', async () => {
+    const [first, second] = await decisions();
+    const secondMs = second?.createdAt.getTime() ?? 0;
+    expect(secondMs).toBeGreaterThan(first?.createdAt.getTime() ?? 0);
+    const { rows } = await platform.database.pool.query('select count(*)::int as count from payments');
+    expect((await again()).cases).toBe(rows[0].count);
+    expect((await again({ untilMs: secondMs })).cases).toBe(rows[0].count);
+    // Later decisions know of more payments; that people released it is left aside in them too.
+    expect(await again({ sinceMs: secondMs })).toMatchObject({ cases: 1, before: { clear: 0, flag: 1, block: 0 } });
   });
 });
 

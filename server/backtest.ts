@@ -26,7 +26,10 @@ export interface HistoryOptions {
   readonly untilMs: number | null;
 }
 
-/** Replays the last decision of every payment of a database, oldest first: a payment that waits is decided more than once. */
+/**
+ * Replays the first decision of every payment that was decided in the time asked for, oldest first, as if nobody had released it: a
+ * payment that waits is decided more than once, and after people have released it the rules that held it no longer change anything.
+ */
 export async function backtestHistory(pool: Pool, { trial, sinceMs, untilMs }: HistoryOptions): Promise<Backtest> {
   const rules = createStoredRules(pool);
   const run = startBacktest(trial);
@@ -36,15 +39,16 @@ export async function backtestHistory(pool: Pool, { trial, sinceMs, untilMs }: H
       text: `select position::text as position, payment_id as "paymentId", facts from agent_activity decision
         where agent = 'compliance' and position > $1::bigint
           and ($2::timestamptz is null or created_at >= $2) and ($3::timestamptz is null or created_at < $3)
-          and not exists (select 1 from agent_activity later
-            where later.payment_id = decision.payment_id and later.agent = 'compliance' and later.position > decision.position)
+          and not exists (select 1 from agent_activity earlier
+            where earlier.payment_id = decision.payment_id and earlier.agent = 'compliance' and earlier.position < decision.position
+              and ($2::timestamptz is null or earlier.created_at >= $2))
         order by decision.position limit $4`,
       values: [after, sinceMs === null ? null : new Date(sinceMs), untilMs === null ? null : new Date(untilMs), PAGE],
     });
     if (rows.length === 0) return run.result();
     await rules.load([...new Set(rows.flatMap(({ facts }) => facts.ruleSet ?? []))]);
     for (const { paymentId, facts } of rows)
-      run.take({ id: paymentId, facts, isFraud: null }, ruleSetOf(rules, facts.ruleSet ?? RULES_BEFORE_SETS));
+      run.take({ id: paymentId, facts: { ...facts, released: null }, isFraud: null }, ruleSetOf(rules, facts.ruleSet ?? RULES_BEFORE_SETS));
     after = rows.at(-1)?.position ?? after;
   }
 }
