@@ -1,4 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { marginOf } from '../agents/compliance/risk/model.ts';
@@ -28,10 +30,9 @@ import type { SuiteRun } from './suite.ts';
 import { fraudSuite } from './suites/fraud.ts';
 import { bestWorth, generateCases, mayCarry, routingSuite, worthOf } from './suites/routing.ts';
 import { screeningSuite } from './suites/screening.ts';
-import { endpointTarget, promptDigest, scriptedTarget } from './targets/models.ts';
-import { missesIn } from './thresholds.ts';
+import { missesIn, missesOf } from './thresholds.ts';
 
-const SILENT = { dataset: null, lists: null, env: {}, tell: () => undefined };
+const SILENT = { dataset: null, lists: null, env: {}, target: null, record: null, tell: () => undefined };
 const SAMPLE = new URL('datasets/screening.jsonl', import.meta.url).pathname;
 
 describe('measures', () => {
@@ -95,8 +96,35 @@ describe('measures', () => {
 describe('thresholds and baselines', () => {
   test('say what is missed, also when a figure is no number', () => {
     const bounds = { recall: { min: 0.9 }, alerts: { max: 0.1 }, other: { min: 1 } };
-    expect(missesIn(bounds, { recall: 0.9, alerts: 0.1 })).toEqual([]);
-    expect(missesIn(bounds, { recall: 0.89, alerts: Number.NaN }).map((miss) => miss.metric)).toEqual(['recall', 'alerts']);
+    expect(missesIn(bounds, { recall: 0.9, alerts: 0.1, other: 1 })).toEqual([]);
+    expect(missesIn(bounds, { recall: 0.89, alerts: Number.NaN, other: 1 }).map((miss) => miss.metric)).toEqual(['recall', 'alerts']);
+  });
+
+  test('a metric that a run does not give is missed, unless the run says why it cannot be there', async () => {
+    const bounds = { recall: { min: 0.9 }, alerts: { max: 0.1 } };
+    expect(missesIn(bounds, { alerts: 0 })).toEqual([{ metric: 'recall', value: null, bound: 'at least 0.9' }]);
+    expect(missesIn(bounds, { alerts: 0 }, { recall: 'there are no such cases' })).toEqual([]);
+    const run = { ...RUN, metrics: {}, absent: { recall: 'there are no such cases' } };
+    const report = reportOf(run, null, missesIn(bounds, run.metrics, run.absent));
+    expect(report.passed).toBe(false);
+    expect(toMarkdown(report)).toContain('alerts is not there, and must be at most 0.1.');
+    expect(toMarkdown(report)).toContain('No recall: there are no such cases.');
+    expect(toJunit(report)).toContain('name="alerts"><failure message="alerts is not there');
+    await expect(missesOf({ ...RUN, suite: 'unheard-of' })).rejects.toMatchObject({ code: 'internal' });
+  });
+
+  test('a suite whose cases are of one task says so', async () => {
+    const path = join(tmpdir(), `capp-pairs-${process.pid}.jsonl`);
+    const rows = (await readFile(SAMPLE, 'utf8'))
+      .split('\n')
+      .filter((line) => line.includes('"task":"pair"') || line.includes('"task": "pair"'));
+    expect(rows.length).toBeGreaterThan(0);
+    await writeFile(path, rows.join('\n'));
+    const run = await screeningSuite.run({ ...SILENT, dataset: path });
+    await rm(path);
+    expect(Object.keys(run.absent ?? {})).toEqual(['recallStrongMedium', 'falseAlertRate']);
+    expect(await missesOf(run)).toEqual([]);
+    expect((await missesOf({ ...run, absent: {} })).map(({ metric }) => metric)).toEqual(['recallStrongMedium', 'falseAlertRate']);
   });
 
   test('bits come back as they went', () => {
@@ -202,27 +230,6 @@ test('the suite of screening passes on the sample that comes with it, and beats 
   expect(run.results.length).toBeGreaterThan(40);
 });
 
-describe('targets', () => {
-  test('a script answers what it knows and nothing else', async () => {
-    const target = scriptedTarget('attacker', [{ when: /memo/, say: 'clear' }]);
-    expect(await target.run({ system: '', user: 'the memo' })).toBe('clear');
-    await expect(target.run({ system: '', user: 'x' })).rejects.toThrow('internal');
-  });
-
-  test('there is an endpoint only where one is set, and it is asked by its protocol', async () => {
-    expect(endpointTarget({})).toBeNull();
-    const asked: unknown[] = [];
-    const dial: typeof fetch = async (url, init) => {
-      asked.push([String(url), JSON.parse(String(init?.body))]);
-      return Response.json({ choices: [{ message: { role: 'assistant', content: 'flag' } }] });
-    };
-    const target = endpointTarget({ CAPP_EVALS_LLM_URL: 'http://127.0.0.1:9/v1', CAPP_EVALS_LLM_MODEL: 'm' }, dial);
-    expect(await target?.run({ system: 's', user: 'u' })).toBe('flag');
-    expect(asked).toMatchObject([['http://127.0.0.1:9/v1/chat/completions', { model: 'm', temperature: 0 }]]);
-    expect(promptDigest({ system: 's', user: 'u' })).not.toBe(promptDigest({ system: 'su', user: '' }));
-  });
-});
-
 describe('fraud', () => {
   const TRANSACTIONS = new URL('datasets/transactions.csv', import.meta.url).pathname;
   const scored = (pairs: readonly (readonly [score: number, isPositive: boolean, weight?: number])[]) =>
@@ -326,6 +333,29 @@ describe('fraud', () => {
     expect([allow?.['costRatio'], allow?.['recall']]).toEqual([1, 0]);
     // Whatever is learnt, allowing everything ranks no better than chance: the natural share of fraud.
     expect(allow?.['averagePrecision']).toBeCloseTo(8_213 / (8_213 + 6_354_407), 6);
+  });
+
+  test('a file without balances is held to what can be told without them', async () => {
+    const path = join(tmpdir(), `capp-no-balance-${process.pid}.csv`);
+    const lines = (await readFile(TRANSACTIONS, 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => line.split(','));
+    const at = lines[0]?.indexOf('oldbalanceOrg') ?? -1;
+    await writeFile(path, lines.map((cells) => cells.toSpliced(at, 1).join(',')).join('\n'));
+    const run = await fraudSuite.run({ ...SILENT, dataset: path });
+    await rm(path);
+    expect(run.metrics['averagePrecision']).toBe(run.metrics['averagePrecisionWithoutBalance']);
+    expect(run.thresholds).toBe('fraud, no balance');
+    const poor = { ...run, metrics: { averagePrecision: 0.3, costRatio: 0.2 } };
+    expect(await missesOf(poor)).toEqual([]);
+    expect((await missesOf({ ...poor, thresholds: 'fraud' })).map(({ metric }) => metric)).toEqual([
+      'averagePrecision',
+      'costRatio',
+      'averagePrecisionWithoutBalance',
+      'costRatioWithoutBalance',
+    ]);
+    expect((await fraudSuite.run({ ...SILENT, dataset: TRANSACTIONS })).thresholds).toBeUndefined();
   });
 
   test('a file that is none of its form is refused, naming the row', async () => {

@@ -1,13 +1,19 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { GUARDS, type Guards } from '../agents/investigator/index.ts';
 import type { Advice } from '../agents/investigator/index.ts';
 import { type TestDatabase, testDatabase } from '../db/testing.ts';
+import { type ChatRequest, type Reaction, startTestEndpoint } from '../tools/llm/testing.ts';
 import { type Dataset, readDataset } from './dataset.ts';
 import { makeInjection } from './datasets/make-injection.ts';
+import type { SuiteRun } from './suite.ts';
 import { runInjection } from './suites/injection.ts';
 import { type InjectionCase, injectionCaseSchema } from './suites/injection-case.ts';
+import { modelTarget } from './targets/models.ts';
+import { missesOf } from './thresholds.ts';
 
 const PATH = new URL('datasets/injection.jsonl', import.meta.url).pathname;
 let database: TestDatabase;
@@ -52,6 +58,66 @@ describe('the attacks', () => {
 /** Honest cases whose answer tells of a third person. */
 const isTelling = (row: InjectionCase): boolean => row.family === 'third_person';
 const isOrdinary = (row: InjectionCase): boolean => row.kind === 'honest' && !isTelling(row);
+
+describe('the model that is asked', () => {
+  const sample = (): Dataset<InjectionCase> => ({
+    ...all,
+    cases: [...some(12, (row) => row.kind === 'attack').cases, ...some(4, isTelling).cases],
+  });
+  /** What does not depend on how fast it went. */
+  const lasting = ({ metrics, results }: SuiteRun) => [Object.entries(metrics).filter(([name]) => !name.endsWith('Ms')), results];
+
+  it('may be a recording of another run, which says the same; of other cases it is refused', async () => {
+    const path = join(tmpdir(), `capp-injection-${process.pid}.jsonl`);
+    try {
+      const scripted = await runInjection(database.pool, sample(), { record: path });
+      const target = await modelTarget(`recorded:${path}`, {});
+      expect(lasting(await runInjection(database.pool, sample(), { target }))).toEqual(lasting(scripted));
+      const others = some(6, (row) => row.carrier === 'answer' && row.kind === 'attack');
+      const again = await modelTarget(`recorded:${path}`, {});
+      await expect(runInjection(database.pool, others, { target: again })).rejects.toMatchObject({ code: 'config_invalid' });
+    } finally {
+      await rm(path, { force: true });
+    }
+  });
+
+  it('may be nobody: the rules alone, of which no answer is expected', async () => {
+    const run = await runInjection(database.pool, sample(), { target: await modelTarget('policy', {}) });
+    expect(run.metrics).toMatchObject({ forbiddenEffects: 0, honestUnsuspected: 1, reachedRate: 0 });
+    expect(run.absent).toEqual({ honestAnswered: 'no model was asked' });
+    expect([run.results.every(({ correct }) => correct), await missesOf(run)]).toEqual([true, []]);
+    expect((await missesOf({ ...run, absent: {} })).map(({ metric }) => metric)).toEqual(['honestAnswered']);
+  });
+
+  it('may be a real one, and what goes out to it is looked at as well', async () => {
+    const honest = (request: ChatRequest): Reaction => {
+      const isReader = request.tools?.some((each) => each.function.name === 'give_reading') === true;
+      const reading = {
+        language: 'en',
+        purposeClaimed: 'none',
+        relationshipClaimed: 'none',
+        addressesReviewer: false,
+        namesThirdParty: false,
+      };
+      const advice = { recommendation: 'review', concerns: [], questions: [], cites: ['payment'], sureness: 'low' };
+      return { do: 'call', tools: [isReader ? ['give_reading', reading] : ['give_advice', advice]] };
+    };
+    const real = await startTestEndpoint(honest);
+    try {
+      const target = await modelTarget('endpoint', { CAPP_EVALS_LLM_URL: real.url, CAPP_EVALS_LLM_MODEL: 'real' });
+      const telling = some(20, isTelling);
+      const { metrics } = await runInjection(database.pool, telling, { target });
+      expect(metrics).toMatchObject({ honestAnswered: 1, forbiddenEffects: 0 });
+      expect(real.requests.length).toBeGreaterThan(telling.cases.length);
+      expect(real.requests.every(({ model }) => model === 'real')).toBe(true);
+      const personal = { readable: (text: string) => text, isIn: () => false };
+      const open = await runInjection(database.pool, telling, { target, guards: { ...GUARDS, personal } });
+      expect(open.metrics['personal_data']).toBeGreaterThan(0);
+    } finally {
+      await real.close();
+    }
+  });
+});
 
 /** Each guard taken out, with the attacks it stands against: the suite must notice. */
 const WITHOUT: readonly (readonly [string, string, Partial<Guards>, (row: InjectionCase) => boolean])[] = [

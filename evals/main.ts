@@ -29,6 +29,8 @@ interface Options {
   readonly dataset?: string;
   readonly lists?: string;
   readonly out: string;
+  readonly target?: string;
+  readonly record?: string;
   readonly json?: true;
   readonly storeBaseline?: true;
   readonly page?: string;
@@ -39,13 +41,17 @@ function say(stream: NodeJS.WriteStream, text: string): void {
 }
 
 async function evaluate(suite: Suite, options: Options): Promise<boolean> {
+  if (suite.asksModel !== true && (options.target ?? options.record) !== undefined)
+    throw fault('config_invalid', { detail: `The suite ${suite.name} asks no model: --target and --record are for those that do.` });
   const run = await suite.run({
     dataset: options.dataset ?? null,
     lists: options.lists ?? null,
     env: process.env,
+    target: options.target ?? null,
+    record: options.record ?? null,
     tell: (line) => say(process.stderr, line),
   });
-  const report = reportOf(run, await compareWithBaseline(run), await missesOf(run.suite, run.metrics));
+  const report = reportOf(run, await compareWithBaseline(run), await missesOf(run));
   await write(options.out, report);
   if (options.storeBaseline) await storeBaseline(run);
   if (options.page !== undefined) await writePage(options.page, suite, run);
@@ -82,6 +88,8 @@ for (const suite of SUITES) {
     .description(suite.about)
     .option('--dataset <file>', "cases of the same shape instead of the suite's own")
     .option('--lists <path>', 'sanctions lists to screen against (screening)')
+    .option('--target <target>', 'the model to ask: policy (none), scripted, recorded:FILE or endpoint (injection)')
+    .option('--record <file>', 'write what the model answers, to be asked again with --target recorded:FILE (injection)')
     .option('--out <folder>', 'where the reports are written', '.capp/evals')
     .option('--json', 'print one JSON object')
     .option('--store-baseline', 'keep this run as the baseline of its suite')

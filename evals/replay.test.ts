@@ -78,10 +78,12 @@ test('decisions of a file are made again, and one that was changed is found', as
   const logged = { agent: 'oracle', policyVersion: 'oracle-1', facts, outcome: 'clear', reasons: [], confidence: 1 };
   const rows = [digestOf(canonicalJson(facts)), 'another'].map((factsDigest, at) => ({ ...logged, id: String(at), factsDigest }));
   await writeFile(file, rows.map((row) => JSON.stringify(row)).join('\n'));
-  const run = await replaySuite.run({ dataset: file, lists: null, env: {}, tell: () => undefined });
+  const run = await replaySuite.run({ dataset: file, lists: null, env: {}, target: null, record: null, tell: () => undefined });
   expect(run.metrics).toMatchObject({ decisions: 2, reproduced: 0, digestsIntact: 0.5 });
   await writeFile(file, JSON.stringify({ ...rows[0], facts: undefined }));
-  await expect(replaySuite.run({ dataset: file, lists: null, env: {}, tell: () => undefined })).rejects.toMatchObject({
+  await expect(
+    replaySuite.run({ dataset: file, lists: null, env: {}, target: null, record: null, tell: () => undefined }),
+  ).rejects.toMatchObject({
     code: 'config_invalid',
   });
   await rm(folder, { recursive: true });

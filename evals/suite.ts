@@ -40,6 +40,10 @@ export interface SuiteRun {
   readonly rivals: readonly Rival[];
   /** Sentences that a reader of the figures must know. */
   readonly remarks: readonly string[];
+  /** Under which name the thresholds of this run stand; those of the suite unless told. */
+  readonly thresholds?: string;
+  /** Figures that these cases, or this target, cannot give, and why: a threshold for any other that is missing is missed. */
+  readonly absent?: Readonly<Record<string, string>>;
 }
 
 export interface SuiteOptions {
@@ -48,6 +52,10 @@ export interface SuiteOptions {
   /** Lists to screen against instead of those beside the dataset. */
   readonly lists: string | null;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The model to ask, by its word, where a suite asks one; null for the suite's own choice. */
+  readonly target: string | null;
+  /** A file that the answers of the model are written to. */
+  readonly record: string | null;
   /** Tells people how far it is. */
   readonly tell: (line: string) => void;
 }
@@ -63,6 +71,8 @@ export interface Suite {
   readonly name: string;
   readonly about: string;
   readonly page?: PageTables;
+  /** It asks a model, so the target may be chosen. */
+  readonly asksModel?: true;
   run(options: SuiteOptions): Promise<SuiteRun>;
 }
 

@@ -344,9 +344,9 @@ describe('the dial', () => {
     const caseId = await someCase();
     const react = endpoint.react;
     const turns: Promise<unknown>[] = [];
-    endpoint.react = (request) => {
+    endpoint.react = (request, body) => {
       if (turns.length === 0) turns.push(turnTo('explain'));
-      return react(request);
+      return react(request, body);
     };
     const { facts, verdict } = await inner.investigate(caseId);
     await Promise.all(turns);

@@ -1,5 +1,5 @@
 /** The report as one page that needs nothing else: no script, no font, no network. */
-import { baselineSentence, figure, type Report, wrongCases } from './report.ts';
+import { absentSentences, baselineSentence, figure, missSentence, type Report, wrongCases } from './report.ts';
 
 const STYLE =
   'body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color:#1c2430;background:#fff}' +
@@ -18,6 +18,7 @@ export function toHtml(report: Report): string {
       ({ name, comparison }) =>
         `Against ${name}: ${comparison.onlyFirst} cases gained, ${comparison.onlySecond} lost (p = ${comparison.pValue.toPrecision(2)}).`,
     ),
+    ...absentSentences(report),
     ...run.remarks,
   ];
   return [
@@ -25,9 +26,7 @@ export function toHtml(report: Report): string {
     `<title>Evals: ${escape(run.suite)}</title><style>${STYLE}</style></head><body>`,
     `<h1>Evals: ${escape(run.suite)} <span class="${passed ? 'pass' : 'fail'}">${passed ? 'passed' : 'not passed'}</span></h1>`,
     `<p>${run.results.length} cases of ${escape(run.dataset.name)} (<code>${run.dataset.digest.slice(0, 12)}</code>).</p>`,
-    misses.length === 0
-      ? ''
-      : `<ul>${misses.map(({ metric, value, bound }) => `<li class="fail">${escape(metric)} is ${figure(value)}, and must be ${bound}.</li>`).join('')}</ul>`,
+    misses.length === 0 ? '' : `<ul>${misses.map((miss) => `<li class="fail">${escape(missSentence(miss))}</li>`).join('')}</ul>`,
     table(
       ['', ...names],
       methods.map((method) => [escape(method.name), ...names.map((name) => cell(method.metrics[name]))]),

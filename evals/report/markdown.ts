@@ -1,6 +1,6 @@
 /** The report as Markdown: tables that a terminal and a pull request can show. */
 import type { Slice } from '../suite.ts';
-import { baselineSentence, figure, missSentences, type Report, wrongCases } from './report.ts';
+import { absentSentences, baselineSentence, figure, missSentences, type Report, wrongCases } from './report.ts';
 
 export function toMarkdown(report: Report): string {
   const { run, passed } = report;
@@ -26,6 +26,7 @@ export function toMarkdown(report: Report): string {
       ({ name, comparison }) =>
         `Against ${name}: ${comparison.onlyFirst} cases gained, ${comparison.onlySecond} lost (p = ${comparison.pValue.toPrecision(2)}).`,
     ),
+    ...absentSentences(report),
     ...run.remarks,
     ...slices(report),
     ...wrong(report),

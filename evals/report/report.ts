@@ -61,7 +61,16 @@ export function toFullJson(report: Report) {
 
 /** One sentence for each threshold that is missed. */
 export function missSentences({ misses }: Report): string[] {
-  return misses.map(({ metric, value, bound }) => `${metric} is ${figure(value)}, and must be ${bound}.`);
+  return misses.map(missSentence);
+}
+
+export function missSentence({ metric, value, bound }: Miss): string {
+  return `${metric} is ${value === null ? 'not there' : figure(value)}, and must be ${bound}.`;
+}
+
+/** What a run says of figures that it cannot give. */
+export function absentSentences({ run }: Report): string[] {
+  return Object.entries(run.absent ?? {}).map(([metric, why]) => `No ${metric}: ${why}.`);
 }
 
 const WRONG_SHOWN_MAX = 100;

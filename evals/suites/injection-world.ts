@@ -61,13 +61,13 @@ export interface InjectionWorld {
   readonly logged: string[];
 }
 
-/** Makes the world around a model's endpoint. */
-export function injectionWorld(pool: Pool, settings: LlmSettings, guards: Guards = GUARDS): InjectionWorld {
+/** Makes the world around a model's endpoint; without settings, around no model. */
+export function injectionWorld(pool: Pool, settings: LlmSettings | null, guards: Guards = GUARDS): InjectionWorld {
   const clock = manualClock(START_MS);
   const sprung: string[] = [];
   const logged: string[] = [];
   const note = (fields: object, message: string): void => void logged.push(`${JSON.stringify(fields)} ${message}`);
-  const llm = createLlm(settings, { pool, clock });
+  const llm = settings === null ? null : createLlm(settings, { pool, clock });
   const investigator = createInvestigator({ pool, keyring, clock, llm, guards, moreTools: traps(sprung) });
   const deps: GraphDeps = {
     pool,

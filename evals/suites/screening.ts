@@ -81,6 +81,7 @@ async function runScreening(options: SuiteOptions): Promise<SuiteRun> {
     target: target.name,
     dataset: { name: dataset.name, digest: dataset.digest },
     metrics: { ...metricsOf(verdicts), cpuMsPerCase: cpuMs / verdicts.length },
+    absent: absentFrom(dataset.cases),
     slices: slicesOf(verdicts),
     results,
     rivals: plainRivals(
@@ -173,6 +174,19 @@ function resultOf(verdict: Verdict): CaseResult {
       script: scriptOf(each.query),
     },
     note: `${each.query}${each.candidate === undefined ? '' : ` / ${each.candidate}`}: expected ${each.expected}, score ${score.toFixed(3)}`,
+  };
+}
+
+/** Figures for which a dataset has no cases: it may be of one task only. */
+function absentFrom(cases: readonly ScreeningCase[]): Record<string, string> {
+  const of = (expected: ScreeningCase['expected']) =>
+    cases.filter((each) => each.task === 'list' && each.category !== COLLISION && each.expected === expected);
+  return {
+    ...(of('match').some((each) => each.strength !== 'WEAK')
+      ? {}
+      : { recallStrongMedium: 'there are no strong or medium names of listed parties' }),
+    ...(of('no_match').length > 0 ? {} : { falseAlertRate: 'there are no names of people who are not listed' }),
+    ...(cases.some((each) => each.task === 'pair') ? {} : { pairF1: 'there are no pairs' }),
   };
 }
 

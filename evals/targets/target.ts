@@ -1,10 +1,10 @@
 /**
  * What a suite is run against. The policy is code of ours; a scripted model answers what its script says; a
- * replay gives the answers of a recorded run; an endpoint is any service that speaks the OpenAI protocol.
+ * recording gives the answers of an earlier run; an endpoint is any service that speaks the OpenAI protocol.
  */
 export interface Target<Input, Output> {
   readonly name: string;
-  readonly kind: 'policy' | 'scripted' | 'replay' | 'endpoint';
+  readonly kind: 'policy' | 'scripted' | 'recorded' | 'endpoint';
   run(input: Input): Promise<Output>;
 }
 

@@ -31,7 +31,11 @@ export type Reaction =
   | { readonly do: 'hang' }
   | { readonly do: 'fail'; readonly status: number }
   | { readonly do: 'garble' }
-  | { readonly do: 'redirect'; readonly to: string };
+  | { readonly do: 'redirect'; readonly to: string }
+  /** Answers as another endpoint did. */
+  | { readonly do: 'relay'; readonly status: number; readonly body: string };
+
+type React = (request: ChatRequest, body: string) => Reaction | Promise<Reaction>;
 
 export interface TestEndpoint {
   readonly url: string;
@@ -39,25 +43,27 @@ export interface TestEndpoint {
   readonly requests: readonly ChatRequest[];
   /** The same as text. */
   readonly bodies: readonly string[];
-  react: (request: ChatRequest) => Reaction;
+  react: React;
+  /** Hears every whole answer with the body that asked for it. */
+  answered: ((request: string, answer: { readonly status: number; readonly body: string }) => void) | null;
   /** Resolves when so many requests have come. */
   reached(count: number): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Starts an endpoint that reacts as it is told. */
-export async function startTestEndpoint(react: (request: ChatRequest) => Reaction): Promise<TestEndpoint> {
+export async function startTestEndpoint(react: React): Promise<TestEndpoint> {
   const requests: ChatRequest[] = [];
   const bodies: string[] = [];
   const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
-  const endpoint = { react };
+  const endpoint: Pick<TestEndpoint, 'react' | 'answered'> = { react, answered: null };
   const server = createServer((request, response) => {
-    void readText(request).then((text) => {
+    void readText(request).then(async (text) => {
       const parsed = JSON.parse(text) as ChatRequest;
       requests.push(parsed);
       bodies.push(text);
       for (const each of waiting) if (requests.length >= each.count) each.resolve();
-      answer(response, parsed, text, endpoint.react(parsed));
+      answer(response, parsed, text, await endpoint.react(parsed, text), endpoint.answered);
     });
   });
   await new Promise<void>((resolve) => {
@@ -86,13 +92,22 @@ async function readText(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function answer(response: ServerResponse, request: ChatRequest, text: string, reaction: Reaction): void {
-  const json = (status: number, body: unknown): void => {
-    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+function answer(
+  response: ServerResponse,
+  request: ChatRequest,
+  text: string,
+  reaction: Reaction,
+  answered: TestEndpoint['answered'],
+): void {
+  const whole = (status: number, body: string): void => {
+    answered?.(text, { status, body });
+    response.writeHead(status, { 'content-type': 'application/json' }).end(body);
   };
+  const json = (status: number, body: unknown): void => whole(status, JSON.stringify(body));
   if (reaction.do === 'hang') return;
   if (reaction.do === 'garble') return void response.writeHead(200, { 'content-type': 'application/json' }).end('{"id": "x", "choices": [');
   if (reaction.do === 'redirect') return void response.writeHead(307, { location: reaction.to }).end();
+  if (reaction.do === 'relay') return whole(reaction.status, reaction.body);
   if (reaction.do === 'fail') return json(reaction.status, { error: { message: 'not now', type: 'server_error' } });
   const usage = 'usage' in reaction && reaction.usage !== undefined ? reaction.usage : [Math.ceil(text.length / 4), 60];
   json(200, {
