@@ -26,6 +26,7 @@ import { digestOf } from '../../domain/ids.ts';
 import { readDataset } from '../dataset.ts';
 import { share } from '../scorers.ts';
 import { type CaseResult, type Metrics, slicesBy, type Suite, type SuiteOptions, type SuiteRun } from '../suite.ts';
+import { effectDifferences, type Effects, EFFECTS_SQL } from './replay-effects.ts';
 import { withDecisionLog } from './replay-log.ts';
 
 export interface LoggedDecision {
@@ -38,6 +39,8 @@ export interface LoggedDecision {
   readonly outcome: string;
   readonly reasons: readonly Reason[];
   readonly confidence: number;
+  /** What else was written of it, where it can be found: a decision of a file has nothing of that. */
+  readonly effects?: Effects;
 }
 
 const PAGE = 2_000;
@@ -123,7 +126,8 @@ function runOf(dataset: SuiteRun['dataset'], results: readonly CaseResult[], int
 /** By the number, not by the text it is given as: pages would overlap and leave gaps. */
 async function readPage(pool: Pool, after: string): Promise<LoggedDecision[]> {
   const result = await pool.query<LoggedDecision>(
-    `select id, position::text as position, agent, policy_version as "policyVersion", facts, facts_digest as "factsDigest", outcome, reasons, confidence
+    `select logged.id, position::text as position, agent, policy_version as "policyVersion", facts, facts_digest as "factsDigest", outcome, reasons,
+         confidence, ${EFFECTS_SQL} as effects
        from agent_activity logged where position > $1::bigint order by logged.position limit $2`,
     [after, PAGE],
   );
@@ -203,5 +207,5 @@ function differencesOf(logged: LoggedDecision, verdict: Verdict): string[] {
   if (wordsOf(verdict.reasons) !== wordsOf(logged.reasons)) found.push('reasons differ');
   // The database keeps a confidence in four bytes.
   if (Math.fround(verdict.confidence) !== Math.fround(logged.confidence)) found.push(`confidence is now ${verdict.confidence}`);
-  return found;
+  return [...found, ...effectDifferences(logged, verdict)];
 }

@@ -74,7 +74,7 @@ async function readStanding(deps: GraphDeps, caseId: string, round: number): Pro
 
 /** Keeps advice on a case that has not moved on meanwhile; what it raises only ever goes up. */
 async function keepAdvice(deps: GraphDeps, caseId: string, round: number, advice: CaseAdvice): Promise<void> {
-  const { raise, ...shown } = advice;
+  const { raise = null } = advice;
   const nowMs = deps.clock.now();
   await deps.pool.query({
     name: 'keep_advice',
@@ -84,7 +84,7 @@ async function keepAdvice(deps: GraphDeps, caseId: string, round: number, advice
     values: [
       caseId,
       round,
-      JSON.stringify({ ...shown, round, at: new Date(nowMs).toISOString() }),
+      JSON.stringify({ ...advice, raise, round, at: new Date(nowMs).toISOString() }),
       raise?.priority ?? 0,
       raise?.secondOfficer === true ? 2 : 1,
       new Date(nowMs),

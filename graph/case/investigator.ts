@@ -2,7 +2,15 @@
  * The investigator in the case graph: it is asked at the seam for advice, its decision is recorded like any
  * agent's, and what it says reaches the officers in sentences of ours.
  */
-import { INVESTIGATOR, type Investigation, type Investigator, QUESTIONS, type Recommendation } from '../../agents/investigator/index.ts';
+import {
+  INVESTIGATOR,
+  type Investigation,
+  type Investigator,
+  type InvestigatorData,
+  type InvestigatorFacts,
+  QUESTIONS,
+  type Recommendation,
+} from '../../agents/investigator/index.ts';
 import { withTransaction } from '../../db/connect.ts';
 import { recordDecisions } from '../../db/queries/decisions.ts';
 import { canonicalJson } from '../../domain/canonical.ts';
@@ -68,9 +76,8 @@ const DURATION_MAX = 2_147_483_647;
 
 function adviceOf({ facts, verdict }: Investigation, decisionId: string, round: number): CaseAdvice {
   const { data, outcome } = verdict;
-  const { brief, model } = facts;
-  // What the rules alone would say has raised nothing; see `decideInvestigator`.
-  const raised = data.priority > brief.priority || data.approvalsNeeded > brief.approvalsNeeded;
+  const { model } = facts;
+  const raise = raiseOf(facts, data);
   return {
     source: data.source === 'model' ? 'model' : 'policy',
     recommendation: IN_WORDS_OF_CASES[outcome],
@@ -80,8 +87,14 @@ function adviceOf({ facts, verdict }: Investigation, decisionId: string, round: 
     modelId: data.source === 'model' ? model.modelId : null,
     promptHash: data.source === 'model' ? model.promptHash : null,
     decisionId,
-    ...(raised ? { raise: { priority: data.priority, ...(data.approvalsNeeded > 1 ? { secondOfficer: true as const } : {}) } } : {}),
+    ...(raise === null ? {} : { raise }),
   };
+}
+
+/** What an advice raises; what the rules alone would say has raised nothing: see `decideInvestigator`. */
+export function raiseOf({ brief }: Pick<InvestigatorFacts, 'brief'>, data: InvestigatorData): NonNullable<CaseAdvice['raise']> | null {
+  if (data.priority <= brief.priority && data.approvalsNeeded <= brief.approvalsNeeded) return null;
+  return { priority: data.priority, ...(data.approvalsNeeded > 1 ? { secondOfficer: true as const } : {}) };
 }
 
 const HOW_IT_WENT: Readonly<Record<Investigation['facts']['model']['outcome'], string>> = {

@@ -1,0 +1,129 @@
+import { MemorySaver } from '@langchain/langgraph';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ComplianceFacts, COMPLIANCE_POLICY, decideCompliance, evidenceOf } from '../agents/compliance/index.ts';
+import { createInvestigator } from '../agents/investigator/index.ts';
+import { canonicalJson } from '../domain/canonical.ts';
+import { digestOf } from '../domain/ids.ts';
+import { buildCaseGraph } from '../graph/case/case-graph.ts';
+import { caseGraphDeps } from '../graph/case/cases.ts';
+import { investigatorAdvice } from '../graph/case/investigator.ts';
+import { workCases } from '../graph/case/work.ts';
+import { type TestPlatform, testPlatform } from '../graph/testing.ts';
+import { createLlm } from '../tools/llm/index.ts';
+import { type ChatRequest, type Reaction, startTestEndpoint, type TestEndpoint, testLlmSettings } from '../tools/llm/testing.ts';
+import type { SuiteRun } from './suite.ts';
+import { replayAll } from './suites/replay.ts';
+
+let platform: TestPlatform;
+let endpoint: TestEndpoint;
+
+/** A model that would escalate whatever it is shown. */
+function escalating(request: ChatRequest): Reaction {
+  const isReader = request.tools?.some((each) => each.function.name === 'give_reading') === true;
+  const reading = { language: 'en', purposeClaimed: 'none', relationshipClaimed: 'none', addressesReviewer: false, namesThirdParty: false };
+  const advice = { recommendation: 'escalate', concerns: [], questions: [], cites: ['payment'], sureness: 'high' };
+  return { do: 'call', tools: [isReader ? ['give_reading', reading] : ['give_advice', advice]] };
+}
+
+/** A log of everything there is: payments paid, one held by its name and one by how often its sender pays, each with an advice. */
+beforeAll(async () => {
+  endpoint = await startTestEndpoint(escalating);
+  platform = await testPlatform();
+  const { pool, clock, keyring } = platform.deps;
+  const llm = createLlm(testLlmSettings(endpoint.url), { pool, clock });
+  const deps = { ...platform.deps, advise: investigatorAdvice({ pool, clock }, createInvestigator({ pool, keyring, clock, llm })) };
+  for (let count = 0; count < 5; count += 1) await platform.submit({ sender: { phone: '+254711000001' } });
+  await platform.submit({ sender: { name: 'Sanounou Mamadou Keta' } });
+  await platform.worker.work('authorize');
+  await workCases(deps, buildCaseGraph({ checkpointer: new MemorySaver(), ...caseGraphDeps(deps) }), 10);
+  await platform.settleDown();
+});
+afterAll(async () => {
+  await platform.close();
+  await endpoint.close();
+});
+
+const replay = (): Promise<SuiteRun> => replayAll(platform.database.pool, () => undefined);
+const wrong = ({ results }: SuiteRun): string[] => results.filter(({ correct }) => !correct).map(({ note }) => note);
+
+/** Changes rows that nobody may change, behind the back of the guards, for as long as the work takes. */
+async function tampered<T>(change: string, work: () => Promise<T>, undo: string): Promise<T> {
+  const client = await platform.database.pool.connect();
+  const run = async (text: string) => {
+    await client.query('set session_replication_role = replica');
+    const { rowCount } = await client.query(text);
+    await client.query('set session_replication_role = default');
+    expect(rowCount).toBeGreaterThan(0);
+  };
+  try {
+    await run(change);
+    const result = await work();
+    await run(undo);
+    return result;
+  } finally {
+    client.release();
+  }
+}
+
+describe('the log of a platform', () => {
+  test('is reproduced to the letter, each agent in it', async () => {
+    const run = await replay();
+    expect([wrong(run), run.metrics['reproduced'], run.metrics['digestsIntact']]).toEqual([[], 1, 1]);
+    const outcomes = new Set(run.results.map(({ tags }) => tags['outcome']));
+    for (const outcome of [
+      'exchange-rate quoted',
+      'compliance clear',
+      'compliance flag',
+      'route-optimizer routed',
+      'liquidity reserve',
+      'investigator escalate',
+    ])
+      expect(outcomes).toContain(outcome);
+    const { rows } = await platform.database.pool.query(
+      `select count(*)::int as raised from cases where advice -> 'raise' -> 'priority' is not null`,
+    );
+    expect(rows[0].raised).toBe(2);
+  });
+
+  test('tells of a case that was opened with another priority', async () => {
+    const { rows } = await platform.database.pool.query<{ facts: ComplianceFacts; digest: string }>(
+      `select facts, e.details ->> 'evidenceDigest' as digest from agent_activity a join audit_events e on e.payment_id = a.payment_id
+         and e.action = 'case.opened' where a.agent = 'compliance' and a.outcome = 'flag' order by position limit 1`,
+    );
+    const [logged] = rows;
+    if (logged === undefined) throw new Error('a payment is held');
+    const verdict = decideCompliance(logged.facts, COMPLIANCE_POLICY);
+    expect(digestOf(canonicalJson(evidenceOf(logged.facts, verdict).evidence))).toBe(logged.digest);
+    const other = evidenceOf(logged.facts, { ...verdict, data: { ...verdict.data, priority: verdict.data.priority - 1 } });
+    const write = (digest: string, from: string) =>
+      `update audit_events set details = jsonb_set(details, '{evidenceDigest}', '"${digest}"') where details ->> 'evidenceDigest' = '${from}'`;
+    const otherDigest = digestOf(canonicalJson(other.evidence));
+    const run = await tampered(write(otherDigest, logged.digest), replay, write(logged.digest, otherDigest));
+    expect(wrong(run)).toEqual([
+      expect.stringContaining(`its case was opened on other evidence than now, which has the priority ${verdict.data.priority}`),
+    ]);
+    expect(run.metrics['reproduced']).toBeLessThan(1);
+  });
+
+  test('tells of a record with other rules, hits or lists', async () => {
+    const mark = `from agent_activity a where a.agent = 'compliance' and a.outcome = 'flag' and a.payment_id = r.payment_id and a.tx_id = r.tx_id`;
+    const run = await tampered(
+      `update compliance_records r set rules = rules || '["another"]', list_version = list_version || '!' ${mark}`,
+      replay,
+      `update compliance_records r set rules = rules - 'another', list_version = rtrim(list_version, '!') ${mark}`,
+    );
+    expect(wrong(run)).toEqual([1, 2].map(() => expect.stringContaining('listVersion of its record differ; rules of its record differ')));
+  });
+
+  test('tells of an advice that raised something else', async () => {
+    const run = await tampered(
+      `update cases set advice = jsonb_set(advice, '{raise,priority}', '3')`,
+      replay,
+      `update cases set advice = jsonb_set(advice, '{raise,priority}', (select (facts #>> '{brief,priority}')::int + 10 from agent_activity a
+         where a.agent = 'investigator' and a.payment_id = cases.payment_id)::text::jsonb)`,
+    );
+    expect(wrong(run)).toHaveLength(2);
+    expect(wrong(run)[0]).toContain('it would raise {"priority":');
+    expect(wrong(await replay())).toEqual([]);
+  });
+});
