@@ -156,15 +156,8 @@ describe('an event', () => {
   it('is signed with both secrets while they overlap', async () => {
     const { id, secret } = await endpoint();
     const next = newSecret();
-    const rotation = {
-      clientId,
-      endpointId: id,
-      secret: keyring.encrypt(next, SECRET_CONTEXT),
-      overlapUntilMs: clock.now() + 1_000,
-      actor,
-      nowMs: clock.now(),
-    };
-    await rotateSecret(database.pool, rotation);
+    const rotation = { clientId, endpointId: id, secret: keyring.encrypt(next, SECRET_CONTEXT), actor };
+    await rotateSecret(database.pool, { ...rotation, overlapUntilMs: clock.now() + 1_000, nowMs: clock.now() });
     for (let count = 0; count < 2; count += 1) {
       await sendTest(database.pool, { clientId, endpointId: id, actor }, clock.now());
       await work();
@@ -370,9 +363,7 @@ describe('a replay', () => {
     await announce(await payment(), 'payment.paid');
     await exhaust();
     receiver.respond = status(204);
-    await expect(failedAgain(id)).rejects.toMatchObject({
-      code: 'webhook_endpoint_disabled',
-    });
+    await expect(failedAgain(id)).rejects.toMatchObject({ code: 'webhook_endpoint_disabled' });
     await enable(id);
     receiver.received.length = 0;
     expect(await failedAgain(id)).toBe(1);
