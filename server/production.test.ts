@@ -32,6 +32,10 @@ describe('production', () => {
     ['DATABASE_URL', { DATABASE_URL: 'postgres://capp@db.internal/capp?sslmode=no-verify' }],
     ['REDIS_URL', { REDIS_URL: 'redis://redis.internal' }],
     ['NODE_TLS_REJECT_UNAUTHORIZED', { NODE_TLS_REJECT_UNAUTHORIZED: '0' }],
+    ['CAPP_PUBLIC_URL', { CAPP_PUBLIC_URL: 'http://capp.example' }],
+    ['APTOS_NODE_URL', { APTOS_NODE_URL: 'http://node.example', CAPP_APTOS_PATH: 'absent.json' }],
+    ['VAULT_ADDR', { VAULT_ADDR: 'http://vault.internal:8200' }],
+    ['CAPP_KMS_URL', { CAPP_KMS_URL: 'http://kms.internal' }],
   ])('refuses %s and names it', (field, change) => {
     expect(productionRefusals({ ...SOUND, ...change }, true).map((each) => each.field)).toEqual([field]);
     expect(() => readConfig({ ...SOUND, ...change })).toThrow(expect.objectContaining({ code: 'config_invalid', field }));
@@ -53,6 +57,81 @@ describe('production', () => {
     expect(productionRefusals({ ...SOUND, DATABASE_URL: 'postgres://capp@localhost/capp', REDIS_URL: 'redis://127.0.0.1' }, true)).toEqual(
       [],
     );
+  });
+});
+
+describe('files that production is given', () => {
+  const file = async (name: string, value: unknown, mode = 0o640): Promise<string> => {
+    const path = join(folder, name);
+    await writeFile(path, typeof value === 'string' ? value : JSON.stringify(value));
+    await chmod(path, mode);
+    return path;
+  };
+  const refused = (env: Record<string, string>) => productionRefusals({ ...SOUND, ...env }, false);
+  const operators = async (profile: unknown) => refused({ CAPP_OPERATORS_PATH: await file('operators.json', { 'mpesa-ke': profile }) });
+
+  test('may name operators of the real world', async () => {
+    const path = await file('operators.json', {
+      'mpesa-ke': { baseUrl: 'https://api.safaricom.co.ke', note: 'no sandbox' },
+      'mtn-ug': { baseUrl: 'https://proxy.momoapi.mtn.com', targetEnvironment: 'mtnuganda' },
+      'orange-ci': { collection: { baseUrl: 'https://api.orange.com', countryPath: 'ci', returnUrl: 'https://capp.example/back' } },
+      'airtel-zm': { baseUrl: 'https://10.20.0.7' },
+    });
+    expect(refused({ CAPP_OPERATORS_PATH: path })).toEqual([]);
+    expect(readConfig({ ...SOUND, CAPP_OPERATORS_PATH: path }).operatorsPath).toBe(path);
+  });
+
+  test.each([
+    ['http://api.safaricom.co.ke', 'must begin with https://'],
+    ['http://127.0.0.1:4000/mpesa', 'leads to this machine'],
+    ['https://localhost', 'leads to this machine'],
+    ['https://127.8.8.8', 'leads to this machine'],
+    ['https://[::1]:4000', 'leads to this machine'],
+    ['http://0.0.0.0:4000', 'leads to this machine'],
+    ['https://sandbox.safaricom.co.ke', 'leads to a sandbox'],
+    ['https://sandbox.momodeveloper.mtn.com', 'leads to a sandbox'],
+    ['https://openapiuat.airtel.ug', 'leads to a sandbox'],
+    ['https://api.sandbox.orange-sonatel.com', 'leads to a sandbox'],
+    ['http://sandbox:4000', 'leads to a sandbox'],
+  ])('may not name an operator at %s', async (baseUrl, why) => {
+    for (const profile of [{ baseUrl }, { collection: { baseUrl } }]) {
+      const [first, ...rest] = await operators({ ...profile, consumerSecret: 'quite-a-password' });
+      expect(first).toMatchObject({ field: 'CAPP_OPERATORS_PATH', detail: expect.stringMatching(/mpesa-ke\.(collection\.)?baseUrl /) });
+      expect(first?.detail).toContain(why);
+      expect(first?.detail).not.toContain('quite-a-password');
+      expect(rest).toEqual([]);
+    }
+  });
+
+  test('may not say sandbox beside the address either', async () => {
+    const address = { baseUrl: 'https://proxy.momoapi.mtn.com' };
+    expect(await operators({ ...address, targetEnvironment: 'sandbox' })).toMatchObject([{ field: 'CAPP_OPERATORS_PATH' }]);
+    expect(await operators({ collection: { ...address, countryPath: 'dev' } })).toMatchObject([{ field: 'CAPP_OPERATORS_PATH' }]);
+  });
+
+  test('may not be what the sandbox wrote, nor name gateways or a chain in clear', async () => {
+    const sandbox = { 'mpesa-ke': { baseUrl: 'http://127.0.0.1:4000/mpesa-ke' }, 'mtn-ug': { baseUrl: 'http://127.0.0.1:4000/mtn-ug' } };
+    expect(refused({ CAPP_OPERATORS_PATH: await file('operators.json', sandbox) })).toHaveLength(2);
+    const gateways = { gateways: { africastalking: { sms: { baseUrl: 'https://api.sandbox.africastalking.com' } } } };
+    expect(refused({ CAPP_MESSAGING_PATH: await file('messaging.json', gateways) })).toMatchObject([{ field: 'CAPP_MESSAGING_PATH' }]);
+    const chain = await file('chain.json', { nodeUrl: 'http://node.example/v1' });
+    expect(refused({ CAPP_APTOS_PATH: chain })).toMatchObject([{ field: 'CAPP_APTOS_PATH' }]);
+    expect(refused({ CAPP_APTOS_PATH: await file('own.json', { nodeUrl: 'http://127.0.0.1:8080/v1' }) })).toEqual([]);
+  });
+
+  test.each(['CAPP_OPERATORS_PATH', 'CAPP_MESSAGING_PATH', 'CAPP_APTOS_KEYS_PATH', 'CAPP_TLS_KEY_PATH'])(
+    'may not be open to everybody: %s',
+    async (field) => {
+      expect(refused({ [field]: await file('open.json', '{}', 0o644) })).toMatchObject([
+        { field, detail: expect.stringContaining('everybody') },
+      ]);
+      expect(refused({ [field]: await file('own.json', '{}', 0o640) })).toEqual([]);
+    },
+  );
+
+  test('that are not there, or are no JSON, are named by whoever opens them', async () => {
+    expect(refused({ CAPP_OPERATORS_PATH: join(folder, 'absent.json') })).toEqual([]);
+    expect(refused({ CAPP_OPERATORS_PATH: await file('operators.json', '{') })).toEqual([]);
   });
 });
 

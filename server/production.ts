@@ -3,16 +3,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fault } from '../domain/errors.ts';
 import { tracingSettings } from '../tools/llm/settings.ts';
+import { fileRefusals, isInClear, OWN_HOSTS, type Refusal } from './production-files.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-interface Refusal {
-  readonly field: string;
-  readonly detail: string;
-}
-
 const REQUIRED_KEYS = ['CAPP_FIELD_KEY', 'CAPP_QUOTE_KEY', 'CAPP_KEY_PEPPER', 'CAPP_CALLBACK_KEY'] as const;
-const OWN_HOSTS = new Set(['', 'localhost', '127.0.0.1', '[::1]']);
+/** Addresses of others, or of ourselves as others reach us. */
+const ADDRESSES = ['CAPP_PUBLIC_URL', 'APTOS_NODE_URL', 'VAULT_ADDR', 'CAPP_KMS_URL'] as const;
 
 /**
  * Everything about these settings that production does not run on; nothing when it may. Lists are asked for by whoever starts the
@@ -42,7 +39,7 @@ export function productionRefusals(env: Env, isStart: boolean): Refusal[] {
   for (const name of tracingSettings(env)) refuse(name, `${name} would send prompts to a third party; unset it.`);
   if (text('CAPP_WEBHOOK_ALLOW_PRIVATE') === '1')
     refuse('CAPP_WEBHOOK_ALLOW_PRIVATE', 'Production sends webhooks to public addresses over HTTPS only.');
-  refusals.push(...connectionRefusals(env));
+  refusals.push(...connectionRefusals(env), ...fileRefusals(env));
   return refusals;
 }
 
@@ -57,6 +54,8 @@ function connectionRefusals(env: Env): Refusal[] {
   if (redis !== null && !OWN_HOSTS.has(redis.hostname) && redis.protocol !== 'rediss:') {
     refusals.push({ field: 'REDIS_URL', detail: 'REDIS_URL leads to another machine and must begin with rediss://.' });
   }
+  for (const field of ADDRESSES)
+    if (isInClear(env[field])) refusals.push({ field, detail: `${field} must begin with https://, or lead to this machine.` });
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
     refusals.push({
       field: 'NODE_TLS_REJECT_UNAUTHORIZED',
