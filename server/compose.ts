@@ -78,7 +78,8 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
     throw fault('config_invalid', { field: 'DATABASE_URL', detail: 'DATABASE_URL must be set for a single process.' });
   const log = createLog({ program, level: config.logLevel });
   const keys = await loadKeys(env, config.dataDir);
-  const sanctions = await openSanctions({ sanctionsPath: config.sanctionsPath, environment: config.env, dataDir: config.dataDir });
+  const { sanctionsPath, listsRequired: required, env: environment, dataDir } = config;
+  const sanctions = await openSanctions({ sanctionsPath, required, environment, dataDir });
   const watch = watchLists(sanctions, log);
   const pool = connect({
     url: config.databaseUrl,

@@ -40,6 +40,8 @@ const settingsSchema = z.object({
   /** Where the sandbox answers, for its operators' statements. Set by the supervisor with the sandbox it starts. */
   CAPP_SANDBOX_URL: z.url().optional(),
   CAPP_SANCTIONS_PATH: optionalText,
+  /** Names of lists, separated by commas, that payments have to be screened against. */
+  CAPP_LISTS_REQUIRED: z.string().default('OFAC-SDN,UN-SC,EU,UK'),
   /** JSON file of a risk model, as `npm run train:risk` writes it; unset: the one that comes with the program. */
   CAPP_RISK_MODEL_PATH: optionalText,
   /** JSON files: which chain to settle on and who is who there; and the keys of our accounts. Without the first, settlement stays on the books. */
@@ -154,6 +156,8 @@ export interface Config {
   /** Where it answers; null: it is asked through its folder. */
   readonly sandboxUrl: string | null;
   readonly sanctionsPath: string | null;
+  /** Lists that have to be there: production does not run without them, and elsewhere the health page tells what lacks. */
+  readonly listsRequired: readonly string[];
   readonly riskModelPath: string | null;
   /** Which chain to settle on; null settles on the books alone. */
   readonly aptosPath: string | null;
@@ -244,6 +248,7 @@ export function readConfig(given: Env): Config {
     sandbox: settings.CAPP_SANDBOX === '1',
     sandboxUrl: settings.CAPP_SANDBOX_URL ?? null,
     sanctionsPath: settings.CAPP_SANCTIONS_PATH,
+    listsRequired: settings.CAPP_LISTS_REQUIRED.split(',').flatMap((name) => name.trim() || []),
     riskModelPath: settings.CAPP_RISK_MODEL_PATH,
     aptosPath: settings.CAPP_APTOS_PATH,
     aptosKeysPath: settings.CAPP_APTOS_KEYS_PATH,

@@ -195,6 +195,30 @@ describe('capp lists', () => {
     expect(out).toMatch(/UK@2026-09-23#[0-9a-f]{12}: 1 entries[\s\S]*UN-SC: not updated\. .* could not be fetched/);
   });
 
+  test('says which lists it did not fetch and why, and shows every change to whoever asks', async () => {
+    const away: typeof fetch = async () => new Response('', { status: 503 });
+    const { out } = await run(['lists', 'update'], away);
+    expect(out).toContain('EU: not fetched, its address is not known. Set CAPP_LISTS_EU_URL, or take it with --from.');
+    expect(JSON.parse((await run(['lists', 'update', '--json'], away)).out).skipped).toContainEqual({
+      list: 'EU',
+      setting: 'CAPP_LISTS_EU_URL',
+    });
+    const rows = Array.from({ length: 15 }, (_, at) =>
+      JSON.stringify({ list: 'T', entryId: `E${at}`, type: 'person', names: [`Invented Person Number${at}`], program: 'P' }),
+    );
+    await writeFile(path('own.jsonl'), rows.slice(0, 1).join('\n'));
+    await run(['lists', 'update', '--from', path('own.jsonl')]);
+    await writeFile(path('own.jsonl'), rows.join('\n'));
+    const [json] = JSON.parse((await run(['lists', 'update', '--from', path('own.jsonl'), '--json'])).out).changes;
+    expect(json).toMatchObject({ added: 14, removed: 0, ids: { removed: [], changed: [] } });
+    expect(json.ids.added).toHaveLength(14);
+    await writeFile(path('own.jsonl'), rows.slice(0, 1).join('\n'));
+    expect((await run(['lists', 'update', '--from', path('own.jsonl')])).out).toMatch(/- and 4 more; --all shows them/);
+    await writeFile(path('own.jsonl'), rows.join('\n'));
+    const all = (await run(['lists', 'update', '--from', path('own.jsonl'), '--all'])).out;
+    expect(all).toContain('+ E14  Invented Person Number14');
+  });
+
   test('refuses a file that is no list, and shows it as it was', async () => {
     await writeFile(path('own.jsonl'), LISTS.join('\n'));
     await run(['lists', 'update', '--from', path('own.jsonl')]);

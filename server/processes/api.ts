@@ -7,7 +7,6 @@ import { ON_US } from '../../domain/network.ts';
 import { voidHolds } from '../../tools/ledger/index.ts';
 import { allowsSource } from '../../tools/mmo/terms.ts';
 import { loadReportingEntities } from '../../tools/reports/index.ts';
-import type { SanctionsDescription } from '../../tools/sanctions/list.ts';
 import { createAccess } from '../auth/access.ts';
 import { createTokenSigner } from '../auth/token-signer.ts';
 import { createApi } from '../api/app.ts';
@@ -23,6 +22,7 @@ import { createIntake } from '../intake.ts';
 import { settlementKeys } from '../settlement.ts';
 import { sumOfAll } from '../figures.ts';
 import { openLimits } from '../limits/index.ts';
+import { listsState } from '../lists-state.ts';
 import { openMessaging } from '../messaging.ts';
 import { type Running, runChild } from './child.ts';
 
@@ -128,7 +128,7 @@ function dependencies(foundation: Foundation): ApiDeps['dependencies'] {
         return { state: snapshot.refusals.size > 0 ? 'degraded' : 'up', detail };
       },
     },
-    sanctions: { required: false, check: async () => listsState(sanctions.describe(), systemClock.now()) },
+    sanctions: { required: false, check: async () => listsState(sanctions.describe(), config.listsRequired, systemClock.now()) },
     operators: {
       required: false,
       check: async () =>
@@ -137,20 +137,6 @@ function dependencies(foundation: Foundation): ApiDeps['dependencies'] {
           : { state: 'up', detail: 'Operators as configured.' },
     },
   };
-}
-
-/** Owners publish on every working day; lists older than this were forgotten. */
-const LISTS_STALE_MS = 4 * 86_400_000;
-
-/** How the lists stand: the sample and stale ones are no state to stay in. */
-function listsState({ sample, lists, version }: SanctionsDescription, nowMs: number): DependencyState {
-  if (sample) {
-    const detail = 'The built-in sample is in force: it screens nobody real. Run capp lists update, or set CAPP_SANCTIONS_PATH.';
-    return { state: 'degraded', detail };
-  }
-  const stale = lists.filter((list) => list.takenAtMs !== null && nowMs - list.takenAtMs > LISTS_STALE_MS).map((list) => list.name);
-  if (stale.length === 0) return { state: 'up', detail: `In force: ${version}` };
-  return { state: 'degraded', detail: `Older than ${LISTS_STALE_MS / 86_400_000} days: ${stale.join(', ')}. In force: ${version}` };
 }
 
 await runChild(start);

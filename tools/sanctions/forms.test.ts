@@ -5,6 +5,8 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { isoDatesOf } from './dates.ts';
 import { loadSanctions } from './load.ts';
+import { readOfacXml } from './ofac-xml.ts';
+import { parseXml } from './xml.ts';
 
 let folder = '';
 beforeAll(async () => {
@@ -93,6 +95,9 @@ describe('published forms', () => {
       topic: 'restriction',
     });
     expect((await load('sdn.xml', OFAC_XML)).find('OFAC-SDN', '7')?.topic).toBeUndefined();
+    // The name of the file says so, and no folder above it.
+    expect(readOfacXml(parseXml(OFAC_XML, 'x'), '/etc/consul/sdn.xml').list).toBe('OFAC-SDN');
+    expect(readOfacXml(parseXml(OFAC_XML, 'x'), '/data/sdn/consolidated.xml').list).toBe('OFAC-CONS');
   });
 
   test('office holders, who are no sanctioned parties', async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -50,6 +50,52 @@ describe('an edition', () => {
     expect(await take(200, { ...OPTIONS, allowShrink: true })).toMatchObject([{ entries: 200 }]);
   });
 
+  test('that kept its parties and lost their aliases, dates or numbers is refused', async () => {
+    const rich = (aliases: number) => ({
+      name: 'own.jsonl',
+      bytes: Buffer.from(
+        Array.from({ length: 60 }, (_, at) => {
+          const names = [`Invented Person Number${at}`, ...(at < aliases ? [`Other Name Number${at}`] : [])];
+          return JSON.stringify({ list: 'T', entryId: String(at), type: 'person', names, program: 'P' });
+        }).join('\n'),
+      ),
+    });
+    const takeRich = (aliases: number, options = OPTIONS) => takeEdition(libraryIn(dataDir), null, [rich(aliases)], options);
+    await takeRich(60);
+    await expect(takeRich(20)).rejects.toThrow(/T shrank from 120 to 80 names/);
+    expect(await takeRich(55)).toHaveLength(1);
+    expect(await takeRich(20, { ...OPTIONS, allowShrink: true })).toHaveLength(1);
+  });
+
+  const SDN = {
+    name: 'sdn.csv',
+    bytes: Buffer.from('90001,"DOE, Invented","individual","TEST",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- \n'),
+  };
+  const ALT = { name: 'ALT.CSV', bytes: Buffer.from('90001,1,aka,"ROE, Invented",-0- \n') };
+  const takeTables = (...files: (typeof SDN)[]) => takeEdition(libraryIn(dataDir), null, files, OPTIONS);
+
+  test('of several tables that came without one the edition before had is refused', async () => {
+    await takeTables(SDN, ALT);
+    await expect(takeTables(SDN)).rejects.toThrow(/OFAC-SDN came without its alt.csv/);
+    expect((await loadCurrent(libraryIn(dataDir)))[0]?.entries[0]?.names).toContain('Invented ROE');
+  });
+
+  test('of two owners who give their files one name holds both lists', async () => {
+    const ofac =
+      '<sdnList><publshInformation><Publish_Date>02/27/2026</Publish_Date></publshInformation><sdnEntry><uid>7</uid><lastName>RESTRICTED</lastName><sdnType>Entity</sdnType></sdnEntry></sdnList>';
+    const un =
+      '<CONSOLIDATED_LIST dateGenerated="2026-02-27T00:00:09.554Z"><INDIVIDUALS><INDIVIDUAL><FIRST_NAME>INVENTED</FIRST_NAME><REFERENCE_NUMBER>TEi.001</REFERENCE_NUMBER></INDIVIDUAL></INDIVIDUALS><ENTITIES/></CONSOLIDATED_LIST>';
+    const files = [
+      { name: 'ofac/consolidated.xml', bytes: Buffer.from(ofac) },
+      { name: 'un/consolidated.xml', bytes: Buffer.from(un) },
+    ];
+    const changes = await takeEdition(libraryIn(dataDir), null, files, OPTIONS);
+    expect(changes.map((change) => change.list).sort()).toEqual(['OFAC-CONS', 'UN-SC']);
+    await expect(takeEdition(libraryIn(dataDir), null, [{ ...file(3), name: '../own.jsonl' }], OPTIONS)).rejects.toThrow(
+      /not a name of a file/,
+    );
+  });
+
   test.each([
     ['broken', { name: 'own.jsonl', bytes: Buffer.from('{') }, null, /line 1: not a JSON object/],
     ['another list', file(3), 'UN-SC', /fetched for UN-SC is T/],
@@ -75,6 +121,49 @@ describe('a running process', () => {
     await writeFile(current, before.replace('editions/', 'elsewhere/'));
     await expect(lists.refresh()).rejects.toThrow('config_invalid');
     expect(lists.find('T', '30')).not.toBeNull();
+  });
+
+  test('takes over what replaced the files at a path that was set, and keeps what it has while they are broken', async () => {
+    const folder = join(dataDir, 'mounted');
+    const put = (name: string, content: Uint8Array | string) => writeFile(join(folder, name), content);
+    await mkdir(folder);
+    await put('own.jsonl', file(3).bytes);
+    const lists = await openSanctions({ dataDir, sanctionsPath: folder });
+    expect(await lists.refresh()).toBe(false);
+    await put('own.jsonl', file(5).bytes);
+    expect(await lists.refresh()).toBe(true);
+    expect(lists.find('T', '5')).not.toBeNull();
+    expect(await lists.refresh()).toBe(false);
+    await put('other.jsonl', file(2, 'U').bytes);
+    expect(await lists.refresh()).toBe(true);
+    expect(lists.find('U', '2')).not.toBeNull();
+    await put('other.jsonl', '{');
+    await expect(lists.refresh()).rejects.toThrow('config_invalid');
+    await rm(folder, { recursive: true });
+    await expect(lists.refresh()).rejects.toThrow('config_invalid');
+    expect(lists.find('U', '2')).not.toBeNull();
+  });
+
+  test('that reads one table takes over what belongs to it', async () => {
+    const table = join(dataDir, 'sdn.csv');
+    await writeFile(table, '90001,"DOE, Invented","individual","TEST",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- \n');
+    const lists = await openSanctions({ dataDir, sanctionsPath: table });
+    await writeFile(join(dataDir, 'alt.csv'), '90001,1,aka,"ROE, Invented",-0- \n');
+    expect(await lists.refresh()).toBe(true);
+    expect(lists.find('OFAC-SDN', '90001')?.names).toContain('Invented ROE');
+  });
+
+  test('in production does not run without a list that is required', async () => {
+    await take(3);
+    const open = (required: string[], environment = 'production') => openSanctions({ dataDir, environment, required });
+    await expect(open(['T', 'UN-SC', 'EU'])).rejects.toThrow(/UN-SC, EU not there/);
+    expect((await open(['T'])).sample).toBe(false);
+    expect((await open(['UN-SC'], 'development')).sample).toBe(false);
+    const own = join(dataDir, 'own.jsonl');
+    await writeFile(own, file(3).bytes);
+    await expect(openSanctions({ dataDir, environment: 'production', required: ['EU'], sanctionsPath: own })).rejects.toThrow(
+      /EU not there/,
+    );
   });
 
   test('in production refuses to run on the sample, and runs on the library', async () => {

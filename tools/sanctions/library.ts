@@ -7,14 +7,14 @@
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join, normalize, sep } from 'node:path';
 import { z } from 'zod';
 import { fault, isFault } from '../../domain/errors.ts';
 import type { LoadedList, SanctionsEntry } from './list.ts';
-import { loadLists } from './load.ts';
+import { companionsBeside, loadLists } from './load.ts';
 
 const CURRENT = 'current.json';
-/** A list that loses more than this share of its entries is not believed. */
+/** A list that loses more than this share of its entries, or of what tells its parties from others, is not believed. */
 const LOST_SHARE_MAX = 0.1;
 /** Small lists may lose so many without a question. */
 const LOST_COUNT_MAX = 20;
@@ -35,6 +35,8 @@ export interface ListChange {
   readonly removed: readonly SanctionsEntry[];
   /** On it before and now, with other names, dates or numbers. */
   readonly changed: readonly SanctionsEntry[];
+  /** What fell short against the edition before, in words; empty when nothing did. */
+  readonly losses: readonly string[];
 }
 
 /** The editions in force; none when there is no library. Throws `config_invalid` for one that cannot be read. */
@@ -71,6 +73,7 @@ export interface TakeOptions {
 }
 
 export interface FetchedFile {
+  /** Its path in the folder it came from: two owners may give their files one name. */
   readonly name: string;
   readonly bytes: Uint8Array;
 }
@@ -90,7 +93,7 @@ export async function takeEdition(
   const path = join(library, folder);
   await mkdir(path, { recursive: true });
   try {
-    for (const file of files) await writeFile(join(path, file.name), file.bytes);
+    for (const file of files) await keepFile(path, file);
     const lists = await loadLists(path);
     if (wanted !== null && !lists.some((list) => list.name === wanted)) {
       throw fault('config_invalid', {
@@ -110,6 +113,13 @@ export async function takeEdition(
   }
 }
 
+async function keepFile(folder: string, { name, bytes }: FetchedFile): Promise<void> {
+  const path = join(folder, normalize(name));
+  if (!path.startsWith(`${folder}${sep}`)) throw fault('config_invalid', { detail: `${name} is not a name of a file of a list.` });
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, bytes);
+}
+
 async function putInForce(library: string, folder: string, lists: readonly LoadedList[], options: TakeOptions): Promise<ListChange[]> {
   const current = await readCurrent(library);
   const changes: ListChange[] = [];
@@ -123,7 +133,7 @@ async function putInForce(library: string, folder: string, lists: readonly Loade
       continue;
     }
     const change = await changeOf(library, before, list);
-    if (!options.allowShrink) refuseShrunk(change, before?.entries ?? 0);
+    if (!options.allowShrink) refuseShrunk(change);
     changes.push(change);
     editions = [...others, { list: list.name, version: list.version, folder, entries: list.entries.length, takenAtMs: options.nowMs }];
   }
@@ -135,8 +145,9 @@ async function putInForce(library: string, folder: string, lists: readonly Loade
 }
 
 async function changeOf(library: string, before: Edition | undefined, list: LoadedList): Promise<ListChange> {
-  const old =
-    before === undefined ? [] : ((await loadLists(join(library, before.folder))).find((each) => each.name === list.name)?.entries ?? []);
+  const earlier =
+    before === undefined ? undefined : (await loadLists(join(library, before.folder))).find((each) => each.name === list.name);
+  const old = earlier?.entries ?? [];
   const [oldEntries, newEntries] = [byId(old), byId(list.entries)];
   return {
     list: list.name,
@@ -149,6 +160,7 @@ async function changeOf(library: string, before: Edition | undefined, list: Load
       const present = oldEntries.get(idOf(entry));
       return present !== undefined && JSON.stringify(present) !== JSON.stringify(entry);
     }),
+    losses: earlier === undefined ? [] : [...lossesOf(earlier.entries, list.entries), ...(await missingOf(earlier, list))],
   };
 }
 
@@ -161,11 +173,40 @@ function byId(entries: readonly SanctionsEntry[]): ReadonlyMap<string, Sanctions
   return new Map(entries.map((entry) => [idOf(entry), entry]));
 }
 
-function refuseShrunk(change: ListChange, before: number): void {
-  const lost = before - change.entries;
-  if (lost <= LOST_COUNT_MAX || lost <= before * LOST_SHARE_MAX) return;
+/** What an edition holds of each kind: a list that kept its parties and lost their aliases finds a third fewer of them. */
+const COUNTED: Readonly<Record<string, (entry: SanctionsEntry) => number>> = {
+  entries: () => 1,
+  names: (entry) => entry.names.length,
+  'weak names': (entry) => entry.weakNames.length,
+  'dates of birth': (entry) => entry.datesOfBirth.length,
+  'document numbers': (entry) => entry.ids?.length ?? 0,
+};
+
+function lossesOf(old: readonly SanctionsEntry[], now: readonly SanctionsEntry[]): string[] {
+  return Object.entries(COUNTED).flatMap(([kind, countIn]) => {
+    const [before, after] = [old, now].map((entries) => entries.reduce((sum, entry) => sum + countIn(entry), 0)) as [number, number];
+    const lost = before - after;
+    return lost <= LOST_COUNT_MAX || lost <= before * LOST_SHARE_MAX ? [] : [`shrank from ${before} to ${after} ${kind}`];
+  });
+}
+
+/** Tables that the edition before was read with, and this one came without. */
+async function missingOf(earlier: LoadedList, list: LoadedList): Promise<string[]> {
+  if (earlier.file === null || list.file === null || tableOf(earlier.file) !== tableOf(list.file)) return [];
+  const [had, has] = await Promise.all([companionsBeside(earlier.file), companionsBeside(list.file)]);
+  const present = new Set(has.map(tableOf));
+  return had.filter((file) => !present.has(tableOf(file))).map((file) => `came without its ${tableOf(file)}`);
+}
+
+/** The name of a table, packed or not. */
+function tableOf(file: string): string {
+  return basename(file).toLowerCase().replace(/\.gz$/, '');
+}
+
+function refuseShrunk({ list, losses }: ListChange): void {
+  if (losses.length === 0) return;
   throw fault('config_invalid', {
-    detail: `${change.list} shrank from ${before} to ${change.entries} entries, so it was not taken. Look at it, then use --allow-shrink.`,
+    detail: `${list} ${losses.join(', and ')}, so it was not taken. Look at it, then use --allow-shrink.`,
   });
 }
 

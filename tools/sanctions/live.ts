@@ -1,14 +1,14 @@
 /**
- * The lists in force of a running process: what was set by hand, or the library, or the sample; and a new
- * edition of the library as soon as it is looked for. The old one serves until the new one is read in full.
+ * The lists in force of a running process: what was set by hand, or the library, or the sample; and what took their
+ * place as soon as it is looked for. The old ones serve until the new ones are read in full.
  */
 import { join } from 'node:path';
 import { loadCurrent, readCurrent } from './library.ts';
 import type { SanctionsList } from './list.ts';
-import { loadSanctions, type SanctionsConfig } from './load.ts';
+import { loadSanctions, type SanctionsConfig, stateOfPath } from './load.ts';
 
 export interface LiveSanctions extends SanctionsList {
-  /** Takes over what is in force in the library by now; says whether that was something new. Throws when it cannot be read; the old stays. */
+  /** Takes over what is in force in the library by now, or stands at the path that was set; says whether that was something new. Throws when it cannot be read; the old stays. */
   refresh(): Promise<boolean>;
 }
 
@@ -24,9 +24,10 @@ export function libraryIn(dataDir: string): string {
 /** Opens the lists. Throws `config_invalid` as `loadSanctions` does. */
 export async function openSanctions({ dataDir, ...config }: LiveConfig): Promise<LiveSanctions> {
   const library = libraryIn(dataDir);
-  const isSetByHand = (config.sanctionsPath ?? '') !== '';
+  const path = config.sanctionsPath ?? '';
+  const isSetByHand = path !== '';
   const read = async (): Promise<SanctionsList> => loadSanctions(isSetByHand ? config : { ...config, library: await loadCurrent(library) });
-  const stateOf = async (): Promise<string> => (isSetByHand ? '' : JSON.stringify(await readCurrent(library)));
+  const stateOf = async (): Promise<string> => (isSetByHand ? stateOfPath(path) : JSON.stringify(await readCurrent(library)));
   let state = await stateOf();
   let list = await read();
   return {
@@ -46,7 +47,10 @@ export async function openSanctions({ dataDir, ...config }: LiveConfig): Promise
     refresh: async () => {
       const now = await stateOf();
       if (now === state) return false;
-      list = await read();
+      const found = await read();
+      // Files may be on their way into the folder: what was read while they changed is read again the next time.
+      if ((await stateOf()) !== now) return false;
+      list = found;
       state = now;
       return true;
     },

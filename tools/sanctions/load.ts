@@ -25,8 +25,10 @@ export interface SanctionsConfig {
   readonly sanctionsPath?: string | null;
   /** Lists that `capp lists update` took in, already read; none counts as no library. */
   readonly library?: readonly LoadedList[];
-  /** CAPP_ENV; `production` refuses the sample. */
+  /** CAPP_ENV; `production` refuses the sample, and to do without the lists that are required. */
   readonly environment?: string;
+  /** CAPP_LISTS_REQUIRED: names of lists that have to be there. */
+  readonly required?: readonly string[];
 }
 
 const FOLDER_DEPTH_MAX = 8;
@@ -35,7 +37,10 @@ const FOLDER_DEPTH_MAX = 8;
 export async function loadSanctions(config: SanctionsConfig): Promise<SanctionsList> {
   const path = config.sanctionsPath ?? '';
   if (path === '') {
-    if (config.library !== undefined && config.library.length > 0) return createSanctionsList(config.library);
+    if (config.library !== undefined && config.library.length > 0) {
+      refuseAbsent(config, config.library);
+      return createSanctionsList(config.library);
+    }
     if (config.environment === 'production') {
       throw fault('config_invalid', {
         detail:
@@ -45,7 +50,18 @@ export async function loadSanctions(config: SanctionsConfig): Promise<SanctionsL
     return createSanctionsList([sampleList()], { sample: true });
   }
   const { loaded, ignoredFiles } = await loadPath(path);
+  refuseAbsent(config, loaded);
   return createSanctionsList(loaded, { ignoredFiles });
+}
+
+/** Production screens against every list that is required, or not at all. */
+function refuseAbsent({ environment, required = [] }: SanctionsConfig, lists: readonly LoadedList[]): void {
+  const absent = environment === 'production' ? required.filter((name) => !lists.some((list) => list.name === name)) : [];
+  if (absent.length === 0) return;
+  throw fault('config_invalid', {
+    field: 'CAPP_LISTS_REQUIRED',
+    detail: `Production does not run without the lists it requires: ${absent.join(', ')} not there. Take them in, or name in CAPP_LISTS_REQUIRED those that count.`,
+  });
 }
 
 /** The lists at or below a path, for those who want no look-up in them. Throws as `loadSanctions` does. */
@@ -67,6 +83,30 @@ async function loadPath(path: string): Promise<{ loaded: LoadedList[]; ignoredFi
     throw fault('config_invalid', { detail: `CAPP_SANCTIONS_PATH: ${path} has no list CAPP reads (OFAC, UN, EU, UK, PEP, JSONL).` });
   refuseTwins(loaded);
   return { loaded, ignoredFiles: ignoredFiles.filter((file) => !isCompanion(file, files)) };
+}
+
+/** What tells whether the files at a path are those of before: their names, sizes and moments of writing. Throws as `loadSanctions` does. */
+export async function stateOfPath(path: string): Promise<string> {
+  const files = await filesBelow(path);
+  // A table that is named by itself is read with what stands beside it.
+  const beside = files[0] === path ? await companionsBeside(path) : [];
+  const told = await Promise.all(
+    [...files, ...beside].map(async (file) => {
+      const { size, mtimeMs, ctimeMs, ino } = await stat(file).catch((cause: unknown) => {
+        throw fault('config_invalid', { detail: `CAPP_SANCTIONS_PATH: ${file} cannot be read.`, cause });
+      });
+      return [file, size, mtimeMs, ctimeMs, ino];
+    }),
+  );
+  return JSON.stringify(told);
+}
+
+/** The aliases and remarks that stand beside a table of OFAC; none for any other file. */
+export async function companionsBeside(file: string): Promise<string[]> {
+  const companions = OFAC_FILES[plainName(file)];
+  if (companions === undefined) return [];
+  const found = await Promise.all([companions.aliases, companions.comments].map((wanted) => sibling(file, wanted)));
+  return found.flatMap((each) => each ?? []);
 }
 
 /** All files at or below a path in the order of their names; hidden ones and pages for people are left out. */

@@ -3,6 +3,7 @@
  * are restricted without being blocked.
  * Source: OFAC, "SDN data formats", https://ofac.treasury.gov/sdn-list-data-formats-data-schemas.
  */
+import { basename } from 'node:path';
 import { isoDatesOf } from './dates.ts';
 import type { EntryType, SanctionsEntry } from './list.ts';
 import { OFAC_LIST } from './ofac.ts';
@@ -20,7 +21,8 @@ const DOCUMENT = /passport|national|identity|identification|registration|tax id|
 export function readOfacXml(root: XmlElement, file: string): { list: string; date: string | null; entries: SanctionsEntry[] } {
   const parties = root.children.filter((child) => child.name === 'sdnEntry');
   // Both lists have one form; only the file's name tells them apart.
-  const isSdn = /sdn/i.test(file) && !/non-?sdn|cons/i.test(file);
+  const name = basename(file);
+  const isSdn = /sdn/i.test(name) && !/non-?sdn|cons/i.test(name);
   const list = isSdn ? OFAC_LIST : OFAC_CONSOLIDATED_LIST;
   const published = /^(\d{2})\/(\d{2})\/(\d{4})$/.exec(childText(childOf(root, 'publshInformation'), 'Publish_Date'));
   return {

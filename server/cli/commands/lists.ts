@@ -1,11 +1,12 @@
 /** `capp lists`: takes in new editions of the sanctions lists, and shows what is in force. */
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../../../domain/clock.ts';
 import { fault, isFault } from '../../../domain/errors.ts';
 import { type FetchedFile, type ListChange, readCurrent, takeEdition } from '../../../tools/sanctions/library.ts';
 import { libraryIn } from '../../../tools/sanctions/live.ts';
+import { companionsBeside } from '../../../tools/sanctions/load.ts';
 import { type ListSource, listSources } from '../../../tools/sanctions/sources.ts';
 import { readConfig } from '../../config.ts';
 import { type CommandContext, withExamples } from '../context.ts';
@@ -14,6 +15,7 @@ import { EXIT } from '../failure.ts';
 interface UpdateOptions {
   readonly from?: string;
   readonly allowShrink?: true;
+  readonly all?: true;
   readonly json?: true;
 }
 
@@ -34,7 +36,8 @@ export function registerLists(program: Command, context: CommandContext): void {
     .argument('[list...]', 'OFAC-SDN, OFAC-CONS, UN-SC, EU, UK, PEP (default: all whose address is known)')
     .option('--from <path>', 'take them from a file or folder instead')
     .option('--allow-shrink', 'take in a list although it lost many entries')
-    .option('--json', 'print what changed as JSON')
+    .option('--all', 'show every entry that changed, not the first of them')
+    .option('--json', 'print what changed as JSON, with the ids of the entries')
     .action((names: string[], options: UpdateOptions) => updateLists(context, names, options));
   withExamples(update, [
     ['capp lists update', 'from OFAC, the UN and the UK; the EU once CAPP_LISTS_EU_URL is set'],
@@ -74,9 +77,12 @@ async function updateLists(context: CommandContext, names: readonly string[], op
     takeEdition(library, wanted, files, { nowMs: systemClock.now(), allowShrink: options.allowShrink === true });
   const changes: ListChange[] = [];
   const failures: Failure[] = [];
+  const sources = listSources(context.terminal.env);
+  // Named ones without an address are refused; of the others it has to be known that they were left out.
+  const skipped = options.from === undefined && names.length === 0 ? sources.filter((source) => source.files.length === 0) : [];
   if (options.from !== undefined) changes.push(...(await take(null, await filesAt(options.from))));
   else {
-    for (const source of wantedSources(names, listSources(context.terminal.env))) {
+    for (const source of wantedSources(names, sources)) {
       try {
         const files = await Promise.all(source.files.map((file) => fetchFile(context.fetch, file.name, file.url)));
         changes.push(...(await take(source.list, files)));
@@ -87,12 +93,18 @@ async function updateLists(context: CommandContext, names: readonly string[], op
       }
     }
   }
-  if (options.json) context.terminal.out(JSON.stringify({ changes: changes.map(summaryOf), failures }));
-  else
-    context.terminal.out(
-      [...changes.flatMap(describeChange), ...failures.map(({ list, detail }) => `${list}: not updated. ${detail}`)].join('\n') ||
-        'Nothing has changed.',
+  if (options.json) {
+    const left = skipped.map(({ list, setting }) => ({ list, setting }));
+    context.terminal.out(JSON.stringify({ changes: changes.map(summaryOf), failures, skipped: left }));
+  } else {
+    const shownMax = options.all === true ? Number.MAX_SAFE_INTEGER : SHOWN_MAX;
+    const told = changes.flatMap((change) => describeChange(change, shownMax));
+    const failed = failures.map(({ list, detail }) => `${list}: not updated. ${detail}`);
+    const left = skipped.map(
+      ({ list, setting }) => `${list}: not fetched, its address is not known. Set ${setting}, or take it with --from.`,
     );
+    context.terminal.out([...(told.length + failed.length === 0 ? ['Nothing has changed.'] : [...told, ...failed]), ...left].join('\n'));
+  }
   if (failures.length > 0) context.endWith(EXIT.failed);
 }
 
@@ -127,19 +139,22 @@ async function filesAt(path: string): Promise<FetchedFile[]> {
     ? (await readdir(path, { recursive: true, withFileTypes: true }))
         .filter((file) => file.isFile())
         .map((file) => join(file.parentPath, file.name))
-    : [path];
-  return Promise.all(paths.map(async (file) => ({ name: basename(file), bytes: await readFile(file) })));
+    : [path, ...(await companionsBeside(path))];
+  const nameOf = (file: string): string => (found.isDirectory() ? relative(path, file) : basename(file));
+  return Promise.all(paths.map(async (file) => ({ name: nameOf(file), bytes: await readFile(file) })));
 }
 
 function summaryOf({ list, version, before, entries, added, removed, changed }: ListChange) {
-  return { list, version, before, entries, added: added.length, removed: removed.length, changed: changed.length };
+  const idsOf = (parties: ListChange['added']): string[] => parties.map((entry) => entry.entryId);
+  const counts = { added: added.length, removed: removed.length, changed: changed.length };
+  return { list, version, before, entries, ...counts, ids: { added: idsOf(added), removed: idsOf(removed), changed: idsOf(changed) } };
 }
 
-function describeChange(change: ListChange): string[] {
+function describeChange(change: ListChange, shownMax: number): string[] {
   const { version, before, entries, added, removed, changed } = change;
   const shown = (sign: string, parties: ListChange['added']): string[] => [
-    ...parties.slice(0, SHOWN_MAX).map((entry) => `  ${sign} ${entry.entryId}  ${entry.names[0] ?? ''}`),
-    ...(parties.length > SHOWN_MAX ? [`  ${sign} and ${parties.length - SHOWN_MAX} more`] : []),
+    ...parties.slice(0, shownMax).map((entry) => `  ${sign} ${entry.entryId}  ${entry.names[0] ?? ''}`),
+    ...(parties.length > shownMax ? [`  ${sign} and ${parties.length - shownMax} more; --all shows them`] : []),
   ];
   if (before === null) return [`${version}: ${entries} entries, the first edition.`];
   return [
