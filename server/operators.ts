@@ -1,6 +1,7 @@
 /** The operators' clients for the command line, whether CAPP runs or not; and what is agreed with an operator once. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { z } from 'zod';
 import { loadKeys } from '../db/keyring.ts';
 import { systemClock } from '../domain/clock.ts';
 import { fault } from '../domain/errors.ts';
@@ -10,6 +11,8 @@ import { parsePhone } from '../domain/phone.ts';
 import type { Rail } from '../domain/rail.ts';
 import type { MpesaClient } from '../tools/mmo/mpesa/client.ts';
 import type { C2bAddresses, Registered } from '../tools/mmo/mpesa/operations.ts';
+import type { Product } from '../tools/mmo/mtn-momo/connection.ts';
+import { provisionApiUser } from '../tools/mmo/mtn-momo/operations.ts';
 import type { WalletState } from '../tools/mmo/operator.ts';
 import { createOperators, type Operators } from '../tools/mmo/registry.ts';
 import { memoryTokenVault } from '../tools/mmo/tokens.ts';
@@ -18,24 +21,32 @@ import { type Config, readConfig } from './config.ts';
 
 /** Clients by the settings of the operators, or of the sandbox that ran last; null when there are none. Throws `config_invalid` for wrong ones. */
 export async function openOperatorsOf(config: Config, dataDir: string): Promise<Operators | null> {
-  const path = config.operatorsPath ?? join(dataDir, 'operators.json');
-  const text = await readFile(path, 'utf8').catch(() => null);
-  if (text === null) return null;
+  const profiles = await readProfiles(config, dataDir);
+  if (profiles === null) return null;
   return createOperators({
     rails: RAILS,
-    profiles: JSON.parse(text) as Record<string, unknown>,
+    profiles,
     fetch: (url, init) => fetch(url, init),
     clock: systemClock,
     tokens: memoryTokenVault(systemClock),
   });
 }
 
+async function readProfiles(config: Config, dataDir: string): Promise<Readonly<Record<string, unknown>> | null> {
+  const path = config.operatorsPath ?? join(dataDir, 'operators.json');
+  const text = await readFile(path, 'utf8').catch(() => null);
+  return text === null ? null : (JSON.parse(text) as Record<string, unknown>);
+}
+
 /** The same, where they have to be there. Throws `config_invalid` where there are no settings. */
 async function operatorsAsSet(config: Config, dataDir: string): Promise<Operators> {
   const operators = await openOperatorsOf(config, dataDir);
-  if (operators === null)
-    throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: 'CAPP_OPERATORS_PATH must name the settings of the operators.' });
+  if (operators === null) throw noSettings();
   return operators;
+}
+
+function noSettings(): Error {
+  return fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: 'CAPP_OPERATORS_PATH must name the settings of the operators.' });
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -61,6 +72,38 @@ export async function walletAt(env: Env, railId: string, phone: string): Promise
   const operator = (await operatorsAsSet(config, resolve(config.dataDir)))(rail.id);
   if (operator.walletState === undefined) throw fault('usage_invalid', { detail: `The operator of ${railId} tells nothing of wallets.` });
   return operator.walletState(parsePhone(phone, rail.country).e164);
+}
+
+/** What of a rail's settings says whom to make: the key of the user need not be there yet. */
+const unprovisionedSchema = z.object({ subscriptionKey: z.string().min(1), apiUser: z.uuid() });
+
+/**
+ * Makes the API user that the settings of a rail of MTN's name for a product, and gives its key; null when MTN refuses, as it does outside
+ * its sandbox. Throws `usage_invalid`, `config_invalid`.
+ */
+export async function provisionAt(
+  env: Env,
+  railId: string,
+  product: Product,
+): Promise<{ readonly apiUser: string; readonly apiKey: string } | null> {
+  const { protocol } = operatedRail(railId);
+  if (protocol !== 'mtn_momo') throw fault('usage_invalid', { detail: `${railId} is no rail of MTN's.` });
+  const config = readConfig(env);
+  const profiles = await readProfiles(config, resolve(config.dataDir));
+  if (profiles === null) throw noSettings();
+  const told = z.object({ baseUrl: z.url(), [product]: unprovisionedSchema }).safeParse(profiles[railId]);
+  const account = unprovisionedSchema.safeParse(told.data?.[product]);
+  if (!told.success || !account.success) {
+    const field = `operators.${railId}.${product}`;
+    throw fault('config_invalid', { field, detail: `The settings must name baseUrl, and subscriptionKey and apiUser under ${field}.` });
+  }
+  const baseUrl = String(told.data.baseUrl).replace(/\/+$/, '');
+  return provisionApiUser({
+    fetch: (url, init) => fetch(url, init),
+    baseUrl,
+    callbackHost: new URL(config.publicUrl).hostname,
+    ...account.data,
+  });
 }
 
 /** What came of registering our addresses of a rail: at the operator, or as people have to enter it in the operator's portal. */

@@ -74,7 +74,7 @@ it('registers the addresses for customers who pay by themselves, once', async ()
   }
 });
 
-it('asks operators for our balance and for wallets, and prints nothing of their holders', async () => {
+it('asks operators for our balance and for wallets, prints nothing of their holders, and makes API users at MTN', async () => {
   const sandbox = await createSandbox({ port: 0, openings: { 'mtn-ug': 5_000n, 'airtel-ug': 7_000n } });
   try {
     const folder = mkdtempSync(join(tmpdir(), 'capp-ask-'));
@@ -98,6 +98,12 @@ it('asks operators for our balance and for wallets, and prints nothing of their 
     ] as const)
       expect(await ask('wallet', railId, phone)).toEqual([0, JSON.stringify({ railId, wallet })]);
     expect(await ask('wallet', 'mpesa-ke', '+254712345678')).toEqual([2, expect.stringMatching(/^capp: usage_invalid: /)]);
+    const [made, printed] = await ask('provision', 'mtn-ug', '--product', 'disbursement');
+    expect([made, JSON.parse(String(printed))]).toEqual([
+      0,
+      { railId: 'mtn-ug', product: 'disbursement', apiUser: expect.any(String), apiKey: expect.stringMatching(/^[0-9a-f]{32}$/) },
+    ]);
+    expect(await ask('provision', 'airtel-ug')).toEqual([2, expect.stringMatching(/^capp: usage_invalid: /)]);
     const [code, said] = await ask('wallet', 'mtn-ug', '+254712345678');
     expect([code, String(said).includes('254712345678')]).toEqual([2, false]);
   } finally {

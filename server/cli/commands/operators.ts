@@ -8,6 +8,9 @@ import { OPERATOR_NAMES, operatorNamed, readMessage } from '../../../tools/mmo/m
 import { type CommandContext, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
 
+/** MTN's products, each with an API user of its own. */
+const MTN_PRODUCTS = ['collection', 'disbursement', 'remittance'] as const;
+
 interface ParseOptions {
   readonly currency?: string;
 }
@@ -19,6 +22,7 @@ export function registerOperators(program: Command, context: CommandContext): vo
     .description('Tools for the messages of operators, and for what is agreed with one once.');
   registerRegistration(operators, context);
   registerQuestions(operators, context);
+  registerProvisioning(operators, context);
   const parse = operators
     .command('parse')
     .summary('put a raw callback or answer into our words')
@@ -99,6 +103,25 @@ function registerQuestions(operators: Command, context: CommandContext): void {
       if (state === 'unknown') context.endWith(EXIT.failed);
     });
   withExamples(wallet, [['capp operators wallet airtel-ug 0752000111', 'before a large payout']]);
+}
+
+function registerProvisioning(operators: Command, context: CommandContext): void {
+  const command = operators
+    .command('provision')
+    .summary('make an API user at MTN’s sandbox')
+    .description(
+      'Makes the API user that the settings of a rail of MTN’s name for a product, and prints its key, which belongs into the settings. ' +
+        'In production MTN’s partner portal does this. Exit code: 0 when it is made, 2 when MTN refuses.',
+    )
+    .argument('<rail>', 'as mtn-ug')
+    .addOption(new Option('--product <product>', 'each has a user of its own').choices(MTN_PRODUCTS).default('collection'))
+    .action(async (railId: string, options: { readonly product: (typeof MTN_PRODUCTS)[number] }) => {
+      const { provisionAt } = await import('../../operators.ts');
+      const made = await provisionAt(context.terminal.env, railId, options.product);
+      context.terminal.out(JSON.stringify({ railId, product: options.product, ...(made ?? { apiKey: null }) }));
+      if (made === null) context.endWith(EXIT.failed);
+    });
+  withExamples(command, [['capp operators provision mtn-ug --product disbursement', 'the user that payouts go out under']]);
 }
 
 function currencyOf(options: ParseOptions): Currency | undefined {
