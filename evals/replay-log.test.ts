@@ -25,7 +25,7 @@ function escalating(request: ChatRequest): Reaction {
   return { do: 'call', tools: [isReader ? ['give_reading', reading] : ['give_advice', advice]] };
 }
 
-/** A log of everything there is: payments paid, one held by its name and one by how often its sender pays, each with an advice. */
+/** A log of everything there is: payments paid, one refused for a name, one held by its name and one by how often its sender pays, these two with an advice. */
 beforeAll(async () => {
   endpoint = await startTestEndpoint(escalating);
   platform = await testPlatform();
@@ -34,6 +34,7 @@ beforeAll(async () => {
   const deps = { ...platform.deps, advise: investigatorAdvice({ pool, clock }, createInvestigator({ pool, keyring, clock, llm })) };
   for (let count = 0; count < 5; count += 1) await platform.submit({ sender: { phone: '+254711000001' } });
   await platform.submit({ sender: { name: 'Sanounou Mamadou Keta' } });
+  await platform.submit({ receiver: { name: 'Jelani Obote Wakhungu' } });
   await platform.worker.work('authorize');
   await workCases(deps, buildCaseGraph({ checkpointer: new MemorySaver(), ...caseGraphDeps(deps) }), 10);
   await platform.settleDown();
@@ -74,6 +75,7 @@ describe('the log of a platform', () => {
       'exchange-rate quoted',
       'compliance clear',
       'compliance flag',
+      'compliance block',
       'route-optimizer routed',
       'liquidity reserve',
       'investigator escalate',
@@ -85,10 +87,11 @@ describe('the log of a platform', () => {
     expect(rows[0].raised).toBe(2);
   });
 
-  test('tells of a case that was opened with another priority', async () => {
+  test.each(['flag', 'block'])('tells of a case of a %s that was opened with another priority', async (outcome) => {
     const { rows } = await platform.database.pool.query<{ facts: ComplianceFacts; digest: string }>(
       `select facts, e.details ->> 'evidenceDigest' as digest from agent_activity a join audit_events e on e.payment_id = a.payment_id
-         and e.action = 'case.opened' where a.agent = 'compliance' and a.outcome = 'flag' order by position limit 1`,
+         and e.action = 'case.opened' where a.agent = 'compliance' and a.outcome = $1 order by position limit 1`,
+      [outcome],
     );
     const [logged] = rows;
     if (logged === undefined) throw new Error('a payment is held');

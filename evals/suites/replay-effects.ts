@@ -27,7 +27,7 @@ export const EFFECTS_SQL = `json_build_object(
   'record', case when agent = 'compliance' then (
     select json_build_object('listVersion', list_version, 'hits', hits, 'rules', rules, 'ruleSet', rule_set, 'shadow', shadow)
     from compliance_records r where r.payment_id = logged.payment_id and r.tx_id = logged.tx_id) end,
-  'evidenceDigest', case when agent = 'compliance' and logged.outcome = 'flag' then (
+  'evidenceDigest', case when agent = 'compliance' and logged.outcome <> 'clear' then (
     select details ->> 'evidenceDigest' from audit_events e
     where e.payment_id = logged.payment_id and e.tx_id = logged.tx_id and e.action = 'case.opened') end,
   'advised', case when agent = 'investigator' then (
