@@ -13,6 +13,8 @@ import type { GraphDeps } from './types.ts';
 export interface NewAttempt extends Pick<GrantTerms, 'clientId' | 'paymentId' | 'leg' | 'railId' | 'amountMinor' | 'currency' | 'payeeId'> {
   /** The terms it travels at. */
   readonly quote: Pick<QuoteTerms, 'id' | 'policyVersion'>;
+  /** The collection that a refund takes back by its operator's own operation. */
+  readonly takesBack?: string | null;
 }
 
 const NEXT_SEQUENCE_SQL = `
@@ -25,10 +27,10 @@ select next.*, ${grantBasisColumns('next.payment_id', 'next.payee_id')} from (
 const INSERT_SQL = `
 with granted as (insert into execution_grants (id, issued_at, expires_at, digests, seal) values ($12, $11, $13, $14, $15))
 insert into attempts (id, client_id, payment_id, leg, sequence, rail_id, request_id, amount, currency, callback_token_hash,
-  grant_id, grant_expires_at, created_at, updated_at)
-select id, client_id, payment_id, leg, sequence, rail_id, request_id, amount, currency, token_hash, $12, $13, $11, $11
-from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::smallint[], $6::text[], $7::uuid[], $8::bigint[], $9::text[], $10::bytea[])
-  as attempt(id, client_id, payment_id, leg, sequence, rail_id, request_id, amount, currency, token_hash)`;
+  takes_back, grant_id, grant_expires_at, created_at, updated_at)
+select id, client_id, payment_id, leg, sequence, rail_id, request_id, amount, currency, token_hash, takes_back, $12, $13, $11, $11
+from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::smallint[], $6::text[], $7::uuid[], $8::bigint[], $9::text[], $10::bytea[],
+  $16::uuid[]) as attempt(id, client_id, payment_id, leg, sequence, rail_id, request_id, amount, currency, token_hash, takes_back)`;
 
 /**
  * Inserts one attempt for each entry, in the state `created`, and the grant that covers them all; gives their ids in the order of the entries.
@@ -73,11 +75,12 @@ export async function openAttempts(tx: PoolClient, deps: GraphDeps, wanted: read
       new Date(grant.expiresAtMs),
       grant.digests,
       grant.seal,
+      rows.map((row) => row.takesBack ?? null),
     ],
   });
   return rows.map((row) => row.requestId);
 }
 
-function termsOf({ quote, ...attempt }: NewAttempt, attemptId: string, basis: GrantBasis): GrantTerms {
+function termsOf({ quote, takesBack: _, ...attempt }: NewAttempt, attemptId: string, basis: GrantBasis): GrantTerms {
   return { ...attempt, attemptId, quoteId: quote.id, quotePolicy: quote.policyVersion, ...grantBasisOf(basis) };
 }

@@ -188,6 +188,8 @@ export const attempts = pgTable(
     railId: text('rail_id').notNull(),
     /** What the operator knows us by: derived from payment, leg and sequence, never reused. */
     requestId: uuid('request_id').notNull().unique('attempts_request'),
+    /** The collection that a refund takes back by its operator's own operation; null for one that goes out as a payout. */
+    takesBack: uuid('takes_back'),
     amount: minorUnits('amount').notNull(),
     currency: text('currency').notNull(),
     state: text('state').notNull().default('created'),
@@ -222,6 +224,7 @@ export const attempts = pgTable(
     check('attempts_state', sql`${table.state} in ('created', 'sent', 'pending', 'unknown', 'succeeded', 'failed')`),
     check('attempts_retry', sql`${table.retry} in ('never', 'later', 'after_customer')`),
     check('attempts_amount', sql`${table.amount} > 0`),
+    check('attempts_takes_back', sql`${table.takesBack} is null or ${table.leg} = 'refund'`),
     // A leg has one try that has not failed: none is made while the first is in doubt, none after a success.
     uniqueIndex('attempts_one_alive').on(table.paymentId, table.leg).where(sql`${table.state} <> 'failed'`),
     index('attempts_to_send').on(table.railId, table.id).where(sql`${table.state} = 'created'`),

@@ -16,7 +16,7 @@ import { fault } from '../../domain/errors.ts';
 import type { GrantRefusal } from '../../domain/grant.ts';
 import { newId } from '../../domain/ids.ts';
 import { money } from '../../domain/money.ts';
-import type { EffectRequest, OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
+import type { EffectRequest, OperatorClient, OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
 import { failed } from '../../tools/mmo/reasons.ts';
 import { type CheckedGrant, createGrantDesk, createRenewer, grantRefusal, numberRefusal, openNumber, reportRefusal } from '../grants.ts';
 import type { GraphDeps } from '../types.ts';
@@ -27,11 +27,17 @@ import { inquiryDelayMs, type Recorder, sealHandle } from './record.ts';
 
 interface SendRow extends GrantTermsRow, PayeeNumberRow {
   request_id: string;
+  takes_back: string | null;
+  /** The collection that is taken back, as it ended: null where there is none that succeeded. */
+  original: { request_id: string; receipt: string | null; amount: string } | null;
   sent_at: Date;
 }
 
 /** A claimed attempt with the grant it names; undefined when there is none. */
 type GrantedRow = SendRow & { readonly grant: CheckedGrant | undefined };
+
+const ORIGINAL = `(select jsonb_build_object('request_id', o.request_id, 'receipt', o.receipt, 'amount', o.amount::text) from attempts o
+  where o.id = a.takes_back and o.payment_id = a.payment_id and o.rail_id = a.rail_id and o.leg = 'collection' and o.state = 'succeeded') as original`;
 
 const CLAIM_SQL = `
 with picked as (
@@ -42,7 +48,7 @@ with picked as (
 update attempts a set state = 'sent', sent_at = $2, updated_at = $2, next_inquiry_at = $3, lease_token = $4
 from picked, payments p
 where a.id = picked.id and p.id = a.payment_id
-returning ${GRANT_TERMS_COLUMNS}, ${PAYEE_NUMBER_COLUMNS}, a.request_id, a.sent_at`;
+returning ${GRANT_TERMS_COLUMNS}, ${PAYEE_NUMBER_COLUMNS}, a.request_id, a.sent_at, a.takes_back, ${ORIGINAL}`;
 
 /** A pump that sends created attempts, each once, and records what came back. */
 export function dispatchPump(deps: GraphDeps, recorder: Recorder): Pump {
@@ -103,11 +109,19 @@ async function ask(deps: GraphDeps, row: GrantedRow): Promise<Outcome> {
     }
     const operator = deps.operators(row.rail_id);
     const request = requestOf(deps, row, granted.phone);
-    return row.leg === 'collection' ? await operator.collect(request) : await operator.disburse(request);
+    if (row.leg === 'collection') return await operator.collect(request);
+    return row.takes_back === null ? await operator.disburse(request) : await takeBack(operator, request, row);
   } catch (error) {
     deps.log.error({ attemptId: row.id, railId: row.rail_id, error: nameOf(error) }, 'operator client failed');
     return { state: 'unknown', reasonCode: 'client_error' };
   }
+}
+
+/** Has the operator take a collection back. Without the collection there is nothing to take back, and nothing is sent. */
+async function takeBack(operator: OperatorClient, request: EffectRequest, { original, currency }: SendRow): Promise<Outcome> {
+  if (original === null) return failed('receipt_missing');
+  const { request_id: requestId, receipt, amount } = original;
+  return operator.refund({ ...request, original: { requestId, receipt: receipt ?? '', amount: money(BigInt(amount), currency) } });
 }
 
 /**

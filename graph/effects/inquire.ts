@@ -19,6 +19,8 @@ export interface OpenAttempt {
   readonly leg: Leg;
   readonly railId: string;
   readonly requestId: string;
+  /** Whether it takes a collection back by the operator's own operation. */
+  readonly takesBack: boolean;
   readonly amountMinor: bigint;
   readonly currency: Currency;
   /** The operator's id of the movement that ended it; null before that. */
@@ -37,6 +39,7 @@ interface OpenRow {
   leg: Leg;
   rail_id: string;
   request_id: string;
+  takes_back: string | null;
   amount: bigint;
   currency: Currency;
   receipt: string | null;
@@ -45,7 +48,7 @@ interface OpenRow {
   inquiries: number;
 }
 
-const OPEN_COLUMNS = `a.id, a.client_id, a.payment_id, a.leg, a.rail_id, a.request_id, a.amount, a.currency, a.receipt, a.operator_handle,
+const OPEN_COLUMNS = `a.id, a.client_id, a.payment_id, a.leg, a.rail_id, a.request_id, a.takes_back, a.amount, a.currency, a.receipt, a.operator_handle,
   a.sent_at, a.inquiries`;
 
 const CLAIM_SQL = `
@@ -95,7 +98,7 @@ export async function inquire(deps: GraphDeps, attempt: OpenAttempt): Promise<Ou
   try {
     const outcome = await deps.operators(attempt.railId).inquire({
       requestId: attempt.requestId,
-      leg: attempt.leg === 'collection' ? 'collection' : 'payout',
+      leg: attempt.leg === 'collection' ? 'collection' : attempt.takesBack ? 'refund' : 'payout',
       amount,
       handle: attempt.handle,
       sentAtMs: attempt.sentAtMs,
@@ -142,6 +145,7 @@ function openAttemptOf(deps: GraphDeps, row: OpenRow): OpenAttempt {
     leg: row.leg,
     railId: row.rail_id,
     requestId: row.request_id,
+    takesBack: row.takes_back !== null,
     amountMinor: row.amount,
     currency: row.currency,
     receipt: row.receipt,

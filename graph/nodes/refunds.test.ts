@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { railsOfWallet } from '../../domain/network.ts';
 import { checkBooks } from '../../tools/ledger/index.ts';
+import type { Capabilities, InquiryRequest, OperatorClient, Outcome, RefundRequest } from '../../tools/mmo/operator.ts';
 import { claimByOutcome, claimByStatus } from '../cohort.ts';
 import { buildPaymentGraph, runPaymentGraph } from '../payment-graph.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
@@ -184,5 +185,98 @@ describe('a client that wants its money back while it is collected', () => {
     expect(await platform.status(id)).toEqual({ status: 'refunded', reasonCode: null });
     expect(platform.sent.map((each) => each.kind)).toEqual(['collect', 'disburse']);
     expect(await checkBooks(platform.database.pool)).toEqual([]);
+  });
+});
+
+describe('a refund whose operator takes collections back under our own id', () => {
+  const receiptOf = (requestId: string) => `R-${requestId.slice(0, 8)}`;
+  const refunds: RefundRequest[] = [];
+  const asked: InquiryRequest[] = [];
+
+  /** Has the collection's operator take collections back with this outcome. */
+  function takingBack(outcome: Outcome, capabilities: Partial<Capabilities> = {}): void {
+    const base = platform.deps.operators;
+    Object.assign(platform.deps, {
+      operators: (railId: string): OperatorClient => {
+        const client = base(railId);
+        return {
+          ...client,
+          capabilities: { ...client.capabilities, refund: 'operation', refundByRequest: true, ...capabilities },
+          refund: async (request) => {
+            refunds.push(request);
+            return outcome;
+          },
+        };
+      },
+    });
+  }
+
+  beforeEach(() => {
+    refunds.length = 0;
+    asked.length = 0;
+  });
+
+  it('is taken back from the collection, whole, and not paid out', async () => {
+    takingBack({ state: 'succeeded', receipt: 'T1', amount: null });
+    const id = await platform.submit({ amount: '1500' });
+    await platform.settleDown();
+    expect((await platform.status(id)).status).toBe('refunded');
+    const [collection] = platform.sent;
+    const original = {
+      requestId: collection?.requestId,
+      receipt: receiptOf(collection?.requestId ?? ''),
+      amount: { minor: 150_000n, currency: 'KES' },
+    };
+    expect(refunds).toMatchObject([{ amount: original.amount, original }]);
+    expect(refundsSent()).toEqual([]);
+    expect(await checkBooks(platform.database.pool)).toEqual([]);
+  });
+
+  it('is asked about as such while in doubt, and neither made again nor paid out', async () => {
+    takingBack({ state: 'unknown', reasonCode: 'no_answer' });
+    const id = await platform.submit();
+    await platform.settleDown();
+    let answer: Outcome = { state: 'unknown', reasonCode: 'not_found_yet' };
+    platform.script = { ...platform.script, inquire: (_rail, request) => (asked.push(request), answer) };
+    for (let look = 0; look < 5; look += 1) await later(600_000);
+    expect(asked.length).toBeGreaterThan(3);
+    expect(new Set(asked.map((request) => request.leg))).toEqual(new Set(['refund']));
+    expect([refunds.length, refundsSent().length]).toEqual([1, 0]);
+    answer = { state: 'succeeded', receipt: 'T2', amount: null };
+    await later(600_000);
+    expect((await platform.status(id)).status).toBe('refunded');
+    expect([refunds.length, refundsSent().length]).toEqual([1, 0]);
+  });
+
+  it('is paid out once the operation has failed for sure, and asked about as a payout then', async () => {
+    takingBack({ state: 'failed', reasonCode: 'operator_refused', retry: 'later' });
+    refundsEnd = 'unknown';
+    platform.script = { ...platform.script, inquire: (_rail, request) => (asked.push(request), { state: 'pending' }) };
+    const id = await platform.submit();
+    await platform.settleDown();
+    await later(600_000);
+    await later(600_000);
+    expect((await platform.status(id)).status).toBe('refunding');
+    expect([refunds.length, refundsSent().length]).toEqual([1, 1]);
+    expect(new Set(asked.map((request) => request.leg))).toEqual(new Set(['payout']));
+  });
+
+  it('is a payout where the operator would tell of it under an id of its own', async () => {
+    takingBack({ state: 'succeeded', receipt: 'T3', amount: null }, { refundByRequest: false });
+    await platform.submit();
+    await platform.settleDown();
+    expect([refunds.length, refundsSent().length]).toEqual([0, 1]);
+  });
+
+  it('says in its terms how it goes back, and that is never changed', async () => {
+    takingBack({ state: 'succeeded', receipt: 'T4', amount: null });
+    await platform.submit();
+    await platform.settleDown();
+    const { rows } = await platform.database.pool.query<{ leg: string; took: string | null }>(
+      'select a.leg, o.leg as took from attempts a left join attempts o on o.id = a.takes_back order by a.id',
+    );
+    expect(rows.map(({ leg, took }) => [leg, took])).toContainEqual(['refund', 'collection']);
+    const change = platform.database.pool.query("update attempts set takes_back = null where leg = 'refund'");
+    await expect(change).rejects.toMatchObject({ constraint: 'attempts_fixed' });
   });
 });

@@ -1,6 +1,9 @@
 /**
  * The way back: money that was collected and will not be paid out returns to whoever paid.
  *
+ * Where the operator that collected can take the money back by an operation of its own, and tells of it by our request, that is tried
+ * first, once; after its sure failure, and everywhere else, the money goes out as a payout.
+ *
  * Like a payout, a refund goes out only once its float is held: what an operator then does always fits
  * into the books. Where no float is free the payment waits and stays owed. What goes back to a balance waits where it stands while a
  * halt covers it.
@@ -26,6 +29,8 @@ import type { GraphDeps } from '../types.ts';
 interface Try {
   readonly traveller: Traveller;
   readonly railId: string;
+  /** The collection that the rail's operator takes back; null where the money goes out as a payout. */
+  readonly takesBack: string | null;
 }
 
 /** Why the client is told that its money came back: because it asked, or because no payout succeeded. */
@@ -75,7 +80,7 @@ async function commitRefunds(tx: PoolClient, deps: GraphDeps, cohort: Cohort, wa
   const owed = wanted.filter(({ payment }) => !halted.has(payment.id));
   await begin(tx, deps, cohort, owed);
   const byWallet = owed.filter((traveller) => !isToBalance(traveller));
-  const tries = await chooseRails(tx, byWallet, await countTries(tx, byWallet));
+  const tries = await chooseRails(tx, deps, byWallet);
   const attemptIds = await openAttempts(tx, deps, tries.map(attemptOf));
   await post(
     tx,
@@ -121,8 +126,14 @@ async function begin(tx: PoolClient, deps: GraphDeps, cohort: Cohort, owed: read
 }
 
 /** For each the first rail whose free float covers it, under lock; those that find none are left out. */
-async function chooseRails(tx: PoolClient, owed: readonly Traveller[], tried: ReadonlyMap<string, number>): Promise<Try[]> {
-  const candidates = owed.map(({ payment }) => refundRails(payment, tried.get(payment.id) ?? 0));
+async function chooseRails(tx: PoolClient, deps: GraphDeps, owed: readonly Traveller[]): Promise<Try[]> {
+  const soFar = await lookBack(tx, owed);
+  const taken = owed.map(({ payment }) => collectionToTakeBack(deps, soFar.get(payment.id)));
+  const candidates = owed.map(({ payment }, index) => {
+    const rails = refundRails(payment, soFar.get(payment.id)?.tried ?? 0);
+    const first = taken[index]?.railId;
+    return first !== undefined && rails.includes(first) ? [first, ...rails.filter((railId) => railId !== first)] : rails;
+  });
   const pools = await lockPools(tx, [...new Set(candidates.flat())]);
   const free = new Map([...pools].map(([railId, pool]) => [railId, pool.freeMinor]));
   return owed.flatMap((traveller, index) => {
@@ -130,11 +141,18 @@ async function chooseRails(tx: PoolClient, owed: readonly Traveller[], tried: Re
     const railId = candidates[index]?.find((candidate) => (free.get(candidate) ?? 0n) >= amountMinor);
     if (railId === undefined) return [];
     free.set(railId, (free.get(railId) ?? 0n) - amountMinor);
-    return [{ traveller, railId }];
+    return [{ traveller, railId, takesBack: taken[index]?.railId === railId ? taken[index].id : null }];
   });
 }
 
-function attemptOf({ traveller: { payment, quote }, railId }: Try): NewAttempt {
+/** The collection, when nothing was tried yet and the operator that has it can take it back under our own id. */
+function collectionToTakeBack(deps: GraphDeps, soFar: SoFar | undefined): SoFar['collection'] {
+  if (soFar === undefined || soFar.collection === null || soFar.tried > 0) return null;
+  const { refund: way, refundByRequest } = deps.operators(soFar.collection.railId).capabilities;
+  return way === 'operation' && refundByRequest ? soFar.collection : null;
+}
+
+function attemptOf({ traveller: { payment, quote }, railId, takesBack }: Try): NewAttempt {
   if (quote === undefined) throw new RangeError(`payment ${payment.id} was collected without terms`);
   return {
     clientId: payment.clientId,
@@ -145,6 +163,7 @@ function attemptOf({ traveller: { payment, quote }, railId }: Try): NewAttempt {
     currency: payment.fromCurrency,
     payeeId: payment.senderId,
     quote,
+    takesBack,
   };
 }
 
@@ -157,12 +176,20 @@ function isToBalance({ payment }: Traveller): boolean {
   return payment.funding === 'balance';
 }
 
-async function countTries(tx: PoolClient, owed: readonly Traveller[]): Promise<Map<string, number>> {
+interface SoFar {
+  /** Tries to give the money back. */
+  readonly tried: number;
+  readonly collection: { readonly id: string; readonly railId: string } | null;
+}
+
+async function lookBack(tx: PoolClient, owed: readonly Traveller[]): Promise<Map<string, SoFar>> {
   if (owed.length === 0) return new Map();
-  const result = await tx.query<{ payment_id: string; tried: number }>({
+  const result = await tx.query<{ payment_id: string; tried: number; collection: SoFar['collection'] }>({
     name: 'refunds_tried',
-    text: `select payment_id, count(*)::int as tried from attempts where payment_id = any($1::uuid[]) and leg = 'refund' group by payment_id`,
+    text: `select payment_id, count(*) filter (where leg = 'refund')::int as tried,
+             (array_agg(jsonb_build_object('id', id, 'railId', rail_id)) filter (where leg = 'collection' and state = 'succeeded'))[1] as collection
+           from attempts where payment_id = any($1::uuid[]) and leg in ('collection', 'refund') group by payment_id`,
     values: [owed.map((traveller) => traveller.payment.id)],
   });
-  return new Map(result.rows.map((row) => [row.payment_id, row.tried]));
+  return new Map(result.rows.map((row) => [row.payment_id, row]));
 }

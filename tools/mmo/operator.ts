@@ -126,6 +126,11 @@ export interface Capabilities {
   readonly refund: 'operation' | 'payout';
   /** Whether part of a collection can be given back. */
   readonly refundsParts: boolean;
+  /**
+   * Whether what the operation gave back goes by our own request id, in inquiries, messages and statements. Where it does not, a lost
+   * answer would leave it in doubt until people have looked, so the platform sends the money back as a payout.
+   */
+  readonly refundByRequest: boolean;
   /** `callback`: it has to be asked for and comes later. */
   readonly balance: 'answer' | 'callback' | 'none';
   /** What can be learnt about a wallet before money is sent. */

@@ -56,6 +56,7 @@ export function createSmallClient(
       repeatable: { collection: true, payout: true },
       refund: 'payout',
       refundsParts: true,
+      refundByRequest: false,
       balance: 'none',
       walletCheck: 'none',
       callbackProof: 'none',

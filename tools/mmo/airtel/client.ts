@@ -45,6 +45,7 @@ const CAPABILITIES: Capabilities = {
   repeatable: { collection: true, payout: true },
   refund: 'operation',
   refundsParts: false,
+  refundByRequest: false,
   balance: 'answer',
   walletCheck: 'name',
   callbackProof: 'hash',

@@ -37,6 +37,7 @@ const CAPABILITIES: Capabilities = {
   repeatable: { collection: true, payout: true },
   refund: 'payout',
   refundsParts: true,
+  refundByRequest: false,
   balance: 'answer',
   walletCheck: 'none',
   callbackProof: 'none',

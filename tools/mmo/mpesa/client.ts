@@ -37,6 +37,7 @@ const CAPABILITIES: Capabilities = {
   repeatable: { collection: false, payout: true },
   refund: 'operation',
   refundsParts: false,
+  refundByRequest: false,
   balance: 'callback',
   walletCheck: 'none',
   callbackProof: 'none',

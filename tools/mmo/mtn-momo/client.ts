@@ -34,6 +34,7 @@ const CAPABILITIES: Capabilities = {
   repeatable: { collection: true, payout: true },
   refund: 'operation',
   refundsParts: true,
+  refundByRequest: true,
   balance: 'answer',
   walletCheck: 'active',
   callbackProof: 'none',

@@ -49,6 +49,7 @@ function capabilitiesOf(profile: OrangeProfile): Capabilities {
     repeatable: { collection: false, payout: false },
     refund: 'payout',
     refundsParts: true,
+    refundByRequest: false,
     balance: profile.payout.variant === 'sonatel' ? 'answer' : 'none',
     walletCheck: 'none',
     callbackProof: profile.collection.variant === 'webpay' ? 'token' : 'none',
