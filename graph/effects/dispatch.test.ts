@@ -1,4 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { withTransaction } from '../../db/connect.ts';
+import { DEMO_CLIENT_ID } from '../../db/seed.ts';
+import { fundClient } from '../../tools/ledger/index.ts';
 import type { RateGate } from '../../tools/rails/rates.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
 import { dispatchPump } from './dispatch.ts';
@@ -69,4 +72,68 @@ it('sends a limited operator as many as it has permits for, nothing to one that 
   platform.script = { collect: () => ({ state: 'failed', reasonCode: 'operator_busy', retry: 'later' }) };
   expect(await dispatch()).toBe(5);
   expect(paused).toContain('mpesa-ke collection');
+});
+
+it('limits and pauses collections and payouts of one rail each by itself', async () => {
+  const paused: string[] = [];
+  const permits = new Map([
+    ['mpesa-ke collection', 1],
+    ['mpesa-ke payout', 2],
+  ]);
+  const rates: RateGate = {
+    limitedRails: () => ['mpesa-ke'],
+    pausedRails: async (product) => paused.flatMap((key) => (key.endsWith(` ${product}`) ? [key.split(' ')[0] ?? ''] : [])),
+    take: async (railId, product, wanted) => {
+      const granted = Math.min(permits.get(`${railId} ${product}`) ?? 0, wanted);
+      permits.set(`${railId} ${product}`, (permits.get(`${railId} ${product}`) ?? 0) - granted);
+      return granted;
+    },
+    giveBack: async (railId, product, count) =>
+      void permits.set(`${railId} ${product}`, (permits.get(`${railId} ${product}`) ?? 0) + count),
+    pause: async () => undefined,
+  };
+  // Collections from M-Pesa, and payouts to it: funded by a balance they need no collection.
+  const home = { phone: '+256772100001', country: 'UG' as const };
+  platform.script = {
+    collect: () => ({ state: 'pending' }),
+    disburse: (railId) =>
+      railId === 'mpesa-ke' ? { state: 'pending' } : { state: 'failed', reasonCode: 'wallet_not_found', retry: 'never' },
+  };
+  const balance = { minor: 1_000_000n, currency: 'UGX' } as const;
+  await withTransaction(platform.deps.pool, (tx) => fundClient(tx, DEMO_CLIENT_ID, balance, 'a test'));
+  for (let count = 0; count < 2; count += 1) await platform.submit();
+  for (let count = 0; count < 3; count += 1)
+    await platform.submit({
+      fromCurrency: 'UGX',
+      toCurrency: 'KES',
+      amount: '40000',
+      funding: 'balance',
+      sender: { ...home, phone: `+25677210000${count + 1}` },
+      receiver: { phone: `+25471240000${count + 1}`, country: 'KE' },
+    });
+  await platform.worker.work('authorize');
+  await platform.worker.idle();
+  const deps = { ...platform.deps, rates };
+  const dispatch = async () => {
+    const recorder = createRecorder(deps);
+    const pump = dispatchPump(deps, recorder);
+    const before = platform.sent.length;
+    await pump.kick();
+    await pump.idle();
+    await recorder.drain();
+    return platform.sent
+      .slice(before)
+      .map((sent) => `${sent.railId} ${sent.kind}`)
+      .toSorted();
+  };
+  expect(await dispatch()).toEqual(['mpesa-ke collect', 'mpesa-ke disburse', 'mpesa-ke disburse']);
+  permits.set('mpesa-ke collection', 5).set('mpesa-ke payout', 5);
+  paused.push('mpesa-ke collection');
+  expect(await dispatch()).toEqual(['mpesa-ke disburse']);
+  paused.length = 0;
+  expect(await dispatch()).toEqual(['mpesa-ke collect']);
+  expect([...permits]).toEqual([
+    ['mpesa-ke collection', 4],
+    ['mpesa-ke payout', 4],
+  ]);
 });

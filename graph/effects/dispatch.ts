@@ -22,7 +22,7 @@ import { type CheckedGrant, createGrantDesk, createRenewer, grantRefusal, number
 import type { GraphDeps } from '../types.ts';
 import { createContacts, type TellContact } from './contact.ts';
 import { createRailPump, nameOf, type Pump } from './pump.ts';
-import { withinRates } from './rates.ts';
+import { type Claimable, withinRates } from './rates.ts';
 import { inquiryDelayMs, type Recorder, sealHandle } from './record.ts';
 
 interface SendRow extends GrantTermsRow, PayeeNumberRow {
@@ -39,9 +39,13 @@ type GrantedRow = SendRow & { readonly grant: CheckedGrant | undefined };
 const ORIGINAL = `(select jsonb_build_object('request_id', o.request_id, 'receipt', o.receipt, 'amount', o.amount::text) from attempts o
   where o.id = a.takes_back and o.payment_id = a.payment_id and o.rail_id = a.rail_id and o.leg = 'collection' and o.state = 'succeeded') as original`;
 
+/** What an attempt counts as for its operator's limits, as `productKey` writes it. */
+const PRODUCT = `rail_id || case leg when 'collection' then ' collection' else ' payout' end`;
+
 const CLAIM_SQL = `
 with picked as (
   select id from attempts where state = 'created' and rail_id <> all($5::text[]) and grant_expires_at > $2
+    and ${PRODUCT} <> all($6::text[]) and ($7::text is null or ${PRODUCT} = $7)
     and ${notHaltedSql('attempts')}
   order by id limit $1 for update skip locked
 )
@@ -57,10 +61,10 @@ export function dispatchPump(deps: GraphDeps, recorder: Recorder): Pump {
   const tell = createContacts(deps);
   return createRailPump<GrantedRow>(deps, {
     what: 'dispatch',
-    claim: withinRates(deps, ['collection', 'payout'], async (limit, excluded) => {
+    claim: withinRates(deps, ['collection', 'payout'], async (claimable) => {
       // First, or a backlog that never ends would keep them waiting for ever.
       await renew();
-      const claimed = await claimToSend(deps, limit, excluded);
+      const claimed = await claimToSend(deps, claimable);
       const grants = await desk.fetch(
         deps.pool,
         claimed.map((row) => row.grant_id),
@@ -71,14 +75,14 @@ export function dispatchPump(deps: GraphDeps, recorder: Recorder): Pump {
   });
 }
 
-async function claimToSend(deps: GraphDeps, limit: number, saturated: readonly string[]): Promise<readonly SendRow[]> {
+async function claimToSend(deps: GraphDeps, { limit, saturated, excluded, only }: Claimable): Promise<readonly SendRow[]> {
   const nowMs = deps.clock.now();
   // An attempt whose sender dies is looked at once its request cannot be under way any more.
   const overdueAt = new Date(nowMs + deps.settings.sendTimeoutMs + deps.settings.inquiryDelayMs);
   const claimed = await deps.pool.query<SendRow>({
     name: 'claim_attempts',
     text: CLAIM_SQL,
-    values: [limit, new Date(nowMs), overdueAt, newId(), saturated],
+    values: [limit, new Date(nowMs), overdueAt, newId(), saturated, excluded, only],
   });
   // A statement gives back what it changed in the order of its plan; who came first is sent first.
   return claimed.rows.toSorted((a, b) => (a.id < b.id ? -1 : 1));

@@ -8,7 +8,7 @@ import { money } from '../../domain/money.ts';
 import type { OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
 import type { GraphDeps } from '../types.ts';
 import { createRailPump, nameOf, type Pump } from './pump.ts';
-import { withinRates } from './rates.ts';
+import { type Claimable, withinRates } from './rates.ts';
 import { inquiryDelayMs, openHandle, type Recorder } from './record.ts';
 
 /** An open attempt as an inquiry needs it. */
@@ -54,6 +54,7 @@ const OPEN_COLUMNS = `a.id, a.client_id, a.payment_id, a.leg, a.rail_id, a.reque
 const CLAIM_SQL = `
 with picked as (
   select id from attempts where state in ('sent', 'pending', 'unknown') and next_inquiry_at <= $2 and rail_id <> all($4::text[])
+    and rail_id || ' inquiry' <> all($5::text[]) and ($6::text is null or rail_id || ' inquiry' = $6)
   order by next_inquiry_at limit $1 for update skip locked
 )
 update attempts a set inquiries = a.inquiries + 1, next_inquiry_at = $3, updated_at = $2
@@ -64,19 +65,19 @@ returning ${OPEN_COLUMNS}`;
 export function inquiryPump(deps: GraphDeps, recorder: Recorder): Pump {
   return createRailPump<OpenRow>(deps, {
     what: 'inquiry',
-    claim: withinRates(deps, ['inquiry'], (limit, excluded) => claimDue(deps, limit, excluded)),
+    claim: withinRates(deps, ['inquiry'], (claimable) => claimDue(deps, claimable)),
     work: (row) => inquireAndRecord(deps, recorder, openAttemptOf(deps, row)),
   });
 }
 
-async function claimDue(deps: GraphDeps, limit: number, saturated: readonly string[]): Promise<readonly OpenRow[]> {
+async function claimDue(deps: GraphDeps, { limit, saturated, excluded, only }: Claimable): Promise<readonly OpenRow[]> {
   const nowMs = deps.clock.now();
   // Should this process die, somebody else asks again after the time a request may take.
   const againAt = new Date(nowMs + deps.settings.sendTimeoutMs + deps.settings.inquiryDelayMs);
   const claimed = await deps.pool.query<OpenRow>({
     name: 'claim_inquiries',
     text: CLAIM_SQL,
-    values: [limit, new Date(nowMs), againAt, saturated],
+    values: [limit, new Date(nowMs), againAt, saturated, excluded, only],
   });
   return claimed.rows;
 }
