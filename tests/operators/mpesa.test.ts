@@ -217,6 +217,39 @@ it('asks another business for a payment at its till, and reads how that ended', 
   expect(await clientOf(world).pushToTill({ ...push, payingTill: 'none' })).toMatchObject({ state: 'failed' });
 });
 
+it('sends businesses whole shillings only, refuses what would be cut, and throws for another currency', async () => {
+  const world = await createTestWorld();
+  const client = clientOf(world);
+  const business = {
+    commandId: 'BusinessPayBill',
+    receiverShortCode: '600992',
+    accountReference: 'Rent',
+    callbackUrl: 'https://hooks.test/business',
+    note: 'Rent',
+  } as const;
+  const push = {
+    requestId: '55dc1b1a-1f1c-4f5e-9a6f-0d9d7c0f2f11',
+    payingTill: '600100',
+    paymentReference: 'INV-13',
+    ourName: 'CAPP',
+    callbackUrl: 'https://hooks.test/till',
+  };
+  for (const [minor, reasonCode] of [
+    [1_050n, 'amount_granularity'],
+    [0n, 'amount_below_minimum'],
+    [-1_000n, 'amount_below_minimum'],
+  ] as const) {
+    const amount = money(minor, 'KES');
+    expect(await client.payBusiness({ ...business, amount })).toMatchObject({ state: 'failed', reasonCode });
+    expect(await client.pushToTill({ ...push, amount })).toMatchObject({ state: 'failed', reasonCode });
+  }
+  const dollars = money(1_000n, 'USD');
+  await expect(client.payBusiness({ ...business, amount: dollars })).rejects.toMatchObject({ code: 'currency_mismatch' });
+  await expect(client.pushToTill({ ...push, amount: dollars })).rejects.toMatchObject({ code: 'currency_mismatch' });
+  await world.scheduler.advance(1_000);
+  expect([...world.inbox.keys()]).toEqual([]);
+});
+
 it('reads C2B messages by their transaction, in Nairobi time, and answers validations', () => {
   const message = {
     TransID: 'RKL51ZDR4F',

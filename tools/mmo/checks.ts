@@ -7,17 +7,23 @@ import type { EffectRequest, OperatorHandle, Outcome } from './operator.ts';
 import { failed, unknown } from './reasons.ts';
 
 /**
- * What is wrong with a request that must not be sent, or null. Throws `currency_mismatch` when the
- * amount is not in the rail's currency, for that is a mistake in the program.
+ * What is wrong with an amount that must not be sent to anybody over a rail, or null. Throws `currency_mismatch` when it is not in the
+ * rail's currency, for that is a mistake in the program.
  */
+export function refusalOfAmount(rail: Rail, amount: Money): Outcome | null {
+  if (amount.currency !== rail.currency) throw fault('currency_mismatch', { internal: `${amount.currency} over ${rail.id}` });
+  if (truncateToPlaces(amount, rail.places).minor !== amount.minor) return failed('amount_granularity');
+  return amount.minor <= 0n ? failed('amount_below_minimum') : null;
+}
+
+/** What is wrong with a request that must not be sent, or null. Throws as `refusalOfAmount` does. */
 export function refusalBeforeSending(rail: Rail, leg: 'collection' | 'payout', request: EffectRequest): Outcome | null {
-  if (request.amount.currency !== rail.currency)
-    throw fault('currency_mismatch', { internal: `${request.amount.currency} over ${rail.id}` });
+  const refusal = refusalOfAmount(rail, request.amount);
   if (!/^\+[1-9]\d{7,14}$/.test(request.phone)) return failed('phone_invalid');
-  if (truncateToPlaces(request.amount, rail.places).minor !== request.amount.minor) return failed('amount_granularity');
+  if (refusal !== null) return refusal;
   const limits = limitsOf(rail, leg);
   if (limits === null) return failed('rail_misconfigured');
-  if (request.amount.minor < limits.minMinor || request.amount.minor <= 0n) return failed('amount_below_minimum');
+  if (request.amount.minor < limits.minMinor) return failed('amount_below_minimum');
   if (request.amount.minor > limits.maxMinor) return failed('amount_above_maximum');
   return null;
 }

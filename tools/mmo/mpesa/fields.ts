@@ -1,6 +1,7 @@
 /** The fields Daraja wants in forms of its own: times, passwords, references, amounts and the security credential. */
 import type { KeyObject } from 'node:crypto';
 import { minorPerMajor } from '../../../domain/currency.ts';
+import { fault } from '../../../domain/errors.ts';
 import type { Money } from '../../../domain/money.ts';
 import { encryptUnder } from '../public-key.ts';
 
@@ -86,8 +87,10 @@ export function requestRangeOf(reference: string): RequestRange {
   return { first: `${start}-0000-000000000000`, last: `${start}-ffff-ffffffffffff` };
 }
 
-/** Whole shillings as Daraja takes them. The amount must be whole; the caller has checked it. */
+/** Whole shillings as Daraja takes them. The caller has refused anything else; what comes here all the same is never rounded. */
 export function shillingsOf(amount: Money): string {
+  if (amount.currency !== 'KES') throw fault('currency_mismatch', { internal: `${amount.currency} over M-Pesa` });
+  if (amount.minor <= 0n || amount.minor % minorPerMajor('KES') !== 0n) throw new RangeError('M-Pesa takes whole shillings, one at least');
   return (amount.minor / minorPerMajor(amount.currency)).toString();
 }
 

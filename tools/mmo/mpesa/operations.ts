@@ -4,7 +4,7 @@
  * told later, to the address given with them.
  */
 import type { Money } from '../../../domain/money.ts';
-import { isRemembered, outcomeWithoutAnswer, plainText } from '../checks.ts';
+import { isRemembered, outcomeWithoutAnswer, plainText, refusalOfAmount } from '../checks.ts';
 import type { InquiryRequest, Outcome, RefundRequest } from '../operator.ts';
 import { parseObject, textOf } from '../reading.ts';
 import { failed, pending, unknown } from '../reasons.ts';
@@ -87,6 +87,8 @@ export async function reverse(daraja: Daraja, request: RefundRequest): Promise<O
   const { original } = request;
   if (request.amount.minor !== original.amount.minor || request.amount.currency !== original.amount.currency)
     return failed('partial_refund');
+  const refusal = refusalOfAmount(daraja.rail, request.amount);
+  if (refusal !== null) return refusal;
   if (!RECEIPT.test(original.receipt)) return failed('receipt_missing');
   if (!(await isRemembered(request, { reverses: original.receipt }))) return failed('operator_unavailable');
   const answer = await daraja.call('/mpesa/reversal/v1/request', {
@@ -143,6 +145,8 @@ async function requestBalance(daraja: Daraja, callbackUrl: string): Promise<bool
 }
 
 async function payBusiness(daraja: Daraja, payment: BusinessPayment): Promise<Outcome> {
+  const refusal = refusalOfAmount(daraja.rail, payment.amount);
+  if (refusal !== null) return refusal;
   const answer = await daraja.call('/mpesa/b2b/v1/paymentrequest', {
     ...initiatorOf(daraja),
     CommandID: payment.commandId,
@@ -163,6 +167,8 @@ async function payBusiness(daraja: Daraja, payment: BusinessPayment): Promise<Ou
 }
 
 async function pushToTill(daraja: Daraja, push: TillPush): Promise<Outcome> {
+  const refusal = refusalOfAmount(daraja.rail, push.amount);
+  if (refusal !== null) return refusal;
   const answer = await daraja.call('/v1/ussdpush/get-msisdn', {
     primaryShortCode: push.payingTill,
     receiverShortCode: daraja.profile.stk.shortCode,
