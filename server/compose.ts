@@ -25,10 +25,12 @@ import { createHintQueue, type HintQueue, type QueueConnection } from '../graph/
 import { DEFAULT_GRAPH_SETTINGS, type GraphDeps, type GraphSettings, type Hint, type SettlementSide } from '../graph/types.ts';
 import { createRateBoard, type RateBoard } from '../tools/fx/board.ts';
 import { fxSettingsFrom, rateSources } from '../tools/fx/sources.ts';
+import type { PinStore } from '../tools/mmo/pins.ts';
 import { createOperators, type Operators, railTerms } from '../tools/mmo/registry.ts';
 import type { RailTerms } from '../tools/mmo/terms.ts';
 import type { TokenVault } from '../tools/mmo/tokens.ts';
 import { postgresTokenStore } from '../tools/mmo/vault/postgres.ts';
+import { postgresPinStore } from '../tools/mmo/vault/pins.ts';
 import { redisTokenStore } from '../tools/mmo/vault/redis.ts';
 import { sharedTokenVault } from '../tools/mmo/vault/shared.ts';
 import { forgivingHealthStore, type HealthStore } from '../tools/rails/health.ts';
@@ -90,7 +92,7 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
   });
   await assertServiceRole(pool);
   const redis = await openRedis(config, log);
-  const { operators, terms } = await openOperators(config, openTokens(pool, redis, keys));
+  const { operators, terms } = await openOperators(config, openTokens(pool, redis, keys), postgresPinStore(pool, keys.pepper));
   const limits = new Map([...terms].map(([railId, { ratesPerS }]) => [railId, ratesPerS]));
   const queue = createHintQueue({ connection: queueConnection(config, config.databaseUrl), log, quietMs: hintQuietMs });
   const board = createRateBoard({ sources: rateSources(fxSettingsFrom(env)), pool, clock: systemClock, log });
@@ -159,7 +161,7 @@ function openRailHealth(redis: Redis, log: Log): HealthStore {
   );
 }
 
-async function openOperators(config: Config, tokens: TokenVault): Promise<Pick<Foundation, 'operators' | 'terms'>> {
+async function openOperators(config: Config, tokens: TokenVault, pins: PinStore): Promise<Pick<Foundation, 'operators' | 'terms'>> {
   const path = config.operatorsPath;
   if (path === null)
     throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: 'CAPP_OPERATORS_PATH must name the settings of the operators.' });
@@ -169,7 +171,7 @@ async function openOperators(config: Config, tokens: TokenVault): Promise<Pick<F
   const profiles = parseObject(text);
   if (profiles === null)
     throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: `${path} is not a JSON object of settings per rail.` });
-  const operators = createOperators({ rails: RAILS, profiles, fetch: (url, init) => fetch(url, init), clock: systemClock, tokens });
+  const operators = createOperators({ rails: RAILS, profiles, fetch: (url, init) => fetch(url, init), clock: systemClock, tokens, pins });
   return { operators, terms: railTerms(RAILS, profiles) };
 }
 

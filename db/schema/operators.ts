@@ -38,6 +38,23 @@ export const operatorRates = pgTable(
   ],
 );
 
+/** How our PINs at operators stand: one that was refused is not sent again. */
+export const operatorPins = pgTable(
+  'operator_pins',
+  {
+    railId: text('rail_id').notNull(),
+    /** A keyed hash of the rail and the PIN. */
+    digest: bytea('digest').notNull(),
+    /** `on_trial`: one payout tries it · `accepted` · `refused`: until a person lifts it. */
+    state: text('state').notNull(),
+    changedAt: moment('changed_at').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.railId, table.digest] }),
+    check('operator_pins_state', sql`${table.state} in ('on_trial', 'accepted', 'refused')`),
+  ],
+);
+
 /** Decayed counts of how attempts ended, by corridor, rail and leg. */
 export const corridorHealth = pgTable(
   'corridor_health',

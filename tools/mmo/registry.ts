@@ -18,6 +18,7 @@ import { mtnMomoProfileSchema } from './mtn-momo/profile.ts';
 import type { OperatorClient } from './operator.ts';
 import { createOrangeClient } from './orange/client.ts';
 import { orangeProfileSchema } from './orange/profile.ts';
+import { createPinGuard, memoryPinStore, type PinGuard, type PinStore } from './pins.ts';
 import { createDeadlines } from './patience.ts';
 import { RAIL_TERM_NAMES, type RailTerms, railTermsSchema } from './terms.ts';
 import { checkingWallets } from './wallet-check.ts';
@@ -32,6 +33,8 @@ export interface OperatorsDeps {
   readonly clock: Clock;
   /** Where access tokens live; this process's memory unless a shared vault is given. */
   readonly tokens?: TokenVault;
+  /** Where it is known how our PINs stand; this process's memory unless a shared store is given. */
+  readonly pins?: PinStore;
 }
 
 export type Operators = (railId: string) => OperatorClient;
@@ -43,7 +46,8 @@ export type Operators = (railId: string) => OperatorClient;
 export function createOperators(deps: OperatorsDeps): Operators {
   const tokens = deps.tokens ?? memoryTokenVault(deps.clock);
   const deadlines = createDeadlines(deps);
-  const shared = { fetch: deadlines.fetch, clock: deps.clock, tokens };
+  const pins = createPinGuard(deps.pins ?? memoryPinStore(deps.clock));
+  const shared = { fetch: deadlines.fetch, clock: deps.clock, tokens, pins };
   const clients = new Map<string, OperatorClient>();
   for (const rail of deps.rails) {
     const client = createClient(shared, rail, ownSettings(deps.profiles[rail.id]));
@@ -79,7 +83,14 @@ function ownSettings(profile: unknown): unknown {
   return Object.fromEntries(Object.entries(profile).filter(([name]) => !isCommon(name)));
 }
 
-function createClient(deps: { fetch: Fetch; clock: Clock; tokens: TokenVault }, rail: Rail, profile: unknown): OperatorClient | null {
+interface ClientDeps {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly tokens: TokenVault;
+  readonly pins: PinGuard;
+}
+
+function createClient(deps: ClientDeps, rail: Rail, profile: unknown): OperatorClient | null {
   switch (rail.protocol) {
     case 'mpesa':
       return createMpesaClient(deps, rail, parseProfile(mpesaProfileSchema, rail, profile));

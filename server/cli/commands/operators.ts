@@ -4,6 +4,7 @@ import { text as readAll } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
 import { type Currency, parseCurrency } from '../../../domain/currency.ts';
 import { fault } from '../../../domain/errors.ts';
+import { railById } from '../../../domain/network.ts';
 import { OPERATOR_NAMES, operatorNamed, readMessage } from '../../../tools/mmo/messages.ts';
 import { type CommandContext, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
@@ -23,6 +24,7 @@ export function registerOperators(program: Command, context: CommandContext): vo
   registerRegistration(operators, context);
   registerQuestions(operators, context);
   registerProvisioning(operators, context);
+  registerPinLift(operators, context);
   const parse = operators
     .command('parse')
     .summary('put a raw callback or answer into our words')
@@ -122,6 +124,28 @@ function registerProvisioning(operators: Command, context: CommandContext): void
       if (made === null) context.endWith(EXIT.failed);
     });
   withExamples(command, [['capp operators provision mtn-ug --product disbursement', 'the user that payouts go out under']]);
+}
+
+function registerPinLift(operators: Command, context: CommandContext): void {
+  const command = operators
+    .command('lift-pin')
+    .summary('try a refused PIN again')
+    .description(
+      'Says that the PIN in the settings of a rail is right, as after its operator has unlocked the account: payouts are tried with it again, ' +
+        'one first. A new PIN in the settings needs no such word. Prints how many refused PINs were lifted.',
+    )
+    .argument('<rail>', 'as airtel-ug')
+    .action(async (railId: string) => {
+      railById(railId);
+      const [{ onDatabase }, { liftRefusedPins }] = await Promise.all([
+        import('../database.ts'),
+        import('../../../tools/mmo/vault/pins.ts'),
+      ]);
+      await onDatabase(context, async (pool) =>
+        context.terminal.out(JSON.stringify({ railId, lifted: await liftRefusedPins(pool, railId) })),
+      );
+    });
+  withExamples(command, [['capp operators lift-pin airtel-ug', 'the account was unlocked, the PIN is right']]);
 }
 
 function currencyOf(options: ParseOptions): Currency | undefined {

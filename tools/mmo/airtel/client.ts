@@ -12,6 +12,7 @@ import type { Rail } from '../../../domain/rail.ts';
 import { isRemembered, outcomeWithoutAnswer, plainText, refusalBeforeSending, succeededWith } from '../checks.ts';
 import type { Fetch, HttpAnswer } from '../http.ts';
 import type { Capabilities, EffectRequest, InquiryRequest, OperatorClient, Outcome, RefundRequest, WalletState } from '../operator.ts';
+import type { PinGuard } from '../pins.ts';
 import { objectOf, parseObject, readAmount, readBalance, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, unknown } from '../reasons.ts';
 import { encryptUnder } from '../public-key.ts';
@@ -26,6 +27,7 @@ export interface AirtelDeps {
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly tokens: TokenVault;
+  readonly pins: PinGuard;
 }
 
 /** What Airtel tells about a wallet. Holds a name: never logged, never stored in clear. */
@@ -90,7 +92,10 @@ async function disburse(airtel: Airtel, request: EffectRequest): Promise<Outcome
   if (refusal !== null) return refusal;
   const msisdn = nationalOf(request.phone);
   if (msisdn === null) return failed('phone_invalid');
-  if (airtel.isPinRefused()) return failed('pin_refused');
+  return airtel.pins.use({ railId: airtel.rail.id, pin: airtel.profile.payout.pin }, () => payOut(airtel, msisdn, request));
+}
+
+async function payOut(airtel: Airtel, msisdn: string, request: EffectRequest): Promise<Outcome> {
   const { payout } = airtel.profile;
   const answer = await airtel.post(`/standard/${payout.version}/disbursements/`, {
     payee: { msisdn, ...(payout.version === 'v3' ? { currency: airtel.rail.currency, wallet_type: payout.walletType } : {}) },
@@ -101,7 +106,6 @@ async function disburse(airtel: Airtel, request: EffectRequest): Promise<Outcome
   if (answer.kind !== 'answered') return outcomeWithoutAnswer(answer);
   const body = parseObject(answer.body);
   const outcome = submitOutcome(answer.status, body, 'payout', airtel.profile.codes);
-  if (outcome.state === 'failed' && outcome.reasonCode === 'pin_refused') airtel.refusePin();
   const transaction = objectOf(objectOf(body, 'data'), 'transaction');
   return namesAnother(transaction, request.requestId) ? unknown('reference_mismatch') : outcome;
 }

@@ -5,6 +5,7 @@ import { fault } from '../../../domain/errors.ts';
 import type { Rail } from '../../../domain/rail.ts';
 import { createSend, type Fetch, type HttpAnswer, type Send } from '../http.ts';
 import { readPublicKey } from '../public-key.ts';
+import type { PinGuard } from '../pins.ts';
 import { grantOf } from '../oauth.ts';
 import { objectOf, parseObject, textOf } from '../reading.ts';
 import { callWithToken, tokenNameOf, type TokenVault } from '../tokens.ts';
@@ -19,8 +20,7 @@ export interface Airtel {
   readonly get: (path: string) => Promise<HttpAnswer>;
   /** Sends a body, signed where the country wants it so. */
   readonly post: (path: string, body: object) => Promise<HttpAnswer>;
-  readonly isPinRefused: () => boolean;
-  readonly refusePin: () => void;
+  readonly pins: PinGuard;
 }
 
 interface SigningKey {
@@ -33,7 +33,11 @@ type NotSent = HttpAnswer & { kind: 'not_sent' };
 type Authorized = (call: (token: string) => Promise<HttpAnswer>) => Promise<HttpAnswer>;
 
 /** Opens the line. Throws `config_invalid` when the key for the PIN cannot be read. */
-export function connect(deps: { fetch: Fetch; clock: Clock; tokens: TokenVault }, rail: Rail, profile: AirtelProfile): Airtel {
+export function connect(
+  deps: { fetch: Fetch; clock: Clock; tokens: TokenVault; pins: PinGuard },
+  rail: Rail,
+  profile: AirtelProfile,
+): Airtel {
   const send = createSend({ fetch: deps.fetch, baseUrl: profile.baseUrl, timeoutMs: profile.timeoutMs });
   const authorized: Authorized = (call) =>
     callWithToken(
@@ -56,17 +60,13 @@ export function connect(deps: { fetch: Fetch; clock: Clock; tokens: TokenVault }
       send({ method: 'POST', path, headers: { ...headersOf(token), ...signature, 'content-type': 'application/json' }, body }),
     );
   const signed = signedPost(get, postText, deps.clock);
-  let pinRefused = false;
   return {
     rail,
     profile,
     pinKey: pinKeyOf(rail, profile),
     get,
     post: (path, body) => (profile.signing ? signed(path, JSON.stringify(body)) : postText(path, JSON.stringify(body), {})),
-    isPinRefused: () => pinRefused,
-    refusePin: () => {
-      pinRefused = true;
-    },
+    pins: deps.pins,
   };
 }
 

@@ -4,6 +4,7 @@ import type { Rail } from '../../../domain/rail.ts';
 import { createSend, type Fetch, type HttpAnswer, type HttpCall } from '../http.ts';
 import type { EffectRequest, InquiryRequest, Outcome } from '../operator.ts';
 import type { Money } from '../../../domain/money.ts';
+import type { PinGuard } from '../pins.ts';
 import { grantOf } from '../oauth.ts';
 import { objectOf, parseObject, textOf } from '../reading.ts';
 import { callWithToken, tokenNameOf, type TokenVault } from '../tokens.ts';
@@ -12,6 +13,7 @@ export interface OrangeDeps {
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly tokens: TokenVault;
+  readonly pins: PinGuard;
 }
 
 /** One leg over one variant. */

@@ -3,13 +3,14 @@
  *
  * Our reference is not documented to make a repeat harmless, so nothing is ever sent twice. Transactions
  * are asked for by Sonatel's id; when that was lost with an answer, by our reference where the host lists
- * them so. A refused PIN stops all payouts of this client, for the account locks after three.
+ * them so. A refused PIN stops all payouts (`pins.ts`), for the account locks after three.
  */
 import type { KeyObject } from 'node:crypto';
 import type { Money } from '../../../domain/money.ts';
 import { outcomeWithoutAnswer, refusalBeforeSending, succeededWith } from '../checks.ts';
 import type { HttpAnswer } from '../http.ts';
 import type { EffectRequest, InquiryRequest, OperatorHandle, OperatorLeg, Outcome } from '../operator.ts';
+import type { PinName } from '../pins.ts';
 import { encryptUnder, readPublicKey } from '../public-key.ts';
 import { isObject, parseObject, parseReading, readAmount, readBalance, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, type Reason, unknown, unmapped } from '../reasons.ts';
@@ -25,7 +26,6 @@ interface Sonatel {
   readonly line: Line;
   /** The PIN under Sonatel's key, or why the key cannot be had. */
   readonly encryptedPin: () => Promise<string | NotSent>;
-  isPinRefused: boolean;
 }
 
 export function createSonatel(deps: HalfDeps, profile: SonatelProfile): Half {
@@ -39,7 +39,7 @@ export function createSonatel(deps: HalfDeps, profile: SonatelProfile): Half {
     clientId: profile.clientId,
     tokenCall: { method: 'POST', path: profile.tokenPath, headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: form },
   });
-  const sonatel: Sonatel = { deps, profile, line, encryptedPin: pinUnder(line, profile.pin), isPinRefused: false };
+  const sonatel: Sonatel = { deps, profile, line, encryptedPin: pinUnder(line, profile.pin) };
   return {
     submit: (request) => submit(sonatel, request),
     inquire: (request) => inquire(sonatel, request),
@@ -85,12 +85,17 @@ async function submit(sonatel: Sonatel, request: EffectRequest): Promise<Outcome
     const partner = { idType: 'CODE', id: profile.partnerCode };
     return outcomeOfSubmit(sonatel, await line('POST', '/api/eWallet/v1/payments', { ...terms, partner, method: 'CLASSIC' }, headers));
   }
-  if (sonatel.isPinRefused) return failed('pin_refused');
-  const encryptedPinCode = await sonatel.encryptedPin();
-  if (typeof encryptedPinCode !== 'string') return outcomeWithoutAnswer(encryptedPinCode);
-  const partner = { idType: 'MSISDN', id: profile.retailerMsisdn, encryptedPinCode, walletType: 'PRINCIPAL' };
-  const body = { ...terms, partner, receiveNotification: false };
-  return outcomeOfSubmit(sonatel, await line('POST', '/api/eWallet/v1/cashins', body, headers));
+  return deps.pins.use(pinOf(sonatel), async () => {
+    const encryptedPinCode = await sonatel.encryptedPin();
+    if (typeof encryptedPinCode !== 'string') return outcomeWithoutAnswer(encryptedPinCode);
+    const partner = { idType: 'MSISDN', id: profile.retailerMsisdn, encryptedPinCode, walletType: 'PRINCIPAL' };
+    const body = { ...terms, partner, receiveNotification: false };
+    return outcomeOfSubmit(sonatel, await line('POST', '/api/eWallet/v1/cashins', body, headers));
+  });
+}
+
+function pinOf({ deps, profile }: Sonatel): PinName {
+  return { railId: deps.rail.id, pin: profile.pin };
 }
 
 function outcomeOfSubmit(sonatel: Sonatel, answer: HttpAnswer): Outcome {
@@ -104,9 +109,7 @@ function outcomeOfSubmit(sonatel: Sonatel, answer: HttpAnswer): Outcome {
     const outcome = sonatelOutcome(body, leg, { transactionId });
     return leg === 'collection' && outcome.state === 'succeeded' ? pending({ transactionId }) : outcome;
   }
-  const outcome = sonatelProblem(answer.status, body, leg);
-  if (outcome.state === 'failed' && outcome.reasonCode === 'pin_refused') sonatel.isPinRefused = true;
-  return outcome;
+  return sonatelProblem(answer.status, body, leg);
 }
 
 async function inquire(sonatel: Sonatel, request: InquiryRequest): Promise<Outcome> {
@@ -149,8 +152,8 @@ async function findByReference(sonatel: Sonatel, request: InquiryRequest): Promi
 }
 
 async function balance(sonatel: Sonatel): Promise<Money | null> {
-  if (sonatel.isPinRefused) return null;
   const { deps, profile } = sonatel;
+  if (await deps.pins.isRefused(pinOf(sonatel))) return null;
   const encryptedPinCode = await sonatel.encryptedPin();
   if (typeof encryptedPinCode !== 'string') return null;
   const body = { idType: 'MSISDN', id: profile.retailerMsisdn, encryptedPinCode, wallet: 'PRINCIPAL' };
