@@ -81,6 +81,8 @@ export async function openAttempts(tx: PoolClient, deps: GraphDeps, wanted: read
   return rows.map((row) => row.requestId);
 }
 
-function termsOf({ quote, takesBack: _, ...attempt }: NewAttempt, attemptId: string, basis: GrantBasis): GrantTerms {
-  return { ...attempt, attemptId, quoteId: quote.id, quotePolicy: quote.policyVersion, ...grantBasisOf(basis) };
+function termsOf(attempt: NewAttempt, attemptId: string, basis: GrantBasis): GrantTerms {
+  const { clientId, paymentId, leg, railId, amountMinor, currency, payeeId, quote } = attempt;
+  const bound = { clientId, paymentId, leg, railId, amountMinor, currency, payeeId, quoteId: quote.id, quotePolicy: quote.policyVersion };
+  return { ...bound, attemptId, ...grantBasisOf(basis) };
 }
