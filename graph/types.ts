@@ -48,6 +48,8 @@ export interface GraphSettings extends FourEyesRule {
   /** First wait before an operator is asked again, milliseconds; it doubles up to the maximum. */
   readonly inquiryDelayMs: number;
   readonly inquiryDelayMsMax: number;
+  /** The same by rail, where an operator wants to be asked more slowly or may be asked faster. */
+  readonly inquiryDelaysMs: Readonly<Record<string, { readonly first: number; readonly longest: number }>>;
   /** Wait before a payment that found no liquidity, or whose refund failed, is looked at again, milliseconds. */
   readonly retryDelayMs: number;
   /** How long a paid payment waits at most for its settlement window to close, milliseconds. */
@@ -68,6 +70,7 @@ export const DEFAULT_GRAPH_SETTINGS: GraphSettings = {
   sendTimeoutMs: 15_000,
   inquiryDelayMs: 5_000,
   inquiryDelayMsMax: 300_000,
+  inquiryDelaysMs: {},
   retryDelayMs: 5_000,
   settlementAgeMs: 60_000,
   fourEyesPriority: 90,

@@ -216,7 +216,7 @@ export function composeGraphDeps(foundation: Foundation, settlement?: Settlement
     notify: (hint) => queue.notify(hint),
     perUsd: (currency) => board.current().rates.get(currency)?.perUsd ?? null,
     advise: adviseOnDemand(foundation),
-    settings: graphSettings(config),
+    settings: { ...graphSettings(config), inquiryDelaysMs: inquiryDelays(foundation.terms) },
     rates: foundation.rates,
     ...(foundation.railHealth === undefined ? {} : { railHealth: foundation.railHealth }),
     statements: statementSource({
@@ -255,6 +255,12 @@ function graphSettings(config: Config): GraphSettings {
     webhookAllowPrivate: config.webhookAllowPrivate,
     ...config.fourEyes,
   };
+}
+
+function inquiryDelays(terms: Foundation['terms']): GraphSettings['inquiryDelaysMs'] {
+  return Object.fromEntries(
+    [...terms].flatMap(([railId, { inquiryDelaysMs }]) => (inquiryDelaysMs === undefined ? [] : [[railId, inquiryDelaysMs]])),
+  );
 }
 
 /** Where case threads are kept. A pool of its own: a burst of cases must not starve the postings. */

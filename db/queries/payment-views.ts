@@ -161,17 +161,21 @@ export async function findAttempts(db: Pool, paymentId: string): Promise<Attempt
   return result.rows;
 }
 
-/** A client's attempts in one state, newest first, from after an attempt id on. */
+/** The states of an attempt whose outcome is not known yet: it was sent, and may have moved money. */
+export const OPEN_STATES = ['sent', 'pending', 'unknown'] as const satisfies readonly AttemptState[];
+
+/** A client's attempts in one state, or with `open` in any that is in doubt, newest first, from after an attempt id on. */
 export async function listAttempts(
   db: Pool,
   clientId: string,
-  state: AttemptState,
+  state: AttemptState | 'open',
   page: { readonly after: { readonly createdAt: Date; readonly id: string } | null; readonly limit: number },
 ): Promise<AttemptRow[]> {
   const result = await db.query<AttemptRow>({
     // The state stands in the text, so that the planner may use the indexes that hold only some states.
     name: `list_attempts_${state}`,
-    text: `select ${ATTEMPT_COLUMNS} from attempts where client_id = $1 and state = '${state}'
+    text: `select ${ATTEMPT_COLUMNS} from attempts where client_id = $1
+      and state in (${(state === 'open' ? OPEN_STATES : [state]).map((each) => `'${each}'`).join(', ')})
       and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid)) order by created_at desc, id desc limit $4`,
     values: [clientId, page.after?.createdAt ?? null, page.after?.id ?? null, page.limit],
   });

@@ -238,7 +238,7 @@ async function learn(deps: GraphDeps, recorder: Recorder, attempt: OpenAttempt, 
     handle: { ...handle, ...outcome.handle },
     stored: attempt.stored,
     // The operator said something a moment ago: its books will agree soon.
-    nextInquiryAtMs: deps.clock.now() + inquiryDelayMs(deps.settings, 0),
+    nextInquiryAtMs: deps.clock.now() + inquiryDelayMs(deps.settings, attempt.railId, 0),
   });
   return { recorded, receipt: outcome.state === 'succeeded' ? outcome.receipt : null };
 }

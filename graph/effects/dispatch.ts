@@ -98,7 +98,7 @@ async function send(deps: GraphDeps, { recorder, tell }: { recorder: Recorder; t
     outcome,
     handle: outcome.handle ?? {},
     stored: null,
-    nextInquiryAtMs: deps.clock.now() + inquiryDelayMs(deps.settings, 0),
+    nextInquiryAtMs: deps.clock.now() + inquiryDelayMs(deps.settings, row.rail_id, 0),
   });
   await tell(row.rail_id, row.leg, outcome);
 }

@@ -6,6 +6,7 @@ import type { Currency } from '../../domain/currency.ts';
 import type { Leg } from '../../domain/lifecycle.ts';
 import { money } from '../../domain/money.ts';
 import type { OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
+import type { Doubt } from '../../tools/mmo/reasons.ts';
 import type { GraphDeps } from '../types.ts';
 import { createRailPump, nameOf, type Pump } from './pump.ts';
 import { type Claimable, withinRates } from './rates.ts';
@@ -89,7 +90,7 @@ async function inquireAndRecord(deps: GraphDeps, recorder: Recorder, attempt: Op
     outcome: withKnownReceipt(outcome, attempt.handle),
     handle: { ...attempt.handle, ...outcome.handle },
     stored: attempt.stored,
-    nextInquiryAtMs: deps.clock.now() + inquiryDelayMs(deps.settings, attempt.inquiries),
+    nextInquiryAtMs: deps.clock.now() + inquiryDelayMs(deps.settings, attempt.railId, attempt.inquiries),
   });
 }
 
@@ -106,6 +107,7 @@ export async function inquire(deps: GraphDeps, attempt: OpenAttempt): Promise<Ou
       nowMs: deps.clock.now(),
       callbackUrl: deps.callbacks.urlOf(attempt.railId, attempt.id),
     });
+    if (outcome.state === 'unknown' && outcome.reasonCode === ('busy' satisfies Doubt)) await deps.rates?.pause(attempt.railId, 'inquiry');
     return checkedAmount(outcome, attempt);
   } catch (error) {
     deps.log.error({ attemptId: attempt.id, railId: attempt.railId, error: nameOf(error) }, 'inquiry failed');

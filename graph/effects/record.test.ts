@@ -207,10 +207,15 @@ describe('the wait before the next inquiry', () => {
         fc.integer({ min: 1, max: 600_000 }),
         fc.nat({ max: 500 }),
         (first, more, inquiries) => {
-          const settings = { inquiryDelayMs: first, inquiryDelayMsMax: first + more };
-          const now = inquiryDelayMs(settings, inquiries);
-          const next = inquiryDelayMs(settings, inquiries + 1);
-          expect(inquiryDelayMs(settings, 0)).toBe(first);
+          const settings = {
+            inquiryDelayMs: first,
+            inquiryDelayMsMax: first + more,
+            inquiryDelaysMs: { 'mtn-ug': { first: 7, longest: 20 } },
+          };
+          const now = inquiryDelayMs(settings, 'mpesa-ke', inquiries);
+          const next = inquiryDelayMs(settings, 'mpesa-ke', inquiries + 1);
+          expect(inquiryDelayMs(settings, 'mpesa-ke', 0)).toBe(first);
+          expect([0, 1, 2, 3].map((made) => inquiryDelayMs(settings, 'mtn-ug', made))).toEqual([7, 14, 20, 20]);
           expect(next).toBeGreaterThanOrEqual(now);
           expect(next).toBeLessThanOrEqual(settings.inquiryDelayMsMax);
           if (next < settings.inquiryDelayMsMax) expect(next).toBe(now * 2);

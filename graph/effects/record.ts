@@ -7,7 +7,7 @@ import { fault } from '../../domain/errors.ts';
 import type { OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
 import type { Reason } from '../../tools/mmo/reasons.ts';
 import { raiseContradicted, raiseLateSuccess } from '../case/doubts.ts';
-import type { GraphDeps } from '../types.ts';
+import type { GraphDeps, GraphSettings } from '../types.ts';
 
 /** An answer to be written to an attempt. */
 export interface Answer {
@@ -174,10 +174,13 @@ export function openHandle(deps: GraphDeps, sealed: Buffer | null): OperatorHand
   return sealed === null ? {} : (JSON.parse(deps.keyring.decrypt(sealed, HANDLE_CONTEXT)) as OperatorHandle);
 }
 
+type InquirySettings = Pick<GraphSettings, 'inquiryDelayMs' | 'inquiryDelayMsMax' | 'inquiryDelaysMs'>;
+
 /**
- * How long to wait before the next inquiry: the first delay, doubled for each inquiry made, up to the
- * maximum. Milliseconds.
+ * How long to wait before the next inquiry about an attempt over a rail: the first delay, doubled for each inquiry made, up to the
+ * longest. Milliseconds.
  */
-export function inquiryDelayMs(settings: { inquiryDelayMs: number; inquiryDelayMsMax: number }, inquiries: number): number {
-  return Math.min(settings.inquiryDelayMsMax, settings.inquiryDelayMs * 2 ** Math.min(inquiries, 20));
+export function inquiryDelayMs(settings: InquirySettings, railId: string, inquiries: number): number {
+  const { first, longest } = settings.inquiryDelaysMs[railId] ?? { first: settings.inquiryDelayMs, longest: settings.inquiryDelayMsMax };
+  return Math.min(longest, first * 2 ** Math.min(inquiries, 20));
 }

@@ -284,6 +284,14 @@ test('the explanation tells decisions, attempts and transfers, and keeps handles
   const unknown = await bodyOf(await api.call('GET', '/v1/attempts'));
   expect(unknown.items).toMatchObject([{ openForMs: 90_000, nextInquiryAt: new Date(api.clock.now() + 5_000).toISOString() }]);
   expect(unknown.items).toMatchObject([{ paymentId: id }]);
+  const ids = async (state: string) =>
+    (await bodyOf(await api.call('GET', `/v1/attempts?state=${state}`))).items.map(({ paymentId }: { paymentId: string }) => paymentId);
+  for (const state of ['pending', 'unknown']) {
+    await api.pool.query('update attempts set state = $2 where payment_id = $1', [id, state]);
+    expect(await ids('open')).toEqual([id]);
+    expect(await ids(state)).toEqual([id]);
+  }
+  expect(await ids('succeeded')).toEqual([]);
   expect((await bodyOf(await api.call('GET', '/v1/attempts', { key: api.keys.zawadi }))).items).toEqual([]);
   const contradicted = async (key?: string) =>
     (await bodyOf(await api.call('GET', '/v1/attempts?contradicted=true', key === undefined ? {} : { key }))).items;

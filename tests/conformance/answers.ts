@@ -232,6 +232,18 @@ export const ANSWERS: readonly Behaviour[] = [
         };
         assertEnded(await run(trial, { leg, name: 'next' }), 'succeeded');
         assert.ok(inquiries > 3);
+        // The doubt says why, so that whoever asks can pause.
+        const asked = openAttempt(trial, { leg, name: 'asked' });
+        let refusals = 0;
+        trial.meddle = (call) => (isInquiry(trial, call) ? ((refusals += 1), tooMany) : null);
+        await send(trial, asked);
+        await trial.scheduler.advance(200_000);
+        await inquire(trial, asked);
+        assert.ok(refusals > 0);
+        assert.ok(
+          asked.outcome.state === 'unknown' && asked.outcome.reasonCode === 'busy',
+          `${leg} is ${JSON.stringify(asked.outcome, plain)}`,
+        );
       }
     },
   },

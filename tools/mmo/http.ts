@@ -4,6 +4,8 @@
  * without an answer. Money hangs on that difference. Nothing here logs, for bodies hold personal data.
  */
 
+import { noteAnswer } from './throttle.ts';
+
 /** The part of `fetch` the clients use; tests and simulations hand in their own. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -64,6 +66,7 @@ export function createSend(options: SendOptions): Send {
       });
       const body = await readBounded(response);
       if (body === null) return { kind: 'no_answer', reason: 'oversized' };
+      noteAnswer(response.status, body);
       return { kind: 'answered', status: response.status, headers: response.headers, body };
     } catch (error) {
       return classifyTrouble(error);

@@ -62,6 +62,8 @@ export type Doubt =
   | 'unreadable_answer'
   | 'operator_error'
   | 'inquiry_failed'
+  /** The operator says that it is asked too much. */
+  | 'busy'
   | 'awaiting_result'
   | 'not_found_yet'
   | 'queue_timeout'

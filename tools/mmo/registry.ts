@@ -22,6 +22,7 @@ import { createPinGuard, memoryPinStore, type PinGuard, type PinStore } from './
 import { createDeadlines } from './patience.ts';
 import { RAIL_TERM_NAMES, type RailTerms, railTermsSchema } from './terms.ts';
 import { checkingWallets } from './wallet-check.ts';
+import { tellThrottled } from './throttle.ts';
 import { memoryTokenVault, type TokenVault } from './tokens.ts';
 
 export interface OperatorsDeps {
@@ -53,7 +54,7 @@ export function createOperators(deps: OperatorsDeps): Operators {
     const client = createClient(shared, rail, ownSettings(deps.profiles[rail.id]));
     if (client === null) continue;
     const { checksWallets } = parseProfile(railTermsSchema, rail, commonSettings(deps.profiles[rail.id]));
-    clients.set(rail.id, deadlines.guard(checksWallets ? checkingWallets(client) : client));
+    clients.set(rail.id, tellThrottled(deadlines.guard(checksWallets ? checkingWallets(client) : client)));
   }
   return (railId) => {
     const client = clients.get(railId);

@@ -8,6 +8,8 @@ import { z } from 'zod';
 /** An address, or a network as `196.201.214.0/24`. */
 export const networkSchema = z.string().refine(isNetwork, 'must be addresses or networks, as 196.201.214.200 or 196.201.214.0/24');
 
+const delayMs = z.number().int().min(100).max(86_400_000);
+
 const perSecond = z.number().positive().max(10_000);
 
 export const railTermsSchema = z.strictObject({
@@ -17,6 +19,11 @@ export const railTermsSchema = z.strictObject({
   ratesPerS: z.strictObject({ collection: perSecond, payout: perSecond, inquiry: perSecond }).partial().default({}),
   /** Whether a wallet is looked up before each payout to it; only where the operator offers that. */
   checksWallets: z.boolean().default(false),
+  /** The first wait before it is asked about an attempt, which doubles with each inquiry, and the longest, milliseconds. */
+  inquiryDelaysMs: z
+    .strictObject({ first: delayMs, longest: delayMs })
+    .refine(({ first, longest }) => first <= longest, 'the longest wait must not be shorter than the first')
+    .optional(),
 });
 
 export type RailTerms = z.infer<typeof railTermsSchema>;

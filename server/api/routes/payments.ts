@@ -282,9 +282,9 @@ function mountAttempts(api: Api): void {
       tag: 'Payments',
       summary: 'List attempts in a state, newest first',
       description:
-        'By default those whose outcome is unknown: they are inquired until they converge, and never tried again before. `contradicted=true` gives those of which their operator has said otherwise than is recorded, whatever their state.',
+        'By default those whose outcome is unknown: they are inquired until they converge, and never tried again before. `state=open` gives all that are in doubt, those that were sent and those their operator works on as well. `contradicted=true` gives those of which their operator has said otherwise than is recorded, whatever their state.',
       scope: 'payments:read',
-      query: z.strictObject({ ...pageQuery, state: z.enum(ATTEMPT_STATES).default('unknown'), contradicted: flag.optional() }),
+      query: z.strictObject({ ...pageQuery, state: z.enum([...ATTEMPT_STATES, 'open']).default('unknown'), contradicted: flag.optional() }),
       responses: {
         200: answers('A page of attempts.', pageOf(attemptSchema)),
         ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
