@@ -13,6 +13,7 @@ import type { OperatorClient } from '../tools/mmo/operator.ts';
 import type { SmsSender } from '../tools/notify/gateways/gateway.ts';
 import type { HealthStore } from '../tools/rails/health.ts';
 import type { RateGate } from '../tools/rails/rates.ts';
+import type { StatementFile } from '../tools/reconciliation/file.ts';
 import type { Advise } from './case/advice.ts';
 
 import type { Approver, Arbiter, DriverSettings } from './settlement/types.ts';
@@ -132,7 +133,7 @@ export interface GraphDeps {
   /** Where processes share how rails do; the database, in the transaction that works outcomes in, unless given. */
   readonly railHealth?: HealthStore;
   /** The statement of a rail's day as its operator gave it, or null when it is not there; without it nothing is reconciled daily. */
-  readonly statements?: (rail: Rail, day: string) => Promise<string | null>;
+  readonly statements?: (rail: Rail, day: string) => Promise<StatementFile | string | null>;
   /** Missing: nobody is told by text. */
   readonly texting?: TextMessaging | undefined;
   /** Waits, for a bounded time, while others wait for answers on this machine; asked before work is claimed. */

@@ -9,6 +9,7 @@ import type { Rail } from '../domain/rail.ts';
 import { reconcileDay, type ReconcileReport } from '../graph/reconciliation/run.ts';
 import { DEFAULT_GRAPH_SETTINGS, type GraphDeps } from '../graph/types.ts';
 import type { Operators } from '../tools/mmo/registry.ts';
+import type { StatementFile } from '../tools/reconciliation/file.ts';
 import { callbackAddresses } from './callback-addresses.ts';
 import { type Config, readConfig } from './config.ts';
 import { createLog } from './log.ts';
@@ -72,7 +73,7 @@ async function reconcileRail(
   deps: GraphDeps,
   rail: Rail,
   options: ReconcileOptions,
-  given: string | null,
+  given: StatementFile | null,
   source: ReturnType<typeof statementSource>,
 ): Promise<RailResult> {
   const day = options.day ?? dayIn(rail.country, deps.clock.now() - DAY_MS);

@@ -3,13 +3,14 @@
  * sandbox, from its operators' books.
  */
 import { execFile } from 'node:child_process';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { boundsOfDay } from '../domain/days.ts';
 import { fault } from '../domain/errors.ts';
 import type { Rail } from '../domain/rail.ts';
+import { STATEMENT_HEAD_BYTES, type StatementFile } from '../tools/reconciliation/file.ts';
 import { STATEMENT_BYTES_MAX } from '../tools/reconciliation/read.ts';
 
 const ANSWER_MS_MAX = 10_000;
@@ -28,7 +29,7 @@ export interface StatementPlaces {
 }
 
 /** Finds the statement of a rail's day; null when it is not there. Throws `file_unreadable` for one that is there and cannot be read. */
-export function statementSource(places: StatementPlaces): (rail: Rail, day: string) => Promise<string | null> {
+export function statementSource(places: StatementPlaces): (rail: Rail, day: string) => Promise<StatementFile | string | null> {
   return async (rail, day) => {
     const given = places.statementsPath === null ? null : await fromFolder(join(places.statementsPath, rail.id), day);
     if (given !== null || places.sandbox === null) return given;
@@ -36,22 +37,31 @@ export function statementSource(places: StatementPlaces): (rail: Rail, day: stri
   };
 }
 
-async function fromFolder(folder: string, day: string): Promise<string | null> {
+async function fromFolder(folder: string, day: string): Promise<StatementFile | null> {
   const names: readonly string[] = await readdir(folder).catch(() => []);
   const name = [`${day}.csv`, `${day}.json`].find((each) => names.includes(each));
   return name === undefined ? null : readStatementFile(join(folder, name));
 }
 
-/** Reads a file of a size that a statement may have. Throws `file_unreadable`, `statement_malformed`. */
-export async function readStatementFile(path: string): Promise<string> {
+/** Reads a file, or the head of one that is larger than a statement may be. Throws `file_unreadable`. */
+export async function readStatementFile(path: string): Promise<StatementFile> {
   try {
-    const { size } = await stat(path);
-    if (size > STATEMENT_BYTES_MAX) throw fault('statement_malformed', { detail: `${path} is larger than any operator's day.` });
-    return await readFile(path, 'utf8');
+    const file = await open(path);
+    try {
+      const { size } = await file.stat();
+      if (size <= STATEMENT_BYTES_MAX) return wholeFile(await file.readFile());
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(STATEMENT_HEAD_BYTES), 0, STATEMENT_HEAD_BYTES, 0);
+      return { bytes: buffer.subarray(0, bytesRead), sizeBytes: size };
+    } finally {
+      await file.close();
+    }
   } catch (cause) {
-    if (cause instanceof Error && 'detail' in cause) throw cause;
     throw fault('file_unreadable', { detail: `${path} cannot be read.`, cause });
   }
+}
+
+function wholeFile(bytes: Buffer): StatementFile {
+  return { bytes, sizeBytes: bytes.length };
 }
 
 /** The books are another program's: it is asked for the statement as an operator's portal would be. */

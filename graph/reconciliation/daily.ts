@@ -8,6 +8,7 @@ import { dayIn } from '../../domain/days.ts';
 import { type ErrorCode, type Fault, isFault } from '../../domain/errors.ts';
 import { RAILS } from '../../domain/network.ts';
 import type { Rail } from '../../domain/rail.ts';
+import type { StatementFile } from '../../tools/reconciliation/file.ts';
 import type { GraphDeps } from '../types.ts';
 import { reconcileDay } from './run.ts';
 
@@ -52,7 +53,7 @@ async function basesOf(deps: GraphDeps, rail: Rail, day: string): Promise<readon
 }
 
 /** The statement of a day that is not reconciled by one yet, null for none, or why it cannot be had. One rail's trouble is no other's. */
-async function statementOf(deps: GraphDeps, rail: Rail, day: string): Promise<string | null | Fault> {
+async function statementOf(deps: GraphDeps, rail: Rail, day: string): Promise<StatementFile | string | null | Fault> {
   if ((await basesOf(deps, rail, day)).includes('statement')) return null;
   try {
     return (await deps.statements?.(rail, day)) ?? null;
@@ -63,7 +64,7 @@ async function statementOf(deps: GraphDeps, rail: Rail, day: string): Promise<st
 }
 
 /** Reconciles, or gives the code of why it cannot be. */
-async function reconcile(deps: GraphDeps, rail: Rail, day: string, text: string | null): Promise<ErrorCode | null> {
+async function reconcile(deps: GraphDeps, rail: Rail, day: string, text: StatementFile | string | null): Promise<ErrorCode | null> {
   try {
     await reconcileDay(deps, { rail, day, text, by: 'system' });
     return null;

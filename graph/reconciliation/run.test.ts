@@ -4,6 +4,7 @@ import { isFault } from '../../domain/errors.ts';
 import { formatAmount, money } from '../../domain/money.ts';
 import { railById } from '../../domain/network.ts';
 import { balances, checkBooks } from '../../tools/ledger/index.ts';
+import type { StatementFile } from '../../tools/reconciliation/file.ts';
 import type { EffectRequest } from '../../tools/mmo/operator.ts';
 import { verifyAudit } from '../../tools/audit/index.ts';
 import { sealAudit } from '../../tools/audit/index.ts';
@@ -61,7 +62,8 @@ function statement(rows: readonly Row[]): string {
 }
 
 const rowOf = (request: EffectRequest): Row => ({ ours: request.requestId, minor: request.amount.minor });
-const reconcile = (text: string | null, by = 'system') => reconcileDay(platform.deps, { rail: railById('mtn-ug'), day: DAY, text, by });
+const reconcile = (text: StatementFile | string | null, by = 'system') =>
+  reconcileDay(platform.deps, { rail: railById('mtn-ug'), day: DAY, text, by });
 const allBreaks = () => listBreaks(platform.deps.pool, {}, { after: null, limit: 50 });
 const codeOf = (work: Promise<unknown>) =>
   work.then(
@@ -183,6 +185,20 @@ describe('a day', () => {
     expect(rows.map(({ status, reason_code }) => `${status} ${reason_code}`)).toEqual(Array(3).fill('refused statement_malformed'));
     expect(rows.some(({ body }) => body.toString('latin1').includes('256772123456'))).toBe(false);
     expect(await allBreaks()).toEqual([]);
+  });
+
+  it('reads a statement in the bytes of its portal, keeps them as they are, and of one that is too large its head', async () => {
+    await pay(1);
+    const bytes = Buffer.from(`Relevé de la période\n${statement(asked.map(rowOf))}`, 'latin1');
+    expect((await reconcile({ bytes, sizeBytes: bytes.length })).breaks).toEqual([]);
+    const head = Buffer.from('x'.repeat(100));
+    expect(await codeOf(reconcile({ bytes: head, sizeBytes: 65 * 1024 * 1024 }))).toBe('statement_malformed');
+    const { rows } = await platform.deps.pool.query<{ status: string; body_digest: Buffer }>(
+      'select status, body_digest from statements order by created_at, id',
+    );
+    const digestOf = (text: string) => platform.deps.keyring.blindIndex(text, 'statements.body');
+    expect(rows.map(({ status }) => status)).toEqual(['loaded', 'refused']);
+    expect(rows.map(({ body_digest }) => body_digest)).toEqual([digestOf(`base64:${bytes.toString('base64')}`), digestOf(head.toString())]);
   });
 
   it('without a statement goes by the balance, and needs one of the two', async () => {

@@ -24,6 +24,7 @@ import type { Rail } from '../../domain/rail.ts';
 import { boundsOfDay, dayIn } from '../../domain/days.ts';
 import type { Break } from '../../tools/reconciliation/breaks.ts';
 import { compareSides, type Comparison } from '../../tools/reconciliation/match.ts';
+import { keptTextOf, type StatementFile, textOfStatement } from '../../tools/reconciliation/file.ts';
 import { readStatement } from '../../tools/reconciliation/read.ts';
 import type { Statement } from '../../tools/reconciliation/statement.ts';
 import { raiseLateSuccess } from '../case/doubts.ts';
@@ -43,7 +44,7 @@ export interface ReconcileRequest {
   /** In the country of the rail: "2026-11-25". */
   readonly day: string;
   /** The statement as the operator gave it; null holds the operator's balance against the ledger. */
-  readonly text: string | null;
+  readonly text: StatementFile | string | null;
   /** When the statement was taken; now unless given. What ended later cannot stand in it. */
   readonly takenAtMs?: number;
   /** The principal who asks, or `system`. */
@@ -76,7 +77,7 @@ export async function reconcileDay(deps: GraphDeps, request: ReconcileRequest): 
   return request.text === null ? byBalance(deps, request) : byStatement(deps, request, request.text);
 }
 
-async function byStatement(deps: GraphDeps, request: ReconcileRequest, text: string): Promise<ReconcileReport> {
+async function byStatement(deps: GraphDeps, request: ReconcileRequest, text: StatementFile | string): Promise<ReconcileReport> {
   const { rail, day } = request;
   const statement = await readOrRefuse(deps, request, text);
   const { id: statementId, sides } = await withTransaction(deps.pool, async (tx) => {
@@ -105,9 +106,9 @@ async function byStatement(deps: GraphDeps, request: ReconcileRequest, text: str
 }
 
 /** Reads a statement; one that cannot be read is kept with its reason before it is refused. */
-async function readOrRefuse(deps: GraphDeps, request: ReconcileRequest, text: string): Promise<Statement> {
+async function readOrRefuse(deps: GraphDeps, request: ReconcileRequest, text: StatementFile | string): Promise<Statement> {
   try {
-    const statement = readStatement(request.rail, text);
+    const statement = readStatement(request.rail, textOfStatement(text));
     return ofDay(request, statement);
   } catch (error) {
     if (!isFault(error, 'statement_malformed')) throw error;
@@ -126,7 +127,14 @@ function ofDay({ rail, day }: ReconcileRequest, statement: Statement): Statement
   return { ...statement, lines, openingMinor: null, closingMinor: null };
 }
 
-function keptStatement(deps: GraphDeps, request: ReconcileRequest, text: string, statement: Statement, reasonCode: string | null) {
+function keptStatement(
+  deps: GraphDeps,
+  request: ReconcileRequest,
+  given: StatementFile | string,
+  statement: Statement,
+  reasonCode: string | null,
+) {
+  const text = keptTextOf(given);
   const textKey = deps.keyring.texts.create();
   return {
     railId: request.rail.id,

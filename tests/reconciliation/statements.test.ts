@@ -8,6 +8,7 @@ import { money } from '../../domain/money.ts';
 import { limitsOf } from '../../domain/rail.ts';
 import type { BookedAttempt, Break } from '../../tools/reconciliation/breaks.ts';
 import { compareSides, type Sides } from '../../tools/reconciliation/match.ts';
+import { keptTextOf, textOfStatement } from '../../tools/reconciliation/file.ts';
 import { readStatement } from '../../tools/reconciliation/read.ts';
 import type { StatementLine } from '../../tools/reconciliation/statement.ts';
 import { createTestWorld, drive, railOf, requestOf, START_MS, type World } from '../operators/harness.ts';
@@ -196,6 +197,17 @@ describe.each(RAILS)('the statement of %s', (railId) => {
     expect(() => readStatement(rail, strange)).toThrow(/statement_malformed/);
     for (const body of ['', '{}', '[1]', 'a;b\n1;2', text.slice(0, 20)])
       expect(() => readStatement(rail, body)).toThrow(/statement_malformed/);
+  });
+
+  it('is the same in each encoding in which portals write', () => {
+    const files = [Buffer.from(text), Buffer.from(`\uFEFF${text}`), Buffer.from(text, 'latin1'), Buffer.from(`\uFEFF${text}`, 'utf16le')];
+    for (const bytes of files) {
+      const read = readStatement(railOf(railId), textOfStatement({ bytes, sizeBytes: bytes.length }));
+      expect(read).toEqual(readStatement(railOf(railId), text));
+      const kept = keptTextOf({ bytes, sizeBytes: bytes.length });
+      const again = kept.startsWith('base64:') ? Buffer.from(kept.slice('base64:'.length), 'base64') : Buffer.from(kept);
+      expect(again.equals(bytes)).toBe(true);
+    }
   });
 
   it('is read with lines that end in both ways, and with empty ones', () => {

@@ -50,14 +50,16 @@ describe('a PIN', () => {
     expect(await guard.use(NAME, call)).toEqual(refusal);
   });
 
-  it('is tried by the next when the first has shown nothing, and only after a while when its answer was lost', async () => {
+  it('is tried by the next when the first has shown nothing, one at a time, and after a while when its trial never ends', async () => {
     const clock = manualClock(0);
     const guard = createPinGuard(memoryPinStore(clock));
-    expect(await guard.use(NAME, async () => failed('wallet_not_found'))).toEqual(failed('wallet_not_found'));
-    expect(await guard.use(NAME, async () => unknown('no_answer'))).toEqual(unknown('no_answer'));
-    expect(await guard.use(NAME, async () => pending())).toEqual(failed('operator_busy'));
+    for (const outcome of [failed('wallet_not_found'), unknown('no_answer')]) expect(await guard.use(NAME, async () => outcome)).toEqual(outcome);
+    const store = memoryPinStore(clock);
+    expect(await store.begin(NAME)).toBe(true);
+    const other = createPinGuard(store);
+    expect(await other.use(NAME, async () => pending())).toEqual(failed('operator_busy'));
     clock.advance(TRIAL_MS);
-    expect(await guard.use(NAME, async () => pending())).toEqual(pending());
+    expect(await other.use(NAME, async () => pending())).toEqual(pending());
   });
 });
 

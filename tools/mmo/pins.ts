@@ -44,7 +44,7 @@ export function createPinGuard(store: PinStore): PinGuard {
   async function attempt(name: PinName, standing: 'accepted' | 'yours', call: () => Promise<Outcome>): Promise<Outcome> {
     const outcome = await call();
     const shown = shownBy(outcome);
-    if (shown === 'refused' || (standing === 'yours' && shown !== null)) await store.report(name, shown);
+    if (shown === 'refused' || standing === 'yours') await store.report(name, shown);
     return outcome;
   }
 
@@ -68,8 +68,8 @@ export function createPinGuard(store: PinStore): PinGuard {
   };
 }
 
-/** What the outcome of a call shows of its PIN; null: the answer was lost, and the trial lasts until its time is over. */
-function shownBy(outcome: Outcome): 'accepted' | 'refused' | 'untold' | null {
+/** What the outcome of a call shows of its PIN. A lost answer shows nothing: the next payout tries, one at a time still. */
+function shownBy(outcome: Outcome): 'accepted' | 'refused' | 'untold' {
   switch (outcome.state) {
     case 'succeeded':
     case 'pending':
@@ -77,11 +77,11 @@ function shownBy(outcome: Outcome): 'accepted' | 'refused' | 'untold' | null {
     case 'failed':
       return outcome.reasonCode === 'pin_refused' ? 'refused' : 'untold';
     case 'unknown':
-      return null;
+      return 'untold';
   }
 }
 
-/** How long a trial is waited for whose answer was lost. */
+/** How long a trial is waited for whose process has died. */
 export const TRIAL_MS = 60_000;
 
 /** PINs as one process alone knows them. */
