@@ -1,5 +1,7 @@
 /** What the behaviours share: what they are, and how a message is changed without knowing whose it is. */
 import assert from 'node:assert/strict';
+import { minorPerMajor } from '../../domain/currency.ts';
+import { railOf } from '../operators/harness.ts';
 import type { Adapter } from './adapters.ts';
 import type { DeskAttempt } from './desk.ts';
 import type { Trial } from './world.ts';
@@ -9,6 +11,31 @@ export interface Behaviour {
   readonly name: string;
   /** Throws what is wrong. */
   readonly run: (adapter: Adapter) => Promise<void>;
+}
+
+/** Why a behaviour cannot show in an adapter: no failure, and no success either. */
+export class NotApplicable extends Error {}
+
+/** Ends a behaviour that has nothing to show in an adapter, with the reason. */
+export function notApplicable(why: string): never {
+  throw new NotApplicable(why);
+}
+
+/** Runs a behaviour: null when it holds, or why it has nothing to show. Throws what is wrong. */
+export async function hold(behaviour: Behaviour, adapter: Adapter): Promise<string | null> {
+  try {
+    await behaviour.run(adapter);
+    return null;
+  } catch (error) {
+    if (error instanceof NotApplicable) return error.message;
+    throw error;
+  }
+}
+
+/** The least amount a rail tells apart, minor units. */
+export function stepOf(railId: string): bigint {
+  const { currency, places } = railOf(railId);
+  return minorPerMajor(currency) / 10n ** BigInt(places);
 }
 
 export const LEGS = ['collection', 'payout'] as const;

@@ -13,6 +13,7 @@ import { type ManualScheduler, manualScheduler } from '../../sandbox/scheduler.t
 import type { Fetch } from '../../tools/mmo/http.ts';
 import type { OperatorClient } from '../../tools/mmo/operator.ts';
 import { createOperators } from '../../tools/mmo/registry.ts';
+import { tellThrottled } from '../../tools/mmo/throttle.ts';
 import { createDeadlines } from '../../tools/mmo/patience.ts';
 import { memoryTokenVault } from '../../tools/mmo/tokens.ts';
 import { railOf, START_MS } from '../operators/harness.ts';
@@ -106,7 +107,7 @@ function clientOf(adapter: Adapter, fetch: Fetch, clock: Clock, profile: Readonl
   const rail = railOf(railId);
   if (face === undefined) return createOperators({ rails: [rail], profiles: { [railId]: profile }, clock, fetch })(railId);
   const deadlines = createDeadlines({ fetch, clock });
-  return deadlines.guard(face.client({ fetch: deadlines.fetch, clock, tokens: memoryTokenVault(clock) }, rail, profile));
+  return tellThrottled(deadlines.guard(face.client({ fetch: deadlines.fetch, clock, tokens: memoryTokenVault(clock) }, rail, profile)));
 }
 
 interface Stage {

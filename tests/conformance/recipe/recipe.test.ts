@@ -6,6 +6,7 @@ import { createRail } from '../../../sandbox/rail.ts';
 import { smallProfileSchema, createSmallClient } from './client.ts';
 import { serveSmall, SMALL_ACCOUNT, smallMessageOf } from './sandbox.ts';
 import type { Adapter } from '../adapters.ts';
+import { hold } from '../checks.ts';
 import { BEHAVIOURS } from '../suite.ts';
 
 const adapter: Adapter = {
@@ -31,7 +32,7 @@ describe('the operator of the recipe', () => {
   it.each(BEHAVIOURS.filter(({ name }) => name !== READS_MESSAGES).map((behaviour) => [behaviour.name, behaviour] as const))(
     '%s',
     async (_name, behaviour) => {
-      await behaviour.run(adapter);
+      await hold(behaviour, adapter);
     },
   );
 });
