@@ -53,7 +53,8 @@ describe('a PIN', () => {
   it('is tried by the next when the first has shown nothing, one at a time, and after a while when its trial never ends', async () => {
     const clock = manualClock(0);
     const guard = createPinGuard(memoryPinStore(clock));
-    for (const outcome of [failed('wallet_not_found'), unknown('no_answer')]) expect(await guard.use(NAME, async () => outcome)).toEqual(outcome);
+    for (const outcome of [failed('wallet_not_found'), unknown('no_answer')])
+      expect(await guard.use(NAME, async () => outcome)).toEqual(outcome);
     const store = memoryPinStore(clock);
     expect(await store.begin(NAME)).toBe(true);
     const other = createPinGuard(store);
