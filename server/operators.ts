@@ -75,7 +75,10 @@ export async function walletAt(env: Env, railId: string, phone: string): Promise
 }
 
 /** What of a rail's settings says whom to make: the key of the user need not be there yet. */
-const unprovisionedSchema = z.object({ subscriptionKey: z.string().min(1), apiUser: z.uuid() });
+const unprovisionedSchema = z.object({
+  baseUrl: z.url().transform((url) => url.replace(/\/+$/, '')),
+  account: z.object({ subscriptionKey: z.string().min(1), apiUser: z.uuid() }),
+});
 
 /**
  * Makes the API user that the settings of a rail of MTN's name for a product, and gives its key; null when MTN refuses, as it does outside
@@ -91,19 +94,17 @@ export async function provisionAt(
   const config = readConfig(env);
   const profiles = await readProfiles(config, resolve(config.dataDir));
   if (profiles === null) throw noSettings();
-  const told = z.object({ baseUrl: z.url(), [product]: unprovisionedSchema }).safeParse(profiles[railId]);
-  const account = unprovisionedSchema.safeParse(told.data?.[product]);
-  if (!told.success || !account.success) {
+  const profile = profiles[railId];
+  const settings = typeof profile === 'object' && profile !== null ? Object.entries(profile) : [];
+  const named = new Map<string, unknown>(settings);
+  const told = unprovisionedSchema.safeParse({ baseUrl: named.get('baseUrl'), account: named.get(product) });
+  if (!told.success) {
     const field = `operators.${railId}.${product}`;
     throw fault('config_invalid', { field, detail: `The settings must name baseUrl, and subscriptionKey and apiUser under ${field}.` });
   }
-  const baseUrl = String(told.data.baseUrl).replace(/\/+$/, '');
-  return provisionApiUser({
-    fetch: (url, init) => fetch(url, init),
-    baseUrl,
-    callbackHost: new URL(config.publicUrl).hostname,
-    ...account.data,
-  });
+  const { baseUrl, account } = told.data;
+  const callbackHost = new URL(config.publicUrl).hostname;
+  return provisionApiUser({ fetch: (url, init) => fetch(url, init), baseUrl, callbackHost, ...account });
 }
 
 /** What came of registering our addresses of a rail: at the operator, or as people have to enter it in the operator's portal. */
