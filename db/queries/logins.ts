@@ -107,6 +107,52 @@ export async function changeLogin(
   return rowCount === 1;
 }
 
+/** Gives a login another password and another second factor, in place of all it had: passkeys go, and what goes on by tokens ends. False when there is none. */
+export async function resetLogin(
+  db: Queryable,
+  reset: { readonly principal: string; readonly passwordHash: string; readonly totpSecret: Buffer; readonly actor: string },
+  nowMs: number,
+): Promise<boolean> {
+  const { rowCount } = await db.query({
+    name: 'reset_login',
+    text: `with changed as (
+        update logins set password_hash = $2, totp_secret = $3, totp_step = 0, failures = 0, locked_until = null
+        where principal = $1 returning id, client_id, principal
+      ), asked as (delete from passkey_challenges c using changed where c.login_id = changed.id
+      ), gone as (delete from passkeys k using changed where k.login_id = changed.id returning 1
+      ), ended as (
+        update token_families f set ended_at = $5, ended_by = 'reset' from changed where f.login_id = changed.id and f.ended_at is null
+      )
+      insert into audit_events (client_id, actor, action, subject, details, created_at)
+      select client_id, $4, 'login.reset', 'login:' || principal, jsonb_build_object('passkeys', (select count(*) from gone)), $5 from changed`,
+    values: [reset.principal, reset.passwordHash, reset.totpSecret, reset.actor, new Date(nowMs)],
+  });
+  return rowCount === 1;
+}
+
+/** Puts another password in the place of the one that was read; every family of the login ends but one. False when it changed meanwhile. */
+export async function replacePassword(
+  db: Queryable | Pool,
+  login: Pick<LoginRow, 'id' | 'passwordHash'>,
+  change: { readonly passwordHash: string; readonly family: string },
+  nowMs: number,
+): Promise<boolean> {
+  const { rowCount } = await db.query({
+    name: 'replace_password',
+    text: `with changed as (
+        update logins set password_hash = $3, failures = 0, locked_until = null
+        where id = $1 and password_hash = $2 and disabled_at is null returning id, client_id, principal
+      ), ended as (
+        update token_families f set ended_at = $5, ended_by = 'changed' from changed
+        where f.login_id = changed.id and f.id <> $4 and f.ended_at is null
+      )
+      insert into audit_events (client_id, actor, action, subject, created_at)
+      select client_id, principal, 'login.password_changed', 'login:' || principal, $5 from changed`,
+    values: [login.id, login.passwordHash, change.passwordHash, change.family, new Date(nowMs)],
+  });
+  return rowCount === 1;
+}
+
 /**
  * Takes an attempt to get in with a password or a code, before it is looked at: it counts as a failure until `noteSuccess` says
  * otherwise, and locks the login at once where another failure would. So however many guess at the same moment, each has been counted
@@ -153,14 +199,14 @@ export async function noteSuccess(
 export async function noteRefusal(
   db: Queryable | Pool,
   login: LoginRow,
-  at: 'login' | 'passkey' | 'second_factor',
+  at: 'login' | 'passkey' | 'second_factor' | 'password',
   nowMs: number,
 ): Promise<void> {
   const { clientId, principal, failures, lockedUntil } = login;
   const locked = lockedUntil !== null && lockedUntil.getTime() > nowMs ? { lockedUntil: lockedUntil.toISOString() } : {};
   const details = { at, failures, ...locked };
   // Who has shown nothing may be anybody.
-  const actor = at === 'second_factor' ? principal : 'nobody';
+  const actor = at === 'login' || at === 'passkey' ? 'nobody' : principal;
   await recordAuditEvents(db, [{ clientId, actor, action: 'login.refused', subject: `login:${principal}`, details }], nowMs);
 }
 

@@ -90,3 +90,40 @@ export async function notePasskeyUse(
   });
   return rowCount === 1;
 }
+
+export interface ListedPasskey {
+  readonly credentialId: Buffer;
+  readonly createdAt: Date;
+  readonly lastUsedAt: Date | null;
+}
+
+/** The passkeys of a login, oldest first. */
+export async function listPasskeys(db: Queryable | Pool, loginId: string): Promise<ListedPasskey[]> {
+  const { rows } = await db.query<ListedPasskey>({
+    name: 'list_passkeys',
+    text: `select credential_id as "credentialId", created_at as "createdAt", last_used_at as "lastUsedAt" from passkeys
+      where login_id = $1 order by created_at, credential_id`,
+    values: [loginId],
+  });
+  return rows;
+}
+
+/** Takes a passkey of a login away; whoever came in by it must not go on, so every family of the login ends but one. False when there is none. */
+export async function deletePasskey(
+  db: Queryable | Pool,
+  wanted: { readonly credentialId: Buffer; readonly login: { readonly id: string; readonly principal: string }; readonly family: string },
+  nowMs: number,
+): Promise<boolean> {
+  const { rowCount } = await db.query({
+    name: 'delete_passkey',
+    text: `with gone as (delete from passkeys where credential_id = $1 and login_id = $2 returning client_id, login_id
+      ), ended as (
+        update token_families f set ended_at = $5, ended_by = 'changed' from gone
+        where f.login_id = gone.login_id and f.id <> $3 and f.ended_at is null
+      )
+      insert into audit_events (client_id, actor, action, subject, created_at)
+      select client_id, $4, 'passkey.deleted', 'login:' || $4, $5 from gone`,
+    values: [wanted.credentialId, wanted.login.id, wanted.family, wanted.login.principal, new Date(nowMs)],
+  });
+  return rowCount === 1;
+}

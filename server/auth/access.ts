@@ -16,6 +16,7 @@ import {
   noteRefusal,
   noteSecondFactor,
   noteSuccess,
+  replacePassword,
   revokeToken,
   rotateRefreshToken,
   takeAttempt,
@@ -26,7 +27,7 @@ import { newId } from '../../domain/ids.ts';
 import { scopesOf } from '../../domain/roles.ts';
 import type { Caller, Session } from '../api/deps.ts';
 import type { Claims } from './jwt.ts';
-import { inTurn, isPassword, NOBODYS_PASSWORD } from './passwords.ts';
+import { hashPassword, inTurn, isPassword, NOBODYS_PASSWORD } from './passwords.ts';
 import type { TokenSigner } from './token-signer.ts';
 import { matchTotp } from './totp.ts';
 
@@ -69,6 +70,8 @@ export interface Access {
   refresh(token: string): Promise<Grant>;
   /** A token that says that the second factor was shown just now. Throws `unauthenticated`. */
   stepUp(caller: Caller, code: string): Promise<Grant>;
+  /** Puts another password in the place of a person's own; their other sessions end. Throws `unauthenticated`, `validation_failed`. */
+  changePassword(caller: Caller, given: { readonly password: string; readonly newPassword: string }): Promise<void>;
   /** Takes an access or refresh token back; of a person, the whole login. One that is none is no error. */
   revoke(token: string): Promise<void>;
   jwks: TokenSigner['jwks'];
@@ -121,6 +124,7 @@ export function createAccess(deps: AccessDeps): Access {
     logIn: (given) => logIn(deps, given),
     refresh: (token) => refresh(deps, token),
     stepUp: (caller, code) => stepUp(deps, caller, code),
+    changePassword: (caller, given) => changePassword(deps, caller, given),
     revoke: async (token) => {
       const claims = token.includes('.') ? await signer.check(token) : null;
       const family = claims?.family ?? (claims === null ? await familyOf(pool, hashOf(deps, token)) : null);
@@ -167,15 +171,17 @@ function callerOf(claims: Claims): Caller {
 }
 
 async function logIn(deps: AccessDeps, given: { principal: string; password: string; code: string }): Promise<Grant> {
-  const { login, isRight } = await inTurn(async () => {
-    const tried = await takeAttempt(deps.pool, given.principal, WAITS_MS, deps.clock.now());
-    // A name that nobody has, and a login that is locked, cost as much as any other.
-    return { login: tried, isRight: await isPassword(given.password, tried?.passwordHash ?? NOBODYS_PASSWORD) };
-  });
+  const { login, isRight } = await inTurn(() => tryPassword(deps, given.principal, given.password));
   const step = login !== null && isRight ? matchedStep(deps.keyring, login, given.code, deps.clock.now()) : null;
   if (login === null) throw refused();
   if (step === null) return refuse(deps, login, 'login');
   return openSession(deps, login, step);
+}
+
+async function tryPassword({ pool, clock }: AccessDeps, principal: string, password: string) {
+  const login = await takeAttempt(pool, principal, WAITS_MS, clock.now());
+  // A name that nobody has, and a login that is locked, cost as much as any other.
+  return { login, isRight: await isPassword(password, login?.passwordHash ?? NOBODYS_PASSWORD) };
 }
 
 /** Lets somebody in who has shown both factors; `step` is that of a code, which is used up by it. Throws `unauthenticated` when it was before. */
@@ -266,4 +272,15 @@ async function stepUp(deps: AccessDeps, caller: Caller, code: string): Promise<G
     }));
   if (!isTaken) return refuse(deps, login, 'second_factor');
   return grantOf(deps, login, { family, secondFactorAtMs: nowMs, refreshToken: null });
+}
+
+async function changePassword(deps: AccessDeps, caller: Caller, given: { password: string; newPassword: string }): Promise<void> {
+  const { pool, clock } = deps;
+  const family = caller.session?.family ?? null;
+  if (family === null) throw refused();
+  // Worked out first: a new one that cannot be taken is no guess at the old one.
+  const passwordHash = await inTurn(() => hashPassword(given.newPassword));
+  const { login, isRight } = await inTurn(() => tryPassword(deps, caller.principal, given.password));
+  if (login === null) throw refused();
+  if (!isRight || !(await replacePassword(pool, login, { passwordHash, family }, clock.now()))) return refuse(deps, login, 'password');
 }

@@ -1,7 +1,16 @@
 /** Logging in with a passkey: the authenticator has verified its user, so it is both factors at once, and a step-up as well. */
 import { randomBytes } from 'node:crypto';
 import { findLogin } from '../../db/queries/logins.ts';
-import { findPasskey, keepChallenge, keepPasskey, notePasskeyUse, takeChallenge } from '../../db/queries/passkeys.ts';
+import {
+  deletePasskey,
+  findPasskey,
+  keepChallenge,
+  keepPasskey,
+  type ListedPasskey,
+  listPasskeys,
+  notePasskeyUse,
+  takeChallenge,
+} from '../../db/queries/passkeys.ts';
 import { fault } from '../../domain/errors.ts';
 import type { Caller } from '../api/deps.ts';
 import { type AccessDeps, type Grant, openSession, refuse, refused } from './access.ts';
@@ -23,6 +32,10 @@ export interface Passkeys {
   challenge(caller: Caller | null): Promise<Challenge>;
   /** Keeps the key that was made. Throws `unauthenticated` for anything that is not in order. */
   register(caller: Caller, given: { readonly clientData: Buffer; readonly attestation: Buffer }): Promise<void>;
+  /** Those of the caller. Throws `unauthenticated`. */
+  list(caller: Caller): Promise<ListedPasskey[]>;
+  /** Takes one of the caller's away; their other sessions end. Throws `unauthenticated`, `not_found`. */
+  remove(caller: Caller, credentialId: Buffer): Promise<void>;
   /** Throws `unauthenticated` for everything that is not right, without saying what. */
   logIn(given: {
     readonly credentialId: Buffer;
@@ -57,6 +70,13 @@ export function createPasskeys(deps: AccessDeps): Passkeys {
       const made = readRegistration(party, { clientData, challenge, attestation });
       if (made === null || !(await keepPasskey(pool, { login, ...made }, clock.now())))
         throw fault('unauthenticated', { detail: 'The authenticator did not make a key that can be taken.' });
+    },
+    list: async (caller) => listPasskeys(pool, (await loginOf(caller)).id),
+    remove: async (caller, credentialId) => {
+      const login = await loginOf(caller);
+      const family = caller.session?.family ?? null;
+      if (family === null) throw refused();
+      if (!(await deletePasskey(pool, { credentialId, login, family }, clock.now()))) throw fault('not_found');
     },
     logIn: async ({ credentialId, clientData, authenticatorData, signature }) => {
       const challenge = challengeOf(clientData);

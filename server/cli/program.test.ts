@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { listCorridors } from '../../domain/corridor.ts';
+import { isPassword } from '../auth/passwords.ts';
 import { createProgram, runCli } from './program.ts';
 import { recordedTerminal } from './terminal.ts';
 
@@ -227,6 +228,30 @@ test('keys are made, listed and revoked', async () => {
     expect(await run(['keys', 'revoke-token', id], { env })).toMatchObject({ code: 0, out: `${id} was revoked before` });
     expect((await run(['keys', 'revoke-token', 'no-name'], { env })).err).toContain('usage_invalid');
     expect(await run(['keys', 'revoke', id], { env })).toMatchObject({ code: 2, err: 'capp: not_found: There is no such key in force.' });
+  } finally {
+    await database.close();
+  }
+});
+
+test('logins are made and reset, and what was drawn before is not what is drawn then', async () => {
+  const database = await testDatabase();
+  try {
+    const env = { DATABASE_URL: database.url };
+    const made = await run(['users', 'create', '--client', 'shop', '--principal', 'officer:amina', '--roles', 'auditor', '--json'], {
+      env,
+    });
+    const kept = async () => (await database.pool.query('select password_hash, totp_secret, roles from logins')).rows[0];
+    const before = await kept();
+    const reset = await run(['users', 'reset', 'officer:amina', '--json'], { env });
+    expect([made.code, reset.code]).toEqual([0, 0]);
+    const [first, second] = [JSON.parse(made.out), JSON.parse(reset.out)];
+    expect(second).toMatchObject({ principal: 'officer:amina', password: expect.stringMatching(/^[\w-]{20}$/) });
+    expect([second.password, second.secondFactor]).not.toEqual([first.password, first.secondFactor]);
+    const after = await kept();
+    expect(after.roles).toEqual(before.roles);
+    expect([after.password_hash, after.totp_secret]).not.toEqual([before.password_hash, before.totp_secret]);
+    expect(await isPassword(second.password, after.password_hash)).toBe(true);
+    expect(await run(['users', 'reset', 'officer:nobody'], { env })).toMatchObject({ code: 2, err: expect.stringContaining('not_found') });
   } finally {
     await database.close();
   }

@@ -181,6 +181,7 @@ export function ruleDraft(): unknown {
 /** What a request needs besides its thing, by operation; those that are missing need nothing. */
 export const BODIES: Readonly<Record<string, () => unknown>> = {
   'POST /v1/session/second-factor': () => ({ code: '000000' }),
+  'PUT /v1/session/password': () => ({ password: 'a guess', newPassword: 'another battery staple' }),
   'POST /v1/payments': () => intentOf(next('access')),
   'POST /v1/payments/batches': () => ({ intents: [intentOf(next('batch'))] }),
   'POST /v1/payments/{id}/information': () => ({ questionId: newId(), answer: 'A friend' }),
@@ -235,5 +236,5 @@ export function thingOf(path: string): Thing | null {
 
 /** The path with its thing filled in, and everything else with values that are all right. */
 export function pathTo(path: string, id: string): string {
-  return path.replace('{id}', id).replace('{version}', '1').replace('{currency}', 'KES');
+  return path.replace('{id}', id).replace('{version}', '1').replace('{currency}', 'KES').replace('{credentialId}', 'AAAA');
 }

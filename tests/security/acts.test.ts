@@ -21,9 +21,9 @@ const NOT_WALKED: Readonly<Record<string, string>> = {
   'POST /v1/session/challenge': 'asks for something to sign; who answers it leaves a row',
   'POST /v1/session/passkeys/challenge': 'asks for something to sign; who answers it leaves a row',
   'POST /v1/session/passkeys': 'needs an authenticator: `server/api/session.test.ts`',
+  'DELETE /v1/session/passkeys/{credentialId}': 'needs an authenticator: `server/api/session.test.ts`',
   'POST /v1/session/passkey': 'needs an authenticator: `server/api/session.test.ts`',
-  'POST /v1/callbacks/{railId}': 'operators: their words are kept, and what follows from them is a row of its payment',
-  'POST /v1/callbacks/{railId}/{token}': 'as above',
+  'POST /v1/callbacks/{railId}/{token}': 'operators: their words are kept, and what follows from them is a row of its payment',
   'PUT /v1/callbacks/{railId}/{token}': 'as above',
   'POST /v1/c2b/{token}/confirmation': 'as above',
   'POST /v1/c2b/{token}/validation': 'as above',
@@ -89,6 +89,8 @@ async function askAsPerson(): Promise<Readonly<Record<string, () => Promise<Resp
       api.clock.advance(60_000);
       return amina.logIn();
     },
+    'PUT /v1/session/password': () =>
+      api.call('PUT', '/v1/session/password', { key: grant.access_token, json: { password: PASSWORD, newPassword: PASSWORD } }),
     'POST /v1/session/second-factor': () => {
       api.clock.advance(60_000);
       return api.call('POST', '/v1/session/second-factor', { key: grant.access_token, json: { code: amina.code() } });

@@ -45,6 +45,7 @@ export function mountPasskeys(api: Api): void {
     return passkeys;
   };
   mountMaking(api, known);
+  mountOwn(api, known);
   mountLogin(api, known);
 }
 
@@ -97,6 +98,63 @@ function mountMaking(api: Api, known: () => Passkeys): void {
       if (caller.session === undefined) throw fault('not_found', { detail: 'An API key has no session; log in instead.' });
       await known().register(caller, { clientData: decoded(body.clientDataJSON), attestation: decoded(body.attestationObject) });
       return { status: 201, body: { made: true } };
+    },
+  );
+}
+
+const listedSchema = z.object({
+  id: z.string().openapi({ description: 'base64url' }),
+  createdAt: z.iso.datetime(),
+  lastUsedAt: z.iso.datetime().nullable(),
+});
+const credentialParams = z.object({ credentialId: z.string() });
+
+function mountOwn(api: Api, known: () => Passkeys): void {
+  mount(
+    api,
+    {
+      method: 'get',
+      path: '/v1/session/passkeys',
+      operationId: 'listPasskeys',
+      tag: 'Access',
+      summary: 'List the passkeys of whoever is in',
+      scope: 'session:own',
+      responses: {
+        200: answers('Oldest first.', z.object({ items: z.array(listedSchema) })),
+        ...problems('unauthenticated', 'forbidden', 'not_found'),
+      },
+    },
+    async ({ caller }) => {
+      if (caller.session === undefined) throw fault('not_found', { detail: 'An API key has no session; log in instead.' });
+      const items = (await known().list(caller)).map(({ credentialId, createdAt, lastUsedAt }) => ({
+        id: credentialId.toString('base64url'),
+        createdAt: createdAt.toISOString(),
+        lastUsedAt: lastUsedAt?.toISOString() ?? null,
+      }));
+      return { status: 200, body: { items } };
+    },
+  );
+  mount(
+    api,
+    {
+      method: 'delete',
+      path: '/v1/session/passkeys/{credentialId}',
+      operationId: 'deletePasskey',
+      tag: 'Access',
+      summary: 'Take a passkey away, and end every other session of its person',
+      scope: 'session:own',
+      stepUp: true,
+      params: credentialParams,
+      responses: {
+        200: answers('It lets nobody in any more.', z.object({ id: z.string(), deleted: z.literal(true) })),
+        ...problems('unauthenticated', 'forbidden', 'not_found'),
+      },
+    },
+    async ({ c, caller }) => {
+      const id = c.req.param('credentialId') ?? '';
+      if (caller.session === undefined || !BYTES.test(id)) throw fault('not_found');
+      await known().remove(caller, decoded(id));
+      return { status: 200, body: { id, deleted: true } };
     },
   );
 }

@@ -5,6 +5,7 @@
 import { z } from '@hono/zod-openapi';
 import { fault } from '../../../domain/errors.ts';
 import type { Access, Grant } from '../../auth/access.ts';
+import { PASSWORD_LENGTH } from '../../auth/passwords.ts';
 import type { ApiDeps, Session } from '../deps.ts';
 import { type ApiContext, answers, mediaTypeOf, problems, readBody, validate } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
@@ -30,6 +31,13 @@ const loginSchema = z
   })
   .openapi('Login');
 
+const passwordSchema = z
+  .strictObject({
+    password: z.string().min(1).max(256),
+    newPassword: z.string().min(PASSWORD_LENGTH.least).max(PASSWORD_LENGTH.most),
+  })
+  .openapi('PasswordChange');
+
 const codeSchema = z.strictObject({ code: z.string().max(12) }).openapi('SecondFactor');
 
 const tokenForm = z.object({
@@ -52,6 +60,7 @@ export function mountSession(api: Api): void {
   mountRevocation(api);
   mountLogin(api);
   mountStepUp(api);
+  mountPassword(api);
 }
 
 function accessOf({ access }: ApiDeps): Access {
@@ -200,6 +209,32 @@ function mountStepUp(api: Api): void {
       sessionOf(caller);
       const grant = await api.limits.guess(c, () => accessOf(deps).stepUp(caller, body.code));
       return { status: 200, body: grantOut(grant, deps.clock.now()) };
+    },
+  );
+}
+
+function mountPassword(api: Api): void {
+  mount<z.ZodType, z.infer<typeof passwordSchema>>(
+    api,
+    {
+      method: 'put',
+      path: '/v1/session/password',
+      operationId: 'changePassword',
+      tag: 'Access',
+      summary: 'Put another password in the place of one’s own, and end every other session',
+      scope: 'session:own',
+      stepUp: true,
+      body: { schema: passwordSchema },
+      responses: {
+        200: answers('It is changed.', z.object({ changed: z.literal(true) })),
+        ...REFUSED,
+        ...problems('forbidden', 'not_found', 'overloaded'),
+      },
+    },
+    async ({ c, caller, body }) => {
+      sessionOf(caller);
+      await api.limits.guess(c, () => accessOf(api.deps).changePassword(caller, body));
+      return { status: 200, body: { changed: true } };
     },
   );
 }

@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type Pool, withTransaction } from '../../../db/connect.ts';
 import type { Keyring } from '../../../db/keyring.ts';
 import { ensureClient } from '../../../db/queries/clients.ts';
-import { changeLogin, createLogin, listLogins } from '../../../db/queries/logins.ts';
+import { changeLogin, createLogin, listLogins, resetLogin } from '../../../db/queries/logins.ts';
 import { systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import { ALL_ROLES, type Role, ROLES } from '../../../domain/roles.ts';
@@ -83,6 +83,17 @@ function registerChanges(users: Command, context: CommandContext): void {
     .argument('<principal>', 'who', nameOf)
     .action((principal: string) => change(principal, { disabled: false }));
   withExamples(enable, [['capp users enable officer:amina', 'with the password of before']]);
+  const reset = users
+    .command('reset')
+    .description(
+      'Gives a person another password and another second factor, and prints them, once. Their passkeys are taken away, and whoever is in is out within half a minute.',
+    )
+    .argument('<principal>', 'who', nameOf)
+    .option('--json', 'print as JSON')
+    .action((principal: string, options: { readonly json?: true }) =>
+      onDatabase(context, (pool, { keyring }) => resetUser(context, { pool, keyring }, principal, options.json === true)),
+    );
+  withExamples(reset, [['capp users reset officer:amina', 'somebody who lost the telephone, or whose password is known']]);
   const roles = users
     .command('roles')
     .description('Gives a person other roles; whoever is in has to log in again.')
@@ -97,14 +108,36 @@ async function createUser(
   deps: { readonly pool: Pool; readonly keyring: Keyring },
   { client, principal, roles, json }: CreateOptions,
 ): Promise<void> {
-  const [password, secret] = [randomBytes(15).toString('base64url'), newTotpSecret()];
-  const passwordHash = await hashPassword(password);
-  const totpSecret = deps.keyring.encrypt(secret.toString('base64'), TOTP_CONTEXT);
+  const { passwordHash, totpSecret, ...drawn } = await drawFactors(deps.keyring);
   const made = await withTransaction(deps.pool, async (tx) => {
     const clientId = await ensureClient(tx, client, ACTOR);
     return createLogin(tx, { clientId, principal, passwordHash, roles, totpSecret, actor: ACTOR }, systemClock.now());
   });
   if (!made) throw fault('usage_invalid', { detail: `${principal} has a login already.` });
+  show(context, principal, drawn, json === true);
+}
+
+async function resetUser(
+  context: CommandContext,
+  deps: { readonly pool: Pool; readonly keyring: Keyring },
+  principal: string,
+  json: boolean,
+): Promise<void> {
+  const { passwordHash, totpSecret, ...drawn } = await drawFactors(deps.keyring);
+  const reset = { principal, passwordHash, totpSecret, actor: ACTOR };
+  if (!(await withTransaction(deps.pool, (tx) => resetLogin(tx, reset, systemClock.now()))))
+    throw fault('not_found', { detail: `Nobody logs in as ${principal}.` });
+  show(context, principal, drawn, json);
+}
+
+/** A password and a second factor that nobody knows yet, and what is kept of them. */
+async function drawFactors(keyring: Keyring) {
+  const [password, secret] = [randomBytes(15).toString('base64url'), newTotpSecret()];
+  const totpSecret = keyring.encrypt(secret.toString('base64'), TOTP_CONTEXT);
+  return { password, secret, passwordHash: await hashPassword(password), totpSecret };
+}
+
+function show(context: CommandContext, principal: string, { password, secret }: { password: string; secret: Buffer }, json: boolean): void {
   const shown = { principal, password, secondFactor: base32(secret), uri: totpUri(secret, 'CAPP', principal) };
   context.terminal.out(
     json ? JSON.stringify(shown) : `password       ${password}\nsecond factor  ${shown.secondFactor}\n               ${shown.uri}`,
