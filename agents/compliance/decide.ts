@@ -21,6 +21,8 @@ export type ComplianceData = {
   readonly reasonCode: ErrorCode | null;
   /** How urgent the case is, 0 to 100; 0 when there is none. */
   readonly priority: number;
+  /** A senior officer is asked for from the start; left out where not. */
+  readonly escalates?: true;
   readonly listVersion: string;
   readonly hits: readonly HitFacts[];
   /** Every rule that spoke against the payment, with what it spoke about: `kyc_none:sender`. */
@@ -42,7 +44,14 @@ type Finding =
       readonly code: Refusal;
       readonly text: string;
     }
-  | { readonly effect: 'flag'; readonly rule: string; readonly code: string; readonly text: string; readonly priority: number }
+  | {
+      readonly effect: 'flag';
+      readonly rule: string;
+      readonly code: string;
+      readonly text: string;
+      readonly priority: number;
+      readonly escalates?: boolean;
+    }
   | { readonly effect: 'note'; readonly code: string; readonly text: string };
 
 /** Which refusal is told when several apply. */
@@ -150,7 +159,8 @@ function ruleFindings(facts: ComplianceFacts, rules: ReadyRuleSet): Finding[] {
   rules.askLive(facts, found);
   return found.map((each): Finding => {
     if (each.effect === 'block') return { effect: 'block', rule: each.rule, code: each.code as Refusal, text: each.text };
-    if (each.effect === 'flag') return { effect: 'flag', rule: each.rule, code: each.code, text: each.text, priority: each.priority };
+    if (each.effect === 'flag')
+      return { effect: 'flag', rule: each.rule, code: each.code, text: each.text, priority: each.priority, escalates: each.escalates };
     return { effect: 'note', code: each.code, text: each.text };
   });
 }
@@ -190,6 +200,7 @@ export function decideByRules(facts: ComplianceFacts, policy: CompliancePolicy, 
     data: {
       reasonCode: blocks[0]?.code ?? (outcome === 'flag' ? 'compliance_review' : null),
       priority: outcome === 'flag' ? priorityOf(unseen, facts, policy) : 0,
+      ...(outcome === 'flag' && unseen.some((flag) => flag.escalates === true) ? { escalates: true as const } : {}),
       listVersion: facts.listVersion,
       hits: facts.hits,
       rules: [...blocks, ...flags].map((each) => each.rule),

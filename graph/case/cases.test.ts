@@ -7,7 +7,10 @@ import { actionDigest } from '../../domain/cases.ts';
 import { newId } from '../../domain/ids.ts';
 import { answerCase, buildCaseGraph, type CaseGraph, pausedAt } from './case-graph.ts';
 import type { CaseAdvice } from './advice.ts';
-import { caseGraphDeps } from './cases.ts';
+import { withTransaction } from '../../db/connect.ts';
+import { DEMO_CLIENT_ID } from '../../db/seed.ts';
+import { money } from '../../domain/money.ts';
+import { caseGraphDeps, openCases } from './cases.ts';
 import { workCases } from './work.ts';
 
 let platform: TestPlatform;
@@ -50,6 +53,25 @@ async function hold(): Promise<string> {
   expect((await platform.status(id)).status).toBe('held');
   return id;
 }
+
+it('a case that a rule escalates asks for a senior officer from the start', async () => {
+  const { deps, database } = platform;
+  const paymentId = await platform.submit();
+  const about = { clientId: DEMO_CLIENT_ID, paymentId, reasons: [], evidence: {}, riskScore: null, amount: money(1_000n, 'KES') };
+  await withTransaction(database.pool, (tx) => openCases(tx, deps, [{ kind: 'held', ...about, priority: 75, escalates: true }]));
+  const { rows } = await database.pool.query(
+    `select priority::int, approvals_needed::int as eyes, round::int, escalated_by, escalated_at, extract(epoch from due_at - created_at)::int as due
+      from cases where payment_id = $1`,
+    [paymentId],
+  );
+  expect(rows).toEqual([
+    { priority: 90, eyes: 2, round: 1, escalated_by: 'system', escalated_at: new Date(platform.clock.now()), due: 7_200 },
+  ]);
+  const acts = await database.pool.query(`select action from audit_events where payment_id = $1 and action like 'case.%' order by id`, [
+    paymentId,
+  ]);
+  expect(acts.rows.map((row) => row.action)).toEqual(['case.opened', 'case.escalated']);
+});
 
 async function decide(
   paymentId: string,

@@ -6,7 +6,7 @@ import { type PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
 import { type AuditEvent, recordAuditEvents } from '../../db/queries/audit.ts';
 import { transitionPayments } from '../../db/queries/transitions.ts';
-import { type CaseOpening, caseOpening, dueInMs, REFUSED_PRIORITY } from '../../domain/cases.ts';
+import { type CaseOpening, caseOpening, dueInMs, ESCALATED_PRIORITY, REFUSED_PRIORITY } from '../../domain/cases.ts';
 import type { Facts, Reason } from '../../domain/decision.ts';
 import { fault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
@@ -33,6 +33,8 @@ export interface NewCase {
   readonly evidence: Facts;
   /** What compliance says of its urgency, 0 to 100. */
   readonly priority: number;
+  /** A senior officer is asked for from the start. */
+  readonly escalates?: boolean;
   /** The probability that something is wrong, 0 to 1, where the facts tell one. */
   readonly riskScore: number | null;
   readonly amount: Money;
@@ -43,6 +45,7 @@ export async function openCases(tx: PoolClient, deps: GraphDeps, wanted: readonl
   if (wanted.length === 0) return;
   const nowMs = deps.clock.now();
   const openings = wanted.map((entry) => openingOf(deps, entry));
+  const ids = wanted.map(() => newId());
   await tx.query({
     name: 'open_cases',
     text: `
@@ -57,7 +60,7 @@ export async function openCases(tx: PoolClient, deps: GraphDeps, wanted: readonl
       select client_id, 'system', 'case.opened', 'case:' || id, payment_id,
         jsonb_build_object('kind', kind, 'evidenceDigest', evidence_digest), $11 from made`,
     values: [
-      wanted.map(() => newId()),
+      ids,
       wanted.map((entry) => entry.clientId),
       wanted.map((entry) => entry.paymentId),
       openings.map((opening) => opening.priority),
@@ -70,12 +73,31 @@ export async function openCases(tx: PoolClient, deps: GraphDeps, wanted: readonl
       new Date(nowMs),
     ],
   });
+  await escalateNew(
+    tx,
+    ids.filter((_, at) => wanted[at]?.escalates === true),
+    nowMs,
+  );
 }
 
-function openingOf(deps: GraphDeps, { kind, priority, riskScore, amount }: NewCase): CaseOpening {
+/** Asks for a senior officer in cases that were opened just now. */
+async function escalateNew(tx: PoolClient, ids: readonly string[], nowMs: number): Promise<void> {
+  if (ids.length === 0) return;
+  await tx.query({
+    name: 'escalate_new_cases',
+    text: `with raised as (
+        update cases set escalated_at = $2, escalated_by = 'system' where id = any($1::uuid[]) returning id, client_id, payment_id
+      )
+      insert into audit_events (client_id, actor, action, subject, payment_id, details, created_at)
+      select client_id, 'system', 'case.escalated', 'case:' || id, payment_id, '{}', $2 from raised`,
+    values: [ids, new Date(nowMs)],
+  });
+}
+
+function openingOf(deps: GraphDeps, { kind, escalates = false, priority, riskScore, amount }: NewCase): CaseOpening {
   const opening = caseOpening({ priority, riskScore, amount, perUsd: deps.perUsd?.(amount.currency) ?? null }, deps.settings);
-  if (kind === 'held') return opening;
-  const raised = Math.max(opening.priority, REFUSED_PRIORITY);
+  if (kind === 'held' && !escalates) return opening;
+  const raised = Math.max(opening.priority, kind === 'held' ? ESCALATED_PRIORITY : REFUSED_PRIORITY);
   return { priority: raised, approvalsNeeded: 2, dueInMs: dueInMs(raised) };
 }
 

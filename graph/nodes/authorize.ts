@@ -163,7 +163,8 @@ function caseOf(traveller: Traveller): NewCase[] {
   const { clientId, id: paymentId, amountMinor, fromCurrency } = traveller.payment;
   const { evidence, priority } = evidenceOf(facts, verdict);
   const amount = money(amountMinor, fromCurrency);
-  return [{ kind, clientId, paymentId, reasons: verdict.reasons, evidence, priority, riskScore: riskScoreOf(facts), amount }];
+  const escalates = verdict.data.escalates === true;
+  return [{ kind, clientId, paymentId, reasons: verdict.reasons, evidence, priority, escalates, riskScore: riskScoreOf(facts), amount }];
 }
 
 /** The probability that something is wrong, as compliance scored it; null where its facts hold none. */

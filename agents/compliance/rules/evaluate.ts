@@ -19,6 +19,8 @@ export interface RuleFinding {
   readonly code: string;
   readonly text: string;
   readonly priority: number;
+  /** The case that it opens begins with a senior officer being asked for. */
+  readonly escalates: boolean;
 }
 
 /** Adds what rules find in a payment to a list. */
@@ -58,6 +60,7 @@ function askerOf(rule: Rule): AskOne {
       code: rule.refusal ?? code,
       text: text(facts, threshold),
       priority: rule.priority,
+      escalates: rule.escalates === true,
     });
   };
 }

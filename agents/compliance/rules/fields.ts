@@ -4,7 +4,7 @@
  * The list is closed. A field is read from facts and from nothing else, so a rule can be tried again on any
  * decision that was ever logged; a fact that an earlier decision did not have reads as zero or as unknown.
  */
-import type { ComplianceFacts, Signals, ThresholdFacts } from '../facts.ts';
+import type { ComplianceFacts, HitFacts, Signals, ThresholdFacts } from '../facts.ts';
 
 /**
  * `count`: a whole number · `share`: basis points · `score`: 0 to 1 · `source`: minor units of the sender's currency ·
@@ -30,6 +30,16 @@ function signal(kind: FieldKind, about: string, read: (signals: Signals) => Fiel
   const none: FieldValue = kind === 'flag' ? false : kind === 'source' || kind === 'target' || kind === 'usd' ? '0' : 0;
   return field(kind, about, (facts) => (facts.signals === undefined ? none : (read(facts.signals) ?? none)));
 }
+
+/** The hit that says most, weak aliases left aside; null: there is none. */
+function topHit(facts: ComplianceFacts, isMeant: (hit: HitFacts) => boolean = () => true): HitFacts | null {
+  return facts.hits.reduce<HitFacts | null>(
+    (top, hit) => (hit.weak || !isMeant(hit) || (top !== null && top.score >= hit.score) ? top : hit),
+    null,
+  );
+}
+
+const isPep = (hit: HitFacts): boolean => hit.topic === 'pep';
 
 const FIELD_LIST = {
   'payment.amount': field('source', 'what the sender pays in all', (facts) => facts.payment.amountMinor),
@@ -82,6 +92,13 @@ const FIELD_LIST = {
   ),
   'receiver.bandSum24h': signal('source', 'their sum', (signals) => signals.bandSumToReceiver24hMinor),
   'corridor.risk': signal('count', 'risk of the two countries, 0 to 100', (signals) => signals.corridorRisk),
+  'screening.isPep': field('flag', 'a party may hold a public office, however far the names are', (facts) => topHit(facts, isPep) !== null),
+  'screening.pepScore': field('score', 'the best match with an office holder', (facts) => topHit(facts, isPep)?.score ?? null),
+  'screening.topScore': field('score', 'the best match with any list', (facts) => topHit(facts)?.score ?? null),
+  'screening.topic': field('word', 'of that match: none, sanction, restriction or pep', (facts) => {
+    const top = topHit(facts);
+    return top === null ? 'none' : (top.topic ?? 'sanction');
+  }),
   'fatf.from': field('word', "the FATF on the sender's country: none, grey, black", (facts) => facts.fatf.from),
   'fatf.to': field('word', "the FATF on the receiver's country", (facts) => facts.fatf.to),
   'travelRule.missing': signal(

@@ -22,6 +22,7 @@ export const TYPOLOGIES = [
   'travel_rule',
   'tier_limit',
   'risk_score',
+  'political_exposure',
 ] as const;
 export type Typology = (typeof TYPOLOGIES)[number];
 
@@ -70,6 +71,8 @@ export const ruleSchema = z.strictObject({
   refusal: z.enum(['limit_exceeded', 'compliance_refused']).optional(),
   /** How urgent the case of a flag is, 0 to 100. */
   priority: z.int().min(0).max(100).default(0),
+  /** A flag whose case begins with a senior officer being asked for. */
+  escalates: z.literal(true).optional(),
   /** Under which name a ground is reported, where several rules report the same one; otherwise the id. */
   code: slug.optional(),
   /** `threshold`: the condition is asked for each reporting threshold that counts for the payment. */
@@ -103,6 +106,8 @@ interface Problem {
 function problemOf(rule: Rule): Problem | null {
   if ((rule.effect === 'block') !== (rule.refusal !== undefined))
     return { field: 'refusal', text: 'A rule that blocks says what the client is told, in `refusal`; no other rule does.' };
+  if (rule.escalates === true && rule.effect !== 'flag')
+    return { field: 'escalates', text: 'Only a rule that flags opens a case, which it may escalate.' };
   if (depthOf(rule.when) > DEPTH_MAX) return { field: 'when', text: `Conditions stand in each other deeper than ${DEPTH_MAX}.` };
   const comparisons = comparisonsOf(rule.when);
   if (comparisons.length > CONDITIONS_MAX) return { field: 'when', text: `There are more than ${CONDITIONS_MAX} comparisons.` };

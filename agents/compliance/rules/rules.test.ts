@@ -67,6 +67,37 @@ function fires(when: unknown, change: Partial<ComplianceFacts> = {}): boolean {
   return found.length > 0;
 }
 
+describe('what screening found', () => {
+  const hit = { party: 'sender', list: 'T', entryId: '1', program: 'P', how: 'similar', weak: false, score: 0.9 } as const;
+  const pep = { ...hit, list: 'PEP', topic: 'pep', score: 0.88 } as const;
+
+  test('is there for rules: the best match, of which kind, and office holders; weak aliases are left aside', () => {
+    const isPep = { field: 'screening.isPep', is: '=', value: true };
+    const topic = (value: string) => ({ field: 'screening.topic', is: '=', value });
+    expect([fires(isPep), fires(topic('none')), fires({ field: 'screening.topScore', is: '>=', value: 0 })]).toEqual([false, true, false]);
+    expect([fires(isPep, { hits: [hit, pep] }), fires(topic('sanction'), { hits: [pep, hit] })]).toEqual([true, true]);
+    expect(fires(topic('pep'), { hits: [pep, { ...hit, weak: true }] })).toBe(true);
+    expect(fires(isPep, { hits: [{ ...pep, weak: true }] })).toBe(false);
+    expect(fires({ field: 'screening.pepScore', is: '>', value: 0.88 }, { hits: [hit, pep] })).toBe(false);
+    expect(fires({ field: 'screening.topScore', is: '=', value: 0.9 }, { hits: [pep, hit] })).toBe(true);
+  });
+
+  test('holds a payment of an office holder for a senior officer, by the built-in rules, until people release it', () => {
+    const decided = (change: Partial<ComplianceFacts>) => decideCompliance(factsWith(change), COMPLIANCE_POLICY);
+    expect(decided({ hits: [pep] })).toMatchObject({ outcome: 'flag', data: { rules: ['pep_match'], escalates: true } });
+    const far = decided({ hits: [{ ...pep, score: 0.85 }] });
+    expect([far.outcome, far.data.escalates]).toEqual(['clear', undefined]);
+    const released = decided({ hits: [pep], released: { caseId: 'c', rules: ['pep_match'] } });
+    expect([released.outcome, released.data.escalates]).toEqual(['clear', undefined]);
+    // What was decided by the rules before is decided by them still.
+    expect(decided({ hits: [pep], ruleSet: 'built-in-2026.11.2' }).outcome).toBe('clear');
+  });
+
+  test('only a rule that flags escalates', () => {
+    expect(() => ruleOf({ field: 'sender.count1h', is: '>=', value: 1 }, { effect: 'note', escalates: true })).toThrow('rule_invalid');
+  });
+});
+
 describe('the rule language', () => {
   test('compares numbers, words, flags and US dollars', () => {
     expect(fires({ field: 'sender.count1h', is: '>=', value: 1 })).toBe(true);
@@ -192,7 +223,7 @@ describe('the built-in rules', () => {
   });
 
   test('cover every typology, with each rule in one version', () => {
-    expect(new Set(BUILT_IN_RULES.entries.map(({ rule }) => rule.typology)).size).toBe(12);
+    expect(new Set(BUILT_IN_RULES.entries.map(({ rule }) => rule.typology)).size).toBe(13);
     expect(new Set(BUILT_IN_RULES.entries.map(({ rule }) => rule.id)).size).toBe(BUILT_IN_RULES.entries.length);
   });
 
