@@ -2,26 +2,30 @@
 import type { Pool } from 'pg';
 import type { Queryable } from '../connect.ts';
 
-/** Keeps a challenge, for one login to make a key with or for anybody to log in, and forgets some that nobody used. */
+/**
+ * Keeps a challenge for one login to make a key with; null keeps one that was used for logging in, until it would have expired. Forgets
+ * some that have. False when it is kept already.
+ */
 export async function keepChallenge(
   db: Queryable | Pool,
   kept: { readonly challenge: Buffer; readonly loginId: string | null; readonly expiresAtMs: number; readonly nowMs: number },
-): Promise<void> {
-  await db.query({
+): Promise<boolean> {
+  const { rowCount } = await db.query({
     name: 'keep_passkey_challenge',
     text: `with old as (
         delete from passkey_challenges where challenge in (select challenge from passkey_challenges where expires_at < $4 limit 10)
       )
-      insert into passkey_challenges (challenge, login_id, expires_at) values ($1, $2, $3)`,
+      insert into passkey_challenges (challenge, login_id, expires_at) values ($1, $2, $3) on conflict do nothing`,
     values: [kept.challenge, kept.loginId, new Date(kept.expiresAtMs), new Date(kept.nowMs)],
   });
+  return rowCount === 1;
 }
 
 /** Uses a challenge up; false when it was used, has expired, or is somebody else's. */
-export async function takeChallenge(db: Queryable | Pool, challenge: Buffer, loginId: string | null, nowMs: number): Promise<boolean> {
+export async function takeChallenge(db: Queryable | Pool, challenge: Buffer, loginId: string, nowMs: number): Promise<boolean> {
   const { rowCount } = await db.query({
     name: 'take_passkey_challenge',
-    text: 'delete from passkey_challenges where challenge = $1 and login_id is not distinct from $2 and expires_at > $3',
+    text: 'delete from passkey_challenges where challenge = $1 and login_id = $2 and expires_at > $3',
     values: [challenge, loginId, new Date(nowMs)],
   });
   return rowCount === 1;

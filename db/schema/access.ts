@@ -95,12 +95,12 @@ export const passkeys = pgTable(
   (table) => [index('passkeys_login').on(table.loginId)],
 );
 
-/** What an authenticator is asked to sign, once. */
+/** What an authenticator is asked to sign for a new key, once; and what was signed for logging in, so that it is good once. */
 export const passkeyChallenges = pgTable(
   'passkey_challenges',
   {
     challenge: bytea('challenge').primaryKey(),
-    /** Who makes a key with it; null: somebody logs in. */
+    /** Who makes a key with it; null: somebody has logged in with it. */
     loginId: uuid('login_id').references(() => logins.id),
     expiresAt: moment('expires_at').notNull(),
   },

@@ -53,8 +53,8 @@ async function makePasskey(key: string) {
   const made = { clientDataJSON: text(clientData), attestationObject: text(attestation) };
   expect((await api.call('POST', '/v1/session/passkeys', { key, json: made })).status).toBe(201);
   const id = text(authenticator.credentialId);
-  const logIn = async () => {
-    const said = authenticator.answer(await challengeFor('/v1/session/challenge', null));
+  const logIn = async (spoil = (challenge: Buffer) => challenge) => {
+    const said = authenticator.answer(spoil(await challengeFor('/v1/session/challenge', null)));
     const { clientData: clientDataJSON, authenticatorData, signature } = said;
     const json = { id, clientDataJSON: text(clientDataJSON), authenticatorData: text(authenticatorData), signature: text(signature) };
     return api.call('POST', '/v1/session/passkey', { key: null, json });
@@ -112,6 +112,21 @@ test('passkeys are listed and taken away by their person; whoever came in by one
   expect((await lost.logIn()).status).toBe(401);
   expect((await kept.logIn()).status).toBe(200);
   expect(await actsOn(amina.principal)).toEqual(['login.created', 'passkey.made', 'passkey.made', 'passkey.deleted']);
+});
+
+test('asking for something to sign leaves nothing behind, and what we did not seal lets nobody in', async () => {
+  const amina = await person();
+  const passkey = await makePasskey(await amina.tokenOf());
+  const rows = async () => (await api.pool.query('select 1 from passkey_challenges')).rowCount;
+  const before = await rows();
+  for (let n = 0; n < 20; n += 1) expect((await api.call('POST', '/v1/session/challenge', { key: null })).status).toBe(200);
+  expect(await rows()).toBe(before);
+  for (const at of [0, 7, 8, 30, 55])
+    expect((await passkey.logIn((challenge) => challenge.fill((challenge[at] ?? 0) ^ 1, at, at + 1))).status).toBe(401);
+  expect((await passkey.logIn((challenge) => challenge.subarray(0, 24))).status).toBe(401);
+  expect(await rows()).toBe(before);
+  expect((await passkey.logIn()).status).toBe(200);
+  expect(await rows()).toBe((before ?? 0) + 1);
 });
 
 test('a login that was lost is reset: nothing of before lets anybody in, and what was locked is open', async () => {

@@ -17,7 +17,7 @@ export const PUBLIC_ROUTES: Readonly<Record<string, string>> = {
   'post /oauth/token': 'what it takes is a key or a refresh token; wrong ones count against the address',
   'post /oauth/revoke': 'what it takes is the token',
   'post /v1/session': 'a password and a second factor; wrong ones lock the login, and count against the address',
-  'post /v1/session/challenge': 'gives out random numbers',
+  'post /v1/session/challenge': 'gives out random numbers, and writes nothing down',
   'post /v1/session/passkey': 'a signature of a passkey; wrong ones count against the address',
   'post /v1/c2b/{token}/confirmation': "a secret path that was registered at the operator, and the operator's addresses",
   'post /v1/c2b/{token}/validation': "a secret path that was registered at the operator, and the operator's addresses",

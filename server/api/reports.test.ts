@@ -221,4 +221,18 @@ describe('the switch of the investigator', () => {
     );
     expect(acts.rows.map((row) => row.act)).toEqual(['officer:amina agent.switched_off', 'officer:kofi agent.switched_on']);
   });
+
+  test('is turned on by people alone where only people decide, and off by keys too', async () => {
+    const strict = await startTestApi({ programsDecide: false });
+    try {
+      const [first, second] = await Promise.all(
+        ['officer:one', 'officer:two'].map((name) => strict.makeKey(strict.clients.acme, name, ['agents:switch'])),
+      );
+      const asked = (state: string, key = '') => strict.call('PUT', PATH, { key, json: { state, reason: 'it looks odd' } });
+      expect((await asked('off', first)).status).toBe(200);
+      expect((await asked('on', second)).status).toBe(403);
+    } finally {
+      await strict.stop();
+    }
+  });
 });

@@ -1,5 +1,6 @@
 /** Logging in with a passkey: the authenticator has verified its user, so it is both factors at once, and a step-up as well. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { hmacSha256 } from '../../db/keyring.ts';
 import { findLogin } from '../../db/queries/logins.ts';
 import {
   deletePasskey,
@@ -45,6 +46,24 @@ export interface Passkeys {
   }): Promise<Grant>;
 }
 
+const [MOMENT_BYTES, RANDOM_BYTES, SEAL_BYTES] = [8, 16, 32];
+const SEALED_BYTES = MOMENT_BYTES + RANDOM_BYTES;
+const sealOf = (pepper: Buffer, head: Buffer): Buffer => hmacSha256(pepper)(Buffer.concat([Buffer.from('passkey challenge\0'), head]));
+
+/** A challenge for anybody to log in with: it says itself until when it is good, under our seal, so that asking for one leaves nothing behind. */
+function openChallenge(pepper: Buffer, expiresAtMs: number): Buffer {
+  const head = Buffer.concat([Buffer.alloc(MOMENT_BYTES), randomBytes(RANDOM_BYTES)]);
+  head.writeBigUInt64BE(BigInt(expiresAtMs));
+  return Buffer.concat([head, sealOf(pepper, head)]);
+}
+
+/** Until when such a challenge is good; null for one that is not of ours. */
+function expiryOf(pepper: Buffer, challenge: Buffer): number | null {
+  if (challenge.length !== SEALED_BYTES + SEAL_BYTES) return null;
+  const head = challenge.subarray(0, SEALED_BYTES);
+  return timingSafeEqual(sealOf(pepper, head), challenge.subarray(SEALED_BYTES)) ? Number(head.readBigUInt64BE()) : null;
+}
+
 /** Makes them. */
 export function createPasskeys(deps: AccessDeps): Passkeys {
   const { pool, clock } = deps;
@@ -57,11 +76,12 @@ export function createPasskeys(deps: AccessDeps): Passkeys {
   };
   return {
     challenge: async (caller) => {
-      const login = caller === null ? null : await loginOf(caller);
-      const challenge = randomBytes(32);
       const nowMs = clock.now();
-      await keepChallenge(pool, { challenge, loginId: login?.id ?? null, expiresAtMs: nowMs + CHALLENGE_MS, nowMs });
-      return { challenge, party, userHandle: login === null ? null : Buffer.from(login.id) };
+      if (caller === null) return { challenge: openChallenge(deps.pepper, nowMs + CHALLENGE_MS), party, userHandle: null };
+      const login = await loginOf(caller);
+      const challenge = randomBytes(32);
+      await keepChallenge(pool, { challenge, loginId: login.id, expiresAtMs: nowMs + CHALLENGE_MS, nowMs });
+      return { challenge, party, userHandle: Buffer.from(login.id) };
     },
     register: async (caller, { clientData, attestation }) => {
       const login = await loginOf(caller);
@@ -80,14 +100,18 @@ export function createPasskeys(deps: AccessDeps): Passkeys {
     },
     logIn: async ({ credentialId, clientData, authenticatorData, signature }) => {
       const challenge = challengeOf(clientData);
-      if (challenge === null || !(await takeChallenge(pool, challenge, null, clock.now()))) throw refused();
+      const expiresAtMs = challenge === null ? null : expiryOf(deps.pepper, challenge);
+      if (challenge === null || expiresAtMs === null || expiresAtMs <= clock.now()) throw refused();
       const passkey = await findPasskey(pool, credentialId);
       const login = passkey === null ? null : await findLogin(pool, passkey.principal);
       if (passkey === null || login === null || login.disabledAt !== null) throw refused();
       const known = { publicJwk: passkey.publicJwk, signCount: Number(passkey.signCount) };
       const signCount = readAssertion(party, known, { clientData, challenge, authenticatorData, signature });
       const use = { credentialId, before: passkey.signCount, signCount: signCount ?? 0 };
-      if (signCount === null || !(await notePasskeyUse(pool, use, clock.now()))) return refuse(deps, login, 'passkey');
+      // Used up by whoever signed it, and by nobody else: without a key that is known nothing is written.
+      if (signCount === null || !(await keepChallenge(pool, { challenge, loginId: null, expiresAtMs, nowMs: clock.now() })))
+        return refuse(deps, login, 'passkey');
+      if (!(await notePasskeyUse(pool, use, clock.now()))) return refuse(deps, login, 'passkey');
       return openSession(deps, login, null);
     },
   };

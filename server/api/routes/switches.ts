@@ -5,6 +5,7 @@ import { withTransaction } from '../../../db/connect.ts';
 import { recordAuditEvents } from '../../../db/queries/audit.ts';
 import { type AgentSwitch, findSwitch, turnSwitch } from '../../../db/queries/llm.ts';
 import { fault } from '../../../domain/errors.ts';
+import { requireStepUp } from '../authenticate.ts';
 import { answers, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { momentOut, momentSchema } from '../resources/common.ts';
@@ -58,16 +59,19 @@ export function mountSwitches(api: Api): void {
       operationId: 'turnInvestigatorSwitch',
       tag: 'Cases',
       summary: 'Turn the model of the investigator off, or on again',
-      description: 'Off works at once, also on what is under way. On needs another person than the one who turned it off.',
+      description:
+        'Off works at once, also on what is under way. On needs another person than the one who turned it off, who has shown the second factor within five minutes.',
       scope: 'agents:switch',
       body: { schema: turnSchema },
       responses: {
         200: answers('The switch as it stands now.', switchSchema),
         ...problems('malformed_body', 'unauthenticated', 'forbidden', 'body_too_large', 'unsupported_media_type', 'validation_failed'),
-        ...problems('switch_unchanged', 'maker_is_checker'),
+        ...problems('switch_unchanged', 'maker_is_checker', 'step_up_needed'),
       },
     },
     async ({ caller, body }) => {
+      // Less than this asks nobody for anything: off must be quick.
+      if (body.state === 'on') requireStepUp(caller, deps);
       const agent = switchOfClient(caller.clientId);
       const nowMs = deps.clock.now();
       await withTransaction(deps.pool, async (tx) => {
