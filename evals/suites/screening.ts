@@ -17,6 +17,7 @@ import { ALERT_SCORE, createScreener, SAME_PARTY_SCORE, type Screener } from '..
 import type { Kind } from '../../tools/sanctions/screening/vocabulary.ts';
 import { dataFolder, halfOf, readDataset } from '../dataset.ts';
 import { createPlainScreen, jaroWinkler, plainForm } from '../jaro-winkler.ts';
+import { regionOf } from '../regions.ts';
 import { confusionOf, f1Of, falseAlertRateOf, type Judged, precisionOf, recallOf, share } from '../scorers.ts';
 import { type CaseResult, type Metrics, type Rival, type Slice, slicesBy, type Suite, type SuiteOptions, type SuiteRun } from '../suite.ts';
 import { policyTarget } from '../targets/target.ts';
@@ -56,7 +57,7 @@ export const screeningSuite: Suite = {
   about: 'names against sanctions lists, and pairs of names',
   page: {
     metrics: ['recallStrongMedium', 'recall', 'falseAlertRate', 'precision', 'pairF1'],
-    slices: { by: ['category', 'origin'], metrics: ['recall', 'falseAlertRate'] },
+    slices: { by: ['region', 'category', 'origin'], metrics: ['recall', 'falseAlertRate', 'precision'] },
   },
   run: runScreening,
 };
@@ -169,6 +170,7 @@ function resultOf(verdict: Verdict): CaseResult {
       task: each.task,
       category: each.task === 'pair' ? 'pair' : each.category,
       origin: each.origin,
+      region: each.task === 'pair' ? 'pair' : regionOf(each.country),
       strength: each.strength,
       half: halfOf(each.id),
       script: scriptOf(each.query),
@@ -203,14 +205,15 @@ function metricsOf(verdicts: readonly Verdict[]): Metrics {
   if (counted.some(({ each }) => each.expected === 'match')) metrics['recall'] = recallOf(all);
   if (firm.length > 0) metrics['recallStrongMedium'] = recallOf(confusionOf(judged(firm)));
   if (counted.some(({ each }) => each.expected === 'no_match')) metrics['falseAlertRate'] = falseAlertRateOf(all);
-  if (counted.length > 0) metrics['precision'] = precisionOf(all);
+  // Where nobody is listed every alert is false, which the rate of those tells.
+  if (counted.some(({ each }) => each.expected === 'match')) metrics['precision'] = precisionOf(all);
   if (collisions.length > 0)
     metrics['collisionsDischarged'] = share(collisions.filter((verdict) => !verdict.said).length, collisions.length);
   if (pairs.length > 0) Object.assign(metrics, { pairF1: f1Of(pair), pairPrecision: precisionOf(pair), pairRecall: recallOf(pair) });
   return metrics;
 }
 
-const SLICES = ['half', 'category', 'origin', 'strength', 'script'] as const;
+const SLICES = ['half', 'region', 'category', 'origin', 'strength', 'script'] as const;
 
 /** The plain method says whether anybody is like the name, not who: it gets the benefit of the doubt. */
 function plainRivals(cases: readonly ScreeningCase[], names: readonly string[]): Rival[] {
