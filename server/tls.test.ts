@@ -1,7 +1,7 @@
 /** The API over TLS 1.3: HTTP/2 with streams of events, HTTP/1.1 beside it, certificates of operators, and a certificate of one's own. */
 import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
+import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -83,6 +83,36 @@ describe('served', () => {
     for (const { status } of await Promise.all(streams)) expect(status).toBe(200);
     expect(await ask(over, { ':path': '/health/live' })).toMatchObject({ status: 200 });
     expect(await askHttp1('/health/live', 'GET', null)).toBe(200);
+  });
+
+  test('a body that drips over HTTP/2 is cut off, and what has no body goes on', async () => {
+    // Closing a server ends the streams of its API for good: this one has both for itself.
+    await served.close();
+    await api.stop();
+    api = await startTestApi();
+    const limits = { headersMs: 400, requestMs: 400, checkMs: 50 };
+    served = await serveApi(api.api, { port: 0, host: '127.0.0.1', tls: material, limits });
+    const over = session();
+    const authorization = `Bearer ${api.keys.acme}`;
+    const events = over.request({ ':path': '/v1/activity/stream', authorization, accept: 'text/event-stream' });
+    const heard = { events: false, ended: false };
+    events.on('data', () => (heard.events = true));
+    events.on('close', () => (heard.ended = true));
+    const body = over.request({ ':path': '/v1/payments', ':method': 'POST', authorization, 'content-type': 'application/json' });
+    body.on('error', () => undefined);
+    const drip = setInterval(() => void (body.destroyed || body.write(' ')), 50);
+    const closed = new Promise((resolve) => body.once('close', () => resolve(body.rstCode)));
+    expect(await closed).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    clearInterval(drip);
+    expect(heard).toEqual({ events: true, ended: false });
+    expect(await ask(over, { ':path': '/health/live' })).toMatchObject({ status: 200 });
+  });
+
+  test('a browser that has met us over TLS is told to take nothing else for us', async () => {
+    const answer = await new Promise<Record<string, unknown>>((resolve) => {
+      session().request({ ':path': '/health/live' }).once('response', resolve);
+    });
+    expect(answer['strict-transport-security']).toBe('max-age=31536000');
   });
 
   test('nothing older than TLS 1.3, and nothing unencrypted, is spoken', async () => {

@@ -2,7 +2,7 @@
  * The API on a socket: HTTP/1.1, or with TLS 1.3 both HTTP/2 and HTTP/1.1, on one port; closed without cutting off who is being served.
  */
 import type { Server } from 'node:http';
-import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
+import { constants, createSecureServer, type Http2SecureServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { createAdaptorServer, type ServerType } from '@hono/node-server';
 import { fault } from '../../domain/errors.ts';
@@ -55,6 +55,8 @@ export const SOCKET_LIMITS: SocketLimits = {
 /** How long requests under way may take once the API is told to close, milliseconds. */
 const CLOSE_MS_MAX = 10_000;
 const SWEEP_MS = 50;
+/** For so long a browser that has met us over TLS takes nothing else for us. */
+const ONLY_TLS_SECS = 365 * 86_400;
 /** Requests that one HTTP/2 connection may have under way. */
 const STREAMS_MAX = 200;
 
@@ -99,6 +101,7 @@ function serveTls(api: ApiApp, options: ServeOptions, tls: NonNullable<ServeOpti
       const response = await api.app.fetch(request, env);
       // HTTP/2 has no such headers, and a stream of events that sets them would end the process.
       for (const name of ['transfer-encoding', 'connection', 'keep-alive']) if (response.headers.has(name)) response.headers.delete(name);
+      response.headers.set('Strict-Transport-Security', `max-age=${ONLY_TLS_SECS}`);
       return response;
     },
     hostname: options.host,
@@ -119,7 +122,15 @@ function serveTls(api: ApiApp, options: ServeOptions, tls: NonNullable<ServeOpti
   Object.assign(server, bounds);
   // A connection on which nothing is under way is not kept longer than one of HTTP/1.1; streams of events say something every few seconds.
   server.on('session', (session: ServerHttp2Session) => session.setTimeout(limits.requestMs, () => session.close()));
+  server.on('stream', (stream: ServerHttp2Stream) => boundBody(stream, limits.requestMs));
   return server;
+}
+
+/** A body that is not there in time is not waited for: any byte of it would keep the session's own clock from running out. */
+function boundBody(stream: ServerHttp2Stream, withinMs: number): void {
+  if (stream.endAfterHeaders) return;
+  const timer = setTimeout(() => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM), withinMs);
+  for (const event of ['end', 'close'] as const) stream.once(event, () => clearTimeout(timer));
 }
 
 /** Why an address cannot be listened on, in the words of the catalogue. */
