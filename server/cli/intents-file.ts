@@ -8,7 +8,7 @@ import { fault } from '../../domain/errors.ts';
 import type { ProblemError } from '../../sdk/index.ts';
 import type { Row } from '../api/row.ts';
 import { ROW_READERS } from '../api/rows.ts';
-import { readChunks } from './chunks.ts';
+import { readChunks } from './files.ts';
 
 export type IntentsFormat = 'csv' | 'ndjson';
 

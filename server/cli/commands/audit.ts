@@ -1,5 +1,5 @@
 /** `capp audit`: verifies the audit log, and proves one payment's part of it to somebody without the database. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Pool } from '../../../db/connect.ts';
 import { attachOrStartDatabase } from '../../../db/embedded.ts';
@@ -20,6 +20,7 @@ import { readConfig } from '../../config.ts';
 import { readAnchored } from '../../anchors.ts';
 import { assertData, type CommandContext, idOf, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
+import { readJson } from '../files.ts';
 import { loadKeys } from '../../secrets.ts';
 
 const SHOWN_MAX = 50;
@@ -143,23 +144,12 @@ async function exportOne(
 }
 
 async function checkFile(context: CommandContext, file: string, options: CheckOptions): Promise<void> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw fault('file_unreadable', { detail: `${file} cannot be read.`, cause });
-  });
-  const { faults, rows, head } = checkProof(parse(text), options.trust ?? null);
+  const { faults, rows, head } = checkProof(await readJson(file), options.trust ?? null);
   const noted = head === null ? '' : ` up to block ${head.number}:${head.hash}`;
   const sentence =
     faults.length === 0 ? `Every one of ${rows} rows is proven${noted}` : [`${faults.length} faults:`, ...faults].join('\n  ');
   context.terminal.out(options.json ? JSON.stringify({ faults, rows, head }) : sentence);
   if (faults.length > 0) context.endWith(EXIT.wrong);
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw fault('malformed_body', { detail: 'The file is not valid JSON.' });
-  }
 }
 
 /** Runs work on the log of a running CAPP, or on one whose database is started for it. */

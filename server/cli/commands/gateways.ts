@@ -6,8 +6,8 @@ import { type GatewayName, GATEWAYS, MESSAGE_KINDS, type MessageKind } from '../
 import { PROTOCOLS } from '../../../tools/notify/gateways/protocols.ts';
 import { type CommandContext, oneOf, wholeNumber, withExamples } from '../context.ts';
 import { onDatabase } from '../database.ts';
+import { readText } from '../files.ts';
 import { renderTable } from '../table.ts';
-import { readText } from './operators.ts';
 
 const KINDS = [...MESSAGE_KINDS, 'sms-inbox'] as const;
 const COLUMNS = [

@@ -1,5 +1,4 @@
 /** `capp mandates`: who may spend on whose word. Works on the database, beside whatever runs. */
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { type Pool, withTransaction } from '../../../db/connect.ts';
 import type { Keyring } from '../../../db/keyring.ts';
@@ -11,6 +10,7 @@ import { type SpendPolicy, spendPolicySchema } from '../../../domain/spend-polic
 import { issueMandate, isSealed, takeBack } from '../../../tools/mandates/issue.ts';
 import { type CommandContext, idOf, nameOf, withExamples, wholeNumber } from '../context.ts';
 import { clientOf, onDatabase } from '../database.ts';
+import { readText } from '../files.ts';
 import { renderTable } from '../table.ts';
 
 interface IssueOptions {
@@ -81,9 +81,7 @@ async function issueOne(context: CommandContext, pool: Pool, keyring: Keyring, o
 
 /** Reads a policy from a file. Its numbers do not come back in what is said of a mistake. */
 async function policyOf(path: string, indexOf: (phone: string) => string): Promise<SpendPolicy> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw fault('file_unreadable', { detail: `${path} cannot be read.`, cause });
-  });
+  const text = await readText(path);
   let given: unknown;
   try {
     given = JSON.parse(text);

@@ -1,5 +1,4 @@
 /** `capp migrate`: makes a database ready, for those who run the processes of CAPP one by one. */
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { connect } from '../../../db/connect.ts';
@@ -12,6 +11,7 @@ import type { Rail } from '../../../domain/rail.ts';
 import { readConfig } from '../../config.ts';
 import { prepareDatabase } from '../../prepare.ts';
 import { type CommandContext, withExamples } from '../context.ts';
+import { readText } from '../files.ts';
 
 const DETAILS = `
 It may run at any time and as often as you like: what is done already stays as it is. Migrations only go
@@ -73,9 +73,7 @@ async function migrateDatabase(context: CommandContext, options: MigrateOptions)
 
 /** Reads opening floats. Throws `file_unreadable`, or `config_invalid` for a rail or an amount that is none. */
 async function readFloats(file: string): Promise<(rail: Rail) => bigint> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw fault('file_unreadable', { detail: `${file} cannot be read.`, cause });
-  });
+  const text = await readText(file);
   const floats = new Map<string, bigint>();
   for (const [railId, amount] of Object.entries(parseObject(text, file))) {
     const rail = RAILS.find(({ id, protocol }) => id === railId && protocol !== 'on_us');

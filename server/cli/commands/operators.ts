@@ -1,13 +1,11 @@
 /** `capp operators`: for people who look at what an operator sent. */
-import { readFile } from 'node:fs/promises';
-import { text as readAll } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
 import { type Currency, parseCurrency } from '../../../domain/currency.ts';
-import { fault } from '../../../domain/errors.ts';
 import { railById } from '../../../domain/network.ts';
 import { OPERATOR_NAMES, operatorNamed, readMessage } from '../../../tools/mmo/messages.ts';
 import { type CommandContext, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
+import { readText } from '../files.ts';
 
 /** MTN's products, each with an API user of its own. */
 const MTN_PRODUCTS = ['collection', 'disbursement', 'remittance'] as const;
@@ -150,12 +148,4 @@ function registerPinLift(operators: Command, context: CommandContext): void {
 
 function currencyOf(options: ParseOptions): Currency | undefined {
   return options.currency === undefined ? undefined : parseCurrency(options.currency.toUpperCase());
-}
-
-/** The text of a file, or of standard input for `-`. Throws `file_unreadable`. */
-export async function readText(path: string): Promise<string> {
-  if (path === '-') return readAll(process.stdin);
-  return readFile(path, 'utf8').catch((cause: unknown) => {
-    throw fault('file_unreadable', { detail: `${path} cannot be read.`, cause });
-  });
 }

@@ -1,5 +1,5 @@
 /** `capp proof`: fetches the proof that a payment is in its settlement batches, and checks one, offline or on the chain. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { fault } from '../../../domain/errors.ts';
 import { checkOnChain, checkSettlementProof, readSettlementProof, type SettlementProof } from '../../../tools/aptos/settlement-proof.ts';
@@ -7,6 +7,7 @@ import { readConfig } from '../../config.ts';
 import { openChainReader } from '../../settlement.ts';
 import { type ApiOptions, type CommandContext, openCapp, withApiOptions, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
+import { readJson } from '../files.ts';
 
 interface VerifyOptions {
   readonly node?: string;
@@ -83,15 +84,4 @@ function sayOfChain({ batches }: SettlementProof): string {
   const count = batches.filter(({ method }) => method === 'chain').length;
   if (count === batches.length) return ', and the chain says so';
   return count === 0 ? '; the chain knows nothing of it' : ', and the chain says so of the one that is there';
-}
-
-async function readJson(file: string): Promise<unknown> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw fault('file_unreadable', { detail: `${file} cannot be read.`, cause });
-  });
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw fault('malformed_body', { detail: 'The file is not valid JSON.' });
-  }
 }

@@ -1,5 +1,5 @@
 /** `capp registry`: proofs for supervisors about lists and customers, and their check, offline or on the chain. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { attachOrStartDatabase } from '../../../db/embedded.ts';
 import { connectToWork } from '../../../db/migrate.ts';
@@ -19,6 +19,7 @@ import { readChainProfile } from '../../chain-profile.ts';
 import { readConfig } from '../../config.ts';
 import { assertData, type CommandContext, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
+import { readJson } from '../files.ts';
 
 interface OutOption {
   readonly out?: string;
@@ -133,15 +134,4 @@ async function askRegistry(context: CommandContext, proof: RegistryProof, nodeUr
     throw fault('config_invalid', { field: 'CAPP_APTOS_PATH', detail: 'CAPP_APTOS_PATH must name the profile of the chain to ask.' });
   const { createAptosNode } = await import('../../../tools/aptos/node.ts');
   return checkOnRegistry(createAptosNode({ profile, fetch: (url, init) => fetch(url, init), clock: systemClock }), proof);
-}
-
-async function readJson(file: string): Promise<unknown> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw fault('file_unreadable', { detail: `${file} cannot be read.`, cause });
-  });
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw fault('malformed_body', { detail: 'The file is not valid JSON.' });
-  }
 }

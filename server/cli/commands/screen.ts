@@ -9,7 +9,7 @@ import { ALERT_SCORE, explainMatch, type ScreeningMatch } from '../../../tools/s
 import type { Bytes } from '../../api/row.ts';
 import { ROW_READERS } from '../../api/rows.ts';
 import { readConfig } from '../../config.ts';
-import { readChunks } from '../chunks.ts';
+import { readChunks } from '../files.ts';
 import { type CommandContext, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
 import { type RefusedRow, readRow, type ScreenedRow } from './screen-rows.ts';

@@ -1,0 +1,34 @@
+/** Files that a command was given. */
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { text as readAll } from 'node:stream/consumers';
+import { fault } from '../../domain/errors.ts';
+
+/** The bytes of a file, piece by piece. Throws `file_unreadable`. */
+export async function* readChunks(path: string): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of createReadStream(path)) yield chunk as Buffer;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    if (code === 'ENOENT') throw fault('file_unreadable', { detail: `There is no file ${path}.`, cause: error });
+    throw fault('file_unreadable', { detail: `${path} cannot be read (${code}).`, cause: error });
+  }
+}
+
+/** The text of a file, or of standard input for `-`. Throws `file_unreadable`. */
+export async function readText(path: string): Promise<string> {
+  if (path === '-') return readAll(process.stdin);
+  return readFile(path, 'utf8').catch((cause: unknown) => {
+    throw fault('file_unreadable', { detail: `${path} cannot be read.`, cause });
+  });
+}
+
+/** What a file holds as JSON. Throws `file_unreadable` and `malformed_body`. */
+export async function readJson(path: string): Promise<unknown> {
+  const text = await readText(path);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw fault('malformed_body', { detail: 'The file is not valid JSON.' });
+  }
+}
