@@ -138,6 +138,7 @@ async function exchange(
   const query = new URLSearchParams(Object.fromEntries(params.map(([name, value]) => [name, String(value)]))).toString();
   const headers = Object.entries(request.headers ?? {}).filter(([, value]) => value !== undefined);
   const isBytes = request.body instanceof Uint8Array;
+  const seenBefore = watch.seen;
   const answer: HttpAnswer = await send({
     method: request.method,
     path: `${request.url.replace(/\/$/, '')}${query === '' ? '' : `?${query}`}`,
@@ -151,8 +152,8 @@ async function exchange(
   if (sight !== null) {
     watch.sights.set(data, sight);
     const isRead = !request.url.endsWith('/transactions');
-    // Balanced nodes differ a little; what was seen once is not unseen.
-    if (isRead && sight.version < watch.seen) throw fault('chain_behind', { internal: `version ${sight.version} after ${watch.seen}` });
+    // Balanced nodes differ a little; what was seen once is not unseen. What was seen while this answer was on its way is no matter.
+    if (isRead && sight.version < seenBefore) throw fault('chain_behind', { internal: `version ${sight.version} after ${seenBefore}` });
     if (sight.version > watch.seen) watch.seen = sight.version;
   }
   return { status: answer.status, statusText: String(answer.status), data };
