@@ -1,7 +1,8 @@
 /** What is expected of the rows of a demo. */
 import { expect, test } from 'vitest';
 import type { Payment } from '../../sdk/index.ts';
-import { type DemoRow, unexpectedRows, tlsCost } from './report.ts';
+import { type DemoReport, type DemoRow, isSound, tlsCost, unexpectedRows } from './report.ts';
+import type { SettlementReport } from './settlement.ts';
 
 const row = (paymentId: string | null, expect_: string, expectCode: string | null = null, codes: string[] = []): DemoRow => ({
   line: 2,
@@ -43,4 +44,16 @@ test('what TLS costs is the loss of throughput in percent', () => {
     lossPercent: 20,
   });
   expect(tlsCost({ intents: 100, seconds: 3 }, { intents: 100, seconds: 3 }).lossPercent).toBe(0);
+});
+
+test.each<[string, boolean, Partial<SettlementReport>]>([
+  ['settled as the chain has it', true, {}],
+  ['a batch that is not settled', false, { unsettled: 1 }],
+  ['books that differ from the chain', false, { ledgerIsChain: 'differs' }],
+  ['batches on the chain that nobody compared', false, { ledgerIsChain: 'not_compared' }],
+  ['no chain at all', true, { ledgerIsChain: 'not_compared', onChain: 0 }],
+  ['batches that took too long', false, { meanMsToSettled: 300_000 }],
+])('%s is sound: %s', (_, expected, settlement) => {
+  const settled = { unsettled: 0, onChain: 3, ledgerIsChain: 'equal', meanMsToSettled: 80_000, ...settlement };
+  expect(isSound({ unexpected: 0, other: 0, invariants: 'hold', settlement: settled } as DemoReport)).toBe(expected);
 });
