@@ -67,8 +67,13 @@ export async function listPersonPayments(db: Queryable, userId: string): Promise
   return rows;
 }
 
+/** Taken by whoever erases, and together by all who store payments: `check_payment_parties` in the database names it too. */
+const ERASURE_LOCK = 7_263_006;
+
 /** Keeps a person as they are until the transaction ends: no hold is placed and no payment of theirs begun meanwhile. False when they are not kept. */
 export async function lockPerson(tx: Queryable, userId: string): Promise<boolean> {
+  // Alone in its statement: what is looked at next must see the payments that were waited for.
+  await tx.query('select pg_advisory_xact_lock($1)', [ERASURE_LOCK]);
   const { rowCount } = await tx.query({
     name: 'lock_person',
     text: 'select from users where id = $1 and erased_at is null for update',

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { withTransaction } from '../../db/connect.ts';
+import { insertPayment } from '../../db/fixtures.ts';
 import { createKeyring } from '../../db/keyring.ts';
 import { newId } from '../../domain/ids.ts';
 import { sealAudit, verifyAudit } from '../audit/index.ts';
@@ -192,6 +193,33 @@ test('a hold that is placed while somebody is being erased is seen, or comes too
     expect(person !== null && (await shredPerson(tx, person, world.clock.now()))).toBe(true);
   });
   expect(await late).toBe(false);
+});
+
+test('a payment that is stored while its party is being erased is waited for, or refused', async () => {
+  const [amina, okello] = [await world.addPerson(), await world.addPerson()];
+  const waits = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+  const untilSomebodyWaits = () => expect.poll(async () => (await world.pool.query(waits)).rowCount).toBe(1);
+  const payment = { clientId: world.clientId, senderId: okello.id, receiverId: amina.id };
+  // Its parties were looked up, and it is not committed yet.
+  let erasing: Promise<unknown> | undefined;
+  await withTransaction(world.pool, async (tx) => {
+    await insertPayment(tx, payment);
+    erasing = erasePerson(deps, amina.id, ACTOR).catch((error: unknown) => error);
+    await untilSomebodyWaits();
+  });
+  expect(await erasing).toMatchObject({ code: 'erasure_refused' });
+  expect(await findSubjects(world, amina.person.phone)).toEqual([amina.id]);
+
+  const juma = await world.addPerson();
+  const person = await findPerson(world.pool, juma.id);
+  let storing: Promise<unknown> | undefined;
+  await withTransaction(world.pool, async (tx) => {
+    expect(await lockPerson(tx, juma.id)).toBe(true);
+    storing = insertPayment(world.pool, { ...payment, receiverId: juma.id }).catch((error: unknown) => error);
+    await untilSomebodyWaits();
+    expect(person !== null && (await shredPerson(tx, person, world.clock.now()))).toBe(true);
+  });
+  expect(await storing).toMatchObject({ code: '23503' });
 });
 
 test('who was erased takes part in no payment, and comes back as somebody new', async () => {
