@@ -94,7 +94,7 @@ export async function countHolds(db: Queryable, userId: string): Promise<{ reado
   return rows[0] ?? { holds: 0, openCases: 0 };
 }
 
-/** Destroys the data keys of a person and what finds them. False when they were erased before, or their row changed since it was read. */
+/** Destroys the data keys of a person and what finds them, here and on the settlement chain. False when they were erased before, or their row changed since it was read. */
 export async function shredPerson(
   tx: Queryable,
   person: { readonly id: string; readonly dataKey: Buffer | null },
@@ -102,9 +102,14 @@ export async function shredPerson(
 ): Promise<boolean> {
   const result = await tx.query({
     name: 'shred_person',
-    text: `update users set data_key = null, person = null, name = null, phone = null, erased_at = $3, updated_at = $3,
-        phone_index = decode(replace(gen_random_uuid()::text, '-', ''), 'hex')
-      where id = $1 and erased_at is null and data_key is not distinct from $2`,
+    text: `with shredded as (
+        update users set data_key = null, person = null, name = null, phone = null, erased_at = $3, updated_at = $3,
+          phone_index = decode(replace(gen_random_uuid()::text, '-', ''), 'hex')
+        where id = $1 and erased_at is null and data_key is not distinct from $2 returning id
+      ), unsalted as (
+        update registry_subjects set salt = null where user_id in (select id from shredded)
+      )
+      select from shredded`,
     values: [person.id, person.dataKey, new Date(nowMs)],
   });
   return result.rowCount === 1;

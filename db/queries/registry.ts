@@ -83,34 +83,43 @@ export interface DueSubject {
   readonly checkedAt: Date;
   readonly salt: Buffer | null;
   readonly subject: string | null;
-  /** Who attested last, by the chain's name. */
+  /** The tier that was attested last; null when nothing is. */
+  readonly attestedTier: number | null;
+  /** By the chain's name, the one that attested last of those whose attestation was not revoked; null when nobody's stands. */
   readonly issuer: string | null;
+  /** Whether those of other issuers stand beside it: they attested before the key was changed. */
+  readonly othersStand: boolean;
 }
 
 /**
  * Takes one customer, and locks the row: verified, and never attested, attested for another tier, or with an attestation that ends
- * before `renewBefore`; or attested, and verified no longer. Whoever has something open waits for it.
+ * before `renewBefore`; or attested, and verified no longer, which goes first. Whoever has something open waits for it.
  */
 export async function takeDueSubject(db: Queryable, tierMax: number, renewBefore: number): Promise<DueSubject | null> {
   const { rows } = await db.query<DueSubject>({
     name: 'take_due_registry_subject',
     text: `with due as (
-        (select u.id, least(u.kyc_tier, $1::int) as tier from users u left join registry_subjects s on s.user_id = u.id
-          where u.kyc_status = 'verified' and u.kyc_tier > 0 and u.erased_at is null
-            and (s.tier is distinct from least(u.kyc_tier, $1::int) or s.expires_at < $2)
+        (select u.id, null::int as tier from registry_subjects s join users u on u.id = s.user_id
+          where s.tier is not null and (u.kyc_status <> 'verified' or u.kyc_tier = 0 or u.erased_at is not null)
             and not exists (select 1 from registry_records r where r.subject = u.id::text and r.state <> 'there')
           limit 1)
         union all
-        (select u.id, null from registry_subjects s join users u on u.id = s.user_id
-          where s.tier is not null and (u.kyc_status <> 'verified' or u.kyc_tier = 0 or u.erased_at is not null)
+        (select u.id, least(u.kyc_tier, $1::int) from users u left join registry_subjects s on s.user_id = u.id
+          where u.kyc_status = 'verified' and u.kyc_tier > 0 and u.erased_at is null
+            and (s.tier is distinct from least(u.kyc_tier, $1::int) or s.expires_at < $2)
             and not exists (select 1 from registry_records r where r.subject = u.id::text and r.state <> 'there')
           limit 1)
         limit 1
       )
       select u.id as "userId", due.tier, u.kyc_status as status, u.erased_at is not null as erased, u.updated_at as "checkedAt", s.salt, s.subject,
-        (select r.content ->> 'issuer' from registry_records r where r.subject = u.id::text and r.kind = 'attest'
-          order by r.created_at desc, r.id desc limit 1) as issuer
-      from due join users u on u.id = due.id left join registry_subjects s on s.user_id = u.id for update of u skip locked`,
+        s.tier as "attestedTier", standing.issuers[1] as issuer, cardinality(standing.issuers) > 1 as "othersStand"
+      from due join users u on u.id = due.id left join registry_subjects s on s.user_id = u.id
+        cross join lateral (select array(
+          select last.issuer from (
+            select distinct on (r.content ->> 'issuer') r.content ->> 'issuer' as issuer, r.kind, r.created_at, r.id
+            from registry_records r where r.subject = u.id::text order by r.content ->> 'issuer', r.created_at desc, r.id desc) as last
+          where last.kind = 'attest' order by last.created_at desc, last.id desc) as issuers) as standing
+      for update of u skip locked`,
     values: [tierMax, new Date(renewBefore)],
   });
   return rows[0] ?? null;

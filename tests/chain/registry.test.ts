@@ -83,9 +83,9 @@ const issuer = (): string => world.account(world.keys.issuer).address;
 const openRows = async (): Promise<number> =>
   (await database.pool.query(`select 1 from registry_records where state <> 'there'`)).rows.length;
 
-async function attested(userId: string) {
+async function attested(userId: string, by = issuer()) {
   const { rows } = await database.pool.query<{ subject: string }>('select subject from registry_subjects where user_id = $1', [userId]);
-  return rows[0] === undefined ? null : readAttestation(world.node, rows[0].subject, issuer());
+  return rows[0] === undefined ? null : readAttestation(world.node, rows[0].subject, by);
 }
 
 /** Others go on until nothing is open and nothing is due. */
@@ -165,6 +165,28 @@ describe('lists', () => {
   });
 });
 
+it('however many are refused, the next edition of a list is published and who fell out is revoked, and nobody is forgotten', async () => {
+  const gone = await addUser();
+  await tellAll();
+  const stranger = world.account('8'.repeat(64));
+  const deps = processOf(undefined, { issuer: stranger });
+  const users: string[] = [];
+  for (let count = 0; count < 45; count += 1) users.push(await addUser());
+  for (let look = 0; look < 3; look += 1) {
+    expect(new Set((await publishDue(deps)).failed)).toEqual(new Set(['chain_signer_refused']));
+    await world.scheduler.advance(20_000);
+  }
+  expect(await openRows()).toBe(40);
+  lists = edition(2, ['A-1', 'A-4']);
+  await database.pool.query(`update users set kyc_status = 'rejected' where id = $1`, [gone]);
+  await publishDue(deps);
+  expect(await onChain()).toMatchObject({ version: 2n, count: 2n });
+  expect(await attested(gone)).toMatchObject({ isValid: false });
+  await world.call(world.keys.publisher, 'compliance_registry::add_issuer', [stranger.address, 4n]);
+  await tellAll(deps);
+  for (const user of users) expect(await attested(user, stranger.address)).toMatchObject({ isValid: true });
+});
+
 describe('attestations', () => {
   it('of verified customers only, by a hash that nobody makes without the salt, and with nothing else of them', async () => {
     const [verified, basic] = [await addUser({ tier: 9 }), await addUser({ status: 'basic' })];
@@ -200,6 +222,45 @@ describe('attestations', () => {
     await tellAll();
     expect((await attested(user))?.expiresAtSecs).toBeGreaterThan(before?.expiresAtSecs ?? 0n);
     expect(await world.executions('compliance_registry::renew')).toBe(1);
+  });
+
+  it('what an issuer of before attested is revoked as well, by the regulator, and nothing of it stands', async () => {
+    const user = await addUser();
+    await tellAll();
+    const next = world.account('8'.repeat(64));
+    await world.call(world.keys.publisher, 'compliance_registry::add_issuer', [next.address, 4n]);
+    await database.pool.query('update users set kyc_tier = 3 where id = $1', [user]);
+    await tellAll(processOf(undefined, { issuer: next }));
+    expect([await attested(user), await attested(user, next.address)]).toMatchObject([
+      { tier: 2n, isValid: true },
+      { tier: 3n, isValid: true },
+    ]);
+    await database.pool.query(`update users set kyc_status = 'rejected' where id = $1`, [user]);
+    await tellAll(processOf(undefined, { issuer: next }));
+    expect([await attested(user), await attested(user, next.address)]).toMatchObject([{ isValid: false }, { isValid: false }]);
+    expect((await database.pool.query('select tier from registry_subjects where user_id = $1', [user])).rows).toEqual([{ tier: null }]);
+    // Verified again, the customer is attested by the issuer of now alone.
+    await database.pool.query(`update users set kyc_status = 'verified' where id = $1`, [user]);
+    await tellAll(processOf(undefined, { issuer: next }));
+    expect([await attested(user), await attested(user, next.address)]).toMatchObject([{ isValid: false }, { isValid: true }]);
+  });
+
+  it('who is verified again before all of it is revoked is attested anew', async () => {
+    const user = await addUser();
+    await tellAll();
+    const next = world.account('8'.repeat(64));
+    await world.call(world.keys.publisher, 'compliance_registry::add_issuer', [next.address, 4n]);
+    await database.pool.query('update users set kyc_tier = 3 where id = $1', [user]);
+    await tellAll(processOf(undefined, { issuer: next }));
+    await database.pool.query(`update users set kyc_status = 'rejected' where id = $1`, [user]);
+    // Nobody may revoke what the issuer of before attested.
+    const alone = processOf(undefined, { issuer: next, regulator: null });
+    expect((await publishDue(alone)).failed).toEqual(['chain_signer_refused']);
+    expect(await attested(user, next.address)).toMatchObject({ isValid: false });
+    await database.pool.query(`update users set kyc_status = 'verified' where id = $1`, [user]);
+    await world.scheduler.advance(20_000);
+    await tellAll(processOf(undefined, { issuer: next }));
+    expect([await attested(user), await attested(user, next.address)]).toMatchObject([{ isValid: false }, { tier: 3n, isValid: true }]);
   });
 
   it('with the person its salt goes, and the attestation is revoked', async () => {

@@ -109,6 +109,7 @@ export const ENTRY_FUNCTIONS = {
   'liquidity_pool::pay_treasury': ['object<Pool>'],
   'liquidity_pool::pause': ['object<Pool>'],
   'liquidity_pool::resume': ['object<Pool>'],
+  'compliance_registry::add_issuer': ['address', 'u8'],
   'compliance_registry::anchor_audit': ['u64', 'vector<u8>'],
   'compliance_registry::file_report': ['u8', 'u64', 'vector<u8>', 'u64', 'u128', 'vector<u8>'],
   'compliance_registry::publish_list': ['u64', 'vector<u8>', 'u64', 'vector<u8>'],

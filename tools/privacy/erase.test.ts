@@ -61,6 +61,25 @@ test('erasing one person leaves the other readable, and the books and the audit 
   expect(events.rows).toEqual([{ action: 'person.erased', subject: `user:${amina.id}` }]);
 });
 
+test('what leads from a person to their attestation on the settlement chain goes with them, whether it stands there or not', async () => {
+  const [amina, okello, juma] = [await world.addPerson(), await world.addPerson(), await world.addPerson()];
+  const tell = ({ id }: { readonly id: string }, tier: number | null) =>
+    world.pool.query('insert into registry_subjects (user_id, salt, subject, tier, expires_at) values ($1, $2, $3, $4, $5)', [
+      id,
+      Buffer.alloc(32, 7),
+      `hash of ${id}`,
+      tier,
+      tier === null ? null : new Date(START_MS),
+    ]);
+  await tell(amina, 2);
+  await tell(okello, null);
+  await tell(juma, 2);
+  await erasePerson(deps, amina.id, ACTOR);
+  await erasePerson(deps, okello.id, ACTOR);
+  const { rows } = await world.pool.query('select user_id as id from registry_subjects where salt is not null');
+  expect(rows).toEqual([{ id: juma.id }]);
+});
+
 test('nothing that is left opens with any key of the platform', async () => {
   const [amina, okello] = [await world.addPerson(), await world.addPerson()];
   const paymentId = await world.addPayment(amina, okello);

@@ -58,8 +58,9 @@ export interface Published {
 /** Where the chain cannot be asked, or takes nothing, no other row gets through either. */
 const HOLDS_UP_ALL: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['chain_unavailable', 'chain_behind', 'chain_busy', 'chain_mismatch']);
 
-/** Rows carried in one go. */
+/** Rows carried in one go, and how many of them may be open ones: however many are refused, lists and revocations still begin. */
 const ROWS_MAX = 20;
+const OPEN_ROWS_MAX = 10;
 /** An open row is tried again after so long. */
 const RETRY_MS = 5_000;
 /** The contract knows these tiers; ours above are the highest of them there. */
@@ -81,7 +82,7 @@ export async function publishDue(deps: PublishDeps): Promise<Published> {
   for (let rows = 0; rows < ROWS_MAX; rows += 1) {
     try {
       const carried = await carryOne<RegistryRow, PutOutcome>({
-        open: () => tryOpenRecord(pool, clock.now(), startedAtMs - RETRY_MS),
+        open: async () => (rows < OPEN_ROWS_MAX ? tryOpenRecord(pool, clock.now(), startedAtMs - RETRY_MS) : null),
         begin: () => beginNext(deps),
         put: (row) => keeper.put(row),
         end: (row, outcome) => endRecord(pool, row.id, { transactionHash: null, ledgerVersion: null, ...outcome }, clock.now()),
@@ -161,7 +162,9 @@ async function beginAttestation(deps: PublishDeps, issuer: string): Promise<Regi
     const record = { id: newId(), kind: due.tier === null ? ('revoke' as const) : ('attest' as const), subject: due.userId, content };
     const row = await insertRecord(tx, record, nowMs);
     if (row === null) return null;
-    await saveSubject(tx, { userId: due.userId, subject, salt: due.erased ? null : salt, tier: due.tier, expiresAtMs });
+    // Where one of before stands still, it is the next to be revoked; who is verified again meanwhile is attested anew.
+    const kept = due.tier === null && due.othersStand ? { tier: due.attestedTier, expiresAtMs: nowMs } : { tier: due.tier, expiresAtMs };
+    await saveSubject(tx, { userId: due.userId, subject, salt: due.erased ? null : salt, ...kept });
     return row;
   });
 }
