@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newPerson } from '../../db/fixtures.ts';
 import { createKeyring } from '../../db/keyring.ts';
 import { storePeople } from '../../db/queries/intake.ts';
@@ -95,6 +95,16 @@ const ofLater = async () =>
     )
   ).rows.map(({ status, topic, delisted }) => [status, topic, ...(delisted ? ['delisted'] : [])].join(' '));
 
+/** Two officers confirm the open finding of the entry that came later. */
+async function confirm(): Promise<void> {
+  const id = (await database.pool.query(`select id from screening_findings where entry_id = 'N-0' and status = 'open'`)).rows[0].id;
+  await database.pool.query(`update screening_findings set confirm_asked_by = 'officer:x', confirm_asked_at = now() where id = $1`, [id]);
+  await database.pool.query(
+    `update screening_findings set status = 'confirmed', resolved_by = 'officer:y', resolved_at = now() where id = $1`,
+    [id],
+  );
+}
+
 test('an entry that has changed is found anew, and what it said before is closed', async () => {
   const listed = ['Listed Later Person'];
   expect(await screenWith(listWith('changed', listed, { datesOfBirth: ['1981-03-12'] }))).toMatchObject({ findings: 1 });
@@ -121,12 +131,7 @@ test('an open finding is closed when its entry leaves the list, and found again 
 });
 
 test('somebody who is barred stays so when the entry leaves its list, which is written down, and is not found a second time', async () => {
-  const id = (await database.pool.query(`select id from screening_findings where entry_id = 'N-0' and status = 'open'`)).rows[0].id;
-  await database.pool.query(`update screening_findings set confirm_asked_by = 'officer:x', confirm_asked_at = now() where id = $1`, [id]);
-  await database.pool.query(
-    `update screening_findings set status = 'confirmed', resolved_by = 'officer:y', resolved_at = now() where id = $1`,
-    [id],
-  );
+  await confirm();
   await screenWith(listWith('delisted', []));
   expect((await ofLater()).at(-1)).toBe('confirmed sanction delisted');
   expect(await screenWith(listWith('listed', ['Listed Later Person'], { datesOfBirth: ['1990'] }))).toMatchObject({ findings: 0 });
@@ -140,6 +145,54 @@ test('somebody who holds a public office is found as such', async () => {
   );
   await screenWith(listWith('office', ['Listed Later Person'], { topic: 'pep' }));
   expect((await ofLater()).at(-1)).toBe('open pep');
+});
+
+test('an office holder who is confirmed is found anew once the same entry bars them', async () => {
+  await confirm();
+  expect(await screenWith(listWith('another office', ['Listed Later Person'], { topic: 'pep', countries: ['MZ'] }))).toMatchObject({
+    findings: 0,
+  });
+  expect(await screenWith(listWith('barred', ['Listed Later Person'], { datesOfBirth: ['1991'] }))).toMatchObject({ findings: 1 });
+  expect((await ofLater()).slice(-2)).toEqual(['confirmed pep', 'open sanction']);
+});
+
+test('an entry is the same in whatever order an edition has its dates and countries', async () => {
+  const over = { datesOfBirth: ['1991', '1992'], countries: ['MZ', 'ZA'] };
+  expect(await screenWith(listWith('in order', ['Listed Later Person'], over))).toMatchObject({ findings: 1 });
+  const turned = { datesOfBirth: ['1992', '1991'], countries: ['ZA', 'MZ'] };
+  expect(await screenWith(listWith('turned round', ['Listed Later Person'], turned))).toMatchObject({ findings: 0 });
+});
+
+describe('of two editions at once', () => {
+  const DAY_MS = 86_400_000;
+  const editionOf = (version: string, added: readonly string[], takenAtMs: number): SanctionsList => {
+    const base = listWith(version, added, { datesOfBirth: ['2000'] });
+    const described = { ...base.describe(), lists: base.describe().lists.map((list) => ({ ...list, takenAtMs })) };
+    const edition: SanctionsList = { ...base, describe: () => described, edition: () => edition };
+    return edition;
+  };
+  const earlier = Date.now() - DAY_MS;
+
+  test('what the older one does not have stays as the newer one found it', async () => {
+    // Somebody begins the older one, and is still at it when the newer one is done.
+    await database.pool.query(`insert into rescreenings (list_version, started_at) values ('older', now() - interval '1 hour')`);
+    await screenWith(editionOf('newer', ['Listed Later Person'], earlier));
+    const before = await ofLater();
+    expect(before.at(-1)).toBe('open sanction');
+    expect(await screenWith(editionOf('older', [], earlier))).toMatchObject({ isDone: true });
+    expect(await ofLater()).toEqual(before);
+  });
+
+  test('the one that comes back is screened anew, and what was closed meanwhile is found again', async () => {
+    await screenWith(editionOf('with them', ['Listed Later Person'], earlier));
+    await screenWith(editionOf('without them', [], earlier));
+    expect((await ofLater()).at(-1)).toBe('closed sanction');
+    // A process that begins with lists from before that has nothing to say.
+    expect(await screenWith(editionOf('with them', ['Listed Later Person'], earlier))).toBeNull();
+    const back = await screenWith(editionOf('with them', ['Listed Later Person'], Date.now() + DAY_MS));
+    expect(back).toMatchObject({ screened: 120, findings: 1, isDone: true });
+    expect((await ofLater()).at(-1)).toBe('open sanction');
+  });
 });
 
 test('a page that another process has in hand is left to it, and a broken one is done again', async () => {

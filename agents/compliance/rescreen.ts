@@ -16,7 +16,14 @@ import {
   standingFindings,
   storeFindings,
 } from '../../db/queries/findings.ts';
-import { advanceRescreening, isRescreened, type KnownPerson, readKnownPeople, takeRescreening } from '../../db/queries/rescreening.ts';
+import {
+  advanceRescreening,
+  isRescreened,
+  type KnownPerson,
+  readKnownPeople,
+  renewRescreening,
+  takeRescreening,
+} from '../../db/queries/rescreening.ts';
 import { canonicalJson } from '../../domain/canonical.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
@@ -48,9 +55,15 @@ const PAGES = 10;
 /** Makes the step that a worker takes again and again: some pages, or nothing when everybody was screened against the lists in force. */
 export function createRescreening(deps: RescreenDeps): () => Promise<RescreenResult | null> {
   let doneVersion: string | null = null;
+  let seenVersion: string | null = null;
   return async () => {
-    const { version } = deps.sanctions;
+    const sanctions = deps.sanctions.edition();
+    const { version } = sanctions;
     if (version === doneVersion) return null;
+    if (version !== seenVersion) {
+      await renewRescreening(deps.pool, { listVersion: version, takenAtMs: takenAtOf(sanctions), nowMs: deps.clock.now() });
+      seenVersion = version;
+    }
     if (await isRescreened(deps.pool, version)) {
       doneVersion = version;
       return null;
@@ -68,6 +81,11 @@ export function createRescreening(deps: RescreenDeps): () => Promise<RescreenRes
   };
 }
 
+/** When the newest of the lists came; 0 for the sample. */
+function takenAtOf(sanctions: SanctionsList): number {
+  return Math.max(0, ...sanctions.describe().lists.map((list) => list.takenAtMs ?? 0));
+}
+
 /** One page in one transaction; null when another process has it in hand. */
 async function screenPage(deps: RescreenDeps, version: string): Promise<RescreenResult | null> {
   return withTransaction(deps.pool, async (tx) => {
@@ -78,7 +96,8 @@ async function screenPage(deps: RescreenDeps, version: string): Promise<Rescreen
     const people = await readKnownPeople(tx, taken.lastUserId, PAGE);
     const found = findingsOf({ keyring: deps.keyring, sanctions }, people);
     const isDone = people.length < PAGE;
-    await reviewStanding(tx, sanctions, people, found, deps.clock.now());
+    // Lists that others have left behind add what they find, and take nothing back.
+    if (taken.isNewest) await reviewStanding(tx, sanctions, people, found, deps.clock.now());
     const findings = await storeFindings(tx, version, found);
     const progress = { listVersion: version, screened: people.length, findings, isDone };
     await advanceRescreening(tx, { ...progress, lastUserId: people.at(-1)?.id ?? null, nowMs: deps.clock.now() });
@@ -112,8 +131,11 @@ function isGround({ weak, how, score }: Hit): boolean {
 /** SHA-256 of what an entry says of the party: whether they are listed or hold an office, and what tells them from a namesake. */
 function digestOfEntry(entry: SanctionsEntry | null): string {
   if (entry === null) return digestOf('');
-  const { type, topic = 'sanction', names, weakNames, datesOfBirth, countries, ids = [] } = entry;
-  return digestOf(canonicalJson({ type, topic, names, weakNames, datesOfBirth, countries, ids }));
+  const { type, topic = 'sanction', ids = [] } = entry;
+  // The order in which an edition has them says nothing.
+  const [names, weakNames] = [entry.names.toSorted(), entry.weakNames.toSorted()];
+  const [datesOfBirth, countries] = [entry.datesOfBirth.toSorted(), entry.countries.toSorted()];
+  return digestOf(canonicalJson({ type, topic, names, weakNames, datesOfBirth, countries, ids: ids.toSorted() }));
 }
 
 /**

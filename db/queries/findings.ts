@@ -20,7 +20,8 @@ const FOUND = `jsonb_to_recordset($1::jsonb) as found(id uuid, client_id uuid, u
 
 /**
  * Stores what is new of what was found; gives how much that was. What officers said of an entry as it is stays, and whoever is
- * confirmed is not found again; an entry that has changed since is another finding.
+ * confirmed is not found again, but for an office holder whose entry says by now that they are barred; an entry that has changed
+ * since is another finding.
  */
 export async function storeFindings(tx: Queryable, listVersion: string, findings: readonly NewFinding[]): Promise<number> {
   if (findings.length === 0) return 0;
@@ -30,7 +31,7 @@ export async function storeFindings(tx: Queryable, listVersion: string, findings
       select id, client_id, user_id, list, entry_id, entry_digest, topic, $2, score, how, grounds from ${FOUND}
       where not exists (select from screening_findings f
         where (f.user_id, f.list, f.entry_id) = (found.user_id, found.list, found.entry_id)
-          and (f.status = 'confirmed' or f.status <> 'closed' and f.entry_digest is null and (f.score, f.how) = (found.score, found.how)))
+          and (f.status = 'confirmed' and (f.topic <> 'pep' or found.topic = 'pep') or f.status <> 'closed' and f.entry_digest is null and (f.score, f.how) = (found.score, found.how)))
       on conflict (user_id, list, entry_id, entry_digest) where status <> 'closed' do nothing`,
     values: [JSON.stringify(findings), listVersion],
   });
@@ -88,7 +89,7 @@ export async function markDelisted(tx: Queryable, gone: readonly string[], back:
     name: 'mark_delisted',
     text: `with marked as (
         update screening_findings set delisted_at = case when id = any($1::uuid[]) then $3::timestamptz end
-        where id = any($1::uuid[]) or id = any($2::uuid[]) returning id, client_id, delisted_at
+        where status = 'confirmed' and (id = any($1::uuid[]) or id = any($2::uuid[])) returning id, client_id, delisted_at
       )
       insert into audit_events (client_id, actor, action, subject, details, created_at)
       select client_id, 'system', case when delisted_at is null then 'screening.listed_again' else 'screening.delisted' end,
@@ -154,14 +155,20 @@ export async function findFinding(db: Queryable, clientId: string, id: string): 
   return result.rows[0] ?? null;
 }
 
-/** Locks a client's finding for a decision, or null. */
+/**
+ * Locks a client's finding for a decision, or null; and its person, so that of two findings that are decided at once the second sees
+ * what the first came to.
+ */
 export async function lockFinding(tx: Queryable, clientId: string, id: string): Promise<FindingRow | null> {
   const result = await tx.query<FindingRow>({
     name: 'lock_screening_finding',
     text: `select ${COLUMNS} from screening_findings where client_id = $1 and id = $2 for update`,
     values: [clientId, id],
   });
-  return result.rows[0] ?? null;
+  const [row] = result.rows;
+  if (row === undefined) return null;
+  await tx.query({ name: 'lock_found_person', text: 'select from users where id = $1 for no key update', values: [row.userId] });
+  return row;
 }
 
 /** A step of a locked finding: who takes it, and when. */

@@ -17,20 +17,45 @@ export async function isRescreened(db: Queryable, listVersion: string): Promise<
   return result.rows.length > 0;
 }
 
+/** When a screening is begun: behind every other one, however the clocks of the processes go, so that the newest is known. */
+const BEGUN = `greatest($2::timestamptz, (select max(started_at) + interval '1 millisecond' from rescreenings))`;
+
+/**
+ * Begins the screening against a version anew where others were begun after it and before the lists came that are in force: they went
+ * back to an earlier edition, and what was closed meanwhile is found again. Gives whether it was so.
+ */
+export async function renewRescreening(
+  db: Queryable,
+  { listVersion, takenAtMs, nowMs }: { readonly listVersion: string; readonly takenAtMs: number; readonly nowMs: number },
+): Promise<boolean> {
+  const result = await db.query({
+    name: 'renew_rescreening',
+    text: `update rescreenings r set started_at = ${BEGUN}, updated_at = $2, finished_at = null, last_user_id = null
+      where list_version = $1 and started_at < (select max(started_at) from rescreenings)
+        and $3 > (select max(started_at) from rescreenings)`,
+    values: [listVersion, new Date(nowMs), new Date(takenAtMs)],
+  });
+  return result.rowCount === 1;
+}
+
+/** A screening in hand. */
+export interface TakenRescreening {
+  readonly lastUserId: string | null;
+  /** None was begun after it: what it does not find is so no more. */
+  readonly isNewest: boolean;
+}
+
 /** Takes the screening against a version in hand, beginning it where there is none; null when another process has it in hand, or it is done. */
-export async function takeRescreening(
-  tx: Queryable,
-  listVersion: string,
-  nowMs: number,
-): Promise<{ readonly lastUserId: string | null } | null> {
+export async function takeRescreening(tx: Queryable, listVersion: string, nowMs: number): Promise<TakenRescreening | null> {
   await tx.query({
     name: 'begin_rescreening',
-    text: 'insert into rescreenings (list_version, started_at) values ($1, $2) on conflict do nothing',
+    text: `insert into rescreenings (list_version, started_at) values ($1, ${BEGUN}) on conflict do nothing`,
     values: [listVersion, new Date(nowMs)],
   });
-  const result = await tx.query<{ lastUserId: string | null }>({
+  const result = await tx.query<TakenRescreening>({
     name: 'take_rescreening',
-    text: `select last_user_id as "lastUserId" from rescreenings where list_version = $1 and finished_at is null for update skip locked`,
+    text: `select last_user_id as "lastUserId", started_at >= (select max(started_at) from rescreenings) as "isNewest"
+      from rescreenings where list_version = $1 and finished_at is null for update skip locked`,
     values: [listVersion],
   });
   return result.rows[0] ?? null;

@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { PoolClient } from 'pg';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { newPerson } from '../../db/fixtures.ts';
 import { storePeople } from '../../db/queries/intake.ts';
-import { storeFindings } from '../../db/queries/findings.ts';
+import { withTransaction } from '../../db/connect.ts';
+import { confirmFinding, type FindingRow, type FindingStep, liftFinding, lockFinding, storeFindings } from '../../db/queries/findings.ts';
 import { newId } from '../../domain/ids.ts';
 import { createSanctionsList } from '../../tools/sanctions/list.ts';
 import { bodyOf, startTestApi, type TestApi, testKeyring } from './testing.ts';
@@ -127,6 +129,45 @@ test('somebody who holds a public office is told of and not barred', async () =>
     topic: 'pep',
   });
   expect(await kycOf()).toBe('basic');
+});
+
+describe('of two findings of one person that are decided at once', () => {
+  /** Takes a step of the one and, before it is committed, asks for the verdict on the other. */
+  async function atOnce(
+    id: string,
+    step: (tx: PoolClient, taken: FindingStep) => Promise<FindingRow>,
+    [other, verdict]: readonly [string, string],
+  ): Promise<void> {
+    let answer: Promise<Response> | undefined;
+    await withTransaction(api.pool, async (tx) => {
+      await lockFinding(tx, api.clients.acme, id);
+      await step(tx, { id, by: 'officer:amina', nowMs: api.clock.now() });
+      answer = resolve(other, verdict, keys.amina);
+      const isWaiting = async () => expect((await api.pool.query('select 1 from pg_locks where not granted limit 1')).rows).toHaveLength(1);
+      await Promise.race([answer, vi.waitFor(isWaiting, { timeout: 10_000, interval: 10 })]);
+    });
+    expect((await answer)?.status).toBe(200);
+  }
+
+  test('the second that is lifted lets the person pay again', async () => {
+    const [one, two] = [await finding('11'), await finding('12')];
+    for (const id of [one, two]) for (const key of [keys.kofi, keys.amina]) await resolve(id, 'confirmed', key);
+    for (const id of [one, two]) await resolve(id, 'lifted', keys.kofi);
+    expect(await kycOf()).toBe('rejected');
+    await atOnce(one, liftFinding, [two, 'lifted']);
+    expect(await kycOf()).toBe('basic');
+  });
+
+  test('who is barred by one stays so while the other is lifted', async () => {
+    const [one, two] = [await finding('13'), await finding('14')];
+    for (const key of [keys.kofi, keys.amina]) await resolve(one, 'confirmed', key);
+    await resolve(one, 'lifted', keys.kofi);
+    await resolve(two, 'confirmed', keys.kofi);
+    await atOnce(two, confirmFinding, [one, 'lifted']);
+    expect(await kycOf()).toBe('rejected');
+    for (const key of [keys.kofi, keys.amina]) await resolve(two, 'lifted', key);
+    expect(await kycOf()).toBe('basic');
+  });
 });
 
 test('the database lets nobody confirm or lift alone', async () => {
