@@ -68,17 +68,20 @@ function addressOf(text: string | undefined): URL | null {
 
 function isOpenToAll(path: string | undefined): boolean {
   if (path === undefined || path === '') return false;
-  const found = statSync(path, { throwIfNoEntry: false });
   // Groups may read what an orchestrator mounts; nobody mounts it for everybody.
-  return found !== undefined && (found.mode & 0o007) !== 0;
+  return ((unlessUnreadable(() => statSync(path).mode) ?? 0) & 0o007) !== 0;
 }
 
 function readJson(path: string | undefined): unknown {
   if (path === undefined || path === '') return null;
+  return unlessUnreadable(() => JSON.parse(readFileSync(path, 'utf8')) as unknown);
+}
+
+/** Null for a file that is not there, or cannot be read, or is no JSON: whoever opens it names what is wrong with it. */
+function unlessUnreadable<T>(look: () => T): T | null {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as unknown;
+    return look();
   } catch (error) {
-    // Whoever opens it names what is wrong with it.
     if (error instanceof SyntaxError || (error instanceof Error && 'code' in error)) return null;
     throw error;
   }

@@ -132,6 +132,8 @@ describe('files that production is given', () => {
   test('that are not there, or are no JSON, are named by whoever opens them', async () => {
     expect(refused({ CAPP_OPERATORS_PATH: join(folder, 'absent.json') })).toEqual([]);
     expect(refused({ CAPP_OPERATORS_PATH: await file('operators.json', '{') })).toEqual([]);
+    // A name longer than any may be stands for whatever the system says besides "not there".
+    expect(refused({ CAPP_TLS_KEY_PATH: join(folder, 'n'.repeat(300)) })).toEqual([]);
   });
 });
 

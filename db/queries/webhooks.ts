@@ -28,7 +28,10 @@ const told = (action: string, actor: string, at: string, details: string): strin
     insert into audit_events (client_id, actor, action, subject, details, created_at)
     select client_id, ${actor}::text, '${action}', 'webhook:' || id, ${details}, ${at}::timestamptz from changed)`;
 
-const STANDING = `jsonb_build_object('host', substring(url from '^https?://([^/?#]+)'), 'topics', to_jsonb(topics), 'status', status)`;
+const standing = (host: string): string => `jsonb_build_object('host', ${host}::text, 'topics', to_jsonb(topics), 'status', status)`;
+
+/** The host of an address as it is connected to: of what may be written in its place no pattern knows all. */
+const hostIn = (url: string): string => new URL(url).host;
 
 export interface NewEndpoint {
   readonly id: string;
@@ -50,7 +53,7 @@ export async function insertEndpoint(db: Pool, endpoint: NewEndpoint, countMax: 
         insert into webhook_endpoints (id, client_id, url, secret, topics, created_at, updated_at)
         select $1::uuid, $2::uuid, $3, $4::bytea, $5::text[], $6::timestamptz, $6
         where (select count(*) from webhook_endpoints where client_id = $2 and deleted_at is null) < $7 returning *
-      ), ${told('webhook.created', '$8', '$6', STANDING)}
+      ), ${told('webhook.created', '$8', '$6', standing('$9'))}
       select ${COLUMNS} from changed`,
     values: [
       endpoint.id,
@@ -61,6 +64,7 @@ export async function insertEndpoint(db: Pool, endpoint: NewEndpoint, countMax: 
       new Date(endpoint.nowMs),
       countMax,
       endpoint.actor,
+      hostIn(endpoint.url),
     ],
   });
   return result.rows[0] ?? null;
@@ -106,9 +110,18 @@ export async function updateEndpoint(db: Pool, change: EndpointChange): Promise<
         disabled_at = case when $5 = 'enabled' then null else coalesce(disabled_at, $6) end,
         failures_in_row = case when $5 = 'enabled' and status = 'disabled' then 0 else failures_in_row end,
         failing_since = case when $5 = 'enabled' and status = 'disabled' then null else failing_since end
-      where id = $2 and client_id = $1 and deleted_at is null returning *), ${told('webhook.changed', '$7', '$6', STANDING)}
+      where id = $2 and client_id = $1 and deleted_at is null returning *), ${told('webhook.changed', '$7', '$6', standing('$8'))}
       select ${COLUMNS} from changed`,
-    values: [change.clientId, change.endpointId, change.url, change.topics, change.status, new Date(change.nowMs), change.actor],
+    values: [
+      change.clientId,
+      change.endpointId,
+      change.url,
+      change.topics,
+      change.status,
+      new Date(change.nowMs),
+      change.actor,
+      hostIn(change.url),
+    ],
   });
   return result.rows[0] ?? null;
 }

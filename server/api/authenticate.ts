@@ -53,7 +53,11 @@ export function createAuthenticate(deps: {
         entry.isGood = caller !== null;
         if (caller === null) entry.untilMs = nowMs + UNKNOWN_FOR_MS;
       },
-      () => remembered.delete(key),
+      () => {
+        // It was not said of a key that was good that it is none.
+        if (earlier?.isGood === true) remembered.set(key, earlier);
+        else remembered.delete(key);
+      },
     );
     return entry.caller;
   }

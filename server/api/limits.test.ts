@@ -138,6 +138,23 @@ describe('keys that are none', () => {
     api.clock.advance(60_000);
     expect((await api.call('GET', '/v1/payments', from('192.0.2.1'))).status).toBe(429);
   });
+
+  test('do not lock it out either once it could not be looked up', async () => {
+    let isAway = false;
+    const findCaller = async (presented: string) => {
+      if (isAway) throw new Error('no database');
+      return (await api.deps.access?.findCaller(presented)) ?? null;
+    };
+    await start('failed_auth=1/600', { findCaller });
+    const list = async () => (await api.call('GET', '/v1/payments', from('192.0.2.1'))).status;
+    expect(await list()).toBe(200);
+    for (let n = 0; n < 5; n++) await api.call('GET', '/v1/payments', { key: wrongKey(n), ...from('192.0.2.1') });
+    api.clock.advance(60_000);
+    isAway = true;
+    expect(await list()).toBe(500);
+    isAway = false;
+    expect(await list()).toBe(200);
+  });
 });
 
 describe('guesses at a login', () => {

@@ -112,6 +112,8 @@ test('passkeys are listed and taken away by their person; whoever came in by one
   expect((await lost.logIn()).status).toBe(401);
   expect((await kept.logIn()).status).toBe(200);
   expect(await actsOn(amina.principal)).toEqual(['login.created', 'passkey.made', 'passkey.made', 'passkey.deleted']);
+  const begun = `select details ->> 'by' as by from audit_events where action = 'session.begun' and actor = $1 order by id`;
+  expect((await api.pool.query(begun, [amina.principal])).rows.map(({ by }) => by)).toEqual(['password', 'passkey', 'passkey']);
 });
 
 test('asking for something to sign leaves nothing behind, and what we did not seal lets nobody in', async () => {

@@ -4,7 +4,7 @@ import { fault } from '../../../domain/errors.ts';
 import { CHALLENGE_MS, type Challenge, createPasskeys, type Passkeys } from '../../auth/passkeys.ts';
 import { answers, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
-import { grantOut, grantSchema } from './session.ts';
+import { grantOut, grantSchema, sessionOf } from './session.ts';
 
 const BYTES = /^[A-Za-z0-9_-]+$/;
 const bytes = (lengthMax: number) =>
@@ -77,7 +77,7 @@ function mountMaking(api: Api, known: () => Passkeys): void {
       },
     },
     async ({ caller }) => {
-      if (caller.session === undefined) throw fault('not_found', { detail: 'An API key has no session; log in instead.' });
+      sessionOf(caller);
       return { status: 200, body: challengeOut(await known().challenge(caller), caller.principal) };
     },
   );
@@ -95,7 +95,7 @@ function mountMaking(api: Api, known: () => Passkeys): void {
       responses: { 201: answers('It may be used from now on.', z.object({ made: z.literal(true) })), ...REFUSED, ...problems('forbidden') },
     },
     async ({ caller, body }) => {
-      if (caller.session === undefined) throw fault('not_found', { detail: 'An API key has no session; log in instead.' });
+      sessionOf(caller);
       await known().register(caller, { clientData: decoded(body.clientDataJSON), attestation: decoded(body.attestationObject) });
       return { status: 201, body: { made: true } };
     },
@@ -125,7 +125,7 @@ function mountOwn(api: Api, known: () => Passkeys): void {
       },
     },
     async ({ caller }) => {
-      if (caller.session === undefined) throw fault('not_found', { detail: 'An API key has no session; log in instead.' });
+      sessionOf(caller);
       const items = (await known().list(caller)).map(({ credentialId, createdAt, lastUsedAt }) => ({
         id: credentialId.toString('base64url'),
         createdAt: createdAt.toISOString(),
@@ -151,8 +151,9 @@ function mountOwn(api: Api, known: () => Passkeys): void {
       },
     },
     async ({ c, caller }) => {
+      sessionOf(caller);
       const id = c.req.param('credentialId') ?? '';
-      if (caller.session === undefined || !BYTES.test(id)) throw fault('not_found');
+      if (!BYTES.test(id)) throw fault('not_found');
       await known().remove(caller, decoded(id));
       return { status: 200, body: { id, deleted: true } };
     },

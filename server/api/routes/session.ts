@@ -239,7 +239,8 @@ function mountPassword(api: Api): void {
   );
 }
 
-function sessionOf({ session }: { readonly session?: Session }): Session {
+/** The session of whoever is in. Throws `not_found` for an API key, which has none. */
+export function sessionOf({ session }: { readonly session?: Session }): Session {
   if (session === undefined) throw fault('not_found', { detail: 'An API key has no session; log in instead.' });
   return session;
 }
