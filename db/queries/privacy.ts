@@ -1,6 +1,6 @@
 /** What is kept of one person, and how it is made unreadable: reading, holding and erasing. */
 import type { Queryable } from '../connect.ts';
-import { NOBODY_HELD } from './holds.ts';
+import { LEFT_PAYMENTS, NOBODY_HELD } from './holds.ts';
 import type { KeyedPerson } from './key-jobs.ts';
 
 export interface PersonRecord extends KeyedPerson {
@@ -166,20 +166,13 @@ export async function clearTraces(
   };
 }
 
-/**
- * Deletes what operators said of payments whose one party was erased while a hold was in force for the other, once none is. It looks at
- * people only whose hold was lifted. Gives how much.
- */
+/** Deletes what operators said and `clearTraces` left, once no hold is in force any more. Gives how much. */
 export async function clearLeftTraces(db: Queryable): Promise<number> {
-  const isLeft = `${NOBODY_HELD} and exists (select from users u where u.id in (p.sender_id, p.receiver_id) and u.erased_at is not null)`;
   const { rows } = await db.query<{ cleared: number }>({
     name: 'clear_left_traces',
-    text: `with lifted as (select distinct user_id from legal_holds where lifted_at is not null),
-        freed as materialized (
-          select a.id from attempts a where a.payment_id in (
-            select p.id from lifted join payments p on p.sender_id = lifted.user_id where ${isLeft}
-            union select p.id from lifted join payments p on p.receiver_id = lifted.user_id where ${isLeft})
-        ), callbacks as (
+    text: `with ${LEFT_PAYMENTS},
+        freed as (select a.id from attempts a where a.payment_id in (select id from left_payments)),
+        callbacks as (
           delete from operator_callbacks where processed_at is not null and attempt_id in (select id from freed) returning 1
         ), handles as (
           update attempts set operator_handle = null where operator_handle is not null and id in (select id from freed) returning 1

@@ -1,7 +1,7 @@
 /** Data keys of texts: the row is all there is of a key, and emptying it destroys the texts. */
 import type { Pool } from 'pg';
 import type { Queryable } from '../connect.ts';
-import { NOBODY_HELD } from './holds.ts';
+import { LEFT_PAYMENTS, NOBODY_HELD } from './holds.ts';
 
 export type TextKind = 'case' | 'report' | 'statement';
 
@@ -48,16 +48,18 @@ export async function destroyTextsAbout(tx: Queryable, userId: string, nowMs: nu
   return result.rowCount ?? 0;
 }
 
-/** Destroys the keys of what was left when a party of its payment was erased and a hold was in force for the other, once none is. Gives how many. */
+/**
+ * Destroys the keys that `destroyTextsAbout` left, once no hold is in force any more. What was written since is about whoever is there
+ * yet, and stays. Gives how many.
+ */
 export async function destroyLeftTexts(db: Queryable, nowMs: number): Promise<number> {
   const result = await db.query({
     name: 'destroy_left_texts',
-    text: `${DESTROY} kind in ('case', 'report') and exists (
-        select from payments p where ${NOBODY_HELD}
-          and p.id in (select c.payment_id from cases c where c.id = subject_id
-            union all select r.payment_id from reports r where r.id = subject_id
-            union all select c.payment_id from reports r join cases c on c.id = r.case_id where r.id = subject_id)
-          and exists (select from users u where u.id in (p.sender_id, p.receiver_id) and u.erased_at is not null))`,
+    text: `with ${LEFT_PAYMENTS},
+        about as (select c.id, l.erased_at from left_payments l join cases c on c.payment_id = l.id
+          union all select r.id, l.erased_at from left_payments l join reports r on r.payment_id = l.id
+          union all select r.id, l.erased_at from left_payments l join cases c on c.payment_id = l.id join reports r on r.case_id = c.id)
+      ${DESTROY} exists (select from about where about.id = subject_id and made_at <= about.erased_at)`,
     values: [new Date(nowMs)],
   });
   return result.rowCount ?? 0;

@@ -142,10 +142,14 @@ test('what was written about somebody who is held as well stays until nobody is'
   expect(await texts[1].read()).toEqual([null, null, null]);
   // Whoever was held goes on paying, and is erased for a long time not.
   await world.addPayment(okello, juma);
+  world.clock.advance(1_000);
+  const since = await world.addTexts(withHeld);
   expect(await runRetention(deps, { intervalMs: 0 })).toMatchObject({ written: 0, erased: 0 });
   await liftHold(world.pool, holdId, ACTOR, world.clock.now());
   expect(await runRetention(deps, { intervalMs: 0 })).toMatchObject({ written: 2, erased: 0 });
   expect(await texts[0].read()).toEqual([null, null, null]);
+  // What was written of the other since then stays.
+  expect(await since.read()).toEqual(['a note on them', 'an answer of theirs', 'a report on them']);
 });
 
 test('what operators said of a payment with somebody who is held stays as well, until nobody is', async () => {

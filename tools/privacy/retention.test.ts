@@ -4,6 +4,7 @@ import { listRetentionRuns } from '../../db/queries/retention.ts';
 import { findTextKeys } from '../../db/queries/text-keys.ts';
 import { forgetUssdSessions } from '../../db/queries/ussd.ts';
 import { newId } from '../../domain/ids.ts';
+import { erasePerson } from './erase.ts';
 import { runRetention } from './retention.ts';
 import { sealText } from './texts.ts';
 import { type PrivacyWorld, privacyWorld } from './testing.ts';
@@ -132,4 +133,27 @@ test('people are erased when the longest of their countries’ years is over, un
   expect(await runRetention(world)).toMatchObject({ erased: 2, held_back: 0 });
   expect(await erased()).toEqual([amina.id, okello.id].sort());
   expect(await world.partiesOf(paymentId)).toEqual({ sender: { name: '', phone: '' }, receiver: { name: '', phone: '' } });
+});
+
+test('whoever is erased by hand while the night looks at them is passed over, and the others are not', async () => {
+  const [amina, okello] = [await world.addPerson(), await world.addPerson()];
+  await world.addPayment(amina, okello);
+  world.clock.advance(12 * YEAR_MS);
+  let byHand: unknown;
+  const pool = new Proxy(world.pool, {
+    get: (target, key) => {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== 'function') return value;
+      return async (...given: unknown[]) => {
+        const [asked] = given as [{ readonly name?: string; readonly values?: readonly string[] }?];
+        if (byHand === undefined && key === 'query' && asked?.name === 'list_person_payments') {
+          byHand = asked.values?.[0];
+          await erasePerson(world, String(byHand), 'operator:test');
+        }
+        return Reflect.apply(value, target, given);
+      };
+    },
+  });
+  expect(await runRetention({ ...world, pool })).toMatchObject({ erased: 1, held_back: 0 });
+  expect([amina.id, okello.id]).toContain(byHand);
 });

@@ -88,8 +88,9 @@ async function eraseDormant(deps: RetentionDeps, policy: RetentionPolicy): Promi
   while (erased < ERASED_MAX) {
     const ids = await listDormantPeople(deps.pool, since, afterId, PEOPLE_PAGE);
     for (const id of ids) {
-      if ((await obstaclesTo(deps, id)).length === 0 && (await eraseNow(deps, id))) erased += 1;
-      else heldBack += 1;
+      const outcome = (await obstaclesTo(deps, id)).length > 0 ? 'held_back' : await eraseNow(deps, id);
+      if (outcome === 'erased') erased += 1;
+      if (outcome === 'held_back') heldBack += 1;
     }
     if (ids.length < PEOPLE_PAGE) break;
     afterId = ids.at(-1) ?? null;
@@ -97,13 +98,14 @@ async function eraseDormant(deps: RetentionDeps, policy: RetentionPolicy): Promi
   return { erased, held_back: heldBack };
 }
 
-/** False when something came up against it meanwhile. */
-async function eraseNow(deps: RetentionDeps, userId: string): Promise<boolean> {
+/** What became of them: something may have come up against it meanwhile, or somebody else erased them. */
+async function eraseNow(deps: RetentionDeps, userId: string): Promise<'erased' | 'held_back' | 'gone'> {
   try {
     await erasePerson(deps, userId, ACTOR);
-    return true;
+    return 'erased';
   } catch (error) {
-    if (isFault(error, 'erasure_refused')) return false;
+    if (isFault(error, 'erasure_refused')) return 'held_back';
+    if (isFault(error, 'not_found')) return 'gone';
     throw error;
   }
 }
