@@ -14,13 +14,17 @@ import type { C2bAddresses, Registered } from '../tools/mmo/mpesa/operations.ts'
 import type { Product } from '../tools/mmo/mtn-momo/connection.ts';
 import { provisionApiUser } from '../tools/mmo/mtn-momo/operations.ts';
 import type { WalletState } from '../tools/mmo/operator.ts';
+import { memoryPinStore, type PinStore } from '../tools/mmo/pins.ts';
 import { createOperators, type Operators } from '../tools/mmo/registry.ts';
 import { memoryTokenVault } from '../tools/mmo/tokens.ts';
 import { applicationAddresses, hasApplicationAddress, ownPaymentPaths } from './callback-addresses.ts';
 import { type Config, readConfig } from './config.ts';
 
-/** Clients by the settings of the operators, or of the sandbox that ran last; null when there are none. Throws `config_invalid` for wrong ones. */
-export async function openOperatorsOf(config: Config, dataDir: string): Promise<Operators | null> {
+/**
+ * Clients by the settings of the operators, or of the sandbox that ran last; null when there are none. They hold to what all processes
+ * know of our PINs. Throws `config_invalid` for wrong settings.
+ */
+export async function openOperatorsOf(config: Config, dataDir: string, pins: PinStore): Promise<Operators | null> {
   const profiles = await readProfiles(config, dataDir);
   if (profiles === null) return null;
   return createOperators({
@@ -29,6 +33,7 @@ export async function openOperatorsOf(config: Config, dataDir: string): Promise<
     fetch: (url, init) => fetch(url, init),
     clock: systemClock,
     tokens: memoryTokenVault(systemClock),
+    pins,
   });
 }
 
@@ -39,8 +44,8 @@ async function readProfiles(config: Config, dataDir: string): Promise<Readonly<R
 }
 
 /** The same, where they have to be there. Throws `config_invalid` where there are no settings. */
-async function operatorsAsSet(config: Config, dataDir: string): Promise<Operators> {
-  const operators = await openOperatorsOf(config, dataDir);
+async function operatorsAsSet(config: Config, dataDir: string, pins: PinStore): Promise<Operators> {
+  const operators = await openOperatorsOf(config, dataDir, pins);
   if (operators === null) throw noSettings();
   return operators;
 }
@@ -51,25 +56,28 @@ function noSettings(): Error {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+/** For what is asked without a PIN. */
+const noPins = (): PinStore => memoryPinStore(systemClock);
+
 /** A rail that an operator runs. Throws `usage_invalid`. */
-function operatedRail(railId: string): Rail {
+export function operatedRail(railId: string): Rail {
   const rail = RAILS.find(({ id, protocol }) => id === railId && protocol !== 'on_us');
   if (rail === undefined) throw fault('usage_invalid', { detail: `${railId} is no rail of an operator's.` });
   return rail;
 }
 
-/** Our balance at the operator of a rail as it tells it now; null where it tells none. */
-export async function balanceAt(env: Env, railId: string): Promise<Money | null> {
+/** Our balance at the operator of a rail as it tells it now; null where it tells none. Some tell it under our PIN only. */
+export async function balanceAt(env: Env, railId: string, pins: PinStore): Promise<Money | null> {
   const { id } = operatedRail(railId);
   const config = readConfig(env);
-  return (await operatorsAsSet(config, resolve(config.dataDir)))(id).balance();
+  return (await operatorsAsSet(config, resolve(config.dataDir), pins))(id).balance();
 }
 
 /** Looks a wallet up at the operator of a rail. Throws `usage_invalid` where the operator has no look-up. */
 export async function walletAt(env: Env, railId: string, phone: string): Promise<WalletState> {
   const rail = operatedRail(railId);
   const config = readConfig(env);
-  const operator = (await operatorsAsSet(config, resolve(config.dataDir)))(rail.id);
+  const operator = (await operatorsAsSet(config, resolve(config.dataDir), noPins()))(rail.id);
   if (operator.walletState === undefined) throw fault('usage_invalid', { detail: `The operator of ${railId} tells nothing of wallets.` });
   return operator.walletState(parsePhone(phone, rail.country).e164);
 }
@@ -128,7 +136,7 @@ export async function registerAddresses(env: Env, railId: string, withoutAnswer:
     throw fault('usage_invalid', {
       detail: `Nothing is registered for ${railId}: M-Pesa's and Airtel's rails have addresses to be told once.`,
     });
-  const operators = await operatorsAsSet(config, dataDir);
+  const operators = await operatorsAsSet(config, dataDir, noPins());
   const { validationUrl, confirmationUrl } = ownPaymentPaths(config.publicUrl, callbackKey)(railId);
   const client = operators(railId) as MpesaClient;
   const registered = await client.registerC2b({ validationUrl, confirmationUrl, withoutAnswer });

@@ -8,7 +8,9 @@ import { fault, isFault } from '../domain/errors.ts';
 import type { Rail } from '../domain/rail.ts';
 import { reconcileDay, type ReconcileReport } from '../graph/reconciliation/run.ts';
 import { DEFAULT_GRAPH_SETTINGS, type GraphDeps } from '../graph/types.ts';
+import type { PinStore } from '../tools/mmo/pins.ts';
 import type { Operators } from '../tools/mmo/registry.ts';
+import { postgresPinStore } from '../tools/mmo/vault/pins.ts';
 import type { StatementFile } from '../tools/reconciliation/file.ts';
 import { callbackAddresses } from './callback-addresses.ts';
 import { type Config, readConfig } from './config.ts';
@@ -49,7 +51,7 @@ export async function reconcileRails(options: ReconcileOptions): Promise<readonl
       clock: systemClock,
       log: createLog({ program: 'reconcile', level: 'silent' }),
       keyring: keys.keyring,
-      operators: await operatorsOf(config, dataDir),
+      operators: await operatorsOf(config, dataDir, postgresPinStore(pool, keys.pepper)),
       callbacks: callbackAddresses(config.publicUrl, keys.callbackKey),
       // The sweeper of a worker finds what was ended here.
       notify: () => undefined,
@@ -88,8 +90,8 @@ async function reconcileRail(
 }
 
 /** Clients for balances, where the operators' settings are at hand; without them there are statements only. */
-async function operatorsOf(config: Config, dataDir: string): Promise<Operators> {
-  const operators = await openOperatorsOf(config, dataDir);
+async function operatorsOf(config: Config, dataDir: string, pins: PinStore): Promise<Operators> {
+  const operators = await openOperatorsOf(config, dataDir, pins);
   if (operators !== null) return operators;
   return () => {
     throw fault('statement_missing');

@@ -2,6 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { testDatabase } from '../../db/testing.ts';
 import { createSandbox } from '../../sandbox/sandbox.ts';
 import { runCli } from './program.ts';
 import { recordedTerminal } from './terminal.ts';
@@ -75,12 +76,15 @@ it('registers the addresses for customers who pay by themselves, once', async ()
 });
 
 it('asks operators for our balance and for wallets, prints nothing of their holders, and makes API users at MTN', async () => {
-  const sandbox = await createSandbox({ port: 0, openings: { 'mtn-ug': 5_000n, 'airtel-ug': 7_000n } });
+  const [sandbox, database] = await Promise.all([
+    createSandbox({ port: 0, openings: { 'mtn-ug': 5_000n, 'airtel-ug': 7_000n } }),
+    testDatabase(),
+  ]);
   try {
     const folder = mkdtempSync(join(tmpdir(), 'capp-ask-'));
     writeFileSync(join(folder, 'operators.json'), JSON.stringify(sandbox.profiles()));
     const ask = async (...words: string[]) => {
-      const terminal = recordedTerminal({ env: { CAPP_DATA_DIR: folder } });
+      const terminal = recordedTerminal({ env: { CAPP_DATA_DIR: folder, DATABASE_URL: database.url } });
       const code = await runCli(['operators', ...words], terminal);
       return [code, [...terminal.outLines, ...terminal.errLines].join('\n')];
     };
@@ -108,5 +112,41 @@ it('asks operators for our balance and for wallets, prints nothing of their hold
     expect([code, String(said).includes('254712345678')]).toEqual([2, false]);
   } finally {
     await sandbox.close();
+    await database.close();
+  }
+});
+
+it('shows an operator no PIN that it has refused, for whatever it is asked, until a person lifts it', async () => {
+  const [sandbox, database] = await Promise.all([createSandbox({ port: 0, openings: { 'orange-sn': 9_000n } }), testDatabase()]);
+  try {
+    const folder = mkdtempSync(join(tmpdir(), 'capp-pin-'));
+    const profiles = sandbox.profiles() as Record<string, { payout: { pin: string } }>;
+    const right = profiles['orange-sn']?.payout.pin ?? '';
+    const settings = (pin: string) => {
+      const { 'orange-sn': rail, ...others } = profiles;
+      const changed = { ...others, 'orange-sn': { ...rail, payout: { ...rail?.payout, pin } } };
+      writeFileSync(join(folder, 'operators.json'), JSON.stringify(changed));
+    };
+    const operators = async (...words: string[]) => {
+      const terminal = recordedTerminal({ env: { CAPP_DATA_DIR: folder, DATABASE_URL: database.url } });
+      const code = await runCli(['operators', ...words], terminal);
+      return [code, [...terminal.outLines, ...terminal.errLines].join('\n')];
+    };
+    const standings = async () =>
+      (await database.pool.query<{ state: string }>('select state from operator_pins')).rows.map(({ state }) => state);
+    const none = [2, '{"railId":"orange-sn","balance":null}'];
+    settings('0000');
+    expect(await operators('balance', 'orange-sn')).toEqual(none);
+    expect(await standings()).toEqual(['refused']);
+    expect(await operators('lift-pin', 'orange-sn')).toEqual([0, '{"railId":"orange-sn","lifted":1}']);
+    settings(right);
+    expect(await operators('balance', 'orange-sn')).toEqual([0, '{"railId":"orange-sn","balance":{"minor":"9000","currency":"XOF"}}']);
+    // What a payout learnt counts for every question: the operator would tell, and is not asked.
+    await database.pool.query("update operator_pins set state = 'refused'");
+    expect(await operators('balance', 'orange-sn')).toEqual(none);
+    expect(await operators('lift-pin', 'nowhere')).toEqual([2, expect.stringMatching(/^capp: usage_invalid: /)]);
+  } finally {
+    await sandbox.close();
+    await database.close();
   }
 });

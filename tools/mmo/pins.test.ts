@@ -33,7 +33,6 @@ describe('a PIN', () => {
     expect(await Promise.all(all)).toEqual([refusal, refusal, refusal, refusal]);
     expect(await guard.use(NAME, call)).toEqual(refusal);
     expect(tries()).toBe(1);
-    expect(await guard.isRefused(NAME)).toBe(true);
   });
 
   it('that was taken is used by all at once, until it is refused', async () => {
@@ -61,6 +60,33 @@ describe('a PIN', () => {
     expect(await other.use(NAME, async () => pending())).toEqual(failed('operator_busy'));
     clock.advance(TRIAL_MS);
     expect(await other.use(NAME, async () => pending())).toEqual(pending());
+  });
+
+  it('costs no outcome where how it stands cannot be kept, and is sent by nobody then', async () => {
+    const store = memoryPinStore(manualClock(0));
+    let isAway = false;
+    const away = async (): Promise<never> => {
+      throw new Error('the store is away');
+    };
+    const guard = createPinGuard({
+      ...store,
+      look: (name) => (isAway ? away() : store.look(name)),
+      report: (name, shown) => (isAway ? away() : store.report(name, shown)),
+    });
+    const leaving = (outcome: Outcome) => async () => ((isAway = true), outcome);
+    const paid = pending({ transactionId: 'T1' });
+    expect(await guard.use(NAME, leaving(paid))).toEqual(paid);
+    const { call, tries } = operator();
+    expect(await guard.use(NAME, call)).toEqual(failed('operator_unavailable'));
+    isAway = false;
+    await store.report(NAME, 'accepted');
+    // A refusal that could not be told is told before anything else is sent.
+    expect(await guard.use(NAME, leaving(refusal))).toEqual(refusal);
+    expect(await guard.use(NAME, call)).toEqual(failed('operator_unavailable'));
+    isAway = false;
+    expect(await guard.use(NAME, call)).toEqual(refusal);
+    expect(await createPinGuard(store).use(NAME, call)).toEqual(refusal);
+    expect(tries()).toBe(0);
   });
 });
 

@@ -26,10 +26,11 @@ export interface PinStore {
 }
 
 export interface PinGuard {
-  /** Makes a call under the PIN, unless it was refused before. Nothing is sent where a trial elsewhere does not end. */
+  /**
+   * Makes a call under the PIN, whatever it is for, unless the PIN was refused before. Nothing is sent where a trial elsewhere does not
+   * end, or where nobody can say how the PIN stands.
+   */
   use(name: PinName, call: () => Promise<Outcome>): Promise<Outcome>;
-  /** Whether it was refused. */
-  isRefused(name: PinName): Promise<boolean>;
 }
 
 /** Looks at a trial elsewhere before the payout is left for later. */
@@ -39,19 +40,39 @@ const LOOKS_MAX = 40;
 export function createPinGuard(store: PinStore): PinGuard {
   /** Trials of this process. */
   const trials = new Map<string, Promise<unknown>>();
-  const keyOf = ({ railId, pin }: PinName): string => `${railId} ${pin}`;
+  /** Refusals that the store could not be told of yet. */
+  const unreported = new Set<string>();
+
+  async function standingOf(name: PinName): Promise<PinStanding | 'yours' | null> {
+    try {
+      if (unreported.has(keyOf(name))) {
+        await store.report(name, 'refused');
+        unreported.delete(keyOf(name));
+      }
+      return (await store.look(name)) ?? ((await store.begin(name)) ? 'yours' : 'on_trial');
+    } catch {
+      return null;
+    }
+  }
 
   async function attempt(name: PinName, standing: 'accepted' | 'yours', call: () => Promise<Outcome>): Promise<Outcome> {
     const outcome = await call();
     const shown = shownBy(outcome);
-    if (shown === 'refused' || standing === 'yours') await store.report(name, shown);
+    if (standing === 'accepted' && shown !== 'refused') return outcome;
+    try {
+      await store.report(name, shown);
+    } catch {
+      // What became of the money is not lost over how the PIN stands: a trial ends by itself, a refusal is told before the next use.
+      if (shown === 'refused') unreported.add(keyOf(name));
+    }
     return outcome;
   }
 
   return {
     async use(name, call) {
       for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
-        const standing = (await store.look(name)) ?? ((await store.begin(name)) ? 'yours' : 'on_trial');
+        const standing = await standingOf(name);
+        if (standing === null) return failed('operator_unavailable');
         if (standing === 'refused') return failed('pin_refused');
         if (standing === 'accepted') return attempt(name, standing, call);
         if (standing === 'yours') {
@@ -64,8 +85,11 @@ export function createPinGuard(store: PinStore): PinGuard {
       }
       return failed('operator_busy');
     },
-    isRefused: async (name) => (await store.look(name)) === 'refused',
   };
+}
+
+function keyOf({ railId, pin }: PinName): string {
+  return `${railId} ${pin}`;
 }
 
 /** What the outcome of a call shows of its PIN. A lost answer shows nothing: the next payout tries, one at a time still. */
@@ -86,8 +110,7 @@ export const TRIAL_MS = 60_000;
 
 /** PINs as one process alone knows them. */
 export function memoryPinStore(clock: { now(): number }): PinStore {
-  const standings = new Map<string, { readonly standing: 'accepted' | 'refused' | 'on_trial'; readonly sinceMs: number }>();
-  const keyOf = ({ railId, pin }: PinName): string => `${railId} ${pin}`;
+  const standings = new Map<string, { readonly standing: PinStanding; readonly sinceMs: number }>();
   return {
     async look(name) {
       const held = standings.get(keyOf(name));
@@ -100,8 +123,8 @@ export function memoryPinStore(clock: { now(): number }): PinStore {
       return true;
     },
     async report(name, shown) {
-      if (shown === 'untold') standings.delete(keyOf(name));
-      else standings.set(keyOf(name), { standing: shown, sinceMs: clock.now() });
+      if (shown !== 'untold') standings.set(keyOf(name), { standing: shown, sinceMs: clock.now() });
+      else if (standings.get(keyOf(name))?.standing === 'on_trial') standings.delete(keyOf(name));
     },
     wait: async () => undefined,
   };

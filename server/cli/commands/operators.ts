@@ -1,7 +1,6 @@
 /** `capp operators`: for people who look at what an operator sent. */
 import { type Command, Option } from 'commander';
 import { type Currency, parseCurrency } from '../../../domain/currency.ts';
-import { railById } from '../../../domain/network.ts';
 import { OPERATOR_NAMES, operatorNamed, readMessage } from '../../../tools/mmo/messages.ts';
 import { type CommandContext, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
@@ -81,11 +80,18 @@ function registerQuestions(operators: Command, context: CommandContext): void {
     .description('Prints our balance at the operator of a rail as it tells it now. Exit code: 0 when it tells one, 2 when it does not.')
     .argument('<rail>', 'as mtn-ug')
     .action(async (railId: string) => {
-      const { balanceAt } = await import('../../operators.ts');
-      const told = await balanceAt(context.terminal.env, railId);
-      const shown = told === null ? null : { minor: told.minor.toString(), currency: told.currency };
-      context.terminal.out(JSON.stringify({ railId, balance: shown }));
-      if (told === null) context.endWith(EXIT.failed);
+      const [{ balanceAt, operatedRail }, { onDatabase }, { postgresPinStore }] = await Promise.all([
+        import('../../operators.ts'),
+        import('../database.ts'),
+        import('../../../tools/mmo/vault/pins.ts'),
+      ]);
+      operatedRail(railId);
+      await onDatabase(context, async (pool, keys) => {
+        const told = await balanceAt(context.terminal.env, railId, postgresPinStore(pool, keys.pepper));
+        const shown = told === null ? null : { minor: told.minor.toString(), currency: told.currency };
+        context.terminal.out(JSON.stringify({ railId, balance: shown }));
+        if (told === null) context.endWith(EXIT.failed);
+      });
     });
   withExamples(balance, [['capp operators balance mtn-ug', 'what MTN Uganda holds for us']]);
   const wallet = operators
@@ -134,11 +140,12 @@ function registerPinLift(operators: Command, context: CommandContext): void {
     )
     .argument('<rail>', 'as airtel-ug')
     .action(async (railId: string) => {
-      railById(railId);
-      const [{ onDatabase }, { liftRefusedPins }] = await Promise.all([
+      const [{ operatedRail }, { onDatabase }, { liftRefusedPins }] = await Promise.all([
+        import('../../operators.ts'),
         import('../database.ts'),
         import('../../../tools/mmo/vault/pins.ts'),
       ]);
+      operatedRail(railId);
       await onDatabase(context, async (pool) =>
         context.terminal.out(JSON.stringify({ railId, lifted: await liftRefusedPins(pool, railId) })),
       );

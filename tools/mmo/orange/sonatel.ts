@@ -153,15 +153,20 @@ async function findByReference(sonatel: Sonatel, request: InquiryRequest): Promi
 
 async function balance(sonatel: Sonatel): Promise<Money | null> {
   const { deps, profile } = sonatel;
-  if (await deps.pins.isRefused(pinOf(sonatel))) return null;
-  const encryptedPinCode = await sonatel.encryptedPin();
-  if (typeof encryptedPinCode !== 'string') return null;
-  const body = { idType: 'MSISDN', id: profile.retailerMsisdn, encryptedPinCode, wallet: 'PRINCIPAL' };
-  const answer = await sonatel.line('POST', '/api/eWallet/v1/account/retailer/balance', body);
-  const told = goodBody(answer);
-  return told === null || textOf(told, 'unit') !== deps.rail.currency
-    ? null
-    : (readBalance(textOf(told, 'value'), deps.rail.currency)?.amount ?? null);
+  let told = null as Money | null;
+  await deps.pins.use(pinOf(sonatel), async () => {
+    const encryptedPinCode = await sonatel.encryptedPin();
+    if (typeof encryptedPinCode !== 'string') return outcomeWithoutAnswer(encryptedPinCode);
+    const body = { idType: 'MSISDN', id: profile.retailerMsisdn, encryptedPinCode, wallet: 'PRINCIPAL' };
+    const answer = await sonatel.line('POST', '/api/eWallet/v1/account/retailer/balance', body);
+    const held = goodBody(answer);
+    // A refusal speaks of our own PIN, as one of a payout does.
+    if (held === null) return outcomeOfSubmit(sonatel, answer);
+    const { currency } = deps.rail;
+    if (textOf(held, 'unit') === currency) told = readBalance(textOf(held, 'value'), currency)?.amount ?? null;
+    return pending();
+  });
+  return told;
 }
 
 /** What a transaction's status means. ACCEPTED is not documented; it is read as still under way. */
