@@ -66,7 +66,7 @@ export function createSend(options: SendOptions): Send {
       });
       const body = await readBounded(response);
       if (body === null) return { kind: 'no_answer', reason: 'oversized' };
-      noteAnswer(response.status, body);
+      noteAnswer({ status: response.status, body });
       return { kind: 'answered', status: response.status, headers: response.headers, body };
     } catch (error) {
       return classifyTrouble(error);

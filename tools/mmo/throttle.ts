@@ -4,17 +4,24 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { OperatorClient } from './operator.ts';
+import { objectOf, parseObject, textOf } from './reading.ts';
 import { unknown } from './reasons.ts';
 
 const inquiries = new AsyncLocalStorage<{ isThrottled: boolean }>();
 
-/** The codes of Daraja's and WSO2's gateways for too much, in answers of any error status. */
-const TOO_MUCH = /"(?:errorCode|code)"\s*:\s*"?(?:500\.003\.0[23]|90080\d)"?/;
+/** Daraja's codes for too much, in answers of an error status. */
+const DARAJA_TOO_MUCH = /"errorCode"\s*:\s*"500\.003\.0[23]"/;
+
+/** Whether an answer says that its operator was asked too much, and the request went no further. WSO2's gateways say so by 900800 to 900808, with any status. */
+export function isThrottled({ status, body }: { readonly status: number; readonly body: string }): boolean {
+  if (status === 429 || (status >= 400 && DARAJA_TOO_MUCH.test(body))) return true;
+  return body.includes('90080') && /^90080\d$/.test(textOf(objectOf(parseObject(body), 'fault'), 'code') ?? '');
+}
 
 /** Notes an answer for the inquiry it was given to, if it was to one. */
-export function noteAnswer(status: number, body: string): void {
+export function noteAnswer(answer: { readonly status: number; readonly body: string }): void {
   const inquiry = inquiries.getStore();
-  if (inquiry !== undefined && (status === 429 || (status >= 400 && TOO_MUCH.test(body)))) inquiry.isThrottled = true;
+  if (inquiry !== undefined && isThrottled(answer)) inquiry.isThrottled = true;
 }
 
 /** The client with inquiries that tell doubt because the operator was asked too much from any other. */

@@ -72,13 +72,6 @@ export function refusesToken(answer: HttpAnswer & { kind: 'answered' }): boolean
   return /^90090[1-4]$/.test(code);
 }
 
-/** WSO2 throttling: 900800 to 900808, or HTTP 429. The request went no further. */
-export function isThrottled(answer: HttpAnswer & { kind: 'answered' }): boolean {
-  if (answer.status === 429) return true;
-  const code = textOf(objectOf(parseObject(answer.body), 'fault'), 'code') ?? '';
-  return /^90080\d$/.test(code);
-}
-
 /** The status and the object of an answer of the 200s; null for any other. */
 export function goodBody(answer: HttpAnswer) {
   if (answer.kind !== 'answered' || answer.status < 200 || answer.status > 299) return null;

@@ -10,7 +10,8 @@ import type { EffectRequest, InquiryRequest, OperatorHandle, OperatorLeg, Outcom
 import { objectOf, parseObject, readAmount, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, unknown, unmapped } from '../reasons.ts';
 import { nationalOf, wireAmount } from '../writing.ts';
-import { createLine, goodBody, type Half, type HalfDeps, isThrottled, type Line, refusesToken } from './line.ts';
+import { isThrottled } from '../throttle.ts';
+import { createLine, goodBody, type Half, type HalfDeps, type Line, refusesToken } from './line.ts';
 import type { OmcoreProfile } from './profile.ts';
 
 const BASE = '/omcoreapis/1.0.2';

@@ -15,7 +15,8 @@ import { encryptUnder, readPublicKey } from '../public-key.ts';
 import { isObject, parseObject, parseReading, readAmount, readBalance, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, type Reason, unknown, unmapped } from '../reasons.ts';
 import { nationalOf, wireNumber } from '../writing.ts';
-import { createLine, goodBody, type Half, type HalfDeps, isThrottled, type Line } from './line.ts';
+import { isThrottled } from '../throttle.ts';
+import { createLine, goodBody, type Half, type HalfDeps, type Line } from './line.ts';
 import type { SonatelProfile } from './profile.ts';
 
 type NotSent = HttpAnswer & { kind: 'not_sent' };

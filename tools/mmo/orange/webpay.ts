@@ -13,7 +13,8 @@ import { parseObject, textOf } from '../reading.ts';
 import { reachesWithinMs } from '../patience.ts';
 import { failed, pending, unknown, unmapped } from '../reasons.ts';
 import { nationalOf, wireNumber } from '../writing.ts';
-import { createLine, goodBody, type Half, type HalfDeps, isThrottled, type Line } from './line.ts';
+import { isThrottled } from '../throttle.ts';
+import { createLine, goodBody, type Half, type HalfDeps, type Line } from './line.ts';
 import type { WebpayProfile } from './profile.ts';
 
 /** Longest addresses Orange takes. */
