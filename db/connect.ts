@@ -99,6 +99,7 @@ const CONSTRAINT_CODES: Readonly<Record<string, ErrorCode>> = {
   // Somebody else has made the try, or the money went the other way.
   attempts_one_alive: 'lease_lost',
   attempts_out_or_back: 'lease_lost',
+  attempts_taken_back_once: 'lease_lost',
   attempts_transition: 'illegal_transition',
   case_decisions_closed: 'case_not_open',
   case_decisions_of_case: 'evidence_stale',

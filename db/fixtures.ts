@@ -96,17 +96,19 @@ export interface AttemptFixture {
   readonly currency?: Currency;
   readonly state?: AttemptState;
   readonly applied?: boolean;
+  /** Databases of older schemas know nothing of it. */
+  readonly takesBack?: string;
 }
 
 /** Stores an attempt and returns its id. */
 export async function insertAttempt(db: Queryable, fixture: AttemptFixture): Promise<string> {
   const id = newId();
-  const state = fixture.state ?? 'created';
+  const { state = 'created', takesBack } = fixture;
   const ended = state === 'succeeded' || state === 'failed';
   await db.query(
     `insert into attempts (id, client_id, payment_id, leg, sequence, rail_id, request_id, amount, currency, state, callback_token_hash,
-        applied, sent_at, resolved_at)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+        applied, sent_at, resolved_at${takesBack === undefined ? '' : ', takes_back'})
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14${takesBack === undefined ? '' : ', $15'})`,
     [
       id,
       fixture.clientId,
@@ -122,6 +124,7 @@ export async function insertAttempt(db: Queryable, fixture: AttemptFixture): Pro
       fixture.applied ?? false,
       state === 'created' ? null : new Date(),
       ended ? new Date() : null,
+      ...(takesBack === undefined ? [] : [takesBack]),
     ],
   );
   return id;

@@ -201,6 +201,31 @@ describe('attempts', () => {
     await make('refund', 1);
     await expect(make('payout', 2)).rejects.toThrow('paid out or refunded');
   });
+
+  test('an operator takes back what it collected of the same payment, once, and nothing else', async () => {
+    const { pool } = database;
+    const paymentId = await insertPayment(pool, { clientId });
+    const refund = (takesBack: string, over: Partial<Parameters<typeof insertAttempt>[1]> = {}) =>
+      insertAttempt(pool, { clientId, paymentId, leg: 'refund', takesBack, ...over });
+    const collection = await insertAttempt(pool, { clientId, paymentId, leg: 'collection', state: 'sent' });
+    const other = await insertPayment(pool, { clientId });
+    const another = await insertAttempt(pool, { clientId, paymentId: other, leg: 'collection', state: 'succeeded' });
+    await expect(refund(collection)).rejects.toThrow('only what was collected');
+    await pool.query("update attempts set state = 'succeeded' where id = $1", [collection]);
+    for (const [takesBack, over] of [
+      [another, {}],
+      [newId(), {}],
+      [collection, { railId: 'airtel-ke' }],
+      [collection, { amount: 100_001n }],
+      [collection, { currency: 'UGX' }],
+    ] as const)
+      await expect(refund(takesBack, over)).rejects.toThrow('only what was collected');
+    await expect(refund(collection, { leg: 'payout', railId: 'mpesa-ke', currency: 'KES' })).rejects.toThrow('attempts_takes_back');
+    await refund(collection);
+    await pool.query("update attempts set state = 'failed' where payment_id = $1 and leg = 'refund'", [paymentId]);
+    await expect(refund(collection, { sequence: 2 })).rejects.toThrow('attempts_taken_back_once');
+    await insertAttempt(pool, { clientId, paymentId, leg: 'refund', sequence: 2 });
+  });
 });
 
 describe('pools', () => {

@@ -227,6 +227,8 @@ export const attempts = pgTable(
     check('attempts_takes_back', sql`${table.takesBack} is null or ${table.leg} = 'refund'`),
     // A leg has one try that has not failed: none is made while the first is in doubt, none after a success.
     uniqueIndex('attempts_one_alive').on(table.paymentId, table.leg).where(sql`${table.state} <> 'failed'`),
+    // An operator is asked once to take a collection back; after its sure failure the money goes out as a payout.
+    uniqueIndex('attempts_taken_back_once').on(table.paymentId).where(sql`${table.takesBack} is not null`),
     index('attempts_to_send').on(table.railId, table.id).where(sql`${table.state} = 'created'`),
     index('attempts_to_inquire').on(table.nextInquiryAt).where(sql`${table.state} in ('sent', 'pending', 'unknown')`),
     // Reconciliation reads the attempts of some days: a summary per block finds them, at next to no cost for the writer.
