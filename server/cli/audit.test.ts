@@ -50,7 +50,7 @@ describe('capp audit', () => {
     await writeFile(file, JSON.stringify(proof));
     const { code, out } = await run('check', file);
     expect(code).toBe(1);
-    expect(out).toMatch(/1 faults:\n {2}agent_activity \d+ is not what block 1 sealed/);
+    expect(out).toMatch(/1 fault:\n {2}agent_activity \d+ is not what block 1 sealed/);
   });
 
   test('verifies the log, holds it against a block that was noted, and names what was changed', async () => {

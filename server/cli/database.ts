@@ -5,8 +5,8 @@ import type { Keys } from '../../db/keyring.ts';
 import { connectToWork } from '../../db/migrate.ts';
 import { findClientIds } from '../../db/queries/clients.ts';
 import { fault } from '../../domain/errors.ts';
-import { readConfig } from '../config.ts';
-import type { CommandContext } from './context.ts';
+import { type Config, readConfig } from '../config.ts';
+import { assertData, type CommandContext } from './context.ts';
 import { loadKeys } from '../secrets.ts';
 
 /**
@@ -16,11 +16,25 @@ import { loadKeys } from '../secrets.ts';
 export async function onDatabase(context: CommandContext, work: (pool: Pool, keys: Keys) => Promise<void>): Promise<void> {
   const config = readConfig(context.terminal.env);
   const keys = await loadKeys(context.terminal.env, config.dataDir);
+  return withPool(config, (pool) => work(pool, keys));
+}
+
+/** The same where there must be data already, and with no keys. Throws `not_found` where there is none. */
+export async function onStoredData<Result>(
+  context: CommandContext,
+  work: (pool: Pool, config: Config) => Promise<Result>,
+): Promise<Result> {
+  const config = readConfig(context.terminal.env);
+  assertData(config);
+  return withPool(config, (pool) => work(pool, config));
+}
+
+async function withPool<Result>(config: Config, work: (pool: Pool) => Promise<Result>): Promise<Result> {
   const database = await attachOrStartDatabase(config);
   try {
     const pool = await connectToWork({ url: database.url, applicationName: 'capp command line' });
     try {
-      await work(pool, keys);
+      return await work(pool);
     } finally {
       await pool.end();
     }

@@ -1,6 +1,6 @@
-/** Files that a command was given. */
+/** Files that a command was given, and those that it leaves. */
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { fault } from '../../domain/errors.ts';
 
@@ -31,4 +31,16 @@ export async function readJson(path: string): Promise<unknown> {
   } catch {
     throw fault('malformed_body', { detail: 'The file is not valid JSON.' });
   }
+}
+
+/** Writes a file that nobody else may read: what commands leave tells of people and payments. Throws `storage_unwritable`. */
+export async function writeText(path: string, text: string): Promise<void> {
+  await writeFile(path, text, { mode: 0o600 }).catch((cause: unknown) => {
+    throw fault('storage_unwritable', { detail: `${path} cannot be written.`, cause });
+  });
+}
+
+/** The same of a value as JSON. */
+export function writeJson(path: string, value: unknown): Promise<void> {
+  return writeText(path, `${JSON.stringify(value, null, 1)}\n`);
 }

@@ -1,10 +1,14 @@
 /** The small parts of the command line: faults, tables, progress. */
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { CommanderError, InvalidArgumentError } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { fault } from '../../domain/errors.ts';
 import { CappApiError, CappConnectionError } from '../../sdk/index.ts';
 import { idOf } from './context.ts';
 import { faultOf, reportFailure } from './failure.ts';
+import { writeJson } from './files.ts';
 import { createProgress, standingOf } from './progress.ts';
 import { printable, renderTable } from './table.ts';
 import { recordedTerminal } from './terminal.ts';
@@ -100,4 +104,17 @@ test('an id that is none is refused by the name of what it was to be, and where 
   for (const text of ['7', `${id}0`, ''])
     expect(() => findingIdOf(text)).toThrow(new InvalidArgumentError('It must be the id of a finding, as `capp findings list` shows it.'));
   expect(() => idOf('payment')('7')).toThrow('It must be the id of a payment.');
+});
+
+test('a file that a command leaves is for nobody else to read, and one that cannot be written is told of', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'capp-files-'));
+  try {
+    const file = join(folder, 'proof.json');
+    await writeJson(file, { kind: 'capp-list-proof' });
+    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ kind: 'capp-list-proof' });
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    await expect(writeJson(folder, {})).rejects.toMatchObject({ code: 'storage_unwritable', detail: `${folder} cannot be written.` });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

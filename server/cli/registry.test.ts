@@ -145,6 +145,10 @@ describe('customers', () => {
     }
   });
 
+  test('what is no id is not looked for', async () => {
+    expect((await registry('prove-customer', 'amina')).err).toContain('It must be the id of a customer.');
+  });
+
   test('what was revoked is not', async () => {
     const { file } = await proofOf<AttestationProof>('prove-customer', userId);
     await database.pool.query(`update users set kyc_status = 'rejected' where id = $1`, [userId]);

@@ -1,12 +1,8 @@
 /** `capp audit`: verifies the audit log, and proves one payment's part of it to somebody without the database. */
-import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Pool } from '../../../db/connect.ts';
-import { attachOrStartDatabase } from '../../../db/embedded.ts';
 import type { Keyring } from '../../../db/keyring.ts';
-import { connectToWork } from '../../../db/migrate.ts';
 import { systemClock } from '../../../domain/clock.ts';
-import { fault } from '../../../domain/errors.ts';
 import {
   type AuditFinding,
   type AuditReport,
@@ -18,9 +14,11 @@ import {
 } from '../../../tools/audit/index.ts';
 import { readConfig } from '../../config.ts';
 import { readAnchored } from '../../anchors.ts';
-import { assertData, type CommandContext, idOf, withExamples } from '../context.ts';
+import { type CommandContext, idOf, withExamples } from '../context.ts';
+import { onStoredData } from '../database.ts';
 import { EXIT } from '../failure.ts';
-import { readJson } from '../files.ts';
+import { readJson, writeJson } from '../files.ts';
+import { faultLines } from '../proofs.ts';
 import { loadKeys } from '../../secrets.ts';
 
 const SHOWN_MAX = 50;
@@ -133,9 +131,7 @@ async function exportOne(
   await sealAudit({ ...deps, clock: systemClock });
   const proof = await exportPayment(deps.pool, paymentId, options.upTo ?? null);
   const file = options.out ?? `audit-${paymentId}.json`;
-  await writeFile(file, `${JSON.stringify(proof, null, 1)}\n`).catch((cause: unknown) => {
-    throw fault('storage_unwritable', { detail: `${file} cannot be written.`, cause });
-  });
+  await writeJson(file, proof);
   const last = proof.blocks.at(-1);
   const waiting = proof.unsealed === 0 ? '' : `; ${proof.unsealed} more wait for the next block`;
   context.terminal.out(
@@ -146,28 +142,17 @@ async function exportOne(
 async function checkFile(context: CommandContext, file: string, options: CheckOptions): Promise<void> {
   const { faults, rows, head } = checkProof(await readJson(file), options.trust ?? null);
   const noted = head === null ? '' : ` up to block ${head.number}:${head.hash}`;
-  const sentence =
-    faults.length === 0 ? `Every one of ${rows} rows is proven${noted}` : [`${faults.length} faults:`, ...faults].join('\n  ');
+  const sentence = faults.length === 0 ? `Every one of ${rows} rows is proven${noted}` : faultLines(faults);
   context.terminal.out(options.json ? JSON.stringify({ faults, rows, head }) : sentence);
   if (faults.length > 0) context.endWith(EXIT.wrong);
 }
 
-/** Runs work on the log of a running CAPP, or on one whose database is started for it. */
+/** Runs work on the log, with the keys that seal it. */
 async function onAuditLog(context: CommandContext, work: (pool: Pool, keyring: Keyring) => Promise<void>): Promise<void> {
-  const config = readConfig(context.terminal.env);
-  assertData(config);
-  const { keyring } = await loadKeys(context.terminal.env, config.dataDir);
-  const database = await attachOrStartDatabase(config);
-  try {
-    const pool = await connectToWork({ url: database.url, applicationName: 'capp audit' });
-    try {
-      await work(pool, keyring);
-    } finally {
-      await pool.end();
-    }
-  } finally {
-    await database.stop();
-  }
+  return onStoredData(context, async (pool, { dataDir }) => {
+    const { keyring } = await loadKeys(context.terminal.env, dataDir);
+    return work(pool, keyring);
+  });
 }
 
 function trustedBlockOf(text: string): TrustedBlock {

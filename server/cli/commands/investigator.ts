@@ -2,15 +2,13 @@
 import { type Command } from 'commander';
 import { INVESTIGATOR } from '../../../agents/investigator/switch.ts';
 import { type Pool, withTransaction } from '../../../db/connect.ts';
-import { connectToWork } from '../../../db/migrate.ts';
-import { attachOrStartDatabase } from '../../../db/embedded.ts';
 import { recordAuditEvents } from '../../../db/queries/audit.ts';
 import { findSwitch, spendingOf, turnSwitch } from '../../../db/queries/llm.ts';
 import { systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import { dayOf } from '../../../domain/network.ts';
-import { readConfig } from '../../config.ts';
-import { assertData, type CommandContext, withExamples } from '../context.ts';
+import { type CommandContext, withExamples } from '../context.ts';
+import { onStoredData } from '../database.ts';
 
 interface TurnOptions {
   readonly by: string;
@@ -25,7 +23,7 @@ export function registerInvestigator(program: Command, context: CommandContext):
   const status = investigator
     .command('status')
     .description('Says how the switch stands and what was spent today.')
-    .action(() => onDatabase(context, (pool) => show(context, pool)));
+    .action(() => onStoredData(context, (pool) => show(context, pool)));
   withExamples(status, [['capp investigator status', 'switch and spending']]);
   for (const state of ['off', 'on'] as const) {
     const turn = investigator
@@ -33,7 +31,7 @@ export function registerInvestigator(program: Command, context: CommandContext):
       .description(state === 'off' ? 'Turns it off, at once.' : 'Turns it on again; by another person than the one who turned it off.')
       .requiredOption('--by <person>', 'who does it, as operator:jane')
       .requiredOption('--reason <text>', 'why')
-      .action((options: TurnOptions) => onDatabase(context, (pool) => turnTo(context, pool, state, options)));
+      .action((options: TurnOptions) => onStoredData(context, (pool) => turnTo(context, pool, state, options)));
     withExamples(turn, [
       [`capp investigator ${state} --by operator:jane --reason "looks odd"`, `${state}, and written into the audit log`],
     ]);
@@ -63,20 +61,4 @@ async function turnTo(context: CommandContext, pool: Pool, state: 'on' | 'off', 
     await recordAuditEvents(tx, [{ ...act, details: { reason } }], nowMs);
   });
   context.terminal.out(`The model is ${state}.`);
-}
-
-async function onDatabase(context: CommandContext, work: (pool: Pool) => Promise<void>): Promise<void> {
-  const config = readConfig(context.terminal.env);
-  assertData(config);
-  const database = await attachOrStartDatabase(config);
-  try {
-    const pool = await connectToWork({ url: database.url, applicationName: 'capp investigator' });
-    try {
-      await work(pool);
-    } finally {
-      await pool.end();
-    }
-  } finally {
-    await database.stop();
-  }
 }

@@ -1,19 +1,12 @@
 /** `capp proof`: fetches the proof that a payment is in its settlement batches, and checks one, offline or on the chain. */
-import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { fault } from '../../../domain/errors.ts';
 import { checkOnChain, checkSettlementProof, readSettlementProof, type SettlementProof } from '../../../tools/aptos/settlement-proof.ts';
 import { readConfig } from '../../config.ts';
 import { openChainReader } from '../../settlement.ts';
 import { type ApiOptions, type CommandContext, openCapp, withApiOptions, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
-import { readJson } from '../files.ts';
-
-interface VerifyOptions {
-  readonly node?: string;
-  readonly chain?: true;
-  readonly json?: true;
-}
+import { readJson, writeJson } from '../files.ts';
+import { asksChain, chainUnknown, faultLines, type VerifyOptions, withProofFile } from '../proofs.ts';
 
 export function registerProof(program: Command, context: CommandContext): void {
   const proof = program
@@ -28,9 +21,7 @@ export function registerProof(program: Command, context: CommandContext): void {
     .action(async (id: string, options: ApiOptions & { readonly out?: string }) => {
       const capp = await openCapp(context, options);
       const file = options.out ?? `proof-${id}.json`;
-      await writeFile(file, `${JSON.stringify(await capp.payments.proof(id), null, 1)}\n`).catch((cause: unknown) => {
-        throw fault('storage_unwritable', { detail: `${file} cannot be written.`, cause });
-      });
+      await writeJson(file, await capp.payments.proof(id));
       context.terminal.out(file);
     });
   withExamples(withApiOptions(get), [
@@ -42,12 +33,8 @@ export function registerProof(program: Command, context: CommandContext): void {
       'Checks a proof with nothing but the file; with --chain or --node it also asks a node whether each batch was executed with that root. ' +
         'Exit code: 0 when it holds, 1 when not.',
     )
-    .argument('<file>', 'the file')
-    .option('--chain', 'ask the node of the configured chain')
-    .option('--node <url>', 'ask this node of that chain instead')
-    .option('--json', 'print as JSON')
     .action((file: string, options: VerifyOptions) => verifyFile(context, file, options));
-  withExamples(verify, [
+  withExamples(withProofFile(verify), [
     ['capp proof verify proof.json', 'offline'],
     ['capp proof verify proof.json --node https://api.testnet.aptoslabs.com/v1', 'and on chain'],
   ]);
@@ -56,11 +43,10 @@ export function registerProof(program: Command, context: CommandContext): void {
 async function verifyFile(context: CommandContext, file: string, options: VerifyOptions): Promise<void> {
   const proof = readSettlementProof(await readJson(file));
   const faults = checkSettlementProof(proof);
-  const isOnChain = options.chain === true || options.node !== undefined;
+  const isOnChain = asksChain(options);
   if (isOnChain) {
     const reader = await openChainReader(readConfig(context.terminal.env), options.node ?? null);
-    if (reader === null)
-      throw fault('config_invalid', { field: 'CAPP_APTOS_PATH', detail: 'CAPP_APTOS_PATH must name the profile of the chain to ask.' });
+    if (reader === null) throw chainUnknown();
     faults.push(...(await checkOnChain(reader, proof)));
   }
   const { paymentId, legs, batches } = proof;
@@ -68,8 +54,7 @@ async function verifyFile(context: CommandContext, file: string, options: Verify
     context.terminal.out(
       JSON.stringify({ faults, paymentId, legs: legs.length, batches: batches.map(({ id }) => id), onChain: isOnChain }),
     );
-  else if (faults.length > 0)
-    context.terminal.out([`${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}:`, ...faults].join('\n  '));
+  else if (faults.length > 0) context.terminal.out(faultLines(faults));
   else {
     const where = batches.map(
       ({ id, method, transactionHash }) => `${id} (${method === 'chain' ? (transactionHash ?? 'not executed yet') : 'on the books'})`,

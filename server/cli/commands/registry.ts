@@ -1,8 +1,5 @@
 /** `capp registry`: proofs for supervisors about lists and customers, and their check, offline or on the chain. */
-import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { attachOrStartDatabase } from '../../../db/embedded.ts';
-import { connectToWork } from '../../../db/migrate.ts';
 import { findSubject } from '../../../db/queries/registry.ts';
 import { systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
@@ -17,18 +14,14 @@ import {
 import { openSanctions } from '../../../tools/sanctions/live.ts';
 import { readChainProfile } from '../../chain-profile.ts';
 import { readConfig } from '../../config.ts';
-import { assertData, type CommandContext, withExamples } from '../context.ts';
+import { type CommandContext, idOf, withExamples } from '../context.ts';
+import { onStoredData } from '../database.ts';
 import { EXIT } from '../failure.ts';
-import { readJson } from '../files.ts';
+import { readJson, writeJson } from '../files.ts';
+import { asksChain, chainUnknown, faultLines, type VerifyOptions, withProofFile } from '../proofs.ts';
 
 interface OutOption {
   readonly out?: string;
-}
-
-interface VerifyOptions {
-  readonly node?: string;
-  readonly chain?: true;
-  readonly json?: true;
 }
 
 export function registerRegistry(program: Command, context: CommandContext): void {
@@ -51,7 +44,7 @@ export function registerRegistry(program: Command, context: CommandContext): voi
     .description(
       "Writes what leads to a customer's attestation: the id, the salt and the issuer. Whoever has the file knows whom it is of.",
     )
-    .argument('<user>', "the customer's id")
+    .argument('<user>', "the customer's id", idOf('customer'))
     .option('--out <file>', 'where to write (default: attestation-proof.json)')
     .action((userId: string, options: OutOption) => writeCustomerProof(context, userId, options));
   withExamples(customer, [['capp registry prove-customer 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', 'writes attestation-proof.json']]);
@@ -60,12 +53,8 @@ export function registerRegistry(program: Command, context: CommandContext): voi
     .description(
       'Checks a proof with nothing but the file; with --chain or --node it also asks the registry. Exit code: 0 when it holds, 1 when not.',
     )
-    .argument('<file>', 'the file')
-    .option('--chain', 'ask the node of the configured chain')
-    .option('--node <url>', 'ask this node of that chain instead')
-    .option('--json', 'print as JSON')
     .action((file: string, options: VerifyOptions) => verifyFile(context, file, options));
-  withExamples(verify, [
+  withExamples(withProofFile(verify), [
     ['capp registry verify list-proof.json', 'offline'],
     ['capp registry verify list-proof.json --node https://api.testnet.aptoslabs.com/v1', 'and on chain'],
   ]);
@@ -82,41 +71,25 @@ async function writeEntryProof(context: CommandContext, list: string, entryId: s
 }
 
 async function writeCustomerProof(context: CommandContext, userId: string, { out }: OutOption): Promise<void> {
-  const config = readConfig(context.terminal.env);
-  assertData(config);
-  const database = await attachOrStartDatabase(config);
-  try {
-    const pool = await connectToWork({ url: database.url, applicationName: 'capp registry' });
-    try {
-      const found = await findSubject(pool, userId);
-      if (found === null)
-        throw fault('registry_proof_unready', { detail: 'Nothing is attested of this customer on the settlement chain.' });
-      const proof = { kind: 'capp-attestation-proof', userId, salt: found.salt.toString('hex'), issuer: found.issuer };
-      await writeProof(context, readRegistryProof(proof), out ?? 'attestation-proof.json');
-    } finally {
-      await pool.end();
-    }
-  } finally {
-    await database.stop();
-  }
+  const found = await onStoredData(context, (pool) => findSubject(pool, userId));
+  if (found === null) throw fault('registry_proof_unready', { detail: 'Nothing is attested of this customer on the settlement chain.' });
+  const proof = { kind: 'capp-attestation-proof', userId, salt: found.salt.toString('hex'), issuer: found.issuer };
+  await writeProof(context, readRegistryProof(proof), out ?? 'attestation-proof.json');
 }
 
 async function writeProof(context: CommandContext, proof: RegistryProof, file: string): Promise<void> {
-  await writeFile(file, `${JSON.stringify(proof, null, 1)}\n`, { mode: 0o600 }).catch((cause: unknown) => {
-    throw fault('storage_unwritable', { detail: `${file} cannot be written.`, cause });
-  });
+  await writeJson(file, proof);
   context.terminal.out(file);
 }
 
 async function verifyFile(context: CommandContext, file: string, options: VerifyOptions): Promise<void> {
   const proof = readRegistryProof(await readJson(file));
   const offline = checkRegistryProof(proof);
-  const isOnChain = options.chain === true || options.node !== undefined;
+  const isOnChain = asksChain(options);
   const asked = isOnChain ? await askRegistry(context, proof, options.node ?? null) : null;
   const faults = [...offline, ...(asked?.faults ?? [])];
   if (options.json) context.terminal.out(JSON.stringify({ kind: proof.kind, faults, onChain: isOnChain, says: asked?.says ?? null }));
-  else if (faults.length > 0)
-    context.terminal.out([`${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}:`, ...faults].join('\n  '));
+  else if (faults.length > 0) context.terminal.out(faultLines(faults));
   else context.terminal.out(asked === null ? offlineSentence(proof) : `The registry confirms: ${asked.says}.`);
   if (faults.length > 0) context.endWith(EXIT.wrong);
 }
@@ -130,8 +103,7 @@ function offlineSentence(proof: RegistryProof): string {
 
 async function askRegistry(context: CommandContext, proof: RegistryProof, nodeUrl: string | null): Promise<OnRegistry> {
   const profile = await readChainProfile(readConfig(context.terminal.env), nodeUrl);
-  if (profile === null)
-    throw fault('config_invalid', { field: 'CAPP_APTOS_PATH', detail: 'CAPP_APTOS_PATH must name the profile of the chain to ask.' });
+  if (profile === null) throw chainUnknown();
   const { createAptosNode } = await import('../../../tools/aptos/node.ts');
   return checkOnRegistry(createAptosNode({ profile, fetch: (url, init) => fetch(url, init), clock: systemClock }), proof);
 }

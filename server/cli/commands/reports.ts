@@ -1,9 +1,9 @@
 /** `capp reports`: makes, lists, reads and files reports, through the API as an officer does. */
-import { writeFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { fault } from '../../../domain/errors.ts';
 import type { Report, ReportInput, ReportKind } from '../../../sdk/index.ts';
 import { type ApiOptions, type CommandContext, openDesk, withExamples, withOfficer } from '../context.ts';
+import { writeText } from '../files.ts';
 import { printable, renderTable } from '../table.ts';
 
 interface MakeOptions extends ApiOptions {
@@ -96,7 +96,7 @@ async function makeOne(context: CommandContext, kind: ReportKind, options: MakeO
   const input = inputOf(kind, options);
   const capp = await openDesk(context, options);
   const report = await capp.reports.make(input);
-  if (options.out !== undefined) await write(options.out, await capp.reports.file(report.id));
+  if (options.out !== undefined) await writeText(options.out, await capp.reports.file(report.id));
   const written = options.out === undefined ? '' : ` The file is ${options.out}.`;
   context.terminal.out(options.json ? JSON.stringify(report) : [`${sentenceOf(report)}${written}`, ...gapLines(report)].join('\n'));
 }
@@ -152,7 +152,7 @@ async function getOne(context: CommandContext, id: string, options: GetOptions):
   const capp = await openDesk(context, options);
   const report = await capp.reports.get(id);
   const file = options.out ?? report.fileName;
-  await write(file, await capp.reports.file(id));
+  await writeText(file, await capp.reports.file(id));
   context.terminal.out(`${file}: ${sentenceOf(report)}`);
 }
 
@@ -162,12 +162,6 @@ async function fileOne(context: CommandContext, id: string, options: FileOptions
   const filing = { ...(reference === undefined ? {} : { filingReference: reference }), ...(at === undefined ? {} : { filedAt: at }) };
   const report = await capp.reports.markFiled(id, filing);
   context.terminal.out(`Filed on ${report.filedAt ?? ''} by ${report.filedBy ?? ''}.`);
-}
-
-async function write(file: string, text: string): Promise<void> {
-  await writeFile(file, text, { mode: 0o600 }).catch((cause: unknown) => {
-    throw fault('storage_unwritable', { detail: `${file} cannot be written.`, cause });
-  });
 }
 
 /** What the form asks for and the records do not hold, a line each. */

@@ -1,14 +1,11 @@
 /** `capp rules`: what compliance asks of every payment, and what other rules would have said. */
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Backtest, setWith } from '../../../agents/compliance/rules/backtest.ts';
 import { parseRule, type Rule } from '../../../agents/compliance/rules/language.ts';
 import { createStoredRules } from '../../../agents/compliance/rules/live.ts';
 import { BUILT_IN_RULES } from '../../../agents/compliance/rules/rule-set.ts';
 import type { Pool } from '../../../db/connect.ts';
-import { connectToWork } from '../../../db/migrate.ts';
-import { attachOrStartDatabase } from '../../../db/embedded.ts';
 import { listRules } from '../../../db/queries/rules.ts';
 import { fault } from '../../../domain/errors.ts';
 import { COUNTRIES } from '../../../domain/network.ts';
@@ -16,7 +13,8 @@ import type { RuleVersion } from '../../../sdk/index.ts';
 import { backtestFile, backtestHistory } from '../../backtest.ts';
 import { readConfig } from '../../config.ts';
 import { openRiskModel } from '../../risk-model.ts';
-import { assertData, type CommandContext, type OfficerOptions, openDesk, withDesk, withExamples } from '../context.ts';
+import { type CommandContext, type OfficerOptions, openDesk, withDesk, withExamples } from '../context.ts';
+import { onStoredData } from '../database.ts';
 import { renderTable } from '../table.ts';
 
 interface Options extends OfficerOptions {
@@ -203,7 +201,7 @@ async function backtest(context: CommandContext, options: BacktestOptions): Prom
     const set = setWith(BUILT_IN_RULES, trial, without);
     return backtestFile(input, { trial: set, inForce: BUILT_IN_RULES, ...(await ofFile()) });
   }
-  return onDatabase(context, async (pool) => {
+  return onStoredData(context, async (pool) => {
     const inForce = await createStoredRules(pool).current();
     const named = await Promise.all(rule.map((text) => storedRule(pool, text)));
     const set = setWith(inForce, [...trial, ...named], without);
@@ -217,19 +215,6 @@ async function storedRule(pool: Pool, text: string): Promise<Rule> {
   const row = (await listRules(pool, id)).find((each) => each.version === version);
   if (row === undefined) throw fault('not_found', { detail: `There is no rule ${text}.` });
   return parseRule(row.body);
-}
-
-async function onDatabase<Result>(context: CommandContext, work: (pool: Pool) => Promise<Result>): Promise<Result> {
-  const config = readConfig(context.terminal.env);
-  assertData(config);
-  const database = await attachOrStartDatabase({ dataDir: resolve(config.dataDir), databaseUrl: config.databaseUrl });
-  const pool = await connectToWork({ url: database.url, applicationName: 'capp rules' });
-  try {
-    return await work(pool);
-  } finally {
-    await pool.end();
-    await database.stop();
-  }
 }
 
 function rendered(context: CommandContext, result: Backtest): string {
