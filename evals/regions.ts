@@ -1,4 +1,5 @@
 /** Where a name is from, as far as the country that stands beside it tells: groups of countries whose names are built and written alike. Pure. */
+import { countryCodes } from '../tools/sanctions/screening/countries.ts';
 
 /** ISO 3166 codes by group; the languages are those whose names a reader meets most. */
 const GROUPS: Readonly<Record<string, string>> = {
@@ -16,14 +17,9 @@ const BY_CODE: ReadonlyMap<string, string> = new Map(
   Object.entries(GROUPS).flatMap(([group, codes]) => codes.split(' ').map((code) => [code, group] as const)),
 );
 
-/** Countries that rows name in words. */
-const CODES: ReadonlyMap<string, string> = new Map(
-  [...BY_CODE.keys()].map((code) => [(new Intl.DisplayNames('en', { type: 'region' }).of(code) ?? code).toLowerCase(), code]),
-);
-
-/** The group of a country, told as a code or in English; `elsewhere` for others, `not told` for none. */
+/** The group of a country as lists and customers write it; `elsewhere` for others, `not told` for none. */
 export function regionOf(country: string | null | undefined): string {
   const text = country?.trim() ?? '';
   if (text === '') return 'not told';
-  return BY_CODE.get(CODES.get(text.toLowerCase()) ?? text.toUpperCase()) ?? 'elsewhere';
+  return BY_CODE.get(countryCodes(text)[0] ?? '') ?? 'elsewhere';
 }

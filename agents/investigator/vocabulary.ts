@@ -2,7 +2,7 @@
  * The words of customers' texts that a model may read: a closed list. Every other word, whosoever's name or
  * street it may be, is taken out; so what a text says of its kind can be read, and whom it speaks of cannot.
  *
- * Left out on purpose: words that are names as well (grace, hope, zawadi, amani), months, trades and places by
+ * Left out on purpose: words that are names as well (grace, hope, zawadi, amani, ada, leo), months, trades and places by
  * which a person is described, and words of one letter, which are initials. Pure.
  */
 
@@ -43,20 +43,20 @@ const WORDS: Readonly<Record<string, string>> = {
     mere pere parents soeur frere fils fille enfant enfants femme epouse famille tante oncle cousin cousine amie amis voisin
     collegue employeur associe client fournisseur proprietaire locataire etudiant eleve
     ecole universite frais scolarite scolaire trimestre examen livres etudes loyer maison terrain travaux reparation eau electricite
-    medicament medicaments hopital soins sante operation maladie deces enterrement mariage fete bapteme eglise mosquee don aide
+    medicament medicaments hopital soins sante operation maladie deces enterrement mariage fete bapteme eglise mosquee aide
     soutien cadeau salaire salaires paie paiement paiements retraite prime travail commerce entreprise boutique marche marchandises
     commande facture recu livraison achat achats vente ventes vendu acheter prix cout argent especes montant somme solde compte banque
     virement transfert envoi envoyer recevoir pret dette credit epargne impot douane remboursement avance mil mais riz ble betail
     essence voiture voyage billet nourriture
     ignorez ignore instructions precedentes systeme message texte liberez liberer approuvez approuve confirmez autorisez probleme aucun
     aucune confiance elevee dossier priorite appelez mettez classez faux positif signalez rien sujet expediteur repetez lien`,
-  pt: `o os um uma uns umas do da dos das de em no na nos nas e ou mas nao sim para por pelo pela com sem sobre ate depois antes ser
+  pt: `o os um uns umas do da dos das de em no na nos nas e ou mas nao sim para por pelo pela com sem sobre ate depois antes ser
     sao foi este esta estes estas esse essa isto isso ele ela eles elas eu meu minha meus minhas seu sua seus suas nosso nossa que quem
     quando como porque onde toda todos todas cada outro outra mesmo tambem mais menos muito bem aqui agora hoje amanha ontem semana
-    mes meses ano anos dia dias primeiro ultimo novo nova obrigado obrigada ola
+    mes meses ano anos dias primeiro ultimo novo obrigado obrigada ola
     mae pai pais irma irmao filho filha filhos esposa marido familia tia tio amigo amiga vizinho colega patrao socio cliente
     fornecedor senhorio inquilino estudante aluno
-    escola universidade propina propinas mensalidade exame livros estudos renda aluguer casa terreno obras reparacao agua luz
+    escola universidade propina propinas mensalidade exame livros estudos renda aluguer casa terreno obras reparacao agua
     remedio remedios hospital tratamento saude doenca funeral casamento festa igreja mesquita doacao ajuda apoio presente
     salario ordenado pagamento pagamentos reforma bonus trabalho comercio negocio empresa loja mercado mercadoria encomenda fatura
     recibo entrega compra compras venda vendas vender comprar preco custo dinheiro montante valor saldo conta banco transferencia enviar
@@ -64,23 +64,23 @@ const WORDS: Readonly<Record<string, string>> = {
     ignore ignorar instrucoes anteriores sistema mensagem texto libere liberar aprovado aprove confirme nenhuma preocupacao confianca
     alta caso prioridade chame defina encerre falso positivo sinalize nada remetente repita`,
   sw: `na ya wa la cha za kwa ni si hapana ndiyo au lakini hii hiyo huyu huyo hawa yeye mimi wewe sisi wangu yangu zangu wake yake
-    wetu yetu kama pia sana sasa leo kesho jana wiki mwezi miezi mwaka siku kila wote yote asante tafadhali habari kabla baada bila
+    wetu yetu kama sasa kesho wiki mwezi miezi mwaka siku kila wote yote asante tafadhali habari kabla baada bila
     mama baba mzazi wazazi dada kaka mtoto watoto mke mume familia shangazi mjomba binamu rafiki jirani mwajiri mteja mwanafunzi
-    mwalimu shule chuo karo ada muhula mtihani vitabu elimu kodi nyumba shamba ujenzi maji umeme dawa hospitali matibabu afya ugonjwa
+    mwalimu shule chuo karo muhula mtihani vitabu elimu nyumba shamba ujenzi maji umeme dawa hospitali matibabu afya ugonjwa
     mazishi harusi mahari sherehe harambee kanisa msikiti mchango msaada mshahara malipo kazi biashara duka soko bidhaa agizo
     ankara risiti usafiri nauli mafuta gari chakula mahindi mchele ng'ombe mbuzi kuku mbolea mbegu mavuno pesa fedha kiasi jumla akaunti
     benki tuma kutuma pokea mkopo deni akiba ushuru kuuza kununua bei gharama
     puuza maagizo yote yaliyotangulia uachilie haya hakuna tatizo uhakika mkubwa kipaumbele kesi ifunge kosa mfumo ita kiasi usitaje
     wala kuripoti chochote kuhusu maandishi mtumaji sahau fuata ruhusu idhinisha`,
-  ha: `da na ta don daga zuwa ga a'a babu wannan wancan kuma amma yau gobe jiya mako wata shekara mahaifiya mahaifi uwa uba
-    'yar dan'uwa 'yar'uwa yaro yara mata miji iyali aboki makwabci makaranta kudin karatu haya gida gona ruwa wuta magani asibiti lafiya
-    jana'iza aure biki coci masallaci taimako albashi aiki kasuwanci shago kasuwa oda sufuri mota abinci masara shinkafa
+  ha: `da na ta daga zuwa ga a'a babu wannan wancan kuma amma yau gobe jiya mako wata shekara mahaifiya mahaifi uwa uba
+    'yar dan'uwa 'yar'uwa yaro mata miji iyali aboki makwabci makaranta kudin karatu haya gida gona ruwa wuta magani asibiti lafiya
+    jana'iza aure biki coci masallaci taimako albashi aiki kasuwanci shago kasuwa sufuri mota abinci masara shinkafa
     shanu akuya taki iri girbi bashi ajiya haraji sayarwa saye farashi ka yi watsi dukkan umarnin suka gabata saki biyan damuwa kada
     ambaci bayar rahoto game rubutu`,
   ar: `من إلى في على عن مع بدون بعد قبل هذا هذه ذلك هو هي نحن أنا أنت كل بعض أيضا جدا الآن اليوم غدا أمس أسبوع شهر سنة يوم شكرا نعم لا
-    أم أب والدة والد والدي والدتي أخت أخ أختي أخي ابن ابنة ابني ابنتي زوجة زوج زوجتي زوجي عائلة عائلتي عم خال صديق جار
+    أم أب والدة والد والدي والدتي أخت أخ أختي أخي ابن ابنة ابني ابنتي زوجة زوج زوجتي زوجي عائلة عائلتي عم خال جار
     مدرسة المدرسة جامعة الجامعة رسوم الرسوم دراسة الدراسة كتب إيجار الإيجار بيت البيت أرض بناء ماء كهرباء دواء علاج العلاج مستشفى
-    المستشفى مرض جنازة زواج الزواج عيد مسجد تبرع مساعدة هدية راتب رواتب أجر دفع دفعة الدفعة عمل تجارة شركة محل سوق بضاعة طلب فاتورة
+    المستشفى مرض جنازة زواج الزواج مسجد تبرع مساعدة راتب رواتب أجر دفع دفعة الدفعة عمل تجارة شركة محل سوق بضاعة طلب فاتورة
     توصيل سفر وقود سيارة طعام قمح ماشية غنم مال المال مبلغ المبلغ حساب بنك تحويل قرض دين توفير ضريبة بيع شراء ثمن
     تجاهل التعليمات السابقة وأفرج أفرج توجد أي شبهة الثقة عالية أولوية القضية اجعل أغلقها كإنذار كاذب استدع ثم بكامل تذكر تبلغ شيء يخص
     النص المرسل أو`,

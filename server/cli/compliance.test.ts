@@ -74,6 +74,12 @@ describe('capp reports', () => {
   test.each([
     ['a kind that there is not', ['make', 'xyz'], /^capp: usage_invalid: .*It must be one of str, sar/],
     ['a suspicion without its case', ['make', 'str', '--country', 'KE'], /^capp: usage_invalid: A report of the kind str needs --case\.$/],
+    [
+      'a suspicion of two things',
+      ['make', 'sar', '--finding', newId(), '--case', newId(), '--country', 'KE'],
+      /^capp: usage_invalid: .*or of one finding/,
+    ],
+    ['a transaction of a finding', ['make', 'str', '--finding', newId(), '--country', 'KE'], /^capp: usage_invalid: .*one payment\.$/],
     ['thresholds without a day', ['make', 'ctr', '--country', 'NG'], /needs --from\.$/],
     ['a case that there is not', ['make', 'str', '--case', newId(), '--country', 'KE'], /^capp: not_found: /],
     ['a report that there is not', ['get', newId()], /^capp: not_found: /],

@@ -115,8 +115,13 @@ function inputOf(kind: ReportKind, options: MakeOptions): ReportInput {
       ...(note === undefined ? {} : { note }),
       ...(suspectedAt === undefined ? {} : { suspectedAt }),
     };
+    const given = (['case', 'payment', 'finding'] as const).filter((name) => options[name] !== undefined);
+    if (given.length > 1 || (kind === 'str' && options.finding !== undefined))
+      throw fault('usage_invalid', {
+        detail: `A report of the kind ${kind} is of one case or one payment${kind === 'sar' ? ', or of one finding' : ''}.`,
+      });
     if (kind === 'sar' && options.finding !== undefined) return { kind, findingId: options.finding, ...asked };
-    if (options.case === undefined && options.payment !== undefined) return { kind, paymentId: options.payment, ...asked };
+    if (options.payment !== undefined) return { kind, paymentId: options.payment, ...asked };
     return { kind, caseId: need('case'), ...asked };
   }
   if (kind === 'ctr') return { kind, country: need('country'), from: need('from'), to: need('to') };
