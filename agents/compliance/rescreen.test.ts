@@ -168,6 +168,35 @@ test('an entry is the same in whatever order an edition has its dates and countr
   expect(await screenWith(listWith('turned round', ['Listed Later Person'], turned))).toMatchObject({ findings: 0 });
 });
 
+test('what was dismissed before it was known of which entry hides the entry as it is, and no other one', async () => {
+  const wordOf = async (text: string) => (await database.pool.query(text)).rows[0];
+  // As the migration left it.
+  const { id, digest } = await wordOf(
+    `with old as (insert into screening_findings (id, client_id, user_id, list, entry_id, list_version, score, how, grounds)
+       select gen_random_uuid(), client_id, user_id, list, 'N-1', list_version, score, how, grounds from screening_findings where entry_id = 'N-0' limit 1
+       returning id, entry_digest) select id, entry_digest as digest from old`,
+  );
+  expect(digest).toBeNull();
+  await database.pool.query(
+    `update screening_findings set status = 'dismissed', resolved_by = 'officer:x', resolved_at = now() where id = $1`,
+    [id],
+  );
+  const listed = ['Somebody Else Listed', 'Listed Later Person'];
+  const ofN1 = async () => (await screenWith(listWith(`N-1 ${newId()}`, listed, { datesOfBirth: [birth] }))) && (await statuses());
+  const statuses = async () =>
+    (await database.pool.query(`select status from screening_findings where entry_id = 'N-1' order by created_at, id`)).rows.map(
+      ({ status }) => status,
+    );
+  let birth = '1950';
+  expect(await ofN1()).toEqual(['dismissed']);
+  expect((await wordOf(`select entry_digest as digest from screening_findings where entry_id = 'N-1'`)).digest).toMatch(/^[0-9a-f]{64}$/);
+  await expect(database.pool.query(`update screening_findings set entry_digest = 'f' where id = $1`, [id])).rejects.toMatchObject({
+    constraint: 'screening_findings_step',
+  });
+  birth = '1951';
+  expect(await ofN1()).toEqual(['dismissed', 'open']);
+});
+
 describe('of two editions at once', () => {
   const DAY_MS = 86_400_000;
   const editionOf = (version: string, added: readonly string[], takenAtMs: number): SanctionsList => {

@@ -10,6 +10,7 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { type Pool, type Queryable, withTransaction } from '../../db/connect.ts';
 import {
   closeFindings,
+  keepEntryDigests,
   markDelisted,
   type NewFinding,
   type StandingFinding,
@@ -96,6 +97,7 @@ async function screenPage(deps: RescreenDeps, version: string): Promise<Rescreen
     const people = await readKnownPeople(tx, taken.lastUserId, PAGE);
     const found = findingsOf({ keyring: deps.keyring, sanctions }, people);
     const isDone = people.length < PAGE;
+    await keepEntryDigests(tx, found);
     // Lists that others have left behind add what they find, and take nothing back.
     if (taken.isNewest) await reviewStanding(tx, sanctions, people, found, deps.clock.now());
     const findings = await storeFindings(tx, version, found);

@@ -31,11 +31,25 @@ export async function storeFindings(tx: Queryable, listVersion: string, findings
       select id, client_id, user_id, list, entry_id, entry_digest, topic, $2, score, how, grounds from ${FOUND}
       where not exists (select from screening_findings f
         where (f.user_id, f.list, f.entry_id) = (found.user_id, found.list, found.entry_id)
-          and (f.status = 'confirmed' and (f.topic <> 'pep' or found.topic = 'pep') or f.status <> 'closed' and f.entry_digest is null and (f.score, f.how) = (found.score, found.how)))
+          and f.status = 'confirmed' and (f.topic <> 'pep' or found.topic = 'pep'))
       on conflict (user_id, list, entry_id, entry_digest) where status <> 'closed' do nothing`,
     values: [JSON.stringify(findings), listVersion],
   });
   return result.rowCount ?? 0;
+}
+
+/** Writes down of findings from before it was kept what the entry says, where they are found just so again: from then on a change of it is seen. */
+export async function keepEntryDigests(tx: Queryable, findings: readonly NewFinding[]): Promise<void> {
+  if (findings.length === 0) return;
+  await tx.query({
+    name: 'keep_entry_digests',
+    text: `update screening_findings f set entry_digest = found.entry_digest from ${FOUND}
+      where (f.user_id, f.list, f.entry_id, f.score, f.how) = (found.user_id, found.list, found.entry_id, found.score, found.how)
+        and f.entry_digest is null and f.status <> 'closed' and not exists (select from screening_findings other
+          where (other.user_id, other.list, other.entry_id, other.entry_digest)
+            = (found.user_id, found.list, found.entry_id, found.entry_digest) and other.status <> 'closed')`,
+    values: [JSON.stringify(findings)],
+  });
 }
 
 /** A finding that waits for officers, or bars somebody. */
@@ -72,8 +86,8 @@ export async function closeFindings(
     text: `with closed as (
         update screening_findings f set status = 'closed', resolved_by = 'system', resolved_at = $3
         where f.id = any($2::uuid[]) and f.status = 'open' and not exists (select from ${FOUND}
-          where (f.user_id, f.list, f.entry_id, f.score, f.how) = (found.user_id, found.list, found.entry_id, found.score, found.how)
-            and coalesce(f.entry_digest, found.entry_digest) = found.entry_digest)
+          where (f.user_id, f.list, f.entry_id, f.entry_digest, f.score, f.how)
+            = (found.user_id, found.list, found.entry_id, found.entry_digest, found.score, found.how))
         returning f.id, f.client_id
       )
       insert into audit_events (client_id, actor, action, subject, details, created_at)

@@ -93,7 +93,7 @@ export const screeningFindings = pgTable(
       .references(() => users.id),
     list: text('list').notNull(),
     entryId: text('entry_id').notNull(),
-    /** SHA-256 of what the entry said of the party; null for findings from before it was kept. Another one is another finding. */
+    /** SHA-256 of what the entry said of the party; null for findings from before it was kept, until they are found again. Another one is another finding. */
     entryDigest: text('entry_digest'),
     /** `sanction`, `restriction` or `pep`: an office holder is told of and never barred. */
     topic: text('topic').notNull().default('sanction'),
