@@ -97,6 +97,7 @@ export interface ReportFindingRow extends SealedPerson {
   readonly userId: string;
   readonly list: string;
   readonly entryId: string;
+  readonly topic: string;
   readonly status: string;
   readonly how: string;
   readonly score: number;
@@ -110,7 +111,7 @@ export interface ReportFindingRow extends SealedPerson {
 export async function findReportFinding(db: Pool, clientId: string, findingId: string): Promise<ReportFindingRow | null> {
   const result = await db.query<ReportFindingRow>({
     name: 'find_report_finding',
-    text: `select f.id, u.id as "userId", f.list, f.entry_id as "entryId", f.status, f.how, f.score, f.created_at as "createdAt", u.country,
+    text: `select f.id, u.id as "userId", f.list, f.entry_id as "entryId", f.topic, f.status, f.how, f.score, f.created_at as "createdAt", u.country,
         u.wallet_id as "walletId", u.created_at as since, u.person, u.data_key as "dataKey", u.name, u.phone
       from screening_findings f join users u on u.id = f.user_id where f.id = $2 and f.client_id = $1 and u.erased_at is null`,
     values: [clientId, findingId],

@@ -75,9 +75,17 @@ describe('a suspicion without a case', () => {
     expect(report).toMatchObject({ kind: 'sar', findingId: id, caseId: null, paymentId: null });
     expect(report.dueAt).not.toBeNull();
     const xml = await (await api.call('GET', `/v1/reports/${report.id}/file`, { key: reader })).text();
-    for (const part of ['Baraka Listed', 'Otieno', 'entry QDi.5 of UN', 'Seen the passport.', '<report_code>SAR</report_code>'])
+    for (const part of ['Baraka Listed', 'Otieno', 'entry QDi.5 of UN', 'Seen the passport.', '<report_code>SAR</report_code>', 'SPOSI'])
       expect(xml).toContain(part);
     expect(await faultsOfGoaml(xml)).toEqual([]);
+
+    // Of an office holder it says that, and not that they are listed.
+    const office = newId();
+    const holder = { ...found, list: 'PEP', topic: 'pep' };
+    await storeFindings(api.pool, 'PEP@1', [{ id: office, client_id: api.clients.acme, user_id: stored?.id ?? '', ...holder }]);
+    const other = await bodyOf(await make({ kind: 'sar', findingId: office, country: 'KE' }));
+    const told = await (await api.call('GET', `/v1/reports/${other.id}/file`, { key: reader })).text();
+    expect([told.includes('CTIP'), told.includes('SPOSI')]).toEqual([true, false]);
   });
 });
 

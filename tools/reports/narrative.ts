@@ -22,9 +22,14 @@ export function reasonOf(payment: ReportPayment, reasons: readonly Reason[], add
 
 /** What was done about it. */
 export function actionOf(payment: ReportPayment, ofCase: { readonly kind: string | null; readonly status: string | null }): string {
-  const done = ofCase.kind === 'refused' ? 'refused at once' : 'held for review';
-  const held = ofCase.status === null ? 'The payment was not held.' : `The payment was ${done}; the case is ${ofCase.status}.`;
-  return `${held} The payment is ${payment.status}. The customer was not told of the suspicion.`;
+  return `${doneOf(ofCase)} The payment is ${payment.status}. The customer was not told of the suspicion.`;
+}
+
+function doneOf({ kind, status }: { readonly kind: string | null; readonly status: string | null }): string {
+  if (status === null) return 'The payment was not held.';
+  if (kind === 'held') return `The payment was held for review; the case is ${status}.`;
+  if (kind === 'refused') return `The payment was refused at once; the case is ${status}.`;
+  return `The case is about what an operator says of the payment; it is ${status}.`;
 }
 
 /** Why a person is reported whom re-screening found; no payment is looked at. */
@@ -42,9 +47,9 @@ export function findingReasonOf(
   return cut(parts.filter((part) => part !== '').join(' '), 4_000);
 }
 
-/** What was done about a finding. */
-export function findingActionOf(status: string): string {
-  const done = status === 'confirmed' ? 'Payments of the person are refused.' : `The finding is ${status}.`;
+/** What was done about a finding; an office holder is not barred. */
+export function findingActionOf({ status, topic }: { readonly status: string; readonly topic: string }): string {
+  const done = status === 'confirmed' && topic !== 'pep' ? 'Payments of the person are refused.' : `The finding is ${status}.`;
   return `${done} The customer was not told of the suspicion.`;
 }
 

@@ -8,7 +8,7 @@ import { money } from '../../domain/money.ts';
 import { parseRate } from '../../domain/rate.ts';
 import { loadReportingEntities, type ReportingEntity } from './entity.ts';
 import { type GoamlInput, writeGoaml } from './goaml.ts';
-import { actionOf, reasonOf } from './narrative.ts';
+import { actionOf, findingActionOf, reasonOf } from './narrative.ts';
 import { type PerUsd, reportingOf, REPORTING_COUNTRIES, suspicionDueMs, thresholdIn } from './reporting.ts';
 import { thresholdCsv } from './csv.ts';
 import type { ReportPayment } from './subject.ts';
@@ -75,6 +75,20 @@ function inputOf(over: Partial<GoamlInput> = {}): GoamlInput {
     ...over,
   };
 }
+
+it('what was done is told as it was, by the kind of the case and of the finding', () => {
+  const done = (kind: string | null, status: string | null) => actionOf(paymentOf(), { kind, status }).split(' The payment is ')[0];
+  expect(done('held', 'open')).toBe('The payment was held for review; the case is open.');
+  expect(done('refused', 'resolved')).toBe('The payment was refused at once; the case is resolved.');
+  expect(done('late_success', 'open')).toBe('The case is about what an operator says of the payment; it is open.');
+  expect(done(null, null)).toBe('The payment was not held.');
+  expect(findingActionOf({ status: 'confirmed', topic: 'sanction' })).toContain('Payments of the person are refused.');
+  for (const each of [
+    { status: 'confirmed', topic: 'pep' },
+    { status: 'lifted', topic: 'sanction' },
+  ])
+    expect(findingActionOf(each)).toContain(`The finding is ${each.status}.`);
+});
 
 describe('a goAML report', () => {
   it.each(['STR', 'SAR', 'CTR'] as const)('%s holds against the schema, and says what is missing', async (kind) => {

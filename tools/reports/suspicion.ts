@@ -62,8 +62,8 @@ export async function suspicionOfPerson(
   };
   const input = {
     reason: findingReasonOf(person, found, request.note),
-    action: findingActionOf(found.status),
-    ruleCodes: ['sanctions_possible_match'],
+    action: findingActionOf(found),
+    ruleCodes: [found.topic === 'pep' ? 'pep_possible' : 'sanctions_possible_match'],
     payments: [],
     people: [person],
   };
