@@ -5,6 +5,7 @@ import { findWork } from '../sweep.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
 import { actionDigest } from '../../domain/cases.ts';
 import { newId } from '../../domain/ids.ts';
+import { CaseCheckpointer } from './checkpointer.ts';
 import { answerCase, buildCaseGraph, type CaseGraph, pausedAt } from './case-graph.ts';
 import type { CaseAdvice } from './advice.ts';
 import { withTransaction } from '../../db/connect.ts';
@@ -136,6 +137,23 @@ describe('a held payment', () => {
       await decide(id, officer);
       await work();
     }
+    expect(await caseOf(id)).toMatchObject({ status: 'released' });
+  });
+
+  it('whose thread knows what was said in its round is not asked about anew', async () => {
+    const { deps, database } = platform;
+    graph = buildCaseGraph({ checkpointer: new CaseCheckpointer(database.pool), ...caseGraphDeps(deps) });
+    const id = await hold();
+    await needTwo(id);
+    await work();
+    await decide(id, 'officer:amina');
+    await work();
+    const round = async () => (await database.pool.query('select round::int from cases where payment_id = $1', [id])).rows[0].round;
+    const sql = (await readMigrations()).find(({ tag }) => tag === '0045_case_rounds')?.sql ?? '';
+    await database.pool.query(sql);
+    expect(await round()).toBe(1);
+    await decide(id, 'officer:kofi');
+    await work();
     expect(await caseOf(id)).toMatchObject({ status: 'released' });
   });
 
