@@ -108,6 +108,18 @@ describe('the log of a platform', () => {
     expect(run.metrics['reproduced']).toBeLessThan(1);
   });
 
+  test('tells of a case that began escalated, and would not now', async () => {
+    const run = await tampered(
+      `insert into audit_events (client_id, actor, action, subject, payment_id, details, created_at, tx_id)
+         select client_id, actor, 'case.escalated', subject, payment_id, '{"by":"nobody"}', created_at, tx_id from audit_events
+         where action = 'case.opened' order by id limit 1`,
+      replay,
+      `delete from audit_events where action = 'case.escalated' and details ->> 'by' = 'nobody'`,
+    );
+    expect(wrong(run)).toEqual([expect.stringContaining('its case would not begin escalated now')]);
+    expect(wrong(await replay())).toEqual([]);
+  });
+
   test('tells of a record with other rules, hits or lists', async () => {
     const mark = `from agent_activity a where a.agent = 'compliance' and a.outcome = 'flag' and a.payment_id = r.payment_id and a.tx_id = r.tx_id`;
     const run = await tampered(

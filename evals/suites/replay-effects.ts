@@ -1,7 +1,8 @@
 /**
  * What came of a decision beside its outcome: a decision holds facts, outcome and grounds, and what else a verdict says goes where it has
  * its effect. Made again, the verdict must say the same to each of those places: the compliance record, the case that was opened, whose
- * evidence holds its priority and whose digest stands in the audit log, and what an advice raised in its case.
+ * evidence holds its priority and whose digest stands in the audit log, as it does that a senior officer is asked for, and what an advice
+ * raised in its case.
  */
 import { type ComplianceData, type ComplianceFacts, type ComplianceOutcome, evidenceOf } from '../../agents/compliance/index.ts';
 import type { InvestigatorData, InvestigatorFacts } from '../../agents/investigator/index.ts';
@@ -16,6 +17,8 @@ export interface Effects {
   readonly record: Readonly<Record<(typeof RECORD_FIELDS)[number], unknown>> | null;
   /** The digest of the evidence with which its case was opened. */
   readonly evidenceDigest: string | null;
+  /** Whether that case began with a senior officer being asked for. */
+  readonly escalated: boolean;
   /** What an advice raised, while it is the one that stands in its case; advice from before that was kept does not say. */
   readonly advised: { readonly raise: unknown } | null;
 }
@@ -30,6 +33,8 @@ export const EFFECTS_SQL = `json_build_object(
   'evidenceDigest', case when agent = 'compliance' and logged.outcome <> 'clear' then (
     select details ->> 'evidenceDigest' from audit_events e
     where e.payment_id = logged.payment_id and e.tx_id = logged.tx_id and e.action = 'case.opened') end,
+  'escalated', exists (
+    select from audit_events e where e.payment_id = logged.payment_id and e.tx_id = logged.tx_id and e.action = 'case.escalated'),
   'advised', case when agent = 'investigator' then (
     select json_build_object('raise', c.advice -> 'raise')
     from cases c where c.payment_id = logged.payment_id and c.advice ->> 'decisionId' = logged.id::text and c.advice ? 'raise') end)`;
@@ -52,7 +57,7 @@ export function effectDifferences({ agent, facts, effects }: Remade, verdict: Ve
 
 function complianceDifferences(
   facts: ComplianceFacts,
-  { record, evidenceDigest }: Effects,
+  { record, evidenceDigest, escalated }: Effects,
   verdict: Verdict<ComplianceOutcome, ComplianceData>,
 ): string[] {
   const { listVersion, hits, rules, ruleSet, shadow, priority } = verdict.data;
@@ -63,6 +68,8 @@ function complianceDifferences(
   const found = fields.filter((field) => !isSame(record?.[field], now[field])).map((field) => `${field} of its record differ`);
   if (evidenceDigest !== null && digestOf(canonicalJson(evidenceOf(facts, verdict).evidence)) !== evidenceDigest)
     found.push(`its case was opened on other evidence than now, which has the priority ${priority}`);
+  const escalates = verdict.data.escalates === true;
+  if (evidenceDigest !== null && escalated !== escalates) found.push(`its case would ${escalates ? '' : 'not '}begin escalated now`);
   return found;
 }
 
