@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createKeyring, hmacSha256, loadKeys } from './keyring.ts';
+import { createKeyring, hmacSha256, readKeys } from './keyring.ts';
 
 const master = (id: number) => ({ id, master: randomBytes(32) });
 const hexKey = () => randomBytes(32).toString('hex');
@@ -78,8 +78,8 @@ describe('loading keys', () => {
   afterEach(() => rm(dataDir, { recursive: true }));
 
   test('makes them once, for their owner only, and finds them again', async () => {
-    const [one, two] = await Promise.all([loadKeys({}, dataDir), loadKeys({}, dataDir)]);
-    const again = await loadKeys({}, dataDir);
+    const [one, two] = await Promise.all([readKeys({}, dataDir), readKeys({}, dataDir)]);
+    const again = await readKeys({}, dataDir);
     for (const keys of [two, again]) {
       expect(keys.quoteKey).toEqual(one.quoteKey);
       expect(keys.keyring.decrypt(one.keyring.encrypt('x', 'a.b'), 'a.b')).toBe('x');
@@ -90,15 +90,15 @@ describe('loading keys', () => {
 
   test('the environment goes before the file', async () => {
     const quoteKey = hexKey();
-    expect((await loadKeys({ CAPP_QUOTE_KEY: quoteKey }, dataDir)).quoteKey.toString('hex')).toBe(quoteKey);
+    expect((await readKeys({ CAPP_QUOTE_KEY: quoteKey }, dataDir)).quoteKey.toString('hex')).toBe(quoteKey);
   });
 
   test('production takes them from the environment only', async () => {
     const env = { CAPP_FIELD_KEY: hexKey(), CAPP_QUOTE_KEY: hexKey(), CAPP_KEY_PEPPER: hexKey(), CAPP_CALLBACK_KEY: hexKey() };
-    await expect(loadKeys({ ...env, CAPP_ENV: 'production', CAPP_KEY_PEPPER: '' }, dataDir)).rejects.toThrow(
+    await expect(readKeys({ ...env, CAPP_ENV: 'production', CAPP_KEY_PEPPER: '' }, dataDir)).rejects.toThrow(
       /config_invalid.*CAPP_KEY_PEPPER/,
     );
-    await loadKeys({ ...env, CAPP_ENV: 'production' }, dataDir);
+    await readKeys({ ...env, CAPP_ENV: 'production' }, dataDir);
     await expect(stat(join(dataDir, 'keys.json'))).rejects.toThrow('ENOENT');
   });
 
@@ -108,19 +108,19 @@ describe('loading keys', () => {
     ['one digit over and over', '0'.repeat(64)],
     ['a pattern', '0123456789abcdef'.repeat(4)],
   ])('refuses a key that is %s, and does not show it', async (_how, key) => {
-    const failure = await loadKeys({ CAPP_FIELD_KEY: key }, dataDir).catch((error: Error) => error);
+    const failure = await readKeys({ CAPP_FIELD_KEY: key }, dataDir).catch((error: Error) => error);
     expect(String(failure)).toContain('config_invalid');
     expect(String(failure)).not.toContain(key);
   });
 
   test('refuses one key for two uses, and two keys of one number', async () => {
     const key = hexKey();
-    await expect(loadKeys({ CAPP_QUOTE_KEY: key, CAPP_KEY_PEPPER: key }, dataDir)).rejects.toThrow('config_invalid');
-    await expect(loadKeys({ CAPP_FIELD_KEY: `1:${key},1:${hexKey()}` }, dataDir)).rejects.toThrow('config_invalid');
+    await expect(readKeys({ CAPP_QUOTE_KEY: key, CAPP_KEY_PEPPER: key }, dataDir)).rejects.toThrow('config_invalid');
+    await expect(readKeys({ CAPP_FIELD_KEY: `1:${key},1:${hexKey()}` }, dataDir)).rejects.toThrow('config_invalid');
   });
 
   test('says that the file is damaged', async () => {
     await writeFile(join(dataDir, 'keys.json'), '{');
-    await expect(loadKeys({}, dataDir)).rejects.toThrow(/config_invalid.*damaged/);
+    await expect(readKeys({}, dataDir)).rejects.toThrow(/config_invalid.*damaged/);
   });
 });

@@ -138,14 +138,14 @@ type Use = keyof typeof SETTINGS;
 const USES = Object.keys(SETTINGS) as Use[];
 
 /**
- * Loads the keys: from the environment, and outside production those that are missing there from
- * `<dataDir>/keys.json`, made at the first start and readable by its owner only.
+ * Reads the keys from settings as they stand there, neither in files nor wrapped (see `server/secrets.ts`), and outside production those
+ * that are missing from `<dataDir>/keys.json`, made at the first start and readable by its owner only.
  *
  * Each is 32 random bytes as 64 hex digits. CAPP_FIELD_KEY may name several as `2:hex,1:hex`, the first of
  * which encrypts. CAPP_INDEX_KEY names the keys of blind indexes in the same way, without numbers, the one in use first; `field`
  * among them stands for the one that is used while the setting is empty. Throws `config_invalid` for a missing, malformed, weak or repeated key, without showing it.
  */
-export async function loadKeys(env: Readonly<Record<string, string | undefined>>, dataDir: string): Promise<Keys> {
+export async function readKeys(env: Readonly<Record<string, string | undefined>>, dataDir: string): Promise<Keys> {
   const missing = USES.filter((use) => (env[SETTINGS[use]] ?? '') === '');
   if (missing.length > 0 && env.CAPP_ENV === 'production') {
     throw fault('config_invalid', { detail: `In production ${missing.map((use) => SETTINGS[use]).join(', ')} must be set.` });

@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import { loadKeys } from '../db/keyring.ts';
 import { systemClock } from '../domain/clock.ts';
 import { fault } from '../domain/errors.ts';
 import { RAILS } from '../domain/network.ts';
@@ -19,6 +18,7 @@ import { createOperators, type Operators } from '../tools/mmo/registry.ts';
 import { memoryTokenVault } from '../tools/mmo/tokens.ts';
 import { applicationAddresses, hasApplicationAddress, ownPaymentPaths } from './callback-addresses.ts';
 import { type Config, readConfig } from './config.ts';
+import { loadKeys } from './secrets.ts';
 
 /**
  * Clients by the settings of the operators, or of the sandbox that ran last; null when there are none. They hold to what all processes

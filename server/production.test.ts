@@ -36,6 +36,8 @@ describe('production', () => {
     ['APTOS_NODE_URL', { APTOS_NODE_URL: 'http://node.example', CAPP_APTOS_PATH: 'absent.json' }],
     ['VAULT_ADDR', { VAULT_ADDR: 'http://vault.internal:8200' }],
     ['CAPP_KMS_URL', { CAPP_KMS_URL: 'http://kms.internal' }],
+    ['CAPP_FX_OPEN_ER_API_URL', { CAPP_FX_OPEN_ER_API_URL: 'http://rates.example', CAPP_FX_CURRENCY_API_URL: 'https://rates.example' }],
+    ['CAPP_LISTS_EU_URL', { CAPP_LISTS_EU_URL: 'http://lists.example/eu.xml' }],
   ])('refuses %s and names it', (field, change) => {
     expect(productionRefusals({ ...SOUND, ...change }, true).map((each) => each.field)).toEqual([field]);
     expect(() => readConfig({ ...SOUND, ...change })).toThrow(expect.objectContaining({ code: 'config_invalid', field }));

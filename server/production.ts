@@ -10,6 +10,8 @@ type Env = Readonly<Record<string, string | undefined>>;
 const REQUIRED_KEYS = ['CAPP_FIELD_KEY', 'CAPP_QUOTE_KEY', 'CAPP_KEY_PEPPER', 'CAPP_CALLBACK_KEY'] as const;
 /** Addresses of others, or of ourselves as others reach us. */
 const ADDRESSES = ['CAPP_PUBLIC_URL', 'APTOS_NODE_URL', 'VAULT_ADDR', 'CAPP_KMS_URL'] as const;
+/** Where rates and lists are taken from: whoever alters them on the way says what people are paid, and who is. */
+const SOURCE_ADDRESS = /^CAPP_(FX|LISTS)_[A-Z_]+_URL$/;
 
 /**
  * Everything about these settings that production does not run on; nothing when it may. Lists are asked for by whoever starts the
@@ -54,7 +56,7 @@ function connectionRefusals(env: Env): Refusal[] {
   if (redis !== null && !OWN_HOSTS.has(redis.hostname) && redis.protocol !== 'rediss:') {
     refusals.push({ field: 'REDIS_URL', detail: 'REDIS_URL leads to another machine and must begin with rediss://.' });
   }
-  for (const field of ADDRESSES)
+  for (const field of [...ADDRESSES, ...Object.keys(env).filter((name) => SOURCE_ADDRESS.test(name))])
     if (isInClear(env[field])) refusals.push({ field, detail: `${field} must begin with https://, or lead to this machine.` });
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
     refusals.push({

@@ -3,7 +3,7 @@
  * by a key management service, which is asked once at the start of each process. No value is ever shown.
  */
 import { readFileSync, statSync } from 'node:fs';
-import { type Keys, loadKeys as loadKeysOf } from '../db/keyring.ts';
+import { type Keys, readKeys } from '../db/keyring.ts';
 import { systemClock } from '../domain/clock.ts';
 import { fault } from '../domain/errors.ts';
 import { type KeyProvider, openKeyProvider, PROVIDERS } from '../tools/kms/index.ts';
@@ -80,7 +80,7 @@ const WRAPPED = new RegExp(`^(\\d{1,3}:)?(${PROVIDERS.join('|')}):(.+)$`, 's');
 const KEY_SETTINGS = ['CAPP_FIELD_KEY', 'CAPP_INDEX_KEY', 'CAPP_QUOTE_KEY', 'CAPP_KEY_PEPPER', 'CAPP_CALLBACK_KEY'] as const;
 
 /**
- * Loads the keys of a process, unwrapping those that a key management service wrapped. Throws what `loadKeys` of the keyring does,
+ * Loads the keys of a process, unwrapping those that a key management service wrapped. Throws what `readKeys` does,
  * and `key_provider_unavailable`.
  */
 export async function loadKeys(env: Env, dataDir: string, dial: typeof fetch = fetch): Promise<Keys> {
@@ -90,7 +90,7 @@ export async function loadKeys(env: Env, dataDir: string, dial: typeof fetch = f
     const text = settings[name] ?? '';
     if (text.split(',').some((part) => WRAPPED.test(part.trim()))) unwrapped[name] = await unwrapAll(text, settings, dial);
   }
-  return loadKeysOf({ ...settings, ...unwrapped }, dataDir);
+  return readKeys({ ...settings, ...unwrapped }, dataDir);
 }
 
 async function unwrapAll(text: string, env: Env, dial: typeof fetch): Promise<string> {

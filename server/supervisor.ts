@@ -9,7 +9,6 @@ import { rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { loadKeys } from '../db/keyring.ts';
 import { connect } from '../db/connect.ts';
 import { type Database, type DatabaseConfig, startDatabase } from '../db/embedded.ts';
 import { makeFolder, storageFault } from '../db/folders.ts';
@@ -28,7 +27,7 @@ import { BACKGROUND_NICENESS } from './priorities.ts';
 import { assertRedisReachable } from './redis.ts';
 import { assertProduction } from './production.ts';
 import { listenFault } from './api/serve.ts';
-import { withSecretFiles } from './secrets.ts';
+import { loadKeys, withSecretFiles } from './secrets.ts';
 import { loadTls, trust, trustFile } from './tls.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -97,9 +96,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const gatewayToken = newGatewayToken();
     const gatewayUrl = `${config.publicUrl}/v1/gateways/{gateway}/${gatewayToken}`;
     const sandboxEnv = { ...childEnv, SANDBOX_GATEWAY_URL: gatewayUrl };
-    const { callbackKey } = await loadKeys(options.env, dataDir);
-    const applicationUrls = applicationUrlsOf(config.publicUrl, callbackKey);
-    const sandboxUrl = config.operatorsPath === null ? await startSandbox(children, sandboxEnv, dataDir, applicationUrls) : null;
+    const sandboxUrl = config.operatorsPath === null ? await startSandbox(children, sandboxEnv, dataDir, config.publicUrl) : null;
     if (sandboxUrl !== null) {
       await writeSandboxMessaging(dataDir, { sandboxUrl, token: gatewayToken });
       Object.assign(childEnv, sandboxSettings(options.env, sandboxUrl, dataDir));
@@ -229,8 +226,9 @@ async function startSandbox(
   children: Child[],
   env: Record<string, string | undefined>,
   dataDir: string,
-  applicationUrls: Readonly<Record<string, string>>,
+  publicUrl: string,
 ): Promise<string> {
+  const { callbackKey } = await loadKeys(env, dataDir);
   const folder = await prepareFolder(dataDir, 'sandbox');
   const sandbox = launchChild({
     name: 'sandbox',
@@ -239,7 +237,7 @@ async function startSandbox(
     env: {
       ...env,
       SANDBOX_PORT: env['SANDBOX_PORT'] ?? String(await freePort()),
-      SANDBOX_APPLICATION_URLS: env['SANDBOX_APPLICATION_URLS'] ?? JSON.stringify(applicationUrls),
+      SANDBOX_APPLICATION_URLS: env['SANDBOX_APPLICATION_URLS'] ?? JSON.stringify(applicationUrlsOf(publicUrl, callbackKey)),
       SANDBOX_DATA_DIR: folder,
       SANDBOX_PROFILES_PATH: join(dataDir, 'operators.json'),
       SANDBOX_CHAIN_PATH: join(dataDir, 'chain.json'),

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadKeys } from '../../db/keyring.ts';
+import { readKeys } from '../../db/keyring.ts';
 import { testLog, type TestLog } from '../../tools/audit/testing.ts';
 import { verifyDatabase } from '../verify.ts';
 import { runCli } from './program.ts';
@@ -69,7 +69,7 @@ describe('capp audit', () => {
     const json = await run('verify', '--json');
     expect(JSON.parse(json.out)).toMatchObject({ findings: [{ fault: 'changed', source: 'transfers', key: rows[0].id }] });
 
-    const { quoteKey, keyring } = await loadKeys({}, folder);
+    const { quoteKey, keyring } = await readKeys({}, folder);
     const { violations } = await verifyDatabase(log.pool, { quoteKey, keyring, sandboxFolder: join(folder, 'sandbox') });
     expect(violations).toContainEqual({
       invariant: 5,

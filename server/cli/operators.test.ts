@@ -69,6 +69,15 @@ it('registers the addresses for customers who pay by themselves, once', async ()
     const { callbackUrl } = JSON.parse(String(printed)) as { callbackUrl: string };
     expect([code, callbackUrl]).toEqual([0, expect.stringMatching(/^https:\/\/pay\.example\/v1\/callbacks\/airtel-ug\/[0-9a-f]{64}$/)]);
     expect((await register('airtel-ke'))[1]).not.toContain(callbackUrl.slice(-64));
+    // A key that stands in a file makes the addresses that it makes in a setting, and no others.
+    const key = 'a1b2c3d4'.repeat(8);
+    writeFileSync(join(folder, 'callback-key'), key, { mode: 0o600 });
+    Object.assign(env, { CAPP_CALLBACK_KEY: key });
+    const bySetting = await register('airtel-ug');
+    Object.assign(env, { CAPP_CALLBACK_KEY: '', CAPP_CALLBACK_KEY_FILE: join(folder, 'callback-key') });
+    expect(await register('airtel-ug')).toEqual(bySetting);
+    expect(bySetting[1]).not.toContain(callbackUrl.slice(-64));
+    Object.assign(env, { CAPP_CALLBACK_KEY_FILE: '' });
     expect(await register('mtn-ug')).toEqual([2, expect.stringMatching(/^capp: usage_invalid: /)]);
   } finally {
     await sandbox.close();
