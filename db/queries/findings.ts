@@ -233,8 +233,12 @@ export async function confirmFinding(tx: Queryable, step: FindingStep): Promise<
  * not known it has to be checked anew.
  */
 export async function liftFinding(tx: Queryable, step: FindingStep): Promise<FindingRow> {
-  const lifted = `with lifted as (
-    update users u set kyc_status = coalesce(f.kyc_before, 'none'), updated_at = $3 from screening_findings f
-    where f.id = $1 and f.topic <> 'pep' and u.id = f.user_id and u.kyc_status = 'rejected' and not exists (${OTHER_BARS}))`;
-  return change(tx, 'lift_finding', `status = 'lifted', lifted_by = $2, lifted_at = $3`, step, lifted);
+  const row = await change(tx, 'lift_finding', `status = 'lifted', lifted_by = $2, lifted_at = $3`, step);
+  await tx.query({
+    name: 'restore_standing',
+    text: `update users u set kyc_status = coalesce(f.kyc_before, 'none'), updated_at = $2 from screening_findings f
+      where f.id = $1 and f.topic <> 'pep' and u.id = f.user_id and u.kyc_status = 'rejected' and not exists (${OTHER_BARS})`,
+    values: [step.id, new Date(step.nowMs)],
+  });
+  return row;
 }

@@ -182,6 +182,11 @@ test('the database lets nobody confirm or lift alone', async () => {
   expect(await change(`confirm_asked_by = 'officer:amina', confirm_asked_at = now()`)).toBeNull();
   expect(await confirm('officer:amina')).toBe('screening_findings_step');
   expect(await confirm('officer:kofi')).toBeNull();
+  // Nor lets anybody who is barred pay again but by lifting it.
+  await api.pool.query(`update users set kyc_status = 'rejected' where id = $1`, [userId]);
+  await expect(api.pool.query(`update users set kyc_status = 'basic' where id = $1`, [userId])).rejects.toMatchObject({
+    constraint: 'users_barred',
+  });
   const lift = (by: string) => change(`status = 'lifted', lifted_by = '${by}', lifted_at = now()`);
   expect(await lift('officer:amina')).toBe('screening_findings_step');
   expect(await change(`lift_asked_by = 'officer:amina', lift_asked_at = now()`)).toBeNull();
