@@ -8,6 +8,7 @@ import { fault } from '../../domain/errors.ts';
 import { type Capp, createCapp } from '../../sdk/index.ts';
 import { type Config, readConfig } from '../config.ts';
 import { readDemoKeys } from '../demo/keys.ts';
+import { withSecretFiles } from '../secrets.ts';
 import type { ExitCode } from './failure.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -67,7 +68,7 @@ export function withDesk(command: Command): Command {
  * the demo key of `principal`. Throws `config_invalid` for a wrong address, or when no key is to be found.
  */
 export async function openCapp(context: CommandContext, options: ApiOptions, principal: string = DEMO_PRINCIPAL): Promise<Capp> {
-  const { env } = context.terminal;
+  const env = withSecretFiles(context.terminal.env);
   const config = readConfig(env);
   const baseUrl = options.url ?? env.CAPP_URL ?? ownUrl(config);
   if (!URL.canParse(baseUrl) || !/^https?:$/.test(new URL(baseUrl).protocol)) {

@@ -184,7 +184,13 @@ describe('pay', () => {
     };
     await run(['pay', file], { env: { PORT: '9001' }, fetch: listen });
     await run(['pay', file], { env: { CAPP_URL: 'http://far:1', CAPP_KEY: 'mine' }, fetch: listen });
-    expect(asked).toEqual(['http://127.0.0.1:9001/v1/payments/batches Bearer demo-key', 'http://far:1/v1/payments/batches Bearer mine']);
+    await writeFile(join(folder, 'key'), 'of-a-file\n');
+    await run(['pay', file], { env: { CAPP_URL: 'http://far:1', CAPP_KEY_FILE: join(folder, 'key') }, fetch: listen });
+    expect(asked).toEqual([
+      'http://127.0.0.1:9001/v1/payments/batches Bearer demo-key',
+      'http://far:1/v1/payments/batches Bearer mine',
+      'http://far:1/v1/payments/batches Bearer of-a-file',
+    ]);
   });
 });
 
