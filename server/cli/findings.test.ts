@@ -6,6 +6,7 @@ import { runCli } from './program.ts';
 import { recordedTerminal } from './terminal.ts';
 
 const ID = '019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11';
+const LIFTED = '019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b19';
 const finding = {
   id: ID,
   userId: 'u-1',
@@ -53,6 +54,15 @@ const dial = async (input: string | URL | Request, init: RequestInit = {}) => {
     return Response.json({ ...finding, status: 'confirmed', resolvedBy: 'officer:kofi', pending });
   }
   if (pathname.endsWith('/resolution')) return Response.json({ ...finding, status: 'dismissed', resolvedBy: 'officer:amina' });
+  if (pathname.endsWith(LIFTED)) {
+    const ends = {
+      resolvedBy: 'officer:kofi',
+      resolvedAt: '2026-11-03T05:00:00.000Z',
+      liftedBy: 'officer:amina',
+      liftedAt: '2026-11-04T05:00:00.000Z',
+    };
+    return Response.json({ ...finding, id: LIFTED, status: 'lifted', ...ends, person, listed, comparison: null });
+  }
   if (pathname.endsWith(ID)) return Response.json({ ...finding, person, listed, comparison: 'invented = invented: the same word' });
   return Response.json({ items: search.includes('confirmed') ? [] : [finding], nextCursor: null });
 };
@@ -62,6 +72,12 @@ async function run(...line: string[]) {
   const code = await runCli(['findings', ...line], terminal, dial as typeof fetch);
   return { code, out: terminal.outLines.join('\n'), err: terminal.errLines.join('\n') };
 }
+
+test('what was lifted shows who confirmed it and who lifted it', async () => {
+  expect((await run('show', LIFTED)).out).toContain(
+    `Finding ${LIFTED}, confirmed by officer:kofi at 2026-11-03T05:00:00.000Z, lifted by officer:amina at 2026-11-04T05:00:00.000Z`,
+  );
+});
 
 test('an officer sees what waits, the person beside the listed party, and decides', async () => {
   expect((await run('list')).out).toMatch(new RegExp(`${ID} +2026-11-02T05:00:00.000Z +UN-SC +QDi.001 +sanction +0.93 +open`));

@@ -118,9 +118,10 @@ function statusOf(each: Finding): string {
 
 function linesOf(file: FindingFile): string[] {
   const end = file.resolvedBy === null ? '' : ` by ${file.resolvedBy} at ${file.resolvedAt ?? ''}`;
+  const lifted = file.liftedBy === null ? '' : `, lifted by ${file.liftedBy} at ${file.liftedAt ?? ''}`;
   const said = file.pending === null ? [] : [`  ${file.pending.verdict} says ${file.pending.officer}, until ${file.pending.expiresAt}`];
   return [
-    `Finding ${file.id}, ${file.status}${end}${file.delistedAt === null ? '' : `; delisted, seen ${file.delistedAt}`}`,
+    `Finding ${file.id}, ${file.liftedBy === null ? file.status : 'confirmed'}${end}${lifted}${file.delistedAt === null ? '' : `; delisted, seen ${file.delistedAt}`}`,
     ...said,
     `  ${printable(file.person.name)}, ${file.person.phone}, ${file.person.country}`,
     `  entry ${printable(file.entryId)} of ${printable(file.list)}: ${file.how}, score ${file.score.toFixed(2)}, found ${file.createdAt} by ${file.listVersion}`,
