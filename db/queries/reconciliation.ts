@@ -120,6 +120,16 @@ export async function linesBetween(db: Queryable, railId: string, fromMs: number
   return rows;
 }
 
+/** Whether a statement of a rail has the movement of a receipt, which statements may write in capitals. */
+export async function isStated(db: Queryable, railId: string, receipt: string): Promise<boolean> {
+  const { rowCount } = await db.query({
+    name: 'receipt_stated',
+    text: `select 1 from statement_lines where rail_id = $1 and operator_reference = any($2::text[]) and direction <> 'fee' limit 1`,
+    values: [railId, [receipt, receipt.toUpperCase()]],
+  });
+  return rowCount === 1;
+}
+
 /** What the newest statement of a day ended with; null when there is none, or it does not tell. */
 export async function closingOfDay(db: Queryable, railId: string, day: string): Promise<bigint | null> {
   const { rows } = await db.query<{ closing: bigint | null }>({

@@ -6,6 +6,7 @@
  * posted by two people.
  */
 import { type Queryable, withTransaction } from '../../db/connect.ts';
+import { isStated } from '../../db/queries/reconciliation.ts';
 import type { Currency } from '../../domain/currency.ts';
 import type { Facts, Reason } from '../../domain/decision.ts';
 import { newId } from '../../domain/ids.ts';
@@ -142,14 +143,16 @@ export async function raiseLateSuccess(deps: GraphDeps, attemptId: string, saidB
 /**
  * Opens a case for an attempt that has ended and whose operator says otherwise since. When we hold it as succeeded and the operator
  * says that it failed, a break comes with it, by which the float's movement can be taken back; statements that have the movement end
- * the break. False when there is a case already.
+ * the break, and where one has it already there is none: what goes back then is a movement of its own. False when there is a case already.
  */
 export async function raiseContradicted(deps: GraphDeps, attemptId: string, said: Outcome): Promise<boolean> {
   const attempt = await endedAttempt(deps, attemptId);
   if (attempt === null) return false;
   const { leg, rail_id: railId, state } = attempt;
-  const facts = { saidBy: 'operator', said: said.state, saidReason: 'reasonCode' in said ? said.reasonCode : null };
-  const correction = state === 'succeeded' && said.state === 'failed' ? movedNothing(railById(railId), breakAttempt(attempt), facts) : null;
+  const isInStatement = attempt.receipt !== null && (await isStated(deps.pool, railId, attempt.receipt));
+  const facts = { saidBy: 'operator', said: said.state, saidReason: 'reasonCode' in said ? said.reasonCode : null, isInStatement };
+  const isTakenBack = state === 'succeeded' && said.state === 'failed' && !isInStatement;
+  const correction = isTakenBack ? movedNothing(railById(railId), breakAttempt(attempt), facts) : null;
   const contradicted: DoubtCase = {
     kind: 'contradicted',
     attempt,

@@ -173,6 +173,18 @@ describe('a day', () => {
     expect(await allBreaks()).toMatchObject([{ status: 'resolved' }]);
   });
 
+  it('takes nothing back of a success that a statement has already: what its operator gives back later is a line of its own', async () => {
+    await pay(1);
+    const [request] = asked as [EffectRequest];
+    await reconcile(statement([rowOf(request)]));
+    const { rows } = await platform.deps.pool.query<{ id: string }>('select id from attempts where request_id = $1', [request.requestId]);
+    const outcome = { state: 'failed' as const, reasonCode: 'reversed', retry: 'never' as const };
+    await noteContradictions(platform.deps, [{ attemptId: rows[0]?.id ?? '', outcome }]);
+    expect(await allBreaks()).toEqual([]);
+    const cases = await platform.deps.pool.query('select kind, evidence from cases');
+    expect(cases.rows).toMatchObject([{ kind: 'contradicted', evidence: { said: 'failed', isInStatement: true, proposedEntries: [] } }]);
+  });
+
   it('keeps a statement that cannot be read, encrypted, with the reason, and changes nothing', async () => {
     await pay(1);
     expect(await codeOf(reconcile(`${HEADER}\n1,+256772123456,yesterday,Successful,Transfer,1,UGX,0`))).toBe('statement_malformed');
