@@ -157,6 +157,26 @@ describe('a day', () => {
     expect(await allBreaks()).toMatchObject([{ status: 'open' }]);
   });
 
+  it('keeps the break of a late success that its operator told of, whatever a statement lacks', async () => {
+    platform.script = {
+      disburse: (railId, request) => {
+        if (railId === 'mtn-ug') asked.push(request);
+        return railId === 'mtn-ug'
+          ? { state: 'failed', reasonCode: 'operator_error', retry: 'later' }
+          : { state: 'succeeded', receipt: 'hub', amount: request.amount };
+      },
+    };
+    await pay(1);
+    const [request] = asked as [EffectRequest];
+    const { rows } = await platform.deps.pool.query<{ id: string }>('select id from attempts where request_id = $1', [request.requestId]);
+    const outcome = { state: 'succeeded' as const, receipt: 'R-late', amount: request.amount };
+    await noteContradictions(platform.deps, [{ attemptId: rows[0]?.id ?? '', outcome }]);
+    expect(await allBreaks()).toMatchObject([{ kind: 'missing_here', day: DAY, status: 'open' }]);
+    platform.clock.advance(600_000);
+    expect(await reconcile(HEADER)).toMatchObject({ newBreaks: 0, resolved: 0, breaks: [] });
+    expect(await allBreaks()).toMatchObject([{ status: 'open' }]);
+  });
+
   it('keeps the break of a success that its operator takes back, until a statement has the movement', async () => {
     await pay(1);
     const [request] = asked as [EffectRequest];
