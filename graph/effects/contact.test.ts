@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { breakerState, healthKey, readRailHealth } from '../../tools/rails/health.ts';
+import { breakerState, healthKey, postgresHealthStore, readRailHealth } from '../../tools/rails/health.ts';
 import type { Outcome } from '../../tools/mmo/operator.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
 import { contactOf, createContacts } from './contact.ts';
@@ -57,6 +57,24 @@ describe('a silent operator', () => {
     expect(await health()).toMatchObject({ outages: 0, state: 'closed', failureWeight: 4 });
     for (let count = 0; count < 4; count += 1) await tell(RAIL, 'collection', { state: 'unknown', reasonCode: 'operator_error' });
     expect(await health()).toMatchObject({ outages: 4, state: 'closed' });
+  });
+
+  it('is over for all processes once one of them is answered, whichever it was silent to', async () => {
+    const [first, second] = [createContacts(platform.deps), createContacts(platform.deps)];
+    for (let count = 0; count < 5; count += 1) await first(RAIL, 'collection', silence);
+    expect(await health()).toMatchObject({ outages: 5, state: 'open' });
+    platform.clock.advance(15_000);
+    await second(RAIL, 'collection', { state: 'pending' });
+    expect(await health()).toMatchObject({ outages: 0, state: 'closed' });
+    // What is known already is not looked at again for each answer.
+    let reads = 0;
+    const pool = platform.deps.pool;
+    const counted = createContacts({
+      ...platform.deps,
+      railHealth: { ...postgresHealthStore(pool), read: async () => ((reads += 1), new Map()) },
+    });
+    for (let count = 0; count < 50; count += 1) await counted(RAIL, 'collection', { state: 'pending' });
+    expect(reads).toBe(1);
   });
 
   it('is not told a second time, nor excused, by what turns out never to have arrived', async () => {
