@@ -2,12 +2,12 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { loadKeys } from '../db/keyring.ts';
 import { RAILS } from '../domain/network.ts';
 import { inquiryDelayMs } from '../graph/effects/record.ts';
 import { railTerms } from '../tools/mmo/registry.ts';
 import { composeGraphDeps, type Foundation } from './compose.ts';
 import { readConfig } from './config.ts';
+import { loadKeys } from './secrets.ts';
 
 it('has operators asked about attempts as often as the settings of each rail say, and all others as the process does', async () => {
   const env = { CAPP_DATA_DIR: mkdtempSync(join(tmpdir(), 'capp-compose-')), CAPP_INQUIRY_DELAY_MS: '3000' };
