@@ -222,6 +222,8 @@ test('a payment that is stored while its party is being erased is waited for, or
   const [amina, okello] = [await world.addPerson(), await world.addPerson()];
   const waits = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
   const untilSomebodyWaits = () => expect.poll(async () => (await world.pool.query(waits)).rowCount).toBe(1);
+  const texts = await world.addTexts(await world.addPayment(okello, amina));
+  await age();
   const payment = { clientId: world.clientId, senderId: okello.id, receiverId: amina.id };
   // Its parties were looked up, and it is not committed yet.
   let erasing: Promise<unknown> | undefined;
@@ -231,6 +233,8 @@ test('a payment that is stored while its party is being erased is waited for, or
     await untilSomebodyWaits();
   });
   expect(await erasing).toMatchObject({ code: 'erasure_refused' });
+  // What was destroyed of theirs before it was refused is there as it was.
+  expect(await texts.read()).toEqual(['a note on them', 'an answer of theirs', 'a report on them']);
   expect(await findSubjects(world, amina.person.phone)).toEqual([amina.id]);
 
   const juma = await world.addPerson();

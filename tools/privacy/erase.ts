@@ -81,12 +81,13 @@ async function refuseOver(deps: Parameters<typeof obstaclesTo>[0], userId: strin
 
 async function shred(deps: EraseDeps, tx: Queryable, person: PersonRecord, actor: string) {
   const nowMs = deps.clock.now();
-  if (!(await lockPerson(tx, person.id))) throw fault('not_found', { detail: 'Nobody is kept under that id.' });
-  // What came up since it was looked for counts as well; nothing comes up from here on.
-  await refuseOver({ pool: tx, clock: deps.clock }, person.id);
   const { phone } = deps.keyring.people.openPerson(person);
   const traces = await clearTraces(tx, person.id, deps.keyring.blindIndexes(phone, SUBSCRIBER_SCOPE));
   const cleared = { ...traces, written: await destroyTextsAbout(tx, person.id, nowMs) };
+  // Late, for payments of everybody wait from here on; what was cleared comes back when it is refused.
+  if (!(await lockPerson(tx, person.id))) throw fault('not_found', { detail: 'Nobody is kept under that id.' });
+  // What came up since it was looked for counts as well; nothing comes up from here on.
+  await refuseOver({ pool: tx, clock: deps.clock }, person.id);
   if (!(await shredPerson(tx, person, nowMs))) throw fault('erasure_refused', { detail: 'The person changed meanwhile; try again.' });
   const event = { clientId: person.clientId, actor, action: 'person.erased', subject: `user:${person.id}`, details: cleared };
   await recordAuditEvents(tx, [event], nowMs);
