@@ -45,7 +45,7 @@ export const operatorPins = pgTable(
     railId: text('rail_id').notNull(),
     /** A keyed hash of the rail and the PIN. */
     digest: bytea('digest').notNull(),
-    /** `on_trial`: one payout tries it · `accepted` · `refused`: until a person lifts it. */
+    /** `on_trial`: one call tries it · `accepted` · `refused`: until a person lifts it. */
     state: text('state').notNull(),
     changedAt: moment('changed_at').notNull(),
   },

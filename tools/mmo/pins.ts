@@ -1,6 +1,6 @@
 /**
  * Our PINs at operators that lock an account after a few wrong ones. A PIN that was refused is not tried again, by any process, until
- * there is a new one or a person has said that it is right; one that nobody has seen taken yet is tried by one payout at a time.
+ * there is a new one or a person has said that it is right; one that nobody has seen taken yet is tried by one call at a time.
  */
 import type { Outcome } from './operator.ts';
 import { failed } from './reasons.ts';
