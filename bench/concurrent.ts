@@ -13,10 +13,10 @@ import { type Finding, figure } from './finding.ts';
 import { type Inspected, inspect, inspectorSetting } from './inspect.ts';
 import { countUnfinished, paymentsBy, runLoad } from './load/run.ts';
 import { meteredChildren, treeCpuSeconds } from './meters.ts';
-import { type BenchPlatform, freePort, openPlatform } from './platform.ts';
+import { type BenchPlatform, freePort, openPlatform, type PlatformOptions } from './platform.ts';
 import type { SlowOrder, SlowPace } from './slow-operators.ts';
 
-export interface ConcurrentOptions {
+export interface ConcurrentOptions extends PlatformOptions {
   readonly payments: number;
   /** How long all of them wait, once the last request has been taken, seconds. */
   readonly holdSeconds: number;
@@ -53,6 +53,7 @@ export async function runConcurrentBench(options: ConcurrentOptions, tell: (line
       CAPP_FX_OPEN_ER_API_URL: `${operators.url}/fx/open-er-api`,
       CAPP_FX_CURRENCY_API_URL: `${operators.url}/fx/currency-api`,
       CAPP_SETTLEMENT_AGE_MS: '5000',
+      ...options.settings,
     });
     return await wait(bench, operators, { options, inspectorPort, sandboxFolder: join(folder, 'sandbox') }, tell);
   } finally {

@@ -7,9 +7,9 @@ import { type Finding, figure } from './finding.ts';
 import type { LoadOrder } from './load/order.ts';
 import { cpuLine, type LoadResult, paymentsBy, runLoad } from './load/run.ts';
 import { peakMegabytes } from './meters.ts';
-import { type BenchPlatform, fundBalances, openPlatform } from './platform.ts';
+import { type BenchPlatform, fundBalances, openPlatform, type PlatformOptions } from './platform.ts';
 
-export interface EndToEndOptions {
+export interface EndToEndOptions extends PlatformOptions {
   /** How long clients send in each part. */
   readonly seconds: number;
   readonly naiveSeconds: number;
@@ -130,7 +130,7 @@ async function measure(
   options: EndToEndOptions,
   tell: (line: string) => void,
 ): Promise<Measured> {
-  const bench = await openPlatform(settings);
+  const bench = await openPlatform({ ...options.settings, ...settings });
   try {
     await fundBalances(bench);
     await runPart(bench, warmUp(wanted, options.warmUp), 0, 0);

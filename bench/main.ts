@@ -162,6 +162,7 @@ bench(
   [
     number('--seconds <n>', 'how long clients send', 30, 1, 3_600),
     number('--unfinished <n>', 'payments on their way before clients wait', 2_000, 1, 100_000),
+    number('--warm-up <n>', 'payments before the clock starts', 400, 10, 100_000),
     number('--speed <n>', 'how many times faster than usual customers and operators are', 10, 1, 1_000),
     number('--least-per-second <n>', 'fails below so many payments a second', 10, 0, 100_000),
   ],

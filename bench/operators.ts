@@ -4,29 +4,34 @@
  */
 import { type Finding, figure } from './finding.ts';
 import { cpuLine, paymentsBy, runLoad } from './load/run.ts';
-import { type BenchPlatform, openPlatform } from './platform.ts';
+import { type BenchPlatform, openPlatform, type PlatformOptions } from './platform.ts';
 import { NO_FAULTS } from '../sandbox/fates.ts';
 
-export interface OperatorsOptions {
+export interface OperatorsOptions extends PlatformOptions {
   readonly seconds: number;
   /** Payments on their way before clients wait. */
   readonly unfinished: number;
   /** How many times faster than at speed 1 the sandbox's customers are: at 1 they take 300 ms to enter a PIN. */
   readonly speed: number;
+  /** Payments before the clock starts. */
+  readonly warmUp: number;
   readonly leastPerSecond: number;
 }
 
 const ROWS = 200;
-const WARM_UP_PAYMENTS = 400;
 /** Small enough for every float to last. */
 const USD_MAX = 10;
 const LEGS = 2;
 
 /** Runs the bench. Fails when anything is lost or doubled, does not agree with the operators' books, or is below the floor. */
 export async function runOperatorsBench(options: OperatorsOptions, tell: (line: string) => void): Promise<Finding> {
-  const bench = await openPlatform({ SANDBOX_FAULTS: JSON.stringify(NO_FAULTS), SANDBOX_SPEED: String(options.speed) });
+  const bench = await openPlatform({
+    ...options.settings,
+    SANDBOX_FAULTS: JSON.stringify(NO_FAULTS),
+    SANDBOX_SPEED: String(options.speed),
+  });
   try {
-    await send(bench, 'warm-up', { seconds: 60, payments: WARM_UP_PAYMENTS, unfinished: WARM_UP_PAYMENTS });
+    await send(bench, 'warm-up', { seconds: 60, payments: options.warmUp, unfinished: options.warmUp });
     const result = await send(bench, 'wallets', { ...options, payments: 10_000_000 });
     const legs = await countLegs(bench);
     const cpuUsPerLeg = Object.fromEntries(Object.entries(result.cpuUs).map(([kind, us]) => [kind, us / LEGS]));

@@ -43,6 +43,12 @@ const POLL_MS = 100;
 /** What the demo client's balances begin with, minor units of each currency. */
 const FUNDS_MINOR = 10n ** 15n;
 
+/** What a bench lets its platform be told. */
+export interface PlatformOptions {
+  /** Settings beside those that the bench needs itself. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
 /** Starts a platform with one worker. `settings` are added to its environment. */
 export async function openPlatform(
   settings: Readonly<Record<string, string>>,

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { runLoadBench } from './bench.ts';
 import type { LoadBook } from './book.ts';
 import { isNeighbours, KINDS } from './schedule.ts';
+import { SOON_SETTLED } from './testing.ts';
 
 const SCENARIO = {
   name: 'callers of every kind, over operators',
@@ -15,6 +16,7 @@ const SCENARIO = {
   batchRows: 5,
   listenSeconds: 1,
   warmUpPayments: 40,
+  settings: SOON_SETTLED,
   phases: [
     { kind: 'ramp', seconds: 2, fromPerSecond: 10, toPerSecond: 20 },
     { kind: 'spike', name: 'the leap', seconds: 2, perSecond: 10, peakSeconds: 1, peakPerSecond: 30 },

@@ -251,6 +251,14 @@ export async function misstored(pool: Pool, { accepted, unanswered }: LoadReport
   ];
 }
 
+/** All payments there are, whichever load they came with, and how many of them wait for people. */
+export async function storedPayments(pool: Pool): Promise<{ readonly payments: number; readonly held: number }> {
+  const { rows } = await pool.query<{ payments: number; held: number }>(
+    `select count(*)::int as payments, count(*) filter (where status = 'held')::int as held from payments`,
+  );
+  return rows[0] ?? { payments: 0, held: 0 };
+}
+
 /** Payments alone: one by one, or in batches where there is more than one to a request. */
 export function paymentsBy(rows: number): Pick<LoadOrder, 'mix' | 'rows'> {
   return { mix: rows === 1 ? { single: 1 } : { batch: 1 }, rows };

@@ -73,6 +73,7 @@ const SETTINGS = [
   'CAPP_CONNECTIONS_MAX',
   'CAPP_CONNECTIONS_PER_ADDRESS_MAX',
   'CAPP_SETTLEMENT_AGE_MS',
+  'CAPP_HOUSEKEEPING_MS',
 ] as const;
 
 const scenarioSchema = z

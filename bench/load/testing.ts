@@ -1,8 +1,11 @@
-/** Made-up loads for the tests of what is told about them. */
+/** What the tests of benches share: settings, and made-up loads for what is told about them. */
 import type { LoadReport, Outcome } from './order.ts';
 import { OUTCOMES } from './order.ts';
 import type { LoadResult, MeasuredLoad, Sample } from './run.ts';
 import { type Kind, KINDS } from './schedule.ts';
+
+/** Settings for tests of benches: paid payments are in a settlement window soon, which every load waits for. */
+export const SOON_SETTLED = { CAPP_SETTLEMENT_AGE_MS: '100', CAPP_HOUSEKEEPING_MS: '250' };
 
 export interface MadeRequest {
   readonly kind?: Kind;
