@@ -7,8 +7,8 @@ import { type ChainPlace, readChainProfile } from './chain-profile.ts';
 
 /** The registry of the chain as the place of anchors. */
 export async function anchorKeeper(chain: Chain): Promise<AnchorKeeper> {
-  const { registryKeeper } = await import('../tools/aptos/registry.ts');
-  return registryKeeper(chain.deps);
+  const { auditAnchorKeeper } = await import('../tools/aptos/registry.ts');
+  return auditAnchorKeeper(chain.deps);
 }
 
 export interface AnchorsRead {

@@ -80,7 +80,7 @@ export async function openSettlementSide(
   lists: Pick<SanctionsList, 'rolls'>,
 ): Promise<SettlementSide | undefined> {
   if (config.aptosPath === null) return undefined;
-  const [{ openChain }, { createAptosSettlement }, { registryShelf }] = await Promise.all([
+  const [{ openChain }, { createAptosSettlement }, { registryKeeper }] = await Promise.all([
     import('./chain.ts'),
     import('../tools/aptos/settlement.ts'),
     import('../tools/aptos/registry.ts'),
@@ -93,7 +93,7 @@ export async function openSettlementSide(
     approvers: approversOf(chain.consents, readPeople('CAPP_SETTLEMENT_APPROVERS', config.settlementApprovers)),
     arbiters: arbitersOf(chain.deps.arbiters, readArbiters(config.settlementArbiters)),
     anchors: { keeper: await anchorKeeper(chain), intervalMs: config.anchorMs },
-    registry: { keeper: registryShelf(chain.deps, chain.registrars), rolls: () => lists.rolls() },
+    registry: { keeper: registryKeeper(chain.deps, chain.registrars), rolls: () => lists.rolls() },
     isOnChain: (partner, currency) => partners[partner] !== undefined && assets[currency] !== undefined,
     settings: {
       ...DEFAULT_DRIVER_SETTINGS,

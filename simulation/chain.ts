@@ -15,7 +15,7 @@ import { databaseSent } from '../tools/aptos/database-sent.ts';
 import type { SettlementDeps } from '../tools/aptos/create-batches.ts';
 import { createAptosNode } from '../tools/aptos/node.ts';
 import { type ChainProfile, parseChainProfile } from '../tools/aptos/profile.ts';
-import { registryKeeper } from '../tools/aptos/registry.ts';
+import { auditAnchorKeeper } from '../tools/aptos/registry.ts';
 import { consentOf, createAptosSettlement } from '../tools/aptos/settlement.ts';
 import type { SettlementChain } from '../tools/aptos/settlement-chain.ts';
 import { type ChainAccount, ed25519Account, localSigner } from '../tools/aptos/signer.ts';
@@ -160,7 +160,7 @@ function sideOf(deps: ChainDeps, weather: Weather, { profile, keys }: Access, ac
     chain: inTwoWays(deps.stage.chance, chain),
     approvers: [...policy, ...people],
     arbiters,
-    anchors: { keeper: registryKeeper(chain), intervalMs: ANCHOR_MS },
+    anchors: { keeper: auditAnchorKeeper(chain), intervalMs: ANCHOR_MS },
     isOnChain: (partner, currency) => profile.partners[partner] !== undefined && profile.assets[currency] !== undefined,
     settings: DRIVER,
     policy: policyFor(deps.payments),

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { manualScheduler } from '../../sandbox/scheduler.ts';
 import { type ChainWorld, createChainWorld } from '../../tests/chain/world.ts';
-import { lastAnchor, registryKeeper } from '../../tools/aptos/registry.ts';
+import { lastAnchor, auditAnchorKeeper } from '../../tools/aptos/registry.ts';
 import { anchorHead } from '../../tools/audit/index.ts';
 import { testLog, type TestLog } from '../../tools/audit/testing.ts';
 import { runCli } from './program.ts';
@@ -54,7 +54,7 @@ async function sealPayment(): Promise<void> {
 }
 
 const anchor = () => {
-  const keeper = registryKeeper({ ...world.deps, reporter: world.account(world.keys.reporter) });
+  const keeper = auditAnchorKeeper({ ...world.deps, reporter: world.account(world.keys.reporter) });
   return anchorHead({ pool: log.pool, clock: world.scheduler, keeper, intervalMs: 0 });
 };
 

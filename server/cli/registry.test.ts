@@ -9,7 +9,7 @@ import { newId } from '../../domain/ids.ts';
 import { manualScheduler } from '../../sandbox/scheduler.ts';
 import { type ChainWorld, createChainWorld } from '../../tests/chain/world.ts';
 import { databaseSent } from '../../tools/aptos/database-sent.ts';
-import { publishList, registryShelf } from '../../tools/aptos/registry.ts';
+import { publishList, registryKeeper } from '../../tools/aptos/registry.ts';
 import type { AttestationProof, ListProof } from '../../tools/registry/proof.ts';
 import { publishDue } from '../../tools/registry/publish.ts';
 import { createSanctionsList } from '../../tools/sanctions/list.ts';
@@ -51,7 +51,7 @@ afterAll(async () => {
 function tell() {
   const { regulator, issuer } = world.keys;
   const registrars = { regulator: world.account(regulator), issuer: world.account(issuer) };
-  const keeper = registryShelf({ ...world.deps, sent: databaseSent(database.pool) }, registrars);
+  const keeper = registryKeeper({ ...world.deps, sent: databaseSent(database.pool) }, registrars);
   const lists = createSanctionsList([sampleList()], { sample: true });
   return publishDue({ pool: database.pool, clock: world.scheduler, keeper, rolls: () => lists.rolls() });
 }

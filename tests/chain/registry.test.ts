@@ -8,7 +8,7 @@ import { newId } from '../../domain/ids.ts';
 import { type ChainWorld, createChainWorld } from './world.ts';
 import { databaseSent } from '../../tools/aptos/database-sent.ts';
 import { createAptosNode } from '../../tools/aptos/node.ts';
-import { lastList, readAttestation, type Registrars, registryShelf } from '../../tools/aptos/registry.ts';
+import { lastList, readAttestation, type Registrars, registryKeeper } from '../../tools/aptos/registry.ts';
 import type { Fetch } from '../../tools/mmo/http.ts';
 import { createSanctionsList, type SanctionsEntry, type SanctionsList } from '../../tools/sanctions/list.ts';
 import { entryHash, listNumber, placeOn, rollRoot } from '../../tools/sanctions/roll.ts';
@@ -62,7 +62,7 @@ function processOf(life: Mortal = mortal(Number.POSITIVE_INFINITY, 'before'), re
   const pool = life.pool(database.pool, isWritten);
   const node = createAptosNode({ profile: world.profile, fetch: wire, clock: world.scheduler });
   const { regulator, issuer } = world.keys;
-  const keeper = registryShelf(
+  const keeper = registryKeeper(
     { ...world.deps, node, sent: databaseSent(pool) },
     { regulator: world.account(regulator), issuer: world.account(issuer), ...registrars },
   );

@@ -77,7 +77,7 @@ export async function anchorAudit(deps: RegistryDeps, block: bigint, head: strin
 }
 
 /** The registry as the place of anchors of the audit log. */
-export function registryKeeper(deps: RegistryDeps): AnchorKeeper {
+export function auditAnchorKeeper(deps: RegistryDeps): AnchorKeeper {
   return {
     anchor: async (block, hash) => {
       const outcome = await anchorAudit(deps, block, hash);
@@ -206,7 +206,7 @@ export function attestSubject(
 }
 
 /** The registry as the place of lists and attestations, as far as there are keys. */
-export function registryShelf(deps: SendDeps, { regulator, issuer }: Registrars): RegistryKeeper {
+export function registryKeeper(deps: SendDeps, { regulator, issuer }: Registrars): RegistryKeeper {
   const putOnChain = ({ id, kind, content }: RegistryRow): Promise<AnchorOutcome> => {
     const of = (name: string): string => content[name] ?? '';
     if (kind === 'list') {
