@@ -115,12 +115,16 @@ test('a log that was emptied is missed', async () => {
   expect((await verify()).code).toBe(1);
 });
 
-test('a node that does not answer is said to, and its anchors count for nothing', async () => {
+test('a node that does not answer is said to, and the log is not called whole without its anchors unless that is asked for', async () => {
   await sealPayment();
   await anchor();
-  const { code, out } = await verify({ APTOS_NODE_URL: 'http://127.0.0.1:9/v1' });
-  expect(code).toBe(0);
+  const away = { CAPP_APTOS_PATH: profilePath, APTOS_NODE_URL: 'http://127.0.0.1:9/v1' };
+  const { code, out } = await verify(away);
+  expect(code).toBe(2);
   expect(out).toContain('The settlement chain does not answer; its anchors were not looked at.');
+  const offline = await audit(away, 'verify', '--offline');
+  expect(offline.code).toBe(0);
+  expect(offline.out).toContain('The settlement chain was not asked; its anchors were not looked at.');
   world.sandbox.changeChain({ mode: 'foreign' });
   const foreign = await verify();
   expect([foreign.code, foreign.err]).toEqual([expect.any(Number), expect.stringMatching(/^capp: chain_mismatch/)]);

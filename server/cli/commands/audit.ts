@@ -25,6 +25,7 @@ const SHOWN_MAX = 50;
 
 interface VerifyOptions {
   readonly trust?: TrustedBlock;
+  readonly offline?: true;
   readonly json?: true;
 }
 
@@ -50,13 +51,15 @@ export function registerAudit(program: Command, context: CommandContext): void {
     .description(
       'Verifies every block from the first, and every row it seals, and says which were changed, removed or put in; where there is a ' +
         'settlement chain, also that the blocks anchored there are in it as they were. ' +
-        'Exit code: 0 when all is as it was sealed, 1 when not.',
+        'Exit code: 0 when all is as it was sealed, 1 when not, 2 when the chain could not be asked.',
     )
+    .option('--offline', 'do not ask the settlement chain')
     .option('--trust <block>', 'a block noted before, as NUMBER:HASH, which must still be in the chain', trustedBlockOf)
     .option('--json', 'print as JSON')
     .action((options: VerifyOptions) => onAuditLog(context, (pool, keyring) => verifyLog(context, { pool, keyring }, options)));
   withExamples(verify, [
     ['capp audit verify', 'the whole log'],
+    ['capp audit verify --offline', 'the same without the anchors on the chain'],
     [`capp audit verify --trust 42:${'6b86b273ff34fce19d6b804eff5a3f57…'}`, 'and that nobody made it anew since block 42 was noted'],
   ]);
   const exporting = audit
@@ -86,17 +89,20 @@ export function registerAudit(program: Command, context: CommandContext): void {
   withExamples(check, [['capp audit check proof.json', 'offline']]);
 }
 
+const NOT_ASKED = { state: 'not_asked', blocks: [] } as const;
+
 async function verifyLog(
   context: CommandContext,
   deps: { readonly pool: Pool; readonly keyring: Keyring },
   options: VerifyOptions,
 ): Promise<void> {
-  const anchored = await readAnchored(readConfig(context.terminal.env));
+  const anchored = options.offline === true ? NOT_ASKED : await readAnchored(readConfig(context.terminal.env));
   const report = await verifyAudit(deps, [...(options.trust === undefined ? [] : [options.trust]), ...anchored.blocks]);
   const { state, blocks } = anchored;
   const sentence = {
     none: [],
-    unreachable: ['The settlement chain does not answer; its anchors were not looked at.'],
+    not_asked: ['The settlement chain was not asked; its anchors were not looked at.'],
+    unreachable: ['The settlement chain does not answer; its anchors were not looked at. With --offline they need not be.'],
     read: [`${blocks.length} anchors on the settlement chain were held against it.`],
   };
   context.terminal.out(
@@ -105,6 +111,8 @@ async function verifyLog(
       : [...sentencesOf(report), ...sentence[state]].join('\n'),
   );
   if (report.findings.length > 0) context.endWith(EXIT.wrong);
+  // Whoever made the log anew would have the chain cut off as well.
+  else if (state === 'unreachable') context.endWith(EXIT.failed);
 }
 
 /** A report in words. */
