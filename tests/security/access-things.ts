@@ -7,10 +7,11 @@ import { newId } from '../../domain/ids.ts';
 import { insertBatch } from '../../graph/settlement/testing.ts';
 import { bodyOf, type Call, intentOf, TEST_START_MS, testKeyring } from '../../server/api/testing-app.ts';
 import { issueMandate } from '../../tools/mandates/issue.ts';
+import { PASSWORD } from './people.ts';
 import type { SecurityApi } from './security-api.ts';
 
 export const DIGEST = 'a'.repeat(64);
-const AT = new Date(TEST_START_MS);
+export const AT = new Date(TEST_START_MS);
 const URL_TAKEN = 'https://196.201.214.200/capp';
 
 /** For whom a thing is made: a client, a key of it that may do everything, and who will act on it. */
@@ -181,7 +182,7 @@ export function ruleDraft(): unknown {
 /** What a request needs besides its thing, by operation; those that are missing need nothing. */
 export const BODIES: Readonly<Record<string, () => unknown>> = {
   'POST /v1/session/second-factor': () => ({ code: '000000' }),
-  'PUT /v1/session/password': () => ({ password: 'a guess', newPassword: 'another battery staple' }),
+  'PUT /v1/session/password': () => ({ password: PASSWORD, newPassword: PASSWORD }),
   'POST /v1/payments': () => intentOf(next('access')),
   'POST /v1/payments/batches': () => ({ intents: [intentOf(next('batch'))] }),
   'POST /v1/payments/{id}/information': () => ({ questionId: newId(), answer: 'A friend' }),

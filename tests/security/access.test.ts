@@ -13,10 +13,14 @@ beforeAll(async () => {
 afterAll(() => api.stop());
 
 test('every route, every role, every tenant: as the checked-in table says', { timeout: 600_000 }, async () => {
-  const { wrong, rows, routes, checked } = await walkAccess(api);
+  const { wrong, rows, routes, checked, references, events, stepUps } = await walkAccess(api);
   expect(wrong).toEqual([]);
   expect(routes).toBeGreaterThan(70);
   expect(checked).toBeGreaterThan(routes * ALL_ROLES.length);
+  expect(references).toBeGreaterThan(15);
+  expect(stepUps).toBeGreaterThan(10);
+  // Each role that may listen hears of two events of its own, on each of two streams and for both tenants.
+  expect(events).toBeGreaterThan(30);
   await expect(textOf(rows)).toMatchFileSnapshot('access-matrix.txt');
 });
 

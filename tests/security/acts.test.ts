@@ -1,14 +1,11 @@
 /** Every route that changes something leaves a row that the audit log seals, or stands here with the reason why not. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createLogin } from '../../db/queries/logins.ts';
 import { testDatabase } from '../../db/testing.ts';
 import { permissionsOf } from '../../server/api/permissions.ts';
-import { bodyOf, testKeyring } from '../../server/api/testing-app.ts';
-import { TOTP_CONTEXT } from '../../server/auth/access.ts';
-import { hashPassword } from '../../server/auth/passwords.ts';
-import { newTotpSecret, stepOf, totpCode } from '../../server/auth/totp.ts';
+import { bodyOf } from '../../server/api/testing-app.ts';
 import { SOURCE_NAMES } from '../../tools/audit/sources.ts';
 import { BODIES, type Owner, pathTo, THINGS, thingOf } from './access-things.ts';
+import { PASSWORD, personWith } from './people.ts';
 import { openSecurityApi, type SecurityApi } from './security-api.ts';
 
 /** What is answered with 2xx and leaves no row of the audit log. */
@@ -37,7 +34,6 @@ const NOT_WALKED: Readonly<Record<string, string>> = {
   'POST /v1/settlement/batches/{id}/votes': 'needs a dispute: `server/api/settlement-disputes.test.ts`',
 };
 
-const PASSWORD = 'correct horse battery staple';
 let api: SecurityApi;
 beforeAll(async () => {
   api = await openSecurityApi(await testDatabase());
@@ -57,21 +53,7 @@ async function actsOf(actor: string): Promise<string[]> {
 const form = (path: string, fields: Record<string, string>) =>
   api.call('POST', path, { key: null, type: 'application/x-www-form-urlencoded', body: new URLSearchParams(fields).toString() });
 
-async function person(principal: string) {
-  const secret = newTotpSecret();
-  const totpSecret = testKeyring.encrypt(secret.toString('base64'), TOTP_CONTEXT);
-  const login = {
-    clientId: api.clients.acme,
-    principal,
-    passwordHash: await hashPassword(PASSWORD),
-    roles: ['auditor'] as const,
-    totpSecret,
-  };
-  await createLogin(api.pool, { ...login, actor: 'test' }, api.clock.now());
-  const code = () => totpCode(secret, stepOf(api.clock.now()));
-  const logIn = (password = PASSWORD) => api.call('POST', '/v1/session', { key: null, json: { principal, password, code: code() } });
-  return { code, logIn };
-}
+const person = (principal: string) => personWith(api, api.clients.acme, principal, ['auditor']);
 
 /** Routes whose caller is not a key, each by a request that is answered with 2xx. */
 async function askAsPerson(): Promise<Readonly<Record<string, () => Promise<Response>>>> {
