@@ -32,6 +32,19 @@ describe('parties', () => {
     );
   });
 
+  test('open with all that was given of them, and lose it with their key', () => {
+    const [from, to] = [people.create(), people.create()];
+    const told = { ...amina, details: { dateOfBirth: '1971-03-04', address: { town: 'Kisumu', country: 'KE' } } };
+    const row = {
+      parties: joinParties(people.seal(from.key, told), people.seal(to.key, okello)),
+      senderKey: from.wrapped,
+      receiverKey: to.wrapped,
+    };
+    expect(people.openParties(row)).toEqual({ sender: told, receiver: okello });
+    expect(row.parties.toString('latin1')).not.toMatch(/1971|Kisumu/);
+    expect(people.openParties({ ...row, senderKey: null }).sender).toEqual(ERASED);
+  });
+
   test('lose one party with that person’s key, and keep the other', () => {
     const row = sealed();
     expect(people.openParties({ ...row, senderKey: null })).toEqual({ sender: ERASED, receiver: okello });

@@ -9,6 +9,7 @@
  */
 import { createSecretKey, type KeyObject, randomFillSync } from 'node:crypto';
 import { fault } from '../domain/errors.ts';
+import type { PartyDetails } from '../domain/party.ts';
 import { NONCE_BYTES, openGcm, sealGcm, TAG_BYTES } from './gcm.ts';
 
 const KEY_BYTES = 32;
@@ -28,10 +29,11 @@ export interface PersonKey {
   readonly key: KeyObject;
 }
 
-/** A name and an E.164 number. Both are empty for somebody whose data was erased. */
+/** A name, an E.164 number, and what else was given. Name and number are empty for somebody whose data was erased. */
 export interface Person {
   readonly name: string;
   readonly phone: string;
+  readonly details?: PartyDetails;
 }
 
 export interface Parties {
@@ -61,7 +63,7 @@ export interface PersonKeys {
   current(dataKey: Buffer): PersonKey;
   /** The same data keys, wrapped by the keyring's first key; the very buffer when they are already. */
   rewrap(dataKey: Buffer): Buffer;
-  /** Seals a name and number, for `users.person` and as one party of a payment: under a key that is theirs alone it says the same in both. */
+  /** Seals what was given of somebody, for `users.person` and as one party of a payment: under a key that is theirs alone it says the same in both. */
   seal(key: PersonKey, person: Person): Buffer;
   /** Opens both parties of a payment. Throws `internal` for what does not open. */
   openParties(row: SealedParties): Parties;
@@ -168,7 +170,7 @@ export function createPersonKeys(deps: PersonKeysDeps): PersonKeys {
   }
 
   function seal(key: PersonKey, person: Person): Buffer {
-    const text = JSON.stringify({ name: person.name, phone: person.phone });
+    const text = JSON.stringify({ name: person.name, phone: person.phone, details: person.details });
     return encrypted(key.key, SEALED_MARK, key.version, text, PERSON_CONTEXT);
   }
 

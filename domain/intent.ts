@@ -13,6 +13,16 @@ import { ERRORS, type ErrorCode, Fault, fault } from './errors.ts';
 import { sha256 } from './ids.ts';
 import { formatAmount, type Money, parseAmount } from './money.ts';
 import { COUNTRIES, countryByCode, today } from './network.ts';
+import {
+  DETAIL_COLUMNS,
+  detailCodeOf,
+  detailsFromCells,
+  type FieldCheck,
+  PARTY_DETAIL_FIELDS,
+  type PartyDetails,
+  type PartyDetailsInput,
+  readDetails,
+} from './party.ts';
 import { parsePhone } from './phone.ts';
 import type { Country } from './rail.ts';
 
@@ -28,6 +38,8 @@ export interface Party {
   readonly phone: string;
   readonly country: Country;
   readonly walletId: string;
+  /** What else the client says of the party; left out when it says nothing. */
+  readonly details?: PartyDetails;
 }
 
 export interface PaymentIntent {
@@ -66,6 +78,7 @@ const partySchema = z.strictObject({
   name: z.string().min(1).max(NAME_LENGTH_MAX).meta({ description: 'Full name, in any script.', example: 'Wanjiru Kamau' }),
   phone: z.string().min(1).max(32).meta({ description: 'Mobile number, local or international writing.', example: '0712 345678' }),
   country: z.enum(COUNTRY_CODES).meta({ description: 'ISO 3166-1 alpha-2.', example: 'KE' }),
+  ...PARTY_DETAIL_FIELDS,
 });
 
 /** The external shape of an intent; `parseIntent` checks by it and then looks closer. */
@@ -96,7 +109,7 @@ export function parseIntent(input: unknown, line: number | null = null, asOf: st
   const shape = intentInputSchema.safeParse(input);
   const errors = shape.success ? [] : shape.error.issues.flatMap((issue) => explainIssue(issue, input));
   const broken = new Set(errors.map((error) => error.field));
-  const check = <T>(field: string, read: () => T): T | undefined => {
+  const check: FieldCheck = (field, read) => {
     if (broken.has(field)) return undefined;
     try {
       return read();
@@ -137,8 +150,6 @@ export function parseIntent(input: unknown, line: number | null = null, asOf: st
   return { ok: true, line, intent };
 }
 
-type Check = <T>(field: string, read: () => T) => T | undefined;
-
 /** What could be read of a party; what could not is missing and has its error. */
 type ReadParty = { readonly [Key in keyof Party]?: Party[Key] | undefined };
 
@@ -146,12 +157,14 @@ function isParty(party: ReadParty): party is Party {
   return party.name !== undefined && party.phone !== undefined && party.country !== undefined && party.walletId !== undefined;
 }
 
-function readParty(role: 'sender' | 'receiver', input: unknown, broken: ReadonlySet<string>, check: Check, asOf: string): ReadParty {
+function readParty(role: 'sender' | 'receiver', input: unknown, broken: ReadonlySet<string>, check: FieldCheck, asOf: string): ReadParty {
   if (broken.has(role)) return {};
   const name = check(`${role}.name`, () => nameOf(valueAt(input, `${role}.name`) as string));
   const country = countryAt(input, role, broken) ?? undefined;
   const number = country && check(`${role}.phone`, () => parsePhone(valueAt(input, `${role}.phone`) as string, country, asOf));
-  return { name, country, phone: number?.e164, walletId: number?.walletId };
+  const given = valueAt(input, role) as PartyDetailsInput;
+  const details = readDetails(given, (field, read) => check(`${role}.${field}`, read), asOf);
+  return { name, country, phone: number?.e164, walletId: number?.walletId, ...(details === null ? {} : { details }) };
 }
 
 /** Throws `same_party`, `corridor_unavailable`. What could not be read was refused before. */
@@ -223,7 +236,7 @@ function explainIssue(issue: z.core.$ZodIssue, input: unknown): IntentError[] {
       .slice(0, 10)
       .map((key) => ({ code: 'validation_failed', field: unknownField(path, key), detail: 'There is no such field.' }));
   }
-  const code = codeFor(path.at(-1) ?? '', field === '' ? input : valueAt(input, field));
+  const code = detailCodeOf(path.slice(1)) ?? codeFor(path.at(-1) ?? '', field === '' ? input : valueAt(input, field));
   return [{ code, field, detail: detailOf(code, issue) }];
 }
 
@@ -279,11 +292,21 @@ export const INTENT_COLUMNS = [
   'quote_id',
 ] as const;
 
+/** The columns that say more of the parties: `sender_date_of_birth`. Any of them may be left out. */
+export const PARTY_COLUMNS: readonly string[] = (['sender', 'receiver'] as const).flatMap((role) =>
+  DETAIL_COLUMNS.map(([column]) => `${role}_${column}`),
+);
+
 /** A CSV record as the external shape, for `parseIntent`: empty cells count as absent. */
 export function intentFromRecord(record: Readonly<Record<string, string>>): Record<string, unknown> {
-  const cell = (column: (typeof INTENT_COLUMNS)[number]): string | undefined => record[column]?.trim() || undefined;
+  const cell = (column: string): string | undefined => record[column]?.trim() || undefined;
   const party = (role: 'sender' | 'receiver') =>
-    present({ name: cell(`${role}_name`), phone: cell(`${role}_phone`), country: cell(`${role}_country`) });
+    present({
+      name: cell(`${role}_name`),
+      phone: cell(`${role}_phone`),
+      country: cell(`${role}_country`),
+      ...detailsFromCells((column) => cell(`${role}_${column}`)),
+    });
   return present({
     referenceId: cell('reference_id'),
     amount: cell('amount'),

@@ -46,6 +46,7 @@ export type { Report, ReportFiling, ReportFilter, ReportInput, ReportKind } from
 export type { SettlementBatch, SettlementBatchFile, SettlementCase, SettlementFilter, SettlementStep } from './settlement.ts';
 export type { CappOptions, RequestOptions, WriteOptions } from './transport.ts';
 export type { Corridor, LiquidityPool, SourceRate } from './treasury.ts';
+export type * from './intents.ts';
 export type * from './types.ts';
 export { verifyWebhook, type WebhookEvent, type WebhookHeaders, webhookTestHeaders } from './webhook-events.ts';
 export type {

@@ -1,7 +1,8 @@
 /** Payments: one at a time. Many at once go as a batch. */
 import { type Page, type PageOptions, pages } from './pages.ts';
 import { jsonBody, type RequestOptions, type Transport, type WriteOptions } from './transport.ts';
-import type { Attempt, Explanation, IntentInput, PayerApproval, Payment, PaymentEvent, PaymentQuestion, PaymentStatus } from './types.ts';
+import type { IntentInput } from './intents.ts';
+import type { Attempt, Explanation, PayerApproval, Payment, PaymentEvent, PaymentQuestion, PaymentStatus } from './types.ts';
 
 export interface PaymentFilter {
   readonly status?: PaymentStatus;

@@ -20,28 +20,6 @@ export type PaymentStatus =
   | 'failed'
   | 'cancelled';
 
-export interface PartyInput {
-  readonly name: string;
-  readonly phone: string;
-  readonly country: string;
-}
-
-/** A payment intent as clients write it. */
-export interface IntentInput {
-  readonly referenceId: string;
-  /** What the sender pays in all, major units: "1250.50". */
-  readonly amount: string;
-  readonly fromCurrency: string;
-  readonly toCurrency: string;
-  readonly sender: PartyInput;
-  readonly receiver: PartyInput;
-  readonly preference?: 'cheapest' | 'fastest' | 'most_reliable';
-  readonly purpose?: string;
-  readonly funding?: 'wallet' | 'balance';
-  readonly delivery?: 'wallet' | 'balance';
-  readonly quoteId?: string;
-}
-
 export interface PaymentParty {
   /** Masked. */
   readonly phone: string;

@@ -7,14 +7,18 @@ import type { Pool } from 'pg';
 import type { Keyring } from '../db/keyring.ts';
 import type { PersonKey } from '../db/person-keys.ts';
 import { type NewPerson, reindexPeople, storePeople } from '../db/queries/intake.ts';
+import { completePeople, readSealedPeople } from '../db/queries/parties.ts';
 import type { Clock } from '../domain/clock.ts';
 import { newId } from '../domain/ids.ts';
 import type { Party } from '../domain/intent.ts';
+import { addDetails, type PartyDetails } from '../domain/party.ts';
 
 /** Who somebody is kept as, and the key under which their data is sealed. */
 export interface Known {
   readonly userId: string;
   readonly key: PersonKey;
+  /** Which details are stored of them, by field; null while that was not looked up. */
+  readonly told: ReadonlySet<string> | null;
 }
 
 /** A party of a payment, sealed under the key that is theirs as far as is known. */
@@ -63,7 +67,7 @@ export function createKnownPeople(deps: { readonly pool: Pool; readonly keyring:
     const { country, walletId } = party;
     const sealed = keyring.people.seal(key, party);
     const person = { candidateId: newId(), clientId, phoneIndex, person: sealed, dataKey: wrapped, country, walletId };
-    const own = { userId: person.candidateId, key };
+    const own = { userId: person.candidateId, key, told: fieldsOf(party.details) };
     return { clientId, personKey, party, known: own, sealed, person };
   }
 
@@ -76,7 +80,13 @@ export function createKnownPeople(deps: { readonly pool: Pool; readonly keyring:
       if (met !== undefined) settled.set(each.personKey, met);
       else unknown.set(each.personKey, each.person === null ? prepare(each.clientId, each.party) : each);
     }
-    if (unknown.size === 0) return settled;
+    if (unknown.size > 0) await meet(unknown, settled, nowMs);
+    await complete(parties, settled);
+    return settled;
+  }
+
+  /** Stores whoever is new, and finds the others. */
+  async function meet(unknown: ReadonlyMap<string, PreparedParty>, settled: Map<string, Known>, nowMs: number): Promise<void> {
     const sorted = [...unknown.values()].sort((a, b) => (a.personKey < b.personKey ? -1 : 1));
     await reindex(pool, keyring, sorted);
     const kept = await storePeople(
@@ -88,11 +98,27 @@ export function createKnownPeople(deps: { readonly pool: Pool; readonly keyring:
     for (const [at, each] of sorted.entries()) {
       const { id, dataKey } = kept[at] ?? { id: '', dataKey: null };
       if (dataKey === null) continue;
-      const now = id === each.known.userId ? each.known : { userId: id, key: keyring.people.current(dataKey) };
+      const now = id === each.known.userId ? each.known : { userId: id, key: keyring.people.current(dataKey), told: null };
       known.set(each.personKey, now);
       settled.set(each.personKey, now);
     }
-    return settled;
+  }
+
+  /** Adds to what is stored of people what was not known of them yet. Costs nothing where nobody says anything new. */
+  async function complete(parties: readonly PreparedParty[], settled: ReadonlyMap<string, Known>): Promise<void> {
+    const added = new Map<string, { readonly personKey: string; details: PartyDetails }>();
+    for (const { personKey, party } of parties) {
+      const now = settled.get(personKey);
+      if (party.details === undefined || now === undefined || isTold(now, party.details)) continue;
+      const before = added.get(now.userId);
+      added.set(now.userId, { personKey, details: addDetails(before?.details, party.details) });
+    }
+    if (added.size === 0) return;
+    for (const [userId, told] of await completeKnown(pool, keyring, new Map([...added].map(([id, { details }]) => [id, details])))) {
+      const personKey = added.get(userId)?.personKey ?? '';
+      const now = known.get(personKey);
+      if (now?.userId === userId) known.set(personKey, { ...now, told });
+    }
   }
 
   function forget(): void {
@@ -104,6 +130,38 @@ export function createKnownPeople(deps: { readonly pool: Pool; readonly keyring:
     now.key === before.key ? sealed : keyring.people.seal(now.key, party);
 
   return { prepare, settle, sealedFor, forget };
+}
+
+function fieldsOf(details: PartyDetails | undefined): ReadonlySet<string> {
+  return new Set(Object.keys(details ?? {}));
+}
+
+function isTold({ told }: Known, details: PartyDetails): boolean {
+  return told !== null && Object.keys(details).every((field) => told.has(field));
+}
+
+/**
+ * Adds details to people, under the keys they have now. Gives which fields are stored of each; whoever changed in between is left out,
+ * and is completed with their next payment.
+ */
+async function completeKnown(
+  pool: Pool,
+  keyring: Keyring,
+  added: ReadonlyMap<string, PartyDetails>,
+): Promise<Map<string, ReadonlySet<string>>> {
+  const people = await readSealedPeople(pool, [...added.keys()]);
+  const whole = people.map((sealed) => {
+    const before = keyring.people.openPerson(sealed);
+    const details = addDetails(before.details, added.get(sealed.id) ?? {});
+    const isNew = fieldsOf(details).size > fieldsOf(before.details).size;
+    const person = isNew ? keyring.people.seal(keyring.people.current(sealed.dataKey), { ...before, details }) : null;
+    return { ...sealed, after: person, told: fieldsOf(details) };
+  });
+  const changed = await completePeople(
+    pool,
+    whole.flatMap(({ id, person, dataKey, after }) => (after === null ? [] : [{ id, before: person, dataKey, after }])),
+  );
+  return new Map(whole.flatMap(({ id, after, told }) => (after === null || changed.has(id) ? [[id, told]] : [])));
 }
 
 /** While an index key goes out of use, whoever is still kept under it is found by it and gets their new index. */

@@ -44,6 +44,9 @@ export const REDACTED_KEYS: readonly string[] = [
   'address',
   'email',
   'dateofbirth',
+  'placeofbirth',
+  'nationality',
+  'partydetails',
 ];
 
 const REDACTED = '[redacted]';

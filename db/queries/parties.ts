@@ -1,4 +1,6 @@
-/** How the parties of a payment are read: with the wrapped data keys of both people, by which alone they open. */
+/** How the parties of a payment are read, with the wrapped data keys of both people, by which alone they open; and how more of somebody is stored. */
+import type { Pool } from 'pg';
+import type { Queryable } from '../connect.ts';
 
 /**
  * The columns of `SealedParties` for payments under an alias. Two look-ups by primary key; a person who was erased has no key.
@@ -9,4 +11,52 @@ export function partiesColumns(payments: string): string {
 
 function keyOf(userId: string): string {
   return `(select users.data_key from users where users.id = ${userId})`;
+}
+
+/** Somebody as they are stored, under a data key of their own. */
+export interface SealedKnown {
+  readonly id: string;
+  readonly person: Buffer;
+  readonly dataKey: Buffer;
+  readonly name: null;
+  readonly phone: null;
+}
+
+/** Those of them who are kept under a data key: not whoever was erased, nor whoever was last seen before people had keys. */
+export async function readSealedPeople(db: Queryable | Pool, userIds: readonly string[]): Promise<SealedKnown[]> {
+  const result = await db.query<SealedKnown>({
+    name: 'read_sealed_people',
+    text: `select id, person, data_key as "dataKey", null as name, null as phone
+      from users where id = any($1::uuid[]) and person is not null and data_key is not null`,
+    values: [userIds],
+  });
+  return result.rows;
+}
+
+export interface CompletedPerson {
+  readonly id: string;
+  /** What was stored, and under which keys: whoever is stored otherwise by now is left as they are. */
+  readonly before: Buffer;
+  readonly dataKey: Buffer;
+  readonly after: Buffer;
+}
+
+/** Stores more of people than was stored of them. Gives whose row was as it was read. */
+export async function completePeople(db: Queryable | Pool, people: readonly CompletedPerson[]): Promise<Set<string>> {
+  if (people.length === 0) return new Set();
+  const result = await db.query<{ id: string }>({
+    name: 'complete_people',
+    text: `update users set person = given.after
+      from unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[]) as given(id, before, data_key, after)
+      where users.id = any(array(select free.id from users free where free.id = any($1::uuid[]) order by free.id for update skip locked))
+        and users.id = given.id and users.person = given.before and users.data_key = given.data_key
+      returning users.id`,
+    values: [
+      people.map((each) => each.id),
+      people.map((each) => each.before),
+      people.map((each) => each.dataKey),
+      people.map((each) => each.after),
+    ],
+  });
+  return new Set(result.rows.map((row) => row.id));
 }

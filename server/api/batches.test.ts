@@ -88,6 +88,28 @@ test('every kind of bad row is refused with line, field and code, and the others
   expect(answer.rows[2].referenceId).toBe('bad-2');
 });
 
+test('a row that says too much wrong of a party is refused by field, in CSV and NDJSON, and the others go on', async () => {
+  const header = [HEADER, 'sender_type', 'sender_date_of_birth', 'receiver_address_town', 'receiver_address_country'].join(',');
+  const rows = [
+    [csvRow('told-1'), 'person', '1971-03-04', 'Kampala', 'UG'].join(','),
+    [csvRow('told-2'), 'person', '1971-13-04', 'Kampala', 'Uganda'].join(','),
+    [csvRow('told-3'), '', '', '', ''].join(','),
+  ];
+  const csv = await bodyOf(await post([header, ...rows].join('\n'), 'text/csv'));
+  const wrong = ['sender.dateOfBirth:date_of_birth_invalid', 'receiver.address.country:country_code_invalid'];
+  expect(brief(csv.rows)).toEqual([
+    [2, 'accepted'],
+    [3, ...wrong],
+    [4, 'accepted'],
+  ]);
+  const sender = { ...(intentOf('told-4')['sender'] as object), type: 'organisation', document: { type: 'passport', number: 'A1' } };
+  const lines = [intentOf('told-4', { sender }), intentOf('told-5')].map((intent) => JSON.stringify(intent));
+  expect(brief((await bodyOf(await post(lines.join('\n'), 'application/x-ndjson'))).rows)).toEqual([
+    [1, 'sender.document.type:document_invalid'],
+    [2, 'accepted'],
+  ]);
+});
+
 test('JSON that breaks off: the rows before it are kept', async () => {
   const whole = JSON.stringify({ intents: [intentOf('broken-1'), intentOf('broken-2'), intentOf('broken-3')] });
   const answer = await bodyOf(await post(whole.slice(0, -40), 'application/json'));

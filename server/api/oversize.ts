@@ -1,9 +1,9 @@
 /** Which field made a row too long to be kept, told from the bytes at its beginning. */
-import { INTENT_COLUMNS, intentFromRecord } from '../../domain/intent.ts';
+import { INTENT_COLUMNS, intentFromRecord, PARTY_COLUMNS } from '../../domain/intent.ts';
 
 /** The field of an intent that a column of a CSV fills, as a dotted path. */
 const FIELD_OF_COLUMN: ReadonlyMap<string, string> = new Map(
-  INTENT_COLUMNS.map((column) => [column, pathOf(intentFromRecord({ [column]: 'x' }))]),
+  [...INTENT_COLUMNS, ...PARTY_COLUMNS].map((column) => [column, pathOf(intentFromRecord({ [column]: 'x' }))]),
 );
 
 /** The one path that leads to a value. */

@@ -103,6 +103,7 @@ export const PERSONAL_NAMES: ReadonlySet<string> = new Set(
   ['phone', 'phoneNumber', 'msisdn', 'e164', 'name', 'fullName', 'firstName', 'lastName', 'party', 'parties', 'sender', 'receiver']
     .concat(
       ['payer', 'payee', 'handle', 'operatorHandle', 'document', 'documentNumber', 'idNumber', 'email', 'address', 'dateOfBirth', 'note'],
+      ['placeOfBirth', 'nationality', 'partyDetails'],
       ['apiKey', 'secret', 'password', 'token', 'body', 'rawBody'],
     )
     .map((name) => name.toLowerCase()),

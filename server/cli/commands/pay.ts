@@ -17,7 +17,10 @@ const DETAILS = `
 The file is CSV with a header line, or NDJSON with one intent per line. Columns of the CSV:
   reference_id, amount, from_currency, to_currency,
   sender_name, sender_phone, sender_country, receiver_name, receiver_phone, receiver_country
-and, if wanted: preference (cheapest, fastest, most_reliable), purpose, funding, delivery, quote_id.
+and, if wanted: preference (cheapest, fastest, most_reliable), purpose, funding, delivery, quote_id,
+and what else is known of the parties, for screening and the travel rule, with sender_ or receiver_ in front:
+  type (person, organisation), date_of_birth, place_of_birth, nationality, address_line, address_town,
+  address_postcode, address_country, document_type, document_number, document_country.
 Others are ignored. An amount is in major units and is what the sender pays in all; a reference is
 used once. An intent in NDJSON:
   {"referenceId":"inv-1","amount":"1250","fromCurrency":"KES","toCurrency":"UGX",

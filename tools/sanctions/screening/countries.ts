@@ -2,6 +2,7 @@
  * Countries as lists and customers write them: by code, by any of their English names, or by what their people are
  * called. Several in one text are told apart.
  */
+import { COUNTRY_CODES, countryNameOf, currentCountryCode } from '../../../domain/country-code.ts';
 import { plainWords } from '../name.ts';
 
 /**
@@ -35,18 +36,6 @@ UG ugandan | US united states america, usa, american | UY uruguayan | UZ uzbek, 
 VE bolivarian republic venezuela, venezuela bolivarian republic, venezuelan | VN viet nam, vietnamese | XK kosovar | YE yemeni | ZA south african | ZM zambian | ZW zimbabwean
 `;
 
-/** Codes that `Intl` names though they are of no country: unions, test languages, and the unknown. */
-const NO_COUNTRIES = new Set(['EU', 'EZ', 'QO', 'UN', 'XA', 'XB', 'ZZ']);
-
-const LETTERS = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZ');
-const REGIONS = new Intl.DisplayNames(['en'], { type: 'region', fallback: 'none' });
-
-/** The code in use for one, which may be withdrawn: Zaire's is that of the Congo. Empty for what is no country. */
-function currentCode(code: string): string {
-  const current = new Intl.Locale(`und-${code}`).region ?? '';
-  return NO_COUNTRIES.has(current) || REGIONS.of(current) === undefined ? '' : current;
-}
-
 const SMALL_WORDS = new Set(['the', 'of', 'and']);
 
 /** A name in the words by which it is looked up. */
@@ -61,8 +50,7 @@ function keyOf(text: string): string {
 const CODES: ReadonlyMap<string, string> = codesByName();
 
 function codesByName(): Map<string, string> {
-  const codes = LETTERS.flatMap((first) => LETTERS.map((second) => first + second)).filter((code) => currentCode(code) === code);
-  const named = codes.map((code): [string, string] => [keyOf(REGIONS.of(code) ?? ''), code]);
+  const named = [...COUNTRY_CODES].map((code): [string, string] => [keyOf(countryNameOf(code)), code]);
   const others = OTHER_NAMES.trim()
     .split(/\s*[|\n]\s*/)
     .flatMap((line) =>
@@ -76,7 +64,7 @@ function codesByName(): Map<string, string> {
 
 function codeOf(text: string): string {
   const trimmed = text.trim();
-  return /^[a-z]{2}$/i.test(trimmed) ? currentCode(trimmed.toUpperCase()) : (CODES.get(keyOf(trimmed)) ?? '');
+  return /^[a-z]{2}$/i.test(trimmed) ? currentCountryCode(trimmed.toUpperCase()) : (CODES.get(keyOf(trimmed)) ?? '');
 }
 
 const TEXT_MAX = 200;
