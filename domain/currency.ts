@@ -36,7 +36,9 @@ export function isCurrency(code: string): code is Currency {
 
 /** Takes a currency code, returns it typed; throws `unknown_currency` for any other text. */
 export function parseCurrency(code: string): Currency {
-  if (!isCurrency(code)) throw fault('unknown_currency', { detail: `${code.slice(0, 8)} is not a currency CAPP moves` });
+  // Only what could be a currency is said again; anything else may be a name.
+  if (!isCurrency(code))
+    throw fault('unknown_currency', { detail: `${/^[A-Z]{3}$/.test(code) ? code : 'That'} is not a currency CAPP moves` });
   return code;
 }
 

@@ -108,6 +108,8 @@ const KEYS = [
   '',
   '$where',
   'a.b',
+  CANARY_NAME,
+  CANARY_PHONE,
 ];
 
 export const nastyValue = (random: Dice): unknown => random.pick(NASTY);

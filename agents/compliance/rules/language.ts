@@ -91,7 +91,9 @@ export function parseRule(value: unknown): Rule {
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const field = issue?.path.join('.') ?? '';
-    throw fault('rule_invalid', { field, detail: `The rule is not of its form${field === '' ? '' : ` at ${field}`}: ${issue?.message}.` });
+    // What was written where no field is may be anything; it is not said again.
+    const what = issue?.code === 'unrecognized_keys' ? 'there is a field that rules do not have' : issue?.message;
+    throw fault('rule_invalid', { field, detail: `The rule is not of its form${field === '' ? '' : ` at ${field}`}: ${what}.` });
   }
   const problem = problemOf(parsed.data);
   if (problem !== null) throw fault('rule_invalid', { field: problem.field, detail: problem.text });
@@ -115,8 +117,10 @@ function problemOf(rule: Rule): Problem | null {
     const problem = comparisonProblem(comparison, rule.per === 'threshold');
     if (problem !== null) return { field: 'when', text: problem };
   }
-  const unknown = placeholdersOf(rule.text).find((name) => !isFieldName(name) || (isOfThreshold(name) && rule.per !== 'threshold'));
-  return unknown === undefined ? null : { field: 'text', text: `The text names ${unknown}, which is no field here.` };
+  const unknown = placeholdersOf(rule.text).findIndex((name) => !isFieldName(name) || (isOfThreshold(name) && rule.per !== 'threshold'));
+  return unknown === -1
+    ? null
+    : { field: 'text', text: `What the text names in its braces is no field here: number ${unknown + 1} of them.` };
 }
 
 function depthOf(condition: Condition): number {

@@ -116,7 +116,7 @@ async function lock(tx: PoolClient, ruleId: string, version: number): Promise<Ru
 
 async function find(tx: PoolClient, ruleId: string, version: number): Promise<RuleRow> {
   const row = (await listRules(tx, ruleId)).find((each) => each.version === version);
-  if (row === undefined) throw fault('not_found', { detail: `There is no version ${version} of a rule ${ruleId}.` });
+  if (row === undefined) throw fault('not_found', { detail: 'There is no such version of such a rule.' });
   return row;
 }
 

@@ -169,6 +169,15 @@ describe('the rule language', () => {
     expect(() => ruleOf(when, more)).toThrow(expect.objectContaining({ code: 'rule_invalid' }));
   });
 
+  test('says what is wrong without repeating what may be a name', () => {
+    const when = { field: 'sender.count1h', is: '=', value: 1 };
+    for (const more of [{ Wanjiru: 1 }, { text: 'See {sender.count1h} and {Wanjiru}.' }])
+      expect(() => ruleOf(when, more)).toThrow(
+        expect.objectContaining({ code: 'rule_invalid', detail: expect.not.stringContaining('Wanjiru') }),
+      );
+    expect(() => ruleOf(when, { text: 'See {sender.count1h} and {Wanjiru}.' })).toThrow(/number 2/);
+  });
+
   test('refuses what is too deep or too wide', () => {
     const leaf = { field: 'sender.count1h', is: '=', value: 1 };
     const deep = Array.from({ length: DEPTH_MAX }).reduce<unknown>((inner) => ({ not: inner }), leaf);
