@@ -18,7 +18,7 @@ import { isInquiry, isTokenCall, openTrial, type Trial } from './world.ts';
 import { formatAmount } from '../../domain/money.ts';
 
 /** Answers that tell nothing about the money. */
-const SENSELESS: readonly (readonly [string, () => Response])[] = [
+export const SENSELESS: readonly (readonly [string, () => Response])[] = [
   ['an empty body', () => new Response('', { status: 200 })],
   ['an empty object', () => new Response('{}', { status: 200 })],
   ['a page with 200', () => new Response('<html>ok</html>', { status: 200 })],

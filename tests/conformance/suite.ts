@@ -3,10 +3,11 @@ import { ANSWERS } from './answers.ts';
 import { ADAPTERS, type Adapter } from './adapters.ts';
 import { CALLBACKS } from './callbacks.ts';
 import { type Behaviour, hold } from './checks.ts';
+import { KEPT } from './kept.ts';
 import { REFUNDS } from './refunds.ts';
 import { TERMS } from './terms.ts';
 
-export const BEHAVIOURS: readonly Behaviour[] = [...ANSWERS, ...CALLBACKS, ...TERMS, ...REFUNDS];
+export const BEHAVIOURS: readonly Behaviour[] = [...ANSWERS, ...KEPT, ...CALLBACKS, ...TERMS, ...REFUNDS];
 
 export interface Verdict {
   readonly behaviour: string;

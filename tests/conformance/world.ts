@@ -13,7 +13,8 @@ import { type ManualScheduler, manualScheduler } from '../../sandbox/scheduler.t
 import type { Fetch } from '../../tools/mmo/http.ts';
 import type { OperatorClient } from '../../tools/mmo/operator.ts';
 import { createOperators } from '../../tools/mmo/registry.ts';
-import { tellThrottled } from '../../tools/mmo/throttle.ts';
+import { hearing } from '../../tools/mmo/hearing.ts';
+import type { KeepAnswer, RefusedAnswer } from '../../tools/mmo/refused-answers.ts';
 import { createDeadlines } from '../../tools/mmo/patience.ts';
 import { memoryTokenVault } from '../../tools/mmo/tokens.ts';
 import { railOf, START_MS } from '../operators/harness.ts';
@@ -40,6 +41,8 @@ export interface Trial {
   readonly calls: Call[];
   /** Bodies of callbacks, in the order of their arrival. */
   readonly inbox: string[];
+  /** Answers that could not be used. */
+  readonly kept: RefusedAnswer[];
   /** Meddles with calls of our client. */
   meddle: (call: Call) => Meddling;
   /** Meddles with callbacks on their way; null loses one. */
@@ -75,6 +78,7 @@ export async function openTrial(adapter: Adapter, options: TrialOptions = {}): P
   const profile = profiles[adapter.railId] ?? {};
   adjust?.(profile);
   const calls: Call[] = [];
+  const kept: RefusedAnswer[] = [];
   const fetch: Fetch = async (url, init) => {
     const call = { name: `${init.method} ${new URL(url).pathname}`, body: typeof init.body === 'string' ? init.body : '' };
     calls.push(call);
@@ -88,10 +92,11 @@ export async function openTrial(adapter: Adapter, options: TrialOptions = {}): P
     adapter,
     sandbox,
     scheduler,
-    client: clientOf(adapter, fetch, scheduler, profile),
+    client: clientOf(adapter, { fetch, clock: scheduler, keepAnswer: async (answer) => void kept.push(answer) }, profile),
     profile,
     calls,
     inbox: [],
+    kept,
     meddle: () => null,
     meddleCallback: (body) => body,
     moneyCalls: () => calls.filter(({ name }) => adapter.moneyCall.test(name)),
@@ -101,13 +106,19 @@ export async function openTrial(adapter: Adapter, options: TrialOptions = {}): P
   return trial;
 }
 
-/** The client of an adapter: the registry's, or the one of a face, under the same deadlines. */
-function clientOf(adapter: Adapter, fetch: Fetch, clock: Clock, profile: Readonly<Record<string, unknown>>): OperatorClient {
+/** The client of an adapter: the registry's, or the one of a face, under the same deadlines and heard alike. */
+function clientOf(
+  adapter: Adapter,
+  deps: { readonly fetch: Fetch; readonly clock: Clock; readonly keepAnswer: KeepAnswer },
+  profile: Readonly<Record<string, unknown>>,
+): OperatorClient {
   const { face, railId } = adapter;
+  const { clock, keepAnswer } = deps;
   const rail = railOf(railId);
-  if (face === undefined) return createOperators({ rails: [rail], profiles: { [railId]: profile }, clock, fetch })(railId);
-  const deadlines = createDeadlines({ fetch, clock });
-  return tellThrottled(deadlines.guard(face.client({ fetch: deadlines.fetch, clock, tokens: memoryTokenVault(clock) }, rail, profile)));
+  if (face === undefined) return createOperators({ ...deps, rails: [rail], profiles: { [railId]: profile } })(railId);
+  const deadlines = createDeadlines(deps);
+  const client = face.client({ fetch: deadlines.fetch, clock, tokens: memoryTokenVault(clock) }, rail, profile);
+  return hearing(deadlines.guard(client), keepAnswer);
 }
 
 interface Stage {

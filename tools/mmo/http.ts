@@ -3,8 +3,7 @@
  * whether an answer came, whether for sure nothing left us, or whether the request may have arrived
  * without an answer. Money hangs on that difference. Nothing here logs, for bodies hold personal data.
  */
-
-import { noteAnswer } from './throttle.ts';
+import { type HeardAnswer, noteAnswer, noteAsked, noteRequest } from './exchange.ts';
 
 /** The part of `fetch` the clients use; tests and simulations hand in their own. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -15,6 +14,8 @@ export interface HttpCall {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array<ArrayBuffer>;
+  /** It asks for an access token: nothing is asked of the operator's business by it, and its answer holds a secret. */
+  readonly asksToken?: true;
 }
 
 export type HttpAnswer =
@@ -36,6 +37,8 @@ export interface SendOptions {
 
 /** No answer of any operator comes near this; a longer one is not read on. */
 const BODY_BYTES_MAX = 4 * 1024 * 1024;
+/** What of a longer one is heard, so that people see what it was. */
+const HEAD_BYTES = 64 * 1024;
 
 /**
  * Errors that prove that no byte of the request left: each names the system call of the connection's
@@ -56,22 +59,31 @@ export const TOO_LATE = 'CAPP_TOO_LATE';
 /** Makes the function that sends to one operator. */
 export function createSend(options: SendOptions): Send {
   return async (call) => {
-    try {
-      const response = await options.fetch(options.baseUrl + call.path, {
-        method: call.method,
-        headers: call.headers,
-        redirect: 'manual',
-        signal: AbortSignal.timeout(options.timeoutMs),
-        ...(call.body === undefined ? {} : { body: call.body }),
-      });
-      const body = await readBounded(response);
-      if (body === null) return { kind: 'no_answer', reason: 'oversized' };
-      noteAnswer({ status: response.status, body });
-      return { kind: 'answered', status: response.status, headers: response.headers, body };
-    } catch (error) {
-      return classifyTrouble(error);
-    }
+    noteRequest();
+    const answer = await exchange(options, call);
+    if (answer.kind !== 'not_sent' && call.asksToken !== true) noteAsked();
+    return answer;
   };
+}
+
+async function exchange(options: SendOptions, call: HttpCall): Promise<HttpAnswer> {
+  try {
+    const response = await options.fetch(options.baseUrl + call.path, {
+      method: call.method,
+      headers: call.headers,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(options.timeoutMs),
+      ...(call.body === undefined ? {} : { body: call.body }),
+    });
+    const told = { status: response.status, mayHoldToken: call.asksToken === true, requestHeaders: call.headers };
+    const heard: HeardAnswer = { ...told, ...(await readBounded(response)) };
+    const body = heard.bytes.toString('utf8');
+    noteAnswer(heard, body);
+    if (!heard.isWhole) return { kind: 'no_answer', reason: 'oversized' };
+    return { kind: 'answered', status: response.status, headers: response.headers, body };
+  } catch (error) {
+    return classifyTrouble(error);
+  }
 }
 
 /** Sorts what `fetch` threw. What is not proven unsent may have arrived. */
@@ -97,9 +109,9 @@ function codeOf(cause: unknown): string | null {
   return typeof code === 'string' ? code : null;
 }
 
-/** The body as text, or null when it is longer than any operator's answer. */
-async function readBounded(response: Response): Promise<string | null> {
-  if (response.body === null) return '';
+/** The body, or the head of one that is longer than any operator's answer. */
+async function readBounded(response: Response): Promise<Pick<HeardAnswer, 'bytes' | 'isWhole'>> {
+  if (response.body === null) return { bytes: Buffer.alloc(0), isWhole: true };
   const reader = response.body.getReader();
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -107,11 +119,11 @@ async function readBounded(response: Response): Promise<string | null> {
     const { done, value } = await reader.read();
     if (done) break;
     length += value.byteLength;
+    chunks.push(value);
     if (length > BODY_BYTES_MAX) {
       await reader.cancel();
-      return null;
+      return { bytes: Buffer.concat(chunks).subarray(0, HEAD_BYTES), isWhole: false };
     }
-    chunks.push(value);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return { bytes: Buffer.concat(chunks), isWhole: true };
 }

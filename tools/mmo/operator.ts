@@ -15,7 +15,14 @@ export type OperatorHandle = Readonly<Record<string, string>>;
 
 export type Outcome =
   | { readonly state: 'succeeded'; readonly receipt: string; readonly amount: Money | null; readonly handle?: OperatorHandle }
-  | { readonly state: 'failed'; readonly reasonCode: string; readonly retry: OperatorRetry; readonly handle?: OperatorHandle }
+  | {
+      readonly state: 'failed';
+      readonly reasonCode: string;
+      readonly retry: OperatorRetry;
+      readonly handle?: OperatorHandle;
+      /** Nothing was sent: the failure says nothing of how the operator does. */
+      readonly isUnsent?: true;
+    }
   | { readonly state: 'pending'; readonly handle?: OperatorHandle }
   | { readonly state: 'unknown'; readonly reasonCode: string; readonly handle?: OperatorHandle };
 

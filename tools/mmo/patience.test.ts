@@ -54,7 +54,7 @@ it.each(EACH_PROTOCOL)('$protocol: nothing is sent once a slow token has used up
   for (const leg of ['collect', 'disburse'] as const) {
     const world = await worldWith(async (_path, scheduler) => scheduler.advance(SEND_WITHIN_MS + 1));
     const outcome = await world.operators(rail.id)[leg](requestFor(rail));
-    expect(outcome).toEqual({ state: 'failed', reasonCode: 'never_received', retry: 'later' });
+    expect(outcome).toEqual({ state: 'failed', reasonCode: 'never_received', retry: 'later', isUnsent: true });
     expect(world.sandbox.books(rail.id).transactions).toEqual([]);
     await world.scheduler.advance(reachesWithinMs({ timeoutMs: 5_000 }));
     expect(world.sandbox.books(rail.id).transactions).toEqual([]);

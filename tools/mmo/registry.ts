@@ -10,6 +10,7 @@ import { createAirtelClient } from './airtel/client.ts';
 import { airtelProfileSchema } from './airtel/profile.ts';
 import { createGsmaClient } from './gsma/client.ts';
 import { gsmaProfileSchema } from './gsma/profile.ts';
+import { hearing } from './hearing.ts';
 import type { Fetch } from './http.ts';
 import { createMpesaClient } from './mpesa/client.ts';
 import { mpesaProfileSchema } from './mpesa/profile.ts';
@@ -20,9 +21,9 @@ import { createOrangeClient } from './orange/client.ts';
 import { orangeProfileSchema } from './orange/profile.ts';
 import { createPinGuard, memoryPinStore, type PinGuard, type PinStore } from './pins.ts';
 import { createDeadlines } from './patience.ts';
+import type { KeepAnswer } from './refused-answers.ts';
 import { RAIL_TERM_NAMES, type RailTerms, railTermsSchema } from './terms.ts';
 import { checkingWallets } from './wallet-check.ts';
-import { tellThrottled } from './throttle.ts';
 import { memoryTokenVault, type TokenVault } from './tokens.ts';
 
 export interface OperatorsDeps {
@@ -36,6 +37,8 @@ export interface OperatorsDeps {
   readonly tokens?: TokenVault;
   /** Where it is known how our PINs stand; this process's memory unless a shared store is given. */
   readonly pins?: PinStore;
+  /** Keeps answers that could not be used; they are kept nowhere unless given. */
+  readonly keepAnswer?: KeepAnswer;
 }
 
 export type Operators = (railId: string) => OperatorClient;
@@ -54,7 +57,7 @@ export function createOperators(deps: OperatorsDeps): Operators {
     const client = createClient(shared, rail, ownSettings(deps.profiles[rail.id]));
     if (client === null) continue;
     const { checksWallets } = parseProfile(railTermsSchema, rail, commonSettings(deps.profiles[rail.id]));
-    clients.set(rail.id, tellThrottled(deadlines.guard(checksWallets ? checkingWallets(client) : client)));
+    clients.set(rail.id, hearing(deadlines.guard(checksWallets ? checkingWallets(client) : client), deps.keepAnswer ?? null));
   }
   return (railId) => {
     const client = clients.get(railId);

@@ -7,8 +7,8 @@ import type { Clock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import type { Rail } from '../../../domain/rail.ts';
 import { outcomeWithoutAnswer, plainText, refusalBeforeSending, succeededWith } from '../../../tools/mmo/checks.ts';
-import { createSend, type Fetch, type HttpAnswer } from '../../../tools/mmo/http.ts';
-import { basicAuthorization, CLIENT_CREDENTIALS_FORM, grantOf } from '../../../tools/mmo/oauth.ts';
+import { createSend, type Fetch, type HttpAnswer, type HttpCall } from '../../../tools/mmo/http.ts';
+import { askGrant, basicAuthorization, CLIENT_CREDENTIALS_FORM } from '../../../tools/mmo/oauth.ts';
 import type { EffectRequest, InquiryRequest, OperatorClient, Outcome } from '../../../tools/mmo/operator.ts';
 import { ABSENCE_IS_SURE, absenceIsSure } from '../../../tools/mmo/patience.ts';
 import { parseCallbackObject, parseObject, readAmount, type ReadingObject, textOf } from '../../../tools/mmo/reading.ts';
@@ -74,24 +74,23 @@ export function createSmallClient(
 
 function connect(deps: { fetch: Fetch; clock: Clock; tokens: TokenVault }, rail: Rail, profile: SmallProfile): Small {
   const send = createSend({ fetch: deps.fetch, baseUrl: profile.baseUrl, timeoutMs: profile.timeoutMs });
-  const askToken = () =>
-    send({
-      method: 'POST',
-      path: '/token',
-      headers: {
-        authorization: basicAuthorization(profile.clientId, profile.clientSecret),
-        'content-type': 'application/x-www-form-urlencoded',
-      },
-      body: CLIENT_CREDENTIALS_FORM,
-    });
+  const tokenCall: HttpCall = {
+    method: 'POST',
+    path: '/token',
+    headers: {
+      authorization: basicAuthorization(profile.clientId, profile.clientSecret),
+      'content-type': 'application/x-www-form-urlencoded',
+    },
+    body: CLIENT_CREDENTIALS_FORM,
+  };
   return {
     rail,
     profile,
     call: (method, path, body) =>
       callWithToken(
         (stale) =>
-          deps.tokens.take(tokenNameOf('small', profile.baseUrl, profile.clientId), stale, async () =>
-            grantOf(await askToken(), deps.clock),
+          deps.tokens.take(tokenNameOf('small', profile.baseUrl, profile.clientId), stale, () =>
+            askGrant(send, tokenCall, deps.clock),
           ),
         (token) =>
           send({

@@ -3,10 +3,10 @@ import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import type { Rail } from '../../../domain/rail.ts';
-import { createSend, type Fetch, type HttpAnswer, type Send } from '../http.ts';
+import { createSend, type Fetch, type HttpAnswer, type HttpCall } from '../http.ts';
 import { readPublicKey } from '../public-key.ts';
 import type { PinGuard } from '../pins.ts';
-import { grantOf } from '../oauth.ts';
+import { askGrant } from '../oauth.ts';
 import { objectOf, parseObject, textOf } from '../reading.ts';
 import { callWithToken, tokenNameOf, type TokenVault } from '../tokens.ts';
 import { signatureHeaders } from './crypto.ts';
@@ -42,8 +42,8 @@ export function connect(
   const authorized: Authorized = (call) =>
     callWithToken(
       (stale) =>
-        deps.tokens.take(tokenNameOf('airtel', profile.baseUrl, profile.clientId), stale, async () =>
-          grantOf(await askToken(send, profile), deps.clock),
+        deps.tokens.take(tokenNameOf('airtel', profile.baseUrl, profile.clientId), stale, () =>
+          askGrant(send, tokenCall(profile), deps.clock),
         ),
       call,
       refusesToken,
@@ -79,13 +79,13 @@ function pinKeyOf(rail: Rail, profile: AirtelProfile): KeyObject {
   }
 }
 
-function askToken(send: Send, profile: AirtelProfile): Promise<HttpAnswer> {
-  return send({
+function tokenCall({ clientId, clientSecret }: AirtelProfile): HttpCall {
+  return {
     method: 'POST',
     path: '/auth/oauth2/token',
     headers: { 'content-type': 'application/json', accept: 'application/json' },
-    body: JSON.stringify({ client_id: profile.clientId, client_secret: profile.clientSecret, grant_type: 'client_credentials' }),
-  });
+    body: JSON.stringify({ client_id: clientId, client_secret: clientSecret, grant_type: 'client_credentials' }),
+  };
 }
 
 /** 401 with OAuth's own error; a firewall's 401 page says nothing about the token. */

@@ -9,8 +9,9 @@ import { fault } from '../../../domain/errors.ts';
 import { formatAmount, type Money } from '../../../domain/money.ts';
 import type { Rail } from '../../../domain/rail.ts';
 import { outcomeWithoutAnswer, plainText, refusalBeforeSending, succeededWith } from '../checks.ts';
-import { createSend, type Fetch, type HttpAnswer, type Send } from '../http.ts';
+import { createSend, type Fetch, type HttpAnswer, type HttpCall } from '../http.ts';
 import type { CallbackEvent, Capabilities, EffectRequest, InquiryRequest, OperatorClient, OperatorHandle, Outcome } from '../operator.ts';
+import { askGrant, basicAuthorization, CLIENT_CREDENTIALS_FORM } from '../oauth.ts';
 import { objectOf, parseCallbackObject, parseObject, readAmount, readBalance, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, unknown } from '../reasons.ts';
 import { callWithToken, type Grant, tokenNameOf, type TokenVault } from '../tokens.ts';
@@ -66,7 +67,7 @@ function connect(deps: GsmaDeps, rail: Rail, profile: GsmaProfile): Gsma {
   const take = (stale: string | null): Promise<Grant> =>
     auth.scheme === 'api_key'
       ? Promise.resolve(stale === null ? { value: auth.apiKey, expiresAtMs: Number.POSITIVE_INFINITY } : 'refused')
-      : deps.tokens.take(tokenNameOf('gsma', profile.baseUrl, auth.clientId), stale, () => fetchToken(send, auth, deps.clock));
+      : deps.tokens.take(tokenNameOf('gsma', profile.baseUrl, auth.clientId), stale, () => askGrant(send, tokenCall(auth), deps.clock));
   const credential = (token: string): Record<string, string> =>
     auth.scheme === 'api_key' ? { 'x-api-key': token } : { authorization: `Bearer ${token}` };
   return {
@@ -101,23 +102,16 @@ function refusesToken(answer: HttpAnswer & { kind: 'answered' }): boolean {
   return code === undefined || code === 'clientauthorisationerror' || code === 'genericerror';
 }
 
-async function fetchToken(send: Send, auth: GsmaProfile['auth'] & { scheme: 'oauth2' }, clock: Clock): Promise<Grant> {
-  const answer = await send({
+function tokenCall(auth: GsmaProfile['auth'] & { scheme: 'oauth2' }): HttpCall {
+  return {
     method: 'POST',
     path: auth.tokenPath,
     headers: {
-      authorization: `Basic ${Buffer.from(`${auth.clientId}:${auth.clientSecret}`).toString('base64')}`,
+      authorization: basicAuthorization(auth.clientId, auth.clientSecret),
       'content-type': 'application/x-www-form-urlencoded',
     },
-    body: 'grant_type=client_credentials',
-  });
-  if (answer.kind !== 'answered') return 'unavailable';
-  if (answer.status === 400 || answer.status === 401 || answer.status === 403) return 'refused';
-  const body = parseObject(answer.body);
-  const value = textOf(body, 'access_token');
-  const lifetimeS = Number(textOf(body, 'expires_in') ?? '0');
-  if (answer.status !== 200 || value === null || !(lifetimeS > 0)) return 'unavailable';
-  return { value, expiresAtMs: clock.now() + lifetimeS * 1000 };
+    body: CLIENT_CREDENTIALS_FORM,
+  };
 }
 
 async function submit(gsma: Gsma, leg: Leg, request: EffectRequest): Promise<Outcome> {

@@ -10,13 +10,14 @@ import type { Clock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import type { Rail } from '../../../domain/rail.ts';
 import { plainText, refusalBeforeSending, succeededWith } from '../checks.ts';
-import { createSend, type Fetch, type HttpAnswer, type HttpCall, type Send } from '../http.ts';
+import { createSend, type Fetch, type HttpAnswer, type HttpCall } from '../http.ts';
 import type { Capabilities, EffectRequest, InquiryRequest, OperatorClient, Outcome } from '../operator.ts';
+import { askGrant, basicAuthorization } from '../oauth.ts';
 import { readPublicKey } from '../public-key.ts';
 import { parseObject, textOf } from '../reading.ts';
 import { reachesWithinMs } from '../patience.ts';
 import { failed, pending, unknown } from '../reasons.ts';
-import { callWithToken, type Grant, tokenNameOf, type TokenVault } from '../tokens.ts';
+import { callWithToken, tokenNameOf, type TokenVault } from '../tokens.ts';
 import { ownPaymentsOf } from './c2b.ts';
 import { occasionOf, parseMpesaCallback } from './callbacks.ts';
 import { type Daraja, submitOutcome } from './daraja.ts';
@@ -51,7 +52,7 @@ export type MpesaClient = OperatorClient & MpesaOperations;
 export function createMpesaClient(deps: MpesaDeps, rail: Rail, profile: MpesaProfile): MpesaClient {
   const send = createSend({ fetch: deps.fetch, baseUrl: profile.baseUrl, timeoutMs: profile.timeoutMs });
   const name = tokenNameOf('mpesa', profile.baseUrl, profile.consumerKey);
-  const take = (stale: string | null) => deps.tokens.take(name, stale, () => fetchToken(send, profile, deps.clock));
+  const take = (stale: string | null) => deps.tokens.take(name, stale, () => askGrant(send, tokenCall(profile), deps.clock));
   const daraja: Daraja = {
     rail,
     profile,
@@ -88,21 +89,12 @@ function certificateOf(rail: Rail, profile: MpesaProfile): KeyObject {
   }
 }
 
-async function fetchToken(send: Send, profile: MpesaProfile, clock: Clock): Promise<Grant> {
-  const credentials = Buffer.from(`${profile.consumerKey}:${profile.consumerSecret}`).toString('base64');
-  const answer = await send({
+function tokenCall({ consumerKey, consumerSecret }: MpesaProfile): HttpCall {
+  return {
     method: 'GET',
     path: '/oauth/v1/generate?grant_type=client_credentials',
-    headers: { authorization: `Basic ${credentials}`, accept: 'application/json' },
-  });
-  if (answer.kind !== 'answered') return 'unavailable';
-  if (answer.status === 400 || answer.status === 401) return 'refused';
-  const body = parseObject(answer.body);
-  const value = textOf(body, 'access_token');
-  // Older answers write the lifetime as text, newer ones as a number; the reading makes both text.
-  const lifetimeS = Number(textOf(body, 'expires_in') ?? '0');
-  if (answer.status !== 200 || value === null || !(lifetimeS > 0)) return 'unavailable';
-  return { value, expiresAtMs: clock.now() + lifetimeS * 1000 };
+    headers: { authorization: basicAuthorization(consumerKey, consumerSecret), accept: 'application/json' },
+  };
 }
 
 /** A POST of JSON with a bearer token. */

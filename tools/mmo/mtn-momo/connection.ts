@@ -2,8 +2,8 @@
 import type { Clock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import type { Rail } from '../../../domain/rail.ts';
-import { createSend, type Fetch, type HttpAnswer, type Send } from '../http.ts';
-import { basicAuthorization, grantOf } from '../oauth.ts';
+import { createSend, type Fetch, type HttpAnswer, type HttpCall } from '../http.ts';
+import { askGrant, basicAuthorization } from '../oauth.ts';
 import { callWithToken, tokenNameOf, type TokenVault } from '../tokens.ts';
 import type { MtnMomoAccount, MtnMomoProfile } from './profile.ts';
 
@@ -34,8 +34,8 @@ export function connect(deps: MtnMomoDeps, rail: Rail, profile: MtnMomoProfile):
   const withToken = (product: Product, call: (token: string) => Promise<HttpAnswer>) =>
     callWithToken(
       (stale) =>
-        deps.tokens.take(tokenNameOf('mtn_momo', profile.baseUrl, accountOf(profile, product).apiUser, product), stale, async () =>
-          grantOf(await askToken(send, profile, product), deps.clock),
+        deps.tokens.take(tokenNameOf('mtn_momo', profile.baseUrl, accountOf(profile, product).apiUser, product), stale, () =>
+          askGrant(send, tokenCall(profile, product), deps.clock),
         ),
       call,
       (answer) => answer.status === 401,
@@ -64,13 +64,13 @@ export function accountOf(profile: MtnMomoProfile, product: Product): MtnMomoAcc
   return account;
 }
 
-function askToken(send: Send, profile: MtnMomoProfile, product: Product): Promise<HttpAnswer> {
+function tokenCall(profile: MtnMomoProfile, product: Product): HttpCall {
   const { apiUser, apiKey, subscriptionKey } = accountOf(profile, product);
-  return send({
+  return {
     method: 'POST',
     path: `/${product}/token/`,
     headers: { authorization: basicAuthorization(apiUser, apiKey), 'ocp-apim-subscription-key': subscriptionKey },
     // An empty body is sent for its `Content-Length: 0`, without which MTN answers 411.
     body: '',
-  });
+  };
 }

@@ -5,7 +5,7 @@ import { createSend, type Fetch, type HttpAnswer, type HttpCall } from '../http.
 import type { EffectRequest, InquiryRequest, Outcome } from '../operator.ts';
 import type { Money } from '../../../domain/money.ts';
 import type { PinGuard } from '../pins.ts';
-import { grantOf } from '../oauth.ts';
+import { askGrant } from '../oauth.ts';
 import { objectOf, parseObject, textOf } from '../reading.ts';
 import { callWithToken, tokenNameOf, type TokenVault } from '../tokens.ts';
 
@@ -47,7 +47,7 @@ export function createLine(deps: HalfDeps, options: LineOptions): Line {
   const name = tokenNameOf('orange', options.baseUrl, options.clientId);
   return (method, path, body, headers = {}) =>
     callWithToken(
-      (stale) => deps.tokens.take(name, stale, async () => grantOf(await send(options.tokenCall), deps.clock)),
+      (stale) => deps.tokens.take(name, stale, () => askGrant(send, options.tokenCall, deps.clock)),
       (token) =>
         send({
           method,
