@@ -158,6 +158,7 @@ describe('what is written once', () => {
     expect(await refusal('update quotes set rate = rate + 1')).toBe('quote_used');
     expect(await refusal("update accounts set currency = 'EUR'")).toBe('accounts_fixed');
     expect(await refusal('update operator_callbacks set body = body')).toBe('operator_callbacks_fixed');
+    expect(await refusal('update operator_answers set body = body')).toBe('operator_answers_fixed');
   });
 
   test('a quote belongs to the first payment that used it', async () => {

@@ -21,6 +21,8 @@ export interface ResolvedAttempt {
   readonly amountMinor: bigint;
   readonly reasonCode: string | null;
   readonly retry: 'never' | 'later' | 'after_customer' | null;
+  /** Nothing was sent for it. */
+  readonly isUnsent: boolean;
   readonly sentAtMs: number;
   readonly resolvedAtMs: number;
 }
@@ -95,6 +97,7 @@ interface PaymentRow {
   attempt_amount: bigint | null;
   attempt_reason: string | null;
   attempt_retry: ResolvedAttempt['retry'];
+  attempt_is_unsent: boolean | null;
   attempt_sent_at: Date | null;
   attempt_resolved_at: Date | null;
 }
@@ -110,7 +113,7 @@ const PAYMENT_COLUMNS = `
   q.signature as quote_signature, q.policy_version as quote_policy`;
 
 const NO_ATTEMPT = `null::uuid as attempt_id, null as attempt_leg, null::smallint as attempt_sequence, null as attempt_rail,
-  null as attempt_state, null::bigint as attempt_amount, null as attempt_reason, null as attempt_retry,
+  null as attempt_state, null::bigint as attempt_amount, null as attempt_reason, null as attempt_retry, null::boolean as attempt_is_unsent,
   null::timestamptz as attempt_sent_at, null::timestamptz as attempt_resolved_at`;
 
 const CLAIM_BY_STATUS = `
@@ -135,8 +138,8 @@ with picked as (
 )
 select ${PAYMENT_COLUMNS},
   a.id as attempt_id, a.leg as attempt_leg, a.sequence as attempt_sequence, a.rail_id as attempt_rail, a.state as attempt_state,
-  a.amount as attempt_amount, a.reason_code as attempt_reason, a.retry as attempt_retry, a.sent_at as attempt_sent_at,
-  a.resolved_at as attempt_resolved_at
+  a.amount as attempt_amount, a.reason_code as attempt_reason, a.retry as attempt_retry, a.is_unsent as attempt_is_unsent,
+  a.sent_at as attempt_sent_at, a.resolved_at as attempt_resolved_at
 from leased p join attempts a on a.id = p.attempt_id left join quotes q on q.payment_id = p.id and q.id = p.quote_id
 order by p.id`;
 
@@ -275,6 +278,7 @@ function attemptOf(row: PaymentRow): ResolvedAttempt | undefined {
     amountMinor: row.attempt_amount ?? 0n,
     reasonCode: row.attempt_reason,
     retry: row.attempt_retry,
+    isUnsent: row.attempt_is_unsent ?? false,
     sentAtMs: row.attempt_sent_at?.getTime() ?? 0,
     resolvedAtMs: row.attempt_resolved_at?.getTime() ?? 0,
   };

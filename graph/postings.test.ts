@@ -111,6 +111,7 @@ function live(
       retry: outcome === 'succeeded' ? null : outcome,
       sentAtMs: NOW_MS,
       resolvedAtMs: NOW_MS,
+      isUnsent: false,
     };
     if (outcome === 'succeeded') rails[leg] = railId;
     const consequence = consequenceOf({ ...traveller, attempt }, attempt);
@@ -313,6 +314,7 @@ describe('a request that its operator never had', () => {
     retry: 'later',
     sentAtMs: NOW_MS,
     resolvedAtMs: NOW_MS,
+    isUnsent: false,
   });
 
   it.each([

@@ -25,12 +25,10 @@ import { createHintQueue, type HintQueue, type QueueConnection } from '../graph/
 import { DEFAULT_GRAPH_SETTINGS, type GraphDeps, type GraphSettings, type Hint, type SettlementSide } from '../graph/types.ts';
 import { createRateBoard, type RateBoard } from '../tools/fx/board.ts';
 import { fxSettingsFrom, rateSources } from '../tools/fx/sources.ts';
-import type { PinStore } from '../tools/mmo/pins.ts';
-import { createOperators, type Operators, railTerms } from '../tools/mmo/registry.ts';
+import { createOperators, type Operators, type OperatorsDeps, railTerms } from '../tools/mmo/registry.ts';
 import type { RailTerms } from '../tools/mmo/terms.ts';
 import type { TokenVault } from '../tools/mmo/tokens.ts';
 import { postgresTokenStore } from '../tools/mmo/vault/postgres.ts';
-import { postgresPinStore } from '../tools/mmo/vault/pins.ts';
 import { redisTokenStore } from '../tools/mmo/vault/redis.ts';
 import { sharedTokenVault } from '../tools/mmo/vault/shared.ts';
 import { forgivingHealthStore, type HealthStore } from '../tools/rails/health.ts';
@@ -43,6 +41,7 @@ import type { OwnPaymentDesk, OwnPaymentDesks } from './api/deps.ts';
 import { callbackAddresses, ownPaymentPaths } from './callback-addresses.ts';
 import type { Config } from './config.ts';
 import { createLog, type Log } from './log.ts';
+import { type OperatorStores, operatorStores } from './operators.ts';
 import { statementSource } from './statements.ts';
 import { loadKeys } from './secrets.ts';
 
@@ -92,7 +91,10 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
   });
   await assertServiceRole(pool);
   const redis = await openRedis(config, log);
-  const { operators, terms } = await openOperators(config, openTokens(pool, redis, keys), postgresPinStore(pool, keys.pepper));
+  const { operators, terms } = await openOperators(config, {
+    tokens: openTokens(pool, redis, keys),
+    ...operatorStores(pool, keys, log),
+  });
   const limits = new Map([...terms].map(([railId, { ratesPerS }]) => [railId, ratesPerS]));
   const queue = createHintQueue({ connection: queueConnection(config, config.databaseUrl), log, quietMs: hintQuietMs });
   const board = createRateBoard({ sources: rateSources(fxSettingsFrom(env)), pool, clock: systemClock, log });
@@ -161,7 +163,9 @@ function openRailHealth(redis: Redis, log: Log): HealthStore {
   );
 }
 
-async function openOperators(config: Config, tokens: TokenVault, pins: PinStore): Promise<Pick<Foundation, 'operators' | 'terms'>> {
+type Shared = OperatorStores & Pick<OperatorsDeps, 'tokens'>;
+
+async function openOperators(config: Config, shared: Shared): Promise<Pick<Foundation, 'operators' | 'terms'>> {
   const path = config.operatorsPath;
   if (path === null)
     throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: 'CAPP_OPERATORS_PATH must name the settings of the operators.' });
@@ -171,7 +175,7 @@ async function openOperators(config: Config, tokens: TokenVault, pins: PinStore)
   const profiles = parseObject(text);
   if (profiles === null)
     throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: `${path} is not a JSON object of settings per rail.` });
-  const operators = createOperators({ rails: RAILS, profiles, fetch: (url, init) => fetch(url, init), clock: systemClock, tokens, pins });
+  const operators = createOperators({ ...shared, rails: RAILS, profiles, fetch: (url, init) => fetch(url, init), clock: systemClock });
   return { operators, terms: railTerms(RAILS, profiles) };
 }
 

@@ -2,6 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import type { Pool } from '../db/connect.ts';
+import type { Keys } from '../db/keyring.ts';
 import { systemClock } from '../domain/clock.ts';
 import { fault } from '../domain/errors.ts';
 import { RAILS } from '../domain/network.ts';
@@ -13,18 +15,33 @@ import type { C2bAddresses, Registered } from '../tools/mmo/mpesa/operations.ts'
 import type { Product } from '../tools/mmo/mtn-momo/connection.ts';
 import { provisionApiUser } from '../tools/mmo/mtn-momo/operations.ts';
 import type { WalletState } from '../tools/mmo/operator.ts';
-import { memoryPinStore, type PinStore } from '../tools/mmo/pins.ts';
-import { createOperators, type Operators } from '../tools/mmo/registry.ts';
+import { memoryPinStore } from '../tools/mmo/pins.ts';
+import { createOperators, type Operators, type OperatorsDeps } from '../tools/mmo/registry.ts';
 import { memoryTokenVault } from '../tools/mmo/tokens.ts';
+import { postgresAnswerKeeper } from '../tools/mmo/vault/answers.ts';
+import { postgresPinStore } from '../tools/mmo/vault/pins.ts';
 import { applicationAddresses, hasApplicationAddress, ownPaymentPaths } from './callback-addresses.ts';
 import { type Config, readConfig } from './config.ts';
+import type { Log } from './log.ts';
 import { loadKeys } from './secrets.ts';
+
+/** What processes share, and keep, of operators. */
+export type OperatorStores = Pick<OperatorsDeps, 'pins' | 'keepAnswer'>;
+
+/** The stores in the database. */
+export function operatorStores(pool: Pool, { keyring, pepper }: Pick<Keys, 'keyring' | 'pepper'>, log: Log): OperatorStores {
+  const onError = (error: unknown) => log.error({ code: (error as { code?: string }).code }, 'an answer of an operator cannot be kept');
+  return {
+    pins: postgresPinStore(pool, pepper),
+    keepAnswer: postgresAnswerKeeper({ pool, keyring, clock: systemClock, onError }),
+  };
+}
 
 /**
  * Clients by the settings of the operators, or of the sandbox that ran last; null when there are none. They hold to what all processes
  * know of our PINs. Throws `config_invalid` for wrong settings.
  */
-export async function openOperatorsOf(config: Config, dataDir: string, pins: PinStore): Promise<Operators | null> {
+export async function openOperatorsOf(config: Config, dataDir: string, stores: OperatorStores): Promise<Operators | null> {
   const profiles = await readProfiles(config, dataDir);
   if (profiles === null) return null;
   return createOperators({
@@ -33,7 +50,7 @@ export async function openOperatorsOf(config: Config, dataDir: string, pins: Pin
     fetch: (url, init) => fetch(url, init),
     clock: systemClock,
     tokens: memoryTokenVault(systemClock),
-    pins,
+    ...stores,
   });
 }
 
@@ -44,8 +61,8 @@ async function readProfiles(config: Config, dataDir: string): Promise<Readonly<R
 }
 
 /** The same, where they have to be there. Throws `config_invalid` where there are no settings. */
-async function operatorsAsSet(config: Config, dataDir: string, pins: PinStore): Promise<Operators> {
-  const operators = await openOperatorsOf(config, dataDir, pins);
+async function operatorsAsSet(config: Config, dataDir: string, stores: OperatorStores): Promise<Operators> {
+  const operators = await openOperatorsOf(config, dataDir, stores);
   if (operators === null) throw noSettings();
   return operators;
 }
@@ -56,8 +73,8 @@ function noSettings(): Error {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** For what is asked without a PIN. */
-const noPins = (): PinStore => memoryPinStore(systemClock);
+/** For what is asked without a PIN, and without a database. */
+const NO_STORES: OperatorStores = { pins: memoryPinStore(systemClock) };
 
 /** A rail that an operator runs. Throws `usage_invalid`. */
 export function operatedRail(railId: string): Rail {
@@ -67,17 +84,17 @@ export function operatedRail(railId: string): Rail {
 }
 
 /** Our balance at the operator of a rail as it tells it now; null where it tells none. Some tell it under our PIN only. */
-export async function balanceAt(env: Env, railId: string, pins: PinStore): Promise<Money | null> {
+export async function balanceAt(env: Env, railId: string, stores: OperatorStores): Promise<Money | null> {
   const { id } = operatedRail(railId);
   const config = readConfig(env);
-  return (await operatorsAsSet(config, resolve(config.dataDir), pins))(id).balance();
+  return (await operatorsAsSet(config, resolve(config.dataDir), stores))(id).balance();
 }
 
 /** Looks a wallet up at the operator of a rail. Throws `usage_invalid` where the operator has no look-up. */
 export async function walletAt(env: Env, railId: string, phone: string): Promise<WalletState> {
   const rail = operatedRail(railId);
   const config = readConfig(env);
-  const operator = (await operatorsAsSet(config, resolve(config.dataDir), noPins()))(rail.id);
+  const operator = (await operatorsAsSet(config, resolve(config.dataDir), NO_STORES))(rail.id);
   if (operator.walletState === undefined) throw fault('usage_invalid', { detail: `The operator of ${railId} tells nothing of wallets.` });
   return operator.walletState(parsePhone(phone, rail.country).e164);
 }
@@ -136,7 +153,7 @@ export async function registerAddresses(env: Env, railId: string, withoutAnswer:
     throw fault('usage_invalid', {
       detail: `Nothing is registered for ${railId}: M-Pesa's and Airtel's rails have addresses to be told once.`,
     });
-  const operators = await operatorsAsSet(config, dataDir, noPins());
+  const operators = await operatorsAsSet(config, dataDir, NO_STORES);
   const { validationUrl, confirmationUrl } = ownPaymentPaths(config.publicUrl, callbackKey)(railId);
   const client = operators(railId) as MpesaClient;
   const registered = await client.registerC2b({ validationUrl, confirmationUrl, withoutAnswer });

@@ -8,14 +8,12 @@ import { fault, isFault } from '../domain/errors.ts';
 import type { Rail } from '../domain/rail.ts';
 import { reconcileDay, type ReconcileReport } from '../graph/reconciliation/run.ts';
 import { DEFAULT_GRAPH_SETTINGS, type GraphDeps } from '../graph/types.ts';
-import type { PinStore } from '../tools/mmo/pins.ts';
 import type { Operators } from '../tools/mmo/registry.ts';
-import { postgresPinStore } from '../tools/mmo/vault/pins.ts';
 import type { StatementFile } from '../tools/reconciliation/file.ts';
 import { callbackAddresses } from './callback-addresses.ts';
 import { type Config, readConfig } from './config.ts';
 import { createLog } from './log.ts';
-import { openOperatorsOf } from './operators.ts';
+import { openOperatorsOf, type OperatorStores, operatorStores } from './operators.ts';
 import { readStatementFile, statementSource } from './statements.ts';
 import { loadKeys } from './secrets.ts';
 
@@ -46,12 +44,13 @@ export async function reconcileRails(options: ReconcileOptions): Promise<readonl
   const pool = await connectToWork({ url: database.url, applicationName: 'capp reconcile' });
   try {
     const keys = await loadKeys(options.env, dataDir);
+    const log = createLog({ program: 'reconcile', level: 'error', destination: process.stderr });
     const deps: GraphDeps = {
       pool,
       clock: systemClock,
-      log: createLog({ program: 'reconcile', level: 'silent' }),
+      log,
       keyring: keys.keyring,
-      operators: await operatorsOf(config, dataDir, postgresPinStore(pool, keys.pepper)),
+      operators: await operatorsOf(config, dataDir, operatorStores(pool, keys, log)),
       callbacks: callbackAddresses(config.publicUrl, keys.callbackKey),
       // The sweeper of a worker finds what was ended here.
       notify: () => undefined,
@@ -90,8 +89,8 @@ async function reconcileRail(
 }
 
 /** Clients for balances, where the operators' settings are at hand; without them there are statements only. */
-async function operatorsOf(config: Config, dataDir: string, pins: PinStore): Promise<Operators> {
-  const operators = await openOperatorsOf(config, dataDir, pins);
+async function operatorsOf(config: Config, dataDir: string, stores: OperatorStores): Promise<Operators> {
+  const operators = await openOperatorsOf(config, dataDir, stores);
   if (operators !== null) return operators;
   return () => {
     throw fault('statement_missing');

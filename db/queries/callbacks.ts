@@ -1,5 +1,6 @@
 /** Keeping what operators send back, word for word, before anybody reads it. */
 import type { Pool } from 'pg';
+import type { Queryable } from '../connect.ts';
 
 export interface NewCallback {
   readonly railId: string;
@@ -125,6 +126,36 @@ export async function listCallbacks(
     values: [clientId, filter.railId ?? null, filter.verdict ?? null, page.before, page.limit],
   });
   return result.rows;
+}
+
+/** Callbacks that were set aside last, whoever's, for whoever runs the platform. */
+export async function listQuarantined(db: Queryable, limit: number): Promise<CallbackView[]> {
+  const { rows } = await db.query<CallbackView>({
+    name: 'list_quarantined_callbacks',
+    text: `select c.id, c.rail_id as "railId", c.attempt_id as "attemptId", c.source_address as "sourceAddress",
+        c.received_at as "receivedAt", c.processed_at as "processedAt", c.verdict, c.reason_code as "reasonCode"
+      from operator_callbacks c where c.verdict = 'quarantined' order by c.id desc limit $1`,
+    values: [limit],
+  });
+  return rows;
+}
+
+/** What an operator sent, as it is sealed, and whose attempt it is about. */
+export interface SealedMessage {
+  readonly body: Buffer;
+  readonly clientId: string | null;
+  readonly paymentId: string | null;
+}
+
+/** The body of a callback, for whoever runs the platform; null when there is none. */
+export async function findCallbackBody(db: Queryable, id: string): Promise<SealedMessage | null> {
+  const { rows } = await db.query<SealedMessage>({
+    name: 'find_callback_body',
+    text: `select c.body, a.client_id as "clientId", a.payment_id as "paymentId" from operator_callbacks c
+      left join attempts a on a.id = c.attempt_id where c.id = $1`,
+    values: [id],
+  });
+  return rows[0] ?? null;
 }
 
 /** Callbacks set aside since a moment, by rail and reason. */

@@ -131,6 +131,11 @@ export async function clearTraces(
     text: `delete from operator_callbacks where processed_at is not null and attempt_id in (${own})`,
     values: [userId],
   });
+  const answers = await tx.query({
+    name: 'clear_answers',
+    text: `delete from operator_answers where attempt_id in (${own})`,
+    values: [userId],
+  });
   const handles = await tx.query({
     name: 'clear_handles',
     text: `update attempts set operator_handle = null where operator_handle is not null and id in (${own})`,
@@ -159,6 +164,7 @@ export async function clearTraces(
   });
   return {
     callbacks: callbacks.rowCount ?? 0,
+    answers: answers.rowCount ?? 0,
     handles: handles.rowCount ?? 0,
     texts: texts.rowCount ?? 0,
     subscribers: subscribers.rowCount ?? 0,
@@ -174,10 +180,12 @@ export async function clearLeftTraces(db: Queryable): Promise<number> {
         freed as (select a.id from attempts a where a.payment_id in (select id from left_payments)),
         callbacks as (
           delete from operator_callbacks where processed_at is not null and attempt_id in (select id from freed) returning 1
+        ), answers as (
+          delete from operator_answers where attempt_id in (select id from freed) returning 1
         ), handles as (
           update attempts set operator_handle = null where operator_handle is not null and id in (select id from freed) returning 1
         )
-      select ((select count(*) from callbacks) + (select count(*) from handles))::int as cleared`,
+      select ((select count(*) from callbacks) + (select count(*) from answers) + (select count(*) from handles))::int as cleared`,
     values: [],
   });
   return rows[0]?.cleared ?? 0;

@@ -1,6 +1,6 @@
-/** What processes share about operators: access tokens, how much each may be sent, and how legs do by corridor. */
+/** What processes share about operators: access tokens, how much each may be sent, how legs do by corridor, and what could not be used of their answers. */
 import { sql } from 'drizzle-orm';
-import { check, doublePrecision, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { bigserial, check, doublePrecision, index, integer, pgTable, primaryKey, smallint, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { bytea, moment, updatedAt } from './columns.ts';
 
 /** The live access token of each of our accounts at an operator. A deployment without Redis shares them here. */
@@ -70,5 +70,33 @@ export const corridorHealth = pgTable(
   (table) => [
     primaryKey({ columns: [table.corridor, table.railId, table.leg] }),
     check('corridor_health_leg', sql`${table.leg} in ('collection', 'payout')`),
+  ],
+);
+
+/** Answers of operators that could not be used, without the secrets in them. Bodies hold personal data and are ciphertext. */
+export const operatorAnswers = pgTable(
+  'operator_answers',
+  {
+    id: bigserial('id', { mode: 'bigint' }).primaryKey(),
+    railId: text('rail_id').notNull(),
+    /** What was being done: `collection`, `payout`, `refund`, `inquiry`, `balance`, `wallet` or `token`. */
+    product: text('product').notNull(),
+    /** Null where no attempt was at work. */
+    attemptId: uuid('attempt_id'),
+    /** HTTP status. */
+    status: smallint('status').notNull(),
+    reasonCode: text('reason_code').notNull(),
+    /** Its head. */
+    body: bytea('body').notNull(),
+    bodyDigest: bytea('body_digest').notNull(),
+    /** How often the same came for the same. */
+    times: integer('times').notNull().default(1),
+    receivedAt: moment('received_at').notNull(),
+    lastReceivedAt: moment('last_received_at').notNull(),
+  },
+  (table) => [
+    check('operator_answers_product', sql`${table.product} in ('collection', 'payout', 'refund', 'inquiry', 'balance', 'wallet', 'token')`),
+    unique('operator_answers_same').on(table.attemptId, table.railId, table.product, table.reasonCode, table.bodyDigest).nullsNotDistinct(),
+    index('operator_answers_age').on(table.lastReceivedAt),
   ],
 );

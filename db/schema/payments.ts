@@ -200,6 +200,8 @@ export const attempts = pgTable(
     reasonCode: text('reason_code'),
     /** For a failed attempt: `never`, `later` or `after_customer`, as the operator's code says. */
     retry: text('retry'),
+    /** We refused it ourselves, or could not send it: how it ended says nothing of its operator. */
+    isUnsent: boolean('is_unsent').notNull().default(false),
     /** SHA-256 of the unguessable token in the callback address. */
     callbackTokenHash: bytea('callback_token_hash').notNull().unique('attempts_callback_token'),
     /** The grant that lets it be sent, of `execution_grants`, and until when. No reference: the sender holds the grant against its seal. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { breakerState, healthKey, postgresHealthStore, readRailHealth } from '../../tools/rails/health.ts';
 import type { Outcome } from '../../tools/mmo/operator.ts';
+import { failed, unsent } from '../../tools/mmo/reasons.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
 import { contactOf, createContacts } from './contact.ts';
 
@@ -101,5 +102,29 @@ it('tells answers from silence, and from what was never sent', () => {
   for (const reasonCode of ['no_answer', 'operator_error', 'unreadable_answer'])
     expect(contactOf({ state: 'unknown', reasonCode })).toBe('silence');
   expect(contactOf({ state: 'unknown', reasonCode: 'client_error' })).toBe('nothing');
-  for (const reason of ['grant_refused', 'never_received', 'operator_unavailable']) expect(contactOf(failure(reason))).toBe('nothing');
+  for (const reason of ['not_kept', 'operator_unavailable']) expect(contactOf(failure(reason))).toBe('nothing');
+  for (const reason of ['grant_refused', 'never_received', 'phone_invalid', 'amount_granularity', 'pin_refused'] as const)
+    expect(contactOf(unsent(reason))).toBe('nothing');
+  // The same said by the operator is an answer.
+  for (const reason of ['phone_invalid', 'pin_refused']) expect(contactOf(failure(reason))).toBe('answer');
+});
+
+it('what was refused before anything was sent counts neither for a rail nor against it, and what its operator refused does', async () => {
+  const { pool } = platform.deps;
+  const rates = async () => [
+    await health(),
+    (await pool.query(`select rail_id, success_weight, failure_weight from corridor_health where rail_id = '${RAIL}'`)).rows,
+  ];
+  expect(await send(3, unsent('phone_invalid'))).toContain(RAIL);
+  await platform.worker.work('outcomes');
+  await platform.worker.idle();
+  expect((await pool.query("select 1 from attempts where state = 'failed' and is_unsent and applied")).rowCount).toBe(3);
+  expect(await rates()).toEqual([undefined, []]);
+  expect(await send(1, failed('phone_invalid'))).toContain(RAIL);
+  await platform.worker.work('outcomes');
+  await platform.worker.idle();
+  expect(await rates()).toMatchObject([{ outages: 0, failureWeight: 1 }, [{ rail_id: RAIL, failure_weight: 1 }]]);
+  const tell = createContacts(platform.deps);
+  for (const outcome of [silence, unsent('phone_invalid')]) await tell(RAIL, 'collection', outcome);
+  expect(await health()).toMatchObject({ outages: 1 });
 });

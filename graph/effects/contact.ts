@@ -15,17 +15,15 @@ const RAIL_IDS = RAILS.map(({ id }) => id);
 export type Contact = 'answer' | 'silence' | 'nothing';
 
 const SILENCES: ReadonlySet<string> = new Set(['no_answer', 'operator_error', 'unreadable_answer'] satisfies Doubt[]);
-/** Nothing was sent, or our own code was at fault. */
-const UNTOLD: ReadonlySet<string> = new Set(['client_error', 'grant_refused', 'never_received', 'pin_refused'] satisfies (
-  | Reason
-  | 'client_error'
-)[]);
+/** Our own code or store was at fault. */
+const UNTOLD: ReadonlySet<string> = new Set(['client_error', 'not_kept'] satisfies (Reason | 'client_error')[]);
 
 /** Pure: what the outcome of a request says. What could not be reached at all is an end, and counted when that is worked in. */
 export function contactOf(outcome: Outcome): Contact {
   if (!('reasonCode' in outcome)) return 'answer';
   if (outcome.state === 'unknown' && SILENCES.has(outcome.reasonCode)) return 'silence';
-  return UNTOLD.has(outcome.reasonCode) || outcome.reasonCode === 'operator_unavailable' ? 'nothing' : 'answer';
+  if (UNTOLD.has(outcome.reasonCode) || outcome.reasonCode === 'operator_unavailable') return 'nothing';
+  return outcome.state === 'failed' && outcome.isUnsent === true ? 'nothing' : 'answer';
 }
 
 /** Tells the breaker of a rail and leg what the outcome of a request says. */

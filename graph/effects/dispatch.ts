@@ -17,7 +17,7 @@ import type { GrantRefusal } from '../../domain/grant.ts';
 import { newId } from '../../domain/ids.ts';
 import { money } from '../../domain/money.ts';
 import type { EffectRequest, OperatorClient, OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
-import { failed } from '../../tools/mmo/reasons.ts';
+import { unsent } from '../../tools/mmo/reasons.ts';
 import { type CheckedGrant, createGrantDesk, createRenewer, grantRefusal, numberRefusal, openNumber, reportRefusal } from '../grants.ts';
 import type { GraphDeps } from '../types.ts';
 import { createContacts, type TellContact } from './contact.ts';
@@ -109,7 +109,7 @@ async function ask(deps: GraphDeps, row: GrantedRow): Promise<Outcome> {
     const granted = openGranted(deps, row);
     if ('why' in granted) {
       await withTransaction(deps.pool, (tx) => reportRefusal(tx, deps, row, granted.why));
-      return failed('grant_refused');
+      return unsent('grant_refused');
     }
     const operator = deps.operators(row.rail_id);
     const request = requestOf(deps, row, granted.phone);
@@ -123,7 +123,7 @@ async function ask(deps: GraphDeps, row: GrantedRow): Promise<Outcome> {
 
 /** Has the operator take a collection back. Without the collection there is nothing to take back, and nothing is sent. */
 async function takeBack(operator: OperatorClient, request: EffectRequest, { original, currency }: SendRow): Promise<Outcome> {
-  if (original === null) return failed('receipt_missing');
+  if (original === null) return unsent('receipt_missing');
   const { request_id: requestId, receipt, amount } = original;
   return operator.refund({ ...request, original: { requestId, receipt: receipt ?? '', amount: money(BigInt(amount), currency) } });
 }

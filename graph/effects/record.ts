@@ -41,13 +41,14 @@ update attempts a set
   receipt = coalesce(answer.receipt, a.receipt),
   reason_code = answer.reason,
   retry = answer.retry,
+  is_unsent = answer.unsent,
   operator_handle = coalesce(answer.handle, a.operator_handle),
   next_inquiry_at = case when answer.state in ('pending', 'unknown') then answer.next_inquiry_at end,
   resolved_at = case when answer.state in ('succeeded', 'failed') then $8::timestamptz end,
   lease_token = null, lease_until = null,
   updated_at = $8
-from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[], $9::bytea[])
-  as answer(id, state, receipt, reason, retry, handle, next_inquiry_at, stored)
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[], $9::bytea[], $10::boolean[])
+  as answer(id, state, receipt, reason, retry, handle, next_inquiry_at, stored, unsent)
 where a.id = answer.id and a.state in ('sent', 'pending', 'unknown')
   and (answer.handle is null or a.operator_handle is not distinct from answer.stored)
 returning a.id`;
@@ -84,6 +85,7 @@ async function write(deps: GraphDeps, answers: readonly Answer[]): Promise<Set<s
       answers.map((answer) => new Date(answer.nextInquiryAtMs)),
       new Date(deps.clock.now()),
       answers.map((answer) => answer.stored),
+      answers.map(({ outcome }) => outcome.state === 'failed' && outcome.isUnsent === true),
     ],
   });
   return new Set(result.rows.map((row) => row.id));

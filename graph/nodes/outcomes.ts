@@ -101,8 +101,7 @@ export async function applyOutcomes(deps: GraphDeps, cohort: Cohort): Promise<Co
       ? []
       : [{ traveller, attempt: traveller.attempt, consequence: consequenceOf(traveller, traveller.attempt) }],
   );
-  // What we sent nothing for says nothing of its rail.
-  const asked = entries.filter(({ attempt }) => attempt.reasonCode !== 'grant_refused');
+  const asked = entries.filter(({ attempt }) => isAsked(attempt));
   // A silence was told to the rail's breaker when it showed; that the request never arrived, known much later, is no news of it.
   const news = asked.filter(({ attempt }) => attempt.reasonCode !== 'never_received');
   await withTransaction(deps.pool, async (tx) => {
@@ -139,6 +138,11 @@ export async function applyOutcomes(deps: GraphDeps, cohort: Cohort): Promise<Co
   });
   await deps.railHealth?.record(news.map(railOutcomeOf), nowMs);
   return { ...cohort, travellers: entries.map(({ traveller, consequence }) => moved(traveller, consequence)) };
+}
+
+/** What we refused ourselves says nothing of its rail; that the operator cannot be reached does, though nothing was sent. */
+function isAsked({ isUnsent, reasonCode }: ResolvedAttempt): boolean {
+  return reasonCode === 'operator_unavailable' || (!isUnsent && reasonCode !== 'not_kept');
 }
 
 /** How a rail did, over all, for the router. */

@@ -22,6 +22,7 @@ import { answerProblem, toFault } from './problem.ts';
 import { mountActivity } from './routes/activity.ts';
 import { mountBatches } from './routes/batches.ts';
 import { createCallbackCommit, mountCallbacks } from './routes/callbacks.ts';
+import { mountOperatorAnswers } from './routes/operator-answers.ts';
 import { mountCaseDecisions } from './routes/case-decisions.ts';
 import { mountCaseEvents } from './routes/case-events.ts';
 import { mountCases } from './routes/cases.ts';
@@ -112,6 +113,7 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   mountWebhooks(api);
   mountSms(api);
   mountCallbacks(api, callbacks);
+  mountOperatorAnswers(api);
   mountOwnPayments(api);
   mountGateways(api);
   mountHealth(api);

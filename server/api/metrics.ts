@@ -4,6 +4,7 @@ import { Gauge, Histogram, Registry } from 'prom-client';
 import { countOpenBreaks } from '../../db/queries/breaks.ts';
 import { countQuarantined } from '../../db/queries/callbacks.ts';
 import { countCases } from '../../db/queries/cases.ts';
+import { countAnswers } from '../../db/queries/operator-answers.ts';
 import { countAttempts, countContradicted, countOpenAttempts, countPayments } from '../../db/queries/payment-views.ts';
 import { countPaid } from '../../db/queries/settlement-windows.ts';
 import { countSms, SMS_STATES } from '../../db/queries/sms.ts';
@@ -134,6 +135,12 @@ function createOpenGauges(registers: Registry[]) {
     labelNames: ['rail', 'reason'] as const,
     registers,
   });
+  const unusable = new Gauge({
+    name: 'capp_operator_answers_unusable',
+    help: 'Answers of operators that could not be used in the last 24 hours, by rail and reason.',
+    labelNames: ['rail', 'reason'] as const,
+    registers,
+  });
   const breakLabels = ['rail', 'kind'] as const;
   const breaks = new Gauge({
     name: 'capp_breaks_open',
@@ -152,11 +159,12 @@ function createOpenGauges(registers: Registry[]) {
   const disabled = new Gauge({ name: 'capp_webhook_endpoints_disabled', help: 'Webhook endpoints disabled for failing.', registers });
   return {
     async count(pool: Pool, nowMs: number): Promise<void> {
-      const [rows, webhooks, odd, aside, broken, sms] = await Promise.all([
+      const [rows, webhooks, odd, aside, answers, broken, sms] = await Promise.all([
         countOpenAttempts(pool),
         countWebhooks(pool),
         countContradicted(pool),
         countQuarantined(pool, nowMs - DAY_MS),
+        countAnswers(pool, nowMs - DAY_MS),
         countOpenBreaks(pool),
         countSms(pool),
       ]);
@@ -168,6 +176,8 @@ function createOpenGauges(registers: Registry[]) {
       }
       quarantined.reset();
       for (const { railId: rail, reasonCode: reason, count } of aside) quarantined.set({ rail, reason }, count);
+      unusable.reset();
+      for (const { railId: rail, reasonCode: reason, count } of answers) unusable.set({ rail, reason }, count);
       for (const state of SMS_STATES) texts.set({ state }, sms.find((each) => each.state === state)?.count ?? 0);
       contradicted.set(odd);
       // A rail that has nothing open any more must not go on saying what it had.

@@ -29,6 +29,9 @@ export interface ApiOptions {
 /** The principal whose key the command line uses when it is given none. */
 export const DEMO_PRINCIPAL = 'client:demo';
 
+/** Whoever may run the command line next to the database; the audit log cannot know more. */
+export const ACTOR = 'operator:command-line';
+
 /** The same of commands for compliance officers. */
 const DEMO_OFFICER = 'officer:amina';
 

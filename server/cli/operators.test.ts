@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -119,6 +122,44 @@ it('asks operators for our balance and for wallets, prints nothing of their hold
     expect(await ask('provision', 'airtel-ug')).toEqual([2, expect.stringMatching(/^capp: usage_invalid: /)]);
     const [code, said] = await ask('wallet', 'mtn-ug', '+254712345678');
     expect([code, String(said).includes('254712345678')]).toEqual([2, false]);
+  } finally {
+    await sandbox.close();
+    await database.close();
+  }
+});
+
+it('lists what operators sent that was not used, and shows what one says to whoever is written down for it', async () => {
+  const [sandbox, database] = await Promise.all([createSandbox({ port: 0 }), testDatabase()]);
+  try {
+    const folder = mkdtempSync(join(tmpdir(), 'capp-refused-'));
+    // Where the settings point to somebody who answers with something else.
+    const profiles = sandbox.profiles() as Record<string, Record<string, unknown>>;
+    const page = createServer((_request, response) => response.end('<html>\u0007blocked</html>')).listen(0, '127.0.0.1');
+    await once(page, 'listening');
+    const baseUrl = `http://127.0.0.1:${(page.address() as AddressInfo).port}`;
+    writeFileSync(join(folder, 'operators.json'), JSON.stringify({ ...profiles, 'mtn-ug': { ...profiles['mtn-ug'], baseUrl } }));
+    const operators = async (...words: string[]) => {
+      const terminal = recordedTerminal({ env: { CAPP_DATA_DIR: folder, DATABASE_URL: database.url } });
+      const code = await runCli(['operators', ...words], terminal);
+      return [code, [...terminal.outLines, ...terminal.errLines].join('\n')] as const;
+    };
+    expect(await operators('balance', 'mtn-ug')).toEqual([2, '{"railId":"mtn-ug","balance":null}']);
+    page.close();
+    await database.pool.query(
+      `insert into operator_callbacks (rail_id, body, body_digest, source_address, received_at, processed_at, verdict, reason_code)
+       values ('mpesa-ke', '\\x00', '\\x00', '192.0.2.7', now(), now(), 'quarantined', 'source_refused')`,
+    );
+    const [, table] = await operators('refused');
+    const [, first, second] = table.split('\n').map((line) => line.replaceAll(/\s+/g, ' '));
+    expect([first, second]).toEqual([
+      expect.stringMatching(/ callback 1 mpesa-ke source_refused 192\.0\.2\.7 1$/),
+      expect.stringMatching(/ answer 1 mtn-ug token unreadable_answer 1$/),
+    ]);
+    expect((await operators('refused', '--limit', '1'))[1].split('\n')).toHaveLength(2);
+    expect(await operators('show', 'answer', '1')).toEqual([0, '<html>?blocked</html>']);
+    expect(await operators('show', 'answer', '2')).toEqual([2, expect.stringMatching(/^capp: not_found: /)]);
+    const { rows } = await database.pool.query("select actor, subject from audit_events where action = 'operator_answer.shown'");
+    expect(rows).toEqual([{ actor: 'operator:command-line', subject: 'operator_answer:1' }]);
   } finally {
     await sandbox.close();
     await database.close();

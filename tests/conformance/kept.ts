@@ -9,7 +9,11 @@ function assertKept(trial: Trial, expected: { readonly product: string; readonly
   assert.ok(trial.kept.length > 0, `nothing was kept after ${what}`);
   for (const { product, requestId, reasonCode, body } of trial.kept) {
     assert.deepEqual({ product, requestId }, expected, what);
-    assert.match(reasonCode, /^((oversized|unreadable)_answer|operator_error|contradiction|(amount|reference)_mismatch|unmapped:.+)$/, what);
+    assert.match(
+      reasonCode,
+      /^((oversized|unreadable)_answer|operator_error|contradiction|(amount|reference)_mismatch|unmapped:.+)$/,
+      what,
+    );
     assert.ok(body.length <= 16 * 1024, what);
   }
 }

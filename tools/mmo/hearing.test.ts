@@ -21,7 +21,7 @@ async function payOut(answers: readonly (Response | Error)[], outcome: Outcome, 
   const fetch: Fetch = async () => {
     const next = left.shift();
     if (next instanceof Response) return next;
-    throw next;
+    throw next ?? new TypeError('asked once more');
   };
   const send = createSend({ fetch, baseUrl: 'http://operator.test', timeoutMs: 1_000 });
   const call = { method: 'POST', path: '/pay', headers: { authorization: 'Bearer our-own-token' }, body: '{}' } as const;

@@ -45,6 +45,8 @@ export const REASONS = {
   page_expired: 'later',
   /** No execution grant of ours covers it, so nothing was sent. */
   grant_refused: 'later',
+  /** Ids that the request could not be asked about without were not kept, so it was not sent. */
+  not_kept: 'later',
   /** The operator never saw the request: it is sure that nothing happened. */
   never_received: 'later',
   /** The time for approval is over and the operator's statement has no such payment. */
@@ -83,6 +85,11 @@ export type Doubt =
 /** A failure for one of our reasons. */
 export function failed(reason: Reason, handle?: OperatorHandle): Outcome {
   return { state: 'failed', reasonCode: reason, retry: REASONS[reason], ...(handle ? { handle } : {}) };
+}
+
+/** A failure for which nothing was sent. */
+export function unsent(reason: Reason): Outcome {
+  return { state: 'failed', reasonCode: reason, retry: REASONS[reason], isUnsent: true };
 }
 
 /** An outcome nobody can tell yet. */

@@ -50,7 +50,8 @@ export function refusalsOf(exchange: Exchange, result: Result): readonly Refusal
   const { reasonCode } = result;
   if (OF_CONTENT.has(reasonCode) || reasonCode.startsWith('unmapped:')) return [...refused, { answer: last, reasonCode }];
   // An inquiry fails often, and an answer that says so in JSON is no riddle.
-  if (reasonCode === ('inquiry_failed' satisfies Doubt) && !isPlainError(last)) return [...refused, { answer: last, reasonCode: 'unreadable_answer' }];
+  if (reasonCode === ('inquiry_failed' satisfies Doubt) && !isPlainError(last))
+    return [...refused, { answer: last, reasonCode: 'unreadable_answer' }];
   return refused;
 }
 

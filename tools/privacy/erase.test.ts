@@ -158,30 +158,37 @@ test('what operators said of a payment with somebody who is held stays as well, 
     const paymentId = await world.addPayment(sender, receiver);
     const read = await world.addRecords(paymentId, (await world.addTexts(paymentId)).caseId);
     return async () => {
-      const { handles, callbacks } = await read();
-      return [handles, callbacks];
+      const { handles, callbacks, answers } = await read();
+      return [handles, callbacks, answers];
     };
   };
   const [withHeld, withOther] = [await of(amina, okello), await of(juma, amina)];
   await age();
   const holdId = newId();
   await placeHold(world.pool, { id: holdId, userId: okello.id, reference: 'HC-2026-4', actor: ACTOR, nowMs: world.clock.now() });
-  expect(await erasePerson(deps, amina.id, ACTOR)).toMatchObject({ cleared: { callbacks: 1, handles: 1 } });
+  expect(await erasePerson(deps, amina.id, ACTOR)).toMatchObject({ cleared: { callbacks: 1, answers: 1, handles: 1 } });
   expect([await withHeld(), await withOther()]).toEqual([
-    [true, true],
-    [false, false],
+    [true, true, true],
+    [false, false, false],
   ]);
   // Whoever was held goes on paying, so that no age lets them go.
   await world.addPayment(okello, juma);
   const nights = {
     intervalMs: 0,
-    policy: { ...RETENTION, days: { ...RETENTION.days, operator_callbacks: { days: 99_999, source: 'a test' } } },
+    policy: {
+      ...RETENTION,
+      days: {
+        ...RETENTION.days,
+        operator_callbacks: { days: 99_999, source: 'a test' },
+        operator_answers: { days: 99_999, source: 'a test' },
+      },
+    },
   };
   expect(await runRetention(deps, nights)).toMatchObject({ left_traces: 0 });
-  expect(await withHeld()).toEqual([true, true]);
+  expect(await withHeld()).toEqual([true, true, true]);
   await liftHold(world.pool, holdId, ACTOR, world.clock.now());
-  expect(await runRetention(deps, nights)).toMatchObject({ left_traces: 2, erased: 0 });
-  expect(await withHeld()).toEqual([false, false]);
+  expect(await runRetention(deps, nights)).toMatchObject({ left_traces: 3, erased: 0 });
+  expect(await withHeld()).toEqual([false, false, false]);
 });
 
 test('a hold that is placed while somebody is being erased is seen, or comes too late and says so', async () => {

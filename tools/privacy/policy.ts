@@ -13,6 +13,7 @@ const schema = z.object({
     idempotency_keys: days,
     ussd_sessions: days,
     operator_callbacks: days,
+    operator_answers: days,
     gateway_records: days,
     webhook_deliveries: days,
     sms_messages: days,

@@ -50,12 +50,13 @@ test('what is of a payment of somebody who is held stays whatever its age, until
   const hold = newId();
   const holding = { id: hold, userId: held.id, reference: 'HC-2026-7', actor: 'operator:test', nowMs: START_MS };
   expect(await placeHold(world.pool, holding)).toBe(true);
-  const all = { handles: true, callbacks: true, texts: true, deliveries: true, sessions: true, checkpoints: true };
+  const all = { handles: true, callbacks: true, answers: true, texts: true, deliveries: true, sessions: true, checkpoints: true };
   // Handles go with the person alone, whatever their age.
-  const none = { handles: true, callbacks: false, texts: false, deliveries: false, sessions: false, checkpoints: false };
+  const none = { handles: true, callbacks: false, answers: false, texts: false, deliveries: false, sessions: false, checkpoints: false };
   world.clock.advance(401 * DAY_MS);
   expect(await runRetention(world)).toMatchObject({
     operator_callbacks: 1,
+    operator_answers: 1,
     sms_messages: 1,
     webhook_deliveries: 1,
     ussd_sessions: 1,
@@ -67,6 +68,7 @@ test('what is of a payment of somebody who is held stays whatever its age, until
   world.clock.advance(DAY_MS);
   expect(await runRetention(world)).toMatchObject({
     operator_callbacks: 2,
+    operator_answers: 2,
     sms_messages: 2,
     webhook_deliveries: 2,
     ussd_sessions: 2,

@@ -42,6 +42,7 @@ const BY_AGE: readonly DeletedKind[] = [
   'idempotency_keys',
   'ussd_sessions',
   'operator_callbacks',
+  'operator_answers',
   'gateway_records',
   'webhook_deliveries',
   'sms_messages',

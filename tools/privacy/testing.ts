@@ -133,6 +133,11 @@ export async function privacyWorld(startMs: number) {
       [attemptId, at],
     );
     await pool.query(
+      `insert into operator_answers (rail_id, product, attempt_id, status, reason_code, body, body_digest, received_at, last_received_at)
+       values ('mpesa-ke', 'inquiry', $1, 503, 'unreadable_answer', '\\x01', '\\x02', $2, $2)`,
+      [attemptId, at],
+    );
+    await pool.query(
       `insert into sms_messages (id, client_id, payment_id, outbox_id, topic, role, state, phone_index, created_at, ended_at)
        values (gen_random_uuid(), $1, $2, (select count(*) from sms_messages), 'payment.paid', 'sender', 'delivered', '\\x01', $3, $3)`,
       [clientId, paymentId, at],
@@ -160,6 +165,7 @@ export async function privacyWorld(startMs: number) {
       const left = await pool.query(
         `select exists (select from attempts where payment_id = $1 and operator_handle is not null) as handles,
           exists (select from operator_callbacks where attempt_id = $2) as callbacks,
+          exists (select from operator_answers where attempt_id = $2) as answers,
           exists (select from sms_messages where payment_id = $1) as texts,
           exists (select from webhook_deliveries where payment_id = $1) as deliveries,
           exists (select from ussd_sessions where payment_id = $1) as sessions,

@@ -11,11 +11,9 @@ import { fault } from '../../../domain/errors.ts';
 import { type KeyProvider, openKeyProvider, PROVIDERS } from '../../../tools/kms/index.ts';
 import { dropOldKeys, rotateKeys, type RotateResult } from '../../../tools/privacy/index.ts';
 import { withSecretFiles } from '../../secrets.ts';
-import { type CommandContext, wholeNumber, withExamples } from '../context.ts';
+import { ACTOR, type CommandContext, wholeNumber, withExamples } from '../context.ts';
 import { onDatabase } from '../database.ts';
 import { renderTable } from '../table.ts';
-
-const ACTOR = 'operator:command-line';
 
 interface RotateOptions {
   readonly page: number;

@@ -14,7 +14,7 @@ import { onDatabase } from '../database.ts';
 import { registerDataKeys } from './data-keys.ts';
 import { jwkOf } from '../../auth/jwt.ts';
 import { makeSigningKey, TOKEN_MS } from '../../auth/token-signer.ts';
-import { type CommandContext, nameOf, wholeNumber, withExamples } from '../context.ts';
+import { ACTOR, type CommandContext, nameOf, wholeNumber, withExamples } from '../context.ts';
 import { renderTable } from '../table.ts';
 
 interface CreateOptions {
@@ -27,8 +27,6 @@ interface CreateOptions {
 }
 
 const DAY_MS = 86_400_000;
-/** Whoever may run the command line next to the database; the audit log cannot know more. */
-const ACTOR = 'operator:command-line';
 const scopeLines = ALL_SCOPES.map((scope) => `  ${scope.padEnd(16)} ${SCOPES[scope]}`).join('\n');
 
 export function registerKeys(program: Command, context: CommandContext): void {

@@ -5,6 +5,7 @@ import { OPERATOR_NAMES, operatorNamed, readMessage } from '../../../tools/mmo/m
 import { type CommandContext, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
 import { readText } from '../files.ts';
+import { registerOperatorMessages } from './operator-messages.ts';
 
 /** MTN's products, each with an API user of its own. */
 const MTN_PRODUCTS = ['collection', 'disbursement', 'remittance'] as const;
@@ -22,6 +23,7 @@ export function registerOperators(program: Command, context: CommandContext): vo
   registerQuestions(operators, context);
   registerProvisioning(operators, context);
   registerPinLift(operators, context);
+  registerOperatorMessages(operators, context);
   const parse = operators
     .command('parse')
     .summary('put a raw callback or answer into our words')
@@ -80,14 +82,15 @@ function registerQuestions(operators: Command, context: CommandContext): void {
     .description('Prints our balance at the operator of a rail as it tells it now. Exit code: 0 when it tells one, 2 when it does not.')
     .argument('<rail>', 'as mtn-ug')
     .action(async (railId: string) => {
-      const [{ balanceAt, operatedRail }, { onDatabase }, { postgresPinStore }] = await Promise.all([
+      const [{ balanceAt, operatedRail, operatorStores }, { onDatabase }, { createLog }] = await Promise.all([
         import('../../operators.ts'),
         import('../database.ts'),
-        import('../../../tools/mmo/vault/pins.ts'),
+        import('../../log.ts'),
       ]);
       operatedRail(railId);
       await onDatabase(context, async (pool, keys) => {
-        const told = await balanceAt(context.terminal.env, railId, postgresPinStore(pool, keys.pepper));
+        const log = createLog({ program: 'operators', destination: { write: (line) => context.terminal.err(line.trimEnd()) } });
+        const told = await balanceAt(context.terminal.env, railId, operatorStores(pool, keys, log));
         const shown = told === null ? null : { minor: told.minor.toString(), currency: told.currency };
         context.terminal.out(JSON.stringify({ railId, balance: shown }));
         if (told === null) context.endWith(EXIT.failed);

@@ -12,11 +12,10 @@ import { fault } from '../../../domain/errors.ts';
 import { newId } from '../../../domain/ids.ts';
 import { ageLogs, erasePerson, exportSubject, findSubjects, RETENTION, runRetention } from '../../../tools/privacy/index.ts';
 import { readConfig } from '../../config.ts';
-import { type CommandContext, withExamples } from '../context.ts';
+import { ACTOR, type CommandContext, withExamples } from '../context.ts';
 import { onDatabase } from '../database.ts';
 import { renderTable } from '../table.ts';
 
-const ACTOR = 'operator:command-line';
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Adds the command with its parts. */

@@ -11,7 +11,7 @@ import { ALL_ROLES, type Role, ROLES } from '../../../domain/roles.ts';
 import { TOTP_CONTEXT } from '../../auth/access.ts';
 import { hashPassword } from '../../auth/passwords.ts';
 import { base32, newTotpSecret, totpUri } from '../../auth/totp.ts';
-import { type CommandContext, nameOf, withExamples } from '../context.ts';
+import { ACTOR, type CommandContext, nameOf, withExamples } from '../context.ts';
 import { onDatabase } from '../database.ts';
 import { renderTable } from '../table.ts';
 
@@ -22,7 +22,6 @@ interface CreateOptions {
   readonly json?: true;
 }
 
-const ACTOR = 'operator:command-line';
 const roleLines = ALL_ROLES.map((role) => `  ${role.padEnd(20)} ${ROLES[role].join(' ')}`).join('\n');
 
 export function registerUsers(program: Command, context: CommandContext): void {

@@ -89,9 +89,7 @@ function connect(deps: { fetch: Fetch; clock: Clock; tokens: TokenVault }, rail:
     call: (method, path, body) =>
       callWithToken(
         (stale) =>
-          deps.tokens.take(tokenNameOf('small', profile.baseUrl, profile.clientId), stale, () =>
-            askGrant(send, tokenCall, deps.clock),
-          ),
+          deps.tokens.take(tokenNameOf('small', profile.baseUrl, profile.clientId), stale, () => askGrant(send, tokenCall, deps.clock)),
         (token) =>
           send({
             method,

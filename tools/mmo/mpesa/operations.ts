@@ -90,7 +90,7 @@ export async function reverse(daraja: Daraja, request: RefundRequest): Promise<O
   const refusal = refusalOfAmount(daraja.rail, request.amount);
   if (refusal !== null) return refusal;
   if (!RECEIPT.test(original.receipt)) return failed('receipt_missing');
-  if (!(await isRemembered(request, { reverses: original.receipt }))) return failed('operator_unavailable');
+  if (!(await isRemembered(request, { reverses: original.receipt }))) return failed('not_kept');
   const answer = await daraja.call('/mpesa/reversal/v1/request', {
     ...initiatorOf(daraja),
     CommandID: 'TransactionReversal',
