@@ -15,6 +15,8 @@ import {
   listSentPayments,
   startUssdSession,
   stepUssdSession,
+  USSD_REPLY_CONTEXT,
+  USSD_STATE_CONTEXT,
   type UssdSessionRow,
   type UssdStep,
 } from '../db/queries/ussd.ts';
@@ -67,8 +69,6 @@ export interface Turn {
   readonly paymentId: string | null;
 }
 
-const STATE_CONTEXT = 'ussd_sessions.state';
-const REPLY_CONTEXT = 'ussd_sessions.reply';
 const INPUT_SCOPE = 'ussd_sessions.input';
 
 /**
@@ -133,11 +133,11 @@ async function stepSession(deps: UssdDeps, session: UssdSessionRow, phoneIndex: 
   const { id, paymentId } = session;
   const read = readInput(deps, session, input);
   if (read === 'repeat') {
-    const reply = JSON.parse(deps.keyring.decrypt(session.reply, REPLY_CONTEXT)) as UssdReply;
+    const reply = JSON.parse(deps.keyring.decrypt(session.reply, USSD_REPLY_CONTEXT)) as UssdReply;
     return { reply, sessionId: id, paymentId };
   }
   if (read === 'stale' || session.state === null) throw fault('ussd_step_stale');
-  const state = JSON.parse(deps.keyring.decrypt(session.state, STATE_CONTEXT)) as UssdState;
+  const state = JSON.parse(deps.keyring.decrypt(session.state, USSD_STATE_CONTEXT)) as UssdState;
   const day = dayOf(deps.clock.now());
   const move: Move = isExpired(deps, session)
     ? { kind: 'say', state: null, text: fit(TEXTS[state.language].timed_out) }
@@ -203,8 +203,8 @@ function stepOf(deps: UssdDeps, played: Played, whole: string): UssdStep {
   return {
     inputLength: whole.length,
     inputDigest: deps.keyring.blindIndex(whole, INPUT_SCOPE),
-    state: played.state === null ? null : deps.keyring.encrypt(JSON.stringify(played.state), STATE_CONTEXT),
-    reply: deps.keyring.encrypt(JSON.stringify(played.reply), REPLY_CONTEXT),
+    state: played.state === null ? null : deps.keyring.encrypt(JSON.stringify(played.state), USSD_STATE_CONTEXT),
+    reply: deps.keyring.encrypt(JSON.stringify(played.reply), USSD_REPLY_CONTEXT),
     paymentId: played.paymentId,
     expiresAtMs: deps.clock.now() + deps.settings.sessionMs,
   };

@@ -2,6 +2,10 @@
 import type { Pool } from 'pg';
 import type { Queryable } from '../connect.ts';
 
+/** Where callbacks are encrypted for, and where the ids are that operators gave an attempt. */
+export const CALLBACK_CONTEXT = 'operator_callbacks.body';
+export const HANDLE_CONTEXT = 'attempts.operator_handle';
+
 export interface NewCallback {
   readonly railId: string;
   /** SHA-256 of the token in the address that was called; null for the address that all attempts of a rail share. */

@@ -4,6 +4,10 @@ import type { SealedParties } from '../person-keys.ts';
 import { nobodyHeldOf } from './holds.ts';
 import { partiesColumns } from './parties.ts';
 
+/** Where the place in the menu is encrypted for, and what was answered last. */
+export const USSD_STATE_CONTEXT = 'ussd_sessions.state';
+export const USSD_REPLY_CONTEXT = 'ussd_sessions.reply';
+
 export interface UssdSessionRow {
   readonly id: string;
   readonly clientId: string;

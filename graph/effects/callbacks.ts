@@ -3,6 +3,7 @@
  * unguessable address, and unless its operator's message is sufficient by itself, the operator is
  * asked before anything is believed. What fits no attempt, or contradicts one, is quarantined.
  */
+import { CALLBACK_CONTEXT } from '../../db/queries/callbacks.ts';
 import { createGroupCommit } from '../../db/group-commit.ts';
 import { type ErrorCode, isFault } from '../../domain/errors.ts';
 import type { CallbackEvent, OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
@@ -137,7 +138,7 @@ async function judge(deps: GraphDeps, recorder: Recorder, row: Arrived): Promise
 /** The event, or the code for which its operator cannot have sent it. */
 function parse(deps: GraphDeps, row: CallbackRow): CallbackEvent | ErrorCode {
   try {
-    return deps.operators(row.rail_id).parseCallback(deps.keyring.decrypt(row.body, 'operator_callbacks.body'));
+    return deps.operators(row.rail_id).parseCallback(deps.keyring.decrypt(row.body, CALLBACK_CONTEXT));
   } catch (error) {
     if (isFault(error)) return error.code;
     throw error;

@@ -2,6 +2,7 @@
  * Writing down what operators answered. Answers of many attempts share one statement; an attempt that
  * has ended never changes again.
  */
+import { HANDLE_CONTEXT } from '../../db/queries/callbacks.ts';
 import { createGroupCommit, type GroupCommit } from '../../db/group-commit.ts';
 import { fault } from '../../domain/errors.ts';
 import type { OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
@@ -163,8 +164,6 @@ export async function noteContradictions(deps: GraphDeps, contradictions: readon
 export function isEnd(outcome: Outcome): boolean {
   return outcome.state === 'succeeded' || outcome.state === 'failed';
 }
-
-const HANDLE_CONTEXT = 'attempts.operator_handle';
 
 /** The operator's ids encrypted, or null for none. */
 export function sealHandle(deps: GraphDeps, handle: OperatorHandle): Buffer | null {

@@ -1,16 +1,15 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { withTransaction } from '../../db/connect.ts';
 import { insertPayment } from '../../db/fixtures.ts';
-import { createKeyring } from '../../db/keyring.ts';
 import { newId } from '../../domain/ids.ts';
 import { sealAudit, verifyAudit } from '../audit/index.ts';
 import { checkBooks } from '../ledger/index.ts';
 import { type EraseDeps, erasePerson, obstaclesTo } from './erase.ts';
 import { keptUntilMs, RETENTION, recordYears, yearsAfter } from './policy.ts';
 import { runRetention } from './retention.ts';
-import { exportSubject, findSubjects } from './subject.ts';
 import { sealText } from './texts.ts';
 import { type PrivacyWorld, privacyWorld } from './testing.ts';
+import { findSubjects } from './subject.ts';
 import { findPerson, liftHold, lockPerson, placeHold, shredPerson } from '../../db/queries/privacy.ts';
 
 const START_MS = Date.UTC(2010, 10, 20, 9);
@@ -293,17 +292,4 @@ test('says what stands against it, and goes by the longer of both countries’ y
   await expect(erasePerson(deps, amina.id, ACTOR)).rejects.toThrow('erasure_refused');
   expect(await liftHold(world.pool, holdId, ACTOR, world.clock.now())).toBe(amina.id);
   expect(await erasePerson(deps, amina.id, ACTOR)).toMatchObject({ userId: amina.id });
-});
-
-test('who asks is told everything that is kept of them, and nothing of the other', async () => {
-  const [amina, okello] = [await world.addPerson(), await world.addPerson()];
-  const paymentId = await world.addPayment(amina, okello);
-  expect(await findSubjects(world, amina.person.phone)).toEqual([amina.id]);
-  const file = await exportSubject(world, amina.id);
-  expect(file).toMatchObject({ person: amina.person, payments: [{ id: paymentId, role: 'sender', status: 'paid', sent: '1000.00 KES' }] });
-  const text = JSON.stringify(file);
-  expect(text).not.toContain(okello.person.name);
-  expect(text).not.toContain(okello.person.phone);
-  const other = createKeyring([{ id: 1, master: Buffer.alloc(32, 1) }]);
-  await expect(exportSubject({ ...world, keyring: other }, amina.id)).rejects.toMatchObject({ code: 'internal' });
 });

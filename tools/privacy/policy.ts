@@ -1,5 +1,6 @@
 /** How long what is kept: the policies of `data/retention.json`, read once, and what follows from them. Pure. */
 import { z } from 'zod';
+import { fault } from '../../domain/errors.ts';
 import policies from './data/retention.json' with { type: 'json' };
 
 const years = z.object({ years: z.int().min(1).max(30), source: z.string().min(1) });
@@ -28,9 +29,16 @@ export type RetentionKind = keyof RetentionPolicy['days'];
 
 export const RETENTION: RetentionPolicy = schema.parse(policies);
 
+/** For how many years a country wants records kept, and by which law. */
+export function recordPolicyOf(country: string, policy: RetentionPolicy = RETENTION): { readonly years: number; readonly source: string } {
+  const found = policy.records[country] ?? policy.records['default'];
+  if (found === undefined) throw fault('internal', { internal: 'the policy of retention has no default' });
+  return found;
+}
+
 /** Years for which a country wants records kept. */
 export function recordYears(country: string, policy: RetentionPolicy = RETENTION): number {
-  return (policy.records[country] ?? policy.records['default'])?.years ?? 10;
+  return recordPolicyOf(country, policy).years;
 }
 
 /** The longest and shortest a record is kept anywhere, years. */

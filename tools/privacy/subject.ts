@@ -1,13 +1,18 @@
-/** What a person is told when they ask what is kept of them: everything, in clear, and nothing of anybody else. */
+/**
+ * What a person is told when they ask what is kept of them: everything that can be told to be theirs, in clear, for how long it is kept
+ * and why, and nothing of anybody else.
+ */
 import type { Pool } from '../../db/connect.ts';
 import type { Keyring } from '../../db/keyring.ts';
 import { findPeopleByIndex, findPerson, listPersonPayments, type PersonPayment } from '../../db/queries/privacy.ts';
+import { listSubjectHolds, type SubjectHold } from '../../db/queries/subject-access.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
 import { formatAmount, money } from '../../domain/money.ts';
-import { keptUntilMs } from './policy.ts';
+import { keptUntilMs, RETENTION, recordPolicyOf } from './policy.ts';
+import { readSubjectRecords, type SubjectRecords } from './subject-records.ts';
 
-export interface SubjectFile {
+export interface SubjectFile extends SubjectRecords {
   readonly kind: 'capp-subject-access';
   readonly person: {
     readonly id: string;
@@ -22,7 +27,23 @@ export interface SubjectFile {
   readonly payments: readonly Readonly<Record<string, string | null>>[];
   /** Until when the law keeps all this, or null when nothing does. */
   readonly keptUntil: string | null;
+  readonly retention: {
+    /** Years from a payment's end, by country: of a payment the longer of both counts. */
+    readonly records: readonly { readonly country: string; readonly years: number; readonly because: string }[];
+    /** Days from when it was written, by kind. */
+    readonly kinds: readonly { readonly kind: string; readonly days: number; readonly because: string }[];
+    /** While one is in force, nothing above is deleted or erased, whatever its age. */
+    readonly holds: readonly { readonly reference: string; readonly placedAt: string; readonly liftedAt: string | null }[];
+  };
+  /** What may speak of somebody and is not in here, and why. */
+  readonly notIncluded: readonly string[];
 }
+
+const NOT_INCLUDED = [
+  'Who the other party of a payment was: that is theirs to ask for.',
+  'Whether anybody was suspected of anything, and reports to authorities: the law forbids to say so, whatever the answer would be.',
+  'Operators’ statements and messages that belong to no payment of ours: they cannot be told to be about anybody, and go by age.',
+];
 
 /** The ids under which a number is kept by the clients of the platform, or by one of them. */
 export async function findSubjects(
@@ -43,12 +64,32 @@ export async function exportSubject(deps: { readonly pool: Pool; readonly keyrin
   const payments = await listPersonPayments(deps.pool, userId);
   const untilMs = Math.max(0, ...payments.map((payment) => keptUntilMs(payment)));
   const { name, phone } = deps.keyring.people.openPerson(record);
-  const { id, country, walletId, kycStatus, kycTier, createdAt } = record;
+  const { id, clientId, country, walletId, kycStatus, kycTier, createdAt } = record;
   return {
     kind: 'capp-subject-access',
     person: { id, name, phone, country, walletId, kycStatus, kycTier, knownSince: createdAt.toISOString() },
     payments: payments.map(paymentOf),
+    ...(await readSubjectRecords(deps, { userId, clientId, phone })),
     keptUntil: untilMs === 0 ? null : new Date(untilMs).toISOString(),
+    retention: retentionOf(payments, country, await listSubjectHolds(deps.pool, userId)),
+    notIncluded: NOT_INCLUDED,
+  };
+}
+
+/** The policies that count for somebody, and what stands against them. */
+function retentionOf(payments: readonly PersonPayment[], country: string, holds: readonly SubjectHold[]): SubjectFile['retention'] {
+  const countries = new Set([country, ...payments.flatMap(({ fromCountry, toCountry }) => [fromCountry, toCountry])]);
+  return {
+    records: [...countries].toSorted().map((each) => {
+      const { years, source } = recordPolicyOf(each);
+      return { country: each, years, because: source };
+    }),
+    kinds: Object.entries(RETENTION.days).map(([kind, { days, source }]) => ({ kind, days, because: source })),
+    holds: holds.map(({ reference, placedAt, liftedAt }) => ({
+      reference,
+      placedAt: placedAt.toISOString(),
+      liftedAt: liftedAt?.toISOString() ?? null,
+    })),
   };
 }
 
@@ -66,5 +107,6 @@ function paymentOf(payment: PersonPayment): Readonly<Record<string, string | nul
     sent: amountOf(payment.amount, payment.fromCurrency),
     received: payment.targetAmount === null ? null : amountOf(payment.targetAmount, payment.toCurrency),
     createdAt: payment.createdAt.toISOString(),
+    keptUntil: new Date(keptUntilMs(payment)).toISOString(),
   };
 }

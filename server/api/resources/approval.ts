@@ -1,6 +1,7 @@
 /** What the payer of a collection has to do, while it waits for them: answer a prompt, or open the operator's page. */
 import { z } from '@hono/zod-openapi';
 import type { Keyring } from '../../../db/keyring.ts';
+import { HANDLE_CONTEXT } from '../../../db/queries/callbacks.ts';
 import { walletById } from '../../../domain/network.ts';
 import { idSchema } from './common.ts';
 
@@ -28,8 +29,7 @@ interface Waiting {
 /** Of a collection that waits for its payer; null when none does. What is no web address is not shown as one. */
 export function approvalOut(keyring: Keyring, waiting: Waiting | null, senderWallet: string): z.infer<typeof approvalSchema> | null {
   if (waiting === null) return null;
-  const handle =
-    waiting.handle === null ? {} : (JSON.parse(keyring.decrypt(waiting.handle, 'attempts.operator_handle')) as Record<string, unknown>);
+  const handle = waiting.handle === null ? {} : (JSON.parse(keyring.decrypt(waiting.handle, HANDLE_CONTEXT)) as Record<string, unknown>);
   const url = handle['paymentUrl'];
   if (typeof url === 'string' && URL.canParse(url) && /^https?:$/.test(new URL(url).protocol))
     return { attemptId: waiting.id, kind: 'page', url, dial: null };

@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { hash, timingSafeEqual } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
-import { type CallbackView, listCallbacks, type NewCallback, storeCallbacks } from '../../../db/queries/callbacks.ts';
+import { CALLBACK_CONTEXT, type CallbackView, listCallbacks, type NewCallback, storeCallbacks } from '../../../db/queries/callbacks.ts';
 import { fault } from '../../../domain/errors.ts';
 import { RAILS } from '../../../domain/network.ts';
 import { type BoundedCommit, createBoundedCommit } from '../../bounded-commit.ts';
@@ -150,8 +150,8 @@ async function take(deps: ApiDeps, commit: BoundedCommit<NewCallback, boolean>, 
     railId,
     tokenHash: isSameToken(token, terms.applicationToken) ? null : hash('sha256', token, 'buffer'),
     ...(refusal === null ? {} : { refusal }),
-    body: deps.keyring.encrypt(text, 'operator_callbacks.body'),
-    bodyDigest: deps.keyring.blindIndex(text, 'operator_callbacks.body'),
+    body: deps.keyring.encrypt(text, CALLBACK_CONTEXT),
+    bodyDigest: deps.keyring.blindIndex(text, CALLBACK_CONTEXT),
     sourceAddress,
   });
   c.set('logged', { railId, known });

@@ -5,7 +5,13 @@
  * whoever reads callbacks, who asks the operator; every other one is quarantined.
  */
 import { z } from '@hono/zod-openapi';
-import { type AwaitedCollection, findCollectionBetween, type JudgedMessage, storeMessage } from '../../../db/queries/callbacks.ts';
+import {
+  type AwaitedCollection,
+  CALLBACK_CONTEXT,
+  findCollectionBetween,
+  type JudgedMessage,
+  storeMessage,
+} from '../../../db/queries/callbacks.ts';
 import { fault, isFault } from '../../../domain/errors.ts';
 import type { OwnPayment, OwnPaymentRefusal } from '../../../tools/mmo/operator.ts';
 import type { ApiDeps, CallbackAnswer, OwnPaymentDesk } from '../deps.ts';
@@ -148,8 +154,8 @@ function messageOf(
     attemptId: judged.attemptId ?? null,
     verdict: judged.verdict === undefined ? 'quarantined' : judged.verdict,
     reasonCode: judged.reasonCode,
-    body: deps.keyring.encrypt(text, 'operator_callbacks.body'),
-    bodyDigest: deps.keyring.blindIndex(text, 'operator_callbacks.body'),
+    body: deps.keyring.encrypt(text, CALLBACK_CONTEXT),
+    bodyDigest: deps.keyring.blindIndex(text, CALLBACK_CONTEXT),
     sourceAddress,
   };
 }
