@@ -31,10 +31,10 @@ export async function insertUser(db: Queryable, clientId: string, country = 'KE'
 }
 
 /** Somebody new as the way in stores them, without country and wallet. */
-export function newPerson(keyring: Keyring, clientId: string, { name, phone }: Person): Omit<NewPerson, 'country' | 'walletId'> {
+export function newPerson(keyring: Keyring, clientId: string, given: Person): Omit<NewPerson, 'country' | 'walletId'> {
   const { key, wrapped } = keyring.people.create();
-  const phoneIndex = keyring.blindIndex(phone, clientId);
-  return { candidateId: newId(), clientId, phoneIndex, person: keyring.people.seal(key, { name, phone }), dataKey: wrapped };
+  const phoneIndex = keyring.blindIndex(given.phone, clientId);
+  return { candidateId: newId(), clientId, phoneIndex, person: keyring.people.seal(key, given), dataKey: wrapped };
 }
 
 export interface PaymentFixture {

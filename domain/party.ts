@@ -118,6 +118,16 @@ export function readDetails(input: PartyDetailsInput, check: FieldCheck, asOf: s
   return Object.keys(details).length === 0 ? null : details;
 }
 
+const storedShape = z.strictObject(PARTY_DETAIL_FIELDS);
+
+/** What was stored of a party, held against the form in which it is stored. Throws `internal`, without a value, for what is not of it. */
+export function storedDetails(stored: unknown): PartyDetails | undefined {
+  if (stored === undefined) return undefined;
+  const read = storedShape.safeParse(stored);
+  if (!read.success) throw fault('internal', { internal: 'the details of a party are not of the form in which they are stored' });
+  return stored as PartyDetails;
+}
+
 /** The fields of an object that are there. */
 function given<T extends object>(fields: { readonly [Key in keyof T]: T[Key] | undefined }): T {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;

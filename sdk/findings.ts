@@ -1,7 +1,7 @@
 /** What re-screening found among known people since a list changed: one officer dismisses it, two confirm it, two lift what was confirmed. */
 import type { PageOptions } from './pages.ts';
 import { jsonBody, type RequestOptions, type Transport, type WriteOptions } from './transport.ts';
-import type { ListedParty, Page } from './types.ts';
+import type { ListedParty, Page, ShownPerson } from './types.ts';
 
 export interface Finding {
   readonly id: string;
@@ -29,7 +29,7 @@ export interface Finding {
 
 /** The person beside the listed party. */
 export interface FindingFile extends Finding {
-  readonly person: { readonly name: string; readonly phone: string; readonly country: string };
+  readonly person: ShownPerson & { readonly country: string };
   readonly listed: ListedParty | null;
   readonly comparison: string | null;
 }

@@ -3,6 +3,7 @@
  * the name says so, in minor units; moments are ISO 8601 in UTC.
  */
 import type { ProblemError } from './errors.ts';
+import type { PartyDetails } from './intents.ts';
 
 export type PaymentStatus =
   | 'accepted'
@@ -259,8 +260,15 @@ export interface ListedParty {
   readonly weakNames: readonly string[];
   readonly datesOfBirth: readonly string[];
   readonly countries: readonly string[];
+  readonly documents: readonly string[];
   readonly program: string;
   readonly listVersion: string;
+}
+
+/** A person as officers read them: the name in clear, the number masked, and what else the client said. */
+export interface ShownPerson extends PartyDetails {
+  readonly name: string;
+  readonly phone: string;
 }
 
 /** A party's other payments. */
@@ -321,8 +329,8 @@ export interface CaseFile extends Case {
   readonly evidenceDigest: string;
   readonly payment: Payment & { readonly timeline: readonly PaymentEvent[] };
   readonly parties: {
-    readonly sender: { readonly name: string; readonly phone: string };
-    readonly receiver: { readonly name: string; readonly phone: string };
+    readonly sender: ShownPerson;
+    readonly receiver: ShownPerson;
   };
   readonly hits: readonly CaseHit[];
   readonly history: { readonly sender: PartyHistory; readonly receiver: PartyHistory };

@@ -6,10 +6,12 @@ import { createKeyring } from '../../db/keyring.ts';
 import { type NewPayment, storePayments, storePeople } from '../../db/queries/intake.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { newId } from '../../domain/ids.ts';
+import type { Asked } from '../../tools/sanctions/asked.ts';
 import { createSanctionsList } from '../../tools/sanctions/list.ts';
 import { sampleList } from '../../tools/sanctions/sample.ts';
 import type { CohortPayment, WorkItem } from '../agent.ts';
 import { type ComplianceDeps, createComplianceAgent } from './index.ts';
+import { bringTo, listOf } from './testing.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -41,11 +43,12 @@ async function addPerson(kyc: { readonly status?: string; readonly tier?: number
   return id;
 }
 
-interface Asked {
+interface PaymentOver {
   readonly senderId?: string;
   readonly receiverId?: string;
   readonly senderName?: string;
   readonly receiverName?: string;
+  readonly receiverDetails?: unknown;
   readonly agoMs?: number;
   readonly amountMinor?: bigint;
   readonly status?: string;
@@ -54,11 +57,11 @@ interface Asked {
 }
 
 /** Stores a payment from Kenya to Uganda and gives it as the cohort carries it. */
-async function addPayment(asked: Asked = {}): Promise<WorkItem> {
+async function addPayment(asked: PaymentOver = {}): Promise<WorkItem> {
   const createdAtMs = NOW_MS - (asked.agoMs ?? 0);
   const parties = {
     sender: { name: asked.senderName ?? 'Amina Wanjiku', phone: '+254712345678' },
-    receiver: { name: asked.receiverName ?? 'Okello James', phone: '+256772345678' },
+    receiver: { name: asked.receiverName ?? 'Okello James', phone: '+256772345678', details: asked.receiverDetails },
   };
   const row: NewPayment = {
     id: newId(),
@@ -84,7 +87,7 @@ async function addPayment(asked: Asked = {}): Promise<WorkItem> {
     principal: null,
   };
   await storePayments(database.pool, [row], createdAtMs);
-  if (asked.status !== undefined) await bringTo(row.id, asked.status);
+  if (asked.status !== undefined) await bringTo(database.pool, row.id, asked.status);
   const { id, amountMinor, senderId, receiverId, senderWallet, receiverWallet } = row;
   const payment: CohortPayment = {
     id,
@@ -110,15 +113,6 @@ async function addPayment(asked: Asked = {}): Promise<WorkItem> {
     releasedByCase: asked.releasedByCase ?? null,
   };
   return { payment };
-}
-
-/** Moves a payment along until it has a status, as the graph would. */
-async function bringTo(id: string, status: string): Promise<void> {
-  const paths: Readonly<Record<string, readonly string[]>> = {
-    failed: ['authorized', 'collecting', 'failed'],
-    paid: ['authorized', 'collecting', 'collected', 'disbursing', 'paid'],
-  };
-  for (const step of paths[status] ?? [status]) await database.pool.query('update payments set status = $2 where id = $1', [id, step]);
 }
 
 async function decideAll(items: readonly WorkItem[]) {
@@ -153,6 +147,47 @@ describe('names', () => {
     ]);
     const text = JSON.stringify(await agent.gather(deps, items));
     expect(text).not.toMatch(/amina|wanjiku|okello|sanounou|wakhungu|2547|2567/i);
+  });
+
+  test('are told apart from listed ones by what else a client says, of which facts have classes alone', async () => {
+    const name = 'Jefferson Otieno Wakulima';
+    const sanctions = createSanctionsList([
+      listOf({ datesOfBirth: ['1961-03-04'], countries: ['Kenya'], ids: ['A-123456'], names: [name] }),
+    ]);
+    const told = (receiverName: string, receiverDetails: unknown) => addPayment({ receiverName, receiverDetails });
+    const items = [
+      await told(name, undefined),
+      await told(name, { dateOfBirth: '1961-03-04', nationality: 'KE' }),
+      await told(name, { dateOfBirth: '1988-07-09', nationality: 'UG' }),
+      await told('Jeferson Otieno Wakulma', undefined),
+      await told('Jeferson Otieno Wakulma', { dateOfBirth: '1988-07-09' }),
+      await told('Beatrice Mutoni', { document: { type: 'passport', number: 'A 123456' } }),
+      await told('Amina Wanjiku', { dateOfBirth: '1988-07-09', address: { town: 'Kisumu', country: 'KE' } }),
+      await told('Amina Wanjiku', { dateOfBirth: 1988 }),
+    ];
+    const facts = await agent.gather({ ...deps, sanctions }, items);
+    expect(facts.map((each) => agent.decide(each)).map(({ outcome, reasons }) => `${outcome} ${reasons[0]?.code}`)).toEqual([
+      'block sanctions_match',
+      'block sanctions_match',
+      'flag sanctions_possible_match',
+      'flag sanctions_possible_match',
+      'clear nothing_found',
+      'flag sanctions_possible_match',
+      'clear nothing_found',
+      'block compliance_refused',
+    ]);
+    expect(facts.map((each) => each.hits[0]?.agreement)).toEqual([
+      undefined,
+      { birth: 'same_day', country: 'same' },
+      { birth: 'far_apart', country: 'other' },
+      undefined,
+      { birth: 'far_apart' },
+      { document: 'same' },
+      undefined,
+      undefined,
+    ]);
+    const ofParties = facts.map(({ sender, receiver, hits, signals }) => ({ sender, receiver, hits, signals }));
+    expect(JSON.stringify(ofParties)).not.toMatch(/1961|1988|wakul|123456|kisumu|kenya/i);
   });
 
   test('that cannot be opened or read refuse their payment and no other', async () => {
@@ -315,9 +350,9 @@ test('a cohort is screened against one edition of the lists, and its facts name 
     },
     edition: () => ({
       ...edition,
-      screen: (names: readonly string[]) => {
+      screen: (parties: readonly Asked[]) => {
         isReplaced = true;
-        return edition.screen(names);
+        return edition.screen(parties);
       },
     }),
   };

@@ -3,68 +3,17 @@ import { describe, expect, test } from 'vitest';
 import { ERRORS } from '../../domain/errors.ts';
 import { decideCompliance } from './decide.ts';
 import { evidenceOf } from './evidence.ts';
-import type { ComplianceFacts, HitFacts, PartyFacts, SenderFacts, ThresholdFacts } from './facts.ts';
+import type { ComplianceFacts } from './facts.ts';
 import { COMPLIANCE_POLICY } from './policy.ts';
 import { codeOf } from './rules/language.ts';
 import { BUILT_IN_RULES } from './rules/rule-set.ts';
+import { factsWith, HISTORY, hit, PARTY, TRAVEL_RULE } from './testing.ts';
 
 /** How urgent each ground is, whether the policy or a rule says so. */
 const PRIORITY: Readonly<Record<string, number>> = {
   ...Object.fromEntries(BUILT_IN_RULES.entries.map(({ rule }) => [codeOf(rule), rule.priority])),
   ...COMPLIANCE_POLICY.priority,
 };
-
-const PARTY: PartyFacts = { kycStatus: 'basic', kycTier: 1, nameWords: 3, nameObscured: false, phoneGiven: true };
-const HISTORY: SenderFacts = {
-  count1h: 1,
-  count24h: 1,
-  sum24hMinor: '500000',
-  sum7dMinor: '500000',
-  sum30dMinor: '500000',
-  truncated: false,
-};
-const TRAVEL_RULE: ThresholdFacts = {
-  id: 'travel_rule',
-  thresholdMinor: '12967469',
-  inBand: false,
-  count24h: 0,
-  sum24hMinor: '0',
-  count7d: 0,
-  sum7dMinor: '0',
-};
-
-/** An ordinary payment of KES 5,000 to Uganda, with what a test changes of it. */
-function factsWith(change: Partial<ComplianceFacts> = {}): ComplianceFacts {
-  return {
-    payment: { amountMinor: '500000', currency: 'KES', fromCountry: 'KE', toCountry: 'UG', targetMinor: '145000', targetCurrency: 'UGX' },
-    sender: PARTY,
-    receiver: PARTY,
-    listVersion: 'TEST#1',
-    listSample: false,
-    hits: [],
-    limits: {
-      country: 'KE',
-      tier: 0,
-      validFrom: '2023-08-01',
-      singleMinor: '25000000',
-      dailyMinor: '50000000',
-      monthlyMinor: null,
-      dailyCount: null,
-    },
-    receiverBalanceMinor: '10000000',
-    history: HISTORY,
-    thresholds: [TRAVEL_RULE],
-    receiverSenders24h: 1,
-    fatf: { from: 'none', to: 'none', asOf: '2026-06-19' },
-    ruleSet: BUILT_IN_RULES.label,
-    released: null,
-    ...change,
-  };
-}
-
-function hit(change: Partial<HitFacts> = {}): HitFacts {
-  return { party: 'receiver', list: 'TEST', entryId: '7', program: 'P', how: 'exact', weak: false, score: 1, ...change };
-}
 
 const NORMALISED = hit({ how: 'normalised', score: 0.95 });
 

@@ -71,30 +71,59 @@ function hitFinding(hit: HitFacts, policy: CompliancePolicy): Finding {
   const subject = `${hit.party}:${hit.list}/${hit.entryId}`;
   const entry = `entry ${hit.entryId} of ${hit.list}`;
   const note = (code: string, text: string): Finding => ({ effect: 'note', code, text });
-  if (hit.weak) return note('sanctions_weak_alias', `The ${hit.party} bears a weak alias of ${entry}; no ground by itself.`);
+  const second = secondIdentifiers(hit);
+  if (hit.weak && second !== 'agree')
+    return note('sanctions_weak_alias', `The ${hit.party} bears a weak alias of ${entry}; no ground by itself.`);
   if (hit.topic === 'pep') {
     return note('pep_possible', `The ${hit.party} may hold a public office: ${entry}, score ${hit.score.toFixed(2)}.`);
   }
-  if (hit.how === 'exact' && hit.topic !== 'restriction') {
+  if (hit.how === 'exact' && !hit.weak && hit.topic !== 'restriction' && second !== 'differ') {
     const text = `The ${hit.party} bears the name of ${entry}.`;
     return { effect: 'block', rule: `sanctions_match:${subject}`, code: 'sanctions_match', text };
   }
   if (hit.how === 'similar' && hit.score < policy.screening.reviewScore) {
+    const why = second === 'differ' ? ' once the dates of birth are compared' : '';
     return note(
       'sanctions_distant_match',
-      `The ${hit.party} is somewhat like ${entry}, score ${hit.score.toFixed(2)}; no ground by itself.`,
+      `The ${hit.party} is somewhat like ${entry}, score ${hit.score.toFixed(2)}${why}; no ground by itself.`,
     );
   }
-  return flagOf('sanctions_possible_match', subject, possibleMatch(hit, entry), policy);
+  const flag = flagOf('sanctions_possible_match', subject, `${possibleMatch(hit, entry)}${SECOND_WORDS[second]}`, policy);
+  return second === 'agree' ? { ...flag, escalates: true } : flag;
 }
 
-function flagOf(code: FlagRule, subject: string, text: string, policy: CompliancePolicy): Finding {
+/**
+ * What else is known of both: the same day of birth or document makes a name count for more; years between the births make a whole
+ * name a matter for people. A client says what is known of its customers, so nothing of it clears the name of a listed party.
+ */
+function secondIdentifiers({ agreement }: Pick<HitFacts, 'agreement'>): 'agree' | 'differ' | 'open' {
+  if (agreement?.birth === 'same_day' || agreement?.document === 'same') return 'agree';
+  return agreement?.birth === 'years_apart' || agreement?.birth === 'far_apart' ? 'differ' : 'open';
+}
+
+/** Whether people must look at a hit, whatever holds or blocks its payment; of an office holder too, whose payments a rule speaks of. */
+export function isForPeople(hit: Pick<HitFacts, 'agreement' | 'how' | 'score' | 'topic' | 'weak'>, policy: CompliancePolicy): boolean {
+  if (hit.weak && secondIdentifiers(hit) !== 'agree') return false;
+  return (hit.how !== 'similar' && hit.topic !== 'pep') || hit.score >= policy.screening.reviewScore;
+}
+
+const SECOND_WORDS: Readonly<Record<ReturnType<typeof secondIdentifiers>, string>> = {
+  agree: ' The day of birth or the document is the same.',
+  differ: ' The dates of birth lie years apart.',
+  open: '',
+};
+
+function flagOf(code: FlagRule, subject: string, text: string, policy: CompliancePolicy): Extract<Finding, { effect: 'flag' }> {
   return { effect: 'flag', rule: `${code}:${subject}`, code, text, priority: policy.priority[code] };
 }
 
 function possibleMatch(hit: HitFacts, entry: string): string {
-  if (hit.how === 'normalised') return `The ${hit.party} may be ${entry}: same words, but a single one or another order or title.`;
-  if (hit.how === 'exact') return `The ${hit.party} bears the name of ${entry}, which is restricted without being frozen.`;
+  if (hit.how === 'normalised' && !hit.weak)
+    return `The ${hit.party} may be ${entry}: same words, but a single one or another order or title.`;
+  if (hit.weak) return `The ${hit.party} bears a weak alias of ${entry}.`;
+  if (hit.how === 'exact') {
+    return `The ${hit.party} bears the name of ${entry}${hit.topic === 'restriction' ? ', which is restricted without being frozen' : ''}.`;
+  }
   return `The ${hit.party} may be ${entry}: similar names, score ${hit.score.toFixed(2)}.`;
 }
 

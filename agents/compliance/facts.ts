@@ -2,6 +2,7 @@
  * What compliance knows of one payment. Plain JSON without personal data: names are there as counts of
  * their words and as ids of the list entries they hit; amounts are decimal strings of minor units.
  */
+import type { Agreement } from '../../tools/sanctions/screening/identifiers.ts';
 
 /** One of the two parties. */
 export type PartyFacts = {
@@ -29,6 +30,8 @@ export type HitFacts = {
   readonly topic?: 'sanction' | 'restriction' | 'pep';
   /** How the words of the two names met, without the words. */
   readonly grounds?: readonly string[];
+  /** How birth, country and document compare, by class, where something was given and the list says something. */
+  readonly agreement?: Agreement;
 };
 
 /** Limits that count for this payment; null where none is known. */

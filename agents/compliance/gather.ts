@@ -9,6 +9,8 @@ import type { Parties, Person, PersonKeys } from '../../db/person-keys.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
 import { dayOf } from '../../domain/network.ts';
+import { storedDetails } from '../../domain/party.ts';
+import { askedOf } from '../../tools/sanctions/asked.ts';
 import type { Hit, SanctionsList } from '../../tools/sanctions/list.ts';
 import { normaliseName } from '../../tools/sanctions/name.ts';
 import { comparedOf } from '../../tools/sanctions/screening/compare.ts';
@@ -83,7 +85,7 @@ export async function gatherCompliance(deps: ComplianceDeps, lenses: Lenses, ite
     deps,
     items.map((item) => rowOf(readings, item)),
   );
-  const hits = await inTurns(opened, ({ sender, receiver }) => readings.sanctions.screen([sender.name, receiver.name]));
+  const hits = await inTurns(opened, ({ sender, receiver }) => readings.sanctions.screen([askedOf(sender), askedOf(receiver)]));
   const refused = new Set<string>();
   const order = items.map((item, index) => ({ item, index })).sort((a, b) => compareAccepted(pastOf(a.item), pastOf(b.item)));
   const facts: ComplianceFacts[] = [];
@@ -183,7 +185,8 @@ function partiesFrom(opened: unknown): Parties {
 
 function partyFrom(party: Record<string, unknown> | undefined): Person {
   const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
-  return { name: textOf(party?.['name']), phone: textOf(party?.['phone']) };
+  const details = storedDetails(party?.['details']);
+  return { name: textOf(party?.['name']), phone: textOf(party?.['phone']), ...(details === undefined ? {} : { details }) };
 }
 
 function pastOf(item: WorkItem) {
@@ -293,7 +296,7 @@ const HITS_MAX = 20;
 
 function hitFacts([sender, receiver]: readonly (readonly Hit[])[]): HitFacts[] {
   const of = (party: 'sender' | 'receiver', hits: readonly Hit[] | undefined): HitFacts[] =>
-    (hits ?? []).slice(0, HITS_MAX).map(({ list, entryId, program, how, weak, score, topic, grounds }) => ({
+    (hits ?? []).slice(0, HITS_MAX).map(({ list, entryId, program, how, weak, score, topic, grounds, agreement }) => ({
       party,
       list,
       entryId,
@@ -303,6 +306,7 @@ function hitFacts([sender, receiver]: readonly (readonly Hit[])[]): HitFacts[] {
       score,
       topic,
       grounds,
+      ...(agreement === undefined ? {} : { agreement }),
     }));
   return [...of('sender', sender), ...of('receiver', receiver)];
 }

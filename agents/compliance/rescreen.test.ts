@@ -7,6 +7,7 @@ import { storePeople } from '../../db/queries/intake.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { systemClock } from '../../domain/clock.ts';
 import { newId } from '../../domain/ids.ts';
+import type { PartyDetails } from '../../domain/party.ts';
 import { createSanctionsList, type LoadedList, type SanctionsEntry, type SanctionsList } from '../../tools/sanctions/list.ts';
 import { sampleList } from '../../tools/sanctions/sample.ts';
 import { createRescreening } from './rescreen.ts';
@@ -247,4 +248,26 @@ test('a page that another process has in hand is left to it, and a broken one is
   await expect(broken()).rejects.toThrow('out of memory');
   const results = await Promise.all([createRescreening(deps)(), createRescreening(deps)()]);
   expect(results.reduce((sum, each) => sum + (each?.screened ?? 0), 0)).toBe(120);
+});
+
+test('what a client said of somebody tells them from a listed party, and brings them to one', async () => {
+  const told = (name: string, details: PartyDetails) => newPerson(keyring, clientId, { name, phone: `+2547${newId()}`, details });
+  const people = [
+    told('Jeferson Otieno Wakulma', { dateOfBirth: '1999-01-01' }),
+    told('Jeferson Otieno Wakulma', { dateOfBirth: '1961-03-04' }),
+    told('Jefferson Otieno Wakulima', { dateOfBirth: '1999-01-01' }),
+    told('Beatrice Mutoni', { document: { type: 'passport', number: 'A 123456' } }),
+  ].map((person) => ({ ...person, country: 'KE' as const, walletId: 'mpesa-ke' }));
+  await storePeople(database.pool, people, Date.UTC(2026, 10, 20));
+  const listed = { datesOfBirth: ['1961-03-04'], countries: [], ids: ['A-123456'], entryId: 'TOLD' };
+  await screenWith(listWith('told', ['Jefferson Otieno Wakulima'], listed));
+  const { rows } = await database.pool.query(
+    `select user_id as "userId", how, score::float, grounds from screening_findings where entry_id = 'TOLD'`,
+  );
+  const of = (at: number) => rows.find((row) => row.userId === people[at]?.candidateId);
+  expect([0, 1, 2, 3].map((at) => of(at)?.how)).toEqual([undefined, 'similar', 'exact', 'similar']);
+  expect(of(2)?.grounds).toEqual(['born 10 years apart or more']);
+  expect(of(2)?.score).toBeCloseTo(0.8);
+  expect(of(3)?.grounds).toEqual(['same document number']);
+  expect(JSON.stringify(rows)).not.toMatch(/1961|1999|123456/);
 });

@@ -28,7 +28,9 @@ import {
 import { canonicalJson } from '../../domain/canonical.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
-import type { Hit, SanctionsEntry, SanctionsList } from '../../tools/sanctions/list.ts';
+import { askedOf } from '../../tools/sanctions/asked.ts';
+import type { SanctionsEntry, SanctionsList } from '../../tools/sanctions/list.ts';
+import { isForPeople } from './decide.ts';
 import { COMPLIANCE_POLICY } from './policy.ts';
 
 export interface RescreenDeps {
@@ -108,26 +110,23 @@ async function screenPage(deps: RescreenDeps, version: string): Promise<Rescreen
 }
 
 function findingsOf({ keyring, sanctions }: Pick<RescreenDeps, 'keyring' | 'sanctions'>, people: readonly KnownPerson[]): NewFinding[] {
-  const hits = sanctions.screen(people.map((person) => keyring.people.openPerson(person).name));
+  const hits = sanctions.screen(people.map((person) => askedOf(keyring.people.openPerson(person))));
   return people.flatMap((person, at) =>
-    (hits[at] ?? []).filter(isGround).map((hit) => ({
-      id: newId(),
-      client_id: person.clientId,
-      user_id: person.id,
-      list: hit.list,
-      entry_id: hit.entryId,
-      entry_digest: digestOfEntry(sanctions.find(hit.list, hit.entryId)),
-      topic: hit.topic,
-      score: hit.score,
-      how: hit.how,
-      grounds: hit.grounds,
-    })),
+    (hits[at] ?? [])
+      .filter((hit) => isForPeople(hit, COMPLIANCE_POLICY))
+      .map((hit) => ({
+        id: newId(),
+        client_id: person.clientId,
+        user_id: person.id,
+        list: hit.list,
+        entry_id: hit.entryId,
+        entry_digest: digestOfEntry(sanctions.find(hit.list, hit.entryId)),
+        topic: hit.topic,
+        score: hit.score,
+        how: hit.how,
+        grounds: hit.grounds,
+      })),
   );
-}
-
-/** What would hold or block a payment, and who holds a public office; weak aliases do not. */
-function isGround({ weak, how, score }: Hit): boolean {
-  return !weak && (how !== 'similar' || score >= COMPLIANCE_POLICY.screening.reviewScore);
 }
 
 /** SHA-256 of what an entry says of the party: whether they are listed or hold an office, and what tells them from a namesake. */

@@ -13,8 +13,9 @@ beforeAll(async () => {
     names: ['Okoth Langoo'],
     weakNames: [],
     program: 'QD',
-    datesOfBirth: [],
-    countries: [],
+    datesOfBirth: ['1971-03-04'],
+    countries: ['Uganda'],
+    ids: ['A-123456'],
   };
   api = await startTestApi({ lists: createSanctionsList([{ name: 'UN-SC', version: 'UN-SC#1', file: null, entries: [listed] }]) });
   key = await api.makeKey(api.clients.acme, 'officer:amina', ['cases:read', 'cases:decide']);
@@ -62,8 +63,14 @@ describe('the file of a case', () => {
       {
         list: 'UN-SC',
         entryId: 'QDi.001',
-        explanation: expect.stringContaining('score 0.91. Word by word: a word; another'),
-        listed: { names: ['Okoth Langoo'], datesOfBirth: [], countries: [], listVersion: 'UN-SC#1' },
+        explanation: expect.stringContaining('score 0.91. Compared: a word; another'),
+        listed: {
+          names: ['Okoth Langoo'],
+          datesOfBirth: ['1971-03-04'],
+          countries: ['Uganda'],
+          documents: ['A-123456'],
+          listVersion: 'UN-SC#1',
+        },
         comparison: expect.stringMatching(/^"Okoth Langoo"; .*okot = okoth: sounds the same/),
       },
     ]);
@@ -83,8 +90,25 @@ describe('the file of a case', () => {
         { party: 'receiver', as: 'sender' },
       ]),
     );
+    expect(shown.parties).toEqual({
+      sender: { name: 'Achieng Ouma', phone: '+254••••••001' },
+      receiver: { name: 'Okot Lango', phone: '+256••••••001' },
+    });
     expect(shown.agentDecisions).toMatchObject([{ agent: 'compliance', outcome: 'flag' }]);
     expect(shown).toMatchObject({ advice: null, pendingApproval: null, information: [] });
     expect(JSON.stringify(shown)).not.toContain('712999001');
+  });
+
+  test('puts what the client said of a party beside what the list says, and compares it', async () => {
+    const details = { type: 'person', dateOfBirth: '1971-03-04', nationality: 'UG', document: { type: 'passport', number: 'A 123456' } };
+    const receiver = { name: 'Okot Lango', phone: '0772 999002', country: 'UG', ...details };
+    const { caseId } = await openCase({ receiver });
+    const shown = await file(caseId);
+    expect(shown.parties.receiver).toEqual({ name: 'Okot Lango', phone: '+256••••••002', ...details });
+    expect(shown.hits[0].comparison).toMatch(/; born on the same day; same country; same document number$/);
+    const born = { name: 'Okot Lango', phone: '0772 999003', country: 'UG', dateOfBirth: '1990' };
+    const other = await file((await openCase({ receiver: born })).caseId);
+    expect(other.hits[0].comparison).toMatch(/; born 10 years apart or more$/);
+    expect(api.logLines.join('')).not.toMatch(/1971-03-04|A 123456/);
   });
 });

@@ -52,7 +52,17 @@ const file = {
     sender: { walletId: 'mpesa-ke' },
     receiver: { walletId: 'mtn-ug' },
   },
-  parties: { sender: { name: 'Achieng', phone: '+254••••••001' }, receiver: { name: 'Nakato', phone: '+256••••••002' } },
+  parties: {
+    sender: {
+      name: 'Achieng',
+      phone: '+254••••••001',
+      type: 'person',
+      dateOfBirth: '1961',
+      address: { town: 'Kisu\u202emu', country: 'KE' },
+      document: { type: 'passport', number: 'A123456', country: 'KE' },
+    },
+    receiver: { name: 'Nakato', phone: '+256••••••002' },
+  },
   hits: [
     {
       explanation: 'The name of the sender and entry 7.',
@@ -62,6 +72,7 @@ const file = {
         weakNames: ['The Heron'],
         datesOfBirth: ['1961-03-04'],
         countries: ['Uganda'],
+        documents: ['A-123456'],
         program: 'TEST',
         listVersion: 'T#1',
       },
@@ -100,9 +111,10 @@ test('the file of a case has the evidence before the officers, and both before a
   );
   expect(places).toEqual(places.toSorted((a, b) => a - b));
   expect(Math.min(...places)).toBeGreaterThan(0);
+  expect(text).toContain('\n         person; born 1961; Kisu?mu, KE; passport A123456 of KE\n');
   expect(text).toContain(
     [
-      '    listed: Achieng Odongo, person; born 1961-03-04; Uganda; programme TEST',
+      '    listed: Achieng Odongo, person; born 1961-03-04; Uganda; documents A-123456; programme TEST',
       '    also: Achien?g; The Heron (weak)',
       '    words: achieng = achieng: the same word',
       '  Another one.',

@@ -1,5 +1,5 @@
 /** Cases as text: the queue as a table, the file of one case as a page, in the order an officer reads it. Pure. */
-import type { Case, CaseFile, ListedParty, PartyHistory } from '../../sdk/index.ts';
+import type { Case, CaseFile, ListedParty, PartyHistory, ShownPerson } from '../../sdk/index.ts';
 import { printable, renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -101,8 +101,19 @@ function paymentLines({ payment, parties }: CaseFile): string[] {
   return [
     `${payment.id}, ${payment.amount} ${payment.fromCurrency} → ${payment.toCurrency}, ${payment.purpose}, ${payment.status}`,
     `from ${printable(parties.sender.name)}, ${parties.sender.phone} (${payment.sender.walletId})`,
+    ...knownLines(parties.sender).map((line) => `       ${line}`),
     `to   ${printable(parties.receiver.name)}, ${parties.receiver.phone} (${payment.receiver.walletId})`,
+    ...knownLines(parties.receiver).map((line) => `       ${line}`),
   ];
+}
+
+/** What a client said of a person beside name and number, in one line or none. */
+export function knownLines({ type, dateOfBirth, placeOfBirth, nationality, address, document }: ShownPerson): string[] {
+  const born = [dateOfBirth, placeOfBirth && `in ${placeOfBirth}`].filter((each) => each !== undefined).join(' ');
+  const lives = address && [address.line, address.postcode, address.town, address.country].filter((each) => each !== undefined).join(', ');
+  const held = document && `${document.type} ${document.number}${document.country === undefined ? '' : ` of ${document.country}`}`;
+  const known = [type, born === '' ? undefined : `born ${born}`, nationality, lives, held].filter((each) => each !== undefined);
+  return known.length === 0 ? [] : [printable(known.join('; '))];
 }
 
 /** A listed party and how a name meets it, for a reader who has that name before them. */
@@ -112,6 +123,7 @@ export function listedLines(listed: ListedParty | null, comparison: string | nul
   const known = [
     ...(listed.datesOfBirth.length === 0 ? [] : [`born ${listed.datesOfBirth.join(' or ')}`]),
     ...(listed.countries.length === 0 ? [] : [listed.countries.join(', ')]),
+    ...(listed.documents.length === 0 ? [] : [`documents ${listed.documents.join(', ')}`]),
     `programme ${listed.program}`,
   ];
   const aliases = [...others, ...listed.weakNames.map((name) => `${name} (weak)`)];

@@ -31,11 +31,12 @@ const listed = {
   names: ['Invented Person'],
   weakNames: [],
   datesOfBirth: [],
+  documents: [],
   countries: [],
   program: 'TEST',
   listVersion: 'UN-SC#2',
 };
-const person = { name: 'Invented Pers\u202eon', phone: '+254••••••001', country: 'KE' };
+const person = { name: 'Invented Pers\u202eon', phone: '+254••••••001', country: 'KE', dateOfBirth: '1971-03-04', nationality: 'UG' };
 
 let folder: string;
 const asked: string[] = [];
@@ -83,7 +84,9 @@ test('an officer sees what waits, the person beside the listed party, and decide
   expect((await run('list')).out).toMatch(new RegExp(`${ID} +2026-11-02T05:00:00.000Z +UN-SC +QDi.001 +sanction +0.93 +open`));
   expect((await run('list', '--status', 'confirmed')).out).toBe('no findings');
   const shown = (await run('show', ID)).out;
-  expect(shown).toContain('  Invented Pers?on, +254••••••001, KE\n  entry QDi.001 of UN-SC: similar, score 0.93, found');
+  expect(shown).toContain(
+    '  Invented Pers?on, +254••••••001, KE\n  born 1971-03-04; UG\n  entry QDi.001 of UN-SC: similar, score 0.93, found',
+  );
   expect(shown).toContain('  listed: Invented Person, person; programme TEST\n  words: invented = invented: the same word');
   expect((await run('dismiss', ID)).out).toBe('dismissed by officer:amina');
   expect((await run('confirm', ID, '--json')).code).toBe(0);

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { PartyDetails } from '../../domain/party.ts';
+import { askedOf } from './asked.ts';
 import { createSanctionsList, type SanctionsEntry } from './list.ts';
 import { sampleList } from './sample.ts';
+import { RECORD_SCORE } from './screening/screener.ts';
 
 const sample = createSanctionsList([sampleList()], { sample: true });
 
@@ -90,6 +93,55 @@ describe('hits', () => {
   test('one word alone is no exact match of a person, but of an organisation', () => {
     const list = listOf(entry('1', ['Rumuli']), entry('2', ['Aerocaribbean'], { type: 'entity' }));
     expect(list.screen(['Rumuli', 'Aerocaribbean']).map((each) => each[0]?.how)).toEqual(['normalised', 'exact']);
+  });
+
+  describe('of a party of whom more is known', () => {
+    const known = { datesOfBirth: ['1971-03-04'], countries: ['Kenya'], ids: ['A-123456'] };
+    const list = listOf(entry('1', ['Jefferson Otieno Wakulima'], { ...known, weakNames: ['The Old Lion'] }), entry('2', ['Ali Bello']));
+    const asked = (name: string, details: PartyDetails) => list.screen([askedOf({ name, details })])[0];
+
+    test('agree by class, which raises the score', () => {
+      const [plain] = list.screen(['Jeferson Otieno Wakulma'])[0] ?? [];
+      const [hit] = asked('Jeferson Otieno Wakulma', { dateOfBirth: '1971-03-04', nationality: 'KE' }) ?? [];
+      expect(plain?.agreement).toBeUndefined();
+      expect(hit).toMatchObject({ how: 'similar', agreement: { birth: 'same_day', country: 'same' } });
+      expect(hit?.score).toBeGreaterThan(plain?.score ?? 1);
+      expect(hit?.grounds).toEqual([...(plain?.grounds ?? []), 'born on the same day', 'same country']);
+    });
+
+    test('are kept when years lie between them, with a lower score, and say by how much at most', () => {
+      const far = asked('Jeferson Otieno Wakulma', { dateOfBirth: '1999-01-01' })?.[0];
+      expect(far).toMatchObject({ how: 'similar', agreement: { birth: 'far_apart' } });
+      expect(far?.score).toBeLessThan(RECORD_SCORE);
+      expect(asked('Jefferson Otieno Wakulima', { dateOfBirth: '1975' })?.[0]).toMatchObject({
+        how: 'exact',
+        score: 0.94,
+        grounds: ['born 2 to 9 years apart'],
+      });
+      expect(asked('Otieno Wakulima Jefferson', { dateOfBirth: '1999' })?.[0]).toMatchObject({ how: 'normalised', score: 0.75 });
+      expect(asked('the old lion', { document: { type: 'passport', number: 'a 123 456' } })?.[0]).toMatchObject({
+        weak: true,
+        agreement: { document: 'same' },
+      });
+    });
+
+    test('say nothing where the list says nothing, and nothing of a value', () => {
+      expect(asked('Ali Bello', { dateOfBirth: '1971-03-04', nationality: 'KE' })).toEqual(list.screen(['Ali Bello'])[0]);
+      const all = ['1971-03-04', '1971', '1975', '1999'].map((dateOfBirth) =>
+        asked('Jefferson Wakulima', { dateOfBirth, nationality: 'UG' }),
+      );
+      expect(JSON.stringify(all)).not.toMatch(/19\d\d|UG|Uganda|Kenya/);
+    });
+
+    test('somebody by another name who carries the document is found by it', () => {
+      const hits = asked('Beatrice Mutoni', { document: { type: 'national_id', number: 'A123456' } });
+      expect(hits).toMatchObject([{ entryId: '1', how: 'similar', agreement: { document: 'same' } }]);
+    });
+
+    test('an organisation is not taken for a person of a similar name, but for one of the same words', () => {
+      expect(asked('Jeferson Otieno Wakulma', { type: 'organisation' })).toEqual([]);
+      expect(asked('Jefferson Otieno Wakulima', { type: 'organisation' })).toMatchObject([{ how: 'exact' }]);
+    });
   });
 
   test('ships and aircraft are not parties to a payment', () => {

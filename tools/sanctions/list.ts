@@ -6,9 +6,11 @@
  * `similar` is found by the screener, which knows spellings. A hit names the entry it found and on what
  * grounds, never the name that was asked for.
  */
+import { type Asked, queryOf } from './asked.ts';
 import { normaliseName } from './name.ts';
 import { type ListRoll, rollOf } from './roll.ts';
-import { createScreener, groundsOf, type PartyQuery, RECORD_SCORE, type Screener, type ScreeningMatch } from './screening/screener.ts';
+import { type Adjustment, type Agreement, compareIdentifiers } from './screening/identifiers.ts';
+import { createScreener, groundsOf, type PartyQuery, type Screener, type ScreeningMatch } from './screening/screener.ts';
 
 export type EntryType = 'person' | 'entity' | 'vessel' | 'aircraft';
 
@@ -64,8 +66,10 @@ export interface Hit {
   /** 0 to 1. */
   readonly score: number;
   readonly topic: Topic;
-  /** How the words of the two names met, without the words; empty for a match of all of them. */
+  /** How the words of the two names met, without the words, and how what else is known compares; for a match of all words the latter alone. */
   readonly grounds: readonly string[];
+  /** How what else is known of both compares; left out where nothing is. */
+  readonly agreement?: Agreement;
 }
 
 export interface SanctionsDescription {
@@ -92,14 +96,17 @@ export interface SanctionsList {
   readonly version: string;
   /** The built-in sample is in use: it screens nobody real. */
   readonly sample: boolean;
-  /** Hits per name, in the order of the names; best first. Similar ones from `RECORD_SCORE` on. */
-  screen(names: readonly string[]): Hit[][];
+  /**
+   * Hits per party, in the order of the parties; best first. Similar ones whose names score `RECORD_SCORE`, or that do with everything
+   * that is known: what else is known never makes a hit of all words, or one that would have been kept, disappear.
+   */
+  screen(parties: readonly Asked[]): Hit[][];
   /** Everything the screener says of a party, with what else is known of it. */
   screenParty(query: PartyQuery, floor?: number): ScreeningMatch[];
   /** The listed party behind a hit, for the people who decide; null when the list no longer has it. */
   find(list: string, entryId: string): SanctionsEntry | null;
-  /** How a name meets the names of one listed party, as a hit with it says; null when there is nothing to compare. */
-  compare(name: string, entry: SanctionsEntry): ScreeningMatch | null;
+  /** How a party meets one listed party, as a hit with it says; null when there is nothing to compare. */
+  compare(party: Asked, entry: SanctionsEntry): ScreeningMatch | null;
   describe(): SanctionsDescription;
   /** What of each list can be shown to anybody: its entries as hashes, in order. */
   rolls(): readonly ListRoll[];
@@ -165,38 +172,54 @@ function remembering(look: (name: string) => Hit[]): (name: string) => Hit[] {
 }
 
 /** Matches of all words, then similar names of other parties. */
-function screenName(index: NameIndex, screener: Screener, name: string): Hit[] {
-  const hits = sameWords(index, name);
+function screenParty(index: NameIndex, screener: Screener, party: PartyQuery): Hit[] {
+  const hits = sameWords(index, party);
   const found = new Set(hits.map((hit) => `${hit.list}/${hit.entryId}`));
   const similar = screener
-    .screen({ name, kind: null }, RECORD_SCORE)
+    .record(party)
     .filter(({ entry }) => !found.has(`${entry.list}/${entry.entryId}`))
-    .map((match): Hit => hitOf(match.entry, 'similar', match.weak, Math.floor(match.score * 1_000) / 1_000, groundsOf(match)));
+    .map((match): Hit => {
+      const adjustment = { grounds: groundsOf(match), agreement: match.agreement };
+      return hitOf(match.entry, 'similar', match.weak, Math.floor(match.score * 1_000) / 1_000, adjustment);
+    });
   return similar.length === 0 ? hits : [...hits, ...similar].sort(byStrength);
 }
 
-function hitOf(entry: SanctionsEntry, how: HitHow, weak: boolean, score: number, grounds: readonly string[]): Hit {
+function hitOf(
+  entry: SanctionsEntry,
+  how: HitHow,
+  weak: boolean,
+  score: number,
+  { grounds, agreement }: Pick<Adjustment, 'grounds' | 'agreement'>,
+): Hit {
   const { list, entryId, type, program, topic = 'sanction' } = entry;
-  return { list, entryId, type, program, how, weak, score, topic, grounds };
+  const compared = Object.keys(agreement).length === 0 ? {} : { agreement };
+  return { list, entryId, type, program, how, weak, score, topic, grounds, ...compared };
 }
 
 function byStrength(a: Hit, b: Hit): number {
   return strengthOf(b) - strengthOf(a) || compareText(a.list, b.list) || compareText(a.entryId, b.entryId);
 }
 
-function sameWords(index: NameIndex, name: string): Hit[] {
-  const { tokens, core } = normaliseName(name);
+function sameWords(index: NameIndex, party: PartyQuery): Hit[] {
+  const { tokens, core } = normaliseName(party.name);
   const candidates = index.get(orderlessKey(core));
   if (candidates === undefined) return [];
   const sequence = tokens.join(' ');
   const best = new Map<SanctionsEntry, Hit>();
   for (const { entry, sequence: listed, weak, vague } of candidates) {
     const how = listed === sequence && !vague ? 'exact' : 'normalised';
-    const hit = hitOf(entry, how, weak, SCORES[how], []);
+    const adjustment = compareIdentifiers(party, entry);
+    const hit = hitOf(entry, how, weak, adjusted(SCORES[how], adjustment.change), adjustment);
     const present = best.get(entry);
     if (present === undefined || strengthOf(hit) > strengthOf(present)) best.set(entry, hit);
   }
   return [...best.values()].sort(byStrength);
+}
+
+/** To a thousandth, as scores are kept. */
+function adjusted(score: number, change: number): number {
+  return Math.round(Math.min(1, Math.max(0, score + change)) * 1_000) / 1_000;
 }
 
 function strengthOf(hit: Hit): number {
@@ -217,7 +240,8 @@ export function createSanctionsList(
 ): SanctionsList {
   const index = indexNames(lists);
   const screener = createScreener(lists.flatMap((list) => list.entries));
-  const look = remembering((name) => screenName(index, screener, name));
+  const look = (party: PartyQuery): Hit[] => screenParty(index, screener, party);
+  const lookByName = remembering((name) => look(queryOf(name)));
   const entries = new Map(lists.flatMap((list) => list.entries).map((entry) => [`${entry.list}/${entry.entryId}`, entry]));
   const version = lists
     .map((list) => list.version)
@@ -245,10 +269,10 @@ export function createSanctionsList(
   const edition: SanctionsList = {
     version,
     sample,
-    screen: (names) => names.map(look),
+    screen: (parties) => parties.map((party) => (typeof party === 'string' ? lookByName(party) : look(party))),
     screenParty: (query, floor) => screener.screen(query, floor),
     find: (list, entryId) => entries.get(`${list}/${entryId}`) ?? null,
-    compare: (name, entry) => screener.compare({ name, kind: null }, entry),
+    compare: (party, entry) => screener.compare(queryOf(party), entry),
     describe: () => description,
     rolls: () => (rolls ??= lists.map(rollOf)),
     edition: () => edition,

@@ -37,10 +37,10 @@ export async function openSanctions({ dataDir, ...config }: LiveConfig): Promise
     get sample() {
       return list.sample;
     },
-    screen: (names) => list.screen(names),
+    screen: (parties) => list.screen(parties),
     screenParty: (query, floor) => list.screenParty(query, floor),
     find: (name, entryId) => list.find(name, entryId),
-    compare: (name, entry) => list.compare(name, entry),
+    compare: (party, entry) => list.compare(party, entry),
     describe: () => list.describe(),
     rolls: () => list.rolls(),
     edition: () => list,

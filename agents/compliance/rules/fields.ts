@@ -39,7 +39,8 @@ function topHit(facts: ComplianceFacts, isMeant: (hit: HitFacts) => boolean = ()
   );
 }
 
-const isPep = (hit: HitFacts): boolean => hit.topic === 'pep';
+/** An office holder of a similar name who was born far from when the party was is somebody else. */
+const isPep = (hit: HitFacts): boolean => hit.topic === 'pep' && !(hit.how === 'similar' && hit.agreement?.birth === 'far_apart');
 
 const FIELD_LIST = {
   'payment.amount': field('source', 'what the sender pays in all', (facts) => facts.payment.amountMinor),

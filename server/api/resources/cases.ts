@@ -2,11 +2,12 @@
 import { z } from '@hono/zod-openapi';
 import type { CaseDecisionRow, QuestionRow } from '../../../db/queries/case-decisions.ts';
 import type { LinkedCaseRow, PartySummaryRow, PastPaymentRow } from '../../../db/queries/case-evidence.ts';
+import type { Parties } from '../../../db/person-keys.ts';
 import type { CaseRow } from '../../../db/queries/cases.ts';
 import { CASE_KINDS, CASE_REASONS, CASE_STATUSES, CASE_VERDICTS, JOINED_VERDICTS, LIVE_CASE_STATUSES } from '../../../domain/cases.ts';
 import type { Facts, Json } from '../../../domain/decision.ts';
 import { amountOut, amountSchema, countrySchema, currencySchema, idSchema, minorSchema, momentOut, momentSchema } from './common.ts';
-import { besideListed, comparisonSchema, type ListLookup, listedSchema } from './listed.ts';
+import { besideListed, comparisonSchema, type ListLookup, listedSchema, shownPersonSchema } from './listed.ts';
 import { decisionSchema, factsSchema, reasonSchema } from './oversight.ts';
 import { eventSchema, paymentSchema, statusSchema } from './payment.ts';
 
@@ -124,7 +125,9 @@ const hitSchema = z
     score: z.number(),
     weak: z.boolean(),
     topic: z.string(),
-    grounds: z.array(z.string()).openapi({ description: 'How the words of the two names met.' }),
+    grounds: z
+      .array(z.string())
+      .openapi({ description: 'How the words of the two names met, and how birth, country and document compare.' }),
     explanation: z.string(),
     listed: listedSchema.openapi({ description: 'The listed party; null when it is on no list in force any more.' }),
     comparison: comparisonSchema,
@@ -138,12 +141,12 @@ const objectOf = (value: Json | undefined): Facts =>
 const textOf = (value: Json | undefined): string => (typeof value === 'string' ? value : '');
 
 /** The hits in a case's evidence, each with a sentence and the listed party. Evidence of other kinds of cases has none. */
-export function hitsOf(evidence: Facts, names: Readonly<Record<HitOut['party'], string>>, lists: ListLookup | undefined): HitOut[] {
+export function hitsOf(evidence: Facts, parties: Parties, lists: ListLookup | undefined): HitOut[] {
   const hits = objectOf(evidence['facts'])['hits'];
   return Array.isArray(hits)
     ? hits.map((each: Json) => {
         const hit = hitOut(objectOf(each));
-        return { ...hit, ...besideListed(lists, hit.list, hit.entryId, names[hit.party]) };
+        return { ...hit, ...besideListed(lists, hit.list, hit.entryId, parties[hit.party]) };
       })
     : [];
 }
@@ -155,7 +158,7 @@ function hitOut(hit: Facts): Omit<HitOut, 'listed' | 'comparison'> {
   const score = typeof hit['score'] === 'number' ? hit['score'] : 0;
   const weak = hit['weak'] === true;
   const alias = weak ? 'a weak alias of ' : '';
-  const why = grounds.length === 0 ? '' : ` Word by word: ${grounds.join('; ')}.`;
+  const why = grounds.length === 0 ? '' : ` Compared: ${grounds.join('; ')}.`;
   const explanation = `The name of the ${party} and ${alias}entry ${entryId} of ${list}: ${how}, score ${score.toFixed(2)}.${why}`;
   return {
     party,
@@ -298,8 +301,6 @@ export function informationOut(row: QuestionRow, openAnswer: (answer: Buffer) =>
   return { ...questionOut(row), answer: row.answer === null ? null : openAnswer(row.answer), answeredBy: row.answeredBy };
 }
 
-const partySchema = z.object({ name: z.string(), phone: z.string() });
-
 const adviceSchema = z.record(z.string(), z.unknown()).nullable().openapi({
   description: 'What an adviser says of the case as it stands: to be read after the evidence, and no part of it. Null: there is none.',
 });
@@ -309,7 +310,7 @@ export const caseFileSchema = caseSchema
     evidence: factsSchema,
     evidenceDigest: z.string().openapi({ description: 'A decision must carry it.' }),
     payment: paymentSchema.extend({ timeline: z.array(eventSchema) }),
-    parties: z.object({ sender: partySchema, receiver: partySchema }).openapi({ description: 'Names in clear, numbers masked.' }),
+    parties: z.object({ sender: shownPersonSchema, receiver: shownPersonSchema }),
     hits: z.array(hitSchema),
     history: z.object({ sender: historySchema, receiver: historySchema }),
     linkedCases: z.array(linkedCaseSchema).openapi({ description: 'Other cases in which a party of this payment is a party.' }),

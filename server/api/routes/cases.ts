@@ -11,7 +11,6 @@ import { type CasePlace, type CaseRow, claimCase, findCase, listCases, releaseCl
 import { findEvents, findPayment } from '../../../db/queries/payment-views.ts';
 import { CASE_KINDS, CASE_STATUSES } from '../../../domain/cases.ts';
 import { fault } from '../../../domain/errors.ts';
-import { maskPhone } from '../../../domain/phone.ts';
 import { textOpener } from '../../../tools/privacy/index.ts';
 import { ANSWER_CONTEXT, DESK_DEFAULTS, NOTE_CONTEXT, snooze } from '../case-desk.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
@@ -31,6 +30,7 @@ import {
   pendingApprovalOf,
 } from '../resources/cases.ts';
 import { momentSchema } from '../resources/common.ts';
+import { shownPerson } from '../resources/listed.ts';
 import { decisionOut } from '../resources/oversight.ts';
 import { eventOut, openParties, paymentOut } from '../resources/payment.ts';
 
@@ -143,7 +143,7 @@ async function fileOf(deps: ApiDeps, caller: Caller, row: CaseRow): Promise<z.in
     findLinkedCases(pool, paymentId, LINKED_CASES),
   ]);
   if (payment === null) throw fault('internal', { internal: `case ${row.id} has no payment of its client` });
-  const { sender, receiver } = openParties(keyring, payment);
+  const parties = openParties(keyring, payment);
   // No client's own connection reads keys of texts.
   const open = await textOpener(deps.pool, keyring, row.id);
   return {
@@ -151,11 +151,8 @@ async function fileOf(deps: ApiDeps, caller: Caller, row: CaseRow): Promise<z.in
     evidence: { ...row.evidence },
     evidenceDigest: row.evidenceDigest,
     payment: { ...paymentOut(keyring, payment, caller), timeline: events.map((each) => eventOut(each, caller)) },
-    parties: {
-      sender: { name: sender.name, phone: maskPhone(sender.phone) },
-      receiver: { name: receiver.name, phone: maskPhone(receiver.phone) },
-    },
-    hits: hitsOf(row.evidence, { sender: sender.name, receiver: receiver.name }, deps.lists),
+    parties: { sender: shownPerson(parties.sender), receiver: shownPerson(parties.receiver) },
+    hits: hitsOf(row.evidence, parties, deps.lists),
     history: { sender: historyOut('sender', past, sums), receiver: historyOut('receiver', past, sums) },
     linkedCases: linked.map(linkedCaseOut),
     agentDecisions: agents.map(decisionOut),

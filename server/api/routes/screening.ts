@@ -4,13 +4,12 @@ import { recordAuditEvents } from '../../../db/queries/audit.ts';
 import { FINDING_STATUSES, type FindingRow, findFinding, listFindings } from '../../../db/queries/findings.ts';
 import { findKnownPerson } from '../../../db/queries/rescreening.ts';
 import { fault } from '../../../domain/errors.ts';
-import { maskPhone } from '../../../domain/phone.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
 import { decideFinding, FINDING_VERDICTS, pendingFinding } from '../finding-desk.ts';
 import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { idSchema, momentOut, momentSchema } from '../resources/common.ts';
-import { besideListed, comparisonSchema, listedSchema } from '../resources/listed.ts';
+import { besideListed, comparisonSchema, listedSchema, shownPerson, shownPersonSchema } from '../resources/listed.ts';
 
 const findingSchema = z
   .object({
@@ -41,9 +40,7 @@ const resolutionSchema = z.strictObject({ verdict: z.enum(FINDING_VERDICTS) }).o
 
 const findingFileSchema = findingSchema
   .extend({
-    person: z
-      .object({ name: z.string(), phone: z.string(), country: z.string() })
-      .openapi({ description: 'The name in clear, the number masked.' }),
+    person: shownPersonSchema.extend({ country: z.string() }).openapi('ShownKnownPerson'),
     listed: listedSchema.openapi({ description: 'The listed party; null when it is on no list in force any more.' }),
     comparison: comparisonSchema,
   })
@@ -90,13 +87,13 @@ function mountFindingFile(api: Api): void {
       const row = await findFinding(deps.tenants.of(caller.clientId), caller.clientId, idParam(c));
       const known = row === null ? null : await findKnownPerson(deps.pool, caller.clientId, row.userId);
       if (row === null || known === null) throw fault('not_found');
-      const { name, phone } = deps.keyring.people.openPerson(known);
-      const person = { name, phone: maskPhone(phone), country: known.country };
+      const opened = deps.keyring.people.openPerson(known);
+      const person = { ...shownPerson(opened), country: known.country };
       // Who looked at whose name is part of the audit.
       const shown = { clientId: caller.clientId, actor: caller.principal, action: 'screening.name_shown', subject: `finding:${row.id}` };
       await recordAuditEvents(deps.pool, [shown], deps.clock.now());
       c.set('logged', { findingId: row.id, principal: caller.principal });
-      return { status: 200, body: { ...findingOut(api, row), person, ...besideListed(deps.lists, row.list, row.entryId, name) } };
+      return { status: 200, body: { ...findingOut(api, row), person, ...besideListed(deps.lists, row.list, row.entryId, opened) } };
     },
   );
 }

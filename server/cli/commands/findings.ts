@@ -1,7 +1,7 @@
 /** `capp findings`: known people who may stand on a list since it changed. It talks to the API with the officer's own key. */
 import { type Command, Option } from 'commander';
 import type { Finding, FindingFile } from '../../../sdk/index.ts';
-import { listedLines } from '../cases.ts';
+import { knownLines, listedLines } from '../cases.ts';
 import { type CommandContext, idOf, type OfficerOptions, openDesk, wholeNumber, withDesk, withExamples } from '../context.ts';
 import { printable, renderTable } from '../table.ts';
 
@@ -124,6 +124,7 @@ function linesOf(file: FindingFile): string[] {
     `Finding ${file.id}, ${file.liftedBy === null ? file.status : 'confirmed'}${end}${lifted}${file.delistedAt === null ? '' : `; delisted, seen ${file.delistedAt}`}`,
     ...said,
     `  ${printable(file.person.name)}, ${file.person.phone}, ${file.person.country}`,
+    ...knownLines(file.person).map((line) => `  ${line}`),
     `  entry ${printable(file.entryId)} of ${printable(file.list)}: ${file.how}, score ${file.score.toFixed(2)}, found ${file.createdAt} by ${file.listVersion}`,
     ...listedLines(file.listed, file.comparison).map((line) => `  ${line}`),
   ];

@@ -16,36 +16,65 @@ export interface Identifiers {
 export interface Adjustment {
   /** Added to the score of the names. */
   readonly change: number;
-  /** Sentences without the values themselves. */
+  /** Sentences by class, from which no value can be read. */
   readonly grounds: readonly string[];
+  readonly agreement: Agreement;
 }
 
-const SAME_DATE = 0.04;
-const SAME_YEAR = 0.02;
-const YEARS_APART = -0.06;
-const YEARS_FAR_APART = -0.2;
-const SAME_COUNTRY = 0.01;
-const OTHER_COUNTRY = -0.01;
-const SAME_DOCUMENT = 0.2;
+/** How what is known of two parties compares, by class; what is not known of both is left out. */
+export type Agreement = {
+  readonly birth?: BirthAgreement;
+  readonly country?: 'same' | 'other';
+  readonly document?: 'same';
+};
+
+export type BirthAgreement = 'same_day' | 'same_year' | 'one_year_apart' | 'years_apart' | 'far_apart';
+
 const FAR_APART_YEARS = 10;
-
-/** The most that what is known of a party can add to a score, but for a document: whoever carries one is found by it. */
-export const RAISE_MAX = SAME_DATE + SAME_COUNTRY;
-
-/** Compares what is known of a party with what a list says; nothing known on either side changes nothing. */
-export function compareIdentifiers(asked: Identifiers, listed: Identifiers): Adjustment {
-  const parts = [
-    compareBirth(asked.datesOfBirth ?? [], listed.datesOfBirth ?? []),
-    compareCountries(asked, listed),
-    compareIds(asked, listed),
-  ];
-  const known = parts.filter((part) => part !== null);
-  return { change: known.reduce((sum, part) => sum + part.change, 0), grounds: known.map((part) => part.ground) };
-}
 
 interface Part {
   readonly change: number;
   readonly ground: string;
+}
+
+const BIRTHS: Readonly<Record<BirthAgreement, Part>> = {
+  same_day: { change: 0.04, ground: 'born on the same day' },
+  same_year: { change: 0.02, ground: 'born in the same year' },
+  one_year_apart: { change: 0, ground: 'born one year apart' },
+  years_apart: { change: -0.06, ground: 'born 2 to 9 years apart' },
+  far_apart: { change: -0.2, ground: 'born 10 years apart or more' },
+};
+const COUNTRIES: Readonly<Record<'same' | 'other', Part>> = {
+  same: { change: 0.01, ground: 'same country' },
+  other: { change: -0.01, ground: 'another country' },
+};
+const SAME_DOCUMENT: Part = { change: 0.2, ground: 'same document number' };
+
+/** The most that what is known of a party can add to a score, but for a document: whoever carries one is found by it. */
+export const RAISE_MAX = BIRTHS.same_day.change + COUNTRIES.same.change;
+
+const NOTHING_KNOWN: Adjustment = { change: 0, grounds: [], agreement: {} };
+
+/** Compares what is known of a party with what a list says; nothing known on either side changes nothing. */
+export function compareIdentifiers(asked: Identifiers, listed: Identifiers): Adjustment {
+  const birth = compareBirth(asked.datesOfBirth ?? [], listed.datesOfBirth ?? []);
+  const country = compareCountries(asked, listed);
+  const isSameDocument = haveCommonId(asked, listed);
+  if (birth === null && country === null && !isSameDocument) return NOTHING_KNOWN;
+  const parts = [
+    ...(birth === null ? [] : [BIRTHS[birth]]),
+    ...(country === null ? [] : [COUNTRIES[country]]),
+    ...(isSameDocument ? [SAME_DOCUMENT] : []),
+  ];
+  return {
+    change: parts.reduce((sum, part) => sum + part.change, 0),
+    grounds: parts.map((part) => part.ground),
+    agreement: {
+      ...(birth === null ? {} : { birth }),
+      ...(country === null ? {} : { country }),
+      ...(isSameDocument ? { document: 'same' as const } : {}),
+    },
+  };
 }
 
 interface Span {
@@ -66,17 +95,18 @@ function spanOf(text: string): Span[] {
 }
 
 /** The best that any date on one side makes of any date on the other: lists give several for one party. */
-function compareBirth(asked: readonly string[], listed: readonly string[]): Part | null {
+function compareBirth(asked: readonly string[], listed: readonly string[]): BirthAgreement | null {
+  if (asked.length === 0 || listed.length === 0) return null;
   const [own, theirs] = [asked.flatMap(spanOf), listed.flatMap(spanOf)];
   if (own.length === 0 || theirs.length === 0) return null;
   if (own.some((one) => one.date !== null && theirs.some((other) => other.date === one.date))) {
-    return { change: SAME_DATE, ground: 'born on the same day' };
+    return 'same_day';
   }
   const gaps = own.flatMap((one) => theirs.map((other) => Math.max(0, one.from - other.to, other.from - one.to)));
   const years = Math.min(...gaps);
-  if (years === 0) return { change: SAME_YEAR, ground: 'born in the same year' };
-  if (years === 1) return { change: 0, ground: 'born one year apart' };
-  return { change: years >= FAR_APART_YEARS ? YEARS_FAR_APART : YEARS_APART, ground: `born ${years} years apart` };
+  if (years === 0) return 'same_year';
+  if (years === 1) return 'one_year_apart';
+  return years >= FAR_APART_YEARS ? 'far_apart' : 'years_apart';
 }
 
 /** Whether a text means a country that can be compared. */
@@ -84,12 +114,11 @@ export function isCountryKnown(text: string): boolean {
   return countryCodes(text).length > 0;
 }
 
-function compareCountries(asked: Identifiers, listed: Identifiers): Part | null {
-  const [own, theirs] = [(asked.countries ?? []).flatMap(countryCodes), (listed.countries ?? []).flatMap(countryCodes)];
+function compareCountries(asked: Identifiers, listed: Identifiers): 'same' | 'other' | null {
+  if (asked.countries === undefined || listed.countries === undefined) return null;
+  const [own, theirs] = [asked.countries.flatMap(countryCodes), listed.countries.flatMap(countryCodes)];
   if (own.length === 0 || theirs.length === 0) return null;
-  return own.some((code) => theirs.includes(code))
-    ? { change: SAME_COUNTRY, ground: 'same country' }
-    : { change: OTHER_COUNTRY, ground: 'another country' };
+  return own.some((code) => theirs.includes(code)) ? 'same' : 'other';
 }
 
 const ID_LETTERS_MIN = 5;
@@ -99,7 +128,9 @@ export function plainIds({ ids = [] }: Identifiers): string[] {
   return ids.map((id) => id.replace(/[^a-z0-9]/gi, '').toUpperCase()).filter((id) => id.length >= ID_LETTERS_MIN && /\d/.test(id));
 }
 
-function compareIds(asked: Identifiers, listed: Identifiers): Part | null {
+function haveCommonId(asked: Identifiers, listed: Identifiers): boolean {
+  const own = plainIds(asked);
+  if (own.length === 0) return false;
   const theirs = new Set(plainIds(listed));
-  return plainIds(asked).some((id) => theirs.has(id)) ? { change: SAME_DOCUMENT, ground: 'same document number' } : null;
+  return own.some((id) => theirs.has(id));
 }

@@ -7,7 +7,7 @@
 import type { SanctionsEntry } from '../list.ts';
 import { plainWords, shownName } from '../name.ts';
 import { askedReadings, listedReadings } from './compare.ts';
-import { compareIdentifiers, type Identifiers, plainIds, RAISE_MAX } from './identifiers.ts';
+import { type Agreement, compareIdentifiers, type Identifiers, plainIds, RAISE_MAX } from './identifiers.ts';
 import { createNameIndex, type Found, type NameIndex } from './name-index.ts';
 import type { Step } from './score.ts';
 import { type Kind, looksLikeOrganisation } from './vocabulary.ts';
@@ -33,6 +33,7 @@ export interface ScreeningMatch {
   readonly nameScore: number;
   readonly steps: readonly Step[];
   readonly grounds: readonly string[];
+  readonly agreement: Agreement;
 }
 
 export interface Screener {
@@ -40,7 +41,9 @@ export interface Screener {
   readonly size: number;
   /** Matches that score `floor` or more, best first; each listed party once. */
   screen(query: PartyQuery, floor?: number): ScreeningMatch[];
-  /** The same by scoring every listed name: for tests and benchmarks. */
+  /** What is worth keeping with a decision: also matches whose names alone score `RECORD_SCORE`, when what else is known lowers them. */
+  record(query: PartyQuery): ScreeningMatch[];
+  /** The same as `screen` by scoring every listed name: for tests and benchmarks. */
   screenAll(query: PartyQuery, floor?: number): ScreeningMatch[];
   /** The match with one listed party, as `screen` finds it where its floor is low enough; null where nothing can be compared. */
   compare(query: PartyQuery, entry: SanctionsEntry): ScreeningMatch | null;
@@ -89,18 +92,21 @@ export function createScreener(entries: readonly SanctionsEntry[]): Screener {
       });
   type Search = (index: NameIndex<SanctionsEntry>, text: string, floor: number) => Found<SanctionsEntry>[];
   const screenBy =
-    (search: Search) =>
+    (search: Search, rank: (match: ScreeningMatch) => number = (match) => match.score) =>
     (query: PartyQuery, floor: number): ScreeningMatch[] => {
       const kinds = query.kind === null ? (['person', 'organisation'] as const) : [query.kind];
       const found = kinds.flatMap((kind) => readingsOf(query.name, kind).flatMap((text) => search(indexOf(kind), text, floor - RAISE_MAX)));
       const byName = found.map((each) => matchOf(query, each));
-      return bestPerParty([...byName, ...byDocument(query)].filter((match) => match.score >= floor));
+      return bestPerParty([...byName, ...byDocument(query)].filter((match) => rank(match) >= floor));
     };
-  const indexed = screenBy((index, text, floor) => index.search(text, floor));
+  const search: Search = (index, text, floor) => index.search(text, floor);
+  const indexed = screenBy(search);
+  const recorded = screenBy(search, (match) => Math.max(match.score, match.nameScore));
   const scanned = screenBy((index, text, floor) => index.searchAll(text, floor));
   return {
     size: persons.size + organisations.size,
     screen: (query, floor = ALERT_SCORE) => indexed(query, floor),
+    record: (query) => recorded(query, RECORD_SCORE),
     screenAll: (query, floor = ALERT_SCORE) => scanned(query, floor),
     compare,
   };
@@ -113,7 +119,7 @@ function readingsOf(name: string, kind: Kind): string[] {
 }
 
 function matchOf(query: PartyQuery, { name, score, steps }: Found<SanctionsEntry>): ScreeningMatch {
-  const { change, grounds } = compareIdentifiers(query, name.owner);
+  const { change, grounds, agreement } = compareIdentifiers(query, name.owner);
   const nameScore = name.weak ? score * WEAK_SHARE : score;
   return {
     entry: name.owner,
@@ -123,13 +129,14 @@ function matchOf(query: PartyQuery, { name, score, steps }: Found<SanctionsEntry
     nameScore,
     steps,
     grounds,
+    agreement,
   };
 }
 
 /** Somebody by another name who carries the document of a listed party. */
 function documentMatch(query: PartyQuery, entry: SanctionsEntry): ScreeningMatch {
-  const { grounds } = compareIdentifiers(query, entry);
-  return { entry, listedName: entry.names[0] ?? '', weak: false, score: DOCUMENT_SCORE, nameScore: 0, steps: [], grounds };
+  const { grounds, agreement } = compareIdentifiers(query, entry);
+  return { entry, listedName: entry.names[0] ?? '', weak: false, score: DOCUMENT_SCORE, nameScore: 0, steps: [], grounds, agreement };
 }
 
 function bestPerParty(matches: readonly ScreeningMatch[]): ScreeningMatch[] {

@@ -1,0 +1,24 @@
+/** Whom to look for on the lists: a name alone, or a party with what else is known of it. */
+import type { PartyDetails } from '../../domain/party.ts';
+import type { PartyQuery } from './screening/screener.ts';
+
+export type Asked = string | PartyQuery;
+
+/** A party as its client told of it. Whoever is known by name alone is looked for by it, as before. */
+export function askedOf({ name, details }: { readonly name: string; readonly details?: PartyDetails }): Asked {
+  if (details === undefined) return name;
+  const { type = null, dateOfBirth, nationality, address, document } = details;
+  const countries = [nationality, address?.country].filter((country) => country !== undefined);
+  return {
+    name,
+    kind: type,
+    ...(dateOfBirth === undefined ? {} : { datesOfBirth: [dateOfBirth] }),
+    ...(countries.length === 0 ? {} : { countries }),
+    ...(document === undefined ? {} : { ids: [document.number] }),
+  };
+}
+
+/** The same as a query of the screener. */
+export function queryOf(asked: Asked): PartyQuery {
+  return typeof asked === 'string' ? { name: asked, kind: null } : asked;
+}
