@@ -8,12 +8,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { access, chmod, chown, constants, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, chmod, constants, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { totalmem } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Fault, fault } from '../domain/errors.ts';
+import { commandAs, giveTo, type Identity, identityFor, spawnIdentity } from './cluster-identity.ts';
+import { certificatePath, prepareTls, type ServerTls, speaksTls } from './cluster-tls.ts';
 import { makeFolder, storageFault } from './folders.ts';
 
 /** How often a state of the outside world is looked at while we wait for it. */
@@ -28,6 +30,8 @@ export interface Cluster {
   readonly logFile: string;
   /** False only for tests: nothing is flushed to disk. */
   readonly durable: boolean;
+  /** What a server that we launch shows to those who connect; null: it speaks in clear. */
+  readonly tls: ServerTls | null;
 }
 
 export interface RunningServer {
@@ -40,22 +44,21 @@ interface Credentials {
   readonly port: number;
 }
 
-/** Who the server runs as: nobody in particular (us), or another user because we are root. */
-interface Identity {
-  readonly uid?: number;
-  readonly gid?: number;
-}
-
 /** Names the files of the cluster that belongs to a data folder. */
-export function clusterIn(dataDir: string, durable = true): Cluster {
+export function clusterIn(dataDir: string, durable = true, tls: ServerTls | null = null): Cluster {
   const root = resolve(dataDir);
-  return { directory: join(root, 'postgres'), logFile: join(root, 'postgres.log'), durable };
+  return { directory: join(root, 'postgres'), logFile: join(root, 'postgres.log'), durable, tls };
 }
 
-/** The address of a database of a running server; it carries the password. */
+/** The address of a database of a running server; it carries the password, and over TLS which certificate the server must show. */
 export async function urlOf(cluster: Cluster, server: RunningServer, database: string): Promise<string> {
   const { password } = await readCredentials(cluster);
-  return `postgres://${SUPERUSER}:${password}@127.0.0.1:${server.port}/${database}`;
+  const url = new URL(`postgres://${SUPERUSER}:${password}@127.0.0.1:${server.port}/${database}`);
+  if (await speaksTls(cluster.directory)) {
+    url.searchParams.set('sslmode', 'verify-full');
+    url.searchParams.set('sslrootcert', certificatePath(cluster.directory));
+  }
+  return url.href;
 }
 
 /** Makes the files of a new cluster, unless they exist. A half-made cluster is never taken for a whole one. */
@@ -67,7 +70,7 @@ export async function ensureCluster(cluster: Cluster): Promise<void> {
   try {
     await makeFolder(parent);
     await access(parent, constants.W_OK);
-    const identity = await identityFor(cluster);
+    const identity = await identityFor(cluster.directory);
     const credentials: Credentials = { password: randomBytes(18).toString('hex'), port: await freePort() };
     await rm(fresh, { recursive: true, force: true });
     await mkdir(fresh, { mode: 0o700 });
@@ -155,8 +158,9 @@ export async function launch(cluster: Cluster): Promise<RunningServer> {
 /** Tries one port: the server, or the last words it logged. */
 async function launchOn(cluster: Cluster, port: number): Promise<RunningServer | string> {
   const { postgres } = await binaries();
-  const identity = await identityFor(cluster);
-  const args = ['-D', cluster.directory, '-p', String(port), ...settings(cluster).flatMap((setting) => ['-c', setting])];
+  const identity = await identityFor(cluster.directory);
+  const configured = [...settings(cluster), ...(await prepareTls(cluster.directory, cluster.tls, identity))];
+  const args = ['-D', cluster.directory, '-p', String(port), ...configured.flatMap((setting) => ['-c', setting])];
   const [command, ...rest] = await commandAs(identity, [postgres, ...args], cluster.directory);
   const log = openLog(cluster.logFile);
   const child = spawn(command as string, rest, {
@@ -289,55 +293,6 @@ async function binaries(): Promise<{ initdb: string; postgres: string }> {
     if ((mode & 0o555) !== 0o555) await chmod(file, mode | 0o555);
   }
   return { initdb, postgres };
-}
-
-/** As root: the owner of the files there are, else the system's `postgres`, else `nobody`. Otherwise: ourselves. */
-async function identityFor(cluster: Cluster): Promise<Identity> {
-  if (process.getuid?.() !== 0) return {};
-  const owner = await stat(cluster.directory).catch(() => null);
-  if (owner !== null && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid };
-  const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
-  const user = users.find((fields) => fields[0] === 'postgres') ?? users.find((fields) => fields[0] === 'nobody');
-  if (user === undefined)
-    throw fault('config_invalid', { detail: 'PostgreSQL does not run as root, and there is no user postgres or nobody.' });
-  return { uid: Number(user[2]), gid: Number(user[3]) };
-}
-
-/**
- * The command to run as that user. Where the user cannot enter the folders above the files (a checkout under
- * /root), the server keeps one capability of root, the right to pass them; `setpriv` is part of util-linux.
- */
-async function commandAs(identity: Identity, command: readonly string[], folder: string): Promise<readonly string[]> {
-  if (identity.uid === undefined) return command;
-  const reachable = await Promise.all([mayEnter(identity, folder), mayEnter(identity, dirname(command[0] as string))]);
-  if (reachable.every(Boolean)) return command;
-  const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((file) => existsSync(file));
-  if (setpriv === undefined) {
-    throw fault('storage_unwritable', {
-      detail: `PostgreSQL does not run as root, and user ${identity.uid} cannot enter ${folder}; set CAPP_DATA_DIR.`,
-    });
-  }
-  const groups = [`--reuid=${identity.uid}`, `--regid=${identity.gid}`, '--clear-groups'];
-  return [setpriv, ...groups, '--inh-caps=+dac_override', '--ambient-caps=+dac_override', ...command];
-}
-
-async function mayEnter(identity: Identity, folder: string): Promise<boolean> {
-  for (let at = resolve(folder); ; at = dirname(at)) {
-    const { uid, gid, mode } = await stat(at);
-    const bit = uid === identity.uid ? 0o100 : gid === identity.gid ? 0o010 : 0o001;
-    if ((mode & bit) === 0) return false;
-    if (at === dirname(at)) return true;
-  }
-}
-
-/** `setpriv` changes the user by itself; otherwise Node does it. */
-function spawnIdentity(identity: Identity, direct: boolean): Identity {
-  return direct ? identity : {};
-}
-
-async function giveTo(identity: Identity, ...paths: readonly string[]): Promise<void> {
-  if (identity.uid === undefined || identity.gid === undefined) return;
-  for (const path of paths) await chown(path, identity.uid, identity.gid);
 }
 
 async function readCredentials(cluster: Cluster): Promise<Credentials> {

@@ -19,6 +19,7 @@ import {
   stopServer,
   urlOf,
 } from './cluster.ts';
+import type { ServerTls } from './cluster-tls.ts';
 import { databaseCodeOf, databaseFault } from './connect.ts';
 
 export interface DatabaseConfig {
@@ -28,6 +29,8 @@ export interface DatabaseConfig {
   readonly databaseUrl: string | null;
   /** False only for tests: nothing is flushed to disk. */
   readonly durable?: boolean;
+  /** With these a server of our own speaks TLS 1.3 and nothing else. One that runs already goes on as it was started. */
+  readonly serverTls?: ServerTls | null;
 }
 
 export interface Database {
@@ -68,7 +71,7 @@ export async function attachOrStartDatabase(config: DatabaseConfig): Promise<Dat
     await assertReachable(config.databaseUrl);
     return { url: config.databaseUrl, owned: false, lost: NEVER, stop: async () => undefined };
   }
-  const cluster = clusterIn(config.dataDir, config.durable ?? true);
+  const cluster = clusterIn(config.dataDir, config.durable ?? true, config.serverTls ?? null);
   await ensureCluster(cluster);
   const server = await runningOrLaunched(cluster);
   const maintenanceUrl = await urlOf(cluster, server, 'postgres');
@@ -107,7 +110,9 @@ async function runningOrLaunched(cluster: Cluster): Promise<RunningServer> {
     if (server !== null && server.port > 0) {
       lastError = await connectionError(await urlOf(cluster, server, 'postgres'));
       if (lastError === undefined) return server;
-      if (!['57P03', 'ECONNREFUSED', 'ECONNRESET', '57P01'].includes(databaseCodeOf(lastError) ?? '57P03')) throw databaseFault(lastError);
+      // 28000: it has just begun and speaks TLS, and what it wrote down was still of the start before.
+      if (!['57P03', 'ECONNREFUSED', 'ECONNRESET', '57P01', '28000'].includes(databaseCodeOf(lastError) ?? '57P03'))
+        throw databaseFault(lastError);
     }
     await delay(POLL_MS);
   }

@@ -1,6 +1,7 @@
 /**
  * Writes `examples/intents.csv`: 1,000 payment intents between made-up people in eleven countries, with
- * what must become of each. Seeded: the same file every time. Run it with `node examples/generate-intents.ts`.
+ * what must become of each; and `examples/warm-up.csv`: 200 ordinary ones between others, which a measured
+ * run pays beforehand. Seeded: the same file every time. Run it with `node examples/generate-intents.ts`.
  *
  * `expect` is the end a row must reach: a payment status, or `invalid` for a row that must be refused
  * when it is submitted. `expect_code` is the code that the client is told where the end is not `paid`.
@@ -21,6 +22,7 @@ import { draftBurst, draftSpecial } from './special-rows.ts';
 
 export const SEED = 20_261_101;
 export const ROWS = 1_000;
+export const WARM_UP_ROWS = 200;
 export const COLUMNS = [...INTENT_COLUMNS, 'expect', 'expect_code'] as const;
 export type Row = Readonly<Record<(typeof COLUMNS)[number], string>>;
 
@@ -124,6 +126,14 @@ function draftOrdinary(random: Random, people: People, count: number): Draft[] {
 /** Where the hurried sender's rows stand, all in one chunk of any usual size. */
 const BURST_AT = 610;
 
+/** Ordinary payments that run a platform warm, between people of whom the file of intents knows nothing. */
+export function generateWarmUp(seed: number = SEED + 2): Row[] {
+  const random = seededRandom(seed);
+  const people = createPeople(random);
+  const drafts = draftOrdinary(random, people, WARM_UP_ROWS);
+  return drafts.map((draft, index) => writeRow(random, people, `warm-${String(index + 1).padStart(4, '0')}`, draft));
+}
+
 /** All rows of the file, in their order. */
 export function generateIntents(seed: number = SEED): Row[] {
   const random = seededRandom(seed);
@@ -152,8 +162,12 @@ export function toCsv(rows: readonly Row[]): string {
 }
 
 if (import.meta.main) {
-  const path = new URL('intents.csv', import.meta.url);
-  const rows = generateIntents();
-  writeFileSync(path, toCsv(rows));
-  console.log(`${rows.length} intents written to ${path.pathname}`);
+  for (const [name, rows] of [
+    ['intents.csv', generateIntents()],
+    ['warm-up.csv', generateWarmUp()],
+  ] as const) {
+    const path = new URL(name, import.meta.url);
+    writeFileSync(path, toCsv(rows));
+    console.log(`${rows.length} intents written to ${path.pathname}`);
+  }
 }

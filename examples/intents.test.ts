@@ -7,7 +7,7 @@ import { limitsOf } from '../domain/rail.ts';
 import { railsOfWallet } from '../domain/network.ts';
 import { normaliseName } from '../tools/sanctions/name.ts';
 import { sampleList } from '../tools/sanctions/sample.ts';
-import { COLUMNS, generateIntents, ROWS, type Row, SEED, toCsv } from './generate-intents.ts';
+import { COLUMNS, generateIntents, generateWarmUp, ROWS, type Row, SEED, toCsv, WARM_UP_ROWS } from './generate-intents.ts';
 import { EXAMPLES_DAY } from './people.ts';
 import { purseOf } from './amounts.ts';
 
@@ -202,5 +202,27 @@ describe('names of the sample list', () => {
         row.expect === 'held' && [intent.sender.name, intent.receiver.name].some((name) => listedWords.has(wordsOf(name))),
     );
     expect(held).toHaveLength(4);
+  });
+});
+
+describe('examples/warm-up.csv', () => {
+  const warmUp = readFileSync(new URL('warm-up.csv', import.meta.url), 'utf8');
+  const warmUpRows: Row[] = parse(warmUp, { columns: true });
+
+  it('is what the generator writes, in order, and paid in any case', () => {
+    expect(warmUp).toBe(toCsv(generateWarmUp()));
+    expect(warmUpRows).toHaveLength(WARM_UP_ROWS);
+    for (const row of warmUpRows) expect([read(row).ok, row.expect]).toEqual([true, 'paid']);
+  });
+
+  it('is between people whom the file of intents does not know: what they send counts towards nobody there', () => {
+    const phonesOf = (of: readonly Row[]) =>
+      of.flatMap((row) => {
+        const verdict = read(row);
+        return verdict.ok ? [verdict.intent.sender.phone, verdict.intent.receiver.phone] : [];
+      });
+    const known = new Set(phonesOf(rows));
+    expect(phonesOf(warmUpRows).filter((phone) => known.has(phone))).toEqual([]);
+    expect(known.size).toBeGreaterThan(ROWS);
   });
 });

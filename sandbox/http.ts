@@ -1,5 +1,6 @@
 /** Between the web and the sandbox: a node:http server, and a `fetch` that needs none. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Agent, createServer as createTlsServer, request as requestOverTls } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Answer, SandboxRequest } from './wire.ts';
 
@@ -27,14 +28,23 @@ export function responseOf(answer: Answer): Response {
   return new Response(hasBody ? answer.body : null, { status: answer.status, headers: answer.headers });
 }
 
+/** A certificate and its key, PEM. */
+export interface OwnCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface ListenAt {
   readonly port: number;
   readonly host: string;
+  /** Serves TLS 1.3 with it; plain HTTP without. */
+  readonly tls?: OwnCertificate | undefined;
 }
 
 /** Listens. Rejects when the port is taken. */
 export async function listen(at: ListenAt, serve: (request: SandboxRequest) => Promise<Answer>): Promise<{ server: Server; url: string }> {
-  const server = createServer((message, response) => void handle(serve, message, response));
+  const answer = (message: IncomingMessage, response: ServerResponse) => void handle(serve, message, response);
+  const server = at.tls === undefined ? createServer(answer) : createTlsServer({ ...at.tls, minVersion: 'TLSv1.3' }, answer);
   // Longer than any client keeps an idle connection, so that none is closed under a request.
   server.keepAliveTimeout = 75_000;
   await new Promise<void>((resolve, reject) => {
@@ -42,8 +52,31 @@ export async function listen(at: ListenAt, serve: (request: SandboxRequest) => P
     server.listen(at.port, at.host, resolve);
   });
   const host = at.host === '0.0.0.0' ? '127.0.0.1' : at.host;
-  return { server, url: `http://${host}:${(server.address() as AddressInfo).port}` };
+  const scheme = at.tls === undefined ? 'http' : 'https';
+  return { server, url: `${scheme}://${host}:${(server.address() as AddressInfo).port}` };
 }
+
+/** A `fetch` for text that shows a certificate to whoever asks for one, and checks theirs. Rejects as `fetch` does when nobody answers. */
+export function fetchWithCertificate(own: OwnCertificate): WebFetch {
+  const agent = new Agent({ ...own, keepAlive: true });
+  return (address, init) => {
+    if (!address.startsWith('https:')) return fetch(address, init);
+    return new Promise((resolve, reject) => {
+      const { method, headers, signal } = init;
+      const options = { agent, method: method ?? 'GET', headers: Object.fromEntries(new Headers(headers)), signal: signal ?? undefined };
+      const sent = requestOverTls(address, options, (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.once('error', reject);
+        answer.once('end', () => resolve(responseOf(textAnswer(answer.statusCode ?? 0, Buffer.concat(chunks).toString('utf8')))));
+      });
+      sent.once('error', reject);
+      sent.end(init.body);
+    });
+  };
+}
+
+const textAnswer = (status: number, body: string): Answer => ({ status, headers: {}, body });
 
 export async function closeServer(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));

@@ -6,9 +6,11 @@
  * rail id; those of the demonstration unless given), SANDBOX_FAULTS (JSON, shares; a modest set unless given),
  * SANDBOX_GATEWAY_URL (where messaging gateways post reports, with {gateway} for the name), SANDBOX_CHAIN_PATH
  * and SANDBOX_CHAIN_KEYS_PATH (files for the settings and keys with which clients reach the chain) and
- * SANDBOX_CHAIN_FAULTS (as SANDBOX_FAULTS). Prints one line of JSON when it listens; a wrong setting or
+ * SANDBOX_CHAIN_FAULTS (as SANDBOX_FAULTS). With SANDBOX_TLS_CERT_PATH and SANDBOX_TLS_KEY_PATH (PEM) it serves TLS 1.3, and shows that
+ * certificate with what it sends. Prints one line of JSON when it listens; a wrong setting or
  * a taken port is one line on stderr and exit code 1.
  */
+import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { demoFloatMinor } from '../domain/demo-float.ts';
@@ -16,6 +18,7 @@ import { RAILS } from '../domain/network.ts';
 import { chainFaultsSchema, MODEST_CHAIN_FAULTS } from './aptos/faults.ts';
 import { faultsSchema } from './control.ts';
 import { MODEST_FAULTS } from './fates.ts';
+import { fetchWithCertificate } from './http.ts';
 import { MODEST_MESSAGING_FAULTS } from './messaging/messaging.ts';
 import { createSandbox, type SandboxOptions } from './sandbox.ts';
 
@@ -43,7 +46,16 @@ const environmentSchema = z.object({
   SANDBOX_CHAIN_PATH: z.string().min(1).optional(),
   SANDBOX_CHAIN_KEYS_PATH: z.string().min(1).optional(),
   SANDBOX_CHAIN_FAULTS: jsonText.pipe(chainFaultsSchema).optional(),
+  SANDBOX_TLS_CERT_PATH: z.string().min(1).optional(),
+  SANDBOX_TLS_KEY_PATH: z.string().min(1).optional(),
 });
+
+/** Reads certificate and key. Throws when only one of them is named, or the system cannot read them. */
+function readCertificate({ SANDBOX_TLS_CERT_PATH: cert, SANDBOX_TLS_KEY_PATH: key }: z.infer<typeof environmentSchema>) {
+  if (cert === undefined && key === undefined) return null;
+  if (cert === undefined || key === undefined) throw new Error('SANDBOX_TLS_CERT_PATH and SANDBOX_TLS_KEY_PATH go together');
+  return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+}
 
 interface Settings {
   readonly options: SandboxOptions;
@@ -64,6 +76,7 @@ function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const openings = settings.SANDBOX_OPENING_BALANCES ? given : RAILS.map((rail) => [rail.id, demoFloatMinor(rail)] as const);
   const applicationUrls = settings.SANDBOX_APPLICATION_URLS ?? {};
   const { SANDBOX_GATEWAY_URL: gatewayUrl } = settings;
+  const tls = readCertificate(settings);
   const options: SandboxOptions = {
     port: settings.SANDBOX_PORT,
     host: settings.SANDBOX_HOST,
@@ -73,6 +86,7 @@ function readSettings(environment: NodeJS.ProcessEnv): Settings {
     speed: settings.SANDBOX_SPEED,
     seed: settings.SANDBOX_SEED,
     openings: Object.fromEntries(openings),
+    ...(tls === null ? {} : { tls, send: fetchWithCertificate(tls) }),
     ...(gatewayUrl === undefined ? {} : { messagingUrl: (gateway: string) => gatewayUrl.replace('{gateway}', gateway) }),
     messagingFaults: MODEST_MESSAGING_FAULTS,
     faults: (settings.SANDBOX_FAULTS as SandboxOptions['faults']) ?? MODEST_FAULTS,

@@ -15,7 +15,7 @@ import { changeRail, type RailChange, serveControl } from './control.ts';
 import { type Faults, NO_FAULTS } from './fates.ts';
 import { serveFx } from './fx.ts';
 import { gsmaMessageOf, serveGsma } from './gsma/server.ts';
-import { closeServer, listen, requestOf, responseOf, type WebFetch } from './http.ts';
+import { closeServer, listen, type OwnCertificate, requestOf, responseOf, type WebFetch } from './http.ts';
 import { type Books, type Journal, openJournal } from './journal.ts';
 import { type OperatorKey, openOperatorKey } from './keys.ts';
 import { serveAfricasTalking } from './messaging/africastalking.ts';
@@ -49,6 +49,8 @@ export interface SandboxOptions {
   readonly port?: number;
   /** Where to listen; the loopback address unless given. */
   readonly host?: string;
+  /** Serves TLS 1.3 with it; plain HTTP without. */
+  readonly tls?: OwnCertificate | undefined;
   /** The address clients reach the sandbox at; where it listens unless given. */
   readonly publicUrl?: string;
   /** Where operators that know one callback address per application send theirs; without it they send none. */
@@ -115,7 +117,8 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
   let url = 'http://sandbox.invalid';
   const profiles = () => sandboxProfiles(rails, { baseUrl: url, speed, operatorPublicPem: world.key.publicPem });
   const serve = (request: SandboxRequest) => route(world, profiles, request);
-  if (options.port !== undefined) ({ server, url } = await listen({ port: options.port, host: options.host ?? '127.0.0.1' }, serve));
+  if (options.port !== undefined)
+    ({ server, url } = await listen({ port: options.port, host: options.host ?? '127.0.0.1', tls: options.tls }, serve));
   url = options.publicUrl ?? url;
   return {
     url,

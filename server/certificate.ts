@@ -58,10 +58,12 @@ function addressBytes(host: string): Buffer {
 /** Makes a key (P-256) and a certificate for it that is good from an hour ago for so many days, for these names and addresses. */
 export function makeCertificate(hosts: readonly string[], nowMs: number, days = 397): OwnCertificate {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const name = sequence(der(0x31, sequence(oid(OIDS.commonName), der(0x0c, Buffer.from('CAPP development')))));
   const serial = randomBytes(16);
   // Positive, and of full length.
   serial[0] = ((serial[0] as number) & 0x3f) | 0x40;
+  // Of several that are believed under one name OpenSSL finds one: each has a name of its own.
+  const commonName = `CAPP development ${serial.toString('hex')}`;
+  const name = sequence(der(0x31, sequence(oid(OIDS.commonName), der(0x0c, Buffer.from(commonName)))));
   const altNames = hosts.map((host) => (isIP(host) === 0 ? der(0x82, Buffer.from(host)) : der(0x87, addressBytes(host))));
   const extensions = sequence(
     sequence(oid(OIDS.constraints), isTrue, octets(sequence(isTrue))),

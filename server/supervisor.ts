@@ -28,7 +28,7 @@ import { assertRedisReachable } from './redis.ts';
 import { assertProduction } from './production.ts';
 import { listenFault } from './api/serve.ts';
 import { loadKeys, withSecretFiles } from './secrets.ts';
-import { loadTls, trust, trustFile } from './tls.ts';
+import { openPlatformTls, type PlatformTls } from './tls.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -69,7 +69,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const dataDir = resolve(config.dataDir);
   const logDir = await prepareFolder(dataDir, 'logs');
   const children: Child[] = [];
-  let database = await startDatabase({ dataDir, databaseUrl: config.databaseUrl });
+  const tls =
+    config.tls === null ? null : await openPlatformTls(config.tls, dataDir, options.env['NODE_EXTRA_CA_CERTS'], systemClock.now());
+  const databaseConfig: DatabaseConfig = { dataDir, databaseUrl: config.databaseUrl, serverTls: tls?.database ?? null };
+  let database = await startDatabase(databaseConfig);
   const stopped = new AbortController();
   const endLogs = keepLogs({
     folder: logDir,
@@ -86,20 +89,21 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     tell(database.owned ? `PostgreSQL runs under ${config.dataDir}/postgres` : 'PostgreSQL is reached');
     const { keys, asRunner } = await prepared(database, options.env, dataDir, config);
     const { DATABASE_URL_FILE: _file, ...env } = options.env;
-    const ownCert = await ownCertificate(config, dataDir, env['NODE_EXTRA_CA_CERTS']);
     const childEnv: Record<string, string | undefined> = {
       ...env,
-      ...(ownCert === null ? {} : { NODE_EXTRA_CA_CERTS: ownCert }),
+      ...(tls === null ? {} : { NODE_EXTRA_CA_CERTS: tls.trustPath }),
       DATABASE_URL: asRunner(database.url),
       CAPP_DATA_DIR: dataDir,
     };
     const gatewayToken = newGatewayToken();
     const gatewayUrl = `${config.publicUrl}/v1/gateways/{gateway}/${gatewayToken}`;
-    const sandboxEnv = { ...childEnv, SANDBOX_GATEWAY_URL: gatewayUrl };
+    const sandboxEnv = { ...childEnv, SANDBOX_GATEWAY_URL: gatewayUrl, ...certificatesOf(tls) };
     const sandboxUrl = config.operatorsPath === null ? await startSandbox(children, sandboxEnv, dataDir, config.publicUrl) : null;
     if (sandboxUrl !== null) {
       await writeSandboxMessaging(dataDir, { sandboxUrl, token: gatewayToken });
       Object.assign(childEnv, sandboxSettings(options.env, sandboxUrl, dataDir));
+      // Callbacks count only over the certificate that the sandbox shows.
+      if (tls !== null && config.tls?.operatorCaPath === null) childEnv['CAPP_TLS_OPERATOR_CA_PATH'] = tls.sandbox.certPath;
       tell('Sandbox operators run (no real money moves)');
     }
     const workerCount = options.workers ?? config.workers;
@@ -126,7 +130,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     children.push(...apis, ...workers);
     await Promise.all(children.map((child) => child.ready()));
     const { url: firstUrl } = database;
-    void keepDatabase(database, stopped.signal, { dataDir, databaseUrl: config.databaseUrl }, (started) => {
+    void keepDatabase(database, stopped.signal, databaseConfig, (started) => {
       database = started;
       tell('PostgreSQL was gone and runs again');
       if (started.url === firstUrl) return;
@@ -154,13 +158,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   }
 }
 
-/** The file of authorities that the children are to believe where the certificate is of the platform's own making, as this process does; null when it is not. */
-async function ownCertificate(config: Config, dataDir: string, given: string | undefined): Promise<string | null> {
-  if (config.tls === null) return null;
-  const { cert } = await loadTls(config.tls, dataDir, systemClock.now());
-  if (config.tls.certPath !== null) return null;
-  trust(cert);
-  return trustFile(dataDir, cert, given);
+/** With what the sandbox serves and calls back over TLS. */
+function certificatesOf(tls: PlatformTls | null): Record<string, string> {
+  if (tls === null) return {};
+  return { SANDBOX_TLS_CERT_PATH: tls.sandbox.certPath, SANDBOX_TLS_KEY_PATH: tls.sandbox.keyPath };
 }
 
 /** The API and the workers end before the operators they talk to. */

@@ -2,15 +2,20 @@
 import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
-import { request } from 'node:https';
+import { createServer, request } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import tls from 'node:tls';
+import tls, { type TLSSocket } from 'node:tls';
+import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { attachOrStartDatabase, startDatabase } from '../db/embedded.ts';
+import { fetchWithCertificate } from '../sandbox/http.ts';
+import { createSandbox } from '../sandbox/sandbox.ts';
 import { type ServedApi, serveApi } from './api/serve.ts';
 import { startTestApi, type TestApi } from './api/testing.ts';
 import { makeCertificate } from './certificate.ts';
-import { loadTls, ownCertificatePath, type TlsMaterial, trustFile } from './tls.ts';
+import { loadTls, openPlatformTls, ownCertificatePath, type TlsMaterial } from './tls.ts';
 
 const NOW_MS = Date.now();
 const NONE = { certPath: null, keyPath: null, operatorCaPath: null };
@@ -155,13 +160,6 @@ describe('a certificate of one’s own', () => {
     const [first, second] = [await loadTls(NONE, folder, NOW_MS), await loadTls(NONE, folder, NOW_MS)];
     expect(second).toEqual(first);
     expect(await readFile(ownCertificatePath(folder), 'utf8')).toBe(first.cert);
-    // Whoever names authorities has both believed: Node reads one file.
-    expect(await trustFile(folder, first.cert, undefined)).toBe(ownCertificatePath(folder));
-    const theirs = join(folder, 'theirs.pem');
-    await writeFile(theirs, 'THEIRS\n');
-    const both = await readFile(await trustFile(folder, first.cert, theirs), 'utf8');
-    expect(both).toBe(`${first.cert.trimEnd()}\nTHEIRS\n`);
-    await expect(trustFile(folder, first.cert, join(folder, 'none.pem'))).rejects.toMatchObject({ field: 'NODE_EXTRA_CA_CERTS' });
     expect(((await stat(join(folder, 'tls', 'own.json'))).mode & 0o077).toString(8)).toBe('0');
     const certificate = new X509Certificate(first.cert);
     expect(certificate.checkHost('localhost')).toBe('localhost');
@@ -176,6 +174,86 @@ describe('a certificate of one’s own', () => {
     const later = await loadTls(NONE, folder, NOW_MS + 380 * 86_400_000);
     expect(later.cert).not.toBe(first.cert);
     expect(await loadTls(NONE, folder, NOW_MS + 381 * 86_400_000)).toEqual(later);
+  });
+});
+
+describe('what the platform starts beside the API', () => {
+  test('has certificates of its own, and whoever names authorities has all of them believed: Node reads one file', async () => {
+    const theirs = join(folder, 'theirs.pem');
+    await writeFile(theirs, operator.cert);
+    const { database, sandbox, trustPath } = await openPlatformTls(NONE, folder, theirs, NOW_MS);
+    const shown = await readFile(sandbox.certPath, 'utf8');
+    const api = (await loadTls(NONE, folder, NOW_MS)).cert;
+    expect(new Set([api, shown, database.cert]).size).toBe(3);
+    expect(await readFile(trustPath, 'utf8')).toBe([api, shown, operator.cert].join(''));
+    expect(((await stat(sandbox.keyPath)).mode & 0o077).toString(8)).toBe('0');
+    const given = join(folder, 'none.pem');
+    await expect(openPlatformTls(NONE, folder, given, NOW_MS)).rejects.toMatchObject({ field: 'NODE_EXTRA_CA_CERTS' });
+  });
+
+  test('a database of our own takes nobody in clear, and nobody who takes another for it', async () => {
+    const serverTls = (await openPlatformTls(NONE, folder, undefined, NOW_MS)).database;
+    const database = await startDatabase({ dataDir: folder, databaseUrl: null, durable: false, serverTls });
+    const ask = async (url: URL) => {
+      const client = new pg.Client({ connectionString: url.href });
+      try {
+        await client.connect();
+        return (await client.query('select ssl, version from pg_stat_ssl where pid = pg_backend_pid()')).rows;
+      } finally {
+        await client.end();
+      }
+    };
+    try {
+      const url = new URL(database.url);
+      expect(url.searchParams.get('sslmode')).toBe('verify-full');
+      expect(await ask(url)).toEqual([{ ssl: true, version: 'TLSv1.3' }]);
+      // Others who work on the data folder meet it in the same way.
+      expect((await attachOrStartDatabase({ dataDir: folder, databaseUrl: null })).url).toBe(database.url);
+      const inClear = new URL(url);
+      inClear.search = '';
+      await expect(ask(inClear)).rejects.toMatchObject({ code: '28000' });
+      const another = join(folder, 'another.crt');
+      await writeFile(another, makeCertificate(['localhost'], NOW_MS).cert);
+      const deceived = new URL(url);
+      deceived.searchParams.set('sslrootcert', another);
+      await expect(ask(deceived)).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+    } finally {
+      await database.stop();
+    }
+    const inClear = await startDatabase({ dataDir: folder, databaseUrl: null, durable: false });
+    await inClear.stop();
+    expect(new URL(inClear.url).search).toBe('');
+  });
+
+  test('the sandbox serves over TLS, and shows its certificate with what it sends', async () => {
+    const { sandbox } = await openPlatformTls(NONE, folder, undefined, NOW_MS);
+    const own = { cert: await readFile(sandbox.certPath, 'utf8'), key: await readFile(sandbox.keyPath, 'utf8') };
+    const shown: (boolean | null)[] = [];
+    const serve = { ...own, minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: false, ca: own.cert } as const;
+    const receiver = createServer(serve, (message, response) => {
+      const socket = message.socket as TLSSocket;
+      shown.push(socket.getPeerX509Certificate() === undefined ? null : socket.authorized);
+      response.end();
+    });
+    await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+    const world = await createSandbox({ port: 0, tls: own, rails: [] });
+    try {
+      expect(world.url).toMatch(/^https:/);
+      expect((await fetch(`${world.url}/_sandbox/profiles`)).status).toBe(200);
+      await expect(fetch(world.url.replace('https:', 'http:'))).rejects.toThrow('fetch failed');
+      const url = `https://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+      await fetch(url);
+      await fetchWithCertificate(own)(url, { method: 'POST', body: '{}' });
+      expect(shown).toEqual([null, true]);
+      const stranger = makeCertificate(['127.0.0.1'], NOW_MS);
+      receiver.setSecureContext({ ...serve, ...stranger });
+      receiver.closeAllConnections();
+      await expect(fetchWithCertificate(own)(url, { method: 'POST' })).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+    } finally {
+      await world.close();
+      receiver.close();
+      receiver.closeAllConnections();
+    }
   });
 });
 

@@ -1,6 +1,7 @@
 /**
  * TLS of the API: the certificate of the settings, or outside production one of its own that is made at the first start. Version 1.3
- * and nothing older. With a certificate authority for operators their callbacks must come with a certificate that it signed.
+ * and nothing older. With a certificate authority for operators their callbacks must come with a certificate that it signed. What the
+ * platform starts beside the API, its database and the sandbox, has certificates of its own making in any case.
  */
 import { X509Certificate } from 'node:crypto';
 import { chmod, link, readFile, rm, writeFile } from 'node:fs/promises';
@@ -8,7 +9,7 @@ import { join, resolve } from 'node:path';
 import tls from 'node:tls';
 import { makeFolder, storageFault } from '../db/folders.ts';
 import { fault } from '../domain/errors.ts';
-import { makeCertificate } from './certificate.ts';
+import { makeCertificate, type OwnCertificate } from './certificate.ts';
 
 export interface TlsSettings {
   readonly certPath: string | null;
@@ -24,6 +25,8 @@ export interface TlsMaterial {
 }
 
 const FOLDER = 'tls';
+/** What the platform makes certificates for; the API's is called after the platform. */
+type OwnName = 'own' | 'database' | 'sandbox';
 const OWN_NAMES = ['localhost', '127.0.0.1', '::1'];
 /** A certificate of one's own is made anew when it ends within this time. */
 const RENEW_MS = 30 * 86_400_000;
@@ -33,12 +36,18 @@ export function ownCertificatePath(dataDir: string): string {
   return resolve(dataDir, FOLDER, 'cert.pem');
 }
 
+/** What programs of this machine believe beside public authorities while the platform runs over TLS. */
+function trustedPath(dataDir: string): string {
+  return resolve(dataDir, FOLDER, 'trusted.pem');
+}
+
 /** Reads certificate and key, making those of one's own where none are named. Throws `config_invalid` for what does not fit together or is over. */
 export async function loadTls(settings: TlsSettings, dataDir: string, nowMs: number): Promise<TlsMaterial> {
   const { certPath, keyPath, operatorCaPath } = settings;
   if ((certPath === null) !== (keyPath === null))
     throw fault('config_invalid', { detail: 'CAPP_TLS_CERT_PATH and CAPP_TLS_KEY_PATH go together.' });
-  const own = certPath === null || keyPath === null ? await ownMaterial(dataDir, nowMs) : null;
+  const own = certPath === null || keyPath === null ? await ownMaterial(dataDir, 'own', nowMs) : null;
+  if (own !== null) await keep(ownCertificatePath(dataDir), own.cert, dataDir);
   const cert = own?.cert ?? (await read(certPath as string, 'CAPP_TLS_CERT_PATH'));
   const key = own?.key ?? (await read(keyPath as string, 'CAPP_TLS_KEY_PATH'));
   assertFits(cert, key, nowMs);
@@ -63,8 +72,9 @@ async function read(path: string, setting: string): Promise<string> {
   });
 }
 
-async function ownMaterial(dataDir: string, nowMs: number): Promise<{ readonly cert: string; readonly key: string }> {
-  const path = join(dataDir, FOLDER, 'own.json');
+/** The certificate of one's own for something that the platform starts, made at the first start and before it ends. */
+async function ownMaterial(dataDir: string, name: OwnName, nowMs: number): Promise<OwnCertificate> {
+  const path = join(dataDir, FOLDER, `${name}.json`);
   const kept = await readOwn(path);
   if (kept !== null && Date.parse(new X509Certificate(kept.cert).validTo) > nowMs + RENEW_MS) return kept;
   try {
@@ -79,7 +89,6 @@ async function ownMaterial(dataDir: string, nowMs: number): Promise<{ readonly c
     await rm(draft, { force: true });
     const made = await readOwn(path);
     if (made === null) throw fault('config_invalid', { detail: `${path} is damaged.` });
-    await writeFile(ownCertificatePath(dataDir), made.cert);
     await chmod(path, 0o600);
     return made;
   } catch (error) {
@@ -87,30 +96,66 @@ async function ownMaterial(dataDir: string, nowMs: number): Promise<{ readonly c
   }
 }
 
-async function readOwn(path: string): Promise<{ readonly cert: string; readonly key: string } | null> {
+async function readOwn(path: string): Promise<OwnCertificate | null> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as { cert: string; key: string };
+    return JSON.parse(await readFile(path, 'utf8')) as OwnCertificate;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return null;
     throw error;
   }
 }
 
-/**
- * A file with the certificate of one's own and the authorities that whoever started the platform names, for the processes under it: Node
- * reads one file. Throws `config_invalid` when theirs cannot be read.
- */
-export async function trustFile(dataDir: string, cert: string, given: string | undefined): Promise<string> {
-  if (given === undefined || given === '') return ownCertificatePath(dataDir);
-  const path = resolve(dataDir, FOLDER, 'trusted.pem');
-  const theirs = await read(given, 'NODE_EXTRA_CA_CERTS');
-  await writeFile(path, `${cert.trimEnd()}\n${theirs}`).catch((error: unknown) => {
+/** Writes a file that this user alone may read. */
+async function keep(path: string, text: string, dataDir: string): Promise<void> {
+  await writeFile(path, text, { mode: 0o600 }).catch((error: unknown) => {
     throw storageFault(error, dataDir);
   });
-  return path;
 }
 
-/** Lets this process believe a certificate besides those it believes anyway. */
-export function trust(cert: string): void {
-  tls.setDefaultCACertificates([...tls.getCACertificates('default'), cert]);
+/** What everything that one `capp start` brings up needs to meet each other over TLS. */
+export interface PlatformTls {
+  /** For a database of our own. */
+  readonly database: OwnCertificate;
+  /** Certificate and key of the sandbox, PEM: it serves with them, and shows them with every callback. */
+  readonly sandbox: { readonly certPath: string; readonly keyPath: string };
+  /** Authorities for `NODE_EXTRA_CA_CERTS` of the processes, those that whoever started the platform names included. */
+  readonly trustPath: string;
+}
+
+/**
+ * Makes ready what the platform needs for TLS between its parts, and lets this process believe them. `given` is the file of authorities
+ * that whoever starts the platform names: Node reads one file. Throws `config_invalid` when that cannot be read, and what `loadTls` does.
+ */
+export async function openPlatformTls(
+  settings: TlsSettings,
+  dataDir: string,
+  given: string | undefined,
+  nowMs: number,
+): Promise<PlatformTls> {
+  const api = await loadTls(settings, dataDir, nowMs);
+  await makeFolder(join(dataDir, FOLDER), 0o700);
+  const database = await ownMaterial(dataDir, 'database', nowMs);
+  const sandbox = await ownMaterial(dataDir, 'sandbox', nowMs);
+  const [certPath, keyPath] = [resolve(dataDir, FOLDER, 'sandbox.crt'), resolve(dataDir, FOLDER, 'sandbox.key')];
+  await keep(certPath, sandbox.cert, dataDir);
+  await keep(keyPath, sandbox.key, dataDir);
+  const own = [...(settings.certPath === null ? [api.cert] : []), sandbox.cert];
+  const theirs = given === undefined || given === '' ? [] : [await read(given, 'NODE_EXTRA_CA_CERTS')];
+  await keep(trustedPath(dataDir), [...own, ...theirs].map((pem) => `${pem.trimEnd()}\n`).join(''), dataDir);
+  trust(own);
+  return { database, sandbox: { certPath, keyPath }, trustPath: trustedPath(dataDir) };
+}
+
+/** Lets a command of this machine believe what the platform under the data folder serves, where that has met over TLS. */
+export async function trustPlatform(dataDir: string): Promise<void> {
+  const pem = await readFile(trustedPath(dataDir), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
+    throw storageFault(error, dataDir);
+  });
+  if (pem !== null) trust(pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []);
+}
+
+/** Lets this process believe certificates besides those it believes anyway. */
+function trust(certs: readonly string[]): void {
+  tls.setDefaultCACertificates([...tls.getCACertificates('default'), ...certs]);
 }

@@ -33,6 +33,7 @@ import { registerStart } from './commands/start.ts';
 import { registerUsers } from './commands/users.ts';
 import { registerUssd } from './commands/ussd.ts';
 import { registerVerify } from './commands/verify.ts';
+import { trustPlatform } from '../tls.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT, type ExitCode, reportFailure } from './failure.ts';
 import type { Terminal } from './terminal.ts';
@@ -67,6 +68,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal, dial: 
     },
   };
   try {
+    await trustPlatform(terminal.env['CAPP_DATA_DIR'] ?? '.capp');
     await createProgram(context).parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {

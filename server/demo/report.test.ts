@@ -1,7 +1,7 @@
 /** What is expected of the rows of a demo. */
 import { expect, test } from 'vitest';
 import type { Payment } from '../../sdk/index.ts';
-import { type DemoReport, type DemoRow, isSound, tlsCost, unexpectedRows } from './report.ts';
+import { type DemoReport, type DemoRow, isSound, paidPerSecond, unexpectedRows } from './report.ts';
 import type { SettlementReport } from './settlement.ts';
 
 const row = (paymentId: string | null, expect_: string, expectCode: string | null = null, codes: string[] = []): DemoRow => ({
@@ -37,13 +37,12 @@ test('a payment that people took elsewhere is no surprise', () => {
   expect(unexpectedRows(held, payments, new Set(['c']))).toEqual([]);
 });
 
-test('what TLS costs is the loss of throughput in percent', () => {
-  expect(tlsCost({ intents: 1_000, seconds: 20 }, { intents: 1_000, seconds: 25 })).toEqual({
-    perSecond: 40,
-    perSecondWithout: 50,
-    lossPercent: 20,
-  });
-  expect(tlsCost({ intents: 100, seconds: 3 }, { intents: 100, seconds: 3 }).lossPercent).toBe(0);
+test('throughput is that of payments that were paid, but for the slowest twentieth', () => {
+  const paidAfter = (seconds: number) => ({ status: 'paid', completedAt: new Date(seconds * 1_000).toISOString() }) as Payment;
+  const twenty = [...Array.from({ length: 19 }, (_, index) => paidAfter(1 + index / 2)), paidAfter(400)];
+  expect(paidPerSecond(twenty, 0)).toBe(1.9);
+  expect(paidPerSecond([...twenty, { status: 'failed', completedAt: null } as Payment].reverse(), 0)).toBe(1.9);
+  expect(paidPerSecond([], 0)).toBeNull();
 });
 
 test.each<[string, boolean, Partial<SettlementReport>]>([

@@ -5,12 +5,13 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { clusterIn, findRunning } from '../../../db/cluster.ts';
 import { fault } from '../../../domain/errors.ts';
-import { type DemoReport, tlsCost } from '../../demo/report.ts';
-import { readConfig } from '../../config.ts';
+import type { MeasuredRun } from '../../demo/tls.ts';
+import { type Config, readConfig } from '../../config.ts';
+import type { Platform, PlatformOptions } from '../../supervisor.ts';
 import { type CommandContext, wholeNumber, withExamples } from '../context.ts';
-import { EXAMPLE_FILE } from '../example.ts';
+import { EXAMPLE_FILE, WARM_UP_FILE } from '../example.ts';
 import { EXIT } from '../failure.ts';
-import { unlessTold, waitForSignal } from '../signals.ts';
+import { type ToldToStop, unlessTold, waitForSignal } from '../signals.ts';
 
 interface DemoOptions {
   readonly json?: true;
@@ -24,7 +25,8 @@ const DETAILS = `
 A column expect in the file names the end each row must reach: a status, or invalid for a row that must
 be refused when it is submitted.
 
-Exit code: 0 when every payment reached its end and every invariant holds, 1 when not, 2 when it could not run.
+Exit code: 0 when every payment reached its end and every invariant holds, 1 when not, 2 when it could not run. With --tls: of
+both runs, and 1 as well when anything of the second went in clear.
 The JSON report is the last line of the output.`;
 
 export function registerDemo(program: Command, context: CommandContext): void {
@@ -35,7 +37,7 @@ export function registerDemo(program: Command, context: CommandContext): void {
     .option('--json', 'print one JSON report, and nothing else')
     .option('--kill <times>', 'kill worker processes with SIGKILL at random moments, so many times', wholeNumber(0, 1_000), 0)
     .option('--fresh', 'forget the data of earlier runs under CAPP_DATA_DIR first')
-    .option('--tls', 'everything over TLS 1.3, after the same run without, apart; says what that costs')
+    .option('--tls', 'two runs in folders of their own, one with everything over TLS 1.3; says what that costs')
     .option('--file <file>', 'the intents to pay', EXAMPLE_FILE)
     .addHelpText('after', DETAILS)
     .action((options: DemoOptions) => demo(context, options));
@@ -48,60 +50,84 @@ export function registerDemo(program: Command, context: CommandContext): void {
 }
 
 async function demo(context: CommandContext, options: DemoOptions): Promise<void> {
+  if (options.tls) return demoOverTls(context, options);
   const { terminal } = context;
   const config = readConfig(terminal.env);
   if (options.fresh) await forgetData(resolve(config.dataDir), config.databaseUrl);
-  const plain = options.tls ? await runPlain(context, options, config.databaseUrl) : null;
-  const env = options.tls ? { ...terminal.env, CAPP_TLS: '1' } : terminal.env;
-  const [{ startPlatform }, { runDemo }, { renderReport }, { isSound }] = await Promise.all([
-    import('../../supervisor.ts'),
+  const [{ runDemo }, { renderReport }, { isSound }] = await Promise.all([
     import('../../demo/run.ts'),
     import('../../demo/render.ts'),
     import('../../demo/report.ts'),
   ]);
   const told = waitForSignal();
-  const platform = await unlessTold(told, () =>
-    startPlatform({
-      env,
-      // While one worker is dead another goes on, as it would in earnest.
-      ...(options.kill > 0 ? { workers: Math.max(2, config.workers) } : {}),
-      ...(options.json ? {} : { tell: terminal.err }),
-    }),
-  );
-  if (platform === null) return context.endWith(EXIT.failed);
+  const shown = options.json ? null : terminal;
+  const platformOptions = { ...platformOf(options, config, terminal.env), ...(options.json ? {} : { tell: terminal.err }) };
   try {
-    const shown = options.json ? null : terminal;
-    const run = () => runDemo(platform, { file: options.file, killWorkers: options.kill, terminal: shown, env });
-    const report = await Promise.race([told.isHeard() ? undefined : run(), told.signal]);
-    if (report === undefined) {
-      context.endWith(EXIT.failed);
-      return;
-    }
-    const cost = plain === null ? null : tlsCost(plain, report);
-    terminal.out(options.json ? JSON.stringify(cost === null ? report : { ...report, tls: cost }) : renderReport(terminal, report));
-    if (cost !== null && !options.json)
-      terminal.out(`TLS 1.3: ${cost.perSecond} payments/s, ${cost.perSecondWithout} without: a loss of ${cost.lossPercent} %`);
+    const report = await onPlatform(told, platformOptions, (platform) =>
+      runDemo(platform, { file: options.file, killWorkers: options.kill, terminal: shown, env: terminal.env }),
+    );
+    if (report === null) return context.endWith(EXIT.failed);
+    terminal.out(options.json ? JSON.stringify(report) : renderReport(terminal, report));
     if (!isSound(report)) context.endWith(EXIT.wrong);
   } finally {
-    await platform.stop();
     told.finish();
   }
 }
 
-/** The same run without TLS, over a database of its own that is gone afterwards. Throws `config_invalid` for a database of somebody else. */
-async function runPlain(context: CommandContext, options: DemoOptions, databaseUrl: string | null): Promise<DemoReport> {
-  if (databaseUrl !== null)
-    throw fault('config_invalid', { detail: 'DATABASE_URL is set: --tls compares with a run over an embedded database.' });
-  const [{ startPlatform }, { runDemo }] = await Promise.all([import('../../supervisor.ts'), import('../../demo/run.ts')]);
-  const dataDir = await mkdtemp(join(tmpdir(), 'capp-demo-'));
-  const env = { ...context.terminal.env, CAPP_DATA_DIR: dataDir, CAPP_TLS: '0' };
+function platformOf(options: DemoOptions, config: Config, env: PlatformOptions['env']): PlatformOptions {
+  // While one worker is dead another goes on, as it would in earnest.
+  return { env, ...(options.kill > 0 ? { workers: Math.max(2, config.workers) } : {}) };
+}
+
+/** Brings a platform up, works on it, and takes it down. Null when the process was told to stop meanwhile. */
+async function onPlatform<Result>(
+  told: ToldToStop,
+  options: PlatformOptions,
+  work: (platform: Platform) => Promise<Result>,
+): Promise<Result | null> {
+  const { startPlatform } = await import('../../supervisor.ts');
+  const platform = told.isHeard() ? null : await unlessTold(told, () => startPlatform(options));
+  if (platform === null) return null;
   try {
-    const platform = await startPlatform({ env });
-    try {
-      return await runDemo(platform, { file: options.file, killWorkers: options.kill, terminal: null, env });
-    } finally {
-      await platform.stop();
-    }
+    return (await Promise.race([told.isHeard() ? undefined : work(platform), told.signal])) ?? null;
+  } finally {
+    await platform.stop();
+  }
+}
+
+/** Two runs, without TLS and with, each after the same warm-up in a new folder that is gone afterwards. */
+async function demoOverTls(context: CommandContext, options: DemoOptions): Promise<void> {
+  const { terminal } = context;
+  const config = readConfig(terminal.env);
+  const { assertComparable, renderTlsCost, tlsCost } = await import('../../demo/tls.ts');
+  assertComparable(config);
+  const told = waitForSignal();
+  try {
+    const without = await runApart(context, options, told, '0');
+    const withTls = without === null ? null : await runApart(context, options, told, '1');
+    if (without === null || withTls === null) return context.endWith(EXIT.failed);
+    const cost = tlsCost(without, withTls);
+    const { renderReport } = await import('../../demo/render.ts');
+    if (options.json) terminal.out(JSON.stringify({ ...withTls.report, tls: cost }));
+    else terminal.out(`${renderReport(terminal, withTls.report)}\n${renderTlsCost(cost)}`);
+    if (!cost.sound || !cost.soundWithout || !cost.encrypted) context.endWith(EXIT.wrong);
+  } finally {
+    told.finish();
+  }
+}
+
+async function runApart(context: CommandContext, options: DemoOptions, told: ToldToStop, tls: '0' | '1'): Promise<MeasuredRun | null> {
+  const { terminal } = context;
+  const [{ runDemo }, { inspectEncryption }] = await Promise.all([import('../../demo/run.ts'), import('../../demo/tls.ts')]);
+  const dataDir = await mkdtemp(join(tmpdir(), 'capp-demo-'));
+  const env = { ...terminal.env, CAPP_DATA_DIR: dataDir, CAPP_TLS: tls };
+  const shown = options.json ? null : terminal;
+  shown?.err(tls === '1' ? 'Over TLS:' : 'Without TLS:');
+  try {
+    return await onPlatform(told, platformOf(options, readConfig(env), env), async (platform) => {
+      const terms = { file: options.file, warmUpFile: WARM_UP_FILE, killWorkers: options.kill, terminal: shown, env };
+      return { report: await runDemo(platform, terms), encryption: await inspectEncryption(platform) };
+    });
   } finally {
     await rm(dataDir, { recursive: true, force: true });
   }
