@@ -12,7 +12,8 @@ import { applicationUrlsOf } from '../server/callback-addresses.ts';
 import { type Finding, figure } from './finding.ts';
 import { type Inspected, inspect, inspectorSetting } from './inspect.ts';
 import { countUnfinished, paymentsBy, runLoad } from './load/run.ts';
-import { meteredChildren, treeCpuSeconds } from './meters.ts';
+import { treeCpuSeconds } from '../server/cpu-time.ts';
+import { meteredChildren } from './meters.ts';
 import { type BenchPlatform, freePort, openPlatform, type PlatformOptions } from './platform.ts';
 import type { SlowOrder, SlowPace } from './slow-operators.ts';
 

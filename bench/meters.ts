@@ -1,54 +1,8 @@
 /** Meters of the machine, from Linux's /proc: what our processes and the database's use, and what others do meanwhile. */
-import { closeSync, fdatasyncSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { machineCpuSeconds, processIds, statOf, treeCpuSeconds } from '../server/cpu-time.ts';
 import { spreadOf } from './finding.ts';
-
-/** The kernel counts CPU time in hundredths of a second for every program on Linux. */
-const TICKS_PER_SECOND = 100;
-
-interface Stat {
-  readonly parent: number;
-  /** User and system time, of the process itself, seconds. */
-  readonly own: number;
-  /** The same of its children that have ended and been waited for. */
-  readonly ended: number;
-}
-
-function statOf(pid: number): Stat | null {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The second field is the program's name in brackets and may hold anything; proc(5) numbers fields from 1.
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    const ticks = (field: number): number => Number(fields[field - 3]) / TICKS_PER_SECOND;
-    return { parent: Number(fields[1]), own: ticks(14) + ticks(15), ended: ticks(16) + ticks(17) };
-  } catch {
-    return null;
-  }
-}
-
-/** CPU seconds that a process and its children, past and present, have used. Zero where there is no /proc. */
-export function treeCpuSeconds(pid: number): number {
-  const root = statOf(pid);
-  if (root === null) return 0;
-  let seconds = root.own + root.ended;
-  for (const name of processIds()) {
-    const stat = statOf(Number(name));
-    if (stat?.parent === pid) seconds += stat.own + stat.ended;
-  }
-  return seconds;
-}
-
-/** CPU seconds that the machine has worked and that it has had. */
-function machineCpuSeconds(): { readonly busy: number; readonly all: number } {
-  try {
-    const fields = (readFileSync('/proc/stat', 'latin1').split('\n', 1)[0] ?? '').split(/\s+/).slice(1, 9).map(Number);
-    const all = fields.reduce((sum, ticks) => sum + ticks, 0) / TICKS_PER_SECOND;
-    const idle = ((fields[3] ?? 0) + (fields[4] ?? 0)) / TICKS_PER_SECOND;
-    return { busy: all - idle, all };
-  } catch {
-    return { busy: 0, all: 0 };
-  }
-}
 
 /** Kinds of processes that are metered, by what stands on their command line. */
 const KINDS: Readonly<Record<string, RegExp>> = {
@@ -74,14 +28,6 @@ export function meteredChildren(): Metered[] {
     if (kind !== undefined) found.push({ pid: Number(name), kind });
   }
   return found;
-}
-
-function processIds(): string[] {
-  try {
-    return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  } catch {
-    return [];
-  }
 }
 
 function textOf(path: string): string {

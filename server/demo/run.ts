@@ -14,10 +14,20 @@ import { connect, databaseFault, type Pool } from '../../db/connect.ts';
 import { fault, isFault } from '../../domain/errors.ts';
 import { isTerminal, type PaymentStatus } from '../../domain/lifecycle.ts';
 import { type Capp, createCapp, type Payment } from '../../sdk/index.ts';
+import { startCpuMeter } from '../cpu-time.ts';
 import type { Platform } from '../supervisor.ts';
 import { openChainReader } from '../settlement.ts';
 import { verifyDatabase } from '../verify.ts';
-import { corridorLines, type DemoReport, type DemoRow, paidPerSecond, summaryOf, unexpectedRows } from './report.ts';
+import {
+  corridorLines,
+  type DemoReport,
+  type DemoRow,
+  MEASURED_SHARE,
+  paidPerSecond,
+  roundToTenth,
+  summaryOf,
+  unexpectedRows,
+} from './report.ts';
 import { readDemoRows } from './rows.ts';
 import { settlementReport, untilSettled } from './settlement.ts';
 import { loadKeys } from '../secrets.ts';
@@ -50,12 +60,13 @@ export async function runDemo(platform: Platform, options: DemoOptions): Promise
       await watch(pool, rows.filter(isTaken), silentProgress, () => true);
     }
     const startedAt = { wallMs: Date.now(), ms: performance.now() };
+    const cost = createCostMeter();
     const killer = startKiller(platform, options.killWorkers);
     const rows = await submit(platform, capp, options.file, 'demo-results.csv');
     const taken = rows.filter(isTaken);
     const progress =
       options.terminal === null ? silentProgress : createProgress(options.terminal, { label: 'payments', total: taken.length });
-    await watch(pool, taken, progress, killer.isDone).finally(progress.stop);
+    await watch(pool, taken, cost.over(progress, taken.length), killer.isDone).finally(progress.stop);
     const workersKilled = await killer.finished;
     await untilSettled(
       pool,
@@ -66,12 +77,31 @@ export async function runDemo(platform: Platform, options: DemoOptions): Promise
       rows,
       payments,
       workersKilled,
-      submittedAtMs: startedAt.wallMs,
+      perSecond: paidPerSecond([...payments.values()], startedAt.wallMs),
+      ...cost.read(),
       seconds: Math.round(performance.now() - startedAt.ms) / 1000,
     });
   } finally {
     await pool.end();
   }
+}
+
+/** Reads the CPU time of the run when all but the slowest payments have come to rest. */
+function createCostMeter() {
+  const meter = startCpuMeter();
+  let found: { readonly cpuMsPerPayment: number; readonly othersPercent: number } | null = null;
+  return {
+    /** Passes progress on, and reads at the moment that counts. */
+    over: (progress: Progress, total: number): Pick<Progress, 'update'> => ({
+      update: (resting, standing) => {
+        progress.update(resting, standing);
+        const reading = found === null && resting > 0 && resting >= total * MEASURED_SHARE ? meter() : null;
+        if (reading === null) return;
+        found = { cpuMsPerPayment: roundToTenth((reading.seconds * 1_000) / resting), othersPercent: Math.round(reading.others * 100) };
+      },
+    }),
+    read: () => found ?? { cpuMsPerPayment: null, othersPercent: null },
+  };
 }
 
 /** Submits a file and says what was answered to each of its rows. */
@@ -87,12 +117,14 @@ interface Findings {
   readonly rows: readonly DemoRow[];
   readonly payments: ReadonlyMap<string, Payment>;
   readonly workersKilled: number;
-  readonly submittedAtMs: number;
+  readonly perSecond: number | null;
+  readonly cpuMsPerPayment: number | null;
+  readonly othersPercent: number | null;
   readonly seconds: number;
 }
 
 async function reportOf(pool: Pool, platform: Platform, options: DemoOptions, findings: Findings): Promise<DemoReport> {
-  const { rows, payments, workersKilled, submittedAtMs, seconds } = findings;
+  const { rows, payments, ...measured } = findings;
   const { quoteKey, keyring } = await loadKeys(options.env, resolve(platform.config.dataDir));
   const sandboxFolder = join(resolve(platform.config.dataDir), 'sandbox');
   const verification = await verifyDatabase(pool, { quoteKey, keyring, sandboxFolder, chain: await openChainReader(platform.config) });
@@ -109,9 +141,7 @@ async function reportOf(pool: Pool, platform: Platform, options: DemoOptions, fi
     transfers: verification.transfers,
     decisions,
     settlement: await settlementReport(pool, verification.chain),
-    workersKilled,
-    perSecond: paidPerSecond([...payments.values()], submittedAtMs),
-    seconds,
+    ...measured,
   };
 }
 
@@ -137,7 +167,7 @@ async function waitUntilReady(url: string): Promise<void> {
 }
 
 /** Shows how the payments stand until each has come to rest: at an end, or held for people. */
-async function watch(pool: Pool, taken: readonly DemoRow[], progress: Progress, mayEnd: () => boolean): Promise<void> {
+async function watch(pool: Pool, taken: readonly DemoRow[], progress: Pick<Progress, 'update'>, mayEnd: () => boolean): Promise<void> {
   const ids = taken.map((row) => row.paymentId);
   let before = '';
   let movedAtMs = performance.now();

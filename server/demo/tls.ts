@@ -33,6 +33,9 @@ export interface TlsCost {
   readonly perSecondWithout: number;
   /** Of throughput, in percent, to one decimal. Negative: it was faster, by chance. */
   readonly lossPercent: number;
+  /** CPU time of all processes for a payment, milliseconds; unlike throughput it bears others on the machine. Null without /proc. */
+  readonly cpuMsPerPayment: number | null;
+  readonly cpuMsPerPaymentWithout: number | null;
   /** Everything of the run over TLS was encrypted, and every callback came with a certificate. */
   readonly encrypted: boolean;
   readonly sound: boolean;
@@ -117,6 +120,8 @@ export function tlsCost(without: MeasuredRun, withTls: MeasuredRun): TlsCost {
     perSecond,
     perSecondWithout,
     lossPercent: perSecondWithout === 0 ? 0 : roundToTenth((1 - perSecond / perSecondWithout) * 100),
+    cpuMsPerPayment: withTls.report.cpuMsPerPayment,
+    cpuMsPerPaymentWithout: plain.cpuMsPerPayment,
     encrypted: isEncrypted(withTls.encryption),
     sound: isSound(withTls.report),
     soundWithout: isSound(without.report),
@@ -126,12 +131,18 @@ export function tlsCost(without: MeasuredRun, withTls: MeasuredRun): TlsCost {
 }
 
 /** The comparison as a person reads it. */
-export function renderTlsCost(cost: TlsCost): string {
+export function renderTlsCost(cost: TlsCost, othersPercent: number | null): string {
   const { api, operators, chain, database, redis, callbacks } = cost.encryption;
   const spoken = (protocol: string | null): string => protocol ?? 'in clear';
   const sessions = `${database.sessions} sessions of the database ${database.protocols.join(', ')}, ${database.inClear} in clear`;
   return [
     `Over TLS ${cost.perSecond} payments/s were paid, without ${cost.perSecondWithout}: a loss of ${cost.lossPercent} %.`,
+    ...(cost.cpuMsPerPayment === null || othersPercent === null
+      ? []
+      : [
+          `A payment took ${cost.cpuMsPerPayment} ms of CPU, without ${cost.cpuMsPerPaymentWithout}. ` +
+            `Others had ${othersPercent} % of the machine, without ${cost.without.othersPercent} %.`,
+        ]),
     `API ${spoken(api)}, operators ${spoken(operators)}, chain ${spoken(chain)}, ${sessions}, Redis ${spoken(redis)}.`,
     `${callbacks.certified} callbacks came with the operators' certificate, ${callbacks.refused} without.`,
     cost.soundWithout ? 'The run without TLS ended sound, too.' : 'The run without TLS did not end sound; --json says why.',

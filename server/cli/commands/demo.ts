@@ -109,7 +109,7 @@ async function demoOverTls(context: CommandContext, options: DemoOptions): Promi
     const cost = tlsCost(without, withTls);
     const { renderReport } = await import('../../demo/render.ts');
     if (options.json) terminal.out(JSON.stringify({ ...withTls.report, tls: cost }));
-    else terminal.out(`${renderReport(terminal, withTls.report)}\n${renderTlsCost(cost)}`);
+    else terminal.out(`${renderReport(terminal, withTls.report)}\n${renderTlsCost(cost, withTls.report.othersPercent)}`);
     if (!cost.sound || !cost.soundWithout || !cost.encrypted) context.endWith(EXIT.wrong);
   } finally {
     told.finish();
