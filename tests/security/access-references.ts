@@ -2,6 +2,7 @@
  * Puts ids of another tenant into bodies and queries: each is answered as one that does not exist, word for word, and nothing that is
  * the other's changes. That the id would have counted from its owner is tried as well, so that no case passes by being wrong itself.
  */
+import { insertAttempt } from '../../db/fixtures.ts';
 import { newId } from '../../domain/ids.ts';
 import type { Permission } from '../../server/api/permissions.ts';
 import { bodyOf, intentOf } from '../../server/api/testing-app.ts';
@@ -44,6 +45,18 @@ const toldPayment: Reference['make'] = async (api, owner) => {
     `insert into sms_messages (id, client_id, payment_id, outbox_id, topic, role, state, created_at, ended_at)
      values ($1, $2, $3, $4, 'payment.paid', 'sender', 'delivered', $5, $5)`,
     [newId(), owner.clientId, id, 1_000_000 + (count += 1), AT],
+  );
+  return id;
+};
+
+/** An attempt whose operator answered with something that could not be used. */
+const answeredAttempt: Reference['make'] = async (api, owner) => {
+  const paymentId = await THINGS.payment(api, owner);
+  const id = await insertAttempt(api.pool, { clientId: owner.clientId, paymentId, leg: 'collection' });
+  await api.pool.query(
+    `insert into operator_answers (rail_id, product, attempt_id, status, reason_code, body, body_digest, received_at, last_received_at)
+     values ('mpesa-ke', 'inquiry', $1, 503, 'unreadable_answer', '\\x00', '\\x00', $2, $2)`,
+    [id, AT],
   );
   return id;
 };
@@ -96,6 +109,7 @@ const REFERENCES: Readonly<Record<string, Reference>> = {
   'GET /v1/payments referenceId': { make: referenced, ask: query('/v1/payments', 'referenceId') },
   'GET /v1/activity paymentId': { make: decidedPayment, ask: query('/v1/activity', 'paymentId') },
   'GET /v1/reports caseId': { make: reportedCase, ask: query('/v1/reports', 'caseId') },
+  'GET /v1/operator-answers attemptId': { make: answeredAttempt, ask: query('/v1/operator-answers', 'attemptId') },
   'GET /v1/sms-messages paymentId': { make: toldPayment, ask: query('/v1/sms-messages', 'paymentId') },
   'GET /v1/webhook-endpoints/{id}/deliveries paymentId': {
     make: deliveredPayment,
