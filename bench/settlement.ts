@@ -157,7 +157,7 @@ async function settleAll({ deps, scheduler }: World, nets: readonly Net[]): Prom
     await batches.execute(batchId);
     const again = await batches.execute(batchId);
     if (again.state !== 'settled') failures.push(`the batch of ${partner} is ${again.state}`);
-    if (again.merkleRoot !== root) failures.push(`the batch of ${partner} has another root on the chain`);
+    if (again.terms?.merkleRoot !== root) failures.push(`the batch of ${partner} has another root on the chain`);
   }
   return failures;
 }

@@ -171,6 +171,7 @@ export const ERRORS = {
   settlement_paused: entry(409, 'later', 'Settlement is paused.'),
   settlement_terms_invalid: entry(422, 'after_change', 'The batch is not one that the contract settles.'),
   settlement_batch_altered: entry(409, 'never', 'The batch on the chain has other content.'),
+  settlement_approvers_differ: entry(409, 'never', 'The chain counts approvals that were not given here.'),
   settlement_batch_expired: entry(409, 'never', 'The deadline of the batch has passed.'),
   settlement_batch_unfunded: entry(409, 'later', 'The batch has not been funded.'),
   settlement_batch_closed: entry(409, 'never', 'The batch is past the point where this is possible.'),

@@ -7,7 +7,8 @@ export type BatchStatus = (typeof BATCH_STATUSES)[number];
  * `closed`: netted, its amount fixed · `proposed`: before its approvers on chain · `approved`: enough of them
  * have consented · `executed`: binding on chain, to be paid there · `disputed`: frozen on chain until arbiters speak ·
  * `settled`: paid and checked on chain, and in the books, or carried on the books · `expired`: missed its deadline and ended on chain,
- * what is due goes into the partner's next batch · `mismatched`: the chain says something else than we do; people look at it.
+ * what is due goes into the partner's next batch · `mismatched`: the chain says something else than we do; people look at it, and
+ * it goes on from where it stood.
  */
 export const BATCH_TRANSITIONS: Readonly<Record<BatchStatus, readonly BatchStatus[]>> = {
   closed: ['proposed', 'approved', 'executed', 'expired', 'mismatched'],
@@ -17,7 +18,7 @@ export const BATCH_TRANSITIONS: Readonly<Record<BatchStatus, readonly BatchStatu
   disputed: ['executed', 'settled', 'mismatched'],
   settled: [],
   expired: [],
-  mismatched: ['executed', 'settled', 'expired'],
+  mismatched: ['closed', 'proposed', 'approved', 'executed', 'disputed', 'settled', 'expired'],
 };
 
 /** Where a batch still has steps to take on chain. */

@@ -1,5 +1,6 @@
 /** Payments: one at a time. Many at once go as a batch. */
 import { type Page, type PageOptions, pages } from './pages.ts';
+import type { SettlementProof } from './settlement.ts';
 import { jsonBody, type RequestOptions, type Transport, type WriteOptions } from './transport.ts';
 import type { IntentInput } from './intents.ts';
 import type { Attempt, Explanation, PayerApproval, Payment, PaymentEvent, PaymentQuestion, PaymentStatus } from './types.ts';
@@ -44,11 +45,7 @@ export function createPayments(transport: Transport) {
       transport.json<Explanation>({ method: 'GET', path: `/v1/payments/${encodeURIComponent(id)}/explanation`, ...options }),
     /** That the payment is in its settlement batches: see `capp proof verify`. */
     proof: (id: string, options: RequestOptions = {}) =>
-      transport.json<Readonly<Record<string, unknown>>>({
-        method: 'GET',
-        path: `/v1/payments/${encodeURIComponent(id)}/proof`,
-        ...options,
-      }),
+      transport.json<SettlementProof>({ method: 'GET', path: `/v1/payments/${encodeURIComponent(id)}/proof`, ...options }),
     /** One page, newest first. */
     list,
     /** Every payment that fits, page by page. */

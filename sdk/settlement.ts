@@ -10,6 +10,7 @@ export interface SettlementBatch {
   readonly partner: string;
   readonly currency: string;
   readonly paymentCount: number;
+  /** Leaves of the Merkle tree: one for each leg, and one for each batch that was carried to it. */
   readonly itemCount: number;
   readonly collectedMinor: string;
   readonly disbursedMinor: string;
@@ -94,6 +95,48 @@ export interface SettlementCase {
   readonly reasonCode: string | null;
   readonly createdAt: string;
   readonly closedAt: string | null;
+}
+
+/** A place in a Merkle tree: the hashes beside the way to the root, lowest first. */
+export interface MerklePlace {
+  readonly index: number;
+  readonly size: number;
+  readonly path: readonly string[];
+}
+
+/** That a payment is in its settlement batches. Anybody can check it with SHA-256 alone. */
+export interface SettlementProof {
+  readonly kind: 'capp-settlement-proof';
+  readonly paymentId: string;
+  readonly legs: readonly {
+    readonly leg: 'collection' | 'payout';
+    readonly amountMinor: string;
+    readonly currency: string;
+    readonly batchId: string;
+    readonly proof: MerklePlace;
+  }[];
+  /** Batches that were not paid themselves, each with its place in the tree of the one that took it over. */
+  readonly carried: readonly { readonly batchId: string; readonly carriedTo: string; readonly proof: MerklePlace }[];
+  /** Every batch that a leg leads through. */
+  readonly batches: readonly Pick<
+    SettlementBatch,
+    | 'id'
+    | 'partner'
+    | 'currency'
+    | 'merkleRoot'
+    | 'itemCount'
+    | 'netMinor'
+    | 'dueMinor'
+    | 'reversedMinor'
+    | 'method'
+    | 'status'
+    | 'approvalsNeeded'
+    | 'deadlineAt'
+    | 'proposalDigest'
+    | 'transactionHash'
+    | 'ledgerVersion'
+    | 'settledAt'
+  >[];
 }
 
 export interface SettlementFilter {

@@ -80,7 +80,7 @@ export async function judgeChain(evidence: ChainEvidence): Promise<{ readonly vi
   const { pool, profile, sandbox, clock } = evidence;
   sandbox.changeChain({ mode: 'up' });
   const node = nodeOf(evidence);
-  const compared = await compareChain(pool, createChainReader(node, profile));
+  const compared = await compareChain(pool, createChainReader(node, profile), clock.now());
   const histories = await readHistories(evidence);
   const batches = await pool.query<{ id: string; status: string; method: string }>('select id, status, method from settlement_batches');
   const anchored = await readAnchors(node);

@@ -6,7 +6,7 @@ import type { Currency } from '../../domain/currency.ts';
 import type { Facts, Reason } from '../../domain/decision.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
 import type { SettlementMethod } from '../../domain/settlement.ts';
-import { itemCount, rootOfItems } from '../../tools/aptos/items.ts';
+import { type CarriedBatch, leafCount, rootOfBatch } from '../../tools/aptos/items.ts';
 import { type BatchFacts, type ClosingCause, decideBatch, type WindowFacts } from './decide.ts';
 import type { NetPosition, SettlementWindow } from './gather.ts';
 import type { SettlementPolicy } from './policy.ts';
@@ -30,20 +30,29 @@ export interface Outstanding {
   /** Carried on the books alone. */
   carriedMinor(partner: string, currency: Currency): bigint;
   /** The batches that make it up. */
-  carriedBatches(partner: string, currency: Currency): readonly string[];
+  carriedBatches(partner: string, currency: Currency): readonly CarriedBatch[];
   /** What policy keys consented to in the currency in the last 24 hours. */
   keysUsedMinor(currency: Currency): bigint;
 }
 
 const DAY_MS = 86_400_000;
 
+interface OutstandingRow {
+  readonly partner: string;
+  readonly currency: Currency;
+  readonly open: bigint;
+  readonly carried: bigint;
+  readonly batches: readonly (Omit<CarriedBatch, 'dueMinor'> & { readonly dueMinor: string })[];
+}
+
 /** Reads it for every partner at once. */
 export async function readOutstanding(tx: PoolClient, nowMs: number): Promise<Outstanding> {
-  const { rows } = await tx.query<{ partner: string; currency: Currency; open: bigint; carried: bigint; batches: string[] }>({
+  const { rows } = await tx.query<OutstandingRow>({
     name: 'read_settlement_outstanding',
     text: `select partner, currency, coalesce(sum(due_amount) filter (where method = 'chain' and status <> 'expired'), 0)::bigint as open,
         coalesce(sum(due_amount) filter (where method = 'books' or status = 'expired'), 0)::bigint as carried,
-        coalesce(array_agg(id order by id) filter (where method = 'books' or status = 'expired'), '{}') as batches
+        coalesce(jsonb_agg(jsonb_build_object('carriedId', id, 'dueMinor', due_amount::text, 'merkleRoot', merkle_root, 'itemCount', item_count)
+          order by id) filter (where method = 'books' or status = 'expired'), '[]') as batches
       from settlement_batches
       where carried_to is null and due_amount <> 0 and (method = 'books' or status <> 'settled')
       group by partner, currency`,
@@ -60,7 +69,8 @@ export async function readOutstanding(tx: PoolClient, nowMs: number): Promise<Ou
   return {
     openMinor: (partner, currency) => (find(partner, currency)?.open ?? 0n) + (find(partner, currency)?.carried ?? 0n),
     carriedMinor: (partner, currency) => find(partner, currency)?.carried ?? 0n,
-    carriedBatches: (partner, currency) => find(partner, currency)?.batches ?? [],
+    carriedBatches: (partner, currency) =>
+      (find(partner, currency)?.batches ?? []).map((batch) => ({ ...batch, dueMinor: BigInt(batch.dueMinor) })),
     keysUsedMinor: (currency) => byCurrency.get(currency) ?? 0n,
   };
 }
@@ -69,8 +79,8 @@ export interface PlannedBatch {
   readonly settled: SettledBatch;
   readonly position: NetPosition;
   readonly carriedMinor: bigint;
-  /** What `carriedMinor` is the sum of. */
-  readonly carriedBatches: readonly string[];
+  /** What `carriedMinor` is the sum of; each is a leaf of the batch's tree. */
+  readonly carriedBatches: readonly CarriedBatch[];
   readonly facts: BatchFacts;
   readonly reasons: readonly Reason[];
   readonly approvalBy: 'policy' | 'people' | null;
@@ -104,9 +114,10 @@ export function planBatches(window: SettlementWindow, options: PlanOptions): Pla
     const { dueMinor, approvalBy } = data;
     if (approvalBy === 'policy') used.set(currency, usedHere + (dueMinor < 0n ? -dueMinor : dueMinor));
     const id = newId();
-    const merkleRoot = rootOfItems({ batchId: id, currency }, items);
+    const carriedBatches = outstanding.carriedBatches(partner, currency);
+    const merkleRoot = rootOfBatch({ batchId: id, currency, items, carried: carriedBatches });
     const settled = { id, partner, currency, netMinor, dueMinor, paymentCount, merkleRoot, method };
-    return { settled, position, carriedMinor, carriedBatches: outstanding.carriedBatches(partner, currency), facts, reasons, approvalBy };
+    return { settled, position, carriedMinor, carriedBatches, facts, reasons, approvalBy };
   });
 }
 
@@ -154,7 +165,9 @@ export async function writeWindow(tx: PoolClient, closing: WindowToWrite): Promi
  * Throws RangeError, for the window to be closed anew, when one that was counted is taken over already.
  */
 async function carryBatches(tx: PoolClient, { batches, nowMs }: WindowToWrite): Promise<void> {
-  const taken = batches.flatMap(({ settled, carriedBatches }) => carriedBatches.map((id) => ({ id, by: settled.id })));
+  const taken = batches.flatMap(({ settled, carriedBatches }) =>
+    carriedBatches.map(({ carriedId }) => ({ id: carriedId, by: settled.id })),
+  );
   if (taken.length === 0) return;
   const carried = await tx.query({
     name: 'carry_settlement_batches',
@@ -200,15 +213,16 @@ async function insertWindow(tx: PoolClient, closing: WindowToWrite): Promise<voi
 const BATCHES_SQL = `
 with closed as (
   insert into settlement_batches (id, window_id, partner, currency, payment_count, item_count, collected_amount, disbursed_amount, net_amount,
-    carried_amount, due_amount, merkle_root, method, status, policy_version, facts, facts_digest, reasons, approval_by, approvals_needed,
+    carried_amount, carried_count, due_amount, merkle_root, method, status, policy_version, facts, facts_digest, reasons, approval_by, approvals_needed,
     next_step_at, created_at, updated_at, settled_at)
-  select id, $2, partner, currency, payments, items, collected, disbursed, collected - disbursed, carried, due, root, method,
+  select id, $2, partner, currency, payments, items, collected, disbursed, collected - disbursed, carried, carried_count, due, root, method,
     case method when 'chain' then 'closed' else 'settled' end, $15, facts::jsonb, digest, reasons::jsonb, approval_by,
     case method when 'chain' then $16::int else 0 end, case method when 'chain' then $17::timestamptz end, $17, $17,
     case method when 'chain' then null else $17 end
   from unnest($1::uuid[], $3::text[], $4::text[], $5::int[], $6::int[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[],
-    $12::text[], $13::text[], $14::text[], $18::text[], $19::text[])
-    as batch(id, partner, currency, payments, items, collected, disbursed, carried, due, root, method, facts, digest, reasons, approval_by)
+    $12::text[], $13::text[], $14::text[], $18::text[], $19::text[], $20::int[])
+    as batch(id, partner, currency, payments, items, collected, disbursed, carried, due, root, method, facts, digest, reasons, approval_by,
+      carried_count)
   returning *
 )
 insert into audit_events (actor, action, subject, details, created_at)
@@ -228,7 +242,7 @@ async function insertBatches(tx: PoolClient, closing: WindowToWrite): Promise<vo
       column(({ settled }) => settled.partner),
       column(({ settled }) => settled.currency),
       column(({ settled }) => settled.paymentCount),
-      column(({ position }) => itemCount(position.items)),
+      column(({ position, carriedBatches }) => leafCount({ items: position.items, carried: carriedBatches })),
       column(({ position }) => position.collectedMinor),
       column(({ position }) => position.disbursedMinor),
       column(({ carriedMinor }) => carriedMinor),
@@ -242,6 +256,7 @@ async function insertBatches(tx: PoolClient, closing: WindowToWrite): Promise<vo
       new Date(closing.nowMs),
       column(({ reasons }) => JSON.stringify(reasons)),
       column(({ approvalBy }) => approvalBy),
+      column(({ carriedBatches }) => carriedBatches.length),
     ],
   });
 }

@@ -1,9 +1,8 @@
 /** Reading settlement for those who ask: batches with their way over the chain, cases, and where a payment stands. */
 import type { Pool } from 'pg';
 import type { Facts, Reason } from '../../domain/decision.ts';
-import type { BatchStatus, SettlementMethod } from '../../domain/settlement.ts';
+import { type BatchStatus, DRIVEN_STATUSES, type SettlementMethod } from '../../domain/settlement.ts';
 import type { Queryable } from '../connect.ts';
-import { windowOf } from './settlement-windows.ts';
 
 export interface BatchRow {
   readonly id: string;
@@ -38,7 +37,8 @@ export interface BatchRow {
   readonly settledAt: Date | null;
 }
 
-const BATCH_COLUMNS = `b.id, b.window_id as "windowId", b.partner, b.currency, b.payment_count as "paymentCount", b.item_count as "itemCount",
+/** Of `settlement_batches b`. */
+export const BATCH_COLUMNS = `b.id, b.window_id as "windowId", b.partner, b.currency, b.payment_count as "paymentCount", b.item_count as "itemCount",
   b.collected_amount as "collectedAmount", b.disbursed_amount as "disbursedAmount", b.net_amount as "netAmount",
   b.carried_amount as "carriedAmount", b.due_amount as "dueAmount", b.reversed_amount as "reversedAmount", b.merkle_root as "merkleRoot", b.method, b.status,
   b.policy_version as "policyVersion", b.facts, b.facts_digest as "factsDigest", b.reasons, b.approval_by as "approvalBy",
@@ -196,8 +196,8 @@ export async function findSettlementCase(db: Queryable | Pool, caseId: string): 
 }
 
 /**
- * Closes a case on the evidence that was read. A batch that did not agree with the chain is looked at again
- * from then on. False when the case is not open, or its evidence is another.
+ * Closes a case on the evidence that was read. A batch that did not agree with the chain goes on from where it stood,
+ * and is held against the chain again with its next step. False when the case is not open, or its evidence is another.
  */
 export async function resolveSettlementCase(
   tx: Queryable,
@@ -213,45 +213,16 @@ export async function resolveSettlementCase(
     name: 'resolve_settlement_case',
     text: `with closed as (
         update settlement_cases set status = 'resolved', closed_by = $2, reason_code = $3, closed_at = $5
-        where id = $1 and status = 'open' and evidence_digest = $4 returning id, batch_id, kind
+        where id = $1 and status = 'open' and evidence_digest = $4 returning id, batch_id, kind, evidence->>'ourStatus' as stood
       ), again as (
-        update settlement_batches b set status = 'executed', next_step_at = $5, updated_at = $5, setbacks = 0 from closed
+        update settlement_batches b set status = case when stood = any($6::text[]) then stood else 'executed' end, next_step_at = $5, updated_at = $5, setbacks = 0 from closed
         where b.id = closed.batch_id and closed.kind = 'mismatched' and b.status = 'mismatched'
       ), noted as (
         insert into audit_events (actor, action, subject, details, created_at)
         select $2, 'settlement_case.resolved', 'settlement_case:' || id, jsonb_build_object('reasonCode', $3::text), $5 from closed
       )
       select count(*)::int as closed from closed`,
-    values: [closing.caseId, closing.principal, closing.reasonCode, closing.evidenceDigest, new Date(closing.nowMs)],
+    values: [closing.caseId, closing.principal, closing.reasonCode, closing.evidenceDigest, new Date(closing.nowMs), DRIVEN_STATUSES],
   });
   return result.rows[0]?.closed === 1;
-}
-
-export interface ProofRow extends BatchRow {
-  readonly leg: 'collection' | 'payout';
-  readonly items: Buffer;
-}
-
-/** The batches that hold the two legs of a client's payment, with their items. None while it is in no window. */
-export async function findProofRows(db: Queryable | Pool, clientId: string, paymentId: string): Promise<ProofRow[]> {
-  const result = await db.query<ProofRow>({
-    name: 'find_proof_rows',
-    text: `with payment as (
-        select p.id, p.from_currency, p.to_currency, p.funding, p.delivery, ${windowOf('p.id')} as window_id
-        from payments p where p.id = $2 and p.client_id = $1
-      ), leg as (
-        select window_id, 'collection' as leg, from_currency as currency, case when funding = 'balance' then 'on_us' else
-          (select a.rail_id from attempts a where a.payment_id = payment.id and a.leg = 'collection' and a.state = 'succeeded') end as partner
-        from payment
-        union all
-        select window_id, 'payout', to_currency, case when delivery = 'balance' then 'on_us' else
-          (select a.rail_id from attempts a where a.payment_id = payment.id and a.leg = 'payout' and a.state = 'succeeded') end
-        from payment
-      )
-      select leg.leg, ${BATCH_COLUMNS}, i.items from leg
-      join settlement_batches b on b.window_id = leg.window_id and b.partner = leg.partner and b.currency = leg.currency
-      join settlement_items i on i.batch_id = b.id order by leg.leg`,
-    values: [clientId, paymentId],
-  });
-  return result.rows;
 }

@@ -81,7 +81,10 @@ export const settlementBatches = pgTable(
     partner: text('partner').notNull(),
     currency: text('currency').notNull(),
     paymentCount: integer('payment_count').notNull(),
+    /** Leaves of its tree: one for each leg, and one for each batch that it took over. */
     itemCount: integer('item_count').notNull(),
+    /** Batches it took over that are leaves of its tree; null before such leaves were made, and nothing of them is provable there. */
+    carriedCount: integer('carried_count'),
     /** Sum of what was collected there, minor units. */
     collectedAmount: minorUnits('collected_amount').notNull(),
     /** Sum of what was paid out there, minor units. */
@@ -144,6 +147,7 @@ export const settlementBatches = pgTable(
     index('settlement_batches_open')
       .on(table.partner, table.currency)
       .where(sql`${table.carriedTo} is null and ${table.dueAmount} <> 0 and (${table.method} = 'books' or ${table.status} <> 'settled')`),
+    index('settlement_batches_carried').on(table.carriedTo).where(sql`${table.carriedTo} is not null`),
     index('settlement_batches_keys').on(table.createdAt).where(sql`${table.approvalBy} = 'policy'`),
     index('settlement_batches_status_list').on(table.status, table.id),
   ],

@@ -6,7 +6,7 @@ import type { Pool } from 'pg';
 import { newId } from '../../domain/ids.ts';
 import type { Approver, DrivenBatch, DriverDeps } from './types.ts';
 
-/** An approval that is written down and not on chain yet. */
+/** An approval that is written down. */
 export interface Consent {
   readonly signer: string;
   readonly digest: string;
@@ -21,6 +21,14 @@ export async function nextConsent(deps: DriverDeps, batch: DrivenBatch, approved
   if (digest === null) return null;
   const ofPolicy = deps.approvers.filter(({ approver }) => POLICY.test(approver)).slice(0, batch.approvalsNeeded);
   if (batch.approvalBy === 'policy') await writeApprovals(deps.pool, batch.id, digest, ofPolicy, deps.clock.now());
+  return (await findConsents(deps, batch)).find(({ signer }) => !approved.has(signer)) ?? null;
+}
+
+/** Everybody who has consented to exactly the proposal of the batch and whose key is here, in the order they did. */
+export async function findConsents(deps: DriverDeps, batch: DrivenBatch): Promise<Consent[]> {
+  const digest = batch.proposalDigest;
+  if (digest === null) return [];
+  const consents: Consent[] = [];
   const written = await deps.pool.query<{ approver: string; keyName: string }>({
     name: 'find_settlement_approvals',
     text: `select approver, key_name as "keyName" from settlement_approvals where batch_id = $1 and proposal_digest = $2 order by created_at, approver`,
@@ -31,9 +39,9 @@ export async function nextConsent(deps: DriverDeps, batch: DrivenBatch, approved
     if (batch.approvalBy === 'people' && POLICY.test(approver)) continue;
     const key = deps.approvers.find((each) => each.approver === approver && each.keyName === keyName);
     if (key === undefined) deps.log.warn({ batchId: batch.id, approver }, 'the key of an approver is not here');
-    else if (!approved.has(key.signer)) return { signer: key.signer, digest, sign: () => key.sign(digest) };
+    else consents.push({ signer: key.signer, digest, sign: () => key.sign(digest) });
   }
-  return null;
+  return consents;
 }
 
 /** Writes approvals down, each approver and each key once. */

@@ -20,7 +20,7 @@ it('a node that knows of our transaction and tells of the batch as it was before
   const behind = (status: ChainStatus): ChainStatus => {
     looks += 1;
     const own = { [stepName('propose', '')]: { transactionHash: `0x${'ab'.repeat(32)}`, ledgerVersion: 7n } };
-    return looks > 3 ? status : { ...status, state: 'absent', approvals: 0, steps: own };
+    return looks > 3 ? status : { ...status, state: 'absent', approvedBy: [], steps: own };
   };
   const told = {
     ...chain,

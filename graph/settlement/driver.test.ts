@@ -271,15 +271,6 @@ describe('what goes wrong on the chain', () => {
     expect([await openCases(id), (await booksOf(id)).length]).toEqual([[], 1]);
   });
 
-  it('another root on chain raises a case, and nothing is posted', async () => {
-    const id = await insertBatch(database.pool, {});
-    const honest = chain.status;
-    deps = { ...deps, chain: { ...chain, status: async (batchId) => ({ ...(await honest(batchId)), merkleRoot: '0'.repeat(64) }) } };
-    await driveSettlement(deps);
-    expect(await stateOf(id)).toMatchObject({ status: 'mismatched' });
-    expect([await openCases(id), await booksOf(id)]).toEqual([['mismatched'], []]);
-  });
-
   it('a batch that is gone from the chain is asked for again before people are told', async () => {
     const id = await insertBatch(database.pool, {});
     const { status } = memoryChain(clock);

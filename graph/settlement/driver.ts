@@ -16,11 +16,11 @@
  */
 import { withTransaction } from '../../db/connect.ts';
 import { findSettlementDispute } from '../../db/queries/settlement-disputes.ts';
-import { type ErrorCode, isFault } from '../../domain/errors.ts';
+import { type ErrorCode, ERRORS, isFault } from '../../domain/errors.ts';
 import { proposalDigest } from '../../tools/aptos/proposal.ts';
-import { type BatchProposal, type ChainStatus, stepName, voteSigner } from '../../tools/aptos/settlement-chain.ts';
-import { type Consent, nextConsent } from './approvals.ts';
-import { finishBatch } from './finish.ts';
+import { type ChainStatus, stepName, voteSigner } from '../../tools/aptos/settlement-chain.ts';
+import { type Consent, findConsents, nextConsent } from './approvals.ts';
+import { finishBatch, stopAsMismatched } from './finish.ts';
 import {
   changeBatch,
   claimBatches,
@@ -33,6 +33,7 @@ import {
   raiseCase,
   type StepEnd,
 } from './steps.ts';
+import { alteredTerms, proposalOf } from './terms.ts';
 import type { DrivenBatch, DriverDeps, OpenStep, StepKind } from './types.ts';
 import { isVoteGivenUp, nextVote } from './votes.ts';
 
@@ -80,7 +81,7 @@ async function advance(deps: DriverDeps, batch: DrivenBatch): Promise<DrivenBatc
       return consent === null ? lookAgain(deps, batch) : approve(deps, batch, consent);
     }
     case 'approved':
-      return isLate ? lookAgain(deps, batch) : send(deps, batch, { kind: 'execute', signer: '' }, () => deps.chain.execute(batch.id));
+      return isLate ? lookAgain(deps, batch) : execute(deps, batch);
     case 'executed':
     case 'disputed':
       return lookAgain(deps, batch);
@@ -89,21 +90,10 @@ async function advance(deps: DriverDeps, batch: DrivenBatch): Promise<DrivenBatc
   }
 }
 
-/** What is put before the approvers; its deadline is fixed with the first try. */
-function proposalOf(deps: DriverDeps, batch: DrivenBatch): BatchProposal {
-  return {
-    batchId: batch.id,
-    obligation: { partner: batch.partner, currency: batch.currency, netMinor: batch.dueMinor },
-    merkleRoot: batch.merkleRoot,
-    itemCount: batch.itemCount,
-    approvalsNeeded: batch.approvalsNeeded,
-    // The chain counts whole seconds.
-    deadlineMs: batch.deadlineMs ?? Math.floor((deps.clock.now() + deps.settings.proposalLifeMs) / 1_000) * 1_000,
-  };
-}
-
+/** The deadline is fixed with the first try; the chain counts whole seconds. */
 function propose(deps: DriverDeps, batch: DrivenBatch): Promise<DrivenBatch | null> {
-  const proposal = proposalOf(deps, batch);
+  const deadlineMs = batch.deadlineMs ?? Math.floor((deps.clock.now() + deps.settings.proposalLifeMs) / 1_000) * 1_000;
+  const proposal = proposalOf(batch, deadlineMs);
   const change = { deadlineMs: proposal.deadlineMs, proposalDigest: proposalDigest(proposal) };
   return send(deps, batch, { kind: 'propose', signer: '' }, () => deps.chain.propose(proposal), change);
 }
@@ -112,6 +102,13 @@ function approve(deps: DriverDeps, batch: DrivenBatch, { signer, digest, sign }:
   return send(deps, batch, { kind: 'approve', signer }, async () =>
     deps.chain.approve({ batchId: batch.id, signer, proposalDigest: digest, signature: await sign() }),
   );
+}
+
+/** Executes what was approved here, by those who approved it here: the chain is held to both before anything is sent. */
+async function execute(deps: DriverDeps, batch: DrivenBatch): Promise<DrivenBatch | null> {
+  const consents = await findConsents(deps, batch);
+  const mandate = { proposalDigest: batch.proposalDigest ?? '', approvedBy: consents.map(({ signer }) => signer) };
+  return send(deps, batch, { kind: 'execute', signer: '' }, () => deps.chain.execute(batch.id, mandate));
 }
 
 /** Faults that say nothing of what the chain did. */
@@ -134,7 +131,7 @@ async function send(
   } catch (error) {
     // Faults say that nothing was sent, or that the chain forbids the step; anything else leaves it open.
     if (!isFault(error) || LEAVES_OPEN.has(error.code)) throw error;
-    return setBack(deps, opened.batch, opened.step, error.code);
+    return setBack(deps, opened.batch, opened.step, error.code, isFinal(error.code) ? await askChain(deps, opened.batch) : null);
   }
 }
 
@@ -142,9 +139,8 @@ async function send(
 async function inquire(deps: DriverDeps, batch: DrivenBatch, step: OpenStep): Promise<DrivenBatch | null> {
   const status = await askChain(deps, batch);
   if (status === null) return record(deps, batch, step, null, { state: 'unknown' });
-  const approvedBefore = step.kind === 'approve' ? (await findApproved(deps.pool, batch.id)).size : 0;
   const mayStillCome = deps.clock.now() < step.sentAtMs + deps.settings.transactionLifeMs;
-  const end = endAfterInquiry(step, status, { approvedBefore, mayStillCome });
+  const end = endAfterInquiry(step, status, mayStillCome);
   if (end.state === 'failed') return setBack(deps, batch, step, end.reasonCode ?? 'lost', status);
   return record(deps, batch, step, status, end);
 }
@@ -208,10 +204,12 @@ const MISSED_REASON: Readonly<Record<StepKind, string>> = {
  * transaction alone is not enough: a node may know of it and still tell of the batch as it was before, and the batch would be taken
  * to be where it no longer is.
  */
-function endIfReached({ kind, signer }: OpenStep, status: ChainStatus, isCounted: boolean): StepEnd | null {
+function endIfReached({ kind, signer }: OpenStep, status: ChainStatus): StepEnd | null {
   const own = status.steps[stepName(kind, signer)];
   const isThere = (REACHED[kind] as ReadonlySet<string>).has(status.state) && (own !== undefined || !BY_ANYBODY.has(kind));
   const wasThere = own !== undefined && WITH_OR_WITHOUT[kind]?.has(status.state) === true;
+  // Whose approval it is the chain says itself.
+  const isCounted = kind === 'approve' && status.state === 'proposed' && status.approvedBy.includes(signer);
   if (!isCounted && !isThere && !wasThere) return null;
   const { transactionHash, ledgerVersion } = own ?? status;
   return { state: 'succeeded', transactionHash, ledgerVersion };
@@ -219,22 +217,16 @@ function endIfReached({ kind, signer }: OpenStep, status: ChainStatus, isCounted
 
 /** What the answer to a call says. An answer that does not show the step leaves it open. */
 function endAfterSend(step: OpenStep, status: ChainStatus): StepEnd {
-  const isCounted = step.kind === 'approve' && status.state === 'proposed' && status.approvals > 0;
-  return endIfReached(step, status, isCounted) ?? { state: 'unknown' };
+  return endIfReached(step, status) ?? { state: 'unknown' };
 }
 
-function endAfterInquiry(
-  step: OpenStep,
-  status: ChainStatus,
-  known: { readonly approvedBefore: number; readonly mayStillCome: boolean },
-): StepEnd {
+function endAfterInquiry(step: OpenStep, status: ChainStatus, mayStillCome: boolean): StepEnd {
   const { kind } = step;
-  const isCounted = kind === 'approve' && status.state === 'proposed' && status.approvals > known.approvedBefore;
-  const reached = endIfReached(step, status, isCounted);
+  const reached = endIfReached(step, status);
   if (reached !== null) return reached;
   if ((MISSED[kind] as ReadonlySet<string>).has(status.state)) return { state: 'failed', reasonCode: MISSED_REASON[kind] };
   const isThere = status.steps[stepName(kind, step.signer)] !== undefined;
-  return known.mayStillCome || isThere ? { state: 'unknown' } : { state: 'failed', reasonCode: 'lost' };
+  return mayStillCome || isThere ? { state: 'unknown' } : { state: 'failed', reasonCode: 'lost' };
 }
 
 const WAIT_DOUBLINGS_MAX = 12;
@@ -267,6 +259,15 @@ async function record(
   });
 }
 
+/** Whether the chain shows the batch where this step is out of place, or held to other terms than ours: there it is to be taken as it is. */
+function isOvertaken(batch: DrivenBatch, { kind }: OpenStep, { state, terms }: ChainStatus): boolean {
+  const has = (states: ReadonlySet<string>): boolean => states.has(state);
+  return has(MISSED[kind]) || (BEFORE_EXECUTION.has(batch.status) && has(REACHED[kind])) || alteredTerms(batch, terms).length > 0;
+}
+
+/** Whether a refusal will be the same the next time. */
+const isFinal = (code: ErrorCode): boolean => ERRORS[code].retry !== 'later';
+
 /** A step that the chain refused or lost: another try after a wait, and people hear of it when it goes on so, or a vote is given up. */
 async function setBack(
   deps: DriverDeps,
@@ -279,7 +280,8 @@ async function setBack(
   const setbacks = batch.setbacks + 1;
   return withTransaction(deps.pool, async (tx) => {
     await endStep(tx, step, { state: 'failed', reasonCode }, at.nowMs);
-    if (status !== null && (MISSED[step.kind] as ReadonlySet<string>).has(status.state)) return finishBatch(deps, tx, batch, status);
+    if (status !== null && isOvertaken(batch, step, status)) return finishBatch(deps, tx, batch, status);
+    if (status !== null && reasonCode === 'settlement_approvers_differ') return stopAsMismatched(deps, tx, batch, status, reasonCode);
     const isGivenUp = step.kind === 'vote' && (await isVoteGivenUp(deps, tx, batch.id, step.signer));
     if (setbacks >= deps.settings.setbacksMax || isGivenUp) {
       const evidence = { step: step.kind, reasonCode, setbacks, batchId: batch.id, status: batch.status };
@@ -302,9 +304,9 @@ async function lookAgain(deps: DriverDeps, held: DrivenBatch): Promise<DrivenBat
   // A person may have asked for a dispute since the batch was claimed.
   const batch = { ...held, disputeAsked: (await findSettlementDispute(deps.pool, held.id))?.evidenceHash ?? null };
   const isBound = batch.status === 'executed' || batch.status === 'disputed';
-  if (status.merkleRoot === batch.merkleRoot) {
+  if (!isBound && status.state === 'expired') return send(deps, batch, { kind: 'refund', signer: '' }, () => deps.chain.refund(batch.id));
+  if (alteredTerms(batch, status.terms).length === 0) {
     if (isBound && status.isPayable) return send(deps, batch, { kind: 'pay', signer: '' }, () => deps.chain.pay(batch.id));
-    if (!isBound && status.state === 'expired') return send(deps, batch, { kind: 'refund', signer: '' }, () => deps.chain.refund(batch.id));
     if (isBound && status.state === 'executed' && batch.disputeAsked !== null) return dispute(deps, batch, batch.disputeAsked);
     const vote = batch.status === 'disputed' && status.state === 'disputed' ? await nextVote(deps, batch) : null;
     if (vote !== null) return send(deps, batch, { kind: 'vote', signer: voteSigner(vote) }, () => deps.chain.vote(vote));

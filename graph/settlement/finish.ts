@@ -10,6 +10,7 @@ import type { BatchStatus } from '../../domain/settlement.ts';
 import type { ChainStatus } from '../../tools/aptos/settlement-chain.ts';
 import { chainAccount, ensureAccounts, partnerAccount, post, type Transferring } from '../../tools/ledger/index.ts';
 import { type BatchChange, type CaseKind, changeBatch, closeCases, raiseCase } from './steps.ts';
+import { alteredTerms, shownTerms } from './terms.ts';
 import type { DrivenBatch, DriverDeps } from './types.ts';
 
 type Finishing = Pick<DriverDeps, 'clock' | 'settings' | 'log'>;
@@ -25,8 +26,9 @@ export async function finishBatch(
   status: ChainStatus,
   afterStep = false,
 ): Promise<DrivenBatch | null> {
-  if (status.merkleRoot !== null && status.merkleRoot !== batch.merkleRoot)
-    return stopForPeople(deps, tx, batch, status, 'mismatched', 'root_differs');
+  // What ended without execution has moved nothing, whatever was bound to it: it goes the way of any that has expired.
+  const isVoid = !isBound(batch) && (status.state === 'expired' || status.state === 'refunded');
+  if (!isVoid && alteredTerms(batch, status.terms).length > 0) return stopAsMismatched(deps, tx, batch, status, 'terms_differ');
   switch (status.state) {
     case 'absent':
       return whenAbsent(deps, tx, batch, status);
@@ -82,7 +84,7 @@ function seenOf({ payableAtMs, evidenceHash }: ChainStatus): BatchChange {
 
 async function note(deps: Finishing, tx: PoolClient, batch: DrivenBatch, to: BatchStatus, status: ChainStatus): Promise<void> {
   const details = {
-    approvals: status.approvals,
+    approvals: status.approvedBy.length,
     transactionHash: status.transactionHash,
     ledgerVersion: status.ledgerVersion?.toString() ?? null,
     proposalDigest: batch.proposalDigest,
@@ -130,6 +132,11 @@ async function whenDisputed(
   return rest(deps, tx, batch, status, { status: 'disputed', setbacks: 0, transactionHash, ledgerVersion });
 }
 
+/** The chain says something else than we do: nothing more is done until people have looked. */
+export function stopAsMismatched(deps: Finishing, tx: PoolClient, batch: DrivenBatch, status: ChainStatus, reason: string): Promise<null> {
+  return stopForPeople(deps, tx, batch, status, 'mismatched', reason);
+}
+
 /** Ends the batch's own way; what is due goes into the partner's next batch, or waits for people. */
 async function stopForPeople(
   deps: Finishing,
@@ -154,9 +161,14 @@ function evidenceOf(batch: DrivenBatch, status: ChainStatus, reason: string): Fa
     currency: batch.currency,
     dueMinor: batch.dueMinor.toString(),
     ourStatus: batch.status,
-    ourRoot: batch.merkleRoot,
+    itemCount: batch.itemCount,
+    merkleRoot: batch.merkleRoot,
+    approvalsNeeded: batch.approvalsNeeded,
+    deadlineMs: batch.deadlineMs,
     chainState: status.state,
-    chainRoot: status.merkleRoot,
+    chainTerms: status.terms === null ? null : shownTerms(status.terms),
+    chainApprovedBy: status.approvedBy,
+    differs: alteredTerms(batch, status.terms),
     reversedMinor: status.reversedMinor.toString(),
     evidenceHash: status.evidenceHash,
     transactionHash: status.transactionHash,

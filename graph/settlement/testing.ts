@@ -12,6 +12,7 @@ import {
   type BatchProposal,
   type ChainState,
   type ChainStatus,
+  type ChainTerms,
   type SettlementChain,
   stepName,
   type StepReference,
@@ -111,10 +112,10 @@ export function memoryChain(clock: Clock): MemoryChain {
   };
   const unknown: ChainStatus = {
     state: 'unknown',
-    approvals: 0,
+    approvedBy: [],
     transactionHash: null,
     ledgerVersion: null,
-    merkleRoot: null,
+    terms: null,
     payableAtMs: null,
     isPayable: false,
     reversedMinor: 0n,
@@ -127,9 +128,10 @@ export function memoryChain(clock: Clock): MemoryChain {
     const held = batches.get(batchId);
     if (held === undefined) return { ...unknown, state: 'absent' };
     const { state, approvals, hash: transactionHash, version: ledgerVersion, proposal, payableAtMs, reversedMinor } = held;
-    const { merkleRoot } = proposal;
+    const { obligation, approvalsNeeded, deadlineMs, merkleRoot, itemCount } = proposal;
+    const terms = { ...obligation, merkleRoot, itemCount, approvalsNeeded, deadlineMs, isDigestOfTerms: true };
     const more = { payableAtMs, isPayable: isPayable(held), reversedMinor, evidenceHash: held.evidenceHash, steps: { ...held.steps } };
-    return { state, approvals: approvals.size, transactionHash, ledgerVersion, merkleRoot, ...more };
+    return { state, approvedBy: [...approvals], transactionHash, ledgerVersion, terms, ...more };
   };
   /** Applies a call by the rules; true when the rules allowed it or it had been done before. */
   const call = async (seen: CallSeen, apply: () => boolean): Promise<ChainStatus> => {
@@ -206,10 +208,13 @@ export function memoryChain(clock: Clock): MemoryChain {
         held.steps[stepName('approve', approval.signer)] = { transactionHash: held.hash, ledgerVersion: held.version };
         return true;
       }),
-    execute: (batchId) =>
+    execute: (batchId, mandate) =>
       call({ call: 'execute', batchId }, () => {
         const held = batches.get(batchId);
         if (held === undefined) return false;
+        if (proposalDigest(held.proposal) !== mandate.proposalDigest) throw fault('settlement_batch_altered');
+        const agreed = mandate.approvedBy.filter((signer) => held.approvals.has(signer)).length;
+        if (agreed < held.proposal.approvalsNeeded) throw fault('settlement_approvers_differ');
         if (held.executions > 0) return true;
         if (held.state !== 'approved') return false;
         held.state = chain.disputeWindowMs === 0 ? 'settled' : 'executed';
@@ -270,14 +275,15 @@ export function memoryChain(clock: Clock): MemoryChain {
   return chain;
 }
 
+/** A status of the chain with other terms than it has. */
+export function withTerms(status: ChainStatus, changes: Partial<ChainTerms>): ChainStatus {
+  return { ...status, terms: status.terms === null ? null : { ...status.terms, ...changes } };
+}
+
 /** The chain in memory as somebody without a key reads it. */
 export function memoryReader(chain: MemoryChain): ChainReader {
   return {
-    async status(batchId) {
-      const { obligation, itemCount } = chain.batches.get(batchId)?.proposal ?? {};
-      const { netMinor: dueMinor = null, currency = null, partner = null } = obligation ?? {};
-      return { ...(await chain.status(batchId)), dueMinor, currency, partner, itemCount: itemCount ?? null };
-    },
+    status: (batchId) => chain.status(batchId),
     async executions(transactionHash) {
       const executed = [...chain.batches].filter(([, held]) => held.hash === transactionHash && held.executions > 0);
       return executed.map(([batchId, { proposal, version }]) => ({ batchId, merkleRoot: proposal.merkleRoot, ledgerVersion: version }));

@@ -4,9 +4,9 @@ import { settle, SETTLEMENT_POLICY } from '../../agents/settlement/index.ts';
 import { findDecisions } from '../../db/queries/activity.ts';
 import { newId } from '../../domain/ids.ts';
 import { driveSettlement } from '../../graph/settlement/driver.ts';
-import { insertBatch, memoryChain, memoryReader } from '../../graph/settlement/testing.ts';
+import { insertBatch, memoryChain, memoryReader, withTerms } from '../../graph/settlement/testing.ts';
 import { type Approver, DEFAULT_DRIVER_SETTINGS } from '../../graph/settlement/types.ts';
-import { checkOnChain, checkSettlementProof, readSettlementProof } from '../../tools/aptos/settlement-proof.ts';
+import { checkOnChain, checkSettlementProof, readSettlementProof, verdictOf, wayOf } from '../../tools/aptos/settlement-proof.ts';
 import { bodyOf, startTestApi, type TestApi } from './testing.ts';
 
 const SIGNERS: Readonly<Record<string, string>> = { 'treasurer:nia': '0xnia', 'treasurer:sam': '0xsam' };
@@ -88,11 +88,14 @@ describe('cases', () => {
   it('are listed, and closing one has its batch checked against the chain once more', async () => {
     const id = await insertBatch(api.pool, {});
     const honest = chain.status;
-    chain.status = async (batchId) => ({ ...(await honest(batchId)), merkleRoot: '0'.repeat(64) });
+    chain.status = async (batchId) => withTerms(await honest(batchId), { merkleRoot: '0'.repeat(64) });
     await drive();
     const { items } = await bodyOf(await api.call('GET', '/v1/settlement/cases?status=open', { key: nia }));
     const mine = items.find((each: { batchId: string }) => each.batchId === id);
-    expect(mine).toMatchObject({ kind: 'mismatched', evidence: { reason: 'root_differs' } });
+    expect(mine).toMatchObject({
+      kind: 'mismatched',
+      evidence: { reason: 'terms_differ', differs: ['root'], chainTerms: { merkleRoot: '0'.repeat(64) } },
+    });
     const close = (evidenceDigest: string) =>
       api.call('POST', `/v1/settlement/cases/${mine.id}/resolution`, { key: nia, json: { reasonCode: 'node_was_wrong', evidenceDigest } });
     expect((await bodyOf(await close('0'.repeat(64)))).code).toBe('evidence_stale');
@@ -117,25 +120,38 @@ describe('batches', () => {
   });
 });
 
+/** Payments of a client of its own or of Acme, paid from M-Pesa in Kenya to MTN in Uganda. */
+async function paidPayments(count: number, { collected, paidOut }: { readonly collected: bigint; readonly paidOut: bigint }) {
+  const items = Array.from({ length: count }, () =>
+    someItem(api.clock.now(), { payment: { status: 'paid', amountMinor: collected }, targetMinor: paidOut }),
+  );
+  await seedPayments(api.pool, items, { completedAtMs: api.clock.now() });
+  for (const { payment } of items) {
+    for (const [leg, rail, amount, currency] of [
+      ['collection', 'mpesa-ke', collected, 'KES'],
+      ['payout', 'mtn-ug', paidOut, 'UGX'],
+    ] as const) {
+      await api.pool.query(
+        `insert into attempts (id, client_id, payment_id, leg, sequence, rail_id, request_id, amount, currency, state, callback_token_hash, sent_at)
+         values ($1, $2, $3, $4, 1, $5, $6, $7, $8, 'succeeded', $9, now())`,
+        [newId(), payment.clientId, payment.id, leg, rail, newId(), amount, currency, Buffer.from(newId())],
+      );
+    }
+  }
+  return items;
+}
+
+const proofOf = async (item: Awaited<ReturnType<typeof paidPayments>>[number] | undefined) => {
+  if (item === undefined) throw new RangeError('no payment');
+  const { id, clientId } = item.payment;
+  const key = await api.makeKey(clientId, `client:${newId().slice(0, 8)}`);
+  return readSettlementProof(await bodyOf(await api.call('GET', `/v1/payments/${id}/proof`, { key })));
+};
+
 describe('the proof of a payment', () => {
   it('is not there before its window closes; then it holds offline and on chain, and no change passes', async () => {
     const clientId = api.clients.acme;
-    const items = [1, 2, 3].map(() =>
-      someItem(api.clock.now(), { payment: { status: 'paid', amountMinor: 50_000_000n }, targetMinor: 14_000_000n }),
-    );
-    await seedPayments(api.pool, items, { completedAtMs: api.clock.now() });
-    for (const { payment } of items) {
-      for (const [leg, rail, amount, currency] of [
-        ['collection', 'mpesa-ke', 50_000_000n, 'KES'],
-        ['payout', 'mtn-ug', 14_000_000n, 'UGX'],
-      ] as const) {
-        await api.pool.query(
-          `insert into attempts (id, client_id, payment_id, leg, sequence, rail_id, request_id, amount, currency, state, callback_token_hash, sent_at)
-           values ($1, $2, $3, $4, 1, $5, $6, $7, $8, 'succeeded', $9, now())`,
-          [newId(), payment.clientId, payment.id, leg, rail, newId(), amount, currency, Buffer.from(newId())],
-        );
-      }
-    }
+    const items = await paidPayments(3, { collected: 50_000_000n, paidOut: 14_000_000n });
     const [{ payment }] = items as [(typeof items)[number]];
     const key = await api.makeKey(payment.clientId, 'client:tests');
     const ask = (who = key) => api.call('GET', `/v1/payments/${payment.id}/proof`, { key: who });
@@ -165,5 +181,49 @@ describe('the proof of a payment', () => {
     expect(await findDecisions(api.pool, payment.id)).toMatchObject([
       { agent: 'settlement', paymentId: payment.id, outcome: 'netted', facts: { payments: 3 } },
     ]);
+  });
+
+  it('whose batch stays on the books, twice, leads through both to the one that the chain pays, and says so before', async () => {
+    const policy = { ...SETTLEMENT_POLICY, ageMsMax: 0, chainCostUsdMicros: 1_200_000n };
+    const close = () => settle({ pool: api.pool, clock: api.clock, policy, isOnChain: () => true });
+    const [first] = await paidPayments(1, { collected: 900_000n, paidOut: 250_000n });
+    await close();
+    const early = await proofOf(first);
+    expect(early.carried).toEqual([]);
+    expect(checkSettlementProof(early)).toEqual([]);
+    expect(verdictOf(await checkOnChain(memoryReader(chain), early))).toBe('not_on_chain');
+
+    const [second] = await paidPayments(1, { collected: 800_000n, paidOut: 240_000n });
+    await close();
+    await paidPayments(1, { collected: 90_000_000n, paidOut: 25_000_000n });
+    await close();
+    await drive();
+    for (const [item, links] of [
+      [first, 4],
+      [second, 2],
+    ] as const) {
+      const proof = await proofOf(item);
+      expect(proof.carried).toHaveLength(links);
+      expect([checkSettlementProof(proof), await checkOnChain(memoryReader(chain), proof)]).toEqual([[], []]);
+      for (const leg of proof.legs) expect(wayOf(proof, leg).at(-1)).toMatchObject({ method: 'chain', status: 'settled' });
+      // Without what binds it the payment is paid by nobody.
+      const cut = { ...proof, carried: proof.carried.slice(1) };
+      expect(verdictOf(checkSettlementProof(cut))).toBe('wrong');
+    }
+  });
+
+  it('ends in front of a batch from before what was taken over became part of trees', async () => {
+    const policy = { ...SETTLEMENT_POLICY, ageMsMax: 0, chainCostUsdMicros: 1_200_000n };
+    const close = () => settle({ pool: api.pool, clock: api.clock, policy, isOnChain: () => true });
+    const [first] = await paidPayments(1, { collected: 900_000n, paidOut: 250_000n });
+    await close();
+    await paidPayments(1, { collected: 90_000_000n, paidOut: 25_000_000n });
+    const { batches } = await close();
+    await api.pool.query('alter table settlement_batches disable trigger user');
+    await api.pool.query('update settlement_batches set carried_count = null where id = any($1::uuid[])', [batches.map(({ id }) => id)]);
+    await api.pool.query('alter table settlement_batches enable trigger user');
+    const proof = await proofOf(first);
+    expect([proof.carried, proof.batches.map(({ method }) => method)]).toEqual([[], ['books', 'books']]);
+    expect(verdictOf(await checkOnChain(memoryReader(chain), proof))).toBe('not_on_chain');
   });
 });

@@ -3,7 +3,7 @@
  * Where it happened is shown only with CAPP_DEBUG=1, for the people who mend CAPP.
  *
  * Exit codes: 0 all is well · 1 something is wrong with payments or books · 2 the command could not be
- * carried out.
+ * carried out · 3 nothing is wrong, and what was to be shown is not there.
  */
 import { CommanderError } from 'commander';
 import { databaseFault } from '../../db/connect.ts';
@@ -11,7 +11,7 @@ import { ERRORS, type ErrorCode, type Fault, fault, isFault } from '../../domain
 import { CappApiError, CappConnectionError } from '../../sdk/index.ts';
 import type { Terminal } from './terminal.ts';
 
-export const EXIT = { ok: 0, wrong: 1, failed: 2 } as const;
+export const EXIT = { ok: 0, wrong: 1, failed: 2, unproven: 3 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** Codes of the operating system in the words of the catalogue. */

@@ -55,7 +55,8 @@ Environment:
   CAPP_KEY        their API key
   CAPP_DEBUG=1    show where an error came from
 
-Exit codes: 0 all is well, 1 something is wrong with payments or books, 2 the command could not be carried out.`;
+Exit codes: 0 all is well, 1 something is wrong with payments or books, 2 the command could not be carried out,
+3 nothing is wrong, and a proof ends where no chain holds it.`;
 
 /** Runs one command and returns the exit code. Never throws: whatever goes wrong becomes one line. */
 export async function runCli(argv: readonly string[], terminal: Terminal, dial: typeof fetch = fetch): Promise<ExitCode> {

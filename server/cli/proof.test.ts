@@ -4,19 +4,32 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { manualScheduler } from '../../sandbox/scheduler.ts';
-import { approved, type ChainWorld, createChainWorld, proposalOf } from '../../tests/chain/world.ts';
-import { indexOfItem, packItems, proofOfItem, rootOfItems } from '../../tools/aptos/items.ts';
+import { type ChainWorld, createChainWorld, proposalOf } from '../../tests/chain/world.ts';
+import { packItems, proofOfCarried, rootOfBatch } from '../../tools/aptos/items.ts';
+import { proposalDigest } from '../../tools/aptos/proposal.ts';
 import type { SettlementProof } from '../../tools/aptos/settlement-proof.ts';
 import { runCli } from './program.ts';
+import {
+  type Batch,
+  carriedOf,
+  copyOf,
+  OTHER,
+  OTHER_BATCH,
+  OTHER_TREE,
+  otherBatch,
+  otherLeg,
+  PAYMENT,
+  settleProven,
+} from '../../tests/chain/proofs.ts';
 import { recordedTerminal } from './terminal.ts';
-
-const PAYMENT = '0190a0b0-1111-7000-8000-000000000002';
-const AMOUNT = 50_000n;
 
 let world: ChainWorld;
 let folder: string;
 let profilePath: string;
+/** The batch that the chain pays, a payment in it, and one in a batch that it took over. */
+let paying: Batch;
 let proof: SettlementProof;
+let carried: SettlementProof;
 let proposedBy: string;
 
 beforeAll(async () => {
@@ -25,72 +38,12 @@ beforeAll(async () => {
   world = await createChainWorld({ scheduler: manualScheduler(Date.now()), port: 0 });
   profilePath = join(folder, 'chain.json');
   await writeFile(profilePath, JSON.stringify(world.profile));
-  const deadlineMs = Date.now() + 3_600_000;
-  const bare = proposalOf({ deadlineMs, itemCount: 5 });
-  const items = packItems(
-    [1, 2, 3, 4, 5].map((number) => ({
-      paymentId: `0190a0b0-1111-7000-8000-00000000000${number}`,
-      leg: 'collection' as const,
-      amountMinor: number === 2 ? AMOUNT : BigInt(number),
-    })),
-  );
-  const of = { batchId: bare.batchId, currency: 'KES' } as const;
-  const merkleRoot = rootOfItems(of, items);
-  const proposal = { ...bare, merkleRoot };
-  await approved(world, proposal);
-  const { reference, steps } = await world.chain.execute(proposal.batchId);
-  proposedBy = steps['propose']?.transactionHash ?? '';
-  const place = proofOfItem(of, items, indexOfItem(items, PAYMENT, 'collection'));
-  proof = {
-    kind: 'capp-settlement-proof',
-    paymentId: PAYMENT,
-    legs: [
-      {
-        leg: 'collection',
-        amountMinor: AMOUNT.toString(),
-        currency: 'KES',
-        batchId: of.batchId,
-        proof: { ...place, path: [...place.path] },
-      },
-    ],
-    batches: [
-      {
-        id: of.batchId,
-        partner: proposal.obligation.partner,
-        currency: 'KES',
-        merkleRoot,
-        itemCount: 5,
-        netMinor: '1250000',
-        dueMinor: '1250000',
-        method: 'chain',
-        status: 'settled',
-        transactionHash: reference?.transactionHash ?? null,
-        ledgerVersion: reference?.ledgerVersion.toString() ?? null,
-        settledAt: null,
-      },
-    ],
-  };
+  ({ paying, proof, carried, proposedBy } = await settleProven(world));
 });
 afterAll(async () => {
   await world?.sandbox.close();
   await rm(folder, { recursive: true });
 });
-
-const OTHER = '0190a0b0-1111-7000-8000-0000000000ff';
-const OTHER_BATCH = '0190a0b0-2222-7000-8000-000000000001';
-const OTHER_ITEMS = packItems([{ paymentId: OTHER, leg: 'collection', amountMinor: AMOUNT }]);
-
-/** A batch that is on the books alone, and the leg of a payment that is all of it. */
-const otherBatch = (): SettlementProof['batches'][number] => ({
-  ...batch(),
-  id: OTHER_BATCH,
-  merkleRoot: rootOfItems({ batchId: OTHER_BATCH, currency: 'KES' }, OTHER_ITEMS),
-  itemCount: 1,
-  method: 'books',
-  transactionHash: null,
-  ledgerVersion: null,
-});
-const otherLeg = (): SettlementProof['legs'][number] => ({ ...leg(), batchId: OTHER_BATCH, proof: { index: 0, size: 1, path: [] } });
 
 const noNetwork: typeof fetch = () => Promise.reject(new TypeError('fetch failed'));
 let files = 0;
@@ -106,32 +59,121 @@ async function verifyText(text: string, ...options: string[]) {
 }
 
 const verify = (value: unknown, ...options: string[]) => verifyText(JSON.stringify(value), ...options);
-const [leg, batch] = [() => proof.legs[0] as SettlementProof['legs'][number], () => proof.batches[0] as SettlementProof['batches'][number]];
+const leg = () => proof.legs[0] as SettlementProof['legs'][number];
+const batch = () => paying;
+/** The digest is the prover's own: a forger makes it anew. */
+const signedAnew = (changed: Batch): Batch => ({ ...changed, proposalDigest: proposalDigest(termsIn(changed)) });
+const termsIn = ({ id: batchId, partner, currency, dueMinor, merkleRoot, itemCount, approvalsNeeded, deadlineAt }: Batch) => ({
+  batchId,
+  obligation: { partner, currency, netMinor: BigInt(dueMinor) },
+  merkleRoot,
+  itemCount,
+  approvalsNeeded,
+  deadlineMs: Date.parse(deadlineAt ?? ''),
+});
 
 describe('a proof as it was written', () => {
+  const told = () => `${batch().id} (transaction ${batch().transactionHash}, version ${batch().ledgerVersion})`;
+
   test('holds offline, with nothing but the file', async () => {
     const { code, out } = await verify(proof);
-    expect([code, out]).toEqual([0, `Payment ${PAYMENT} is in ${batch().id} (${batch().transactionHash}).`]);
+    expect([code, out]).toEqual([0, `Payment ${PAYMENT} is settled: the collection by ${told()}.`]);
   });
 
   test('holds on the chain, of the profile and of a node that is named', async () => {
-    expect(await verify(proof, '--chain')).toMatchObject({ code: 0, out: expect.stringContaining('and the chain says so') });
-    expect(await verify(proof, '--node', world.profile.nodeUrl, '--json')).toMatchObject({ code: 0 });
+    expect(await verify(proof, '--chain')).toMatchObject({ code: 0, out: expect.stringContaining('The chain says so of each.') });
+    const { code, out } = await verify(proof, '--node', world.profile.nodeUrl, '--json');
+    expect([code, JSON.parse(out)]).toMatchObject([0, { verdict: 'holds', faults: [], onChain: true }]);
   });
 
-  test('of a batch on the books needs no chain, and the chain must not know it', async () => {
-    const elsewhere = { ...proof, paymentId: OTHER, legs: [otherLeg()], batches: [otherBatch()] };
-    expect((await verify(elsewhere)).out).toBe(`Payment ${OTHER} is in ${OTHER_BATCH} (on the books).`);
-    expect((await verify(elsewhere, '--chain')).out).toBe(
-      `Payment ${OTHER} is in ${OTHER_BATCH} (on the books); the chain knows nothing of it.`,
-    );
-    const hidden = { ...proof, batches: [{ ...batch(), method: 'books', transactionHash: null, ledgerVersion: null }] };
-    expect(await verify(hidden, '--chain')).toMatchObject({
-      code: 1,
-      out: expect.stringContaining('is settled on the chain, and on the books'),
+  test('leads a payment through the batch that was taken over to the transaction that paid it', async () => {
+    const expected = `Payment ${OTHER} is settled: the collection by ${OTHER_BATCH} (on the books), taken over by ${told()}.`;
+    expect(await verify(carried)).toMatchObject({ code: 0, out: expected });
+    expect(await verify(carried, '--chain')).toMatchObject({ code: 0, out: `${expected} The chain says so of each.` });
+    expect(JSON.parse((await verify(carried, '--chain', '--json')).out)).toMatchObject({
+      verdict: 'holds',
+      legs: [{ leg: 'collection', batches: [OTHER_BATCH, batch().id], ledgerVersion: batch().ledgerVersion }],
     });
   });
+
+  test.each<[string, Partial<Batch>, string]>([
+    ['that waits for its partner', {}, 'waits for the next batch of its partner'],
+    ['where nothing is due', { dueMinor: '0', netMinor: '0' }, 'nothing is due there that a chain would pay'],
+    ['that missed its deadline', { method: 'chain', status: 'expired' }, 'waits for the next batch of its partner'],
+  ])('of a batch %s holds offline, and is on no chain: a verdict of its own', async (_what, change, why) => {
+    const elsewhere = { ...carried, carried: [], batches: [{ ...otherBatch(), ...change }] };
+    expect(await verify(elsewhere)).toMatchObject({ code: 0 });
+    const { code, out } = await verify(elsewhere, '--chain');
+    expect([code, out]).toEqual([
+      3,
+      `1 fault:\n  not_on_chain: the collection ends in batch ${OTHER_BATCH}, which no chain has paid: ${expectedWhy(why)}`,
+    ]);
+    expect(JSON.parse((await verify(elsewhere, '--chain', '--json')).out)).toMatchObject({
+      verdict: 'not_on_chain',
+      faults: [{ code: 'not_on_chain' }],
+    });
+  });
+
+  test('of a batch that is said to be on the books while the chain has paid it is wrong', async () => {
+    const hidden = { ...proof, batches: [{ ...batch(), method: 'books', transactionHash: null, ledgerVersion: null }] };
+    const { code, out } = await verify(hidden, '--chain');
+    expect([code, out]).toEqual([1, expect.stringContaining('is settled on the chain, and on the books in the file')]);
+  });
 });
+
+const expectedWhy = (why: string) => (why.startsWith('waits') ? `what is due there ${why}` : why);
+
+/** Ways to have a payment paid by a batch that never took over the one that holds it. */
+const CARRIED_FORGERIES: readonly [string, () => unknown, string][] = [
+  ...(
+    [
+      ['the due of a batch that was taken over', { dueMinor: '49999' }],
+      ['the sign of that due', { dueMinor: '-50000' }],
+    ] as const
+  ).map(([what, change]): [string, () => unknown, string] => [
+    what,
+    () => ({ ...carried, batches: [{ ...otherBatch(), ...change }, batch()] }),
+    'does not lead to the root of the batch that took it over',
+  ]),
+  [
+    'a tree of its own in place of the one that was taken over',
+    () => {
+      const tree = { ...OTHER_TREE, items: packItems([{ paymentId: PAYMENT, leg: 'collection', amountMinor: 9_999n }]) };
+      const forged = { ...otherBatch(), merkleRoot: rootOfBatch(tree) };
+      return { ...carried, paymentId: PAYMENT, legs: [{ ...otherLeg(), amountMinor: '9999' }], batches: [forged, batch()] };
+    },
+    'does not lead to the root of the batch that took it over',
+  ],
+  [
+    'a place of another leaf',
+    () => ({ ...carried, carried: [{ ...linkOf(), proof: leg().proof }] }),
+    'does not lead to the root of the batch that took it over',
+  ],
+  ['a tree of another size', () => ({ ...carried, carried: [{ ...linkOf(), proof: { ...linkOf().proof, size: 7 } }] }), 'another size'],
+  ['a batch taken over twice', () => ({ ...carried, carried: [linkOf(), linkOf()] }), `batch ${OTHER_BATCH} is taken over twice`],
+  [
+    'a batch taken over by itself',
+    () => ({ ...carried, carried: [{ ...linkOf(), carriedTo: OTHER_BATCH }] }),
+    'no leg of the file is in batch',
+  ],
+  ['a batch taken over by none of the file', () => ({ ...carried, batches: [otherBatch()] }), 'is not in the file'],
+  [
+    'a batch of another partner',
+    () => ({ ...carried, batches: [{ ...otherBatch(), partner: 'mtn-ug' }, batch()] }),
+    'one of another partner or currency',
+  ],
+  [
+    'a batch with nothing left',
+    () => ({ ...carried, batches: [{ ...otherBatch(), dueMinor: '0' }, batch()] }),
+    'nothing left to take over',
+  ],
+  [
+    'a batch that the chain pays and that is taken over besides',
+    () => ({ ...carried, batches: [{ ...otherBatch(), method: 'chain' }, batch()] }),
+    'is paid by the chain itself, and taken over besides',
+  ],
+];
+const linkOf = () => carried.carried[0] as SettlementProof['carried'][number];
 
 describe('a proof that was tampered with is refused offline:', () => {
   const changed = (change: Partial<SettlementProof['legs'][number]>) => ({ ...proof, legs: [{ ...leg(), ...change }] });
@@ -140,11 +182,13 @@ describe('a proof that was tampered with is refused offline:', () => {
     ['the leg', () => changed({ leg: 'payout' }), 'does not lead to the root'],
     ['the payment', () => ({ ...proof, paymentId: PAYMENT.replace(/2$/, '3') }), 'does not lead to the root'],
     ['the place in the tree', () => changed({ proof: { ...leg().proof, index: 0 } }), 'does not lead to the root'],
-    ['the size of the tree', () => changed({ proof: { ...leg().proof, size: 6 } }), 'a tree of another size'],
+    ['the size of the tree', () => changed({ proof: { ...leg().proof, size: 7 } }), 'a tree of another size'],
     ['a hash of the path', () => changed({ proof: { ...leg().proof, path: leg().proof.path.toReversed() } }), 'does not lead to the root'],
     ['a hash left out', () => changed({ proof: { ...leg().proof, path: leg().proof.path.slice(1) } }), 'does not lead to the root'],
     ['the currency', () => changed({ currency: 'UGX' }), 'another currency'],
     ['the root', () => ({ ...proof, batches: [{ ...batch(), merkleRoot: 'ab'.repeat(32) }] }), 'does not lead to the root'],
+    ['what is due of a batch that was approved', () => ({ ...proof, batches: [{ ...batch(), dueMinor: '1' }] }), 'digest_broken'],
+    ['the deadline', () => ({ ...proof, batches: [{ ...batch(), deadlineAt: null }] }), 'digest_broken'],
     ['a batch that is not there', () => changed({ batchId: PAYMENT }), 'not in the file'],
     ['a leg twice', () => ({ ...proof, legs: [leg(), leg()] }), 'a leg stands twice'],
     ['a batch twice', () => ({ ...proof, batches: [batch(), batch()] }), 'a batch stands twice'],
@@ -153,6 +197,7 @@ describe('a proof that was tampered with is refused offline:', () => {
       () => ({ ...proof, batches: [batch(), otherBatch()] }),
       `no leg of the file is in batch ${OTHER_BATCH}`,
     ],
+    ...CARRIED_FORGERIES,
   ])('%s', async (_what, value, expected) => {
     const { code, out } = await verify(value());
     expect(code).toBe(1);
@@ -162,11 +207,11 @@ describe('a proof that was tampered with is refused offline:', () => {
 
   test('and a tree of its own holds offline, and not on the chain', async () => {
     const items = packItems([{ paymentId: PAYMENT, leg: 'collection', amountMinor: 99_999_999n }]);
-    const of = { batchId: batch().id, currency: 'KES' } as const;
+    const merkleRoot = rootOfBatch({ batchId: batch().id, currency: 'KES', items, carried: [] });
     const forged = {
       ...proof,
       legs: [{ ...leg(), amountMinor: '99999999', proof: { index: 0, size: 1, path: [] } }],
-      batches: [{ ...batch(), merkleRoot: rootOfItems(of, items), itemCount: 1 }],
+      batches: [signedAnew({ ...batch(), merkleRoot, itemCount: 1 })],
     };
     expect((await verify(forged)).code).toBe(0);
     expect(await verify(forged, '--chain')).toMatchObject({ code: 1, out: expect.stringContaining('another root on the chain') });
@@ -175,38 +220,78 @@ describe('a proof that was tampered with is refused offline:', () => {
   });
 });
 
-describe('what the chain holds otherwise than the file is refused on the chain:', () => {
-  test.each<[string, (of: SettlementProof['batches'][number]) => Partial<SettlementProof['batches'][number]>, string]>([
-    ['the amount', () => ({ dueMinor: '1250001' }), 'has another amount on the chain'],
-    ['who owes', () => ({ dueMinor: '-1250000' }), 'has another amount on the chain'],
-    ['the partner', () => ({ partner: 'mtn-ug' }), 'has another partner on the chain'],
-    ['another transaction', () => ({ transactionHash: `0x${'1'.repeat(64)}` }), `was not executed by transaction 0x${'1'.repeat(64)}`],
-    ['another transaction of the batch', () => ({ transactionHash: proposedBy }), 'was not executed by transaction 0x'],
-    ['the version', ({ ledgerVersion }) => ({ ledgerVersion: `${ledgerVersion}0` }), 'was executed at version'],
-    ['a version alone', () => ({ transactionHash: null }), 'has a version and no transaction'],
+describe('what the chain holds otherwise than the file is refused on the chain, and named:', () => {
+  test.each<[string, (of: Batch) => Partial<Batch>, string]>([
+    ['the amount', () => ({ dueMinor: '1250001' }), 'amount_differs'],
+    ['who owes', () => ({ dueMinor: '-1250000' }), 'amount_differs'],
+    ['the partner', () => ({ partner: 'mtn-ug' }), 'partner_differs'],
+    ['the approvals it needs', () => ({ approvalsNeeded: 1 }), 'quorum_differs'],
+    ['the deadline', () => ({ deadlineAt: new Date(Date.now() + 86_400_000).toISOString() }), 'deadline_differs'],
+    ['what arbiters gave back', () => ({ reversedMinor: '25000' }), 'reversal_differs'],
+    ['its state, frozen', () => ({ status: 'disputed' }), ''],
+    ['its state, of which the chain says otherwise', () => ({ status: 'mismatched' }), 'status_differs'],
+    ['another transaction', () => ({ transactionHash: `0x${'1'.repeat(64)}` }), 'transaction_differs'],
+    ['another transaction of the batch', () => ({ transactionHash: proposedBy }), 'transaction_differs'],
+    ['the version', ({ ledgerVersion }) => ({ ledgerVersion: `${ledgerVersion}0` }), 'version_differs'],
+    ['a version alone', () => ({ transactionHash: null }), 'file_inconsistent'],
   ])('%s', async (_what, change, expected) => {
-    const altered = { ...proof, batches: [{ ...batch(), ...change(batch()) }] };
+    const altered = { ...proof, batches: [signedAnew({ ...batch(), ...change(batch()) })] };
     expect((await verify(altered)).code).toBe(0);
-    const { code, out } = await verify(altered, '--chain');
-    expect([code, out]).toEqual([1, expect.stringContaining(expected)]);
+    const { code, out } = await verify(altered, '--chain', '--json');
+    const { verdict, faults } = JSON.parse(out) as { verdict: string; faults: { code: string }[] };
+    // A batch in dispute goes on to be settled; everything else that the file says must be so.
+    expect([code, verdict, faults.map((each) => each.code)]).toEqual(expected === '' ? [0, 'holds', []] : [1, 'wrong', [expected]]);
   });
 
-  test('a batch that nobody has executed', async () => {
-    const items = packItems([{ paymentId: PAYMENT, leg: 'collection', amountMinor: AMOUNT }]);
-    const bare = proposalOf({ deadlineMs: Date.now() + 3_600_000, itemCount: 1 });
-    const of = { batchId: bare.batchId, currency: 'KES' } as const;
-    const merkleRoot = rootOfItems(of, items);
-    await world.chain.propose({ ...bare, merkleRoot }, 0);
-    const early = {
+  test('a batch that was taken over, and that the chain has paid as well', async () => {
+    const tree = { batchId: OTHER_BATCH, currency: 'KES', items: OTHER_TREE.items, carried: [carriedOf(batch())] } as const;
+    const onTop = { ...otherBatch(), merkleRoot: rootOfBatch(tree), itemCount: 2 };
+    const twice = {
       ...proof,
-      legs: [{ ...leg(), batchId: of.batchId, proof: { index: 0, size: 1, path: [] } }],
-      batches: [{ ...batch(), id: of.batchId, merkleRoot, itemCount: 1, status: 'proposed', transactionHash: null, ledgerVersion: null }],
+      carried: [{ batchId: batch().id, carriedTo: OTHER_BATCH, proof: copyOf(proofOfCarried(tree, batch().id)) }],
+      batches: [{ ...batch(), status: 'expired' }, onTop],
     };
-    expect((await verify(early)).out).toContain('not executed yet');
-    expect(await verify(early, '--chain')).toMatchObject({
-      code: 1,
-      out: expect.stringContaining('is proposed on the chain, not executed'),
+    expect((await verify(twice)).code).toBe(0);
+    const { code, out } = await verify(twice, '--chain');
+    expect([code, out]).toEqual([
+      1,
+      expect.stringContaining(`status_differs: batch ${batch().id} is settled on the chain, and expired in the file`),
+    ]);
+  });
+
+  test('a batch that nobody has executed, and one that is frozen', async () => {
+    const proposal = proposalOf({ deadlineMs: Math.floor(Date.now() / 1_000) * 1_000 + 3_600_000, itemCount: 1 });
+    const tree = { batchId: proposal.batchId, currency: 'KES', items: OTHER_TREE.items, carried: [] } as const;
+    const merkleRoot = rootOfBatch(tree);
+    const early = (status: Batch['status']) => ({
+      ...proof,
+      paymentId: OTHER,
+      legs: [{ ...otherLeg(), batchId: proposal.batchId }],
+      batches: [
+        signedAnew({
+          ...batch(),
+          id: proposal.batchId,
+          merkleRoot,
+          itemCount: 1,
+          status,
+          deadlineAt: new Date(proposal.deadlineMs).toISOString(),
+          transactionHash: null,
+          ledgerVersion: null,
+        }),
+      ],
     });
+    const { proposalDigest: onChain } = await world.chain.propose({ ...proposal, merkleRoot }, 600);
+    expect((await verify(early('proposed'))).out).toContain('not executed yet');
+    const said = async (status: Batch['status']) => (await verify(early(status), '--chain')).out;
+    expect(await said('proposed')).toContain('is proposed on the chain, and proposed in the file');
+    await world.scheduler.advance(3_000);
+    for (const signer of world.chain.signers) await world.chain.approveAs(proposal.batchId, signer, onChain ?? '');
+    await world.chain.execute(proposal.batchId);
+    expect(await said('executed')).toContain('The chain says so of each.');
+    await world.chain.dispute(proposal.batchId, 'ef'.repeat(32));
+    expect(await said('executed')).toContain('status_differs');
+    expect(await said('settled')).toContain('is disputed on the chain, and settled in the file');
+    expect(await said('disputed')).toContain('The chain says so of each.');
   });
 });
 

@@ -97,7 +97,7 @@ async function driveOn(id: string, { windowSecs = 0, stepMs = 20_000, rounds = 4
 
 /** What is wrong between books and chain; nothing when all is well. */
 async function wrong(): Promise<unknown[]> {
-  const compared = await compareChain(database.pool, createChainReader(world.node, world.profile));
+  const compared = await compareChain(database.pool, createChainReader(world.node, world.profile), world.scheduler.now());
   expect(compared.state).toBe('compared');
   return [...compared.violations, ...(await checkBooks(database.pool))];
 }
@@ -221,7 +221,7 @@ describe('a dispute', () => {
     await database.pool.query('alter table transfers disable trigger user');
     await database.pool.query(`update transfers set amount = 1 where link_id = $1 and reason = 'settlement_reversal'`, [id]);
     await database.pool.query('alter table transfers enable trigger user');
-    const { violations } = await compareChain(database.pool, createChainReader(world.node, world.profile));
+    const { violations } = await compareChain(database.pool, createChainReader(world.node, world.profile), world.scheduler.now());
     expect(violations).toMatchObject([{ invariant: 2, subject: `settlement_batch ${id}` }]);
   });
 });

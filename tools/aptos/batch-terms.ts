@@ -1,11 +1,11 @@
 /** From a net obligation to the terms that the contract binds, and the digest by which it knows them. */
 import { createHash } from 'node:crypto';
 import { AccountAddress, MoveVector, Serializer } from '@aptos-labs/ts-sdk';
-import { CURRENCIES } from '../../domain/currency.ts';
+import { CURRENCIES, type Currency } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
 import type { BatchTerms } from './functions.ts';
 import type { ChainProfile } from './profile.ts';
-import type { BatchProposal } from './settlement-chain.ts';
+import type { BatchProposal, ChainTerms } from './settlement-chain.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const HASH = /^[0-9a-f]{64}$/;
@@ -54,13 +54,13 @@ export function termsOf(profile: ChainProfile, proposer: string, proposal: Batch
 
 /** The proposal that terms were made from; null when they are not of a partner, currency and treasury of the profile. */
 export function proposalOfTerms(profile: ChainProfile, terms: BatchTerms): BatchProposal | null {
-  const currency = CURRENCIES.find((code) => profile.assets[code] === terms.asset);
+  const currency = currencyOf(profile, terms.asset);
   const [recipient = ''] = terms.recipients;
   const isOwed = recipient === profile.treasury;
   const account = isOwed ? terms.payer : recipient;
   const partner = Object.entries(profile.partners).find(([, address]) => address === account)?.[0];
   const isOurs = terms.recipients.length === 1 && (isOwed || terms.payer === profile.treasury);
-  if (currency === undefined || partner === undefined || !isOurs) return null;
+  if (currency === null || partner === undefined || !isOurs) return null;
   const owed = terms.amounts[0] ?? 0n;
   return {
     batchId: uuidOf(terms.batchId),
@@ -70,6 +70,26 @@ export function proposalOfTerms(profile: ChainProfile, terms: BatchTerms): Batch
     approvalsNeeded: Number(terms.approvalsNeeded),
     deadlineMs: Number(terms.deadlineSecs) * 1000,
   };
+}
+
+/** Terms of the chain in our words. `digest`: what the contract says that approvals are for. */
+export function chainTermsOf(profile: ChainProfile, terms: BatchTerms, digest: string): ChainTerms {
+  const proposal = proposalOfTerms(profile, terms);
+  const total = terms.amounts.reduce((sum, amount) => sum + amount, 0n);
+  return {
+    partner: proposal?.obligation.partner ?? null,
+    currency: currencyOf(profile, terms.asset),
+    netMinor: terms.payer === profile.treasury ? -total : total,
+    merkleRoot: terms.merkleRoot,
+    itemCount: Number(terms.itemCount),
+    approvalsNeeded: Number(terms.approvalsNeeded),
+    deadlineMs: Number(terms.deadlineSecs) * 1000,
+    isDigestOfTerms: digest === digestOfTerms(profile.contract, terms),
+  };
+}
+
+function currencyOf(profile: ChainProfile, asset: string): Currency | null {
+  return CURRENCIES.find((code) => profile.assets[code] === asset) ?? null;
 }
 
 function invalid(field: string, detail: string): Error {

@@ -9,9 +9,9 @@ it('a batch that the partner owes is proposed, funded by the partner, approved a
   const proposal = proposalOf();
   const before = await world.balance(profile.treasury);
   const proposed = await chain.propose(proposal, 0);
-  expect(proposed).toMatchObject({ state: 'proposed', approvals: 0, isFunded: false, merkleRoot: proposal.merkleRoot });
+  expect(proposed).toMatchObject({ state: 'proposed', countedBy: [], isFunded: false, terms: { merkleRoot: proposal.merkleRoot } });
   expect(proposed.proposalDigest).toBe(digestOfTerms(profile.contract, termsOf(profile, world.deps.settler.address, proposal, 0)));
-  expect(await approved(world, proposal)).toMatchObject({ state: 'approved', approvals: 2, isFunded: true });
+  expect(await approved(world, proposal)).toMatchObject({ state: 'approved', countedBy: { length: 2 }, isFunded: true });
   const settled = await chain.execute(proposal.batchId);
   expect(settled).toMatchObject({ state: 'settled', isOver: true });
   expect(settled.reference?.transactionHash).toMatch(/^0x[0-9a-f]{64}$/);

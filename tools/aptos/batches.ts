@@ -2,6 +2,7 @@
  * Batches on Aptos, step by step: everything that `capp::settlement` lets settlement do, each step once however often it is
  * asked for. settlement-chain.ts is the narrower contract that the settlement agent works with.
  */
+import type { BatchTerms } from './functions.ts';
 import type { BatchProposal, ChainState, DisputeVote, StepReference } from './settlement-chain.ts';
 
 /** What a signer who keeps the key elsewhere must sign to approve a batch. */
@@ -46,8 +47,8 @@ export interface ChainReference extends StepReference {
 
 export interface BatchStatus {
   readonly state: BatchState;
-  /** Approvals that count: of accounts that are approvers still. */
-  readonly approvals: number;
+  /** Accounts whose approvals count: those that are approvers still. */
+  readonly countedBy: readonly string[];
   /** Accounts that have approved. */
   readonly approvedBy: readonly string[];
   /** Whether the payer has put the whole sum in. */
@@ -61,8 +62,8 @@ export interface BatchStatus {
   readonly reference: ChainReference | null;
   /** Every step of ours that the chain has executed, by name: `propose`, `fund`, `approve:ADDRESS`, `execute`, `vote:ADDRESS:1`, … */
   readonly steps: Readonly<Record<string, ChainReference>>;
-  /** The root and digest the chain holds; differing from ours only if something is wrong, which becomes a case. */
-  readonly merkleRoot: string | null;
+  /** The terms and their digest as the chain holds them; differing from ours only if something is wrong, which becomes a case. */
+  readonly terms: BatchTerms | null;
   readonly proposalDigest: string | null;
   /** When an executed or disputed batch can be paid if nothing else happens; null for any other. */
   readonly payableAtMs: number | null;

@@ -1,19 +1,36 @@
 /**
- * The items of a batch strung together: 25 bytes each, in the order of payment id, collection before payout.
- * They are kept as one value, for a window holds tens of thousands; leaf hashes, root and proofs are made
- * from them, the same as merkle.ts makes from single leaves.
+ * The tree of a batch: its items, then the earlier batches that it took over.
+ *
+ * Items are strung together: 25 bytes each, in the order of payment id, collection before payout. They are kept as one value, for a
+ * window holds tens of thousands; leaf hashes, root and proofs are made from them, the same as merkle.ts makes from single leaves.
  */
 import type { Currency } from '../../domain/currency.ts';
-import { digestInto, HASH_BYTES, type MerkleProof, proofOfHash, rootOfHashes, type SettlementLeaf } from './merkle.ts';
+import {
+  type CarriedLeaf,
+  digestInto,
+  HASH_BYTES,
+  hashCarriedLeaf,
+  type MerkleProof,
+  proofOfHash,
+  rootOfHashes,
+  type SettlementLeaf,
+} from './merkle.ts';
 
 /** Payment id (16), leg (1: collection, 2: payout), amount in minor units (8, big-endian). */
 export const ITEM_BYTES = 25;
 const LEAF_BYTES = 45;
 
-/** Which batch the items are of: both are part of every leaf. */
-export interface ItemsOf {
+/** An earlier batch as the tree of the one that took it over has it. */
+export type CarriedBatch = Omit<CarriedLeaf, 'batchId' | 'currency'>;
+
+/** What the tree of a batch is made of. Its id and currency are part of every leaf. */
+export interface BatchTree {
   readonly batchId: string;
   readonly currency: Currency;
+  /** Strung together; see `packItems`. */
+  readonly items: Buffer;
+  /** In any order: they stand behind the items by ascending id. */
+  readonly carried: readonly CarriedBatch[];
 }
 
 export type Item = Pick<SettlementLeaf, 'paymentId' | 'leg' | 'amountMinor'>;
@@ -62,27 +79,45 @@ export function indexOfItem(items: Buffer, paymentId: string, leg: Item['leg']):
   return -1;
 }
 
-/** Leaf hashes of all items, 32 bytes each, in their order. The leaf is that of `encodeLeaf`, behind its 0x00. */
-function leafHashes(of: ItemsOf, items: Buffer): Buffer {
+/** How many leaves the tree has: one for each leg, and one for each batch that was taken over. */
+export function leafCount({ items, carried }: Pick<BatchTree, 'items' | 'carried'>): number {
+  return itemCount(items) + carried.length;
+}
+
+const byId = (carried: readonly CarriedBatch[]): CarriedBatch[] => carried.toSorted((a, b) => (a.carriedId < b.carriedId ? -1 : 1));
+
+/** Leaf hashes of the whole tree, 32 bytes each, in their order. The leaf of an item is that of `encodeLeaf`, behind its 0x00. */
+function leafHashes({ batchId, currency, items, carried }: BatchTree): Buffer {
   const count = itemCount(items);
   const leaf = Buffer.alloc(LEAF_BYTES);
-  leaf.write(of.batchId.replaceAll('-', ''), 1, 'hex');
-  leaf.write(of.currency, 42, 'ascii');
-  const hashes = Buffer.allocUnsafe(count * HASH_BYTES);
+  leaf.write(batchId.replaceAll('-', ''), 1, 'hex');
+  leaf.write(currency, 42, 'ascii');
+  const hashes = Buffer.allocUnsafe((count + carried.length) * HASH_BYTES);
   for (let index = 0; index < count; index += 1) {
     items.copy(leaf, 17, index * ITEM_BYTES, (index + 1) * ITEM_BYTES);
     digestInto(hashes, index * HASH_BYTES, leaf);
   }
+  for (const [index, each] of byId(carried).entries()) {
+    hashes.write(hashCarriedLeaf({ batchId, currency, ...each }), (count + index) * HASH_BYTES, 'hex');
+  }
   return hashes;
 }
 
-/** Merkle root over a batch's items, hex. Throws RangeError for none. */
-export function rootOfItems(of: ItemsOf, items: Buffer): string {
-  if (itemCount(items) === 0) throw new RangeError('a tree needs a leaf');
-  return rootOfHashes(leafHashes(of, items));
+/** Merkle root of a batch, hex. Throws RangeError for a tree without a leaf. */
+export function rootOfBatch(tree: BatchTree): string {
+  if (leafCount(tree) === 0) throw new RangeError('a tree needs a leaf');
+  return rootOfHashes(leafHashes(tree));
 }
 
 /** The way of the item at `index` to the root. Throws RangeError for an index that is not there. */
-export function proofOfItem(of: ItemsOf, items: Buffer, index: number): MerkleProof {
-  return proofOfHash(leafHashes(of, items), index);
+export function proofOfItem(tree: BatchTree, index: number): MerkleProof {
+  if (index >= itemCount(tree.items)) throw new RangeError('no item at this index');
+  return proofOfHash(leafHashes(tree), index);
+}
+
+/** The way of a batch that was taken over to the root of the one that took it over. Throws RangeError for one that was not. */
+export function proofOfCarried(tree: BatchTree, carriedId: string): MerkleProof {
+  const place = byId(tree.carried).findIndex((each) => each.carriedId === carriedId);
+  if (place < 0) throw new RangeError('the batch was not taken over by this one');
+  return proofOfHash(leafHashes(tree), itemCount(tree.items) + place);
 }

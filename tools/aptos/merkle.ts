@@ -20,6 +20,19 @@ export interface SettlementLeaf {
   readonly currency: Currency;
 }
 
+/** An earlier batch of the partner whose due another one took over: it binds that one's root and size. */
+export interface CarriedLeaf {
+  /** The batch that took it over. */
+  readonly batchId: string;
+  readonly carriedId: string;
+  /** What the earlier batch had left: positive, the partner owes us. Minor units, never zero. */
+  readonly dueMinor: bigint;
+  readonly currency: Currency;
+  /** Root and leaves of the earlier batch's own tree. */
+  readonly merkleRoot: string;
+  readonly itemCount: number;
+}
+
 /** That a leaf stands at a place of a tree of a size: the hashes beside its way up, lowest first. */
 export interface MerkleProof {
   readonly index: number;
@@ -30,6 +43,8 @@ export interface MerkleProof {
 export const HASH_BYTES = 32;
 
 const LEG_BYTES = { collection: 1, payout: 2 } as const;
+/** Stands in a carried leaf where the others have their leg. */
+const CARRIED_BYTE = 3;
 
 /**
  * The one encoding of a leaf, 44 bytes: batch id (16), payment id (16), leg (1: collection, 2: payout),
@@ -48,9 +63,39 @@ export function encodeLeaf(leaf: SettlementLeaf): Buffer {
   return bytes;
 }
 
+/**
+ * The one encoding of a carried leaf, 84 bytes: batch id (16), carried batch's id (16), 3 (1), due in minor units (8, two's
+ * complement, big-endian), currency (3, ASCII), the carried batch's root (32) and leaves (8, big-endian). Neither by its width nor by
+ * its 33rd byte can it pass for a leg.
+ * Throws RangeError for ids that are no lower-case UUIDs, a due of zero or beyond 63 bits, what is no hash, and a count below 1.
+ */
+export function encodeCarriedLeaf(leaf: CarriedLeaf): Buffer {
+  if (!UUID_PATTERN.test(leaf.batchId) || !UUID_PATTERN.test(leaf.carriedId)) throw new RangeError('a leaf needs lower-case UUIDs');
+  const size = leaf.dueMinor < 0n ? -leaf.dueMinor : leaf.dueMinor;
+  if (size === 0n || size >= 2n ** 63n) throw new RangeError('a carried leaf needs an amount of at most 63 bits, and not zero');
+  if (!HASH_PATTERN.test(leaf.merkleRoot)) throw new RangeError('a carried leaf needs a root');
+  if (!Number.isSafeInteger(leaf.itemCount) || leaf.itemCount < 1) throw new RangeError('a carried leaf needs a tree with a leaf');
+  const bytes = Buffer.alloc(84);
+  bytes.write(leaf.batchId.replaceAll('-', ''), 0, 'hex');
+  bytes.write(leaf.carriedId.replaceAll('-', ''), 16, 'hex');
+  bytes.writeUInt8(CARRIED_BYTE, 32);
+  bytes.writeBigInt64BE(leaf.dueMinor, 33);
+  bytes.write(leaf.currency, 41, 'ascii');
+  bytes.write(leaf.merkleRoot, 44, 'hex');
+  bytes.writeBigUInt64BE(BigInt(leaf.itemCount), 76);
+  return bytes;
+}
+
+const hashBytes = (leaf: Buffer): string => createHash('sha256').update(Buffer.of(0)).update(leaf).digest('hex');
+
 /** SHA-256(0x00 ‖ leaf), hex. */
 export function hashLeaf(leaf: SettlementLeaf): string {
-  return createHash('sha256').update(Buffer.of(0)).update(encodeLeaf(leaf)).digest('hex');
+  return hashBytes(encodeLeaf(leaf));
+}
+
+/** The same of a carried leaf. */
+export function hashCarriedLeaf(leaf: CarriedLeaf): string {
+  return hashBytes(encodeCarriedLeaf(leaf));
 }
 
 function hashNode(left: string, right: string): string {

@@ -31,6 +31,52 @@ export interface BatchProposal {
   readonly deadlineMs: number;
 }
 
+/** What the chain holds a batch to, in our words: all that was bound to it at its proposal. */
+export interface ChainTerms {
+  /** The rail whose account is paid by our treasury, or pays it; null unless it is exactly one partner's of the profile. */
+  readonly partner: string | null;
+  /** Null for an asset that the profile does not name. */
+  readonly currency: Currency | null;
+  /** Positive, our treasury is paid; minor units. */
+  readonly netMinor: bigint;
+  readonly merkleRoot: string;
+  readonly itemCount: number;
+  readonly approvalsNeeded: number;
+  readonly deadlineMs: number;
+  /** Whether the digest that approvals name is the one of these terms. */
+  readonly isDigestOfTerms: boolean;
+}
+
+/** The code by which it is told that the chain holds a term otherwise. */
+export const TERM_CODES = {
+  partner: 'partner_differs',
+  currency: 'currency_differs',
+  amount: 'amount_differs',
+  root: 'root_differs',
+  count: 'count_differs',
+  quorum: 'quorum_differs',
+  deadline: 'deadline_differs',
+  digest: 'digest_differs',
+} as const;
+
+export type TermName = keyof typeof TERM_CODES;
+export type TermCode = (typeof TERM_CODES)[TermName];
+
+/** Which terms the chain holds otherwise than we proposed them; none when it is the very proposal. */
+export function differingTerms(ours: BatchProposal, terms: ChainTerms): TermName[] {
+  const isSame: Readonly<Record<TermName, boolean>> = {
+    partner: terms.partner === ours.obligation.partner,
+    currency: terms.currency === ours.obligation.currency,
+    amount: terms.netMinor === ours.obligation.netMinor,
+    root: terms.merkleRoot === ours.merkleRoot,
+    count: terms.itemCount === ours.itemCount,
+    quorum: terms.approvalsNeeded === ours.approvalsNeeded,
+    deadline: terms.deadlineMs === ours.deadlineMs,
+    digest: terms.isDigestOfTerms,
+  };
+  return (Object.keys(isSame) as TermName[]).filter((name) => !isSame[name]);
+}
+
 /** A signer's consent to exactly one proposal; `proposalDigest` is over all of its fields. */
 export interface BatchApproval {
   readonly batchId: string;
@@ -58,6 +104,13 @@ export type ChainState =
   | 'refunded'
   | 'unknown';
 
+/** What was approved, and by whom: the chain must agree before a batch is executed. */
+export interface ExecutionMandate {
+  readonly proposalDigest: string;
+  /** Signers who consented to exactly that proposal; of these as many must stand on the chain as the batch needs. */
+  readonly approvedBy: readonly string[];
+}
+
 /** An arbiter's judgement of a dispute. */
 export interface DisputeVote {
   readonly batchId: string;
@@ -76,16 +129,16 @@ export interface StepReference {
 
 export interface ChainStatus {
   readonly state: ChainState;
-  /** Approvals the chain has counted. */
-  readonly approvals: number;
+  /** Accounts whose approvals the chain counts. */
+  readonly approvedBy: readonly string[];
   /**
    * Hash and ledger version of the transaction that executed the batch, or before that of the one that brought it to this state;
    * null while there is none.
    */
   readonly transactionHash: string | null;
   readonly ledgerVersion: bigint | null;
-  /** The root the chain holds; differs from ours only if something is wrong, which becomes a case. */
-  readonly merkleRoot: string | null;
+  /** Null while the chain does not know the batch. They differ from ours only if something is wrong, which becomes a case. */
+  readonly terms: ChainTerms | null;
   /** When an executed batch, or one in dispute, can be paid if nothing else happens; null where that is not known yet, or over. */
   readonly payableAtMs: number | null;
   /** Whether the chain would let it be paid now, by its own clock. */
@@ -113,8 +166,11 @@ export interface SettlementChain {
   propose(proposal: BatchProposal): Promise<ChainStatus>;
   /** Adds one signer's approval. The same signer counts once. */
   approve(approval: BatchApproval): Promise<ChainStatus>;
-  /** Executes an approved batch, once; without a dispute window it is paid with that. */
-  execute(batchId: string): Promise<ChainStatus>;
+  /**
+   * Executes an approved batch, once; without a dispute window it is paid with that. Sends nothing, and throws `settlement_batch_altered`
+   * when the chain holds other terms than those of the mandate, `settlement_approvers_differ` when it counts too few of its signers.
+   */
+  execute(batchId: string, mandate: ExecutionMandate): Promise<ChainStatus>;
   /** Pays an executed batch whose time to be disputed is over, or whose dispute is judged, and gives back what was reversed. */
   pay(batchId: string): Promise<ChainStatus>;
   /** Ends a proposal whose deadline has passed; what was put in goes back to its payer. The contract lets anybody do it. */

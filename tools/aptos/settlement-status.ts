@@ -30,11 +30,11 @@ const CAUSES: Readonly<Partial<Record<BatchState, readonly string[]>>> = {
 /** A batch as its views tell it. */
 export interface BatchView {
   readonly state: BatchState;
-  readonly approvals: number;
+  /** Those of `approvedBy` who are approvers still. */
+  readonly countedBy: readonly string[];
   readonly approvedBy: readonly string[];
   readonly isFunded: boolean;
   readonly isOver: boolean;
-  readonly merkleRoot: string;
   readonly digest: string;
   readonly terms: BatchTerms;
   /** When an executed or disputed batch can be paid if nothing else happens. */
@@ -60,17 +60,16 @@ export async function readBatch(node: AptosNode, batchId: string, at: string): P
     node.view('settlement::payouts', at),
     node.view('settlement::is_payable', at),
   ]);
-  const counting = approvals.filter((account) => approvers.includes(account)).length;
+  const countedBy = approvals.filter((account) => approvers.includes(account));
   const kept = STATES[code.toString()] ?? 'unknown';
   const isLate = ledger.timestampUs / 1_000_000n >= terms.deadlineSecs;
-  const isApproved = BigInt(counting) >= terms.approvalsNeeded;
+  const isApproved = BigInt(countedBy.length) >= terms.approvalsNeeded;
   return {
     state: kept !== 'proposed' ? kept : isLate ? 'expired' : isApproved ? 'approved' : 'proposed',
-    approvals: counting,
+    countedBy,
     approvedBy: approvals,
     isFunded,
     isOver: ['settled', 'expired', 'cancelled'].includes(kept),
-    merkleRoot: terms.merkleRoot,
     digest,
     terms,
     isPayable,
@@ -128,13 +127,13 @@ export function statusFrom(batch: BatchView | null, sent: readonly SentTransacti
   const cause = (CAUSES[state] ?? []).find((step) => steps[step] !== undefined);
   return {
     state,
-    approvals: batch?.approvals ?? 0,
+    countedBy: batch?.countedBy ?? [],
     approvedBy: batch?.approvedBy ?? [],
     isFunded: batch?.isFunded ?? false,
     isOver: batch?.isOver ?? false,
     reference: cause === undefined ? null : (steps[cause] ?? null),
     steps,
-    merkleRoot: batch?.merkleRoot ?? null,
+    terms: batch?.terms ?? null,
     proposalDigest: batch?.digest ?? null,
     payableAtMs: batch?.payableAtMs ?? null,
     isPayable: batch?.isPayable ?? false,

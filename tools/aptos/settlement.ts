@@ -4,10 +4,13 @@
  */
 import { Ed25519PublicKey, Ed25519Signature } from '@aptos-labs/ts-sdk';
 import { fault } from '../../domain/errors.ts';
-import type { AptosBatches, BatchState, BatchStatus } from './batches.ts';
+import { chainTermsOf, proposalOfTerms } from './batch-terms.ts';
+import type { BatchState, BatchStatus } from './batches.ts';
 import { createAptosBatches, type SettlementDeps } from './create-batches.ts';
+import type { BatchTerms } from './functions.ts';
+import type { ChainProfile } from './profile.ts';
 import { proposalDigest } from './proposal.ts';
-import type { BatchApproval, ChainState, ChainStatus, SettlementChain } from './settlement-chain.ts';
+import type { BatchApproval, ChainState, ChainStatus, ExecutionMandate, SettlementChain } from './settlement-chain.ts';
 import { unknownIfUnseen } from './settlement-status.ts';
 import type { ChainAccount, KeySigner } from './signer.ts';
 
@@ -20,29 +23,33 @@ export interface SettlementOptions {
 export function createAptosSettlement(deps: SettlementDeps, options: SettlementOptions = {}): SettlementChain {
   const batches = createAptosBatches(deps);
   const { disputeWindowSecs = 0 } = options;
+  const { profile } = deps;
   return {
     async propose(proposal) {
       const proposed = await batches.propose(proposal, disputeWindowSecs);
       const isOpen = proposed.state === 'proposed' || proposed.state === 'approved';
-      return shown(isOpen ? await unknownIfUnseen(() => batches.fund(proposal.batchId)) : proposed);
+      return shown(profile, isOpen ? await unknownIfUnseen(() => batches.fund(proposal.batchId)) : proposed);
     },
     async approve(approval) {
-      await assertConsent(batches, deps.approvers, approval);
-      const { proposalDigest: onChain, state } = await batches.status(approval.batchId);
-      if (onChain === null) throw fault(state === 'unknown' ? 'chain_outcome_unknown' : 'not_found');
-      return shown(await batches.approveAs(approval.batchId, approval.signer, onChain));
+      assertConsent(deps.approvers, approval);
+      const { proposalDigest: onChain, terms, state } = await batches.status(approval.batchId);
+      if (onChain === null || terms === null) throw fault(state === 'unknown' ? 'chain_outcome_unknown' : 'not_found');
+      assertProposal(profile, terms, approval.proposalDigest);
+      return shown(profile, await batches.approveAs(approval.batchId, approval.signer, onChain));
     },
-    async execute(batchId) {
+    async execute(batchId, mandate) {
       const standing = await batches.status(batchId);
+      if (standing.terms !== null) assertProposal(profile, standing.terms, mandate.proposalDigest);
+      if (standing.terms !== null && !EXECUTED.has(standing.state)) assertApprovers(standing.terms, standing.countedBy, mandate);
       const isReady = standing.isFunded || standing.state !== 'approved';
       const funded = isReady ? standing : await batches.fund(batchId);
-      return shown(funded.state === 'unknown' ? funded : await batches.execute(batchId));
+      return shown(profile, funded.state === 'unknown' ? funded : await batches.execute(batchId));
     },
-    pay: async (batchId) => shown(await batches.pay(batchId)),
-    refund: async (batchId) => shown(await batches.refund(batchId)),
-    dispute: async (batchId, evidenceHash) => shown(await batches.dispute(batchId, evidenceHash)),
-    vote: async (vote) => shown(await batches.vote(vote)),
-    status: async (batchId) => shown(await batches.status(batchId)),
+    pay: async (batchId) => shown(profile, await batches.pay(batchId)),
+    refund: async (batchId) => shown(profile, await batches.refund(batchId)),
+    dispute: async (batchId, evidenceHash) => shown(profile, await batches.dispute(batchId, evidenceHash)),
+    vote: async (vote) => shown(profile, await batches.vote(vote)),
+    status: async (batchId) => shown(profile, await batches.status(batchId)),
   };
 }
 
@@ -54,15 +61,27 @@ export function consentOf(account: ChainAccount, key: KeySigner): { signer: stri
   };
 }
 
-/**
- * An approval must be of a key of ours, signed by it, and for the proposal that is on the chain. Throws `chain_signer_refused`
- * and `settlement_batch_altered`.
- */
-async function assertConsent(batches: AptosBatches, approvers: readonly ChainAccount[], approval: BatchApproval): Promise<void> {
+/** An approval must be of a key of ours, and signed by it. Throws `chain_signer_refused`. */
+function assertConsent(approvers: readonly ChainAccount[], approval: BatchApproval): void {
   const account = approvers.find(({ address }) => address === approval.signer);
   if (account === undefined || !isSigned(account, approval)) throw fault('chain_signer_refused');
-  const proposal = await batches.proposal(approval.batchId);
-  if (proposal !== null && proposalDigest(proposal) !== approval.proposalDigest) throw fault('settlement_batch_altered');
+}
+
+/**
+ * The terms on the chain must be those of the proposal that the digest is of. Terms of nobody we know are of no proposal of ours.
+ * Throws `settlement_batch_altered`.
+ */
+function assertProposal(profile: ChainProfile, terms: BatchTerms, digest: string): void {
+  const proposal = proposalOfTerms(profile, terms);
+  if (proposal === null || proposalDigest(proposal) !== digest) throw fault('settlement_batch_altered');
+}
+
+const EXECUTED: ReadonlySet<BatchState> = new Set<BatchState>(['executed', 'disputed', 'resolved', 'settled']);
+
+/** Enough of those who approved it here must have done so there. Throws `settlement_approvers_differ`. */
+function assertApprovers(terms: BatchTerms, countedBy: readonly string[], { approvedBy }: ExecutionMandate): void {
+  const agreed = countedBy.filter((account) => approvedBy.includes(account)).length;
+  if (BigInt(agreed) < terms.approvalsNeeded) throw fault('settlement_approvers_differ');
 }
 
 function isSigned({ publicKey }: ChainAccount, { proposalDigest: digest, signature }: BatchApproval): boolean {
@@ -89,15 +108,15 @@ export function chainStateOf({ state, isOver }: { readonly state: BatchState; re
   return STATES[state];
 }
 
-function shown(status: BatchStatus): ChainStatus {
-  const { approvals, merkleRoot, payableAtMs, isPayable, reversedMinor, evidenceHash, steps } = status;
+function shown(profile: ChainProfile, status: BatchStatus): ChainStatus {
+  const { countedBy, terms, proposalDigest: digest, payableAtMs, isPayable, reversedMinor, evidenceHash, steps } = status;
   const reference = status.steps['execute'] ?? status.reference;
   return {
     state: chainStateOf(status),
-    approvals,
+    approvedBy: countedBy,
     transactionHash: reference?.transactionHash ?? null,
     ledgerVersion: reference?.ledgerVersion ?? null,
-    merkleRoot,
+    terms: terms === null || digest === null ? null : chainTermsOf(profile, terms, digest),
     payableAtMs,
     isPayable,
     reversedMinor,

@@ -1,4 +1,5 @@
 /** Settlement against the books: what was settled on chain is booked once, and nothing else is. */
+import { ITEM_BYTES } from '../aptos/items.ts';
 import type { Check } from './checks.ts';
 
 export const SETTLEMENT_CHECKS: readonly Check[] = [
@@ -43,6 +44,16 @@ export const SETTLEMENT_CHECKS: readonly Check[] = [
       group by b.id
       having (b.partner <> 'on_us' and b.policy_version <> 'settlement-1' and b.due_amount <> b.net_amount + b.carried_amount)
         or b.carried_amount <> coalesce(sum(c.due_amount), 0)`,
+  },
+  {
+    invariant: 1,
+    name: 'the tree of a batch has a leaf for each leg and for each batch it took over',
+    sql: `select 'settlement_batch ' || b.id as subject, format('%s leaves, for %s legs and %s of %s batches taken over', b.item_count,
+        max(octet_length(i.items)) / ${ITEM_BYTES}, coalesce(b.carried_count, 0), count(c.id)) as detail
+      from settlement_batches b join settlement_items i on i.batch_id = b.id
+      left join settlement_batches c on c.carried_to = b.id and c.id <> b.id
+      group by b.id
+      having b.item_count <> max(octet_length(i.items)) / ${ITEM_BYTES} + coalesce(b.carried_count, 0) or b.carried_count <> count(c.id)`,
   },
   {
     invariant: 3,

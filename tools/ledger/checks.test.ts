@@ -156,6 +156,11 @@ const BREAKAGES: Readonly<Record<string, readonly string[]>> = {
     'update settlement_batches set reversed_amount = 1',
   ],
   'a batch settles its net and what was carried to it': [WINDOW, batch('closed', 3)],
+  'the tree of a batch has a leaf for each leg and for each batch it took over': [
+    WINDOW,
+    batch('closed'),
+    `insert into settlement_items (batch_id, items) values ('${ID}', decode(repeat('00', 50), 'hex'))`,
+  ],
   'a step on chain succeeds once, and none is open behind a settled batch': [
     WINDOW,
     batch('approved'),

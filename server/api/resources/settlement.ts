@@ -7,7 +7,6 @@ import {
   findSettlementApprovals,
   findSettlementBatch,
   findSettlementSteps,
-  type ProofRow,
   type SettlementCaseRow,
   type StepRow,
 } from '../../../db/queries/settlement.ts';
@@ -15,8 +14,6 @@ import { type DisputeRow, findSettlementDispute, findSettlementVotes, type VoteR
 import type { Currency } from '../../../domain/currency.ts';
 import { fault } from '../../../domain/errors.ts';
 import { BATCH_STATUSES } from '../../../domain/settlement.ts';
-import { indexOfItem, itemAt, proofOfItem } from '../../../tools/aptos/items.ts';
-import type { SettlementProof } from '../../../tools/aptos/settlement-proof.ts';
 import { currencySchema, idSchema, minorSchema, momentOut, momentSchema } from './common.ts';
 import { factsSchema, reasonSchema } from './oversight.ts';
 
@@ -29,7 +26,9 @@ export const settlementBatchSchema = z
     partner: z.string().openapi({ example: 'mtn-ug' }),
     currency: currencySchema,
     paymentCount: z.int(),
-    itemCount: z.int().openapi({ description: 'Leaves of the Merkle tree: one for each leg.' }),
+    itemCount: z
+      .int()
+      .openapi({ description: 'Leaves of the Merkle tree: one for each leg, and one for each batch that was carried to it.' }),
     collectedMinor: minorSchema,
     disbursedMinor: minorSchema,
     netMinor: signedMinor,
@@ -210,41 +209,5 @@ export function settlementCaseOut(row: SettlementCaseRow): z.infer<typeof settle
     evidence: { ...row.evidence },
     createdAt: momentOut(row.createdAt),
     closedAt: momentOut(row.closedAt),
-  };
-}
-
-/** The proof of a payment, from the batches that hold its legs. Throws `internal` when a batch lacks an item that it must have. */
-export function settlementProofOf(paymentId: string, rows: readonly ProofRow[]): SettlementProof {
-  const batches = new Map(rows.map((row) => [row.id, row]));
-  return {
-    kind: 'capp-settlement-proof',
-    paymentId,
-    legs: rows.map((row) => {
-      const index = indexOfItem(row.items, paymentId, row.leg);
-      if (index < 0) throw fault('internal', { internal: `batch ${row.id} does not hold the ${row.leg} of ${paymentId}` });
-      const of = { batchId: row.id, currency: row.currency as Currency };
-      const proof = proofOfItem(of, row.items, index);
-      return {
-        leg: row.leg,
-        amountMinor: itemAt(row.items, index).amountMinor.toString(),
-        currency: of.currency,
-        batchId: row.id,
-        proof: { ...proof, path: [...proof.path] },
-      };
-    }),
-    batches: [...batches.values()].map((row) => ({
-      id: row.id,
-      partner: row.partner,
-      currency: row.currency as Currency,
-      merkleRoot: row.merkleRoot,
-      itemCount: row.itemCount,
-      netMinor: row.netAmount.toString(),
-      dueMinor: row.dueAmount.toString(),
-      method: row.method,
-      status: row.status,
-      transactionHash: row.transactionHash,
-      ledgerVersion: row.ledgerVersion?.toString() ?? null,
-      settledAt: momentOut(row.settledAt),
-    })),
   };
 }

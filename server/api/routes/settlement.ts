@@ -8,7 +8,6 @@ import { withTransaction } from '../../../db/connect.ts';
 import { findPayment } from '../../../db/queries/payment-views.ts';
 import {
   type BatchRow,
-  findProofRows,
   findSettlementCase,
   listSettlementBatches,
   listSettlementCases,
@@ -16,6 +15,7 @@ import {
   resolveSettlementCase,
   writeSettlementApproval,
 } from '../../../db/queries/settlement.ts';
+import { findProofRows } from '../../../db/queries/settlement-proofs.ts';
 import { fault } from '../../../domain/errors.ts';
 import { newId } from '../../../domain/ids.ts';
 import { BATCH_STATUSES } from '../../../domain/settlement.ts';
@@ -33,8 +33,8 @@ import {
   settlementCaseOut,
   settlementCaseSchema,
   settlementFileSchema,
-  settlementProofOf,
 } from '../resources/settlement.ts';
+import { settlementProofOf } from '../resources/settlement-proof.ts';
 import { mountSettlementDisputes } from './settlement-disputes.ts';
 
 const approvalRequestSchema = z
@@ -231,8 +231,9 @@ function mountProof(api: Api): void {
       tag: 'Payments',
       summary: 'Prove that a payment is in its settlement batches',
       description:
-        'For each leg the hashes from its leaf to the root of its batch, and for each batch the transaction that executed it. Checked with ' +
-        'SHA-256 alone, or with `capp proof verify`, which can ask the chain as well.',
+        'For each leg the hashes from its leaf to the root of its batch; where that one stayed on the books or expired, those from its root ' +
+        'to the root of the batch that took it over, and so on to the one that the chain pays, with the transaction that executed it. Checked ' +
+        'with SHA-256 alone, or with `capp proof verify`, which can ask the chain as well.',
       scope: 'payments:read',
       params: idParams,
       responses: {
@@ -245,7 +246,7 @@ function mountProof(api: Api): void {
       const payment = await findPayment(deps.tenants.of(caller.clientId), caller.clientId, idParam(c));
       if (payment === null) throw fault('not_found');
       const rows = await findProofRows(deps.pool, caller.clientId, payment.id);
-      if (rows.length === 0) throw fault('proof_not_ready');
+      if (rows.legs.length === 0) throw fault('proof_not_ready');
       return { status: 200, body: settlementProofOf(payment.id, rows) };
     },
   );

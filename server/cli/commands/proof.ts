@@ -1,6 +1,15 @@
 /** `capp proof`: fetches the proof that a payment is in its settlement batches, and checks one, offline or on the chain. */
 import type { Command } from 'commander';
-import { checkOnChain, checkSettlementProof, readSettlementProof, type SettlementProof } from '../../../tools/aptos/settlement-proof.ts';
+import {
+  checkOnChain,
+  checkSettlementProof,
+  isPaidByChain,
+  type ProofVerdict,
+  readSettlementProof,
+  type SettlementProof,
+  verdictOf,
+  wayOf,
+} from '../../../tools/aptos/settlement-proof.ts';
 import { readConfig } from '../../config.ts';
 import { openChainReader } from '../../settlement.ts';
 import { type ApiOptions, type CommandContext, openCapp, withApiOptions, withExamples } from '../context.ts';
@@ -12,7 +21,7 @@ export function registerProof(program: Command, context: CommandContext): void {
   const proof = program
     .command('proof')
     .summary('prove that a payment was settled, and check proofs')
-    .description('A proof leads by hashes from a payment to the Merkle roots of its settlement batches, which the chain holds.');
+    .description('A proof leads by hashes from a payment to the Merkle root of the settlement batch that pays it, which the chain holds.');
   const get = proof
     .command('get')
     .description("Writes a payment's proof to a file.")
@@ -30,8 +39,8 @@ export function registerProof(program: Command, context: CommandContext): void {
   const verify = proof
     .command('verify')
     .description(
-      'Checks a proof with nothing but the file; with --chain or --node it also asks a node whether each batch was executed with that root. ' +
-        'Exit code: 0 when it holds, 1 when not.',
+      'Checks a proof with nothing but the file; with --chain or --node it also asks a node whether each leg was paid there, as the file has it. ' +
+        'Exit code: 0 when it holds, 1 when not, 3 when it holds and no chain pays some leg.',
     )
     .action((file: string, options: VerifyOptions) => verifyFile(context, file, options));
   withExamples(withProofFile(verify), [
@@ -40,33 +49,41 @@ export function registerProof(program: Command, context: CommandContext): void {
   ]);
 }
 
+const EXITS = { holds: EXIT.ok, wrong: EXIT.wrong, not_on_chain: EXIT.unproven } as const satisfies Record<ProofVerdict, number>;
+
 async function verifyFile(context: CommandContext, file: string, options: VerifyOptions): Promise<void> {
   const proof = readSettlementProof(await readJson(file));
   const faults = checkSettlementProof(proof);
-  const isOnChain = asksChain(options);
-  if (isOnChain) {
+  const onChain = asksChain(options);
+  if (onChain) {
     const reader = await openChainReader(readConfig(context.terminal.env), options.node ?? null);
     if (reader === null) throw chainUnknown();
     faults.push(...(await checkOnChain(reader, proof)));
   }
-  const { paymentId, legs, batches } = proof;
-  if (options.json)
-    context.terminal.out(
-      JSON.stringify({ faults, paymentId, legs: legs.length, batches: batches.map(({ id }) => id), onChain: isOnChain }),
-    );
-  else if (faults.length > 0) context.terminal.out(faultLines(faults));
-  else {
-    const where = batches.map(
-      ({ id, method, transactionHash }) => `${id} (${method === 'chain' ? (transactionHash ?? 'not executed yet') : 'on the books'})`,
-    );
-    context.terminal.out(`Payment ${paymentId} is in ${where.join(' and ')}${isOnChain ? sayOfChain(proof) : ''}.`);
-  }
-  if (faults.length > 0) context.endWith(EXIT.wrong);
+  const verdict = verdictOf(faults);
+  const { paymentId } = proof;
+  const legs = proof.legs.map((leg) => ({ leg: leg.leg, batches: wayOf(proof, leg) }));
+  if (options.json) {
+    const ways = legs.map(({ leg, batches }) => ({ leg, batches: batches.map(({ id }) => id), ...endOf(batches.at(-1)) }));
+    context.terminal.out(JSON.stringify({ verdict, faults, paymentId, legs: ways, onChain }));
+  } else if (verdict === 'holds') {
+    const ways = legs.map(({ leg, batches }) => `the ${leg} by ${batches.map(sayBatch).join(', taken over by ')}`);
+    context.terminal.out(`Payment ${paymentId} is settled: ${ways.join('; ')}${onChain ? '. The chain says so of each.' : '.'}`);
+  } else context.terminal.out(faultLines(faults.map(({ code, detail }) => `${code}: ${detail}`)));
+  if (verdict !== 'holds') context.endWith(EXITS[verdict]);
 }
 
-/** What an agreeing chain has shown: of a batch on the books only that it does not know it. */
-function sayOfChain({ batches }: SettlementProof): string {
-  const count = batches.filter(({ method }) => method === 'chain').length;
-  if (count === batches.length) return ', and the chain says so';
-  return count === 0 ? '; the chain knows nothing of it' : ', and the chain says so of the one that is there';
+type ProvenBatch = SettlementProof['batches'][number];
+
+/** The transaction that pays a leg; none for one that no chain pays, or has not executed yet. */
+function endOf(last: ProvenBatch | undefined): Pick<ProvenBatch, 'transactionHash' | 'ledgerVersion'> {
+  if (last === undefined || !isPaidByChain(last)) return { transactionHash: null, ledgerVersion: null };
+  return { transactionHash: last.transactionHash, ledgerVersion: last.ledgerVersion };
+}
+
+function sayBatch(batch: ProvenBatch): string {
+  const { id, method, status, transactionHash, ledgerVersion } = batch;
+  if (!isPaidByChain(batch)) return `${id} (${method === 'books' ? 'on the books' : status})`;
+  if (transactionHash === null) return `${id} (not executed yet)`;
+  return `${id} (${status === 'disputed' ? 'frozen by a dispute, ' : ''}transaction ${transactionHash}, version ${ledgerVersion})`;
 }
