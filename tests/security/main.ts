@@ -1,8 +1,9 @@
 /**
  * `npm run security -- [PART…]`: holds the platform against what its threat model promises. Prints what each part found, or with
- * `--json` one line of JSON; ends with 1 when a part does not hold, with 2 when there is no such part.
+ * `--json` one line of JSON; ends with 1 when a part does not hold, with 2 when there is no such part, with 3 when no part failed and one
+ * could not be checked.
  */
-import { type Figures, type PartReport, reportOf, type SecurityPart } from './part.ts';
+import { exitCodeOf, type Figures, type PartReport, reportOf, type SecurityPart } from './part.ts';
 import { PARTS } from './parts.ts';
 
 async function runPart(part: SecurityPart, tell: (line: string) => void): Promise<PartReport> {
@@ -17,7 +18,8 @@ function linesOf(report: PartReport): string[] {
   const shown = (value: Figures[string]): string =>
     typeof value === 'object' ? value.join(', ') : typeof value === 'number' ? value.toLocaleString('en') : value;
   const figures = Object.entries(report.figures).map(([name, value]) => `  ${name}: ${shown(value)}`);
-  return [`${report.name}: ${report.passed ? 'holds' : 'FAILED'}`, ...figures, ...report.failures.map((failure) => `  FAILED: ${failure}`)];
+  const verdict = report.failures.length > 0 ? 'FAILED' : report.unchecked === null ? 'holds' : `not checked: ${report.unchecked}`;
+  return [`${report.name}: ${verdict}`, ...figures, ...report.failures.map((failure) => `  FAILED: ${failure}`)];
 }
 
 const words = process.argv.slice(2);
@@ -37,7 +39,7 @@ if (unknown.length > 0 || words.some((word) => word.startsWith('-') && word !== 
     reports.push(report);
     if (!isJson) process.stdout.write(`${linesOf(report).join('\n')}\n`);
   }
-  const ok = reports.every(({ passed }) => passed);
-  if (isJson) process.stdout.write(`${JSON.stringify({ ok, parts: reports })}\n`);
-  process.exitCode = ok ? 0 : 1;
+  const exitCode = exitCodeOf(reports);
+  if (isJson) process.stdout.write(`${JSON.stringify({ ok: exitCode === 0, parts: reports })}\n`);
+  process.exitCode = exitCode;
 }

@@ -1,5 +1,6 @@
 /** The parts of `npm run security`, in the order in which they run. */
 import { access } from './access-part.ts';
+import { advisories } from './advisories.ts';
 import { fuzz } from './fuzz-part.ts';
 import { leaks } from './leaks.ts';
 import type { SecurityPart } from './part.ts';
@@ -7,4 +8,4 @@ import { rotation } from './rotation.ts';
 import { supply } from './supply.ts';
 import { tampering } from './tampering.ts';
 
-export const PARTS: readonly SecurityPart[] = [supply, access, fuzz, leaks, tampering, rotation];
+export const PARTS: readonly SecurityPart[] = [supply, advisories, access, fuzz, leaks, tampering, rotation];
