@@ -1,22 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { withTransaction } from '../../db/connect.ts';
-import { newPerson } from '../../db/fixtures.ts';
 import { createKeyring } from '../../db/keyring.ts';
-import { type NewPayment, storePayments, storePeople } from '../../db/queries/intake.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { newId } from '../../domain/ids.ts';
 import type { Asked } from '../../tools/sanctions/asked.ts';
 import { createSanctionsList } from '../../tools/sanctions/list.ts';
 import { sampleList } from '../../tools/sanctions/sample.ts';
-import type { CohortPayment, WorkItem } from '../agent.ts';
+import type { WorkItem } from '../agent.ts';
 import { type ComplianceDeps, createComplianceAgent } from './index.ts';
-import { bringTo, listOf } from './testing.ts';
+import { createPayments, listOf } from './testing.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const NOW_MS = Date.UTC(2026, 10, 20, 12);
-const NO_BYTES = Buffer.alloc(1);
 
 const agent = createComplianceAgent();
 const keyring = createKeyring([{ id: 1, master: randomBytes(32) }]);
@@ -36,84 +33,7 @@ beforeEach(async () => {
   await database.pool.query('insert into clients (id, name) values ($1, $2)', [clientId, clientId]);
 });
 
-async function addPerson(kyc: { readonly status?: string; readonly tier?: number } = {}): Promise<string> {
-  const person = newPerson(keyring, clientId, { name: 'Amina Wanjiku', phone: newId() });
-  const [{ id } = { id: '' }] = await storePeople(database.pool, [{ ...person, country: 'KE', walletId: 'mpesa-ke' }], NOW_MS);
-  await database.pool.query('update users set kyc_status = $2, kyc_tier = $3 where id = $1', [id, kyc.status ?? 'basic', kyc.tier ?? 1]);
-  return id;
-}
-
-interface PaymentOver {
-  readonly senderId?: string;
-  readonly receiverId?: string;
-  readonly senderName?: string;
-  readonly receiverName?: string;
-  readonly receiverDetails?: unknown;
-  readonly agoMs?: number;
-  readonly amountMinor?: bigint;
-  readonly status?: string;
-  readonly parties?: Buffer;
-  readonly releasedByCase?: string;
-}
-
-/** Stores a payment from Kenya to Uganda and gives it as the cohort carries it. */
-async function addPayment(asked: PaymentOver = {}): Promise<WorkItem> {
-  const createdAtMs = NOW_MS - (asked.agoMs ?? 0);
-  const parties = {
-    sender: { name: asked.senderName ?? 'Amina Wanjiku', phone: '+254712345678' },
-    receiver: { name: asked.receiverName ?? 'Okello James', phone: '+256772345678', details: asked.receiverDetails },
-  };
-  const row: NewPayment = {
-    id: newId(),
-    clientId,
-    referenceId: newId(),
-    fingerprint: NO_BYTES,
-    batchId: null,
-    amountMinor: asked.amountMinor ?? 500_000n,
-    fromCurrency: 'KES',
-    toCurrency: 'UGX',
-    fromCountry: 'KE',
-    toCountry: 'UG',
-    funding: 'wallet',
-    delivery: 'wallet',
-    senderId: asked.senderId ?? (await addPerson()),
-    receiverId: asked.receiverId ?? (await addPerson()),
-    senderWallet: 'mpesa-ke',
-    receiverWallet: 'mtn-ug',
-    parties: asked.parties ?? keyring.encrypt(JSON.stringify(parties), 'payments.parties'),
-    preference: 'cheapest',
-    purpose: 'family_support',
-    quoteId: null,
-    principal: null,
-  };
-  await storePayments(database.pool, [row], createdAtMs);
-  if (asked.status !== undefined) await bringTo(database.pool, row.id, asked.status);
-  const { id, amountMinor, senderId, receiverId, senderWallet, receiverWallet } = row;
-  const payment: CohortPayment = {
-    id,
-    clientId,
-    status: 'accepted',
-    amountMinor,
-    fromCurrency: 'KES',
-    toCurrency: 'UGX',
-    fromCountry: 'KE',
-    toCountry: 'UG',
-    funding: 'wallet',
-    delivery: 'wallet',
-    senderId,
-    receiverId,
-    senderWallet,
-    receiverWallet,
-    preference: 'cheapest',
-    purpose: 'family_support',
-    quoteId: null,
-    collectionSpent: [],
-    payoutSpent: [],
-    createdAtMs,
-    releasedByCase: asked.releasedByCase ?? null,
-  };
-  return { payment };
-}
+const { addPerson, addPayment } = createPayments({ keyring, nowMs: NOW_MS, pool: () => database.pool, clientId: () => clientId });
 
 async function decideAll(items: readonly WorkItem[]) {
   return (await agent.gather(deps, items)).map((facts) => agent.decide(facts));

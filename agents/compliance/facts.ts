@@ -97,6 +97,8 @@ export type Signals = {
   readonly corridorRisk?: number;
   /** What the travel rule asks for and is not there; only where it applies. */
   readonly travelRuleMissing?: readonly string[];
+  /** The same by the text of the rule that comes into force next. */
+  readonly travelRuleMissingNext?: readonly string[];
   readonly isOriginatorUnverified?: boolean;
 };
 

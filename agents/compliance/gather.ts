@@ -10,6 +10,7 @@ import type { Currency } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
 import { dayOf } from '../../domain/network.ts';
 import { storedDetails } from '../../domain/party.ts';
+import { type TravelRuleGaps, travelRuleGaps } from '../../domain/travel-rule.ts';
 import { askedOf } from '../../tools/sanctions/asked.ts';
 import type { Hit, SanctionsList } from '../../tools/sanctions/list.ts';
 import { normaliseName } from '../../tools/sanctions/name.ts';
@@ -216,6 +217,8 @@ function factsOf(
     partyFacts(parties.sender, row.senderKycStatus, row.senderKycTier),
     partyFacts(parties.receiver, row.receiverKycStatus, row.receiverKycTier),
   ];
+  const travelRuleMinor = thresholds.find((threshold) => threshold.id === 'travel_rule')?.minor ?? null;
+  const isQualifying = travelRuleMinor !== null && payment.amountMinor >= travelRuleMinor;
   const signals = signalsOf({
     at,
     sent: earlierSent,
@@ -224,10 +227,10 @@ function factsOf(
     lastBeforeMs: readings.lastBefore.get(payment.senderId) ?? null,
     senderSinceMs: row.senderSince.getTime(),
     amountUsdMinor: usdCents(payment.amountMinor, payment.fromCurrency, readings.rates),
-    travelRuleMinor: thresholds.find((threshold) => threshold.id === 'travel_rule')?.minor ?? null,
+    travelRuleMinor,
     band: structuring,
     corridorRisk: corridorRisk(from.standing, to.standing, payment.fromCurrency === payment.toCurrency, day),
-    missing: travelRuleMissing(sender, receiver),
+    travelRule: isQualifying ? travelRuleOf(payment, day, parties, { sender, receiver }) : null,
     isOriginatorVerified: row.senderKycStatus === 'verified',
   });
   const history = senderFacts(earlierSent, at, sent?.truncated ?? false);
@@ -261,15 +264,17 @@ function factsOf(
   };
 }
 
-/** What Recommendation 16 asks for and is not there: names, accounts, and an identity of the originator that was looked at. */
-function travelRuleMissing(sender: PartyFacts, receiver: PartyFacts): string[] {
-  const missing: string[] = [];
-  if (sender.nameWords === 0) missing.push('originator_name');
-  if (!sender.phoneGiven) missing.push('originator_account');
-  if (sender.kycStatus === 'none' || sender.kycStatus === 'rejected') missing.push('originator_identity');
-  if (receiver.nameWords === 0) missing.push('beneficiary_name');
-  if (!receiver.phoneGiven) missing.push('beneficiary_account');
-  return missing;
+/** What Recommendation 16 asks for and is not there, with an identity of the originator that was looked at. */
+function travelRuleOf(
+  { fromCountry, toCountry }: WorkItem['payment'],
+  day: string,
+  parties: Parties,
+  { sender, receiver }: Readonly<Record<keyof Parties, PartyFacts>>,
+): TravelRuleGaps {
+  const partyOf = (facts: PartyFacts, { details }: Person) => ({ isNamed: facts.nameWords > 0, hasAccount: facts.phoneGiven, details });
+  const gaps = travelRuleGaps([fromCountry, toCountry], day, partyOf(sender, parties.sender), partyOf(receiver, parties.receiver));
+  const isLookedAt = sender.kycStatus !== 'none' && sender.kycStatus !== 'rejected';
+  return isLookedAt ? gaps : { ...gaps, missing: [...gaps.missing, 'originator_identity'] };
 }
 
 function earlierThan(history: UserHistory | undefined, at: PastPayment, refused: ReadonlySet<string>): PastPayment[] {

@@ -31,7 +31,7 @@ function readings(change: Partial<SignalReadings> = {}): SignalReadings {
     travelRuleMinor: 12_967_469n,
     band: { lowBps: 7_000, highBps: 9_990 },
     corridorRisk: 0,
-    missing: [],
+    travelRule: null,
     isOriginatorVerified: true,
     ...change,
   };
@@ -97,13 +97,15 @@ describe('signals', () => {
   });
 
   test('what the travel rule lacks is told only where it applies', () => {
-    const missing = ['originator_identity'];
-    expect(signalsOf(readings({ missing, isOriginatorVerified: false }))).toEqual({ isNewReceiver: true });
-    const at = { ...readings().at, amountMinor: 12_967_469n };
-    expect(signalsOf(readings({ at, missing, isOriginatorVerified: false }))).toMatchObject({
-      travelRuleMissing: missing,
+    expect(signalsOf(readings({ isOriginatorVerified: false }))).toEqual({ isNewReceiver: true });
+    const travelRule = { missing: ['originator_identity'], missingNext: ['beneficiary_town'] };
+    expect(signalsOf(readings({ travelRule, isOriginatorVerified: false }))).toMatchObject({
+      travelRuleMissing: travelRule.missing,
+      travelRuleMissingNext: travelRule.missingNext,
       isOriginatorUnverified: true,
     });
+    const complete = signalsOf(readings({ travelRule: { missing: [], missingNext: [] } }));
+    expect(complete).toEqual({ isNewReceiver: true });
   });
 
   test('what comes later has no part', () => {

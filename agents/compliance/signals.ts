@@ -4,6 +4,7 @@
  * Every window ends with the payment and reaches back from its acceptance: nothing that comes later has a
  * part in it, whenever it is taken.
  */
+import type { TravelRuleGaps } from '../../domain/travel-rule.ts';
 import type { Signals } from './facts.ts';
 import type { PastPayment } from './history.ts';
 
@@ -40,8 +41,8 @@ export interface SignalReadings {
   readonly travelRuleMinor: bigint | null;
   readonly band: { readonly lowBps: number; readonly highBps: number };
   readonly corridorRisk: number;
-  /** What the travel rule asks for and is not there, if it applied. */
-  readonly missing: readonly string[];
+  /** What the travel rule asks for and is not there, by the text in force and by the next; null where it does not apply. */
+  readonly travelRule: TravelRuleGaps | null;
   readonly isOriginatorVerified: boolean;
 }
 
@@ -117,9 +118,10 @@ function addReceiver(signals: Writable<Signals>, { at, toReceiver, travelRuleMin
   signals.bandSumToReceiver24hMinor = found.reduce((sum, each) => sum + each.amountMinor, at.amountMinor).toString();
 }
 
-function addTravelRule(signals: Writable<Signals>, { at, travelRuleMinor, missing, isOriginatorVerified }: SignalReadings): void {
-  if (travelRuleMinor === null || at.amountMinor < travelRuleMinor) return;
-  if (missing.length > 0) signals.travelRuleMissing = missing;
+function addTravelRule(signals: Writable<Signals>, { travelRule, isOriginatorVerified }: SignalReadings): void {
+  if (travelRule === null) return;
+  if (travelRule.missing.length > 0) signals.travelRuleMissing = travelRule.missing;
+  if (travelRule.missingNext.length > 0) signals.travelRuleMissingNext = travelRule.missingNext;
   if (!isOriginatorVerified) signals.isOriginatorUnverified = true;
 }
 

@@ -103,7 +103,7 @@ function factsOf(
     travelRuleMinor: thresholds.find((threshold) => threshold.id === 'travel_rule')?.minor ?? null,
     band: policy.structuring,
     corridorRisk: corridorRisk(fatfFrom.standing, fatfTo.standing, fromCountry === toCountry, day),
-    missing: [],
+    travelRule: null,
     isOriginatorVerified: true,
   });
   const receiverSenders24h = sendersWithinDay(receiver.received, at);

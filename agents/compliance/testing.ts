@@ -1,7 +1,12 @@
 /** Facts and payments for tests of compliance. */
-import type { Queryable } from '../../db/connect.ts';
+import type { Pool, Queryable } from '../../db/connect.ts';
+import { newPerson } from '../../db/fixtures.ts';
+import type { Keyring } from '../../db/keyring.ts';
+import { type NewPayment, storePayments, storePeople } from '../../db/queries/intake.ts';
+import { newId } from '../../domain/ids.ts';
 import type { LoadedList, SanctionsEntry } from '../../tools/sanctions/list.ts';
 import { sampleList } from '../../tools/sanctions/sample.ts';
+import type { CohortPayment, WorkItem } from '../agent.ts';
 import type { ComplianceFacts, HitFacts, PartyFacts, SenderFacts, ThresholdFacts } from './facts.ts';
 import { BUILT_IN_RULES } from './rules/rule-set.ts';
 
@@ -72,4 +77,99 @@ export function listOf(over: Partial<SanctionsEntry>): LoadedList {
   const base = sampleList();
   const template = base.entries[0] as SanctionsEntry;
   return { ...base, entries: [{ ...template, type: 'person', entryId: '7', weakNames: [], ...over }] };
+}
+
+export interface PaymentOver {
+  readonly senderId?: string;
+  readonly receiverId?: string;
+  readonly senderName?: string;
+  readonly receiverName?: string;
+  readonly senderDetails?: unknown;
+  readonly receiverDetails?: unknown;
+  readonly agoMs?: number;
+  readonly amountMinor?: bigint;
+  readonly status?: string;
+  readonly parties?: Buffer;
+  readonly releasedByCase?: string;
+}
+
+/** Stores people and payments of theirs, of one client at a time. */
+export function createPayments({
+  keyring,
+  nowMs,
+  pool,
+  clientId,
+}: {
+  readonly keyring: Keyring;
+  readonly nowMs: number;
+  readonly pool: () => Pool;
+  readonly clientId: () => string;
+}) {
+  async function addPerson(kyc: { readonly status?: string; readonly tier?: number } = {}): Promise<string> {
+    const person = newPerson(keyring, clientId(), { name: 'Amina Wanjiku', phone: newId() });
+    const [{ id } = { id: '' }] = await storePeople(pool(), [{ ...person, country: 'KE', walletId: 'mpesa-ke' }], nowMs);
+    await pool().query('update users set kyc_status = $2, kyc_tier = $3 where id = $1', [id, kyc.status ?? 'basic', kyc.tier ?? 1]);
+    return id;
+  }
+
+  /** Stores a payment from Kenya to Uganda and gives it as the cohort carries it. */
+  async function addPayment(asked: PaymentOver = {}): Promise<WorkItem> {
+    const createdAtMs = nowMs - (asked.agoMs ?? 0);
+    const parties = {
+      sender: { name: asked.senderName ?? 'Amina Wanjiku', phone: '+254712345678', details: asked.senderDetails },
+      receiver: { name: asked.receiverName ?? 'Okello James', phone: '+256772345678', details: asked.receiverDetails },
+    };
+    const row: NewPayment = {
+      id: newId(),
+      clientId: clientId(),
+      referenceId: newId(),
+      fingerprint: Buffer.alloc(1),
+      batchId: null,
+      amountMinor: asked.amountMinor ?? 500_000n,
+      fromCurrency: 'KES',
+      toCurrency: 'UGX',
+      fromCountry: 'KE',
+      toCountry: 'UG',
+      funding: 'wallet',
+      delivery: 'wallet',
+      senderId: asked.senderId ?? (await addPerson()),
+      receiverId: asked.receiverId ?? (await addPerson()),
+      senderWallet: 'mpesa-ke',
+      receiverWallet: 'mtn-ug',
+      parties: asked.parties ?? keyring.encrypt(JSON.stringify(parties), 'payments.parties'),
+      preference: 'cheapest',
+      purpose: 'family_support',
+      quoteId: null,
+      principal: null,
+    };
+    await storePayments(pool(), [row], createdAtMs);
+    if (asked.status !== undefined) await bringTo(pool(), row.id, asked.status);
+    const { id, amountMinor, senderId, receiverId, senderWallet, receiverWallet } = row;
+    const payment: CohortPayment = {
+      id,
+      clientId: clientId(),
+      status: 'accepted',
+      amountMinor,
+      fromCurrency: 'KES',
+      toCurrency: 'UGX',
+      fromCountry: 'KE',
+      toCountry: 'UG',
+      funding: 'wallet',
+      delivery: 'wallet',
+      senderId,
+      receiverId,
+      senderWallet,
+      receiverWallet,
+      preference: 'cheapest',
+      purpose: 'family_support',
+      quoteId: null,
+      collectionSpent: [],
+      payoutSpent: [],
+      createdAtMs,
+      releasedByCase: asked.releasedByCase ?? null,
+    };
+    return { payment };
+  }
+
+  return { addPerson, addPayment };
 }

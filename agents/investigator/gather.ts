@@ -5,6 +5,7 @@
  */
 import type { Pool } from 'pg';
 import type { Keyring } from '../../db/keyring.ts';
+import type { Person } from '../../db/person-keys.ts';
 import {
   findAnswers,
   findCaseEvidence,
@@ -76,8 +77,17 @@ export async function gatherCase(deps: GatherDeps, caseId: string, nowMs: number
     paymentId: row.paymentId,
     brief: briefOf(row, { sender, receiver, linked }, texts, nowMs),
     texts,
-    personal: { names: [parties.sender.name, parties.receiver.name], numbers: [parties.sender.phone, parties.receiver.phone] },
+    personal: {
+      names: [parties.sender, parties.receiver].flatMap(personalWords),
+      numbers: [parties.sender.phone, parties.receiver.phone],
+    },
   };
+}
+
+/** Whatever a client said of somebody by which they could be known. */
+function personalWords({ name, details }: Person): string[] {
+  const { dateOfBirth, placeOfBirth, address, document } = details ?? {};
+  return [name, dateOfBirth, placeOfBirth, address?.line, document?.number].filter((word) => word !== undefined);
 }
 
 interface Around {

@@ -52,12 +52,16 @@ export interface PersonPayment {
   readonly purpose: string;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+  /** Both parties, sealed, and the person's own key, by which their side alone opens. */
+  readonly parties: Buffer;
+  readonly ownKey: Buffer | null;
 }
 
 /** Every payment of a person, oldest first; one to oneself stands twice. */
 export async function listPersonPayments(db: Queryable, userId: string): Promise<PersonPayment[]> {
   const columns = `id, reference_id as "referenceId", status, amount, from_currency as "fromCurrency", target_amount as "targetAmount",
-    to_currency as "toCurrency", from_country as "fromCountry", to_country as "toCountry", purpose, created_at as "createdAt", updated_at as "updatedAt"`;
+    to_currency as "toCurrency", from_country as "fromCountry", to_country as "toCountry", purpose, created_at as "createdAt", updated_at as "updatedAt",
+    parties, (select users.data_key from users where users.id = $1) as "ownKey"`;
   const { rows } = await db.query<PersonPayment>({
     name: 'list_person_payments',
     text: `select 'sender' as role, ${columns} from payments where sender_id = $1

@@ -149,3 +149,17 @@ test('the receiver is told of their own leg, and of whom nothing is kept beside,
   expect([texts, wishes, sessions, mandates, retention.holds]).toEqual([[], [], [], [], []]);
   for (const word of amina.person.name.split(' ')) expect(JSON.stringify(file)).not.toContain(word);
 });
+
+test('who asks is told what clients said of them, of themselves and with each payment, and nothing said of the other', async () => {
+  const told = { dateOfBirth: '1971-03-04', address: { town: 'Kisumu', country: 'KE' } };
+  const amina = await world.addPerson('Amina Told', world.keyring, told);
+  const okello = await world.addPerson('Okello Told', world.keyring, { document: { type: 'passport', number: 'A1234567' } });
+  await world.addPayment(amina, okello);
+  const file = await exportSubject(world, amina.id);
+  expect(file.person).toMatchObject({ name: 'Amina Told', ...told });
+  expect(file.payments).toMatchObject([{ role: 'sender', said: told }]);
+  expect(JSON.stringify(file)).not.toMatch(/A1234567|Okello/);
+  expect((await exportSubject(world, okello.id)).payments).toMatchObject([
+    { role: 'receiver', said: { document: { number: 'A1234567' } } },
+  ]);
+});

@@ -8,13 +8,14 @@ import { findPeopleByIndex, findPerson, listPersonPayments, type PersonPayment }
 import { listSubjectHolds, type SubjectHold } from '../../db/queries/subject-access.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
+import type { PartyDetails } from '../../domain/party.ts';
 import { formatAmount, money } from '../../domain/money.ts';
 import { keptUntilMs, RETENTION, recordPolicyOf } from './policy.ts';
 import { readSubjectRecords, type SubjectRecords } from './subject-records.ts';
 
 export interface SubjectFile extends SubjectRecords {
   readonly kind: 'capp-subject-access';
-  readonly person: {
+  readonly person: PartyDetails & {
     readonly id: string;
     readonly name: string;
     readonly phone: string;
@@ -24,7 +25,7 @@ export interface SubjectFile extends SubjectRecords {
     readonly kycTier: number;
     readonly knownSince: string;
   };
-  readonly payments: readonly Readonly<Record<string, string | null>>[];
+  readonly payments: readonly SubjectPayment[];
   /** Until when the law keeps all this, or null when nothing does. */
   readonly keptUntil: string | null;
   readonly retention: {
@@ -38,6 +39,9 @@ export interface SubjectFile extends SubjectRecords {
   /** What may speak of somebody and is not in here, and why. */
   readonly notIncluded: readonly string[];
 }
+
+/** A payment as its own party may know it: `said` is what the client gave of that party with it. */
+export type SubjectPayment = Readonly<Record<string, string | PartyDetails | null>>;
 
 const NOT_INCLUDED = [
   'Who the other party of a payment was: that is theirs to ask for.',
@@ -63,12 +67,12 @@ export async function exportSubject(deps: { readonly pool: Pool; readonly keyrin
   if (record === null || record.erasedAt !== null) throw fault('not_found', { detail: 'Nobody is kept under that id.' });
   const payments = await listPersonPayments(deps.pool, userId);
   const untilMs = Math.max(0, ...payments.map((payment) => keptUntilMs(payment)));
-  const { name, phone } = deps.keyring.people.openPerson(record);
+  const { name, phone, details } = deps.keyring.people.openPerson(record);
   const { id, clientId, country, walletId, kycStatus, kycTier, createdAt } = record;
   return {
     kind: 'capp-subject-access',
-    person: { id, name, phone, country, walletId, kycStatus, kycTier, knownSince: createdAt.toISOString() },
-    payments: payments.map(paymentOf),
+    person: { id, name, phone, ...details, country, walletId, kycStatus, kycTier, knownSince: createdAt.toISOString() },
+    payments: payments.map((payment) => paymentOf(deps.keyring, payment)),
     ...(await readSubjectRecords(deps, { userId, clientId, phone })),
     keptUntil: untilMs === 0 ? null : new Date(untilMs).toISOString(),
     retention: retentionOf(payments, country, await listSubjectHolds(deps.pool, userId)),
@@ -94,8 +98,9 @@ function retentionOf(payments: readonly PersonPayment[], country: string, holds:
 }
 
 /** A payment as its own party may know it; who the other was is the other's. */
-function paymentOf(payment: PersonPayment): Readonly<Record<string, string | null>> {
+function paymentOf(keyring: Keyring, payment: PersonPayment): SubjectPayment {
   const { id, role, status, purpose, fromCountry, toCountry } = payment;
+  const said = keyring.people.openParty({ parties: payment.parties, senderKey: payment.ownKey, receiverKey: payment.ownKey }, role).details;
   const amountOf = (minor: bigint, currency: string): string => `${formatAmount(money(minor, currency as Currency))} ${currency}`;
   return {
     id,
@@ -108,5 +113,6 @@ function paymentOf(payment: PersonPayment): Readonly<Record<string, string | nul
     received: payment.targetAmount === null ? null : amountOf(payment.targetAmount, payment.toCurrency),
     createdAt: payment.createdAt.toISOString(),
     keptUntil: new Date(keptUntilMs(payment)).toISOString(),
+    ...(said === undefined ? {} : { said }),
   };
 }

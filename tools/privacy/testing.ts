@@ -1,11 +1,12 @@
 /** People and payments of theirs for tests, sealed as the way in seals them, and as it did before people had data keys. */
 import { insertAttempt, insertClient, insertPayment, newPerson } from '../../db/fixtures.ts';
 import { createKeyring, type Keyring } from '../../db/keyring.ts';
-import { joinParties, type Parties } from '../../db/person-keys.ts';
+import { joinParties, type Parties, type Person } from '../../db/person-keys.ts';
 import { storePeople } from '../../db/queries/intake.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { manualClock } from '../../domain/clock.ts';
 import { newId } from '../../domain/ids.ts';
+import type { PartyDetails } from '../../domain/party.ts';
 import { sealText, textOpener } from './texts.ts';
 
 export type PrivacyWorld = Awaited<ReturnType<typeof privacyWorld>>;
@@ -24,8 +25,8 @@ export async function privacyWorld(startMs: number) {
   const personOf = (name: string) => ({ name, phone: `+2547${String((count += 1)).padStart(8, '0')}` });
 
   /** Stores somebody new; gives who they are. */
-  async function addPerson(name = `Amina Wanjiku ${count + 1}`, by: Keyring = keyring) {
-    const person = personOf(name);
+  async function addPerson(name = `Amina Wanjiku ${count + 1}`, by: Keyring = keyring, details?: PartyDetails) {
+    const person: Person = { ...personOf(name), ...(details === undefined ? {} : { details }) };
     const [stored] = await storePeople(pool, [{ ...newPerson(by, clientId, person), country: 'KE', walletId: 'mpesa-ke' }], clock.now());
     if (!stored?.dataKey) throw new Error('somebody was not stored');
     return { id: stored.id, person };

@@ -107,6 +107,11 @@ const FIELD_LIST = {
     'data of the travel rule that lacks, where it applies',
     (signals) => signals.travelRuleMissing?.length,
   ),
+  'travelRule.missingNext': signal(
+    'count',
+    'data that lacks by the text of the travel rule that comes next, where it applies',
+    (signals) => signals.travelRuleMissingNext?.length,
+  ),
   'travelRule.isUnverified': signal(
     'flag',
     "the travel rule applies and the sender's identity is not verified",

@@ -244,6 +244,7 @@ describe('the built-in rules', () => {
       'round_amounts',
       'new_sender_large',
       'corridor_risk_large',
+      'travel_rule_next_incomplete',
       'travel_rule_unverified',
       'risk_elevated',
     ]);
