@@ -24,5 +24,8 @@ export const BATCH_TRANSITIONS: Readonly<Record<BatchStatus, readonly BatchStatu
 /** Where a batch still has steps to take on chain. */
 export const DRIVEN_STATUSES: readonly BatchStatus[] = ['closed', 'proposed', 'approved', 'executed', 'disputed'];
 
+/** How long after it was netted a batch is first held against the chain, and between two looks at one that is open; milliseconds. */
+export const COMPARISON_MS = 3_600_000;
+
 /** `books`: what is due stays in the float at the partner and goes into the partner's next batch. */
 export type SettlementMethod = 'books' | 'chain';

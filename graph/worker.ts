@@ -27,6 +27,7 @@ import { dailyReconciliation } from './reconciliation/daily.ts';
 import { createReservationKeeper } from './reservations.ts';
 import { publishDue } from '../tools/registry/publish.ts';
 import { driveSettlement } from './settlement/driver.ts';
+import { watchChain } from './settlement/watch.ts';
 import { findWork } from './sweep.ts';
 import type { GraphDeps, Hint } from './types.ts';
 
@@ -97,6 +98,7 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
         keepReservations(),
         sealLog(deps),
         tellRegistry(deps),
+        holdAgainstChain(deps),
         reconcileDue(),
         forgetSessions(deps),
         rescreenSome(deps, options.rescreen),
@@ -235,6 +237,13 @@ async function tellRegistry(deps: GraphDeps): Promise<void> {
   const { put, failed } = await publishDue({ pool: deps.pool, clock: deps.clock, ...registry });
   if (put > 0) deps.log.info({ put }, 'registry told');
   if (failed.length > 0) deps.log.warn({ codes: [...new Set(failed)] }, 'registry not told of everything');
+}
+
+/** Compares batches with the chain where that is due, so that a mismatch becomes a case without anybody asking. */
+async function holdAgainstChain({ pool, clock, log, settlement }: GraphDeps): Promise<void> {
+  if (settlement === undefined) return;
+  const { raised, closed } = await watchChain({ pool, clock, log, chain: settlement.chain });
+  if (raised + closed > 0) log.info({ raised, closed }, 'books held against the settlement chain');
 }
 
 /** Takes batches over the chain, as many as are due. */

@@ -5,7 +5,7 @@ import { canonicalJson } from '../../domain/canonical.ts';
 import type { Currency } from '../../domain/currency.ts';
 import type { Facts, Reason } from '../../domain/decision.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
-import type { SettlementMethod } from '../../domain/settlement.ts';
+import { COMPARISON_MS, type SettlementMethod } from '../../domain/settlement.ts';
 import { type CarriedBatch, leafCount, rootOfBatch } from '../../tools/aptos/items.ts';
 import { type BatchFacts, type ClosingCause, decideBatch, type WindowFacts } from './decide.ts';
 import type { NetPosition, SettlementWindow } from './gather.ts';
@@ -214,10 +214,10 @@ const BATCHES_SQL = `
 with closed as (
   insert into settlement_batches (id, window_id, partner, currency, payment_count, item_count, collected_amount, disbursed_amount, net_amount,
     carried_amount, carried_count, due_amount, merkle_root, method, status, policy_version, facts, facts_digest, reasons, approval_by, approvals_needed,
-    next_step_at, created_at, updated_at, settled_at)
+    next_step_at, compare_at, created_at, updated_at, settled_at)
   select id, $2, partner, currency, payments, items, collected, disbursed, collected - disbursed, carried, carried_count, due, root, method,
     case method when 'chain' then 'closed' else 'settled' end, $15, facts::jsonb, digest, reasons::jsonb, approval_by,
-    case method when 'chain' then $16::int else 0 end, case method when 'chain' then $17::timestamptz end, $17, $17,
+    case method when 'chain' then $16::int else 0 end, case method when 'chain' then $17::timestamptz end, $21, $17, $17,
     case method when 'chain' then null else $17 end
   from unnest($1::uuid[], $3::text[], $4::text[], $5::int[], $6::int[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[],
     $12::text[], $13::text[], $14::text[], $18::text[], $19::text[], $20::int[])
@@ -257,6 +257,7 @@ async function insertBatches(tx: PoolClient, closing: WindowToWrite): Promise<vo
       column(({ reasons }) => JSON.stringify(reasons)),
       column(({ approvalBy }) => approvalBy),
       column(({ carriedBatches }) => carriedBatches.length),
+      new Date(closing.nowMs + COMPARISON_MS),
     ],
   });
 }

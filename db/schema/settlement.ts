@@ -125,6 +125,8 @@ export const settlementBatches = pgTable(
     leaseToken: uuid('lease_token'),
     leaseUntil: moment('lease_until'),
     nextStepAt: moment('next_step_at'),
+    /** When it is held against the chain next. */
+    compareAt: moment('compare_at').notNull().default(sql`'-infinity'`),
     /** Refusals and losses in a row; sets the wait before the next try. */
     setbacks: integer('setbacks').notNull().default(0),
     createdAt: createdAt(),
@@ -147,6 +149,7 @@ export const settlementBatches = pgTable(
     index('settlement_batches_open')
       .on(table.partner, table.currency)
       .where(sql`${table.carriedTo} is null and ${table.dueAmount} <> 0 and (${table.method} = 'books' or ${table.status} <> 'settled')`),
+    index('settlement_batches_to_compare').on(table.compareAt).where(sql`${table.method} = 'chain'`),
     index('settlement_batches_carried').on(table.carriedTo).where(sql`${table.carriedTo} is not null`),
     index('settlement_batches_keys').on(table.createdAt).where(sql`${table.approvalBy} = 'policy'`),
     index('settlement_batches_status_list').on(table.status, table.id),

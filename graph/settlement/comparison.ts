@@ -14,6 +14,7 @@ export interface BookedBatch extends ProposedBatch {
   readonly reversedMinor: bigint;
   /** What is posted for it, signed as what is due; null while nothing is. */
   readonly bookedMinor: bigint | null;
+  readonly createdAtMs: number;
   /** A step of it is under way, or a worker holds it: what differs now is for whoever looks next. */
   readonly isMoving: boolean;
 }
@@ -26,10 +27,13 @@ export interface Mismatch {
 
 /** Which batches to read: named ones, or all. */
 export async function readBooked(db: Queryable, nowMs: number, ids: readonly string[] | null = null): Promise<BookedBatch[]> {
-  const { rows } = await db.query<Omit<BookedBatch, 'deadlineMs'> & { readonly deadlineAt: Date | null }>({
+  const { rows } = await db.query<
+    Omit<BookedBatch, 'deadlineMs' | 'createdAtMs'> & { readonly deadlineAt: Date | null; readonly createdAt: Date }
+  >({
     name: 'read_booked_settlement_batches',
     text: `select b.id, b.partner, b.currency, b.due_amount as "dueMinor", b.merkle_root as "merkleRoot", b.item_count as "itemCount",
         b.approvals_needed as "approvalsNeeded", b.deadline_at as "deadlineAt", b.status, b.reversed_amount as "reversedMinor",
+        b.created_at as "createdAt",
         (select sum(case when debit.kind = 'chain' then t.amount else -t.amount end)::bigint from transfers t
           join accounts debit on debit.id = t.debit_account_id
           where t.link_id = b.id and t.reason in ('settlement', 'settlement_reversal')) as "bookedMinor",
@@ -38,7 +42,11 @@ export async function readBooked(db: Queryable, nowMs: number, ids: readonly str
       from settlement_batches b where b.method = 'chain' and ($1::uuid[] is null or b.id = any($1)) order by b.id`,
     values: [ids, new Date(nowMs)],
   });
-  return rows.map(({ deadlineAt, ...row }) => ({ ...row, deadlineMs: deadlineAt?.getTime() ?? null }));
+  return rows.map(({ deadlineAt, createdAt, ...row }) => ({
+    ...row,
+    deadlineMs: deadlineAt?.getTime() ?? null,
+    createdAtMs: createdAt.getTime(),
+  }));
 }
 
 /** What differs between the books and the chain, each with what it is on either side. Pure. */

@@ -207,8 +207,8 @@ export async function endStep(tx: PoolClient, step: OpenStep, end: StepEnd, nowM
 
 export type CaseKind = 'disputed' | 'expired' | 'mismatched' | 'refused' | 'reversed';
 
-/** Puts a batch before people, once per kind while the case is open. */
-export async function raiseCase(tx: PoolClient, batchId: string, kind: CaseKind, evidence: Facts, nowMs: number): Promise<void> {
+/** Puts a batch before people, once per kind while the case is open. Whether it had to be. */
+export async function raiseCase(tx: PoolClient, batchId: string, kind: CaseKind, evidence: Facts, nowMs: number): Promise<boolean> {
   const id = newId();
   const made = await tx.query({
     name: 'raise_settlement_case',
@@ -216,21 +216,39 @@ export async function raiseCase(tx: PoolClient, batchId: string, kind: CaseKind,
       on conflict (batch_id, kind) where status = 'open' do nothing`,
     values: [id, batchId, kind, JSON.stringify(evidence), digestOf(canonicalJson(evidence)), new Date(nowMs)],
   });
-  if (made.rowCount === 0) return;
+  if (made.rowCount === 0) return false;
   const event = { clientId: null, actor: 'agent:settlement', action: 'settlement_case.opened', subject: `settlement_case:${id}` };
   await recordAuditEvents(tx, [{ ...event, details: { batchId, kind } }], nowMs);
+  return true;
 }
 
-/** Closes the cases of these kinds that have come to an end by themselves. */
-export async function closeCases(tx: PoolClient, batchId: string, kinds: readonly CaseKind[], nowMs: number): Promise<void> {
-  await tx.query({
+/** The same, but not when a person has closed the last case of the kind on the very same evidence. */
+export async function raiseCaseAnew(tx: PoolClient, batchId: string, kind: CaseKind, evidence: Facts, nowMs: number): Promise<boolean> {
+  const { rows } = await tx.query<{ closedBy: string | null; digest: string }>({
+    name: 'find_last_settlement_case',
+    text: `select closed_by as "closedBy", evidence_digest as digest from settlement_cases where batch_id = $1 and kind = $2
+      order by created_at desc, id desc limit 1`,
+    values: [batchId, kind],
+  });
+  const [last] = rows;
+  const isKnown =
+    last !== undefined && last.closedBy !== null && last.closedBy !== 'system' && last.digest === digestOf(canonicalJson(evidence));
+  return isKnown ? false : raiseCase(tx, batchId, kind, evidence, nowMs);
+}
+
+/** Closes the cases of these kinds that have come to an end by themselves; resolves with how many. */
+export async function closeCases(tx: PoolClient, batchId: string, kinds: readonly CaseKind[], nowMs: number): Promise<number> {
+  const { rows } = await tx.query<{ closed: number }>({
     name: 'close_settlement_cases',
     text: `with closed as (
         update settlement_cases set status = 'resolved', closed_by = 'system', reason_code = 'ended_by_itself', closed_at = $3
         where batch_id = $1 and kind = any($2::text[]) and status = 'open' returning id
+      ), noted as (
+        insert into audit_events (actor, action, subject, details, created_at)
+        select 'system', 'settlement_case.resolved', 'settlement_case:' || id, jsonb_build_object('batchId', $1::text), $3 from closed
       )
-      insert into audit_events (actor, action, subject, details, created_at)
-      select 'system', 'settlement_case.resolved', 'settlement_case:' || id, jsonb_build_object('batchId', $1::text), $3 from closed`,
+      select count(*)::int as closed from closed`,
     values: [batchId, kinds, new Date(nowMs)],
   });
+  return rows[0]?.closed ?? 0;
 }

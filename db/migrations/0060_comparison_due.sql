@@ -1,0 +1,2 @@
+ALTER TABLE "settlement_batches" ADD COLUMN "compare_at" timestamp (3) with time zone DEFAULT '-infinity' NOT NULL;--> statement-breakpoint
+CREATE INDEX "settlement_batches_to_compare" ON "settlement_batches" USING btree ("compare_at") WHERE "settlement_batches"."method" = 'chain';
