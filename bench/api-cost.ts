@@ -1,19 +1,21 @@
 /**
- * What encryption and authorisation cost: CPU of this process per accepted payment, with both, without either and without both, in
- * turns over one database. Without encryption a keyring stands in that writes what it is given; without authorisation a caller
- * that is known from the start. Both stand-ins are of the bench: the platform has no such switch.
+ * What encryption, authorisation, rate limits and row-level security cost: CPU of the API and of the database per accepted payment and
+ * per payment that is read, with all of them, without each and without any, in turns over one database. Without encryption a keyring
+ * stands in that writes what it is given; without authorisation a caller that is known from the start. The stand-ins are of the bench:
+ * the platform has no such switches.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { clusterIn, findRunning } from '../db/cluster.ts';
 import { connect, type Pool } from '../db/connect.ts';
 import { startDatabase } from '../db/embedded.ts';
 import { insertClient } from '../db/fixtures.ts';
 import { createKeyring, type Keyring } from '../db/keyring.ts';
 import { migrate } from '../db/migrate.ts';
-import type { Person, PersonKey } from '../db/person-keys.ts';
-import { createApiKey, findApiKey } from '../db/queries/api-keys.ts';
+import { createApiKey } from '../db/queries/api-keys.ts';
+import { openTenants, type Tenants } from '../db/tenants.ts';
 import { systemClock } from '../domain/clock.ts';
 import { fault } from '../domain/errors.ts';
 import { countryByCode } from '../domain/network.ts';
@@ -21,52 +23,66 @@ import { createPeople } from '../examples/people.ts';
 import { seededRandom } from '../examples/random.ts';
 import { createApi } from '../server/api/app.ts';
 import type { ApiDeps } from '../server/api/deps.ts';
+import type { LimitDeps } from '../server/api/limits.ts';
+import { createAccess } from '../server/auth/access.ts';
+import { createTokenSigner } from '../server/auth/token-signer.ts';
+import { treeCpuSeconds } from '../server/cpu-time.ts';
 import { createIntake } from '../server/intake.ts';
+import { createLimiter } from '../server/limits/limiter.ts';
+import { readLimits } from '../server/limits/policy.ts';
+import { postgresStore } from '../server/limits/store.ts';
 import { createLog } from '../server/log.ts';
+import { plainKeyring } from './plain-keyring.ts';
 
 export interface CostOptions {
   /** Requests of one round. */
   readonly requests: number;
-  /** Rounds of each kind; the best counts. */
+  /** Rounds of each kind. */
   readonly rounds: number;
 }
 
-/** Microseconds of CPU per payment. */
+/** With everything and an API key; with an access token in its place; without one of the guards; without any of them. */
+const KINDS = [
+  'full',
+  'withToken',
+  'withoutEncryption',
+  'withoutAuthorisation',
+  'withoutLimits',
+  'withoutRowSecurity',
+  'withoutAny',
+] as const;
+export type CostKind = (typeof KINDS)[number];
+
+/** Microseconds of CPU per request: of the API in its best round, of the database on the mean, whose clock ticks in hundredths of a second. */
+export interface Cost {
+  readonly cpuUs: number;
+  readonly databaseUs: number;
+}
+
+/** By kind, a payment handed in and a payment read. */
 export interface ApiCost {
-  readonly full: number;
-  readonly withoutEncryption: number;
-  readonly withoutAuthorisation: number;
-  readonly withoutBoth: number;
+  readonly payment: Readonly<Record<CostKind, Cost>>;
+  readonly read: Readonly<Record<CostKind, Cost>>;
 }
 
 const AT_ONCE = 100;
-const KINDS = ['full', 'withoutEncryption', 'withoutAuthorisation', 'withoutBoth'] as const;
+const CONNECTIONS = 4;
 
-/** Measures it. The database runs in processes of its own and is not counted. */
+/** Measures it. */
 export async function measureApiCost(options: CostOptions, tell: (line: string) => void): Promise<ApiCost> {
   const dataDir = await mkdtemp(join(tmpdir(), 'capp-bench-'));
   try {
     const database = await startDatabase({ dataDir, databaseUrl: null });
-    const pool = connect({ url: database.url, applicationName: 'capp bench', max: 4 });
+    const pool = connect({ url: database.url, applicationName: 'capp bench', max: CONNECTIONS });
+    const tenants = openTenants({ url: database.url, applicationName: 'capp bench', max: CONNECTIONS });
     try {
       await migrate(pool);
-      const ask = await openApis(pool);
-      const best = new Map<(typeof KINDS)[number], number>();
-      // The first round compiles the code and is not counted.
-      for (let round = 0; round <= options.rounds; round += 1) {
-        for (const kind of KINDS) {
-          const us = await ask(kind, options.requests);
-          if (round > 0) best.set(kind, Math.min(us, best.get(kind) ?? Number.POSITIVE_INFINITY));
-        }
-      }
-      const cost = Object.fromEntries(
-        KINDS.map((kind) => [kind, Math.round((best.get(kind) ?? Number.NaN) * 10) / 10]),
-      ) as unknown as ApiCost;
-      tell(
-        `CPU per payment: ${cost.full} µs; without encryption ${cost.withoutEncryption}, without authorisation ${cost.withoutAuthorisation}`,
-      );
+      const server = await findRunning(clusterIn(dataDir));
+      const cost = await inTurns(await openApis(pool, tenants), server?.pid ?? 0, options);
+      for (const line of linesOf(cost)) tell(line);
       return cost;
     } finally {
+      await tenants.end();
       await pool.end();
       await database.stop();
     }
@@ -75,49 +91,145 @@ export async function measureApiCost(options: CostOptions, tell: (line: string) 
   }
 }
 
-async function openApis(pool: Pool): Promise<(kind: (typeof KINDS)[number], requests: number) => Promise<number>> {
-  const clientId = await insertClient(pool);
-  const pepper = randomBytes(32);
-  const { key } = await createApiKey(pool, pepper, { clientId, principal: 'client:bench', scopes: ['payments:write'] });
-  const encrypting = createKeyring([{ id: 1, master: randomBytes(32) }]);
-  const known = await findApiKey(pool, pepper, key, systemClock.now());
-  const findCaller: ApiDeps['findCaller'] = (presented) => findApiKey(pool, pepper, presented, systemClock.now());
-  const appOf = (keyring: Keyring, find: ApiDeps['findCaller']) => openApi(pool, keyring, find);
-  const apps = {
-    full: appOf(encrypting, findCaller),
-    withoutEncryption: appOf(plainKeyring(), findCaller),
-    withoutAuthorisation: appOf(encrypting, async () => known),
-    withoutBoth: appOf(plainKeyring(), async () => known),
-  };
-  const bodies = bodyMaker();
-  return async (kind, requests) => {
-    const texts = Array.from({ length: requests }, bodies);
-    const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-    const started = process.cpuUsage();
-    for (let at = 0; at < texts.length; at += AT_ONCE) {
-      const answers = await Promise.all(
-        texts.slice(at, at + AT_ONCE).map(async (body) => apps[kind].app.request('/v1/payments', { method: 'POST', headers, body })),
-      );
-      const refused = answers.find(({ status }) => status !== 202);
-      if (refused !== undefined) throw new Error(`a payment was answered with ${refused.status}: ${await refused.text()}`);
+/** What one kind can be asked for: to take payments, and to show those that it took last. */
+interface Measured {
+  readonly pay: (requests: number) => Promise<void>;
+  readonly read: (requests: number) => Promise<void>;
+}
+
+const ACTS = { payment: 'pay', read: 'read' } as const;
+
+async function inTurns(apis: Readonly<Record<CostKind, Measured>>, postgresPid: number, options: CostOptions): Promise<ApiCost> {
+  const meters = Object.fromEntries(KINDS.map((kind) => [kind, { payment: createMeter(postgresPid), read: createMeter(postgresPid) }]));
+  // The first round compiles the code and is not counted.
+  for (let round = 0; round <= options.rounds; round += 1) {
+    for (const act of ['payment', 'read'] as const) {
+      // Whoever comes first bears what the act before has left to the database: each does in its turn.
+      for (const kind of [...KINDS.slice(round % KINDS.length), ...KINDS.slice(0, round % KINDS.length)]) {
+        const stop = meters[kind]?.[act].start();
+        await apis[kind][ACTS[act]](options.requests);
+        if (round > 0) stop?.(options.requests);
+      }
     }
-    const { user, system } = process.cpuUsage(started);
-    return (user + system) / requests;
+  }
+  const costOf = (act: keyof ApiCost) => Object.fromEntries(KINDS.map((kind) => [kind, meters[kind]?.[act].read()])) as ApiCost['payment'];
+  return { payment: costOf('payment'), read: costOf('read') };
+}
+
+function createMeter(postgresPid: number) {
+  let [best, databaseSeconds, counted] = [Number.POSITIVE_INFINITY, 0, 0];
+  const rounded = (value: number): number => Math.round(value * 10) / 10;
+  return {
+    start: () => {
+      const [own, database] = [process.cpuUsage(), treeCpuSeconds(postgresPid)];
+      return (requests: number): void => {
+        const { user, system } = process.cpuUsage(own);
+        best = Math.min(best, (user + system) / requests);
+        databaseSeconds += treeCpuSeconds(postgresPid) - database;
+        counted += requests;
+      };
+    },
+    read: (): Cost => ({ cpuUs: rounded(best), databaseUs: rounded((databaseSeconds * 1e6) / counted) }),
   };
 }
 
-function openApi(pool: Pool, keyring: Keyring, findCaller: ApiDeps['findCaller']) {
+const NAMES: Readonly<Record<CostKind, string>> = {
+  full: 'all of them, by API key',
+  withToken: 'all of them, by access token',
+  withoutEncryption: 'without encryption',
+  withoutAuthorisation: 'without authorisation',
+  withoutLimits: 'without rate limits',
+  withoutRowSecurity: 'without row-level security',
+  withoutAny: 'without any of them',
+};
+
+/** The comparison as lines of text. */
+function linesOf(cost: ApiCost): string[] {
+  const cell = ({ cpuUs, databaseUs }: Cost): string => `${cpuUs.toFixed(1).padStart(9)} ${databaseUs.toFixed(1).padStart(9)}`;
+  return [
+    `${'CPU, µs'.padEnd(30)}${'POST'.padStart(9)} ${'database'.padStart(9)}${'GET'.padStart(9)} ${'database'.padStart(9)}`,
+    ...KINDS.map((kind) => `${NAMES[kind].padEnd(30)}${cell(cost.payment[kind])}${cell(cost.read[kind])}`),
+  ];
+}
+
+async function openApis(pool: Pool, tenants: Tenants): Promise<Readonly<Record<CostKind, Measured>>> {
+  const clientId = await insertClient(pool);
+  const pepper = randomBytes(32);
+  const scopes = ['payments:write', 'payments:read'] as const;
+  const { key } = await createApiKey(pool, pepper, { clientId, principal: 'client:bench', scopes });
+  const encrypting = createKeyring([{ id: 1, master: randomBytes(32) }]);
+  const issuer = 'https://bench.invalid';
+  const signer = createTokenSigner({ pool, keyring: encrypting, clock: systemClock, issuer, audience: issuer });
+  const access = createAccess({ pool, keyring: encrypting, pepper, clock: systemClock, signer, origin: issuer });
+  const known = await access.findCaller(key);
+  const { accessToken } = await access.ofKey(key, null);
+  const limiter = createLimiter({
+    store: postgresStore(pool),
+    clock: systemClock,
+    keyOf: (who) => encrypting.blindIndex(who, 'rate_limits.key').toString('base64url'),
+    onStoreError: () => undefined,
+  });
+  const limits: LimitDeps = { limiter, policies: readLimits(''), trustedProxies: 0 };
+  const full: Guards = { pool, keyring: encrypting, findCaller: access.findCaller, limits, tenants };
+  const [unencrypted, unauthorised] = [{ keyring: plainKeyring() }, { findCaller: async () => known }];
+  const [unlimited, unseparated] = [{ limits: undefined }, { tenants: { of: () => pool } }];
+  const bodies = bodyMaker();
+  const of = (guards: Partial<Guards>, presented = key): Measured => measuredApi({ ...full, ...guards }, presented, bodies);
+  return {
+    full: of({}),
+    withToken: of({}, accessToken),
+    withoutEncryption: of(unencrypted),
+    withoutAuthorisation: of(unauthorised),
+    withoutLimits: of(unlimited),
+    withoutRowSecurity: of(unseparated),
+    withoutAny: of({ ...unencrypted, ...unauthorised, ...unlimited, ...unseparated }),
+  };
+}
+
+interface Guards extends Pick<ApiDeps, 'findCaller' | 'limits' | 'tenants'> {
+  readonly pool: Pool;
+  readonly keyring: Keyring;
+}
+
+/** One API with these guards, asked in process: the socket, and TLS on it, are not measured here. */
+function measuredApi(guards: Guards, presented: string, bodies: () => string): Measured {
+  const { app } = openApi(guards);
+  const headers = { authorization: `Bearer ${presented}`, 'content-type': 'application/json' };
+  let paymentIds: string[] = [];
+  const each = async <Item, Result>(items: readonly Item[], ask: (item: Item) => Promise<Result>): Promise<Result[]> => {
+    const results: Result[] = [];
+    for (let at = 0; at < items.length; at += AT_ONCE) results.push(...(await Promise.all(items.slice(at, at + AT_ONCE).map(ask))));
+    return results;
+  };
+  const answered = async (response: Response, expected: number): Promise<{ readonly id: string }> => {
+    if (response.status !== expected) throw new Error(`a request was answered with ${response.status}: ${await response.text()}`);
+    return (await response.json()) as { id: string };
+  };
+  return {
+    pay: async (requests) => {
+      const texts = Array.from({ length: requests }, bodies);
+      const taken = await each(texts, async (body) => answered(await app.request('/v1/payments', { method: 'POST', headers, body }), 202));
+      paymentIds = taken.map(({ id }) => id);
+    },
+    read: async (requests) => {
+      const wanted = Array.from({ length: requests }, (_, index) => paymentIds[index % paymentIds.length] as string);
+      await each(wanted, async (id) => answered(await app.request(`/v1/payments/${id}`, { headers }), 200));
+    },
+  };
+}
+
+function openApi({ pool, keyring, findCaller, limits, tenants }: Guards) {
   const log = createLog({ program: 'bench', level: 'warn' });
   const notify = (): void => undefined;
   return createApi({
     pool,
-    // Payments are submitted here and not read.
-    tenants: { of: () => pool },
+    tenants,
     keyring,
     clock: systemClock,
     log,
     intake: createIntake({ pool, keyring, clock: systemClock, notify }),
     findCaller,
+    ...(limits === undefined ? {} : { limits }),
     createQuote: () => Promise.reject(fault('rate_unavailable')),
     notify,
     callbackAnswer: () => null,
@@ -148,27 +260,5 @@ function bodyMaker(): () => string {
       sender: party('KE'),
       receiver: party('UG'),
     });
-  };
-}
-
-/** Writes what it is given. What it indexes is told apart by its last characters, which numbers and digests differ in. */
-function plainKeyring(): Keyring {
-  const base = createKeyring([{ id: 1, master: randomBytes(32) }]);
-  const { key } = base.people.create();
-  const none: PersonKey = key;
-  const wrapped = base.people.create().wrapped;
-  const plain = (person: Person): Buffer => Buffer.from(JSON.stringify({ name: person.name, phone: person.phone }));
-  const index = (text: string): Buffer => Buffer.from(text.slice(-16).padStart(16, '0'), 'latin1');
-  return {
-    ...base,
-    encrypt: (text) => Buffer.from(text),
-    blindIndex: index,
-    blindIndexes: (text) => [index(text)],
-    olderIndexes: () => [],
-    people: {
-      ...base.people,
-      create: () => ({ key: none, wrapped }),
-      seal: (_key, person) => plain(person),
-    },
   };
 }

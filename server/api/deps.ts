@@ -131,9 +131,9 @@ export interface ApiDeps {
   readonly sumOfAll?: SumOfAll;
   /** How much one caller may ask for; no bounds unless told. */
   readonly limits?: LimitDeps;
-  /** Version of the program, for the OpenAPI document and the metrics. */
   /** Callbacks must come over a connection whose certificate an operators' authority signed. */
   readonly operatorCertificates?: boolean;
+  /** Version of the program, for the OpenAPI document and the metrics. */
   readonly version: string;
   /** How often the live stream looks for new activity, milliseconds; 500 unless told. */
   readonly streamPollMs?: number;
