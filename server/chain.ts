@@ -14,7 +14,7 @@ import { createAptosNode } from '../tools/aptos/node.ts';
 import { parseChainProfile } from '../tools/aptos/profile.ts';
 import type { Registrars, RegistryDeps } from '../tools/aptos/registry.ts';
 import { consentOf } from '../tools/aptos/settlement.ts';
-import { ed25519Account, type KeySigner, localSigner } from '../tools/aptos/signer.ts';
+import { type ChainAccount, ed25519Account, localSigner, multiKeyAccount } from '../tools/aptos/signer.ts';
 import type { Config } from './config.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -28,17 +28,39 @@ export interface Chain {
   readonly registrars: Registrars;
 }
 
+const publicKey = z
+  .string()
+  .regex(/^(?:ed25519-pub-)?(?:0x)?[0-9a-fA-F]{64}$/)
+  .transform((text) => text.slice(-64).toLowerCase());
+
+/** One private key, or several keys of which so many must sign, with those of them that are kept here. */
+const accountSchema = z.union([
+  z.string(),
+  z.strictObject({
+    scheme: z.enum(['multi_key', 'multi_ed25519']).default('multi_key'),
+    required: z.int().min(1),
+    publicKeys: z.array(publicKey).min(1),
+    keys: z.array(z.string()),
+    /** Only of an account whose keys were rotated. */
+    address: z
+      .string()
+      .regex(/^0x[0-9a-f]{64}$/)
+      .optional(),
+  }),
+]);
+
 const keysSchema = z.object({
-  settler: z.string(),
-  treasury: z.string(),
-  reporter: z.string(),
-  regulator: z.string().optional(),
-  issuer: z.string().optional(),
-  feePayer: z.string().optional(),
-  approvers: z.array(z.string()),
-  arbiters: z.array(z.string()),
+  settler: accountSchema,
+  treasury: accountSchema,
+  reporter: accountSchema,
+  regulator: accountSchema.optional(),
+  issuer: accountSchema.optional(),
+  feePayer: accountSchema.optional(),
+  approvers: z.array(accountSchema),
+  arbiters: z.array(accountSchema),
 });
 
+type AccountKeys = z.infer<typeof accountSchema>;
 type ChainKeys = z.infer<typeof keysSchema>;
 
 /**
@@ -50,26 +72,38 @@ export async function openChain(config: Config, env: Env, pool: Pool, clock: Clo
   const profile = parseChainProfile(await readJson('CAPP_APTOS_PATH', config.aptosPath), config.aptosNodeUrl);
   const keys = await readKeys(config, env);
   const node = createAptosNode({ profile, fetch: (url, init) => fetch(url, init), clock });
-  const account = (setting: string, key: string) => ed25519Account(localSigner(key, setting));
-  const approverKeys: KeySigner[] = keys.approvers.map((key) => localSigner(key, 'CAPP_APTOS_APPROVER_KEYS'));
+  const approvers = keys.approvers.map((kept) => accountOf('CAPP_APTOS_APPROVER_KEYS', kept));
   const deps = {
     node,
     profile,
     clock,
     sent: databaseSent(pool),
     sleep: (ms: number) => delay(ms),
-    feePayer: keys.feePayer === undefined ? null : account('CAPP_APTOS_FEE_PAYER_KEY', keys.feePayer),
-    settler: account('CAPP_APTOS_SETTLER_KEY', keys.settler),
-    treasury: account('CAPP_APTOS_TREASURY_KEY', keys.treasury),
-    reporter: account('CAPP_APTOS_REPORTER_KEY', keys.reporter),
-    approvers: approverKeys.map((key) => ed25519Account(key)),
-    arbiters: keys.arbiters.map((key) => account('CAPP_APTOS_ARBITER_KEYS', key)),
+    feePayer: keys.feePayer === undefined ? null : accountOf('CAPP_APTOS_FEE_PAYER_KEY', keys.feePayer),
+    settler: accountOf('CAPP_APTOS_SETTLER_KEY', keys.settler),
+    treasury: accountOf('CAPP_APTOS_TREASURY_KEY', keys.treasury),
+    reporter: accountOf('CAPP_APTOS_REPORTER_KEY', keys.reporter),
+    approvers,
+    arbiters: keys.arbiters.map((key) => accountOf('CAPP_APTOS_ARBITER_KEYS', key)),
   };
   const registrars = {
-    regulator: keys.regulator === undefined ? null : account('CAPP_APTOS_REGULATOR_KEY', keys.regulator),
-    issuer: keys.issuer === undefined ? null : account('CAPP_APTOS_ISSUER_KEY', keys.issuer),
+    regulator: keys.regulator === undefined ? null : accountOf('CAPP_APTOS_REGULATOR_KEY', keys.regulator),
+    issuer: keys.issuer === undefined ? null : accountOf('CAPP_APTOS_ISSUER_KEY', keys.issuer),
   };
-  return { deps, registrars, consents: approverKeys.map((key) => consentOf(ed25519Account(key), key)) };
+  return { deps, registrars, consents: approvers.map((approver) => consentOf(approver)) };
+}
+
+/** The account of one key, or of several. Throws `config_invalid`; nothing of the keys is in it. */
+function accountOf(setting: string, kept: AccountKeys): ChainAccount {
+  if (typeof kept === 'string') return ed25519Account(localSigner(kept, setting));
+  const { keys, address, ...terms } = kept;
+  const signers = keys.map((key) => localSigner(key, setting));
+  try {
+    return multiKeyAccount({ ...terms, ...(address === undefined ? {} : { address }) }, signers);
+  } catch (cause) {
+    const detail = `${setting} names several keys that make no account, or has too few of them to sign.`;
+    throw fault('config_invalid', { field: setting, detail, cause });
+  }
 }
 
 /** Keys from their file, each of which the environment may give instead. */

@@ -146,7 +146,7 @@ function sideOf(deps: ChainDeps, weather: Weather, { profile, keys }: Access, ac
     arbiters: keys.arbiters.map(account),
     limits: { pollMs: POLL_MS },
   };
-  const consents = keys.approvers.map((key, index) => ({ keyName: keyNameOf(index), ...consentOf(account(key), localSigner(key)) }));
+  const consents = keys.approvers.map((key, index) => ({ keyName: keyNameOf(index), ...consentOf(account(key)) }));
   const policy = consents.map((consent): Approver => ({ ...consent, approver: `policy:${consent.keyName}` }));
   const people = consents.flatMap((consent, index): Approver[] => {
     const approver = APPROVERS[index];

@@ -317,6 +317,7 @@ function dying(dieAt: number, when: 'before' | 'after'): { readonly deps: Driver
   const mortalChain = {
     propose: wrap(chain.propose),
     approve: wrap(chain.approve),
+    approveSigned: wrap(chain.approveSigned),
     execute: wrap(chain.execute),
     pay: wrap(chain.pay),
     refund: wrap(chain.refund),

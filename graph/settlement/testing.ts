@@ -72,6 +72,9 @@ export const memoryApprover = (approver: string): Approver => ({
   sign: async (digest) => `0x${approver} signs ${digest}`,
 });
 
+/** What an approver with a key elsewhere signs for the chain in memory. */
+export const memoryTransaction = (signer: string): string => Buffer.from(`${signer} approves`).toString('hex');
+
 /** An arbiter whose vote the chain in memory takes. */
 export const memoryArbiter = (arbiter: string): Arbiter => ({ arbiter, keyName: `key of ${arbiter}`, signer: `0x${arbiter}` });
 
@@ -152,6 +155,17 @@ export function memoryChain(clock: Clock): MemoryChain {
     if (held === undefined) throw new Error('no such batch on chain');
     return held;
   };
+  const approveIn = (batchId: string, signer: string, digest: string): boolean => {
+    const held = batches.get(batchId);
+    if (held === undefined || proposalDigest(held.proposal) !== digest) return false;
+    if (held.approvals.has(signer)) return true;
+    if (held.state !== 'proposed' && held.state !== 'approved') return false;
+    held.approvals.add(signer);
+    if (held.approvals.size >= held.proposal.approvalsNeeded) held.state = 'approved';
+    touch(held);
+    held.steps[stepName('approve', signer)] = { transactionHash: held.hash, ledgerVersion: held.version };
+    return true;
+  };
   const chain: MemoryChain = {
     calls,
     batches,
@@ -195,18 +209,13 @@ export function memoryChain(clock: Clock): MemoryChain {
         batches.set(proposal.batchId, made);
         return true;
       }),
-    approve: (approval) =>
-      call({ call: 'approve', batchId: approval.batchId }, () => {
-        const held = batches.get(approval.batchId);
-        if (held === undefined || approval.signature !== `${approval.signer} signs ${approval.proposalDigest}`) return false;
-        if (proposalDigest(held.proposal) !== approval.proposalDigest) return false;
-        if (held.approvals.has(approval.signer)) return true;
-        if (held.state !== 'proposed' && held.state !== 'approved') return false;
-        held.approvals.add(approval.signer);
-        if (held.approvals.size >= held.proposal.approvalsNeeded) held.state = 'approved';
-        touch(held);
-        held.steps[stepName('approve', approval.signer)] = { transactionHash: held.hash, ledgerVersion: held.version };
-        return true;
+    approve: ({ batchId, signer, proposalDigest: digest, signature }) =>
+      call({ call: 'approve', batchId }, () => signature === `${signer} signs ${digest}` && approveIn(batchId, signer, digest)),
+    approveSigned: ({ batchId, signer, proposalDigest: digest, transaction, authenticator }) =>
+      call({ call: 'approve', batchId }, () => {
+        return (
+          transaction === memoryTransaction(signer) && authenticator === `${signer} signs ${digest}` && approveIn(batchId, signer, digest)
+        );
       }),
     execute: (batchId, mandate) =>
       call({ call: 'execute', batchId }, () => {

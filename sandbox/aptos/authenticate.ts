@@ -1,12 +1,13 @@
 /**
  * Who signed: every signature of a transaction is verified over the message that Aptos signs, and every key against the
- * account it signs for. Ed25519, single keys of Ed25519 and multi-keys of these; with secondary signers and a fee payer.
+ * account it signs for. Ed25519, single keys of Ed25519, multi-keys of these and multi-Ed25519; with secondary signers and a fee payer.
  */
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import {
   AccountAddress,
   type AccountAuthenticator,
   AccountAuthenticatorEd25519,
+  AccountAuthenticatorMultiEd25519,
   AccountAuthenticatorMultiKey,
   AccountAuthenticatorSingleKey,
   AnyPublicKey,
@@ -20,6 +21,7 @@ import {
   TransactionAuthenticatorEd25519,
   TransactionAuthenticatorFeePayer,
   TransactionAuthenticatorMultiAgent,
+  TransactionAuthenticatorMultiEd25519,
   TransactionAuthenticatorSingleSender,
 } from '@aptos-labs/ts-sdk';
 
@@ -52,6 +54,10 @@ function claimsOf(signed: SignedTransaction): Claim[] {
   if (authenticator instanceof TransactionAuthenticatorEd25519) {
     const single = new AccountAuthenticatorEd25519(authenticator.public_key, authenticator.signature);
     return [{ address, authenticator: single, messages: [message('RawTransaction', raw.bcsToBytes())] }];
+  }
+  if (authenticator instanceof TransactionAuthenticatorMultiEd25519) {
+    const several = new AccountAuthenticatorMultiEd25519(authenticator.public_key, authenticator.signature);
+    return [{ address, authenticator: several, messages: [message('RawTransaction', raw.bcsToBytes())] }];
   }
   if (authenticator instanceof TransactionAuthenticatorSingleSender) {
     return [{ address, authenticator: authenticator.sender, messages: [message('RawTransaction', raw.bcsToBytes())] }];
@@ -103,6 +109,15 @@ function judge({ authenticator, messages }: Claim): { authKey: AuthenticationKey
         return key !== undefined && verifies(key, signature, bytes);
       });
     const isEnough = signatures.signatures.length >= keys.signaturesRequired;
+    return { authKey: keys.authKey(), holds: isEnough && messages.some(isSound) };
+  }
+  if (authenticator instanceof AccountAuthenticatorMultiEd25519) {
+    const { public_key: keys, signature } = authenticator;
+    // One bit for each key, from the left of the first byte on, as the chain reads it.
+    const signing = keys.publicKeys.filter((_, place) => ((signature.bitmap[place >> 3] ?? 0) & (128 >> (place & 7))) !== 0);
+    const isSound = (bytes: Uint8Array): boolean =>
+      signature.signatures.every((each, index) => signing[index] !== undefined && verifies(signing[index], each, bytes));
+    const isEnough = signing.length >= keys.threshold && signing.length === signature.signatures.length;
     return { authKey: keys.authKey(), holds: isEnough && messages.some(isSound) };
   }
   return null;

@@ -66,6 +66,7 @@ export function createLedger(genesis: Genesis): Ledger {
   callAs(frame, ledger.contract, 'settlement::set_dispute_rules', 0n, BigInt(genesis.disputeLimitSecs));
   callAs(frame, ledger.contract, 'compliance_registry::add_issuer', at('issuer'), TIER_MAX);
   const people = [...STAFF, ...APPROVERS, ...ARBITERS, ...genesis.partners];
+  createAsset(frame, APT, { name: 'Aptos Coin', symbol: 'APT', decimals: 8n });
   for (const name of people) mint(frame, at(name), APT, GAS_OPENING);
   for (const currency of genesis.currencies) {
     const asset = assetAddress(genesis.seed, currency);

@@ -49,6 +49,7 @@ export interface SandboxChainProfile {
   readonly chainId: number;
   readonly contract: string;
   readonly treasury: string;
+  readonly feePayer: string;
   /** By currency. */
   readonly assets: Readonly<Record<string, string>>;
   /** By rail. */
@@ -113,6 +114,7 @@ function profileOf(
     chainId: ledger.chainId,
     contract: ledger.contract,
     treasury: addressNamed(seed, 'treasury'),
+    feePayer: addressNamed(seed, 'fee-payer'),
     assets,
     partners: Object.fromEntries(partners.map((partner) => [partner, addressNamed(seed, partner)])),
     arbiters: ARBITERS.map((name) => addressNamed(seed, name)),

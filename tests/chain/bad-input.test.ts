@@ -4,7 +4,6 @@
  */
 import { describe, expect, it } from 'vitest';
 import { isFault } from '../../domain/errors.ts';
-import { memorySent } from '../../tools/aptos/sent.ts';
 import { ed25519Account, type KeySigner, localSigner } from '../../tools/aptos/signer.ts';
 import { approved, createChainWorld, PARTNER, proposalOf, START_MS } from './world.ts';
 
@@ -41,42 +40,6 @@ describe('refused for sure, and nothing happened', () => {
     await world.chain.approveAs(proposal.batchId, world.chain.signers[1] ?? '', proposalDigest ?? '');
     expect((await world.chain.execute(proposal.batchId)).state).toBe('settled');
     expect(await world.executions('settlement::execute_and_pay')).toBe(1);
-  });
-
-  it('a replayed approval: the same key counts once, and a signed approval that comes again changes nothing', async () => {
-    const world = await createChainWorld();
-    const proposal = proposalOf();
-    await world.chain.propose(proposal, 0);
-    const key = localSigner(world.keys.approvers[2] ?? '');
-    const signer = world.account(world.keys.approvers[2] ?? '').address;
-    const request = await world.chain.approvalRequest(proposal.batchId, signer);
-    const signature = Buffer.from(await key.sign(Buffer.from(request.message, 'hex'))).toString('hex');
-    const approval = { ...request, publicKey: key.publicKey, signature };
-    expect(await world.chain.approveSigned(approval)).toMatchObject({ countedBy: [signer], approvedBy: [signer] });
-    expect(await world.chain.approveSigned(approval)).toMatchObject({ countedBy: [signer] });
-    // Even a process that remembers nothing cannot bring it in twice.
-    const forgetful = world.reopened({ sent: memorySent() });
-    expect(await codeOf(forgetful.approveSigned(approval))).toBe('chain_transaction_used');
-    const fresh = await world.chain.approvalRequest(proposal.batchId, signer);
-    const again = Buffer.from(await key.sign(Buffer.from(fresh.message, 'hex'))).toString('hex');
-    expect(await codeOf(forgetful.approveSigned({ ...fresh, publicKey: key.publicKey, signature: again }))).toBe(
-      'settlement_approval_replayed',
-    );
-    expect(await world.executions('settlement::approve')).toBe(1);
-  });
-
-  it('a signed approval that is not what was asked for', async () => {
-    const world = await createChainWorld();
-    const [one, two] = [proposalOf(), proposalOf()];
-    for (const each of [one, two]) await world.chain.propose(each, 0);
-    const key = localSigner(world.keys.approvers[2] ?? '');
-    const signer = world.account(world.keys.approvers[2] ?? '').address;
-    const request = await world.chain.approvalRequest(one.batchId, signer);
-    const signature = Buffer.from(await key.sign(Buffer.from(request.message, 'hex'))).toString('hex');
-    const approval = { ...request, publicKey: key.publicKey, signature };
-    expect(await codeOf(world.chain.approveSigned({ ...approval, batchId: two.batchId }))).toBe('settlement_batch_altered');
-    expect(await codeOf(world.chain.approveSigned({ ...approval, transaction: 'abcd' }))).toBe('settlement_batch_altered');
-    expect(await codeOf(world.chain.approveSigned({ ...approval, signature: '00'.repeat(64) }))).toBe('chain_signer_refused');
   });
 
   it('an expired batch, whose money goes back to its payer', async () => {

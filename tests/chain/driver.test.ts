@@ -65,7 +65,7 @@ function processOf(disputeWindowSecs = 0, life = mortal(Number.POSITIVE_INFINITY
   const chain = createAptosSettlement({ ...world.deps, node, sent: databaseSent(pool) }, { disputeWindowSecs });
   const approvers = world.keys.approvers.slice(0, 2).map((key, index): Approver => {
     const signer = localSigner(key);
-    return { approver: `policy:${index}`, keyName: `key-${index}`, ...consentOf(ed25519Account(signer), signer) };
+    return { approver: `policy:${index}`, keyName: `key-${index}`, ...consentOf(ed25519Account(signer)) };
   });
   const arbiters = PEOPLE.map((arbiter, index) => {
     const signer = ed25519Account(localSigner(world.keys.arbiters[index] ?? '')).address;
@@ -291,7 +291,7 @@ describe('a chain that takes nothing for a while', () => {
     const id = await insertBatch(database.pool, BATCH);
     const { deps } = processOf();
     const strange = localSigner('7'.repeat(64));
-    const stranger: Approver = { approver: 'policy:strange', keyName: 'key-strange', ...consentOf(ed25519Account(strange), strange) };
+    const stranger: Approver = { approver: 'policy:strange', keyName: 'key-strange', ...consentOf(ed25519Account(strange)) };
     await driveSettlement({ ...deps, approvers: [stranger, ...deps.approvers.slice(0, 1)] });
     const steps = await database.pool.query(
       `select state, reason_code from settlement_steps where batch_id = $1 and kind = 'approve' order by sent_at, id`,

@@ -22,7 +22,7 @@ it('an answer is behind what was seen when it was asked for, not behind what ove
       ),
   });
   const ask = async () => {
-    const answer = node.sequenceNumber('0x7');
+    const answer = node.account('0x7').then(({ sequenceNumber }) => sequenceNumber);
     answer.catch(() => undefined);
     await expect.poll(() => waiting.length).toBeGreaterThan(0);
     const reply = waiting.shift() as (version: number) => void;

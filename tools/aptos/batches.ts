@@ -2,35 +2,9 @@
  * Batches on Aptos, step by step: everything that `capp::settlement` lets settlement do, each step once however often it is
  * asked for. settlement-chain.ts is the narrower contract that the settlement agent works with.
  */
+import type { ApprovalRequest } from './approval-request.ts';
 import type { BatchTerms } from './functions.ts';
-import type { BatchProposal, ChainState, DisputeVote, StepReference } from './settlement-chain.ts';
-
-/** What a signer who keeps the key elsewhere must sign to approve a batch. */
-export interface ApprovalRequest {
-  readonly batchId: string;
-  /** The approver's account. */
-  readonly signer: string;
-  /** What the chain holds the batch's content to; over all of its fields. */
-  readonly proposalDigest: string;
-  /** The transaction to be signed, BCS, hex. Goes back with the signature. */
-  readonly transaction: string;
-  /** The bytes to sign with Ed25519, hex. */
-  readonly message: string;
-  /** When the request is no longer good. */
-  readonly expiresAtMs: number;
-}
-
-/** A signer's consent to exactly one proposal, as it comes back. */
-export interface SignedApproval {
-  readonly batchId: string;
-  readonly signer: string;
-  readonly proposalDigest: string;
-  readonly transaction: string;
-  /** 32 bytes, hex. */
-  readonly publicKey: string;
-  /** 64 bytes, hex. */
-  readonly signature: string;
-}
+import type { BatchProposal, ChainState, DisputeVote, SignedApproval, StepReference } from './settlement-chain.ts';
 
 /**
  * The contract's own words where they are finer: what has `expired` may have been refunded or not (`isOver` tells), and what
@@ -87,8 +61,8 @@ export interface AptosBatches {
   approveAs(batchId: string, signer: string, proposalDigest: string): Promise<BatchStatus>;
   /** What somebody with a key elsewhere must sign. */
   approvalRequest(batchId: string, signer: string): Promise<ApprovalRequest>;
-  /** Adds such a signer's approval. */
-  approveSigned(approval: SignedApproval): Promise<BatchStatus>;
+  /** Adds such a signer's approval. Throws what `readApproval` throws. */
+  approveSigned(approval: Omit<SignedApproval, 'proposalDigest'>): Promise<BatchStatus>;
   /** Executes an approved and funded batch, once; without a dispute window it is paid in the same transaction. */
   execute(batchId: string): Promise<BatchStatus>;
   /** Pays an executed batch whose time to be disputed is over, and returns what was reversed. */

@@ -4,12 +4,13 @@
  */
 import { fault, isFault } from '../../domain/errors.ts';
 import { readApproval, requestApproval } from './approval.ts';
+import type { ApprovalRequest } from './approval-request.ts';
 import type { AptosBatches, BatchStatus } from './batches.ts';
 import { batchBytes, digestOfTerms, proposalOfTerms, termsOf } from './batch-terms.ts';
 import { type EntryArgs, entryCall, type EntryName } from './functions.ts';
 import { batchAddress } from './objects.ts';
 import { follow, send, type SendDeps, type Step } from './send.ts';
-import { type BatchProposal, type DisputeVote, stepName, voteSigner } from './settlement-chain.ts';
+import { type BatchProposal, type DisputeVote, type SignedApproval, stepName, voteSigner } from './settlement-chain.ts';
 import { type BatchView, readBatch, statusFrom, unknownIfUnseen } from './settlement-status.ts';
 import type { ChainAccount } from './signer.ts';
 
@@ -24,10 +25,14 @@ export interface SettlementDeps extends SendDeps {
   readonly arbiters: readonly ChainAccount[];
 }
 
-/** Throws `config_invalid` when the treasury's key is not that of the profile's treasury. */
+/** Throws `config_invalid` when the keys of the treasury or the fee payer are not those of the profile's. */
 export function createAptosBatches(deps: SettlementDeps): AptosBatches {
-  if (deps.treasury.address !== deps.profile.treasury) {
+  const { treasury, feePayer } = deps.profile;
+  if (deps.treasury.address !== treasury) {
     throw fault('config_invalid', { field: 'treasury', detail: 'The key of the treasury is not that of the chain profile.' });
+  }
+  if (feePayer !== undefined && deps.feePayer?.address !== feePayer) {
+    throw fault('config_invalid', { field: 'feePayer', detail: 'The key of the fee payer is not that of the chain profile.' });
   }
   const status = (batchId: string): Promise<BatchStatus> => statusOf(deps, batchId);
   return {
@@ -41,13 +46,7 @@ export function createAptosBatches(deps: SettlementDeps): AptosBatches {
     fund: (batchId) => fund(deps, batchId),
     approveAs: (batchId, signer, digest) => approveAs(deps, batchId, signer, digest),
     approvalRequest: (batchId, signer) => approvalRequest(deps, batchId, signer),
-    async approveSigned(approval) {
-      const account = await readApproval(deps, approval);
-      const batch = await batchOf(deps, approval.batchId);
-      if (approval.proposalDigest !== batch.digest) throw fault('settlement_batch_altered');
-      await carryOut(deps, approval.batchId, `approve:${approval.signer}`, account);
-      return unknownIfUnseen(() => status(approval.batchId));
-    },
+    approveSigned: (approval) => approveSigned(deps, approval),
     execute: (batchId) => execute(deps, batchId),
     pay: (batchId) => take(deps, batchId, 'pay', 'settlement::pay_all', deps.settler, ({ isOver }) => isOver),
     cancel: (batchId) => take(deps, batchId, 'cancel', 'settlement::cancel', deps.settler, ({ state }) => state === 'cancelled'),
@@ -185,10 +184,18 @@ async function approveAs(deps: SettlementDeps, batchId: string, signer: string, 
   return statusAfter(deps, batchId);
 }
 
-async function approvalRequest(deps: SettlementDeps, batchId: string, signer: string): ReturnType<AptosBatches['approvalRequest']> {
-  const batch = await batchOf(deps, batchId);
-  const call = entryCall(deps.profile.contract, 'settlement::approve', [addressOf(deps, batchId), batch.digest]);
-  return requestApproval(deps, { batchId, signer, digest: batch.digest, call });
+async function approvalRequest(deps: SettlementDeps, batchId: string, signer: string): Promise<ApprovalRequest> {
+  const { terms } = await batchOf(deps, batchId);
+  return requestApproval(deps, signer, terms);
+}
+
+async function approveSigned(deps: SettlementDeps, approval: Omit<SignedApproval, 'proposalDigest'>): Promise<BatchStatus> {
+  const { batchId, signer } = approval;
+  const name = stepName('approve', signer);
+  const [{ digest }, sent] = await Promise.all([batchOf(deps, batchId), deps.sent.latest(batchId, name)]);
+  const isFresh = sent === null || (sent.state !== 'open' && sent.state !== 'executed');
+  await carryOut(deps, batchId, name, await readApproval(deps, approval, { digest, isFresh }));
+  return statusAfter(deps, batchId);
 }
 
 async function execute(deps: SettlementDeps, batchId: string): Promise<BatchStatus> {

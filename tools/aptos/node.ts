@@ -49,12 +49,19 @@ export interface LedgerSight {
   readonly timestampUs: bigint;
 }
 
+export interface AccountState {
+  readonly sequenceNumber: bigint;
+  /** What the account's keys must come to, `0x` and 64 digits. */
+  readonly authenticationKey: string;
+}
+
 export interface AptosNode {
   /** The newest block. Throws `chain_behind` when it is too old. */
   ledger(): Promise<LedgerSight>;
   /** Octas for a unit of gas that gets into a block soon. */
   gasPrice(): Promise<bigint>;
-  sequenceNumber(address: string): Promise<bigint>;
+  /** What the chain holds of an account; one that nobody has used yet begins at 0, and its address is its key. */
+  account(address: string): Promise<AccountState>;
   view<N extends ViewName>(name: N, ...args: ViewArgs<N>): Promise<ViewAnswer<N>>;
   balance(owner: string, asset: string): Promise<bigint>;
   /** What is known of a hash, and the ledger that knows it. */
@@ -110,7 +117,7 @@ export function createAptosNode(deps: NodeDeps): AptosNode {
   return {
     ledger: async () => ledgerSight(deps, watch, await get<LedgerInfo>('')),
     gasPrice: async () => BigInt((await get<{ gas_estimate: number }>('estimate_gas_price')).gas_estimate),
-    sequenceNumber: async (address) => BigInt((await get<{ sequence_number: string }>(`accounts/${address}`)).sequence_number),
+    account: (address) => accountOf(watch, address),
     async view(name, ...args) {
       const answer = await view(viewCall(deps.profile.contract, name, args as never));
       return readAnswer(VIEW_FUNCTIONS[name].returns, answer) as ViewAnswer<typeof name>;
@@ -216,6 +223,18 @@ async function lookUp(watch: Watch, hash: string): Promise<{ found: NodeTransact
       return { found: null, sight: isAbsent ? (watch.sights.get(error.data as object) ?? null) : null };
     }
     return asked(Promise.reject(error as Error));
+  }
+}
+
+async function accountOf(watch: Watch, address: string): Promise<AccountState> {
+  const options = { aptosConfig: watch.config, originMethod: 'capp', path: `accounts/${address}` };
+  try {
+    const { data } = await getAptosFullNode<object, { sequence_number: string; authentication_key: string }>(options);
+    return { sequenceNumber: BigInt(data.sequence_number), authenticationKey: data.authentication_key };
+  } catch (error) {
+    const isUnused =
+      error instanceof AptosApiError && error.status === 404 && decodeReply(404, error.data).errorCode === 'account_not_found';
+    return isUnused ? { sequenceNumber: 0n, authenticationKey: address } : asked(Promise.reject(error as Error));
   }
 }
 

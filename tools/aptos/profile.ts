@@ -28,6 +28,8 @@ const chainProfileSchema = z.object({
   contract: address,
   /** Our own account, which pays partners and is paid by them. */
   treasury: address,
+  /** Who pays for the gas of approvals by keys that are elsewhere; each account pays for its own unless given. */
+  feePayer: address.optional(),
   /** The fungible asset of each currency that is settled on chain. */
   assets: z.record(z.string().refine(isCurrency, 'is not a currency'), address),
   /** The account of each partner, by rail. */
@@ -40,6 +42,7 @@ export interface ChainProfile {
   readonly chainId: number;
   readonly contract: string;
   readonly treasury: string;
+  readonly feePayer?: string | undefined;
   readonly assets: Readonly<Partial<Record<Currency, string>>>;
   readonly partners: Readonly<Record<string, string>>;
 }

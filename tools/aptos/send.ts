@@ -12,7 +12,7 @@ import type { ChainProfile } from './profile.ts';
 import { faultOfStatus, type NodeTransaction } from './reply.ts';
 import type { Edition, SentTransaction, SentTransactions } from './sent.ts';
 import type { ChainAccount } from './signer.ts';
-import { buildTransaction, nonceFor, signTransaction, type TransactionTerms, unsignedBytes } from './transaction.ts';
+import { buildTransaction, GAS_UNIT_PRICE_MAX, nonceFor, signTransaction, type TransactionTerms, unsignedBytes } from './transaction.ts';
 
 export interface SendDeps {
   readonly node: AptosNode;
@@ -38,7 +38,7 @@ export interface SendLimits {
   readonly gasUnitPriceMax: bigint;
 }
 
-const LIMITS: SendLimits = { waitMs: 8_000, pollMs: 250, lifetimeSecs: 45n, gasMarginPercent: 50n, gasUnitPriceMax: 10_000n };
+const LIMITS: SendLimits = { waitMs: 8_000, pollMs: 250, lifetimeSecs: 45n, gasMarginPercent: 50n, gasUnitPriceMax: GAS_UNIT_PRICE_MAX };
 /** For the simulation; what is paid is what is used. */
 const SIMULATION_GAS = 200_000n;
 const GAS_MIN = 2_000n;

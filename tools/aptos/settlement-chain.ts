@@ -86,6 +86,19 @@ export interface BatchApproval {
   readonly signature: string;
 }
 
+/** The consent of a signer whose keys are elsewhere: the very transaction that approves, signed there. */
+export interface SignedApproval {
+  readonly batchId: string;
+  /** The approver's account. */
+  readonly signer: string;
+  /** Of the proposal that was read. */
+  readonly proposalDigest: string;
+  /** As the chain encodes it, hex. */
+  readonly transaction: string;
+  /** The signatures of the account's keys over it, hex. */
+  readonly authenticator: string;
+}
+
 /**
  * `absent`: the chain does not know the batch, and no transaction of ours can still make it appear · `executed`: binding, and its
  * dispute window open or its payout to be made · `disputed`: frozen until arbiters speak, or their time is over · `resolved`: they
@@ -166,6 +179,8 @@ export interface SettlementChain {
   propose(proposal: BatchProposal): Promise<ChainStatus>;
   /** Adds one signer's approval. The same signer counts once. */
   approve(approval: BatchApproval): Promise<ChainStatus>;
+  /** Adds the approval of a signer whose keys are elsewhere; it can be sent until its transaction expires. The same signer counts once. */
+  approveSigned(approval: SignedApproval): Promise<ChainStatus>;
   /**
    * Executes an approved batch, once; without a dispute window it is paid with that. Sends nothing, and throws `settlement_batch_altered`
    * when the chain holds other terms than those of the mandate, `settlement_approvers_differ` when it counts too few of its signers.

@@ -11,7 +11,7 @@ import { ed25519Account, localSigner } from './signer.ts';
 async function agentWorld() {
   const world = await createChainWorld();
   const chain = createAptosSettlement(world.deps);
-  const consents = world.keys.approvers.slice(0, 2).map((key) => consentOf(ed25519Account(localSigner(key)), localSigner(key)));
+  const consents = world.keys.approvers.slice(0, 2).map((key) => consentOf(ed25519Account(localSigner(key))));
   const approve = async (batchId: string, digest: string) => {
     for (const { signer, sign } of consents) {
       await chain.approve({ batchId, signer, proposalDigest: digest, signature: await sign(digest) });

@@ -2,8 +2,8 @@
  * The settlement agent's chain, on Aptos. Its three steps are more than three transactions: what we owe is put into the batch
  * with its proposal, or at the latest with its execution, and execution pays.
  */
-import { Ed25519PublicKey, Ed25519Signature } from '@aptos-labs/ts-sdk';
 import { fault } from '../../domain/errors.ts';
+import { authenticatorHex, isSignedBy, keysOf, readAuthenticator } from './authenticator.ts';
 import { chainTermsOf, proposalOfTerms } from './batch-terms.ts';
 import type { BatchState, BatchStatus } from './batches.ts';
 import { createAptosBatches, type SettlementDeps } from './create-batches.ts';
@@ -12,7 +12,7 @@ import type { ChainProfile } from './profile.ts';
 import { proposalDigest } from './proposal.ts';
 import type { BatchApproval, ChainState, ChainStatus, ExecutionMandate, SettlementChain } from './settlement-chain.ts';
 import { unknownIfUnseen } from './settlement-status.ts';
-import type { ChainAccount, KeySigner } from './signer.ts';
+import type { ChainAccount } from './signer.ts';
 
 export interface SettlementOptions {
   /** How long after its execution a payout may be disputed before it is made; 0, which is the default, pays at once. */
@@ -37,6 +37,12 @@ export function createAptosSettlement(deps: SettlementDeps, options: SettlementO
       assertProposal(profile, terms, approval.proposalDigest);
       return shown(profile, await batches.approveAs(approval.batchId, approval.signer, onChain));
     },
+    async approveSigned({ proposalDigest: read, ...approval }) {
+      const { terms, state } = await batches.status(approval.batchId);
+      if (terms === null) throw fault(state === 'unknown' ? 'chain_outcome_unknown' : 'not_found');
+      assertProposal(profile, terms, read);
+      return shown(profile, await batches.approveSigned(approval));
+    },
     async execute(batchId, mandate) {
       const standing = await batches.status(batchId);
       if (standing.terms !== null) assertProposal(profile, standing.terms, mandate.proposalDigest);
@@ -53,11 +59,11 @@ export function createAptosSettlement(deps: SettlementDeps, options: SettlementO
   };
 }
 
-/** What a key of ours gives as consent to a proposal: its signature over the digest. */
-export function consentOf(account: ChainAccount, key: KeySigner): { signer: string; sign: (proposalDigest: string) => Promise<string> } {
+/** What an account of ours gives as consent to a proposal: its authenticator over the digest, by whatever keys it signs. */
+export function consentOf(account: ChainAccount): { signer: string; sign: (proposalDigest: string) => Promise<string> } {
   return {
     signer: account.address,
-    sign: async (digest) => Buffer.from(await key.sign(Buffer.from(digest, 'hex'))).toString('hex'),
+    sign: async (digest) => authenticatorHex(await account.authenticate(Buffer.from(digest, 'hex'))),
   };
 }
 
@@ -85,8 +91,9 @@ function assertApprovers(terms: BatchTerms, countedBy: readonly string[], { appr
 }
 
 function isSigned({ publicKey }: ChainAccount, { proposalDigest: digest, signature }: BatchApproval): boolean {
-  if (!(publicKey instanceof Ed25519PublicKey) || !/^[0-9a-f]{128}$/.test(signature)) return false;
-  return publicKey.verifySignature({ message: Buffer.from(digest, 'hex'), signature: new Ed25519Signature(signature) });
+  const authenticator = readAuthenticator(signature);
+  const isOwn = keysOf(authenticator).authKey().toString() === publicKey.authKey().toString();
+  return isOwn && isSignedBy(authenticator, Buffer.from(digest, 'hex'));
 }
 
 /** Batch states as the agent knows them: what was taken back is over like what was refunded. */

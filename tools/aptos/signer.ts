@@ -6,10 +6,13 @@ import { createPrivateKey, createPublicKey, sign } from 'node:crypto';
 import {
   type AccountAuthenticator,
   AccountAuthenticatorEd25519,
+  AccountAuthenticatorMultiEd25519,
   AccountAuthenticatorMultiKey,
   type AccountPublicKey,
   Ed25519PublicKey,
   Ed25519Signature,
+  MultiEd25519PublicKey,
+  MultiEd25519Signature,
   MultiKey,
   MultiKeySignature,
 } from '@aptos-labs/ts-sdk';
@@ -58,29 +61,90 @@ export function ed25519Account(signer: KeySigner, address?: string): ChainAccoun
   };
 }
 
-/**
- * The account of several keys of which `required` must sign; those that can sign here are given as signers. Throws
- * RangeError when fewer are given, or one that is not among the keys.
- */
-export function multiKeyAccount(
-  publicKeys: readonly string[],
-  required: number,
-  signers: readonly KeySigner[],
-  address?: string,
-): ChainAccount {
-  const keys = new MultiKey({ publicKeys: publicKeys.map((key) => new Ed25519PublicKey(key)), signaturesRequired: required });
-  const placed = signers
-    .map((signer) => ({ signer, place: publicKeys.indexOf(signer.publicKey) }))
-    .toSorted((left, right) => left.place - right.place);
-  if (signers.length < required || placed.some(({ place }) => place < 0)) throw new RangeError('too few signers of this account');
-  const used = placed.slice(0, required);
+/** Several keys of which so many must sign. */
+export interface MultiKeyTerms {
+  /** 32 bytes each, hex, in the order by which the account was made. */
+  readonly publicKeys: readonly string[];
+  readonly required: number;
+  /** `multi_key` unless given; `multi_ed25519` is the older scheme, under which the same keys make another account. */
+  readonly scheme?: 'multi_key' | 'multi_ed25519';
+  /** Only for an account whose keys were rotated. */
+  readonly address?: string;
+}
+
+/** The account of several keys, and how it signs once enough of them have. */
+export interface MultiKeyScheme {
+  readonly address: string;
+  readonly publicKey: AccountPublicKey;
+  /** The authenticator of these signatures (64 bytes each, hex, by public key). Throws RangeError when they are too few, or of other keys. */
+  join(signatures: ReadonlyMap<string, string>): AccountAuthenticator;
+}
+
+/** Throws RangeError for keys that are none or stand twice, and for a number that they cannot come to. */
+export function multiKeyScheme({ publicKeys, required, scheme = 'multi_key', address }: MultiKeyTerms): MultiKeyScheme {
+  const isSound = publicKeys.every((key) => /^[0-9a-f]{64}$/.test(key)) && new Set(publicKeys).size === publicKeys.length;
+  const isPossible = Number.isInteger(required) && required >= 1 && required <= publicKeys.length && publicKeys.length <= KEYS_MAX;
+  if (!isSound || !isPossible) throw new RangeError(`${required} of ${publicKeys.length} keys make no account`);
+  const keys = publicKeys.map((key) => new Ed25519PublicKey(key));
+  const made = scheme === 'multi_key' ? multiKeyOf(keys, required) : multiEd25519Of(keys, required);
   return {
-    address: address ?? keys.authKey().derivedAddress().toStringLong(),
-    publicKey: keys,
+    address: address ?? made.publicKey.authKey().derivedAddress().toStringLong(),
+    publicKey: made.publicKey,
+    join(signatures) {
+      const used = publicKeys.flatMap((key, place) => (signatures.has(key) ? [{ place, signature: signatures.get(key) ?? '' }] : []));
+      if (used.length !== signatures.size || used.length < required) throw new RangeError('too few signatures of this account');
+      const taken = used.slice(0, required);
+      return made.join(
+        taken.map(({ signature }) => new Ed25519Signature(signature)),
+        taken.map(({ place }) => place),
+      );
+    },
+  };
+}
+
+/** As many as a bitmap of four bytes has places for. */
+const KEYS_MAX = 32;
+
+interface Joined {
+  readonly publicKey: AccountPublicKey;
+  join(signatures: Ed25519Signature[], places: number[]): AccountAuthenticator;
+}
+
+function multiKeyOf(publicKeys: Ed25519PublicKey[], signaturesRequired: number): Joined {
+  const publicKey = new MultiKey({ publicKeys, signaturesRequired });
+  return {
+    publicKey,
+    join: (signatures, bits) => {
+      const bitmap = publicKey.createBitmap({ bits });
+      return new AccountAuthenticatorMultiKey(publicKey, new MultiKeySignature({ signatures, bitmap }));
+    },
+  };
+}
+
+function multiEd25519Of(publicKeys: Ed25519PublicKey[], threshold: number): Joined {
+  const publicKey = new MultiEd25519PublicKey({ publicKeys, threshold });
+  return {
+    publicKey,
+    join: (signatures, bitmap) => new AccountAuthenticatorMultiEd25519(publicKey, new MultiEd25519Signature({ signatures, bitmap })),
+  };
+}
+
+/**
+ * The account of several keys, with those of them that can sign here; the first of these, as many as are required, do. Throws
+ * RangeError as `multiKeyScheme` does, and when too few can, or one that is not among the keys.
+ */
+export function multiKeyAccount(terms: MultiKeyTerms, signers: readonly KeySigner[]): ChainAccount {
+  const scheme = multiKeyScheme(terms);
+  const used = terms.publicKeys.flatMap((key) => signers.find(({ publicKey }) => publicKey === key) ?? []);
+  if (used.length !== signers.length || used.length < terms.required) throw new RangeError('too few signers of this account');
+  return {
+    address: scheme.address,
+    publicKey: scheme.publicKey,
     authenticate: async (message) => {
-      const signatures = await Promise.all(used.map(async ({ signer }) => new Ed25519Signature(await signer.sign(message))));
-      const bitmap = keys.createBitmap({ bits: used.map(({ place }) => place) });
-      return new AccountAuthenticatorMultiKey(keys, new MultiKeySignature({ signatures, bitmap }));
+      const signed = used.slice(0, terms.required).map(async (signer): Promise<[string, string]> => {
+        return [signer.publicKey, Buffer.from(await signer.sign(message)).toString('hex')];
+      });
+      return scheme.join(new Map(await Promise.all(signed)));
     },
   };
 }

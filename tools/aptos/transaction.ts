@@ -11,6 +11,7 @@ import {
   generateSignedTransaction,
   generateSignedTransactionForSimulation,
   generateSigningMessage,
+  MultiEd25519PublicKey,
   RawTransaction,
   SimpleTransaction,
   TransactionExecutableEntryFunction,
@@ -35,6 +36,9 @@ export interface TransactionTerms {
 
 /** In the place of a sequence number, where a nonce protects: its value means nothing (that of the SDK). */
 const NO_SEQUENCE_NUMBER = 0xdeadbeefn;
+
+/** The most octas that are offered for a unit of gas: a hundred times the least that Aptos takes. */
+export const GAS_UNIT_PRICE_MAX = 10_000n;
 
 export function buildTransaction(terms: TransactionTerms): SimpleTransaction {
   const { call, replay } = terms;
@@ -66,7 +70,7 @@ export interface Signed {
   readonly hash: string;
 }
 
-/** Signs as sender, and as fee payer where there is one. */
+/** Signs as sender, and as fee payer where the transaction names one. */
 export async function signTransaction(
   transaction: SimpleTransaction,
   sender: ChainAccount,
@@ -74,7 +78,8 @@ export async function signTransaction(
 ): Promise<Signed> {
   const message = signingMessage(transaction);
   const senderAuthenticator = await sender.authenticate(message);
-  const feePayerAuthenticator = feePayer === null ? undefined : await feePayer.authenticate(message);
+  const isShared = feePayer !== null && transaction.feePayerAddress !== undefined;
+  const feePayerAuthenticator = isShared ? await feePayer.authenticate(message) : undefined;
   const bytes = generateSignedTransaction({
     transaction,
     senderAuthenticator,
@@ -85,11 +90,18 @@ export async function signTransaction(
 
 /** The transaction as a simulation takes it: with keys, without signatures. */
 export function unsignedBytes(transaction: SimpleTransaction, sender: ChainAccount, feePayer: ChainAccount | null): Uint8Array {
+  const signerPublicKey = shownKeys(sender);
+  const feePayerPublicKey = feePayer === null ? undefined : shownKeys(feePayer);
   return generateSignedTransactionForSimulation({
     transaction,
-    signerPublicKey: sender.publicKey,
-    ...(feePayer === null ? {} : { feePayerPublicKey: feePayer.publicKey }),
+    ...(signerPublicKey === undefined ? {} : { signerPublicKey }),
+    ...(feePayerPublicKey === undefined ? {} : { feePayerPublicKey }),
   });
+}
+
+/** A simulation may leave keys out (`NoAccountAuthenticator`); those of multi-Ed25519 the SDK cannot show there. */
+function shownKeys({ publicKey }: ChainAccount): ChainAccount['publicKey'] | undefined {
+  return publicKey instanceof MultiEd25519PublicKey ? undefined : publicKey;
 }
 
 const HASH_PREFIX = createHash('sha3-256').update('APTOS::Transaction').digest();
