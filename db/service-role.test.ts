@@ -21,6 +21,7 @@ const APPEND_ONLY = [
   'settlement_approvals',
   'settlement_disputes',
   'settlement_items',
+  'settlement_signed_approvals',
   'settlement_votes',
   'settlement_window_decisions',
   'settlement_windows',

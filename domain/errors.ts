@@ -124,6 +124,7 @@ export const ERRORS = {
   settlement_arbiter_involved: entry(403, 'never', 'Whoever approved the batch or asked for its dispute does not judge it.'),
   settlement_already_approved: entry(409, 'never', 'You, or your key, have approved this batch before.'),
   settlement_no_key: entry(403, 'never', 'No key on the settlement chain is kept for you.'),
+  settlement_key_kept_here: entry(409, 'after_change', 'Your key is kept here: approve without a signature.'),
   settlement_key_elsewhere: entry(409, 'after_change', 'You keep your key yourself: sign the approval request, and hand that in.'),
   settlement_approval_malformed: entry(422, 'after_change', 'This is no signed approval that can be read.'),
   settlement_approval_differs: entry(422, 'after_change', 'This is not the approval of the batch by your account, and nothing else.'),
@@ -228,6 +229,11 @@ export const ERRORS = {
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;
+
+/** What whoever was asked will refuse again, however long one waits; what is wrong on our own side may be mended meanwhile. */
+export const FINAL_CODES: readonly ErrorCode[] = (Object.keys(ERRORS) as ErrorCode[]).filter(
+  (code) => ERRORS[code].retry !== 'later' && ERRORS[code].status < 500,
+);
 
 export interface FaultDetails {
   /** A sentence for whoever asked; never carries personal data. Defaults to the title of the code. */

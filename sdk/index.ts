@@ -43,7 +43,15 @@ export type {
 } from './reconciliation.ts';
 export type { RuleList, RuleVersion } from './rules.ts';
 export type { Report, ReportFiling, ReportFilter, ReportInput, ReportKind } from './reports.ts';
-export type { SettlementBatch, SettlementBatchFile, SettlementCase, SettlementFilter, SettlementStep } from './settlement.ts';
+export type {
+  SettlementApprovalToSign,
+  SettlementBatch,
+  SettlementBatchFile,
+  SettlementCase,
+  SettlementFilter,
+  SettlementStep,
+  SignedApproval,
+} from './settlement.ts';
 export type { CappOptions, RequestOptions, WriteOptions } from './transport.ts';
 export type { Corridor, LiquidityPool, SourceRate } from './treasury.ts';
 export type * from './intents.ts';

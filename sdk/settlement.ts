@@ -139,6 +139,53 @@ export interface SettlementProof {
   >[];
 }
 
+/** The transaction that approves a batch, in words and in bytes; the bytes follow from the words. Numbers are decimal strings. */
+export interface SettlementApprovalToSign {
+  readonly kind: 'capp-approval-request';
+  readonly network: 'mainnet' | 'testnet' | 'local';
+  readonly chainId: number;
+  readonly contract: string;
+  readonly function: 'settlement::approve';
+  readonly batch: {
+    readonly id: string;
+    readonly address: string;
+    readonly digest: string;
+    readonly partner: string;
+    readonly currency: string;
+    readonly asset: string;
+    readonly proposer: string;
+    readonly payer: string;
+    readonly payouts: readonly { readonly recipient: string; readonly amountMinor: string }[];
+    readonly merkleRoot: string;
+    readonly itemCount: string;
+    readonly approvalsNeeded: string;
+    readonly deadlineAt: string;
+    readonly disputeWindowSecs: string;
+  };
+  readonly transaction: {
+    readonly sender: string;
+    readonly sequenceNumber: string;
+    readonly maxGasUnits: string;
+    readonly gasUnitPriceOctas: string;
+    /** Null: the sender pays. */
+    readonly feePayer: string | null;
+    readonly expiresAt: string;
+  };
+  readonly proposalDigest: string;
+  /** BCS of the transaction, hex. */
+  readonly bytes: string;
+  /** What is to be signed with Ed25519, hex. */
+  readonly message: string;
+}
+
+/** An approval that is signed. */
+export interface SignedApproval {
+  /** The `bytes` of the request. */
+  readonly transaction: string;
+  /** BCS of the authenticator by the keys of the account over its `message`, hex. */
+  readonly authenticator: string;
+}
+
 export interface SettlementFilter {
   readonly status?: SettlementBatch['status'];
   readonly method?: SettlementBatch['method'];
@@ -157,9 +204,14 @@ export function createSettlement(transport: Transport) {
     list,
     each: (filter: SettlementFilter = {}, options: PageOptions = {}) => pages((cursor) => list(filter, { ...options, ...cursor })),
     get: (id: string, options: RequestOptions = {}) => transport.json<SettlementBatchFile>({ method: 'GET', path: at(id), ...options }),
-    /** Consents to exactly the proposal that was read. */
-    approve: (id: string, proposalDigest: string, options: WriteOptions = {}) =>
-      transport.json<SettlementBatchFile>({ method: 'POST', path: `${at(id)}/approvals`, body: jsonBody({ proposalDigest }), ...options }),
+    /** Consents to exactly the proposal that was read; `signed` by those who keep their key themselves. */
+    approve: (id: string, proposalDigest: string, { signed, ...options }: WriteOptions & { readonly signed?: SignedApproval } = {}) => {
+      const body = jsonBody(signed === undefined ? { proposalDigest } : { proposalDigest, signed });
+      return transport.json<SettlementBatchFile>({ method: 'POST', path: `${at(id)}/approvals`, body, ...options });
+    },
+    /** What those who keep their key sign to approve a batch; good for 15 minutes. */
+    approvalRequest: (id: string, options: RequestOptions = {}) =>
+      transport.json<SettlementApprovalToSign>({ method: 'GET', path: `${at(id)}/approval-request`, ...options }),
     /** Freezes an executed batch before it is paid. `evidenceHash`: SHA-256 of the evidence, hex. */
     dispute: (id: string, dispute: { readonly reasonCode: string; readonly evidenceHash: string }, options: WriteOptions = {}) =>
       transport.json<SettlementBatchFile>({ method: 'POST', path: `${at(id)}/dispute`, body: jsonBody(dispute), ...options }),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestDatabase, testDatabase } from '../db/testing.ts';
 import { createSandbox, type Sandbox } from '../sandbox/sandbox.ts';
+import { localSigner, multiKeyScheme } from '../tools/aptos/signer.ts';
 import { openChain } from './chain.ts';
 import { readConfig } from './config.ts';
 
@@ -50,6 +51,29 @@ describe('the chain of the settings', () => {
     expect(chain?.deps.profile.nodeUrl).toBe('http://127.0.0.1:9/v1');
     await expect(chain?.deps.node.ledger()).rejects.toMatchObject({ code: 'chain_unavailable' });
     expect(chain?.deps.settler.address).not.toBe((await open(env))?.deps.settler.address);
+  });
+
+  it('has accounts of several keys, of which some may be elsewhere', async () => {
+    const signers = ['a1', 'b2', 'c3'].map((pair) => localSigner(pair.repeat(32)));
+    const several = { required: 2, publicKeys: signers.map(({ publicKey }) => publicKey), keys: ['a1'.repeat(32), 'c3'.repeat(32)] };
+    const { keys } = sandbox.chainProfile() ?? {};
+    const file = async (settler: unknown): Promise<Record<string, string>> => {
+      const path = join(folder, 'several.json');
+      await writeFile(path, JSON.stringify({ ...keys, settler, approvers: [{ ...several, scheme: 'multi_ed25519' }] }));
+      return { CAPP_APTOS_PATH: paths.profile, CAPP_APTOS_KEYS_PATH: path };
+    };
+    const chain = await open(await file(several));
+    const [newer, older] = [chain?.deps.settler, chain?.deps.approvers[0]];
+    expect(newer?.address).toBe(multiKeyScheme(several).address);
+    expect(older?.address).toBe(multiKeyScheme({ ...several, scheme: 'multi_ed25519' }).address);
+    expect(newer?.address).not.toBe(older?.address);
+    expect(chain?.consents.map(({ signer }) => signer)).toEqual([older?.address]);
+    for (const wrong of [
+      { ...several, required: 3 },
+      { ...several, keys: ['d4'.repeat(32), 'a1'.repeat(32)] },
+      { ...several, publicKeys: [] },
+    ])
+      await expect(file(wrong).then(open)).rejects.toMatchObject({ code: 'config_invalid' });
   });
 
   it.each([

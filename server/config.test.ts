@@ -50,6 +50,16 @@ describe('people of settlement', () => {
     expect(['treasury:nia', 'treasury:sam'].map(keys.approver)).toEqual(['key-1', 'key-1']);
   });
 
+  it('have an account in place of a number where they keep the keys, each their own', () => {
+    const account = `0x${'aB'.repeat(32)}`;
+    const keys = keysOf('', `treasury:nia=1,treasury:sam=${account}`);
+    expect(['treasury:nia', 'treasury:sam', 'treasury:tom'].map(keys.ownAccount)).toEqual([null, account.toLowerCase(), null]);
+    expect(['treasury:nia', 'treasury:sam'].map(keys.approver)).toEqual(['key-1', account.toLowerCase()]);
+    for (const approvers of [`treasury:nia=${account},treasury:sam=${account.toLowerCase()}`, 'treasury:nia=0x12'])
+      expect(() => keysOf('', approvers)).toThrow(expect.objectContaining({ code: 'config_invalid', field: 'CAPP_SETTLEMENT_APPROVERS' }));
+    expect(() => keysOf(`arbiter:sena=${account}`)).toThrow(expect.objectContaining({ field: 'CAPP_SETTLEMENT_ARBITERS' }));
+  });
+
   it.each(['arbiter:sena=1,arbiter:imani=1', 'arbiter:sena=2,arbiter:baraka=1,arbiter:imani=2', 'arbiter:sena'])(
     'who judge are refused as %s',
     (arbiters) => {

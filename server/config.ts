@@ -47,7 +47,10 @@ const settingsSchema = z.object({
   /** JSON files: which chain to settle on and who is who there; and the keys of our accounts. Without the first, settlement stays on the books. */
   CAPP_APTOS_PATH: optionalText,
   CAPP_APTOS_KEYS_PATH: optionalText,
-  /** People who approve settlements, each with the number of the approver's key kept for them: `treasury:zawadi=1,treasury:tunde=2`. */
+  /**
+   * People who approve settlements, each with the number of the approver's key kept for them, or with an account whose keys they keep
+   * themselves: `treasury:zawadi=1,treasury:tunde=0x…`.
+   */
   CAPP_SETTLEMENT_APPROVERS: z.string().default(''),
   /** People who judge disputes, each with the number of the arbiter's key kept for them. */
   CAPP_SETTLEMENT_ARBITERS: z.string().default(''),

@@ -1,6 +1,20 @@
 /** Settlement: windows of paid payments, the batches they were netted into, and each batch's way over the chain. */
 import { sql } from 'drizzle-orm';
-import { bigint, check, index, integer, jsonb, pgTable, primaryKey, smallint, text, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  check,
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  unique,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
 import type { Facts, Reason } from '../../domain/decision.ts';
 import { bytea, createdAt, minorUnits, moment, pgSnapshot, updatedAt, xid8 } from './columns.ts';
 import { clients } from './parties.ts';
@@ -216,6 +230,39 @@ export const settlementApprovals = pgTable(
   (table) => [
     unique('settlement_approvals_approver').on(table.batchId, table.approver),
     unique('settlement_approvals_key').on(table.batchId, table.keyName),
+  ],
+);
+
+/**
+ * What approvers signed whose keys are elsewhere: the transaction that approves, ready for the chain. One that expired before the chain
+ * took it in, or that it refused, is followed by another. Append-only.
+ */
+export const settlementSignedApprovals = pgTable(
+  'settlement_signed_approvals',
+  {
+    id: uuid('id').primaryKey(),
+    batchId: uuid('batch_id')
+      .notNull()
+      .references(() => settlementBatches.id),
+    /** The principal of a person's key. */
+    approver: text('approver').notNull(),
+    /** The account whose keys signed. */
+    signer: text('signer').notNull(),
+    /** Both as the chain encodes them, hex. */
+    transaction: text('transaction').notNull(),
+    authenticator: text('authenticator').notNull(),
+    /** After this the chain takes it no more. */
+    expiresAt: moment('expires_at').notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    index('settlement_signed_approvals_latest').on(table.batchId, table.approver, table.createdAt),
+    unique('settlement_signed_approvals_once').on(table.batchId, table.transaction),
+    foreignKey({
+      name: 'settlement_signed_approvals_of',
+      columns: [table.batchId, table.approver],
+      foreignColumns: [settlementApprovals.batchId, settlementApprovals.approver],
+    }),
   ],
 );
 

@@ -1,47 +1,92 @@
 /**
  * Who consents to a batch. Keys of the policy do so by themselves where the decision says that the amount is
- * within their limits; keys of people are used only once their person has approved exactly this proposal.
+ * within their limits; keys of people are used only once their person has approved exactly this proposal. Who keeps the key elsewhere
+ * has handed in the transaction, signed.
  */
 import type { Pool } from 'pg';
+import { findSignedApprovals, type SignedApprovalRow } from '../../db/queries/settlement-signed-approvals.ts';
 import { newId } from '../../domain/ids.ts';
+import type { ChainStatus, SettlementChain } from '../../tools/aptos/settlement-chain.ts';
+import { findTries } from './tries.ts';
 import type { Approver, DrivenBatch, DriverDeps } from './types.ts';
 
 /** An approval that is written down. */
 export interface Consent {
   readonly signer: string;
-  readonly digest: string;
-  readonly sign: () => Promise<string>;
+  /** Sends it; null for one that was signed elsewhere and can no longer be sent. */
+  readonly give: ((chain: SettlementChain) => Promise<ChainStatus>) | null;
+}
+
+/** One that can be sent. */
+export interface ReadyConsent extends Consent {
+  readonly give: NonNullable<Consent['give']>;
 }
 
 const POLICY = /^policy:/;
 
-/** The next approval to send, or null when everybody who consented is on chain already. `approved` are the signers who are. */
-export async function nextConsent(deps: DriverDeps, batch: DrivenBatch, approved: ReadonlySet<string>): Promise<Consent | null> {
+/**
+ * The next approval to send, or null when everybody who consented is on chain already. `approved` are the signers who are. One that
+ * failed goes behind those that were not tried, so that one whom the chain does not know holds up nobody else.
+ */
+export async function nextConsent(deps: DriverDeps, batch: DrivenBatch, approved: ReadonlySet<string>): Promise<ReadyConsent | null> {
   const digest = batch.proposalDigest;
   if (digest === null) return null;
   const ofPolicy = deps.approvers.filter(({ approver }) => POLICY.test(approver)).slice(0, batch.approvalsNeeded);
   if (batch.approvalBy === 'policy') await writeApprovals(deps.pool, batch.id, digest, ofPolicy, deps.clock.now());
-  return (await findConsents(deps, batch)).find(({ signer }) => !approved.has(signer)) ?? null;
+  const [consents, tried] = await Promise.all([findConsents(deps, batch), findTries(deps.pool, batch.id, 'approve')]);
+  const waiting = consents.flatMap(({ signer, give }) => (give === null || approved.has(signer) ? [] : [{ signer, give }]));
+  const failures = ({ signer }: ReadyConsent): number => tried.get(signer)?.failures ?? 0;
+  return waiting.toSorted((left, right) => failures(left) - failures(right))[0] ?? null;
 }
 
-/** Everybody who has consented to exactly the proposal of the batch and whose key is here, in the order they did. */
+/** Everybody who has consented to exactly the proposal of the batch, by a key that is here or a signature, in the order they did. */
 export async function findConsents(deps: DriverDeps, batch: DrivenBatch): Promise<Consent[]> {
   const digest = batch.proposalDigest;
   if (digest === null) return [];
-  const consents: Consent[] = [];
-  const written = await deps.pool.query<{ approver: string; keyName: string }>({
+  const [written, signed] = await Promise.all([findApprovals(deps.pool, batch.id, digest), findSignedApprovals(deps.pool, batch.id)]);
+  // Above the limits only people count, whoever wrote the row.
+  const counting = written.filter(({ approver }) => batch.approvalBy !== 'people' || !POLICY.test(approver));
+  return counting.flatMap((approval) => consentBy(deps, batch, digest, approval, signed) ?? []);
+}
+
+interface WrittenApproval {
+  readonly approver: string;
+  readonly keyName: string;
+}
+
+/** Approvals of a proposal, in the order they were given. */
+async function findApprovals(pool: Pool, batchId: string, digest: string): Promise<WrittenApproval[]> {
+  const { rows } = await pool.query<WrittenApproval>({
     name: 'find_settlement_approvals',
     text: `select approver, key_name as "keyName" from settlement_approvals where batch_id = $1 and proposal_digest = $2 order by created_at, approver`,
-    values: [batch.id, digest],
+    values: [batchId, digest],
   });
-  for (const { approver, keyName } of written.rows) {
-    // Above the limits only people count, whoever wrote the row.
-    if (batch.approvalBy === 'people' && POLICY.test(approver)) continue;
-    const key = deps.approvers.find((each) => each.approver === approver && each.keyName === keyName);
-    if (key === undefined) deps.log.warn({ batchId: batch.id, approver }, 'the key of an approver is not here');
-    else consents.push({ signer: key.signer, digest, sign: () => key.sign(digest) });
+  return rows;
+}
+
+/** How an approval gets onto the chain: by the key that is kept here, or as it was signed elsewhere; null where neither is here. */
+function consentBy(
+  { approvers, log, clock }: DriverDeps,
+  { id: batchId }: DrivenBatch,
+  digest: string,
+  { approver, keyName }: WrittenApproval,
+  handedIn: readonly SignedApprovalRow[],
+): Consent | null {
+  const key = approvers.find((each) => each.approver === approver && each.keyName === keyName);
+  if (key !== undefined) {
+    const { signer } = key;
+    return { signer, give: async (chain) => chain.approve({ batchId, signer, proposalDigest: digest, signature: await key.sign(digest) }) };
   }
-  return consents;
+  const signed = handedIn.find((each) => each.approver === approver);
+  if (signed === undefined) {
+    log.warn({ batchId, approver }, 'the key of an approver is not here');
+    return null;
+  }
+  const { signer, transaction, authenticator } = signed;
+  // Another can be handed in for one that is of no use any more.
+  const isOver = signed.isRefused || signed.expiresAt.getTime() <= clock.now();
+  const give: Consent['give'] = (chain) => chain.approveSigned({ batchId, signer, proposalDigest: digest, transaction, authenticator });
+  return { signer, give: isOver ? null : give };
 }
 
 /** Writes approvals down, each approver and each key once. */

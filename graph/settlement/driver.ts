@@ -19,7 +19,7 @@ import { findSettlementDispute } from '../../db/queries/settlement-disputes.ts';
 import { type ErrorCode, ERRORS, isFault } from '../../domain/errors.ts';
 import { proposalDigest } from '../../tools/aptos/proposal.ts';
 import { type ChainStatus, stepName, voteSigner } from '../../tools/aptos/settlement-chain.ts';
-import { type Consent, findConsents, nextConsent } from './approvals.ts';
+import { findConsents, nextConsent, type ReadyConsent } from './approvals.ts';
 import { finishBatch, stopAsMismatched } from './finish.ts';
 import {
   changeBatch,
@@ -98,10 +98,8 @@ function propose(deps: DriverDeps, batch: DrivenBatch): Promise<DrivenBatch | nu
   return send(deps, batch, { kind: 'propose', signer: '' }, () => deps.chain.propose(proposal), change);
 }
 
-function approve(deps: DriverDeps, batch: DrivenBatch, { signer, digest, sign }: Consent): Promise<DrivenBatch | null> {
-  return send(deps, batch, { kind: 'approve', signer }, async () =>
-    deps.chain.approve({ batchId: batch.id, signer, proposalDigest: digest, signature: await sign() }),
-  );
+function approve(deps: DriverDeps, batch: DrivenBatch, { signer, give }: ReadyConsent): Promise<DrivenBatch | null> {
+  return send(deps, batch, { kind: 'approve', signer }, () => give(deps.chain));
 }
 
 /** Executes what was approved here, by those who approved it here: the chain is held to both before anything is sent. */

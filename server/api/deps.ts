@@ -13,6 +13,7 @@ import type { Messaging } from '../messaging.ts';
 import type { LimitDeps } from './limits.ts';
 import type { ListLookup } from './resources/listed.ts';
 import type { SumOfAll } from './metrics.ts';
+import type { ApprovalDesk } from '../../tools/aptos/approval-desk.ts';
 import type { OwnPayments } from '../../tools/mmo/operator.ts';
 import type { HealthStore } from '../../tools/rails/health.ts';
 import type { ReportingEntities } from '../../tools/reports/index.ts';
@@ -110,7 +111,11 @@ export interface ApiDeps {
   readonly settlementKeys?: {
     readonly approver: (principal: string) => string | null;
     readonly arbiter: (principal: string) => string | null;
+    /** The account of an approver who keeps the keys elsewhere; nobody does unless told. */
+    readonly ownAccount?: (principal: string) => string | null;
   };
+  /** Where approvals by such keys are asked for and looked at; without it nobody can give one. */
+  readonly approvalDesk?: ApprovalDesk | undefined;
   /** Never throws and never waits. */
   readonly notify: (hint: ApiHint) => void;
   /** The operator's own answer, or null for a rail without callbacks. */

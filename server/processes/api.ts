@@ -19,7 +19,7 @@ import { tellOfCrowd } from '../crowd.ts';
 import { withSecretFiles } from '../secrets.ts';
 import { loadTls } from '../tls.ts';
 import { createIntake } from '../intake.ts';
-import { settlementKeys } from '../settlement.ts';
+import { openApprovalDesk, settlementKeys } from '../settlement.ts';
 import { sumOfAll } from '../figures.ts';
 import { openLimits } from '../limits/index.ts';
 import { listsState } from '../lists-state.ts';
@@ -42,7 +42,8 @@ async function start(): Promise<Running> {
     max: TENANT_CONNECTIONS_MAX,
     onError: (error) => foundation.log.warn({ code: (error as { code?: string }).code }, 'database connection broke'),
   });
-  const deps = apiDeps(foundation);
+  const approvalDesk = await openApprovalDesk(config);
+  const deps = { ...apiDeps(foundation), approvalDesk };
   const api = createApi({ ...deps, tenants, limits, messaging, reportingEntities });
   const endTelling = tellOfCrowd(deps.intake.requests);
   const { port, host } = config;

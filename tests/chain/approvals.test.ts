@@ -89,8 +89,15 @@ async function giveGas({ deps, account, keys }: ChainWorld, to: string): Promise
 
 /** The raw transaction with some of its fields otherwise. */
 function otherwise(raw: RawTransaction, over: Partial<RawTransaction>): RawTransaction {
-  const { sender, sequence_number, payload, max_gas_amount, gas_unit_price, expiration_timestamp_secs, chain_id } = { ...raw, ...over };
-  return new RawTransaction(sender, sequence_number, payload, max_gas_amount, gas_unit_price, expiration_timestamp_secs, chain_id);
+  return new RawTransaction(
+    over.sender ?? raw.sender,
+    over.sequence_number ?? raw.sequence_number,
+    raw.payload,
+    over.max_gas_amount ?? raw.max_gas_amount,
+    over.gas_unit_price ?? raw.gas_unit_price,
+    over.expiration_timestamp_secs ?? raw.expiration_timestamp_secs,
+    over.chain_id ?? raw.chain_id,
+  );
 }
 
 describe('an approval by keys that are elsewhere', () => {

@@ -58,9 +58,10 @@ export async function requestApproval({ node, profile }: ApprovalDeps, signer: s
     contract: profile.contract,
     function: 'settlement::approve' as const,
     batch: {
-      ...proposal.obligation,
       ...shownTerms(terms),
       id: proposal.batchId,
+      partner: proposal.obligation.partner,
+      currency: proposal.obligation.currency,
       address: batchAddress(profile.contract, terms.batchId),
       digest: digestOfTerms(profile.contract, terms),
     },
@@ -145,6 +146,7 @@ export function checkRequest(request: ApprovalRequest, profile: ChainProfile | n
   const held: readonly (readonly [field: string, holds: boolean])[] = [
     ['batch.address', batch.address === batchAddress(contract, terms.batchId)],
     ['batch.digest', batch.digest === digestOfTerms(contract, terms)],
+    ['proposalDigest', proposal === null || request.proposalDigest === proposalDigest(proposal)],
     ['bytes', request.bytes === bytes],
     ['message', request.message === message],
     ['contract', profile === null || contract === profile.contract],
@@ -213,12 +215,4 @@ function assertTakeable(raw: RawTransaction, nowSecs: bigint, sequenceNumber: bi
   const isInTime = expiresAtSecs > nowSecs && expiresAtSecs <= nowSecs + REQUEST_SECS + CLOCK_SECS_MAX;
   if (!isInTime) throw fault('settlement_approval_expiry', { field: 'expiresAt' });
   if (raw.sequence_number !== sequenceNumber) throw fault('settlement_approval_sequence', { field: 'sequenceNumber' });
-}
-
-/** When a transaction in BCS, hex, expires: Unix milliseconds. Throws `settlement_approval_malformed`. */
-export function expiryOf(transaction: string): number {
-  return (
-    Number(readBcs(transaction, (bytes: Deserializer) => RawTransaction.deserialize(bytes), 'transaction').expiration_timestamp_secs) *
-    1_000
-  );
 }

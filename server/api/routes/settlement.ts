@@ -1,27 +1,18 @@
-/**
- * Settlement, for treasury: batches with their way over the chain, approvals by people, cases, and the proof that
- * a payment stands in its batches. An approval is the holder's of the key, for exactly the proposal that was
- * read, once; as many different people as the batch needs must give one.
- */
+/** Settlement, for treasury: batches with their way over the chain, cases, and the proof that a payment stands in its batches. */
 import { z } from '@hono/zod-openapi';
 import { withTransaction } from '../../../db/connect.ts';
 import { findPayment } from '../../../db/queries/payment-views.ts';
 import {
-  type BatchRow,
   findSettlementCase,
   listSettlementBatches,
   listSettlementCases,
-  lockSettlementBatch,
   resolveSettlementCase,
-  writeSettlementApproval,
 } from '../../../db/queries/settlement.ts';
 import { findProofRows } from '../../../db/queries/settlement-proofs.ts';
 import { fault } from '../../../domain/errors.ts';
-import { newId } from '../../../domain/ids.ts';
 import { BATCH_STATUSES } from '../../../domain/settlement.ts';
 import { settlementProofSchema } from '../../../tools/aptos/settlement-proof.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
-import type { ApiDeps, Caller } from '../deps.ts';
 import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { digestSchema } from '../resources/common.ts';
@@ -35,11 +26,8 @@ import {
   settlementFileSchema,
 } from '../resources/settlement.ts';
 import { settlementProofOf } from '../resources/settlement-proof.ts';
+import { mountSettlementApprovals } from './settlement-approvals.ts';
 import { mountSettlementDisputes } from './settlement-disputes.ts';
-
-const approvalRequestSchema = z
-  .strictObject({ proposalDigest: digestSchema.openapi({ description: 'Of the proposal that was read.' }) })
-  .openapi('SettlementApprovalRequest');
 
 const resolutionSchema = z
   .strictObject({
@@ -51,7 +39,7 @@ const resolutionSchema = z
 /** Mounts the routes of settlement. */
 export function mountSettlement(api: Api): void {
   mountBatchReading(api);
-  mountApprovals(api);
+  mountSettlementApprovals(api);
   mountSettlementDisputes(api);
   mountCases(api);
   mountProof(api);
@@ -103,62 +91,6 @@ function mountBatchReading(api: Api): void {
     },
     async ({ c }) => ({ status: 200, body: await fileOf(deps.pool, idParam(c)) }),
   );
-}
-
-function mountApprovals(api: Api): void {
-  const { deps } = api;
-  mount<z.ZodType, z.infer<typeof approvalRequestSchema>>(
-    api,
-    {
-      method: 'post',
-      path: '/v1/settlement/batches/{id}/approvals',
-      operationId: 'approveSettlementBatch',
-      tag: 'Settlement',
-      summary: 'Approve a batch that waits for people',
-      description:
-        'The approver is the holder of the key, who signs on the chain with the key kept for that person. A batch needs as many ' +
-        'different approvers as `approvalsNeeded` says; an approval is for one proposal, once, until its deadline.',
-      scope: 'settlement:approve',
-      stepUp: true,
-      idempotent: true,
-      params: idParams,
-      body: { schema: approvalRequestSchema },
-      responses: {
-        202: answers('The approval is written down; it goes on the chain from here.', settlementFileSchema),
-        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'not_found', 'body_too_large', 'unsupported_media_type'),
-        ...problems('validation_failed', 'settlement_not_open', 'settlement_proposal_stale', 'settlement_proposal_expired'),
-        ...problems('settlement_already_approved', 'settlement_no_key', 'idempotency_in_progress'),
-      },
-    },
-    async ({ c, caller, body }) => {
-      const batchId = idParam(c);
-      await approve(deps, caller, batchId, body.proposalDigest);
-      deps.notify('settle');
-      c.set('logged', { batchId, principal: caller.principal });
-      return { status: 202, body: await fileOf(deps.pool, batchId) };
-    },
-  );
-}
-
-/** Writes a person's approval down, if the batch still waits for exactly that. */
-async function approve(deps: ApiDeps, caller: Caller, batchId: string, proposalDigest: string): Promise<void> {
-  const nowMs = deps.clock.now();
-  const keyName = deps.settlementKeys?.approver(caller.principal) ?? null;
-  await withTransaction(deps.pool, async (tx) => {
-    const row = await lockSettlementBatch(tx, batchId);
-    if (row === null) throw fault('not_found');
-    assertApprovable(row, proposalDigest, nowMs);
-    if (keyName === null) throw fault('settlement_no_key');
-    const approval = { id: newId(), batchId, approver: caller.principal, keyName, proposalDigest, nowMs };
-    if (!(await writeSettlementApproval(tx, approval))) throw fault('settlement_already_approved');
-  });
-}
-
-/** Throws `settlement_not_open`, `settlement_proposal_stale`, `settlement_proposal_expired`. */
-function assertApprovable(row: BatchRow, proposalDigest: string, nowMs: number): void {
-  if (row.status !== 'proposed' || row.proposalDigest === null) throw fault('settlement_not_open');
-  if (row.proposalDigest !== proposalDigest) throw fault('settlement_proposal_stale', { field: 'proposalDigest' });
-  if (row.deadlineAt === null || row.deadlineAt.getTime() <= nowMs) throw fault('settlement_proposal_expired');
 }
 
 function mountCases(api: Api): void {

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { SettlementBatch, SettlementCase } from '../../../sdk/index.ts';
 import { type ApiOptions, type CommandContext, openCapp, wholeNumber, withExamples, withPrincipal } from '../context.ts';
 import { renderTable } from '../table.ts';
+import { registerApprovals } from './settlement-approvals.ts';
 import { registerDisputes } from './settlement-disputes.ts';
 
 interface ListOptions extends ApiOptions {
@@ -32,19 +33,7 @@ export function registerSettlement(program: Command, context: CommandContext): v
   withExamples(withPrincipal(show, PRINCIPAL), [
     ['capp settlement show 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11', 'with its proposalDigest, which an approval names'],
   ]);
-  const approve = settlement
-    .command('approve')
-    .description('Approves a batch that waits for people, exactly as it stands: read it first. The approver is the holder of the key.')
-    .argument('<batch>', 'its id')
-    .requiredOption('--digest <hex>', 'the proposalDigest that was read')
-    .action(async (id: string, options: ApiOptions & { readonly digest: string }) => {
-      const capp = await openCapp(context, options, PRINCIPAL);
-      const { approvals, approvalsNeeded } = await capp.settlement.approve(id, options.digest);
-      context.terminal.out(`Approved: ${approvals.length} of ${approvalsNeeded} approvals are there.`);
-    });
-  withExamples(withPrincipal(approve, PRINCIPAL), [
-    ['capp settlement approve BATCH --digest 6b86b273… --key capp_live_…', 'as the holder of that key'],
-  ]);
+  registerApprovals(settlement, context, PRINCIPAL);
   registerDisputes(settlement, context, PRINCIPAL);
   const cases = settlement
     .command('cases')
