@@ -146,12 +146,12 @@ export function checkRequest(request: ApprovalRequest, profile: ChainProfile | n
   const held: readonly (readonly [field: string, holds: boolean])[] = [
     ['batch.address', batch.address === batchAddress(contract, terms.batchId)],
     ['batch.digest', batch.digest === digestOfTerms(contract, terms)],
-    ['proposalDigest', proposal === null || request.proposalDigest === proposalDigest(proposal)],
     ['bytes', request.bytes === bytes],
     ['message', request.message === message],
     ['contract', profile === null || contract === profile.contract],
     ['chainId', profile === null || chainId === profile.chainId],
     ['batch.partner', profile === null || isNamed],
+    ['proposalDigest', proposal === null || request.proposalDigest === proposalDigest(proposal)],
   ];
   const wrong = held.find(([, holds]) => !holds);
   if (wrong !== undefined) throw fault('settlement_approval_differs', { field: wrong[0] });
