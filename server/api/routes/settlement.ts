@@ -2,12 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { withTransaction } from '../../../db/connect.ts';
 import { findPayment } from '../../../db/queries/payment-views.ts';
-import {
-  findSettlementCase,
-  listSettlementBatches,
-  listSettlementCases,
-  resolveSettlementCase,
-} from '../../../db/queries/settlement.ts';
+import { findSettlementCase, listSettlementBatches, listSettlementCases, resolveSettlementCase } from '../../../db/queries/settlement.ts';
 import { findProofRows } from '../../../db/queries/settlement-proofs.ts';
 import { fault } from '../../../domain/errors.ts';
 import { BATCH_STATUSES } from '../../../domain/settlement.ts';
