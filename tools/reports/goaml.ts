@@ -6,6 +6,7 @@
  */
 import { create } from 'xmlbuilder2';
 import { formatAmount, type Money } from '../../domain/money.ts';
+import type { PartyAddress } from '../../domain/party.ts';
 import codes from './data/goaml-codes.json' with { type: 'json' };
 import type { ReportingEntity } from './entity.ts';
 import { amountIn, cleaned, cut, nameParts, type ReportParty, type ReportPayment } from './subject.ts';
@@ -94,7 +95,7 @@ function transactionOf(payment: ReportPayment, input: GoamlInput, gaps: Set<stri
     t_from: {
       from_funds_code: codes.funds,
       from_foreign_currency: foreignOf(payment.sent, local, input.currency),
-      t_conductor: personOf(payment.sender, 't_from/t_conductor', gaps),
+      t_conductor: isOrganisation(payment.sender) ? undefined : personOf(payment.sender, 't_from/t_conductor', gaps),
       from_account: accountOf(payment.sender, payment.sent.currency, 't_from/from_account', gaps),
       from_country: payment.sender.country,
     },
@@ -142,22 +143,87 @@ function accountOf(party: ReportParty, currency: string | undefined, path: strin
     account_name: cut(cleaned(party.name), 255) || undefined,
     client_number: party.userId.slice(0, 30),
     personal_account_type: codes.accountType,
-    signatory: [{ is_primary: 'true', t_person: personOf(party, `${path}/signatory/t_person`, gaps), role: codes.role }],
+    ...holderOf(party, path, gaps),
     // Since when we know the wallet; its opening is known to the operator.
     opened: undefined,
     status_code: codes.accountStatus,
   };
 }
 
+function isOrganisation({ details }: ReportParty): boolean {
+  return details?.type === 'organisation';
+}
+
+/** Whose the wallet is: of an organisation its signatories are known to the operator. */
+function holderOf(party: ReportParty, path: string, gaps: Set<string>): Node {
+  if (!isOrganisation(party)) {
+    return { signatory: [{ is_primary: 'true', t_person: personOf(party, `${path}/signatory/t_person`, gaps), role: codes.role }] };
+  }
+  gaps.add(`${path}/signatory`);
+  return { t_entity: entityOf(party, `${path}/t_entity`, gaps) };
+}
+
+/** The fields that are there; the others are gaps. */
+function known(fields: Readonly<Record<string, string | Node | undefined>>, path: string, gaps: Set<string>): Node {
+  for (const [field, value] of Object.entries(fields)) if (value === undefined) gaps.add(`${path}/${field}`);
+  return fields;
+}
+
 function personOf(party: ReportParty, path: string, gaps: Set<string>): Node {
   const { first, last, complete } = nameParts(party.name);
+  const { dateOfBirth, placeOfBirth, nationality, address, document } = party.details ?? {};
   if (!complete) gaps.add(`${path}/first_name`);
-  for (const unknown of ['birthdate', 'id_number', 'addresses', 'occupation']) gaps.add(`${path}/${unknown}`);
+  gaps.add(`${path}/occupation`);
+  const numberOf = (types: readonly string[], max: number): string | undefined =>
+    document !== undefined && types.includes(document.type) && document.number.length <= max ? document.number : undefined;
+  const passport = numberOf(['passport'], 25);
+  const tax = numberOf(['tax_number'], 100);
+  // The form has places of their own for passports and tax numbers; any other document is the id.
+  const id = numberOf(['national_id', 'residence_permit', 'driving_licence'], 25);
+  if (id === undefined && passport === undefined) gaps.add(`${path}/id_number`);
   return {
     first_name: first,
     last_name: last,
-    residence: party.country,
+    ...known({ birthdate: dateOfBirth?.length === 10 ? dateOfBirth : undefined }, path, gaps),
+    birth_place: placeOfBirth === undefined ? undefined : cut(cleaned(placeOfBirth), 255),
+    passport_number: passport,
+    passport_country: passport === undefined ? undefined : document?.country,
+    id_number: id,
+    nationality1: nationality,
+    residence: address?.country ?? party.country,
     phones: { phone: phoneOf(party.phone) },
+    ...known({ addresses: addressesOf(address, codes.contact) }, path, gaps),
+    tax_number: tax,
+  };
+}
+
+function entityOf(party: ReportParty, path: string, gaps: Set<string>): Node {
+  const { nationality, address, document } = party.details ?? {};
+  const numberOf = (types: readonly string[], max: number): string | undefined =>
+    document !== undefined && types.includes(document.type) ? cut(document.number, max) : undefined;
+  gaps.add(`${path}/business`);
+  return {
+    name: cut(cleaned(party.name), 255),
+    ...known({ incorporation_number: numberOf(['registration', 'lei'], 50) }, path, gaps),
+    phones: { phone: phoneOf(party.phone) },
+    ...known({ addresses: addressesOf(address, codes.businessContact) }, path, gaps),
+    incorporation_country_code: nationality ?? party.country,
+    tax_number: numberOf(['tax_number'], 100),
+  };
+}
+
+/** The form wants a street: an address without one is told by its town. */
+function addressesOf(address: PartyAddress | undefined, type: string): Node | undefined {
+  if (address === undefined) return undefined;
+  const { line, town, postcode, country } = address;
+  return {
+    address: {
+      address_type: type,
+      address: cut(cleaned(line ?? town), 100),
+      city: cut(cleaned(town), 255),
+      zip: postcode === undefined ? undefined : cleaned(postcode),
+      country_code: country,
+    },
   };
 }
 
@@ -169,7 +235,9 @@ function partiesOf(input: GoamlInput, gaps: Set<string>): Node[] {
   const told = input.people ?? input.payments.flatMap((payment) => [payment.sender, payment.receiver]);
   const people = new Map(told.map((party) => [party.userId, party]));
   return [...people.values()].map((party) => ({
-    person: personOf(party, 'report_party/person', gaps),
+    ...(isOrganisation(party)
+      ? { entity: entityOf(party, 'report_party/entity', gaps) }
+      : { person: personOf(party, 'report_party/person', gaps) }),
     reason: cut(cleaned(input.reason), 4_000),
   }));
 }

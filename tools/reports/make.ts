@@ -164,14 +164,14 @@ async function threshold(
 
 async function travelRule(deps: ReportDeps, maker: ReportMaker, paymentId: string): Promise<Made> {
   const payment = await paymentOf(deps, maker, paymentId);
-  const { message, missing } = writeTravelRule(payment, deps.entities(payment.sender.country));
+  const { message, missing, missingNext } = writeTravelRule(payment, deps.entities(payment.sender.country));
   return {
     content: `${JSON.stringify(message, null, 2)}\n`,
     mediaType: 'application/json',
     extension: 'json',
     country: null,
     paymentId,
-    details: { form: 'IVMS 101', missing },
+    details: { form: 'IVMS 101', missing, missingNext },
   };
 }
 

@@ -6,75 +6,16 @@ import { describe, expect, it } from 'vitest';
 import type { Currency } from '../../domain/currency.ts';
 import { money } from '../../domain/money.ts';
 import { parseRate } from '../../domain/rate.ts';
-import { loadReportingEntities, type ReportingEntity } from './entity.ts';
-import { type GoamlInput, writeGoaml } from './goaml.ts';
+import { loadReportingEntities } from './entity.ts';
+import { writeGoaml } from './goaml.ts';
 import { actionOf, findingActionOf, reasonOf } from './narrative.ts';
 import { type PerUsd, reportingOf, REPORTING_COUNTRIES, suspicionDueMs, thresholdIn } from './reporting.ts';
 import { thresholdCsv } from './csv.ts';
 import type { ReportPayment } from './subject.ts';
 import { nameParts } from './subject.ts';
 import { overThresholds } from './thresholds.ts';
-import { travelRuleSchema, writeTravelRule } from './travel-rule.ts';
+import { AT, ENTITY, inputOf, paymentOf } from './testing.ts';
 import { faultsOfGoaml } from './validate.ts';
-
-const AT = Date.UTC(2026, 10, 20, 9);
-const ENTITY: ReportingEntity = {
-  entityId: '4711',
-  institutionName: 'Acme Transfers Ltd',
-  institutionCode: 'ACME',
-  person: { firstName: 'Jane', lastName: 'Mwangi', phone: '+254700000001', email: 'mlro@acme.example' },
-  address: { address: '1 Moi Avenue', city: 'Nairobi', country: 'KE' },
-  sample: false,
-};
-
-function paymentOf(over: Partial<ReportPayment> = {}): ReportPayment {
-  return {
-    id: '01a20755-02da-74ee-90c4-53dffd67d66f',
-    referenceId: 'inv-1',
-    status: 'held',
-    purpose: 'family_support',
-    sent: money(150_000n, 'KES'),
-    received: money(45_000n, 'UGX'),
-    sender: {
-      name: 'Achieng Odhiambo',
-      phone: '+254712345678',
-      country: 'KE',
-      walletId: 'mpesa-ke',
-      operator: 'M-Pesa (Safaricom)',
-      userId: 'user-1',
-      knownSinceMs: AT,
-    },
-    receiver: {
-      name: 'Grace Nakato',
-      phone: '+256772345678',
-      country: 'UG',
-      walletId: 'mtn-ug',
-      operator: 'MTN MoMo (MTN)',
-      userId: 'user-2',
-      knownSinceMs: AT,
-    },
-    createdAtMs: AT,
-    completedAtMs: null,
-    ...over,
-  };
-}
-
-function inputOf(over: Partial<GoamlInput> = {}): GoamlInput {
-  const payment = paymentOf();
-  return {
-    kind: 'STR',
-    country: 'KE',
-    currency: 'KES',
-    reference: 'report-1',
-    submittedAtMs: AT,
-    entity: ENTITY,
-    reason: reasonOf(payment, [{ code: 'structuring', text: 'Three payments just below the threshold.' }], 'Seen twice this month.'),
-    action: actionOf(payment, { kind: 'held', status: 'open' }),
-    ruleCodes: ['structuring', 'velocity_count_1h'],
-    payments: [payment],
-    ...over,
-  };
-}
 
 it('what was done is told as it was, by the kind of the case and of the finding', () => {
   const done = (kind: string | null, status: string | null) => actionOf(paymentOf(), { kind, status }).split(' The payment is ')[0];
@@ -235,21 +176,6 @@ describe('thresholds', () => {
     );
     expect(csv.split('\r\n')).toHaveLength(3);
     expect(csv).toContain(`"'=HYPERLINK(""http://evil.example"",""x"")"`);
-  });
-});
-
-describe('a travel-rule message', () => {
-  it('has the shape of IVMS 101 and names what the rule still asks for', () => {
-    const { message, missing } = writeTravelRule(paymentOf(), { ...ENTITY, lei: '5493000IBP32UQZ0KL24' });
-    expect(travelRuleSchema.parse(JSON.parse(JSON.stringify(message)))).toEqual(message);
-    expect(message.ivms101.originator.originatorPersons[0]?.naturalPerson.name.nameIdentifier).toEqual([
-      { primaryIdentifier: 'Odhiambo', secondaryIdentifier: 'Achieng', nameIdentifierType: 'LEGL' },
-    ]);
-    expect(message.ivms101.originator.accountNumber).toEqual(['+254712345678']);
-    expect(message.ivms101.originatingVASP.originatingVASP.legalPerson.nationalIdentification?.nationalIdentifierType).toBe('LEIX');
-    expect(missing).toHaveLength(2);
-    const single = writeTravelRule(paymentOf({ sender: { ...paymentOf().sender, name: 'Madonna' } }), ENTITY);
-    expect(single.missing).toContain('a full name');
   });
 });
 

@@ -1,6 +1,7 @@
 /** A payment as reports tell of it, with names and numbers in clear: made when a report is made, and kept nowhere. */
 import type { Currency } from '../../domain/currency.ts';
 import { type Money, money } from '../../domain/money.ts';
+import type { PartyDetails } from '../../domain/party.ts';
 
 export interface ReportParty {
   readonly name: string;
@@ -12,6 +13,8 @@ export interface ReportParty {
   /** Our own id of the person: the customer id of messages. */
   readonly userId: string;
   readonly knownSinceMs: number;
+  /** What else its client said of the party. */
+  readonly details?: PartyDetails;
 }
 
 export interface ReportPayment {

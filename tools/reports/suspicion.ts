@@ -59,6 +59,7 @@ export async function suspicionOfPerson(
     operator: `${wallet.name} (${wallet.operator})`,
     userId,
     knownSinceMs: found.since.getTime(),
+    ...(named.details === undefined ? {} : { details: named.details }),
   };
   const input = {
     reason: findingReasonOf(person, found, request.note),

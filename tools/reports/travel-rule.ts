@@ -5,46 +5,20 @@
  */
 import { z } from 'zod';
 import { formatAmount } from '../../domain/money.ts';
+import { dayOf } from '../../domain/network.ts';
+import { travelRuleGaps } from '../../domain/travel-rule.ts';
 import type { ReportingEntity } from './entity.ts';
-import { cleaned, cut, nameParts, type ReportParty, type ReportPayment } from './subject.ts';
+import { ivmsParty, legalPersonOf, legalPersonSchema, partySchema } from './ivms.ts';
+import { nameParts, type ReportParty, type ReportPayment } from './subject.ts';
 
-const nameIdentifier = z.strictObject({
-  primaryIdentifier: z.string().min(1).max(100),
-  secondaryIdentifier: z.string().min(1).max(100).optional(),
-  nameIdentifierType: z.enum(['ALIA', 'BIRT', 'MAID', 'LEGL', 'MISC']),
-});
-const naturalPerson = z.strictObject({
-  name: z.strictObject({ nameIdentifier: z.array(nameIdentifier).min(1) }),
-  customerIdentification: z.string().min(1).max(50).optional(),
-  countryOfResidence: z
-    .string()
-    .regex(/^[A-Z]{2}$/)
-    .optional(),
-});
-const legalPerson = z.strictObject({
-  name: z.strictObject({
-    nameIdentifier: z
-      .array(
-        z.strictObject({ legalPersonName: z.string().min(1).max(100), legalPersonNameIdentifierType: z.enum(['LEGL', 'SHRT', 'TRAD']) }),
-      )
-      .min(1),
-  }),
-  nationalIdentification: z
-    .strictObject({ nationalIdentifier: z.string().regex(/^[A-Z0-9]{18}[0-9]{2}$/), nationalIdentifierType: z.literal('LEIX') })
-    .optional(),
-  countryOfRegistration: z
-    .string()
-    .regex(/^[A-Z]{2}$/)
-    .optional(),
-});
-const party = z.strictObject({ naturalPerson });
-const institution = z.strictObject({ legalPerson });
+const account = z.array(z.string().min(1).max(100)).min(1);
+const institution = z.strictObject({ legalPerson: legalPersonSchema });
 
 /** The message: the five parts of IVMS 101, and beside them the transfer it belongs to. */
 export const travelRuleSchema = z.strictObject({
   ivms101: z.strictObject({
-    originator: z.strictObject({ originatorPersons: z.array(party).min(1), accountNumber: z.array(z.string().min(1).max(100)).min(1) }),
-    beneficiary: z.strictObject({ beneficiaryPersons: z.array(party).min(1), accountNumber: z.array(z.string().min(1).max(100)).min(1) }),
+    originator: z.strictObject({ originatorPersons: z.array(partySchema).min(1), accountNumber: account }),
+    beneficiary: z.strictObject({ beneficiaryPersons: z.array(partySchema).min(1), accountNumber: account }),
     originatingVASP: z.strictObject({ originatingVASP: institution }),
     beneficiaryVASP: z.strictObject({ beneficiaryVASP: institution }),
     payloadMetadata: z.strictObject({ transliterationMethod: z.array(z.enum(['othr'])).optional() }).optional(),
@@ -61,20 +35,22 @@ export const travelRuleSchema = z.strictObject({
 
 export type TravelRuleMessage = z.infer<typeof travelRuleSchema>;
 
-/** What the rule asks for of each party, with what we have; `missing` names the rest. */
+/** What the rule asks for of each party, with what we have; `missing` names the rest, by the text in force and by the next. */
 export interface TravelRuleReport {
   readonly message: TravelRuleMessage;
   readonly missing: readonly string[];
+  readonly missingNext: readonly string[];
 }
 
 /** Makes the message of one payment. */
 export function writeTravelRule(payment: ReportPayment, entity: ReportingEntity): TravelRuleReport {
+  const { sender, receiver } = payment;
   const message = travelRuleSchema.parse({
     ivms101: {
-      originator: { originatorPersons: [personOf(payment.sender)], accountNumber: [payment.sender.phone] },
-      beneficiary: { beneficiaryPersons: [personOf(payment.receiver)], accountNumber: [payment.receiver.phone] },
-      originatingVASP: { originatingVASP: institutionOf(entity.institutionName, entity.address?.country, entity.lei) },
-      beneficiaryVASP: { beneficiaryVASP: institutionOf(payment.receiver.operator, payment.receiver.country) },
+      originator: { originatorPersons: [ivmsParty(sender)], accountNumber: [sender.phone] },
+      beneficiary: { beneficiaryPersons: [ivmsParty(receiver)], accountNumber: [receiver.phone] },
+      originatingVASP: { originatingVASP: { legalPerson: legalPersonOf(entity.institutionName, entity.address?.country, entity.lei) } },
+      beneficiaryVASP: { beneficiaryVASP: { legalPerson: legalPersonOf(receiver.operator, receiver.country) } },
     },
     transfer: {
       paymentId: payment.id,
@@ -85,26 +61,13 @@ export function writeTravelRule(payment: ReportPayment, entity: ReportingEntity)
       purpose: payment.purpose,
     },
   });
-  const unnamed = [payment.sender, payment.receiver].some(({ name }) => !nameParts(name).complete);
-  // Text in force: one of address, national id, customer id, date and place of birth; the customer id is there.
-  const missing = ['originator date of birth and address (revised text of June 2025)', 'beneficiary town (revised text of June 2025)'];
-  return { message, missing: unnamed ? ['a full name', ...missing] : missing };
+  const day = dayOf(payment.createdAtMs);
+  const gaps = travelRuleGaps([sender.country, receiver.country], day, travelling(sender), travelling(receiver));
+  return { message, ...gaps };
 }
 
-function personOf(person: ReportParty) {
-  const { first, last, complete } = nameParts(person.name);
-  const identifier = { primaryIdentifier: last, ...(complete ? { secondaryIdentifier: first } : {}), nameIdentifierType: 'LEGL' };
-  return {
-    naturalPerson: { name: { nameIdentifier: [identifier] }, customerIdentification: person.userId, countryOfResidence: person.country },
-  };
-}
-
-function institutionOf(name: string, country?: string, lei?: string) {
-  return {
-    legalPerson: {
-      name: { nameIdentifier: [{ legalPersonName: cut(cleaned(name), 100), legalPersonNameIdentifierType: 'LEGL' }] },
-      ...(lei === undefined ? {} : { nationalIdentification: { nationalIdentifier: lei, nationalIdentifierType: 'LEIX' } }),
-      ...(country === undefined ? {} : { countryOfRegistration: country }),
-    },
-  };
+/** A name that forms have no first and last part of is not a full one. */
+function travelling({ name, phone, details }: ReportParty) {
+  const isNamed = details?.type === 'organisation' ? name.trim() !== '' : nameParts(name).complete;
+  return { isNamed, hasAccount: phone !== '', details };
 }
