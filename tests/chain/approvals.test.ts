@@ -150,7 +150,7 @@ describe('an approval by keys that are elsewhere', () => {
     const other = proposalDigest({ ...proposal, itemCount: 8 });
     expect(await refusalOf(chain.approveSigned({ ...approval, proposalDigest: other }))).toBe('settlement_batch_altered');
     expect(await chain.approveSigned({ ...approval, proposalDigest: proposalDigest(proposal) })).toMatchObject({
-      approvals: 1,
+      approvedBy: [account.address],
       steps: { [`approve:${account.address}`]: { transactionHash: expect.stringMatching(/^0x/) } },
     });
   });
