@@ -4,6 +4,7 @@ import { hmacSha256 } from '../db/keyring.ts';
 import { RAILS } from '../domain/network.ts';
 import type { Rail } from '../domain/rail.ts';
 import type { CallbackAddresses } from '../graph/types.ts';
+import type { BalanceAddress } from '../tools/mmo/vault/balances.ts';
 
 /** Addresses for callbacks: their token is a keyed hash of the attempt, so that nobody can guess or make one. */
 export function callbackAddresses(publicUrl: string, key: Buffer): CallbackAddresses {
@@ -33,6 +34,15 @@ export function applicationUrlsOf(publicUrl: string, key: Buffer): Readonly<Reco
 /** Airtel's applications have one address for all attempts. */
 export function hasApplicationAddress({ protocol }: Pick<Rail, 'protocol'>): boolean {
   return protocol === 'airtel';
+}
+
+/** The address at which an operator answers a question for a balance. In hexadecimal, as those below. */
+export function balanceAddresses(publicUrl: string, key: Buffer): BalanceAddress {
+  const keyedHash = hmacSha256(key);
+  return (questionId) => {
+    const token = keyedHash(`balance ${questionId}`).toString('hex');
+    return { url: `${publicUrl}/v1/balances/${token}`, tokenHash: createHash('sha256').update(token).digest() };
+  };
 }
 
 /** The secret path of each rail whose customers can pay by themselves. In hexadecimal: Safaricom takes no address with certain words in it. */

@@ -37,7 +37,7 @@ import { redisHealthStore, redisRateStore } from '../tools/rails/redis.ts';
 import type { SanctionsList } from '../tools/sanctions/list.ts';
 import { type LiveSanctions, openSanctions } from '../tools/sanctions/live.ts';
 import { adviseOnDemand } from './advise.ts';
-import type { OwnPaymentDesk, OwnPaymentDesks } from './api/deps.ts';
+import type { BalanceDoor, OwnPaymentDesk, OwnPaymentDesks } from './api/deps.ts';
 import { callbackAddresses, ownPaymentPaths } from './callback-addresses.ts';
 import type { Config } from './config.ts';
 import { createLog, type Log } from './log.ts';
@@ -93,7 +93,7 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
   const redis = await openRedis(config, log);
   const { operators, terms } = await openOperators(config, {
     tokens: openTokens(pool, redis, keys),
-    ...operatorStores(pool, keys, log),
+    ...operatorStores(pool, keys, config.publicUrl, log),
   });
   const limits = new Map([...terms].map(([railId, { ratesPerS }]) => [railId, ratesPerS]));
   const queue = createHintQueue({ connection: queueConnection(config, config.databaseUrl), log, quietMs: hintQuietMs });
@@ -242,6 +242,17 @@ export function ownPaymentDesks(operators: Operators, key: Buffer): OwnPaymentDe
   }
   const [first] = desks.values();
   return { at: (token) => desks.get(token) ?? null, railId: first?.railId ?? null };
+}
+
+/** The rails whose operators tell balances by a message, with how that is read. */
+export function balanceDoors(operators: Operators): ReadonlyMap<string, BalanceDoor> {
+  const doors = new Map<string, BalanceDoor>();
+  for (const { id, protocol } of RAILS) {
+    if (protocol === 'on_us') continue;
+    const { readBalance, callbackAnswer } = operators(id);
+    if (readBalance !== undefined) doors.set(id, { read: readBalance, thanks: callbackAnswer });
+  }
+  return doors;
 }
 
 function graphSettings(config: Config): GraphSettings {

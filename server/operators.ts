@@ -10,6 +10,7 @@ import { RAILS } from '../domain/network.ts';
 import type { Money } from '../domain/money.ts';
 import { parsePhone } from '../domain/phone.ts';
 import type { Rail } from '../domain/rail.ts';
+import { createBalanceDesk } from '../tools/mmo/balances.ts';
 import type { MpesaClient } from '../tools/mmo/mpesa/client.ts';
 import type { C2bAddresses, Registered } from '../tools/mmo/mpesa/operations.ts';
 import type { Product } from '../tools/mmo/mtn-momo/connection.ts';
@@ -19,20 +20,29 @@ import { memoryPinStore } from '../tools/mmo/pins.ts';
 import { createOperators, type Operators, type OperatorsDeps } from '../tools/mmo/registry.ts';
 import { memoryTokenVault } from '../tools/mmo/tokens.ts';
 import { postgresAnswerKeeper } from '../tools/mmo/vault/answers.ts';
+import { postgresBalanceStore } from '../tools/mmo/vault/balances.ts';
 import { postgresPinStore } from '../tools/mmo/vault/pins.ts';
-import { applicationAddresses, hasApplicationAddress, ownPaymentPaths } from './callback-addresses.ts';
+import { applicationAddresses, balanceAddresses, hasApplicationAddress, ownPaymentPaths } from './callback-addresses.ts';
 import { type Config, readConfig } from './config.ts';
 import type { Log } from './log.ts';
 import { loadKeys } from './secrets.ts';
 
 /** What processes share, and keep, of operators. */
-export type OperatorStores = Pick<OperatorsDeps, 'pins' | 'keepAnswer'>;
+export type OperatorStores = Pick<OperatorsDeps, 'pins' | 'keepAnswer' | 'balances'>;
 
 /** The stores in the database. */
-export function operatorStores(pool: Pool, { keyring, pepper }: Pick<Keys, 'keyring' | 'pepper'>, log: Log): OperatorStores {
+export function operatorStores(
+  pool: Pool,
+  keys: Pick<Keys, 'keyring' | 'pepper' | 'callbackKey'>,
+  publicUrl: string,
+  log: Log,
+): OperatorStores {
+  const { keyring, pepper, callbackKey } = keys;
+  const balances = postgresBalanceStore(pool, systemClock, balanceAddresses(publicUrl, callbackKey));
   const onError = (error: unknown) => log.error({ code: (error as { code?: string }).code }, 'an answer of an operator cannot be kept');
   return {
     pins: postgresPinStore(pool, pepper),
+    balances: createBalanceDesk(balances, systemClock),
     keepAnswer: postgresAnswerKeeper({ pool, keyring, clock: systemClock, onError }),
   };
 }

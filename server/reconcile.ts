@@ -50,7 +50,7 @@ export async function reconcileRails(options: ReconcileOptions): Promise<readonl
       clock: systemClock,
       log,
       keyring: keys.keyring,
-      operators: await operatorsOf(config, dataDir, operatorStores(pool, keys, log)),
+      operators: await operatorsOf(config, dataDir, operatorStores(pool, keys, config.publicUrl, log)),
       callbacks: callbackAddresses(config.publicUrl, keys.callbackKey),
       // The sweeper of a worker finds what was ended here.
       notify: () => undefined,

@@ -81,7 +81,7 @@ export async function findCollectionBetween(
 export interface JudgedMessage {
   readonly railId: string;
   readonly attemptId: string | null;
-  readonly verdict: 'matched' | 'quarantined' | null;
+  readonly verdict: 'matched' | 'duplicate' | 'quarantined' | null;
   readonly reasonCode: string | null;
   /** Ciphertext. */
   readonly body: Buffer;

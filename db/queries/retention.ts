@@ -20,6 +20,7 @@ const DELETE_SQL = {
   operator_answers: `delete from operator_answers where id in
     (select id from operator_answers where last_received_at < $1
       and ${nobodyHeldOf('(select a.payment_id from attempts a where a.id = attempt_id)')} order by last_received_at limit $2)`,
+  operator_balances: `delete from operator_balances where id in (select id from operator_balances where asked_at < $1 order by asked_at limit $2)`,
   gateway_records: `delete from gateway_records where id in (select id from gateway_records where received_at < $1 order by received_at limit $2)`,
   webhook_deliveries: `delete from webhook_deliveries where id in
     (select id from webhook_deliveries where created_at < $1 and state <> 'waiting' and ${nobodyHeldOf('payment_id')} limit $2)`,

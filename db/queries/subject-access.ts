@@ -51,6 +51,25 @@ export async function listSubjectCallbacks(db: Queryable, userId: string): Promi
   return rows;
 }
 
+export interface SubjectAnswer {
+  readonly attemptId: string;
+  readonly railId: string;
+  readonly receivedAt: Date;
+  readonly reasonCode: string;
+  readonly body: Buffer;
+}
+
+/** What operators answered about those attempts that could not be used, oldest first. */
+export async function listSubjectAnswers(db: Queryable, userId: string): Promise<SubjectAnswer[]> {
+  const { rows } = await db.query<SubjectAnswer>({
+    name: 'list_subject_answers',
+    text: `select n.attempt_id as "attemptId", n.rail_id as "railId", n.received_at as "receivedAt", n.reason_code as "reasonCode", n.body
+      from (${OWN_ATTEMPTS}) own join operator_answers n on n.attempt_id = own.id order by n.id`,
+    values: [userId],
+  });
+  return rows;
+}
+
 export interface SubjectText {
   readonly paymentId: string;
   readonly topic: string;

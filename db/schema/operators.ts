@@ -1,7 +1,7 @@
-/** What processes share about operators: access tokens, how much each may be sent, how legs do by corridor, and what could not be used of their answers. */
+/** What processes share about operators: access tokens, how much each may be sent, how legs do by corridor, balances they tell, and what could not be used of their answers. */
 import { sql } from 'drizzle-orm';
 import { bigserial, check, doublePrecision, index, integer, pgTable, primaryKey, smallint, text, unique, uuid } from 'drizzle-orm/pg-core';
-import { bytea, moment, updatedAt } from './columns.ts';
+import { bytea, minorUnits, moment, updatedAt } from './columns.ts';
 
 /** The live access token of each of our accounts at an operator. A deployment without Redis shares them here. */
 export const operatorTokens = pgTable('operator_tokens', {
@@ -70,6 +70,32 @@ export const corridorHealth = pgTable(
   (table) => [
     primaryKey({ columns: [table.corridor, table.railId, table.leg] }),
     check('corridor_health_leg', sql`${table.leg} in ('collection', 'payout')`),
+  ],
+);
+
+/** Questions for balances that operators tell by a message to an address of each question's own, and what they came to. */
+export const operatorBalances = pgTable(
+  'operator_balances',
+  {
+    id: uuid('id').primaryKey(),
+    railId: text('rail_id').notNull(),
+    /** The operator's name for the account: a short code. */
+    account: text('account').notNull(),
+    /** SHA-256 of the unguessable token in the address. */
+    tokenHash: bytea('token_hash').notNull().unique('operator_balances_token'),
+    askedAt: moment('asked_at').notNull(),
+    endedAt: moment('ended_at'),
+    /** What the account held; null when nothing was told. */
+    amount: minorUnits('amount'),
+    currency: text('currency'),
+    /** Why nothing was told. */
+    reasonCode: text('reason_code'),
+  },
+  (table) => [
+    check('operator_balances_told', sql`(${table.amount} is null) = (${table.currency} is null)`),
+    check('operator_balances_ended', sql`(${table.endedAt} is null) = (${table.amount} is null and ${table.reasonCode} is null)`),
+    index('operator_balances_latest').on(table.railId, table.account, table.askedAt),
+    index('operator_balances_age').on(table.askedAt),
   ],
 );
 

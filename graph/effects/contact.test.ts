@@ -102,7 +102,7 @@ it('tells answers from silence, and from what was never sent', () => {
   for (const reasonCode of ['no_answer', 'operator_error', 'unreadable_answer'])
     expect(contactOf({ state: 'unknown', reasonCode })).toBe('silence');
   expect(contactOf({ state: 'unknown', reasonCode: 'client_error' })).toBe('nothing');
-  for (const reason of ['not_kept', 'operator_unavailable']) expect(contactOf(failure(reason))).toBe('nothing');
+  for (const reason of ['store_unavailable', 'operator_unavailable']) expect(contactOf(failure(reason))).toBe('nothing');
   for (const reason of ['grant_refused', 'never_received', 'phone_invalid', 'amount_granularity', 'pin_refused'] as const)
     expect(contactOf(unsent(reason))).toBe('nothing');
   // The same said by the operator is an answer.

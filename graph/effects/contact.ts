@@ -16,7 +16,7 @@ export type Contact = 'answer' | 'silence' | 'nothing';
 
 const SILENCES: ReadonlySet<string> = new Set(['no_answer', 'operator_error', 'unreadable_answer'] satisfies Doubt[]);
 /** Our own code or store was at fault. */
-const UNTOLD: ReadonlySet<string> = new Set(['client_error', 'not_kept'] satisfies (Reason | 'client_error')[]);
+const UNTOLD: ReadonlySet<string> = new Set(['client_error', 'store_unavailable'] satisfies (Reason | 'client_error')[]);
 
 /** Pure: what the outcome of a request says. What could not be reached at all is an end, and counted when that is worked in. */
 export function contactOf(outcome: Outcome): Contact {

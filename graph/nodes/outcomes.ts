@@ -142,7 +142,7 @@ export async function applyOutcomes(deps: GraphDeps, cohort: Cohort): Promise<Co
 
 /** What we refused ourselves says nothing of its rail; that the operator cannot be reached does, though nothing was sent. */
 function isAsked({ isUnsent, reasonCode }: ResolvedAttempt): boolean {
-  return reasonCode === 'operator_unavailable' || (!isUnsent && reasonCode !== 'not_kept');
+  return reasonCode === 'operator_unavailable' || (!isUnsent && reasonCode !== 'store_unavailable');
 }
 
 /** How a rail did, over all, for the router. */

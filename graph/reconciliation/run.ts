@@ -241,7 +241,7 @@ async function byBalance(deps: GraphDeps, request: ReconcileRequest): Promise<Re
   const { rail, day } = request;
   // Read before and after: what ends meanwhile is on its way in the first look, or booked in the second.
   const before = await floatAndFlight(deps.pool, rail.id);
-  const told = await deps.operators(rail.id).balance();
+  const told = await deps.operators(rail.id).balance({ notBeforeMs: deps.clock.now() });
   const after = await floatAndFlight(deps.pool, rail.id);
   if (told === null || before === null || after === null) throw fault('statement_missing');
   const lowest = min(before.ledgerMinor - before.leavingMinor, after.ledgerMinor - after.leavingMinor);

@@ -67,15 +67,19 @@ export function accountBalance(daraja: Daraja, body: Body): Answer {
   const { rail, account } = daraja;
   const field = wrongField(daraja, body, /^AccountBalance$/);
   if (field !== null) return invalid(daraja, field);
+  const shortCode = fieldOf(body, 'PartyA');
+  if (![account.shortCode, account.payoutShortCode].includes(shortCode)) return invalid(daraja, 'PartyA');
+  if (fieldOf(body, 'IdentifierType') !== '4') return invalid(daraja, 'IdentifierType');
   const occurrence = rail.count('account balance');
   const conversationId = conversationIdOf(rail, 'balance', occurrence);
-  const ours = shillings(rail.balanceMinor());
+  // What is collected is swept at once to where payouts leave from: one short code holds it all.
+  const ours = shillings(shortCode === account.payoutShortCode ? rail.balanceMinor() : 0n);
   const accounts = [
     `Working Account|KES|0.00|0.00|0.00|0.00`,
     `Utility Account|KES|${ours}|${ours}|0.00|0.00`,
     'Charges Paid Account|KES|-1540.00|-1540.00|0.00|0.00',
   ];
-  later(rail, fieldOf(body, 'ResultURL'), account.payoutShortCode, {
+  later(rail, fieldOf(body, 'ResultURL'), shortCode, {
     OriginatorConversationID: `balance-${occurrence}`,
     ConversationID: conversationId,
     TransactionID: 'OA90000000',

@@ -21,6 +21,7 @@ import { assertAllDeclared } from './permissions.ts';
 import { answerProblem, toFault } from './problem.ts';
 import { mountActivity } from './routes/activity.ts';
 import { mountBatches } from './routes/batches.ts';
+import { mountBalances } from './routes/balances.ts';
 import { createCallbackCommit, mountCallbacks } from './routes/callbacks.ts';
 import { mountOperatorAnswers } from './routes/operator-answers.ts';
 import { mountCaseDecisions } from './routes/case-decisions.ts';
@@ -114,6 +115,7 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   mountSms(api);
   mountCallbacks(api, callbacks);
   mountOperatorAnswers(api);
+  mountBalances(api);
   mountOwnPayments(api);
   mountGateways(api);
   mountHealth(api);

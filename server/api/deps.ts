@@ -14,6 +14,7 @@ import type { LimitDeps } from './limits.ts';
 import type { ListLookup } from './resources/listed.ts';
 import type { SumOfAll } from './metrics.ts';
 import type { ApprovalDesk } from '../../tools/aptos/approval-desk.ts';
+import type { BalanceAnswer } from '../../tools/mmo/balances.ts';
 import type { OwnPayments } from '../../tools/mmo/operator.ts';
 import type { HealthStore } from '../../tools/rails/health.ts';
 import type { ReportingEntities } from '../../tools/reports/index.ts';
@@ -73,6 +74,14 @@ export interface CallbackTerms {
   readonly allows: (sourceAddress: string) => boolean;
 }
 
+/** A rail whose operator tells balances by a message. */
+export interface BalanceDoor {
+  /** Throws `malformed_body`. */
+  readonly read: (body: string) => BalanceAnswer;
+  /** The answer to being told. */
+  readonly thanks: CallbackAnswer;
+}
+
 /** A rail whose customers can pay by themselves, and whose operator asks and tells about it at an address of ours. */
 export interface OwnPaymentDesk {
   readonly railId: string;
@@ -124,6 +133,8 @@ export interface ApiDeps {
   readonly callbackTerms?: (railId: string) => CallbackTerms;
   /** Where operators tell of payments that customers make by themselves; nowhere unless given. */
   readonly ownPayments?: OwnPaymentDesks;
+  /** The rails whose operators tell balances by a message, by id. */
+  readonly balanceDoors?: ReadonlyMap<string, BalanceDoor>;
   /** Where processes share how rails do; the database unless given. */
   readonly railHealth?: HealthStore;
   /** Gives back the float a cancelled payment had reserved, inside the transaction that cancels it. */

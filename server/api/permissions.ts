@@ -19,6 +19,7 @@ export const PUBLIC_ROUTES: Readonly<Record<string, string>> = {
   'post /v1/session': 'a password and a second factor; wrong ones lock the login, and count against the address',
   'post /v1/session/challenge': 'gives out random numbers, and writes nothing down',
   'post /v1/session/passkey': 'a signature of a passkey; wrong ones count against the address',
+  'post /v1/balances/{token}': "a token that is a keyed hash of a question of ours, and the operator's addresses",
   'post /v1/c2b/{token}/confirmation': "a secret path that was registered at the operator, and the operator's addresses",
   'post /v1/c2b/{token}/validation': "a secret path that was registered at the operator, and the operator's addresses",
   'post /v1/callbacks/{railId}/{token}': 'a token that is a keyed hash of the attempt, or of the rail',

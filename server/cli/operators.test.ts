@@ -1,12 +1,18 @@
 import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { testDatabase } from '../../db/testing.ts';
+import { text } from 'node:stream/consumers';
+import { systemClock } from '../../domain/clock.ts';
+import { RAILS } from '../../domain/network.ts';
 import { createSandbox } from '../../sandbox/sandbox.ts';
+import { createOperators } from '../../tools/mmo/registry.ts';
+import { startTestApi } from '../api/testing.ts';
+import { balanceDoors } from '../compose.ts';
 import { runCli } from './program.ts';
 import { recordedTerminal } from './terminal.ts';
 
@@ -102,7 +108,6 @@ it('asks operators for our balance and for wallets, prints nothing of their hold
     };
     expect(await ask('balance', 'mtn-ug')).toEqual([0, '{"railId":"mtn-ug","balance":{"minor":"5000","currency":"UGX"}}']);
     expect(await ask('balance', 'airtel-ug')).toEqual([0, '{"railId":"airtel-ug","balance":{"minor":"7000","currency":"UGX"}}']);
-    expect(await ask('balance', 'mpesa-ke')).toEqual([2, '{"railId":"mpesa-ke","balance":null}']);
     expect(await ask('balance', 'nowhere')).toEqual([2, expect.stringMatching(/^capp: usage_invalid: /)]);
     for (const [railId, phone, wallet] of [
       ['mtn-ug', '+256772554321', 'active'],
@@ -125,6 +130,48 @@ it('asks operators for our balance and for wallets, prints nothing of their hold
   } finally {
     await sandbox.close();
     await database.close();
+  }
+});
+
+it('asks M-Pesa for our balance and waits for the message that tells it', async () => {
+  const sandbox = await createSandbox({ port: 0, openings: { 'mpesa-ke': 123_400n } });
+  const profiles = sandbox.profiles() as Record<string, Record<string, unknown>>;
+  const operators = createOperators({ rails: RAILS, profiles, fetch, clock: systemClock });
+  const api = await startTestApi({ balanceDoors: balanceDoors(operators) });
+  const hear = async (request: IncomingMessage, response: ServerResponse) => {
+    const told = await api.call(request.method ?? '', request.url ?? '', {
+      key: null,
+      body: await text(request),
+      type: 'application/json',
+    });
+    response.writeHead(told.status).end(await told.text());
+  };
+  const own = createServer((request, response) => void hear(request, response)).listen(0, '127.0.0.1');
+  try {
+    await once(own, 'listening');
+    const folder = mkdtempSync(join(tmpdir(), 'capp-balance-'));
+    const CAPP_PUBLIC_URL = `http://127.0.0.1:${(own.address() as AddressInfo).port}`;
+    const balance = async (settings: object) => {
+      const rail = { ...profiles['mpesa-ke'], balance: settings };
+      writeFileSync(join(folder, 'operators.json'), JSON.stringify({ ...profiles, 'mpesa-ke': rail }));
+      const terminal = recordedTerminal({ env: { CAPP_DATA_DIR: folder, DATABASE_URL: api.url, CAPP_PUBLIC_URL } });
+      return [await runCli(['operators', 'balance', 'mpesa-ke'], terminal), ...terminal.outLines, ...terminal.errLines];
+    };
+    const told = [0, '{"railId":"mpesa-ke","balance":{"minor":"123400","currency":"KES"}}'];
+    expect(await balance({})).toEqual(told);
+    const { rows } = await api.pool.query('select account, amount, reason_code from operator_balances order by account');
+    expect(rows).toEqual([
+      { account: '174379', amount: 0n, reason_code: null },
+      { account: '600992', amount: 123_400n, reason_code: null },
+    ]);
+    // A fresh one is not asked for again; where nothing is told in time there is none.
+    own.close();
+    expect(await balance({})).toEqual(told);
+    expect(await balance({ freshForMs: 0, waitMs: 300 })).toEqual([2, '{"railId":"mpesa-ke","balance":null}']);
+  } finally {
+    own.close();
+    await api.stop();
+    await sandbox.close();
   }
 });
 

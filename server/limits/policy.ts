@@ -86,7 +86,7 @@ const wrong = (what: string) => fault('config_invalid', { field: 'CAPP_RATE_LIMI
 
 /** The class of a route. `keyed`: it asks for a key. */
 export function classOfRoute(route: { readonly method: string; readonly path: string; readonly keyed: boolean }): LimitClass {
-  if (['/v1/callbacks/', '/v1/c2b/', '/v1/gateways/'].some((start) => route.path.startsWith(start))) return 'callback';
+  if (['/v1/callbacks/', '/v1/balances/', '/v1/c2b/', '/v1/gateways/'].some((start) => route.path.startsWith(start))) return 'callback';
   if (!route.keyed) return 'public';
   if (route.method === 'get') return 'read';
   return route.path.endsWith('/batches') ? 'batch' : 'write';

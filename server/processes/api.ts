@@ -13,7 +13,7 @@ import { createApi } from '../api/app.ts';
 import type { ApiDeps, DependencyState } from '../api/deps.ts';
 import { serveApi } from '../api/serve.ts';
 import { applicationAddresses } from '../callback-addresses.ts';
-import { type Foundation, openFoundation, ownPaymentDesks } from '../compose.ts';
+import { balanceDoors, type Foundation, openFoundation, ownPaymentDesks } from '../compose.ts';
 import { readConfig } from '../config.ts';
 import { tellOfCrowd } from '../crowd.ts';
 import { withSecretFiles } from '../secrets.ts';
@@ -94,6 +94,7 @@ function apiDeps(foundation: Foundation): Omit<ApiDeps, 'tenants'> {
     }),
     ...(foundation.railHealth === undefined ? {} : { railHealth: foundation.railHealth }),
     ownPayments: ownPaymentDesks(operators, keys.callbackKey),
+    balanceDoors: balanceDoors(operators),
     voidReservation: (tx, { paymentId }) => voidHolds(tx, paymentId),
     dependencies: dependencies(foundation),
     lists: foundation.sanctions,

@@ -115,8 +115,28 @@ export const TERMS: readonly Behaviour[] = [
     async run(adapter) {
       const trial = await openTrial(adapter);
       const told = await trial.client.balance();
-      if (trial.client.capabilities.balance === 'answer') assert.equal(told?.minor, trial.balanceMinor());
-      else assert.equal(told, null);
+      if (trial.client.capabilities.balance === 'none') assert.equal(told, null);
+      else assert.equal(told?.minor, trial.balanceMinor());
+    },
+  },
+  {
+    name: 'a balance that was asked for before some moment does not do after it, and a fresh one is not asked for again',
+    async run(adapter) {
+      const trial = await openTrial(adapter);
+      if (trial.client.capabilities.balance === 'none') notApplicable('the operator tells no balance');
+      const before = await trial.client.balance();
+      assertEnded(await run(trial, { leg: 'collection' }), 'succeeded');
+      const now = { notBeforeMs: trial.scheduler.now() };
+      assert.equal((await trial.client.balance(now))?.minor, trial.balanceMinor());
+      assert.notEqual(trial.balanceMinor(), before?.minor);
+      if (trial.client.capabilities.balance !== 'callback') return;
+      const asked = trial.calls.length;
+      assert.equal((await trial.client.balance(now))?.minor, trial.balanceMinor());
+      assert.equal(trial.calls.length, asked, 'a fresh balance was asked for again');
+      trial.meddleBalance = () => null;
+      const later = { notBeforeMs: trial.scheduler.now() + 1 };
+      await trial.scheduler.advance(1);
+      assert.equal(await trial.client.balance(later), null, 'nothing was told');
     },
   },
   {
@@ -126,6 +146,11 @@ export const TERMS: readonly Behaviour[] = [
         const trial = await openTrial(adapter);
         trial.meddle = (call) => (/balance/i.test(call.name) ? { instead: () => new Response(body, { status: 200 }) } : null);
         assert.equal(await trial.client.balance(), null);
+        // The same as a message, where the balance comes by one.
+        const told = await openTrial(adapter);
+        if (told.client.capabilities.balance !== 'callback') continue;
+        told.meddleBalance = () => body;
+        assert.equal(await told.client.balance(), null);
       }
     },
   },

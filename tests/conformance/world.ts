@@ -1,5 +1,6 @@
 /** The world of one trial: a sandbox operator in virtual time, a wire that can be meddled with, and a desk for attempts. */
 import type { Clock } from '../../domain/clock.ts';
+import { isFault } from '../../domain/errors.ts';
 import { RAILS } from '../../domain/network.ts';
 import type { Rail } from '../../domain/rail.ts';
 import { changeRail } from '../../sandbox/control.ts';
@@ -10,6 +11,7 @@ import { createChance } from '../../sandbox/random.ts';
 import { createTokens } from '../../sandbox/tokens.ts';
 import { createSandbox, type Sandbox, type SandboxOptions } from '../../sandbox/sandbox.ts';
 import { type ManualScheduler, manualScheduler } from '../../sandbox/scheduler.ts';
+import { type BalanceDesk, createBalanceDesk, memoryBalanceStore } from '../../tools/mmo/balances.ts';
 import type { Fetch } from '../../tools/mmo/http.ts';
 import type { OperatorClient } from '../../tools/mmo/operator.ts';
 import { createOperators } from '../../tools/mmo/registry.ts';
@@ -47,6 +49,8 @@ export interface Trial {
   meddle: (call: Call) => Meddling;
   /** Meddles with callbacks on their way; null loses one. */
   meddleCallback: (body: string) => string | null;
+  /** The same with messages that tell a balance. */
+  meddleBalance: (body: string) => string | null;
   moneyCalls(): readonly Call[];
   /** States of the transactions in the operator's books. */
   books(): readonly string[];
@@ -64,7 +68,13 @@ export async function openTrial(adapter: Adapter, options: TrialOptions = {}): P
   const { adjust, answerCallbacks = 200, ...sandboxOptions } = options;
   const scheduler = manualScheduler(START_MS);
   const rails = RAILS.filter(({ id }) => id === adapter.railId);
-  const send = async (_url: string, init: RequestInit) => {
+  const balances = hearBalances(scheduler);
+  const send = async (url: string, init: RequestInit) => {
+    if (url.startsWith(BALANCE_URL)) {
+      const told = trial.meddleBalance(init.body as string);
+      if (told !== null) balances.hear(trial.client, url, told);
+      return new Response('', { status: 200 });
+    }
     const body = trial.meddleCallback(init.body as string);
     // What we answer with an error we have not taken.
     if (body !== null && answerCallbacks === 200) trial.inbox.push(body);
@@ -92,13 +102,18 @@ export async function openTrial(adapter: Adapter, options: TrialOptions = {}): P
     adapter,
     sandbox,
     scheduler,
-    client: clientOf(adapter, { fetch, clock: scheduler, keepAnswer: async (answer) => void kept.push(answer) }, profile),
+    client: clientOf(
+      adapter,
+      { fetch, clock: scheduler, balances: balances.desk, keepAnswer: async (answer) => void kept.push(answer) },
+      profile,
+    ),
     profile,
     calls,
     inbox: [],
     kept,
     meddle: () => null,
     meddleCallback: (body) => body,
+    meddleBalance: (body) => body,
     moneyCalls: () => calls.filter(({ name }) => adapter.moneyCall.test(name)),
     books: () => sandbox.books(adapter.railId).transactions.map(({ kind, state }) => `${kind} ${state}`),
     balanceMinor: () => sandbox.books(adapter.railId).balanceMinor,
@@ -109,7 +124,7 @@ export async function openTrial(adapter: Adapter, options: TrialOptions = {}): P
 /** The client of an adapter: the registry's, or the one of a face, under the same deadlines and heard alike. */
 function clientOf(
   adapter: Adapter,
-  deps: { readonly fetch: Fetch; readonly clock: Clock; readonly keepAnswer: KeepAnswer },
+  deps: { readonly fetch: Fetch; readonly clock: Clock; readonly balances: BalanceDesk; readonly keepAnswer: KeepAnswer },
   profile: Readonly<Record<string, unknown>>,
 ): OperatorClient {
   const { face, railId } = adapter;
@@ -119,6 +134,28 @@ function clientOf(
   const deadlines = createDeadlines(deps);
   const client = face.client({ fetch: deadlines.fetch, clock, tokens: memoryTokenVault(clock) }, rail, profile);
   return hearing(deadlines.guard(client), keepAnswer);
+}
+
+const BALANCE_URL = 'https://hooks.test/balances/';
+
+/** Asks for balances and hears them, as a platform of one process does. What cannot be read is put aside. */
+function hearBalances(scheduler: ManualScheduler) {
+  const store = memoryBalanceStore(
+    scheduler,
+    (id) => `${BALANCE_URL}${id}`,
+    () => scheduler.advance(250),
+  );
+  return {
+    desk: createBalanceDesk(store, scheduler),
+    hear(client: OperatorClient, url: string, body: string): void {
+      try {
+        const answer = client.readBalance?.(body);
+        if (answer !== undefined) store.tell(url.slice(BALANCE_URL.length), answer);
+      } catch (error) {
+        if (!isFault(error, 'malformed_body')) throw error;
+      }
+    },
+  };
 }
 
 interface Stage {

@@ -6,6 +6,7 @@
  * money moved; it is inquired until it converges and never treated as failed.
  */
 import type { Money } from '../../domain/money.ts';
+import type { BalanceAnswer } from './balances.ts';
 
 /** When the same thing may be tried again: never, after a while, or once the customer has acted. */
 export type OperatorRetry = 'never' | 'later' | 'after_customer';
@@ -138,7 +139,7 @@ export interface Capabilities {
    * answer would leave it in doubt until people have looked, so the platform sends the money back as a payout.
    */
   readonly refundByRequest: boolean;
-  /** `callback`: it has to be asked for and comes later. */
+  /** `callback`: it has to be asked for and comes by a message. */
   readonly balance: 'answer' | 'callback' | 'none';
   /** What can be learnt about a wallet before money is sent. */
   readonly walletCheck: 'name' | 'active' | 'none';
@@ -164,8 +165,13 @@ export interface OperatorClient {
   inquire(request: InquiryRequest): Promise<Outcome>;
   /** Looks a wallet up by its E.164 number; only where the operator offers that. */
   walletState?(phone: string): Promise<WalletState>;
-  /** Our balance at the operator, or null when it cannot be told. */
-  balance(): Promise<Money | null>;
+  /**
+   * Our balance at the operator, or null when it cannot be told. What an operator tells by a message may be a moment old: not older than
+   * having been asked for at `notBeforeMs`, where that is given.
+   */
+  balance(terms?: { readonly notBeforeMs: number }): Promise<Money | null>;
+  /** Reads the message that tells a balance, only where it comes by one. Throws `malformed_body` for what the operator cannot have sent. */
+  readBalance?(body: string): BalanceAnswer;
   /** Reads a raw callback body. Throws `malformed_body` for what the operator cannot have sent. */
   parseCallback(body: string): CallbackEvent;
   /** The body with which this operator wants its callback answered. */

@@ -77,12 +77,12 @@ describe('a PIN', () => {
     const paid = pending({ transactionId: 'T1' });
     expect(await guard.use(NAME, leaving(paid))).toEqual(paid);
     const { call, tries } = operator();
-    expect(await guard.use(NAME, call)).toEqual(failed('operator_unavailable'));
+    expect(await guard.use(NAME, call)).toEqual(failed('store_unavailable'));
     isAway = false;
     await store.report(NAME, 'accepted');
     // A refusal that could not be told is told before anything else is sent.
     expect(await guard.use(NAME, leaving(refusal))).toEqual(refusal);
-    expect(await guard.use(NAME, call)).toEqual(failed('operator_unavailable'));
+    expect(await guard.use(NAME, call)).toEqual(failed('store_unavailable'));
     isAway = false;
     expect(await guard.use(NAME, call)).toEqual(refusal);
     expect(await createPinGuard(store).use(NAME, call)).toEqual(refusal);

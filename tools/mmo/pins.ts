@@ -72,7 +72,7 @@ export function createPinGuard(store: PinStore): PinGuard {
     async use(name, call) {
       for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
         const standing = await standingOf(name);
-        if (standing === null) return failed('operator_unavailable');
+        if (standing === null) return failed('store_unavailable');
         if (standing === 'refused') return failed('pin_refused');
         if (standing === 'accepted') return attempt(name, standing, call);
         if (standing === 'yours') {

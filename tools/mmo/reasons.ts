@@ -45,8 +45,8 @@ export const REASONS = {
   page_expired: 'later',
   /** No execution grant of ours covers it, so nothing was sent. */
   grant_refused: 'later',
-  /** Ids that the request could not be asked about without were not kept, so it was not sent. */
-  not_kept: 'later',
+  /** Our own store failed before anything was sent that could not be asked about, or must not be tried, without it. */
+  store_unavailable: 'later',
   /** The operator never saw the request: it is sure that nothing happened. */
   never_received: 'later',
   /** The time for approval is over and the operator's statement has no such payment. */

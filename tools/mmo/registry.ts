@@ -8,6 +8,7 @@ import { fault } from '../../domain/errors.ts';
 import type { Rail } from '../../domain/rail.ts';
 import { createAirtelClient } from './airtel/client.ts';
 import { airtelProfileSchema } from './airtel/profile.ts';
+import type { BalanceDesk } from './balances.ts';
 import { createGsmaClient } from './gsma/client.ts';
 import { gsmaProfileSchema } from './gsma/profile.ts';
 import { hearing } from './hearing.ts';
@@ -37,6 +38,8 @@ export interface OperatorsDeps {
   readonly tokens?: TokenVault;
   /** Where it is known how our PINs stand; this process's memory unless a shared store is given. */
   readonly pins?: PinStore;
+  /** Where balances are asked for that come by a message; they cannot be told unless given. */
+  readonly balances?: BalanceDesk;
   /** Keeps answers that could not be used; they are kept nowhere unless given. */
   readonly keepAnswer?: KeepAnswer;
 }
@@ -51,7 +54,7 @@ export function createOperators(deps: OperatorsDeps): Operators {
   const tokens = deps.tokens ?? memoryTokenVault(deps.clock);
   const deadlines = createDeadlines(deps);
   const pins = createPinGuard(deps.pins ?? memoryPinStore(deps.clock));
-  const shared = { fetch: deadlines.fetch, clock: deps.clock, tokens, pins };
+  const shared = { fetch: deadlines.fetch, clock: deps.clock, tokens, pins, balances: deps.balances ?? null };
   const clients = new Map<string, OperatorClient>();
   for (const rail of deps.rails) {
     const client = createClient(shared, rail, ownSettings(deps.profiles[rail.id]));
@@ -92,6 +95,7 @@ interface ClientDeps {
   readonly clock: Clock;
   readonly tokens: TokenVault;
   readonly pins: PinGuard;
+  readonly balances: BalanceDesk | null;
 }
 
 function createClient(deps: ClientDeps, rail: Rail, profile: unknown): OperatorClient | null {

@@ -15,6 +15,7 @@ const schema = z.object({
     ussd_sessions: days,
     operator_callbacks: days,
     operator_answers: days,
+    operator_balances: days,
     gateway_records: days,
     webhook_deliveries: days,
     sms_messages: days,

@@ -43,6 +43,7 @@ const BY_AGE: readonly DeletedKind[] = [
   'ussd_sessions',
   'operator_callbacks',
   'operator_answers',
+  'operator_balances',
   'gateway_records',
   'webhook_deliveries',
   'sms_messages',

@@ -2,7 +2,9 @@
 import type { Pool } from '../../db/connect.ts';
 import type { Keyring } from '../../db/keyring.ts';
 import { CALLBACK_CONTEXT, HANDLE_CONTEXT } from '../../db/queries/callbacks.ts';
+import { ANSWER_CONTEXT } from '../../db/queries/operator-answers.ts';
 import {
+  listSubjectAnswers,
   listSubjectAttempts,
   listSubjectCallbacks,
   listSubjectMandates,
@@ -61,12 +63,17 @@ export async function readSubjectRecords(
 
 async function operatorsOf(pool: Pool, keyring: Keyring, userId: string): Promise<Told[]> {
   const said = Map.groupBy(await listSubjectCallbacks(pool, userId), ({ attemptId }) => attemptId);
+  const unusable = Map.groupBy(await listSubjectAnswers(pool, userId), ({ attemptId }) => attemptId);
   return (await listSubjectAttempts(pool, userId)).map(({ id, handle, ...attempt }) => ({
     ...inWords(attempt),
     ids: handle === null ? null : (JSON.parse(keyring.decrypt(handle, HANDLE_CONTEXT)) as Told),
     answers: (said.get(id) ?? []).map(({ body, railId, receivedAt, verdict }) => ({
       ...inWords({ railId, receivedAt, verdict }),
       body: keyring.decrypt(body, CALLBACK_CONTEXT),
+    })),
+    unusable: (unusable.get(id) ?? []).map(({ body, railId, receivedAt, reasonCode }) => ({
+      ...inWords({ railId, receivedAt, reasonCode }),
+      body: keyring.decrypt(body, ANSWER_CONTEXT),
     })),
   }));
 }

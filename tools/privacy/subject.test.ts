@@ -3,6 +3,7 @@ import { withTransaction } from '../../db/connect.ts';
 import { insertAttempt } from '../../db/fixtures.ts';
 import { createKeyring } from '../../db/keyring.ts';
 import { CALLBACK_CONTEXT, HANDLE_CONTEXT } from '../../db/queries/callbacks.ts';
+import { ANSWER_CONTEXT } from '../../db/queries/operator-answers.ts';
 import { placeHold } from '../../db/queries/privacy.ts';
 import { optOut, rememberSubscriber, SUBSCRIBER_NAME_CONTEXT, SUBSCRIBER_SCOPE } from '../../db/queries/subscribers.ts';
 import { USSD_REPLY_CONTEXT, USSD_STATE_CONTEXT } from '../../db/queries/ussd.ts';
@@ -33,6 +34,11 @@ async function tellOf(paymentId: string, leg: 'collection' | 'payout', words: st
     `insert into operator_callbacks (rail_id, attempt_id, body, body_digest, source_address, received_at, processed_at, verdict)
      values ('mpesa-ke', $1, $2, '\\x02', 'somewhere', $3, $3, 'matched')`,
     [attemptId, keyring.encrypt(JSON.stringify({ said: words }), CALLBACK_CONTEXT), AT],
+  );
+  await pool.query(
+    `insert into operator_answers (rail_id, product, attempt_id, status, reason_code, body, body_digest, received_at, last_received_at)
+     values ('mpesa-ke', 'inquiry', $1, 503, 'unreadable_answer', $2, '\\x02', $3, $3)`,
+    [attemptId, keyring.encrypt(`<html>${words}</html>`, ANSWER_CONTEXT), AT],
   );
 }
 
@@ -114,6 +120,7 @@ test('who asks is told everything that is kept of them, and nothing of the other
         leg: 'collection',
         ids: { payer: `MPESA ${amina.person.name}` },
         answers: [{ body: `{"said":"MPESA ${amina.person.name}"}` }],
+        unusable: [{ reasonCode: 'unreadable_answer', body: `<html>MPESA ${amina.person.name}</html>` }],
       },
     ],
     texts: [{ paymentId, topic: 'payment.paid', state: 'delivered', language: 'sw' }],

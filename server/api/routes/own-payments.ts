@@ -5,31 +5,21 @@
  * whoever reads callbacks, who asks the operator; every other one is quarantined.
  */
 import { z } from '@hono/zod-openapi';
-import {
-  type AwaitedCollection,
-  CALLBACK_CONTEXT,
-  findCollectionBetween,
-  type JudgedMessage,
-  storeMessage,
-} from '../../../db/queries/callbacks.ts';
+import { type AwaitedCollection, findCollectionBetween, type JudgedMessage } from '../../../db/queries/callbacks.ts';
 import { fault, isFault } from '../../../domain/errors.ts';
 import type { OwnPayment, OwnPaymentRefusal } from '../../../tools/mmo/operator.ts';
 import type { ApiDeps, CallbackAnswer, OwnPaymentDesk } from '../deps.ts';
-import { type ApiContext, problems, readSome } from '../http.ts';
-import { callerAddressOf } from '../limits.ts';
+import { type ApiContext, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
-import { ANYWHERE, CALLBACK_BYTES_MAX, textOfBytes } from './callbacks.ts';
+import { keepMessage, SECRET_PATH, type SecretMessage, takeIn } from './secret-paths.ts';
 
-/** What can be a token at all; other paths are nobody's and leave no row behind. */
-const TOKEN = /^[0-9a-f]{64}$/;
 /** States in which a collection waits for its money. */
 const AWAITING: readonly string[] = ['sent', 'pending', 'unknown'];
 
 /** A message, with what could be made of it. */
 interface Arrived {
   readonly desk: OwnPaymentDesk;
-  readonly text: string;
-  readonly sourceAddress: string;
+  readonly message: SecretMessage;
   /** Null when it cannot be read. */
   readonly payment: OwnPayment | null;
   readonly collection: AwaitedCollection | null;
@@ -87,24 +77,16 @@ export function mountOwnPayments(api: Api): void {
 /** Takes a message in, or keeps it and refuses. Throws `callback_unknown`, `body_too_large`. */
 async function arrive(deps: ApiDeps, c: ApiContext): Promise<Arrived> {
   const token = c.req.param('token') ?? '';
-  const railId = deps.ownPayments?.railId ?? null;
-  if (railId === null || !TOKEN.test(token)) throw fault('callback_unknown');
-  const sourceAddress = callerAddressOf(deps, c);
-  const { bytes, whole } = await readSome(c, CALLBACK_BYTES_MAX);
-  const text = textOfBytes(bytes);
+  const elseRailId = deps.ownPayments?.railId ?? null;
+  if (elseRailId === null || !SECRET_PATH.test(token)) throw fault('callback_unknown');
   const desk = deps.ownPayments?.at(token) ?? null;
-  const refuse = async (rail: string, reasonCode: string): Promise<never> => {
-    await storeMessage(deps.pool, messageOf(deps, rail, text, sourceAddress, { reasonCode }), deps.clock.now());
-    throw fault(reasonCode === 'body_too_large' ? reasonCode : 'callback_unknown');
-  };
-  if (desk === null) return refuse(railId, 'callback_unknown');
-  if (!(deps.callbackTerms?.(desk.railId) ?? ANYWHERE).allows(sourceAddress)) return refuse(desk.railId, 'source_refused');
-  if (!whole) return refuse(desk.railId, 'body_too_large');
-  const payment = readPayment(desk, text);
+  const message = await takeIn(deps, c, desk?.railId ?? null, elseRailId);
+  if (desk === null) throw fault('callback_unknown');
+  const payment = readPayment(desk, message.text);
   const requests = payment?.requests ?? null;
   const collection = requests === null ? null : await findCollectionBetween(deps.pool, desk.railId, requests);
   c.set('logged', { railId: desk.railId, known: collection !== null });
-  return { desk, text, sourceAddress, payment, collection };
+  return { desk, message, payment, collection };
 }
 
 function readPayment(desk: OwnPaymentDesk, text: string): OwnPayment | null {
@@ -136,28 +118,8 @@ function isOfAmount({ amount }: OwnPayment, collection: AwaitedCollection): bool
   return amount.minor === collection.amount && amount.currency === collection.currency;
 }
 
-async function keep(deps: ApiDeps, arrived: Arrived, judged: Pick<JudgedMessage, 'verdict' | 'reasonCode'>): Promise<void> {
-  const { desk, text, sourceAddress, collection } = arrived;
-  const message = messageOf(deps, desk.railId, text, sourceAddress, { ...judged, attemptId: collection?.id ?? null });
-  await storeMessage(deps.pool, message, deps.clock.now());
-}
-
-function messageOf(
-  deps: ApiDeps,
-  railId: string,
-  text: string,
-  sourceAddress: string,
-  judged: Partial<Pick<JudgedMessage, 'verdict' | 'attemptId'>> & Pick<JudgedMessage, 'reasonCode'>,
-): JudgedMessage {
-  return {
-    railId,
-    attemptId: judged.attemptId ?? null,
-    verdict: judged.verdict === undefined ? 'quarantined' : judged.verdict,
-    reasonCode: judged.reasonCode,
-    body: deps.keyring.encrypt(text, CALLBACK_CONTEXT),
-    bodyDigest: deps.keyring.blindIndex(text, CALLBACK_CONTEXT),
-    sourceAddress,
-  };
+async function keep(deps: ApiDeps, { message, collection }: Arrived, judged: Pick<JudgedMessage, 'verdict' | 'reasonCode'>): Promise<void> {
+  await keepMessage(deps, message, { ...judged, attemptId: collection?.id ?? null });
 }
 
 function send(c: ApiContext, answer: CallbackAnswer): Response {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type Pool, withTransaction } from '../../../db/connect.ts';
 import type { Keyring } from '../../../db/keyring.ts';
 import { recordAuditEvents } from '../../../db/queries/audit.ts';
-import { findCallbackBody, listQuarantined, type SealedMessage } from '../../../db/queries/callbacks.ts';
+import { CALLBACK_CONTEXT, findCallbackBody, listQuarantined, type SealedMessage } from '../../../db/queries/callbacks.ts';
 import { ANSWER_CONTEXT, findAnswerBody, listNewestAnswers } from '../../../db/queries/operator-answers.ts';
 import { systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
@@ -30,7 +30,7 @@ type Kind = (typeof KINDS)[number];
 const SEALED: Readonly<
   Record<Kind, { readonly find: (pool: Pool, id: string) => Promise<SealedMessage | null>; readonly context: string }>
 > = {
-  callback: { find: findCallbackBody, context: 'operator_callbacks.body' },
+  callback: { find: findCallbackBody, context: CALLBACK_CONTEXT },
   answer: { find: findAnswerBody, context: ANSWER_CONTEXT },
 };
 

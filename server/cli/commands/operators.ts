@@ -4,6 +4,7 @@ import { type Currency, parseCurrency } from '../../../domain/currency.ts';
 import { OPERATOR_NAMES, operatorNamed, readMessage } from '../../../tools/mmo/messages.ts';
 import { type CommandContext, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
+import { readConfig } from '../../config.ts';
 import { readText } from '../files.ts';
 import { registerOperatorMessages } from './operator-messages.ts';
 
@@ -90,7 +91,8 @@ function registerQuestions(operators: Command, context: CommandContext): void {
       operatedRail(railId);
       await onDatabase(context, async (pool, keys) => {
         const log = createLog({ program: 'operators', destination: { write: (line) => context.terminal.err(line.trimEnd()) } });
-        const told = await balanceAt(context.terminal.env, railId, operatorStores(pool, keys, log));
+        const { publicUrl } = readConfig(context.terminal.env);
+        const told = await balanceAt(context.terminal.env, railId, operatorStores(pool, keys, publicUrl, log));
         const shown = told === null ? null : { minor: told.minor.toString(), currency: told.currency };
         context.terminal.out(JSON.stringify({ railId, balance: shown }));
         if (told === null) context.endWith(EXIT.failed);

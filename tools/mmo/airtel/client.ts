@@ -122,7 +122,7 @@ async function refund(airtel: Airtel, request: RefundRequest): Promise<Outcome> 
   if (request.amount.minor !== original.amount.minor || request.amount.currency !== original.amount.currency)
     return failed('partial_refund');
   const handle = { refundOf: original.requestId, refundedReceipt: original.receipt };
-  if (!(await isRemembered(request, handle))) return failed('not_kept');
+  if (!(await isRemembered(request, handle))) return failed('store_unavailable');
   const { version, answerIsFinal } = airtel.profile.refund;
   const answer = await airtel.post(`/standard/${version}/payments/refund`, { transaction: { airtel_money_id: original.receipt } });
   if (answer.kind !== 'answered') return { ...outcomeWithoutAnswer(answer), handle };

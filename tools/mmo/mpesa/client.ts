@@ -9,6 +9,7 @@ import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import type { Rail } from '../../../domain/rail.ts';
+import type { BalanceDesk } from '../balances.ts';
 import { plainText, refusalBeforeSending, succeededWith } from '../checks.ts';
 import { createSend, type Fetch, type HttpAnswer, type HttpCall } from '../http.ts';
 import type { Capabilities, EffectRequest, InquiryRequest, OperatorClient, Outcome } from '../operator.ts';
@@ -18,9 +19,10 @@ import { parseObject, textOf } from '../reading.ts';
 import { reachesWithinMs } from '../patience.ts';
 import { failed, pending, unknown } from '../reasons.ts';
 import { callWithToken, tokenNameOf, type TokenVault } from '../tokens.ts';
+import { balanceOf, readToldBalance } from './balance.ts';
 import { ownPaymentsOf } from './c2b.ts';
 import { occasionOf, parseMpesaCallback } from './callbacks.ts';
-import { type Daraja, submitOutcome } from './daraja.ts';
+import { type Daraja, initiatorOf, submitOutcome } from './daraja.ts';
 import { accountReferenceOf, kenyanMsisdn, passwordOf, securityCredentialOf, shillingsOf, timestampOf } from './fields.ts';
 import { stkFailure, TOKEN_REFUSALS } from './outcomes.ts';
 import { inquireReversal, type MpesaOperations, operationsOf, reverse } from './operations.ts';
@@ -31,6 +33,8 @@ export interface MpesaDeps {
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly tokens: TokenVault;
+  /** Where balances are asked for and heard; null where nothing hears them. */
+  readonly balances: BalanceDesk | null;
 }
 
 const CAPABILITIES: Capabilities = {
@@ -67,8 +71,8 @@ export function createMpesaClient(deps: MpesaDeps, rail: Rail, profile: MpesaPro
     disburse: (request) => disburse(daraja, request),
     refund: (request) => reverse(daraja, request),
     inquire: (request) => inquire(daraja, request),
-    // Daraja tells balances by callback only.
-    balance: async () => null,
+    balance: (terms) => balanceOf(daraja, deps.balances, terms?.notBeforeMs),
+    readBalance: (body) => readToldBalance(body, profile.balance.accounts),
     parseCallback: (body) => parseMpesaCallback(body, profile.absentResultCodes),
     callbackAnswer: { status: 200, body: '{"ResultCode":0,"ResultDesc":"Accepted"}', contentType: 'application/json' },
     ownPayments: ownPaymentsOf(profile),
@@ -225,8 +229,7 @@ async function inquirePayout(daraja: Daraja, request: InquiryRequest): Promise<O
   // What Daraja acknowledged once cannot be called unseen, whatever Transaction Status finds.
   const mayEnd = request.handle['conversationId'] === undefined && request.nowMs - request.sentAtMs >= absentAfterMs;
   const answer = await daraja.call('/mpesa/transactionstatus/v1/query', {
-    Initiator: b2c.initiatorName,
-    SecurityCredential: securityCredentialOf(b2c.initiatorPassword, daraja.key),
+    ...initiatorOf(daraja),
     CommandID: 'TransactionStatusQuery',
     OriginalConversationID: request.requestId,
     PartyA: b2c.shortCode,

@@ -7,6 +7,7 @@ import type { HttpAnswer } from '../http.ts';
 import type { OperatorHandle, Outcome } from '../operator.ts';
 import { parseObject, type ReadingObject, textOf } from '../reading.ts';
 import { pending, unknown } from '../reasons.ts';
+import { securityCredentialOf } from './fields.ts';
 import { submitRefusal } from './outcomes.ts';
 import type { MpesaProfile } from './profile.ts';
 
@@ -16,6 +17,12 @@ export interface Daraja {
   readonly clock: Clock;
   readonly key: KeyObject;
   readonly call: (path: string, body: Readonly<Record<string, string>>) => Promise<HttpAnswer>;
+}
+
+/** Initiator and credential of a call. */
+export function initiatorOf({ profile, key }: Daraja): { Initiator: string; SecurityCredential: string } {
+  const { initiatorName, initiatorPassword } = profile.b2c;
+  return { Initiator: initiatorName, SecurityCredential: securityCredentialOf(initiatorPassword, key) };
 }
 
 /** An acknowledgement with its ids is pending; every other answer goes by its code. */

@@ -1,8 +1,9 @@
 /** Any message of Daraja's as a draft of an event. */
 import type { Draft } from '../event.ts';
 import { done, draftOfCallback, ownRequest } from '../event.ts';
-import { listOf, objectOf, readAmount, type ReadingObject, textOf } from '../reading.ts';
+import { listOf, objectOf, type ReadingObject, textOf } from '../reading.ts';
 import { failed, pending, unknown, unmapped } from '../reasons.ts';
+import { accountsOf, packedAccountsOf } from './balance.ts';
 import { C2B_REFUSALS, parseC2b } from './c2b.ts';
 import { parseMpesaCallback, parseTillPush } from './callbacks.ts';
 import { eatTimeMs } from './fields.ts';
@@ -20,8 +21,7 @@ const TIME_KEYS = [
 /** Reads a message; null for what Daraja cannot have sent and we cannot have asked. */
 export function readMpesaMessage(body: ReadingObject, text: string): Draft | null {
   const result = objectOf(body, 'Result');
-  if (result !== undefined && valueOf(result, 'ResultParameters', 'ResultParameter', 'Key', ['AccountBalance']) !== null)
-    return balanceDraft(result);
+  if (result !== undefined && packedAccountsOf(result) !== null) return balanceDraft(result);
   if (objectOf(body, 'Body') !== undefined || result !== undefined) {
     return draftOfCallback(parseMpesaCallback(text, []), { occurredAtMs: timeOf(body) });
   }
@@ -54,18 +54,12 @@ function timeOf(body: ReadingObject): number | null {
   );
 }
 
-/** The balances of a short code: payouts leave from its utility account. */
-export function accountsOf(packed: string): ReadonlyMap<string, ReturnType<typeof readAmount>> {
-  const accounts = packed.split('&').map((each) => each.split('|'));
-  return new Map(accounts.map(([name = '', , , available = '']) => [name, readAmount(available.replace(/^-.*/, ''), 'KES')]));
-}
-
 function balanceDraft(result: ReadingObject): Draft {
   const code = textOf(result, 'ResultCode');
   if (code !== '0') return { kind: 'balance', outcome: unknown(unmapped(code ?? 'no_code')) };
-  const packed = valueOf(result, 'ResultParameters', 'ResultParameter', 'Key', ['AccountBalance']) ?? '';
+  // Payouts leave from the utility account.
   return done('balance', {
-    amount: accountsOf(packed).get('Utility Account') ?? null,
+    amount: accountsOf(packedAccountsOf(result) ?? '').get('Utility Account') ?? null,
     operatorReference: textOf(result, 'TransactionID'),
     occurredAtMs: timeOf({ Result: result }),
   });

@@ -1,5 +1,5 @@
 /**
- * What Daraja offers beyond prompts and payouts: reversal, account balance, payments to and from businesses, and the
+ * What Daraja offers beyond prompts and payouts: reversal, payments to and from businesses, and the
  * registration for customers who pay by themselves (C2B). All but the last are acknowledged at once and
  * told later, to the address given with them.
  */
@@ -9,8 +9,8 @@ import type { InquiryRequest, Outcome, RefundRequest } from '../operator.ts';
 import { parseObject, textOf } from '../reading.ts';
 import { failed, pending, unknown } from '../reasons.ts';
 import { occasionOf } from './callbacks.ts';
-import { type Daraja, submitOutcome } from './daraja.ts';
-import { securityCredentialOf, shillingsOf } from './fields.ts';
+import { type Daraja, initiatorOf, submitOutcome } from './daraja.ts';
+import { shillingsOf } from './fields.ts';
 import { submitRefusal } from './outcomes.ts';
 
 export interface BusinessPayment {
@@ -49,8 +49,6 @@ export interface C2bAddresses {
 export type Registered = 'registered' | 'already' | 'refused';
 
 export interface MpesaOperations {
-  /** Asks for the balances of our short code; they come to the address. True: Daraja took the request. */
-  requestBalance(callbackUrl: string): Promise<boolean>;
   /** Pays another business, or tops up our payout account. The result comes to the address. */
   payBusiness(payment: BusinessPayment): Promise<Outcome>;
   /** Prompts another business's till to pay our short code. The result comes to the address. */
@@ -63,18 +61,11 @@ export interface MpesaOperations {
 
 export function operationsOf(daraja: Daraja): MpesaOperations {
   return {
-    requestBalance: (callbackUrl) => requestBalance(daraja, callbackUrl),
     payBusiness: (payment) => payBusiness(daraja, payment),
     pushToTill: (push) => pushToTill(daraja, push),
     registerC2b: (addresses) => registerC2b(daraja, addresses),
     registerPull: (callbackUrl) => registerPull(daraja, callbackUrl),
   };
-}
-
-/** Initiator and credential of a call, under each of Daraja's two names for the first. */
-function initiatorOf(daraja: Daraja): { Initiator: string; SecurityCredential: string } {
-  const { initiatorName, initiatorPassword } = daraja.profile.b2c;
-  return { Initiator: initiatorName, SecurityCredential: securityCredentialOf(initiatorPassword, daraja.key) };
 }
 
 const RECEIPT = /^[A-Z0-9]{10}$/;
@@ -90,7 +81,7 @@ export async function reverse(daraja: Daraja, request: RefundRequest): Promise<O
   const refusal = refusalOfAmount(daraja.rail, request.amount);
   if (refusal !== null) return refusal;
   if (!RECEIPT.test(original.receipt)) return failed('receipt_missing');
-  if (!(await isRemembered(request, { reverses: original.receipt }))) return failed('not_kept');
+  if (!(await isRemembered(request, { reverses: original.receipt }))) return failed('store_unavailable');
   const answer = await daraja.call('/mpesa/reversal/v1/request', {
     ...initiatorOf(daraja),
     CommandID: 'TransactionReversal',
@@ -129,19 +120,6 @@ export async function inquireReversal(daraja: Daraja, request: InquiryRequest): 
   });
   const wasTaken = answer.kind === 'answered' && textOf(parseObject(answer.body), 'ResponseCode') === '0';
   return wasTaken ? pending() : unknown('inquiry_failed');
-}
-
-async function requestBalance(daraja: Daraja, callbackUrl: string): Promise<boolean> {
-  const answer = await daraja.call('/mpesa/accountbalance/v1/query', {
-    ...initiatorOf(daraja),
-    CommandID: 'AccountBalance',
-    PartyA: daraja.profile.b2c.shortCode,
-    IdentifierType: '4',
-    ResultURL: callbackUrl,
-    QueueTimeOutURL: callbackUrl,
-    Remarks: 'Balance',
-  });
-  return answer.kind === 'answered' && textOf(parseObject(answer.body), 'ResponseCode') === '0';
 }
 
 async function payBusiness(daraja: Daraja, payment: BusinessPayment): Promise<Outcome> {

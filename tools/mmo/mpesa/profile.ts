@@ -28,6 +28,19 @@ export const mpesaProfileSchema = z
       certificate: z.string().includes('-----BEGIN'),
       commandId: z.enum(['BusinessPayment', 'SalaryPayment', 'PromotionPayment']).default('BusinessPayment'),
     }),
+    /** How balances are asked for; Daraja tells them by a message. */
+    balance: z
+      .strictObject({
+        /** Those that make up what the platform holds at M-Pesa: the two above, each once, unless told. */
+        shortCodes: z.array(shortCode).min(1).optional(),
+        /** Accounts of a short code that count: payouts leave from the utility account. */
+        accounts: z.array(z.string().min(1)).min(1).default(['Utility Account']),
+        /** A balance that was asked for so long ago at most is not asked for again. */
+        freshForMs: z.number().int().nonnegative().default(60_000),
+        /** How long an answer is waited for. */
+        waitMs: z.number().int().positive().default(30_000),
+      })
+      .prefault({}),
     /** For registering at Pull Transactions: the number that stands for the organisation there. */
     pull: z.strictObject({ nominatedNumber: z.string().regex(/^254[17]\d{8}$/) }).optional(),
     /** Time for one exchange with Daraja. */

@@ -51,7 +51,7 @@ async function submit(deps: HalfDeps, profile: OmcoreProfile, line: Line, reques
   const opened = await line('POST', `${resourceOf(deps.leg)}/init`);
   const payToken = textOf(objectOf(goodBody(opened) ?? undefined, 'data'), 'payToken');
   if (payToken === null) return outcomeWithoutToken(opened);
-  if (!(await isRemembered(request, { payToken }))) return failed('not_kept');
+  if (!(await isRemembered(request, { payToken }))) return failed('store_unavailable');
   const answer = await line('POST', `${resourceOf(deps.leg)}/pay`, {
     notifUrl: request.callbackUrl,
     channelUserMsisdn: profile.channelMsisdn,
