@@ -130,6 +130,60 @@ describe('the log of a platform', () => {
     expect(wrong(run)).toEqual([1, 2].map(() => expect.stringContaining('listVersion of its record differ; rules of its record differ')));
   });
 
+  test.each([
+    ['a quote at another rate', 'quotes', 'rate = rate + 1', 'rate = rate - 1', 'rate of its quote differs'],
+    ['a quote of another fee', 'quotes', 'fee_amount = fee_amount + 1', 'fee_amount = fee_amount - 1', 'feeMinor of its quote differs'],
+    [
+      'a quote that lasts longer',
+      'quotes',
+      `expires_at = expires_at + interval '1 ms'`,
+      `expires_at = expires_at - interval '1 ms'`,
+      'expiresAtMs of its quote differs',
+    ],
+    [
+      'a receiver who gets more',
+      'payments',
+      'target_amount = target_amount + 1',
+      'target_amount = target_amount - 1',
+      'targetMinor of its quote differs',
+    ],
+    [
+      'a rail of the collection',
+      'payments',
+      `collection_route = array_append(collection_route, 'airtel-ke')`,
+      `collection_route = array_remove(collection_route, 'airtel-ke')`,
+      'the collection would go over',
+    ],
+    [
+      'a rail of the payout',
+      'payments',
+      `payout_route = array_prepend('mpesa-tz', payout_route)`,
+      `payout_route = array_remove(payout_route, 'mpesa-tz')`,
+      'the payout would go over',
+    ],
+  ])('tells of %s than was decided', async (_, table, change, undo, note) => {
+    const paid = table === 'quotes' ? 'payment_id is not null' : `authorized_at is not null`;
+    const run = await tampered(`update ${table} set ${change} where ${paid}`, replay, `update ${table} set ${undo} where ${paid}`);
+    expect(wrong(run).length).toBeGreaterThan(0);
+    for (const each of wrong(run)) expect(each).toContain(note);
+    expect(wrong(await replay())).toEqual([]);
+  });
+
+  test('tells of float that was reserved where it was not decided to be, and of a quote that is gone', async () => {
+    const move = (from: string, to: string) =>
+      `update transfers set credit_account_id = (select account_id from liquidity_pools where id = '${to}') where type = 'pending'
+         and reason = 'reservation' and credit_account_id = (select account_id from liquidity_pools where id = '${from}')`;
+    const moved = await tampered(move('mtn-ug', 'airtel-ug'), replay, move('airtel-ug', 'mtn-ug'));
+    expect(wrong(moved)).toContainEqual(expect.stringContaining('float would be reserved at mtn-ug now'));
+    const lost = await tampered(
+      `update quotes set payment_id = null, signature = signature || payment_id::text::bytea where payment_id is not null`,
+      replay,
+      `update quotes set payment_id = convert_from(substring(signature from 33), 'utf8')::uuid, signature = substring(signature for 32) where length(signature) > 32`,
+    );
+    expect(wrong(lost)).toContainEqual(expect.stringContaining('id of its quote differs'));
+    expect(wrong(await replay())).toEqual([]);
+  });
+
   test('tells of an advice that raised something else', async () => {
     const run = await tampered(
       `update cases set advice = jsonb_set(advice, '{raise,priority}', '3')`,

@@ -1,8 +1,8 @@
 /**
  * What came of a decision beside its outcome: a decision holds facts, outcome and grounds, and what else a verdict says goes where it has
  * its effect. Made again, the verdict must say the same to each of those places: the compliance record, the case that was opened, whose
- * evidence holds its priority and whose digest stands in the audit log, as it does that a senior officer is asked for, and what an advice
- * raised in its case.
+ * evidence holds its priority and whose digest stands in the audit log, as it does that a senior officer is asked for, what an advice
+ * raised in its case, and the quote, rails and float of `replay-terms.ts`.
  */
 import { type ComplianceData, type ComplianceFacts, type ComplianceOutcome, evidenceOf } from '../../agents/compliance/index.ts';
 import type { InvestigatorData, InvestigatorFacts } from '../../agents/investigator/index.ts';
@@ -10,9 +10,10 @@ import { canonicalJson } from '../../domain/canonical.ts';
 import type { Facts, Verdict } from '../../domain/decision.ts';
 import { digestOf } from '../../domain/ids.ts';
 import { raiseOf } from '../../graph/case/investigator.ts';
+import { termDifferences, type Terms, TERMS_SQL } from './replay-terms.ts';
 
 /** Each is null where nothing of it was written. */
-export interface Effects {
+export interface Effects extends Terms {
   /** The compliance record: hits, rules, lists and rules in force, what rules in shadow found. */
   readonly record: Readonly<Record<(typeof RECORD_FIELDS)[number], unknown>> | null;
   /** The digest of the evidence with which its case was opened. */
@@ -37,7 +38,7 @@ export const EFFECTS_SQL = `json_build_object(
     select from audit_events e where e.payment_id = logged.payment_id and e.tx_id = logged.tx_id and e.action = 'case.escalated'),
   'advised', case when agent = 'investigator' then (
     select json_build_object('raise', c.advice -> 'raise')
-    from cases c where c.payment_id = logged.payment_id and c.advice ->> 'decisionId' = logged.id::text and c.advice ? 'raise') end)`;
+    from cases c where c.payment_id = logged.payment_id and c.advice ->> 'decisionId' = logged.id::text and c.advice ? 'raise') end,${TERMS_SQL})`;
 
 interface Remade {
   readonly agent: string;
@@ -50,7 +51,8 @@ export function effectDifferences({ agent, facts, effects }: Remade, verdict: Ve
   if (effects === undefined) return [];
   if (agent === 'compliance')
     return complianceDifferences(facts as ComplianceFacts, effects, verdict as Verdict<ComplianceOutcome, ComplianceData>);
-  if (agent !== 'investigator' || effects.advised === null) return [];
+  if (agent !== 'investigator') return termDifferences(agent, facts, effects, verdict);
+  if (effects.advised === null) return [];
   const raise = raiseOf(facts as InvestigatorFacts, verdict.data as InvestigatorData);
   return isSame(effects.advised.raise, raise) ? [] : [`it would raise ${canonicalJson(plain(raise))} now`];
 }
