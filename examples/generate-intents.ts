@@ -16,6 +16,7 @@ import { INTENT_COLUMNS } from '../domain/intent.ts';
 import { countryByCode } from '../domain/network.ts';
 import type { Country } from '../domain/rail.ts';
 import { drawUsd, LEAST_USD, purseOf, writeAmount } from './amounts.ts';
+import { createDetails, DETAIL_COLUMNS, type DetailCells } from './details.ts';
 import { createPeople, EXAMPLES_DAY, type People, type Person } from './people.ts';
 import { type Random, seededRandom } from './random.ts';
 import { draftBurst, draftSpecial } from './special-rows.ts';
@@ -23,7 +24,7 @@ import { draftBurst, draftSpecial } from './special-rows.ts';
 export const SEED = 20_261_101;
 export const ROWS = 1_000;
 export const WARM_UP_ROWS = 200;
-export const COLUMNS = [...INTENT_COLUMNS, 'expect', 'expect_code'] as const;
+export const COLUMNS = [...INTENT_COLUMNS, ...DETAIL_COLUMNS, 'expect', 'expect_code'] as const;
 export type Row = Readonly<Record<(typeof COLUMNS)[number], string>>;
 
 /** How often each corridor is used. */
@@ -67,8 +68,8 @@ export interface Draft {
   readonly cells?: Partial<Row>;
 }
 
-/** A draft as a row of the file. */
-export function writeRow(random: Random, people: People, reference: string, draft: Draft): Row {
+/** A draft as a row of the file, with what is said of its people. */
+export function writeRow(random: Random, people: People, reference: string, draft: Draft, details: DetailCells): Row {
   const { sender, receiver } = draft;
   return {
     reference_id: reference,
@@ -86,6 +87,7 @@ export function writeRow(random: Random, people: People, reference: string, draf
     funding: random.next() < 0.1 ? 'wallet' : '',
     delivery: random.next() < 0.1 ? 'wallet' : '',
     quote_id: '',
+    ...details,
     expect: draft.expect ?? 'paid',
     expect_code: draft.code ?? '',
     ...draft.cells,
@@ -123,6 +125,19 @@ function draftOrdinary(random: Random, people: People, count: number): Draft[] {
   return drafts;
 }
 
+function writeRows(
+  random: Random,
+  people: People,
+  prefix: string,
+  drafts: readonly Draft[],
+  detailsOf: ReturnType<typeof createDetails>,
+): Row[] {
+  return drafts.map((draft, index) => {
+    const reference = `${prefix}-${String(index + 1).padStart(4, '0')}`;
+    return writeRow(random, people, reference, draft, detailsOf(draft.sender, draft.receiver));
+  });
+}
+
 /** Where the hurried sender's rows stand, all in one chunk of any usual size. */
 const BURST_AT = 610;
 
@@ -131,7 +146,7 @@ export function generateWarmUp(seed: number = SEED + 2): Row[] {
   const random = seededRandom(seed);
   const people = createPeople(random);
   const drafts = draftOrdinary(random, people, WARM_UP_ROWS);
-  return drafts.map((draft, index) => writeRow(random, people, `warm-${String(index + 1).padStart(4, '0')}`, draft));
+  return writeRows(random, people, 'warm', drafts, createDetails(seededRandom(seed + 1)));
 }
 
 /** All rows of the file, in their order. */
@@ -142,7 +157,8 @@ export function generateIntents(seed: number = SEED): Row[] {
   const burst = draftBurst(random, people);
   const ordinary = draftOrdinary(random, people, ROWS - special.length - burst.length);
   const drafts = random.shuffle([...special, ...ordinary]).toSpliced(BURST_AT, 0, ...burst);
-  const rows = drafts.map((draft, index) => writeRow(random, people, `demo-${String(index + 1).padStart(4, '0')}`, draft));
+  // Of a seed of its own: who pays whom does not depend on what is said of them.
+  const rows = writeRows(random, people, 'demo', drafts, createDetails(seededRandom(seed + 1)));
   return rows.map((row) => (row.expect_code === 'duplicate_reference' ? { ...row, reference_id: earlierReference(rows, row) } : row));
 }
 

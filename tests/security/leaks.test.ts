@@ -29,6 +29,16 @@ test('a name that is written to Redis and deleted again is found', { timeout: 24
   }
 });
 
+/** What a client says of somebody, unlike anything else that is written down. */
+function createdDetails(index: number, country: string) {
+  const twoDigits = (value: number): string => String(value).padStart(2, '0');
+  return {
+    dateOfBirth: `19${twoDigits(40 + (index % 50))}-${twoDigits(1 + (index % 12))}-${twoDigits(1 + (index % 28))}`,
+    address: { line: `${index} Secret Station Road`, town: 'Gulu', country },
+    document: { type: 'national_id', number: `${country}77${String(index).padStart(6, '0')}` },
+  };
+}
+
 describe('after some hundred payments came in', () => {
   let api: TestApi;
   const values: string[] = [];
@@ -39,7 +49,9 @@ describe('after some hundred payments came in', () => {
       const party = (country: 'KE' | 'UG') => {
         const { name, phone } = people.person(country);
         values.push(name, ...phoneForms(phone, country === 'KE' ? '254' : '256'));
-        return { name, phone, country };
+        const details = createdDetails(index, country);
+        values.push(details.dateOfBirth, details.address.line, details.document.number);
+        return { name, phone, country, ...details };
       };
       return intentOf(`leak-${index}`, { sender: party('KE'), receiver: party('UG') });
     });
@@ -51,7 +63,7 @@ describe('after some hundred payments came in', () => {
   }, 120_000);
   afterAll(() => api.stop());
 
-  test('no name and no number stands in any table, nor in the log, nor in the metrics', async () => {
+  test('no name, no number and nothing else that was said of anybody stands in any table, nor in the log, nor in the metrics', async () => {
     const needles = createNeedles([...new Set(values)]);
     const metrics = await (await api.call('GET', '/metrics', { key: null })).text();
     const places = [

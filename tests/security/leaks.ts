@@ -22,13 +22,14 @@ import { leaksOf, type Place, searchFiles, searchTables, searchText } from './pl
 /** Shorter ones are no full names, and no numbers. */
 const CHARACTERS_MIN = 8;
 
-/** Every name and number of a file of intents, in each way a number may be written. */
+/** Every name and number of a file of intents, in each way a number may be written, and what else it says by which a person could be known. */
 export async function valuesOf(file: string): Promise<string[]> {
   const records = parse(await readFile(file, 'utf8'), { columns: true, relax_column_count: true }) as Readonly<Record<string, string>>[];
   const values = records.flatMap((record) =>
     ['sender', 'receiver'].flatMap((role) => {
       const [name = '', phone = ''] = [record[`${role}_name`], record[`${role}_phone`]];
-      return [name, phone, ...numbersOf(phone, record[`${role}_country`] as Country)];
+      const said = ['date_of_birth', 'address_line', 'document_number'].map((column) => record[`${role}_${column}`] ?? '');
+      return [name, phone, ...said, ...numbersOf(phone, record[`${role}_country`] as Country)];
     }),
   );
   return [...new Set(values.map((value) => value.trim()).filter((value) => value.length >= CHARACTERS_MIN))];
