@@ -1,6 +1,6 @@
 /** What the graph needs from the floors below, handed in once at the composition root. */
 import type { Pool } from 'pg';
-import type { SettlementPolicy } from '../agents/settlement/index.ts';
+import type { GasTerms, SettlementPolicy } from '../agents/settlement/index.ts';
 import type { FourEyesRule } from '../domain/cases.ts';
 import type { Clock } from '../domain/clock.ts';
 import type { Currency } from '../domain/currency.ts';
@@ -105,6 +105,8 @@ export interface SettlementSide {
   readonly arbiters: readonly Arbiter[];
   /** Whether a partner has an account there in a currency. */
   readonly isOnChain: (partner: string, currency: Currency) => boolean;
+  /** What gas costs there. */
+  readonly gas: GasTerms;
   readonly settings: DriverSettings;
   /** By what it is decided that a batch goes there; `SETTLEMENT_POLICY` unless given. */
   readonly policy?: SettlementPolicy;

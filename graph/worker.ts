@@ -206,7 +206,7 @@ async function closeWindows(deps: GraphDeps): Promise<void> {
     pool: deps.pool,
     clock: deps.clock,
     policy: { ...(deps.settlement?.policy ?? SETTLEMENT_POLICY), ageMsMax: deps.settings.settlementAgeMs },
-    ...(deps.settlement === undefined ? {} : { isOnChain: deps.settlement.isOnChain }),
+    ...(deps.settlement === undefined ? {} : { isOnChain: deps.settlement.isOnChain, gas: deps.settlement.gas }),
   });
   for (const { windowId, batches, nettedCount, heldBack, stalled } of settlements) {
     if (batches.length > 0) deps.log.info({ windowId, batches: batches.length, payments: nettedCount }, 'settlement window closed');

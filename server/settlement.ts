@@ -114,10 +114,12 @@ export async function openSettlementSide(
   lists: Pick<SanctionsList, 'rolls'>,
 ): Promise<SettlementSide | undefined> {
   if (config.aptosPath === null) return undefined;
-  const [{ openChain }, { createAptosSettlement }, { registryKeeper }] = await Promise.all([
+  const [{ openChain }, { createAptosSettlement }, { registryKeeper }, { gasPriceReader }, { aptPriceOf }] = await Promise.all([
     import('./chain.ts'),
     import('../tools/aptos/settlement.ts'),
     import('../tools/aptos/registry.ts'),
+    import('../tools/aptos/gas.ts'),
+    import('../tools/aptos/profile.ts'),
   ]);
   const chain = await openChain(config, env, pool);
   if (chain === null) return undefined;
@@ -128,6 +130,7 @@ export async function openSettlementSide(
     arbiters: arbitersOf(chain.deps.arbiters, readArbiters(config.settlementArbiters)),
     anchors: { keeper: await anchorKeeper(chain), intervalMs: config.anchorMs },
     registry: { keeper: registryKeeper(chain.deps, chain.registrars), rolls: () => lists.rolls() },
+    gas: { priceOctas: gasPriceReader(chain.deps.node, systemClock), apt: aptPriceOf(chain.deps.profile) },
     isOnChain: (partner, currency) => partners[partner] !== undefined && assets[currency] !== undefined,
     settings: {
       ...DEFAULT_DRIVER_SETTINGS,

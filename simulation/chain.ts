@@ -13,6 +13,7 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Chance } from '../sandbox/random.ts';
 import { databaseSent } from '../tools/aptos/database-sent.ts';
 import type { SettlementDeps } from '../tools/aptos/create-batches.ts';
+import { gasPriceReader } from '../tools/aptos/gas.ts';
 import { createAptosNode } from '../tools/aptos/node.ts';
 import { type ChainProfile, parseChainProfile } from '../tools/aptos/profile.ts';
 import { auditAnchorKeeper } from '../tools/aptos/registry.ts';
@@ -86,7 +87,7 @@ function policyFor(payments: number): SettlementPolicy {
   return {
     ...SETTLEMENT_POLICY,
     version: `${SETTLEMENT_POLICY.version} of the simulation`,
-    chainCostUsdMicros: 30n * scale,
+    apt: { usdMicros: 5_000n * scale, asOf: '2026-01-01', source: 'simulation' },
     netMinorMax: mapValues(SETTLEMENT_POLICY.netMinorMax, (minor) => minor / scale),
     keyTimesMax: 1n,
     keyTimesMaxPerDay: 2n,
@@ -161,6 +162,7 @@ function sideOf(deps: ChainDeps, weather: Weather, { profile, keys }: Access, ac
     approvers: [...policy, ...people],
     arbiters,
     anchors: { keeper: auditAnchorKeeper(chain), intervalMs: ANCHOR_MS },
+    gas: { priceOctas: gasPriceReader(node, actor.clock), apt: null },
     isOnChain: (partner, currency) => profile.partners[partner] !== undefined && profile.assets[currency] !== undefined,
     settings: DRIVER,
     policy: policyFor(deps.payments),

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { chainCostFacts, chainCostUsdMicros, type GasKnown } from './cost.ts';
 import { type BatchFacts, closingCause, decideBatch, decideSettlement, doubtOf, type PaymentFacts, type WindowFacts } from './decide.ts';
 import { minorOfUsdMicros, SETTLEMENT_POLICY, usdMicrosOfMinor } from './policy.ts';
 
@@ -86,7 +87,17 @@ describe('window', () => {
 
 describe("a batch's way", () => {
   const LIMIT = SETTLEMENT_POLICY.netMinorMax.UGX;
-  const batch: BatchFacts = { partner: 'mtn-ug', currency: 'UGX', netMinor: '0', carriedMinor: '0', onChain: true, keysUsedMinor: '0' };
+  const nothing: GasKnown = { unitsOfBatches: null, priceOfNode: null, priceOfBatches: null, apt: null };
+  const costBy = (known: Partial<GasKnown>) => chainCostFacts({ ...nothing, ...known }, SETTLEMENT_POLICY);
+  const batch: BatchFacts = {
+    partner: 'mtn-ug',
+    currency: 'UGX',
+    netMinor: '0',
+    carriedMinor: '0',
+    onChain: true,
+    keysUsedMinor: '0',
+    chainCost: costBy({}),
+  };
   const decide = (change: Partial<BatchFacts>) => decideBatch({ ...batch, ...change });
 
   it('goes over the chain once a day in the float costs more than the gas, counting what was carried', () => {
@@ -101,6 +112,38 @@ describe("a batch's way", () => {
       outcome: 'books',
       reasons: [{ code: 'nothing_due' }],
     });
+  });
+
+  it('costs the units of gas times their price times that of APT, each from the nearest that knows it', () => {
+    // 6,000 units of 100 octas at 5 USD an APT: 0.03 USD.
+    expect(chainCostUsdMicros(costBy({}))).toBe(30_000n);
+    const apt = { usdMicros: 4_123_457n, asOf: '2026-03-30', source: 'a market' };
+    const facts = costBy({ unitsOfBatches: 1_234n, priceOfNode: 150n, priceOfBatches: 100n, apt });
+    expect(facts).toEqual({
+      gasUnits: '1234',
+      gasUnitsFrom: 'batches',
+      gasUnitPriceOctas: '150',
+      gasUnitPriceFrom: 'node',
+      aptUsdMicros: '4123457',
+      aptAsOf: '2026-03-30',
+      aptSource: 'a market',
+    });
+    // 185,100 octas: 7,632.5… millionths, rounded up.
+    expect(chainCostUsdMicros(facts)).toBe(7_633n);
+    expect(costBy({ priceOfBatches: 120n })).toMatchObject({
+      gasUnitPriceOctas: '120',
+      gasUnitPriceFrom: 'batches',
+      gasUnitsFrom: 'policy',
+    });
+    expect(costBy({})).toMatchObject({ gasUnitPriceFrom: 'policy', aptSource: 'policy', aptAsOf: '2026-01-01' });
+  });
+
+  it('goes another way when gas or APT become dearer, or batches take less of it', () => {
+    const at = (known: Partial<GasKnown>) => decide({ netMinor: '300000', chainCost: costBy(known) }).outcome;
+    expect(at({})).toBe('chain');
+    expect(at({ priceOfNode: 200n })).toBe('books');
+    expect(at({ priceOfNode: 200n, unitsOfBatches: 3_000n })).toBe('chain');
+    expect(at({ apt: { usdMicros: 9_000_000n, asOf: '2026-03-30', source: 'a market' } })).toBe('books');
   });
 
   it('stays on the books where there is no chain, and for what no operator moved', () => {

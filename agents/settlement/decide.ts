@@ -10,6 +10,7 @@ import type { Currency } from '../../domain/currency.ts';
 import type { Reason, Verdict } from '../../domain/decision.ts';
 import { ON_US } from '../../domain/network.ts';
 import type { SettlementMethod } from '../../domain/settlement.ts';
+import { type ChainCostFacts, chainCostUsdMicros } from './cost.ts';
 import { minorOfUsdMicros, SETTLEMENT_POLICY, type SettlementPolicy } from './policy.ts';
 
 export type ClosingCause = 'count' | 'age' | 'value' | 'exposure';
@@ -126,6 +127,8 @@ export type BatchFacts = {
   readonly onChain: boolean;
   /** What policy keys have consented to in the currency in the last 24 hours, minor units. */
   readonly keysUsedMinor: string;
+  /** What a batch costs on the chain; null where there is none for the partner. */
+  readonly chainCost: ChainCostFacts | null;
 };
 
 export interface BatchTerms {
@@ -151,8 +154,9 @@ export function decideBatch(facts: BatchFacts, policy: SettlementPolicy = SETTLE
   });
   if (facts.partner === ON_US) return onBooks('no_partner', 'No operator moved this money; it is settled by our own books.');
   if (dueMinor === 0n) return onBooks('nothing_due', 'What was collected and paid out is the same; nobody owes anything.');
-  if (!facts.onChain) return onBooks('not_on_chain', 'The partner is not reached on a chain; the net stays in the float there.');
-  const gasMinor = minorOfUsdMicros(policy.chainCostUsdMicros, facts.currency, policy);
+  if (!facts.onChain || facts.chainCost === null)
+    return onBooks('not_on_chain', 'The partner is not reached on a chain; the net stays in the float there.');
+  const gasMinor = minorOfUsdMicros(chainCostUsdMicros(facts.chainCost), facts.currency, policy);
   const holdMinor = holdCostMinor(dueMinor, policy);
   if (holdMinor < gasMinor) {
     return onBooks('gas_above_cost', `Gas of ${gasMinor} minor units is more than the ${holdMinor} that a day in the float costs.`);

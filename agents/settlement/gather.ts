@@ -180,3 +180,23 @@ export async function gatherWindow(tx: PoolClient, windowMax: number): Promise<S
     oldestPaidAtMs: range?.at?.getTime() ?? Number.POSITIVE_INFINITY,
   };
 }
+
+/** Batches whose gas is looked at. */
+const BATCHES_SEEN = 20;
+
+/** What the last batches that were settled over the chain took of gas, with what failed on the way; null before the first. */
+export async function gasOfBatches(tx: PoolClient): Promise<{ readonly units: bigint; readonly priceOctas: bigint } | null> {
+  const { rows } = await tx.query<{ units: bigint | null; price: bigint | null }>({
+    name: 'read_settlement_gas',
+    text: `with last as (
+        select id from settlement_batches where method = 'chain' and status = 'settled' order by id desc limit $1
+      ), used as (
+        select count(distinct t.subject) as batches, sum(t.gas_used) as units, sum(t.gas_used * t.gas_unit_price) as octas
+        from last join chain_transactions t on t.subject = last.id::text where t.gas_used > 0
+      )
+      select ceil(units / nullif(batches, 0))::bigint as units, ceil(octas / nullif(units, 0))::bigint as price from used`,
+    values: [BATCHES_SEEN],
+  });
+  const { units = null, price = null } = rows[0] ?? {};
+  return units === null || price === null ? null : { units, priceOctas: price };
+}

@@ -18,8 +18,8 @@ import type { Facts } from '../../domain/decision.ts';
 import { coversAll } from '../../domain/halt.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
 import { type ClosingCause, closingCause, decideSettlement, doubtOf, type WindowFacts } from './decide.ts';
-import { gatherWindow, type NetPosition, nextRange, type SettlementWindow } from './gather.ts';
-import { SETTLEMENT_POLICY, type SettlementPolicy } from './policy.ts';
+import { gasOfBatches, gatherWindow, type NetPosition, nextRange, type SettlementWindow } from './gather.ts';
+import { type AptPrice, SETTLEMENT_POLICY, type SettlementPolicy } from './policy.ts';
 import { planBatches, readOutstanding, type SettledBatch, writeWindow } from './write.ts';
 
 export { type BatchFacts, decideBatch, decideSettlement, type SettlementFacts, type SettlementOutcome } from './decide.ts';
@@ -32,6 +32,16 @@ export interface SettleDeps {
   readonly policy?: SettlementPolicy;
   /** Whether a partner is reached on chain in a currency; nobody is unless given. */
   readonly isOnChain?: (partner: string, currency: Currency) => boolean;
+  /** What is asked for gas on that chain, and the price of APT; as the policy has them unless given. */
+  readonly gas?: GasTerms;
+}
+
+/** What gas costs where batches are settled. */
+export interface GasTerms {
+  /** Octas for a unit of gas; null when the node cannot be asked. Never throws. */
+  readonly priceOctas: () => Promise<bigint | null>;
+  /** Null where the settings name none. */
+  readonly apt: AptPrice | null;
 }
 
 export interface Settlement {
@@ -64,6 +74,8 @@ const NOTHING = { closedBy: null, batches: [], nettedCount: 0, waitingCount: 0, 
  */
 export async function settle(deps: SettleDeps): Promise<Settlement> {
   const policy = deps.policy ?? SETTLEMENT_POLICY;
+  // The node is asked before anything is locked.
+  const priceOfNode = (await deps.gas?.priceOctas()) ?? null;
   return withTransaction(deps.pool, async (tx) => {
     const startedAtMs = performance.now();
     const nowMs = deps.clock.now();
@@ -88,7 +100,14 @@ export async function settle(deps: SettleDeps): Promise<Settlement> {
     const closedBy = (await haltsInForce(tx)).some(coversAll) ? null : closingCause(facts, policy);
     const heldBack = window.doubtful.map(({ paymentId, facts: known }) => ({ paymentId, reasonCode: reasonOf(known) }));
     if (closedBy === null) return { windowId, ...NOTHING, waitingCount: window.paymentCount, heldBack };
-    const batches = planBatches(window, { windowId, outstanding, policy, isOnChain: deps.isOnChain ?? (() => false) });
+    const spent = await gasOfBatches(tx);
+    const gas = {
+      priceOfNode,
+      unitsOfBatches: spent?.units ?? null,
+      priceOfBatches: spent?.priceOctas ?? null,
+      apt: deps.gas?.apt ?? null,
+    };
+    const batches = planBatches(window, { windowId, outstanding, policy, gas, isOnChain: deps.isOnChain ?? (() => false) });
     const durationUs = Math.round(((performance.now() - startedAtMs) * 1000) / window.paymentCount);
     const decisions = decisionsOf(window, { windowId, closedBy, policy, durationUs });
     await writeWindow(tx, { windowId, window, closedBy, facts, heldBack, batches, decisions, policy, nowMs });

@@ -1,6 +1,15 @@
 /** When a settlement window closes, what goes on chain, and who may consent. A change of any figure is a new version. */
 import type { Currency } from '../../domain/currency.ts';
 
+/** The price of one APT, from somebody's market data. */
+export interface AptPrice {
+  /** Millionths of a US dollar. */
+  readonly usdMicros: bigint;
+  /** The day it was taken, ISO. */
+  readonly asOf: string;
+  readonly source: string;
+}
+
 export interface SettlementPolicy {
   readonly version: string;
   /** A window closes with this many payments. */
@@ -13,8 +22,12 @@ export interface SettlementPolicy {
   readonly windowMax: number;
   /** A window closes once what a partner owes, or is owed, reaches this many times `netMinorMax` with all that is not settled yet. */
   readonly exposureTimes: bigint;
-  /** Gas of one batch from proposal to payout, in millionths of a US dollar: five transactions at about 0.006 USD. */
-  readonly chainCostUsdMicros: bigint;
+  /** Units of gas of one batch from proposal to payout, before any batch has shown it: five transactions of 1,200. */
+  readonly gasUnits: bigint;
+  /** Octas for a unit of gas where neither the node nor any batch tells: the least that Aptos takes. */
+  readonly gasUnitPriceOctas: bigint;
+  /** The price of APT where the settings have none: a round figure, no market's. */
+  readonly apt: AptPrice;
   /** What a net left in the float costs us in a day, in hundredths of a basis point: capital at about 15 % a year. */
   readonly holdCostPerDay: bigint;
   /** Distinct signers a batch needs. */
@@ -41,7 +54,7 @@ export function usdMicrosOfMinor(minor: bigint, currency: Currency, policy: Pick
 }
 
 export const SETTLEMENT_POLICY: SettlementPolicy = {
-  version: 'settlement-2',
+  version: 'settlement-3',
   countMax: 20_000,
   ageMsMax: 60_000,
   netMinorMax: {
@@ -63,7 +76,9 @@ export const SETTLEMENT_POLICY: SettlementPolicy = {
   },
   windowMax: 20_000,
   exposureTimes: 5n,
-  chainCostUsdMicros: 30_000n,
+  gasUnits: 6_000n,
+  gasUnitPriceOctas: 100n,
+  apt: { usdMicros: 5_000_000n, asOf: '2026-01-01', source: 'policy' },
   holdCostPerDay: 410n,
   approvalsNeeded: 2,
   keyTimesMax: 3n,

@@ -7,6 +7,7 @@ import type { Facts, Reason } from '../../domain/decision.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
 import { COMPARISON_MS, type SettlementMethod } from '../../domain/settlement.ts';
 import { type CarriedBatch, leafCount, rootOfBatch } from '../../tools/aptos/items.ts';
+import { chainCostFacts, type GasKnown } from './cost.ts';
 import { type BatchFacts, type ClosingCause, decideBatch, type WindowFacts } from './decide.ts';
 import type { NetPosition, SettlementWindow } from './gather.ts';
 import type { SettlementPolicy } from './policy.ts';
@@ -91,6 +92,7 @@ export interface PlanOptions {
   readonly outstanding: Outstanding;
   readonly policy: SettlementPolicy;
   readonly isOnChain: (partner: string, currency: Currency) => boolean;
+  readonly gas: GasKnown;
 }
 
 /** Makes a batch of every position and decides its way. */
@@ -102,13 +104,15 @@ export function planBatches(window: SettlementWindow, options: PlanOptions): Pla
     const netMinor = collectedMinor - disbursedMinor;
     const carriedMinor = outstanding.carriedMinor(partner, currency);
     const usedHere = used.get(currency) ?? 0n;
+    const onChain = options.isOnChain(partner, currency);
     const facts: BatchFacts = {
       partner,
       currency,
       netMinor: netMinor.toString(),
       carriedMinor: carriedMinor.toString(),
-      onChain: options.isOnChain(partner, currency),
+      onChain,
       keysUsedMinor: (outstanding.keysUsedMinor(currency) + usedHere).toString(),
+      chainCost: onChain ? chainCostFacts(options.gas, policy) : null,
     };
     const { outcome: method, reasons, data } = decideBatch(facts, policy);
     const { dueMinor, approvalBy } = data;

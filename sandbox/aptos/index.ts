@@ -55,6 +55,8 @@ export interface SandboxChainProfile {
   /** By rail. */
   readonly partners: Readonly<Record<string, string>>;
   readonly arbiters: readonly string[];
+  /** Nobody's market: what there is costs nothing. */
+  readonly aptPrice: { readonly usd: string; readonly asOf: string; readonly source: string };
   /** Private keys, hex, by role. */
   readonly keys: {
     readonly settler: string;
@@ -118,6 +120,7 @@ function profileOf(
     assets,
     partners: Object.fromEntries(partners.map((partner) => [partner, addressNamed(seed, partner)])),
     arbiters: ARBITERS.map((name) => addressNamed(seed, name)),
+    aptPrice: { usd: '5', asOf: '2026-01-01', source: 'sandbox' },
     keys: {
       settler: key('settler'),
       treasury: key('treasury'),

@@ -34,6 +34,14 @@ const chainProfileSchema = z.object({
   assets: z.record(z.string().refine(isCurrency, 'is not a currency'), address),
   /** The account of each partner, by rail. */
   partners: z.record(z.string(), address),
+  /** What an APT costs, from somebody's market data: by it a batch goes over the chain or stays on the books. */
+  aptPrice: z
+    .strictObject({
+      usd: z.string().regex(/^\d{1,6}(\.\d{1,6})?$/, 'is not a price in US dollars'),
+      asOf: z.iso.date(),
+      source: z.string().min(1).max(100),
+    })
+    .optional(),
 });
 
 export interface ChainProfile {
@@ -45,6 +53,16 @@ export interface ChainProfile {
   readonly feePayer?: string | undefined;
   readonly assets: Readonly<Partial<Record<Currency, string>>>;
   readonly partners: Readonly<Record<string, string>>;
+  readonly aptPrice?: { readonly usd: string; readonly asOf: string; readonly source: string } | undefined;
+}
+
+/** The price of an APT in millionths of a US dollar, with its day and source; null where the profile has none. */
+export function aptPriceOf({
+  aptPrice,
+}: ChainProfile): { readonly usdMicros: bigint; readonly asOf: string; readonly source: string } | null {
+  if (aptPrice === undefined) return null;
+  const [dollars = '0', fraction = ''] = aptPrice.usd.split('.');
+  return { usdMicros: BigInt(dollars + fraction.padEnd(6, '0')), asOf: aptPrice.asOf, source: aptPrice.source };
 }
 
 /**
