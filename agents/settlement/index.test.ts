@@ -13,6 +13,7 @@ import { emptyDatabase, type SeededPayment, type SeedOptions, seedPayments, some
 import { doubtOf } from './decide.ts';
 import { gatherWindow, WINDOW_SQL } from './gather.ts';
 import { decideSettlement, SETTLEMENT_POLICY, type SettlementFacts, settle, settleDue } from './index.ts';
+import { insertAttempt, insertPaid, type Leg } from './testing.ts';
 
 const NOW_MS = Date.UTC(2026, 5, 1);
 const DUE_MS = NOW_MS + SETTLEMENT_POLICY.ageMsMax;
@@ -35,20 +36,8 @@ afterEach(async ({ task }) => {
 const settleAt = (nowMs: number, change: Partial<typeof SETTLEMENT_POLICY> = {}, isOnChain = () => true) =>
   settle({ pool: database.pool, clock: manualClock(nowMs), policy: { ...SETTLEMENT_POLICY, ...change }, isOnChain });
 
-async function attempt(
-  { payment, quote }: SeededPayment,
-  leg: 'collection' | 'payout' | 'refund',
-  state: string,
-  railId: string,
-  sequence = 1,
-) {
-  const [amount, currency] = leg === 'payout' ? [quote.targetMinor, payment.toCurrency] : [payment.amountMinor, payment.fromCurrency];
-  await database.pool.query(
-    `insert into attempts (id, client_id, payment_id, leg, sequence, rail_id, request_id, amount, currency, state, callback_token_hash)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-    [newId(), payment.clientId, payment.id, leg, sequence, railId, newId(), amount, currency, state, Buffer.from(newId())],
-  );
-}
+const attempt = (item: SeededPayment, leg: Leg, state: string, railId: string, sequence?: number) =>
+  insertAttempt(database.pool, item, { leg, state, railId, sequence });
 
 /** Writes what the database's own guards would refuse: settlement must not lean on them alone. */
 async function unguarded(write: () => Promise<void>): Promise<void> {
@@ -60,14 +49,7 @@ async function unguarded(write: () => Promise<void>): Promise<void> {
   }
 }
 
-/** A payment that was collected over M-Pesa and paid out over MTN Uganda. */
-async function paid(options: SeedOptions = {}): Promise<SeededPayment> {
-  const item = someItem(NOW_MS, { ...options, payment: { status: 'paid', ...options.payment } });
-  await seedPayments(database.pool, [item], { completedAtMs: NOW_MS });
-  if (item.payment.funding === 'wallet') await attempt(item, 'collection', 'succeeded', 'mpesa-ke');
-  if (item.payment.delivery === 'wallet') await attempt(item, 'payout', 'succeeded', 'mtn-ug');
-  return item;
-}
+const paid = (options?: SeedOptions): Promise<SeededPayment> => insertPaid(database.pool, NOW_MS, options);
 
 /** The same pool, where something else happens before a statement of a name. */
 function interrupted(pool: Pool, before: string, happens: () => Promise<unknown>): Pool {
@@ -274,52 +256,6 @@ describe('settle', () => {
     await paid({ payment: { amountMinor: 1_000n } });
     await settleAt(DUE_MS, policy);
     expect((await due())[2]).toEqual({ method: 'books', due_amount: 1_000n, carried_amount: 0n, taken: false });
-  });
-
-  it('reckons with the gas that the last batches took, what the node asks for it, and the price of APT in the settings', async () => {
-    const gas = { priceOctas: async () => 250n, apt: { usdMicros: 4_200_000n, asOf: '2026-03-30', source: 'a market' } };
-    const settleWith = async (terms: Partial<typeof gas>) => {
-      await paid({ payment: { amountMinor: 39_000_000n } });
-      const silent = { priceOctas: async () => null, apt: null };
-      await settle({ pool: database.pool, clock: manualClock(DUE_MS), isOnChain: () => true, gas: { ...silent, ...terms } });
-      const [row] = await query(
-        `select id, facts -> 'chainCost' as cost, method from settlement_batches where partner = 'mpesa-ke' order by id desc limit 1`,
-      );
-      return row as { id: string; cost: unknown; method: string };
-    };
-    const first = await settleWith({});
-    expect(first).toMatchObject({ method: 'chain', cost: { gasUnits: '6000', gasUnitsFrom: 'policy', gasUnitPriceFrom: 'policy' } });
-    for (const status of ['executed', 'settled'])
-      await query(`update settlement_batches set status = $2, settled_at = now() where id = $1`, [first.id, status]);
-    for (const [step, used, price, state] of [
-      ['propose', 301, 100, 'executed'],
-      ['execute', 200, 130, 'failed'],
-      ['execute', 400, 100, 'executed'],
-      ['pay', null, null, 'open'],
-    ] as const)
-      await query(
-        `insert into chain_transactions (subject, step, attempt, expires_at_secs, editions, state, hash, gas_used, gas_unit_price)
-         values ($1, $2, $3, 0, '[]', $4, $5, $6, $7)`,
-        [first.id, step, state === 'failed' ? 1 : 2, state, state === 'open' ? null : '0x1', used, price],
-      );
-    // 901 units for 96,100 octas: 106.6… each, rounded up.
-    expect((await settleWith({})).cost).toMatchObject({
-      gasUnits: '901',
-      gasUnitsFrom: 'batches',
-      gasUnitPriceOctas: '107',
-      gasUnitPriceFrom: 'batches',
-    });
-    expect((await settleWith(gas)).cost).toEqual({
-      gasUnits: '901',
-      gasUnitsFrom: 'batches',
-      gasUnitPriceOctas: '250',
-      gasUnitPriceFrom: 'node',
-      aptUsdMicros: '4200000',
-      aptAsOf: '2026-03-30',
-      aptSource: 'a market',
-    });
-    // A hundred times the price, and the same amount is not worth the gas.
-    expect(await settleWith({ ...gas, priceOctas: async () => 250_000n })).toMatchObject({ method: 'books' });
   });
 
   it('takes over what it has counted, not what expires while it closes', async () => {

@@ -12,9 +12,9 @@ it('asks a node for the price of gas once in a while, and waits for none that is
     {
       async gasPrice() {
         asked += 1;
-        const answer = answers.shift();
-        if (typeof answer === 'bigint') return answer;
-        throw answer;
+        const answer = answers.shift() ?? 0n;
+        if (answer instanceof Error) throw answer;
+        return answer;
       },
     },
     clock,
