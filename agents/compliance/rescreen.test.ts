@@ -89,7 +89,8 @@ test('what people decided stays when the lists change again', async () => {
   });
 });
 
-const screenWith = (sanctions: SanctionsList) => createRescreening({ pool: database.pool, clock: systemClock, keyring, sanctions })();
+const screenWith = (sanctions: SanctionsList) =>
+  createRescreening({ pool: database.pool, clock: systemClock, keyring, sanctions, scoring: 'as ever' })();
 const ofLater = async () =>
   (
     await database.pool.query(
@@ -210,7 +211,7 @@ describe('of two editions at once', () => {
 
   test('what the older one does not have stays as the newer one found it', async () => {
     // Somebody begins the older one, and is still at it when the newer one is done.
-    await database.pool.query(`insert into rescreenings (list_version, started_at) values ('older', now() - interval '1 hour')`);
+    await database.pool.query(`insert into rescreenings (list_version, started_at) values ('older by as ever', now() - interval '1 hour')`);
     await screenWith(editionOf('newer', ['Listed Later Person'], earlier));
     const before = await ofLater();
     expect(before.at(-1)).toBe('open sanction');
@@ -270,4 +271,18 @@ test('what a client said of somebody tells them from a listed party, and brings 
   expect(of(2)?.score).toBeCloseTo(0.8);
   expect(of(3)?.grounds).toEqual(['same document number']);
   expect(JSON.stringify(rows)).not.toMatch(/1961|1999|123456/);
+});
+
+test('another way to score screens everybody anew against the same lists', async () => {
+  const sanctions = listWith('scored anew', ['Listed Later Person']);
+  const deps = { pool: database.pool, clock: systemClock, keyring, sanctions };
+  const before = await createRescreening({ ...deps, scoring: 'scorer-1' })();
+  expect(before).toMatchObject({ listVersion: 'scored anew', isDone: true });
+  expect(await createRescreening({ ...deps, scoring: 'scorer-1' })()).toBeNull();
+  expect(await createRescreening({ ...deps, scoring: 'scorer-2' })()).toMatchObject({
+    screened: before?.screened,
+    findings: 0,
+    isDone: true,
+  });
+  expect(await createRescreening({ ...deps, scoring: 'scorer-2' })()).toBeNull();
 });

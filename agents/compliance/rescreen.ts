@@ -1,5 +1,5 @@
 /**
- * Continuous re-screening: whenever the lists change, everybody who is known is screened against the new version,
+ * Continuous re-screening: whenever the lists change, or the way in which names are scored, everybody who is known is screened anew,
  * a page at a time, beside the payments. A crash loses no more than a page; two processes never do the same page.
  *
  * What is found is written down for people, without names, once per person and entry as it is: when the entry changes it is
@@ -30,6 +30,7 @@ import type { Clock } from '../../domain/clock.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
 import { askedOf } from '../../tools/sanctions/asked.ts';
 import type { SanctionsEntry, SanctionsList } from '../../tools/sanctions/list.ts';
+import { SCREENER_VERSION } from '../../tools/sanctions/screening/screener.ts';
 import { isForPeople } from './decide.ts';
 import { COMPLIANCE_POLICY } from './policy.ts';
 
@@ -39,7 +40,11 @@ export interface RescreenDeps {
   /** Opens names. */
   readonly keyring: { readonly people: Pick<PersonKeys, 'openPerson'> };
   readonly sanctions: SanctionsList;
+  /** How names are scored and from which score on people look: as this release does unless told. */
+  readonly scoring?: string;
 }
+
+const SCORING = `${SCREENER_VERSION}, ${COMPLIANCE_POLICY.version}`;
 
 export interface RescreenResult {
   readonly listVersion: string;
@@ -55,25 +60,26 @@ const PAGE = 50;
 /** Pages of one call; the next call goes on. */
 const PAGES = 10;
 
-/** Makes the step that a worker takes again and again: some pages, or nothing when everybody was screened against the lists in force. */
+/** Makes the step that a worker takes again and again: some pages, or nothing when everybody was screened against the lists in force by the scores in force. */
 export function createRescreening(deps: RescreenDeps): () => Promise<RescreenResult | null> {
-  let doneVersion: string | null = null;
-  let seenVersion: string | null = null;
+  let done: string | null = null;
+  let seen: string | null = null;
   return async () => {
     const sanctions = deps.sanctions.edition();
     const { version } = sanctions;
-    if (version === doneVersion) return null;
-    if (version !== seenVersion) {
-      await renewRescreening(deps.pool, { listVersion: version, takenAtMs: takenAtOf(sanctions), nowMs: deps.clock.now() });
-      seenVersion = version;
+    const edition = `${version} by ${deps.scoring ?? SCORING}`;
+    if (edition === done) return null;
+    if (edition !== seen) {
+      await renewRescreening(deps.pool, { edition, takenAtMs: takenAtOf(sanctions), nowMs: deps.clock.now() });
+      seen = edition;
     }
-    if (await isRescreened(deps.pool, version)) {
-      doneVersion = version;
+    if (await isRescreened(deps.pool, edition)) {
+      done = edition;
       return null;
     }
     let [screened, findings] = [0, 0];
     for (let page = 0; page < PAGES; page += 1) {
-      const step = await screenPage(deps, version);
+      const step = await screenPage(deps, version, edition);
       if (step === null) break;
       screened += step.screened;
       findings += step.findings;
@@ -90,9 +96,9 @@ function takenAtOf(sanctions: SanctionsList): number {
 }
 
 /** One page in one transaction; null when another process has it in hand. */
-async function screenPage(deps: RescreenDeps, version: string): Promise<RescreenResult | null> {
+async function screenPage(deps: RescreenDeps, version: string, edition: string): Promise<RescreenResult | null> {
   return withTransaction(deps.pool, async (tx) => {
-    const taken = await takeRescreening(tx, version, deps.clock.now());
+    const taken = await takeRescreening(tx, edition, deps.clock.now());
     const sanctions = deps.sanctions.edition();
     // New lists may have come while this one was under way: its page would be screened against those.
     if (taken === null || sanctions.version !== version) return null;
@@ -104,7 +110,7 @@ async function screenPage(deps: RescreenDeps, version: string): Promise<Rescreen
     if (taken.isNewest) await reviewStanding(tx, sanctions, people, found, deps.clock.now());
     const findings = await storeFindings(tx, version, found);
     const progress = { listVersion: version, screened: people.length, findings, isDone };
-    await advanceRescreening(tx, { ...progress, lastUserId: people.at(-1)?.id ?? null, nowMs: deps.clock.now() });
+    await advanceRescreening(tx, { edition, ...progress, lastUserId: people.at(-1)?.id ?? null, nowMs: deps.clock.now() });
     return progress;
   });
 }

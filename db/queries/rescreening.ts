@@ -7,12 +7,12 @@ export interface KnownPerson extends SealedPerson {
   readonly clientId: string;
 }
 
-/** Whether everybody was screened against a version of the lists. */
-export async function isRescreened(db: Queryable, listVersion: string): Promise<boolean> {
+/** Whether everybody was screened: an edition is a version of the lists and a way to score. */
+export async function isRescreened(db: Queryable, edition: string): Promise<boolean> {
   const result = await db.query({
     name: 'is_rescreened',
     text: 'select 1 from rescreenings where list_version = $1 and finished_at is not null',
-    values: [listVersion],
+    values: [edition],
   });
   return result.rows.length > 0;
 }
@@ -21,19 +21,19 @@ export async function isRescreened(db: Queryable, listVersion: string): Promise<
 const BEGUN = `greatest($2::timestamptz, (select max(started_at) + interval '1 millisecond' from rescreenings))`;
 
 /**
- * Begins the screening against a version anew where others were begun after it and before the lists came that are in force: they went
+ * Begins the screening against an edition anew where others were begun after it and before the lists came that are in force: they went
  * back to an earlier edition, and what was closed meanwhile is found again. Gives whether it was so.
  */
 export async function renewRescreening(
   db: Queryable,
-  { listVersion, takenAtMs, nowMs }: { readonly listVersion: string; readonly takenAtMs: number; readonly nowMs: number },
+  { edition, takenAtMs, nowMs }: { readonly edition: string; readonly takenAtMs: number; readonly nowMs: number },
 ): Promise<boolean> {
   const result = await db.query({
     name: 'renew_rescreening',
     text: `update rescreenings r set started_at = ${BEGUN}, updated_at = $2, finished_at = null, last_user_id = null
       where list_version = $1 and started_at < (select max(started_at) from rescreenings)
         and $3 > (select max(started_at) from rescreenings)`,
-    values: [listVersion, new Date(nowMs), new Date(takenAtMs)],
+    values: [edition, new Date(nowMs), new Date(takenAtMs)],
   });
   return result.rowCount === 1;
 }
@@ -45,18 +45,18 @@ export interface TakenRescreening {
   readonly isNewest: boolean;
 }
 
-/** Takes the screening against a version in hand, beginning it where there is none; null when another process has it in hand, or it is done. */
-export async function takeRescreening(tx: Queryable, listVersion: string, nowMs: number): Promise<TakenRescreening | null> {
+/** Takes the screening against an edition in hand, beginning it where there is none; null when another process has it in hand, or it is done. */
+export async function takeRescreening(tx: Queryable, edition: string, nowMs: number): Promise<TakenRescreening | null> {
   await tx.query({
     name: 'begin_rescreening',
     text: `insert into rescreenings (list_version, started_at) values ($1, ${BEGUN}) on conflict do nothing`,
-    values: [listVersion, new Date(nowMs)],
+    values: [edition, new Date(nowMs)],
   });
   const result = await tx.query<TakenRescreening>({
     name: 'take_rescreening',
     text: `select last_user_id as "lastUserId", started_at >= (select max(started_at) from rescreenings) as "isNewest"
       from rescreenings where list_version = $1 and finished_at is null for update skip locked`,
-    values: [listVersion],
+    values: [edition],
   });
   return result.rows[0] ?? null;
 }
@@ -72,7 +72,7 @@ export async function readKnownPeople(db: Queryable, afterId: string | null, lim
 }
 
 export interface RescreeningProgress {
-  readonly listVersion: string;
+  readonly edition: string;
   readonly lastUserId: string | null;
   readonly screened: number;
   readonly findings: number;
@@ -86,7 +86,7 @@ export async function advanceRescreening(tx: Queryable, progress: RescreeningPro
     name: 'advance_rescreening',
     text: `update rescreenings set last_user_id = coalesce($2, last_user_id), screened = screened + $3, findings = findings + $4,
         updated_at = $5, finished_at = case when $6 then $5::timestamptz end where list_version = $1`,
-    values: [progress.listVersion, progress.lastUserId, progress.screened, progress.findings, new Date(progress.nowMs), progress.isDone],
+    values: [progress.edition, progress.lastUserId, progress.screened, progress.findings, new Date(progress.nowMs), progress.isDone],
   });
 }
 

@@ -68,8 +68,9 @@ export const complianceRuleSets = pgTable(
   (table) => [unique('compliance_rule_sets_label').on(table.label)],
 );
 
-/** The screening of all known people against one version of the lists, and how far it is. */
+/** The screening of all known people against one version of the lists and by one way to score, and how far it is. */
 export const rescreenings = pgTable('rescreenings', {
+  /** The version of the lists, and behind it how names were scored; screenings from before that was told have the former alone. */
   listVersion: text('list_version').primaryKey(),
   /** The last person who was looked at; people are taken in the order of their ids. */
   lastUserId: uuid('last_user_id'),
