@@ -92,6 +92,7 @@ export interface AttemptFixture {
   readonly leg: Leg;
   readonly sequence?: number;
   readonly railId?: string;
+  readonly requestId?: string;
   readonly amount?: bigint;
   readonly currency?: Currency;
   readonly state?: AttemptState;
@@ -116,7 +117,7 @@ export async function insertAttempt(db: Queryable, fixture: AttemptFixture): Pro
       fixture.leg,
       fixture.sequence ?? 1,
       fixture.railId ?? (fixture.leg === 'payout' ? 'mtn-ug' : 'mpesa-ke'),
-      newId(),
+      fixture.requestId ?? newId(),
       fixture.amount ?? 100_000n,
       fixture.currency ?? (fixture.leg === 'payout' ? 'UGX' : 'KES'),
       state,

@@ -71,7 +71,7 @@ async function readProfiles(config: Config, dataDir: string): Promise<Readonly<R
 }
 
 /** The same, where they have to be there. Throws `config_invalid` where there are no settings. */
-async function operatorsAsSet(config: Config, dataDir: string, stores: OperatorStores): Promise<Operators> {
+export async function operatorsAsSet(config: Config, dataDir: string, stores: OperatorStores): Promise<Operators> {
   const operators = await openOperatorsOf(config, dataDir, stores);
   if (operators === null) throw noSettings();
   return operators;

@@ -114,8 +114,7 @@ function dataAnswer(rail: SandboxRail, transaction: Transaction): SandboxAnswer 
 function dataOf(rail: SandboxRail, transaction: Transaction): Record<string, unknown> {
   const { kind, state, failure, code: own, notes, names, callbackUrl, amountMinor, atMs } = transaction;
   const code = state === 'failed' && failure !== null ? (own ?? CODES[failure]) : '200';
-  const told =
-    kind === 'collection' ? { inittxnstatus: code ?? '200', confirmtxnstatus: null } : { txnstatus: code ?? '200', txnmessage: '' };
+  const told = kind === 'collection' ? { inittxnstatus: code ?? '200', confirmtxnstatus: null } : { txnstatus: code, txnmessage: '' };
   return {
     createtime: String(Math.floor(atMs / 1000)),
     subscriberMsisdn: notes['subscriber'],

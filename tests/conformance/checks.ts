@@ -80,6 +80,8 @@ export function contradiction(body: string, trial: Trial): string {
     if (key === 'ResultCode') return 1;
     if (key === 'status' && typeof value === 'string' && /^(success|completed|paid)/i.test(value)) return 'FAILED';
     if (key === 'status_code') return 'TF';
+    // Cameroon's code beside the status of a cash-in.
+    if (key === 'txnstatus') return '60021';
     if (key === 'transactionStatus') return 'failed';
     return key === 'CallbackMetadata' || key === 'ResultParameters' ? undefined : value;
   });

@@ -7,6 +7,7 @@ import { EXIT } from '../failure.ts';
 import { readConfig } from '../../config.ts';
 import { readText } from '../files.ts';
 import { registerOperatorMessages } from './operator-messages.ts';
+import { registerPayerRequests } from './payer-requests.ts';
 
 /** MTN's products, each with an API user of its own. */
 const MTN_PRODUCTS = ['collection', 'disbursement', 'remittance'] as const;
@@ -25,6 +26,7 @@ export function registerOperators(program: Command, context: CommandContext): vo
   registerProvisioning(operators, context);
   registerPinLift(operators, context);
   registerOperatorMessages(operators, context);
+  registerPayerRequests(operators, context);
   const parse = operators
     .command('parse')
     .summary('put a raw callback or answer into our words')

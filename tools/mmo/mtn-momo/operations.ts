@@ -21,7 +21,8 @@ export type PreApprovalState = 'pending' | 'approved' | 'refused';
 export interface PreApproval {
   readonly requestId: string;
   readonly phone: string;
-  readonly callbackUrl: string;
+  /** Where MTN tells what became of it; it tells nobody without. */
+  readonly callbackUrl?: string;
   readonly note: string;
   /** How long the payer's consent counts. */
   readonly validForS: number;
@@ -96,7 +97,8 @@ export async function balanceOf(momo: Momo, product: Product): Promise<Money | n
 }
 
 async function requestPreApproval(momo: Momo, request: PreApproval): Promise<boolean> {
-  const headers = { 'x-reference-id': request.requestId, 'x-callback-url': request.callbackUrl };
+  const { callbackUrl } = request;
+  const headers = { 'x-reference-id': request.requestId, ...(callbackUrl === undefined ? {} : { 'x-callback-url': callbackUrl }) };
   const answer = await momo.post('collection', '/collection/v2_0/preapproval', headers, {
     payer: { partyIdType: 'MSISDN', partyId: request.phone.slice(1) },
     payerCurrency: momo.profile.wireCurrency ?? momo.rail.currency,

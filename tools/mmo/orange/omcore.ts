@@ -4,6 +4,7 @@
  * for which no token was kept was never made.
  */
 import { shortIdOf } from '../../../domain/ids.ts';
+import type { Money } from '../../../domain/money.ts';
 import { isRemembered, outcomeWithoutAnswer, plainText, refusalBeforeSending, succeededWith } from '../checks.ts';
 import { basicAuthorization, CLIENT_CREDENTIALS_FORM } from '../oauth.ts';
 import type { EffectRequest, InquiryRequest, OperatorHandle, OperatorLeg, Outcome } from '../operator.ts';
@@ -15,6 +16,8 @@ import { createLine, goodBody, type Half, type HalfDeps, type Line, refusesToken
 import type { OmcoreProfile } from './profile.ts';
 
 const BASE = '/omcoreapis/1.0.2';
+/** The code of a step that was done. */
+const DONE = '200';
 
 export function createOmcore(deps: HalfDeps, profile: OmcoreProfile): Half {
   const line = createLine(deps, {
@@ -67,9 +70,20 @@ async function submit(deps: HalfDeps, profile: OmcoreProfile, line: Line, reques
   const data = objectOf(goodBody(answer) ?? undefined, 'data');
   if (data === undefined) return unknown(parseObject(answer.body) === undefined ? 'unreadable_answer' : 'operator_error', { payToken });
   if (textOf(data, 'payToken') !== payToken) return unknown('reference_mismatch', { payToken });
-  const outcome = omcoreOutcome(data, deps.leg, { payToken, accepted: 'yes' });
-  // A prompt cannot have been answered with the request for it; the status decides.
-  return deps.leg === 'collection' && outcome.state === 'succeeded' ? pending({ payToken, accepted: 'yes' }) : outcome;
+  const accepted = { payToken, accepted: 'yes' };
+  const outcome = omcoreOutcome(data, deps.leg, accepted);
+  // A prompt cannot have been answered with the request for it, and a failure for reasons nobody knows may be about the request: the status decides.
+  const isEarly = deps.leg === 'collection' && outcome.state === 'succeeded';
+  const isOdd = outcome.state === 'failed' && outcome.reasonCode.startsWith('unmapped:');
+  return isEarly || isOdd ? pending(accepted) : checkedAmount(deps, data, outcome, request.amount, accepted);
+}
+
+/** A success, provided that the amount beside it is ours where there is one. */
+function checkedAmount(deps: HalfDeps, data: ReadingObject, outcome: Outcome, expected: Money, handle?: OperatorHandle): Outcome {
+  if (outcome.state !== 'succeeded') return outcome;
+  const told = textOf(data, 'amount');
+  const amount = readAmount(told, deps.rail.currency);
+  return told !== null && amount === null ? unknown('amount_mismatch', handle) : succeededWith(outcome.receipt, amount, expected, handle);
 }
 
 /** Without a pay token nothing was asked for: a failure, and the answer tells whose. */
@@ -90,32 +104,32 @@ async function inquire(deps: HalfDeps, profile: OmcoreProfile, line: Line, reque
   const about = textOf(data, 'payToken');
   if (about !== null && about !== payToken) return unknown('reference_mismatch');
   const outcome = omcoreOutcome(data, deps.leg);
-  if (outcome.state === 'succeeded') {
-    const told = textOf(data, 'amount');
-    const amount = readAmount(told, deps.rail.currency);
-    return told !== null && amount === null ? unknown('amount_mismatch') : succeededWith(outcome.receipt, amount, request.amount);
-  }
+  if (outcome.state === 'succeeded') return checkedAmount(deps, data, outcome, request.amount);
   const isUnpaid = textOf(data, 'status')?.toUpperCase() === 'INITIATED' && request.handle['accepted'] === undefined;
   if (isUnpaid) return ageMs >= (profile.unpaidAfterMs ?? Infinity) ? failed('never_received') : unknown('not_found_yet');
   return outcome;
 }
 
-/** What the data of a payment says. The status decides; the codes beside it tell why it failed. */
+/**
+ * What the data of a payment says. The status decides, and the codes beside it tell why it failed; where the code of the last step says the
+ * opposite of the status nobody can tell. A payment's last step is the payer's confirmation, a cash-in's the only one.
+ */
 export function omcoreOutcome(data: ReadingObject, leg: OperatorLeg, handle?: OperatorHandle): Outcome {
   const status = textOf(data, 'status')?.toUpperCase();
+  const last = textOf(data, leg === 'collection' ? 'confirmtxnstatus' : 'txnstatus');
   switch (status) {
     // Orange writes it with two L's; the others are accepted in case somebody corrects it.
     case 'SUCCESSFULL':
     case 'SUCCESSFUL':
     case 'SUCCESS': {
       const receipt = textOf(data, 'txnid') ?? textOf(data, 'payToken');
-      if (receipt === null) return unknown('contradiction', handle);
+      if (receipt === null || (last !== null && last !== DONE)) return unknown('contradiction', handle);
       return { state: 'succeeded', receipt, amount: null, ...(handle ? { handle } : {}) };
     }
     case 'FAILED':
-      return omcoreFailure(data, leg);
+      return last === DONE ? unknown('contradiction', handle) : omcoreFailure(data, leg);
     case 'EXPIRED':
-      return failed('payer_no_answer');
+      return failed(leg === 'collection' ? 'payer_no_answer' : 'operator_refused');
     case 'CANCELLED':
       return failed(leg === 'collection' ? 'payer_declined' : 'operator_refused');
     case 'PENDING':
@@ -128,7 +142,7 @@ export function omcoreOutcome(data: ReadingObject, leg: OperatorLeg, handle?: Op
 
 function omcoreFailure(data: ReadingObject, leg: OperatorLeg): Outcome {
   const codes = ['txnstatus', 'inittxnstatus', 'confirmtxnstatus'].map((key) => textOf(data, key)).filter((code) => code !== null);
-  const code = codes.find((each) => each !== '200');
+  const code = codes.find((each) => each !== DONE);
   if (code === '60019') return failed(leg === 'collection' ? 'insufficient_funds' : 'float_too_low');
   if (code !== undefined) return { state: 'failed', reasonCode: unmapped(code), retry: 'later' };
   return failed(leg === 'collection' ? 'payer_declined' : 'operator_refused');
