@@ -76,6 +76,8 @@ export interface WorkItem {
 export interface Agent<Deps, F extends Facts, Outcome extends string, Data> {
   readonly name: AgentName;
   readonly policyVersion: string;
+  /** Facts that differ from payment to payment; the others are kept once for all payments that share them. All of them unless told. */
+  readonly ownFacts?: readonly (keyof F & string)[];
   /** Facts for every item, in the order of the items; one round trip per source and cohort. */
   gather(deps: Deps, items: readonly WorkItem[]): Promise<F[]>;
   /** Pure: no clock, no I/O, no randomness. */

@@ -6,7 +6,18 @@
 import { type Pool, withTransaction } from '../db/connect.ts';
 
 /** Tables in which a payment between balances leaves rows. */
-const TABLES = ['users', 'payments', 'payment_events', 'quotes', 'compliance_records', 'agent_activity', 'transfers', 'outbox'];
+const TABLES = [
+  'users',
+  'payments',
+  'payment_events',
+  'quotes',
+  'compliance_records',
+  'agent_activity',
+  'decision_commons',
+  'decision_sets',
+  'transfers',
+  'outbox',
+];
 /** Columns by which rows belong together, or that name the row itself. */
 const NAMES = new Set(['id', 'payment_id', 'sender_id', 'receiver_id', 'quote_id', 'link_id', 'pending_id', 'reservation_id']);
 /** Numbered by the table itself, or by the transaction that writes. */

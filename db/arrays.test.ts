@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bytesArray, momentArray, plainArray, textArray } from './arrays.ts';
+import { bigintArray, bytesArray, intArray, momentArray, plainArray, textArray, uuidArray } from './arrays.ts';
 import { type TestDatabase, testDatabase } from './testing.ts';
 
 let database: TestDatabase;
@@ -9,7 +9,8 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-const read = async (type: string, literal: string) => (await database.pool.query(`select $1::${type}[] as read`, [literal])).rows[0].read;
+const read = async (type: string, literal: string | Buffer) =>
+  (await database.pool.query(`select $1::${type}[] as read`, [literal])).rows[0].read;
 
 test('codes, numbers and what is missing come out as they went in', async () => {
   const codes = fc.stringMatching(/^[\w:.-]+$/).filter((text) => text.toLowerCase() !== 'null');
@@ -44,4 +45,37 @@ test('moments and bytes come out as they went in', async () => {
   expect(await read('timestamptz', momentArray([at, null]))).toEqual([at, null]);
   const bytes = [Buffer.from([0, 34, 92, 255]), Buffer.alloc(0), null];
   expect(await read('bytea', bytesArray(bytes))).toEqual(bytes);
+});
+
+test('ids and numbers in binary come out as they went in', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.option(fc.uuid())),
+      fc.array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })),
+      async (ids, numbers) => {
+        expect(await read('uuid', uuidArray(ids))).toEqual(ids);
+        expect(await read('bigint', bigintArray(numbers))).toEqual(numbers);
+      },
+    ),
+    { numRuns: 50 },
+  );
+  expect(await read('int', intArray([0, -1, 2 ** 31 - 1, -(2 ** 31)]))).toEqual([0, -1, 2 ** 31 - 1, -(2 ** 31)]);
+  expect(await read('uuid', uuidArray(['01A21B59-7633-734B-9BBC-5C4D13574081']))).toEqual(['01a21b59-7633-734b-9bbc-5c4d13574081']);
+});
+
+test('what is no id, or no number of that size, is refused', () => {
+  const id = '01a21b59-7633-734b-9bbc-5c4d13574081';
+  const wrong = [
+    '',
+    id.slice(1),
+    `${id}0`,
+    id.replace('0', 'g'),
+    id.replace('-', '0'),
+    id.replaceAll('-', ''),
+    `é${id.slice(1)}`,
+    `{${id}}`,
+  ];
+  for (const text of wrong) expect(() => uuidArray([text]), text).toThrow(RangeError);
+  expect(() => bigintArray([2n ** 63n])).toThrow(RangeError);
+  expect(() => intArray([2 ** 31])).toThrow(RangeError);
 });

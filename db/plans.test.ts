@@ -62,6 +62,14 @@ async function fill(): Promise<void> {
         duration_us) select gen_random_uuid(), client_id, id, gen_random_uuid(), 'compliance', 'v1', 'd', '{}', 'clear', '[]', 1, 1 from payments`,
   );
   await pool.query(
+    `insert into decision_commons (number, client_id, agent, policy_version, outcome, reasons, confidence, duration_us, facts)
+      select n, client_id, 'compliance', 'v1', 'clear', '[]', 1, 1, '{}' from (select *, row_number() over () as n from payments) p`,
+  );
+  await pool.query(
+    `insert into decision_sets (id, client_id, payment_id, cohort_id, commons_from, commons, digests, facts)
+      select gen_random_uuid(), client_id, id, gen_random_uuid(), n, '{0}', sha256(''), '{}' from (select *, row_number() over () as n from payments) p`,
+  );
+  await pool.query(
     `insert into agent_activity (id, client_id, payment_id, cohort_id, agent, policy_version, facts_digest, facts, outcome, reasons, confidence,
         duration_us) select gen_random_uuid(), client_id, id, gen_random_uuid(), 'settlement', 'v1', 'd', '{}', 'netted', '[]', 1, 1
       from payments limit 1000`,
@@ -178,10 +186,18 @@ const HOT: readonly (readonly [index: string, query: string])[] = [
   ['webhook_deliveries_outbox', `select id from webhook_deliveries where outbox_id = 7 and state = 'waiting'`],
   ['webhook_deliveries_log', `select id from webhook_deliveries where endpoint_id = '${ID}' order by created_at desc, id desc limit 50`],
   ['agent_activity_payment', `select * from agent_activity where payment_id = '${ID}' order by position`],
+  ['decision_sets_payment', `select * from decisions where payment_id = '${ID}' order by position`],
+  ['decision_commons_number', `select * from decisions where payment_id = '${ID}' order by position`],
+  ['agent_activity_payment', `select * from decisions where payment_id = '${ID}' order by position`],
   ['agent_activity_settlement', `select * from agent_activity where agent = 'settlement' and id = '${ID}'`],
   [
     'agent_activity_stream',
     `select * from agent_activity where (tx_id, position) > ('9'::xid8, 5) and tx_id < pg_snapshot_xmin(pg_current_snapshot())
+      order by tx_id, position limit 100`,
+  ],
+  [
+    'decision_sets_stream',
+    `select * from decision_sets where (tx_id, position) > ('9'::xid8, 5) and tx_id < pg_snapshot_xmin(pg_current_snapshot())
       order by tx_id, position limit 100`,
   ],
   [

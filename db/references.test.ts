@@ -55,6 +55,20 @@ describe('references that are checked once for a statement', () => {
     expect(await transfersTold()).toBe(before);
   });
 
+  it('refuse an end of a transfer that is not there, beside ends of those that are', async () => {
+    const [begun, ended] = [newId(), newId()];
+    const insert = (ends: readonly string[]) =>
+      run(
+        `insert into transfers (id, type, pending_id, debit_account_id, credit_account_id, amount, currency, reason)
+         select begun, 'pending', null, 1, 3, 1, 'KES', 'test' from unnest($1::uuid[]) as begun
+         union all select gen_random_uuid(), 'void', ends, 1, 3, 1, 'KES', 'test' from unnest($2::uuid[]) as ends`,
+        [[begun], ends],
+      );
+    await expect(insert([begun, ended])).rejects.toMatchObject({ code: '23503', constraint: 'transfers_pending_transfer' });
+    await insert([begun]);
+    expect((await run('select 1 from transfers where pending_id = $1', [begun])).rowCount).toBe(1);
+  });
+
   it('refuse an event, a decision and a compliance record of no payment', async () => {
     await expect(
       run(`insert into payment_events (client_id, payment_id, to_status, cause) values ($1, $1, 'accepted', 'client')`, [newId()]),

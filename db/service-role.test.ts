@@ -14,6 +14,8 @@ const APPEND_ONLY = [
   'break_decisions',
   'compliance_records',
   'compliance_rule_sets',
+  'decision_commons',
+  'decision_sets',
   'execution_grants',
   'mandate_signatures',
   'payment_events',

@@ -18,6 +18,11 @@ export function canonicalJson(value: Json): string {
   return text.includes('\\ud') ? piecewise(value) : text;
 }
 
+/** The keys of an object in the order of canonical JSON, those without a value among them. */
+export function keysInOrder(record: { readonly [key: string]: Json }): readonly string[] {
+  return shapeOf(record).keys;
+}
+
 /** Whether the engine writes all that was met so far as it must be. */
 interface Walk {
   isPlain: boolean;

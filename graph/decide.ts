@@ -4,13 +4,15 @@ import type { PoolClient } from 'pg';
 import type { RecordedDecision } from '../db/queries/decisions.ts';
 import { canonicalJson } from '../domain/canonical.ts';
 import type { AgentName, Facts, Verdict } from '../domain/decision.ts';
-import { digestOf, newId } from '../domain/ids.ts';
+import { createFactsWriter, type WrittenFacts } from '../domain/facts.ts';
+import { digestOf } from '../domain/ids.ts';
 import { inTurns } from '../tools/turns.ts';
 
 /** An agent with its tools in its hands. */
 export interface BoundAgent<F extends Facts, Outcome extends string, Data> {
   readonly name: AgentName;
   readonly policyVersion: string;
+  readonly ownFacts: readonly string[] | null;
   gather(items: readonly WorkItem[]): Promise<F[]>;
   decide(facts: F): Verdict<Outcome, Data>;
   apply(tx: PoolClient, items: readonly WorkItem[], verdicts: readonly Verdict<Outcome, Data>[]): Promise<void>;
@@ -24,6 +26,7 @@ export function bindAgent<Deps, F extends Facts, Outcome extends string, Data>(
   return {
     name: agent.name,
     policyVersion: agent.policyVersion,
+    ownFacts: agent.ownFacts ?? null,
     gather: (items) => agent.gather(deps, items),
     decide: (facts) => agent.decide(facts),
     apply: (tx, items, verdicts) => agent.apply(tx, items, verdicts),
@@ -40,7 +43,6 @@ export interface Decided<F, Outcome extends string, Data> {
 /**
  * Gathers facts for all items and decides each; results are in the order of the items. The agent's time is
  * spread evenly over the cohort.
- *
  */
 export async function runAgent<F extends Facts, Outcome extends string, Data>(
   agent: BoundAgent<F, Outcome, Data>,
@@ -51,36 +53,37 @@ export async function runAgent<F extends Facts, Outcome extends string, Data>(
   const startedAtMs = performance.now();
   const facts = await agent.gather(items);
   const verdicts = await inTurns(facts, (each) => agent.decide(each));
+  const writeFacts = createFactsWriter(agent.ownFacts);
   const durationUs = Math.round(((performance.now() - startedAtMs) * 1000) / items.length);
   return inTurns(items, (item, index) => {
     const itemFacts = facts[index];
     const verdict = verdicts[index];
     if (itemFacts === undefined || verdict === undefined)
       throw new RangeError(`${agent.name} gathered fewer facts than there are payments`);
-    return { facts: itemFacts, verdict, record: recordOf(agent, item, cohortId, itemFacts, verdict, durationUs) };
+    const record = recordOf(agent, item, cohortId, { facts: itemFacts, written: writeFacts(itemFacts) }, verdict, durationUs);
+    return { facts: itemFacts, verdict, record };
   });
 }
 
 /** Puts a verdict into the form in which it is kept. */
-export function recordOf(
+function recordOf(
   agent: { readonly name: AgentName; readonly policyVersion: string },
   item: WorkItem,
   cohortId: string,
-  facts: Facts,
+  { facts, written }: { readonly facts: Facts; readonly written: WrittenFacts },
   verdict: Verdict,
   durationUs: number,
 ): RecordedDecision {
-  const factsJson = canonicalJson(facts);
   return {
-    id: newId(),
     clientId: item.payment.clientId,
     paymentId: item.payment.id,
     cohortId,
     agent: agent.name,
     policyVersion: agent.policyVersion,
-    factsDigest: digestOf(factsJson),
+    factsDigest: digestOf(written.whole),
     facts,
-    factsJson,
+    factsJson: written.whole,
+    parts: written,
     outcome: verdict.outcome,
     reasons: verdict.reasons,
     confidence: verdict.confidence,

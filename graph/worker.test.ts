@@ -42,7 +42,7 @@ describe('a payment between two wallets', () => {
     expect(platform.sent.map((each) => `${each.kind} ${each.railId}`)).toEqual(['collect mpesa-ke', 'disburse mtn-ug']);
     expect(await checkBooks(platform.database.pool)).toEqual([]);
     const decisions = await platform.database.pool.query<{ agent: string; outcome: string }>(
-      'select agent, outcome from agent_activity where payment_id = $1 order by position',
+      'select agent, outcome from decisions where payment_id = $1 order by position',
       [id],
     );
     expect(decisions.rows).toEqual([

@@ -62,7 +62,7 @@ describe('over decisions of payments that people released', () => {
   /** Every decision of compliance about it, oldest first. */
   const decisions = async (): Promise<{ outcome: string; createdAt: Date }[]> => {
     const { rows } = await platform.database.pool.query(
-      `select outcome, created_at as "createdAt" from agent_activity where payment_id = $1 and agent = 'compliance' order by position`,
+      `select outcome, created_at as "createdAt" from decisions where payment_id = $1 and agent = 'compliance' order by position`,
       [paymentId],
     );
     return rows;

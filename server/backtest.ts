@@ -36,10 +36,10 @@ export async function backtestHistory(pool: Pool, { trial, sinceMs, untilMs }: H
   for (let after = '0'; ; ) {
     const { rows } = await pool.query<{ position: string; paymentId: string; facts: ComplianceFacts }>({
       name: 'backtest_page',
-      text: `select position::text as position, payment_id as "paymentId", facts from agent_activity decision
+      text: `select position::text as position, payment_id as "paymentId", facts from decisions decision
         where agent = 'compliance' and position > $1::bigint
           and ($2::timestamptz is null or created_at >= $2) and ($3::timestamptz is null or created_at < $3)
-          and not exists (select 1 from agent_activity earlier
+          and not exists (select 1 from decisions earlier
             where earlier.payment_id = decision.payment_id and earlier.agent = 'compliance' and earlier.position < decision.position
               and ($2::timestamptz is null or earlier.created_at >= $2))
         order by decision.position limit $4`,

@@ -19,7 +19,7 @@ import { inTurns } from '../../tools/turns.ts';
 import type { WorkItem } from '../agent.ts';
 import { decideByRules } from './decide.ts';
 import type { ComplianceFacts, HitFacts, LimitFacts, PartyFacts } from './facts.ts';
-import { compareAccepted, HISTORY_MS, type PastPayment, senderFacts, sendersWithinDay, thresholdFacts } from './history.ts';
+import { compareAccepted, HISTORY_MS, isInBand, type PastPayment, senderFacts, sendersWithinDay, thresholdFacts } from './history.ts';
 import {
   type CompliancePolicy,
   corridorRisk,
@@ -74,6 +74,8 @@ interface Readings {
   readonly flaggedRules: ReadonlyMap<string, readonly string[]>;
   /** Thresholds that count for a country, a currency and a day. */
   readonly thresholdsOf: (country: string, currency: Currency, day: string) => readonly ReportingThreshold[];
+  /** What was made before under the same words: payments share what is said of them alike. */
+  readonly alike: <T>(words: string, make: () => T) => T;
   /** The lists that the whole cohort is screened against; a new edition may take their place at any moment. */
   readonly sanctions: SanctionsList;
 }
@@ -88,15 +90,24 @@ export async function gatherCompliance(deps: ComplianceDeps, lenses: Lenses, ite
   );
   const hits = await inTurns(opened, ({ sender, receiver }) => readings.sanctions.screen([askedOf(sender), askedOf(receiver)]));
   const refused = new Set<string>();
+  const isMetAgain = peopleMetAgain(items);
   const order = items.map((item, index) => ({ item, index })).sort((a, b) => compareAccepted(pastOf(a.item), pastOf(b.item)));
   const facts: ComplianceFacts[] = [];
   await inTurns(order, ({ item, index }) => {
     const itemFacts = factsOf(lenses, readings, item, opened[index] ?? NOBODY, hitFacts(hits[index] ?? []), refused);
-    // The rows of this cohort are still `accepted` in the database, whatever is about to be decided.
-    if (decideByRules(itemFacts, lenses.policy, readings.ruleSet).outcome === 'block') refused.add(item.payment.id);
+    // The rows of this cohort are still `accepted` in the database, whatever is about to be decided. Only who is met again sees of it.
+    if (isMetAgain(item) && decideByRules(itemFacts, lenses.policy, readings.ruleSet).outcome === 'block') refused.add(item.payment.id);
     facts[index] = itemFacts;
   });
   return facts;
+}
+
+/** Whether a payment is in the history of another one of the cohort: somebody who has a part in it has a part in that, too. */
+function peopleMetAgain(items: readonly WorkItem[]): (item: WorkItem) => boolean {
+  const times = new Map<string, number>();
+  const people = ({ payment: { senderId, receiverId } }: WorkItem): readonly string[] => [senderId, receiverId];
+  for (const item of items) for (const person of people(item)) times.set(person, (times.get(person) ?? 0) + 1);
+  return (item) => people(item).some((person) => (times.get(person) ?? 0) > 1);
 }
 
 /** One round trip per source; only senders who were there before the window are asked about again. */
@@ -118,7 +129,8 @@ async function read(deps: ComplianceDeps, { rules }: Lenses, items: readonly Wor
     rules.current(),
   ]);
   const thresholdsOf = rememberThresholds(rates);
-  return { parties, sent, received, lastBefore, flaggedRules, rates, ruleSet, thresholdsOf, sanctions: deps.sanctions.edition() };
+  const sanctions = deps.sanctions.edition();
+  return { parties, sent, received, lastBefore, flaggedRules, rates, ruleSet, thresholdsOf, alike: rememberAlike(), sanctions };
 }
 
 function wasThereBefore(items: readonly WorkItem[], rows: ReadonlyMap<string, PartyRow>): (request: HistoryRequest) => boolean {
@@ -149,6 +161,17 @@ function rememberThresholds(rates: UsdRates): Readings['thresholdsOf'] {
     const thresholds = known.get(key) ?? reportingThresholds(country, currency, day, rates);
     known.set(key, thresholds);
     return thresholds;
+  };
+}
+
+function rememberAlike(): Readings['alike'] {
+  const known = new Map<string, unknown>();
+  return <T>(words: string, make: () => T): T => {
+    const found = known.get(words) as T | undefined;
+    if (found !== undefined) return found;
+    const made = make();
+    known.set(words, made);
+    return made;
   };
 }
 
@@ -214,8 +237,8 @@ function factsOf(
   const [from, to] = [fatfStanding(payment.fromCountry, day), fatfStanding(payment.toCountry, day)];
   const thresholds = readings.thresholdsOf(payment.fromCountry, payment.fromCurrency, day);
   const [sender, receiver] = [
-    partyFacts(parties.sender, row.senderKycStatus, row.senderKycTier),
-    partyFacts(parties.receiver, row.receiverKycStatus, row.receiverKycTier),
+    partyFacts(readings, parties.sender, row.senderKycStatus, row.senderKycTier),
+    partyFacts(readings, parties.receiver, row.receiverKycStatus, row.receiverKycTier),
   ];
   const travelRuleMinor = thresholds.find((threshold) => threshold.id === 'travel_rule')?.minor ?? null;
   const isQualifying = travelRuleMinor !== null && payment.amountMinor >= travelRuleMinor;
@@ -250,18 +273,42 @@ function factsOf(
     listVersion: readings.sanctions.version,
     listSample: readings.sanctions.sample,
     hits,
-    limits: limitFacts(payment.fromCountry, payment.fromCurrency, row.senderKycTier, day),
+    limits: readings.alike(`limits ${payment.fromCountry} ${payment.fromCurrency} ${row.senderKycTier} ${day}`, () =>
+      limitFacts(payment.fromCountry, payment.fromCurrency, row.senderKycTier, day),
+    ),
     receiverBalanceMinor: tierLimits(payment.toCountry, payment.toCurrency, row.receiverKycTier, day)?.balanceMinor?.toString() ?? null,
     history,
-    thresholds: thresholds.map((threshold) => thresholdFacts(earlierSent, at, threshold, structuring)),
+    thresholds: bandFacts(readings, {
+      thresholds,
+      earlierSent,
+      at,
+      structuring,
+      key: `${payment.fromCountry} ${payment.fromCurrency} ${day}`,
+    }),
     receiverSenders24h,
-    fatf: { from: from.standing, to: to.standing, asOf: from.asOf },
+    fatf: readings.alike(`fatf ${from.standing} ${to.standing} ${day}`, () => ({ from: from.standing, to: to.standing, asOf: from.asOf })),
     ruleSet: readings.ruleSet.label,
     signals,
     risk: risk.score(riskInputOf(signals)),
     released:
       payment.releasedByCase === null ? null : { caseId: payment.releasedByCase, rules: readings.flaggedRules.get(payment.id) ?? [] },
   };
+}
+
+interface Bands {
+  readonly thresholds: readonly ReportingThreshold[];
+  readonly earlierSent: readonly PastPayment[];
+  readonly at: PastPayment;
+  readonly structuring: CompliancePolicy['structuring'];
+  /** By which the thresholds were found. */
+  readonly key: string;
+}
+
+/** Payments below thresholds; of a first payment that is not just below one there is nothing to tell, as of any other such. */
+function bandFacts({ alike }: Readings, { thresholds, earlierSent, at, structuring, key }: Bands): ComplianceFacts['thresholds'] {
+  const facts = () => thresholds.map((threshold) => thresholdFacts(earlierSent, at, threshold, structuring));
+  const isQuiet = earlierSent.length === 0 && !thresholds.some((threshold) => isInBand(at, threshold, structuring));
+  return isQuiet ? alike(`quiet ${key}`, facts) : facts();
 }
 
 /** What Recommendation 16 asks for and is not there, with an identity of the originator that was looked at. */
@@ -283,23 +330,28 @@ function earlierThan(history: UserHistory | undefined, at: PastPayment, refused:
 
 const NAME_WORDS_MAX = 99;
 
-function partyFacts(party: Person, kycStatus: string, kycTier: number): PartyFacts {
+function partyFacts({ alike }: Readings, party: Person, kycStatus: string, kycTier: number): PartyFacts {
   const name = normaliseName(party.name);
   const compared = comparedOf(party.name, null);
-  return {
+  const nameWords = Math.min(name.tokens.length, NAME_WORDS_MAX);
+  const phoneGiven = party.phone.trim() !== '';
+  return alike(`party ${kycStatus} ${kycTier} ${nameWords} ${name.obscured} ${compared} ${phoneGiven}`, () => ({
     kycStatus,
     kycTier,
-    nameWords: Math.min(name.tokens.length, NAME_WORDS_MAX),
+    nameWords,
     nameObscured: name.obscured,
     ...(compared === 'whole' ? {} : { nameUnscreened: compared }),
-    phoneGiven: party.phone.trim() !== '',
-  };
+    phoneGiven,
+  }));
 }
 
 /** The best are enough for people to decide on; a name that many listed parties bear has no end of others. */
 const HITS_MAX = 20;
 
-function hitFacts([sender, receiver]: readonly (readonly Hit[])[]): HitFacts[] {
+const NO_HITS: readonly HitFacts[] = [];
+
+function hitFacts([sender, receiver]: readonly (readonly Hit[])[]): readonly HitFacts[] {
+  if ((sender?.length ?? 0) + (receiver?.length ?? 0) === 0) return NO_HITS;
   const of = (party: 'sender' | 'receiver', hits: readonly Hit[] | undefined): HitFacts[] =>
     (hits ?? []).slice(0, HITS_MAX).map(({ list, entryId, program, how, weak, score, topic, grounds, agreement }) => ({
       party,

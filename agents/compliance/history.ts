@@ -53,6 +53,15 @@ export function senderFacts(earlier: readonly PastPayment[], at: PastPayment, tr
   };
 }
 
+/** Whether a payment's amount stays just below a threshold of its currency. */
+export function isInBand(
+  { amountMinor }: Pick<PastPayment, 'amountMinor'>,
+  { minor }: ReportingThreshold,
+  { lowBps, highBps }: CompliancePolicy['structuring'],
+): boolean {
+  return amountMinor * 10_000n >= minor * BigInt(lowBps) && amountMinor * 10_000n <= minor * BigInt(highBps);
+}
+
 /** Counts and sums of payments whose amounts stay just below one threshold. */
 export function thresholdFacts(
   earlier: readonly PastPayment[],
@@ -60,10 +69,7 @@ export function thresholdFacts(
   threshold: ReportingThreshold,
   band: CompliancePolicy['structuring'],
 ): ThresholdFacts {
-  const inBand = (each: PastPayment): boolean =>
-    each.currency === at.currency &&
-    each.amountMinor * 10_000n >= threshold.minor * BigInt(band.lowBps) &&
-    each.amountMinor * 10_000n <= threshold.minor * BigInt(band.highBps);
+  const inBand = (each: PastPayment): boolean => each.currency === at.currency && isInBand(each, threshold, band);
   const week = within([...earlier, at].filter(inBand), at, WEEK_MS);
   const day = within(week, at, DAY_MS);
   return {

@@ -60,6 +60,7 @@ export function createComplianceAgent(
   return {
     name: 'compliance',
     policyVersion: policy.version,
+    ownFacts: ['history', 'payment', 'risk', 'signals'],
     gather: (deps, items) => gatherCompliance(deps, { policy, rules, risk }, items),
     decide: (facts) => decideCompliance(facts, policy, rules),
     apply: applyCompliance,

@@ -93,7 +93,7 @@ export function priceFacts(request: PriceRequest, context: PriceContext): Exchan
     toCountry: request.toCountry,
     corridor: corridorFacts(request, dayOf(nowMs)),
     payoutPlaces: placesOf(request, dayOf(nowMs)),
-    legs: [legFacts(request.fromCurrency, snapshot), legFacts(request.toCurrency, snapshot)],
+    legs: legsOf(request, snapshot),
     clientQuote,
   };
 }
@@ -120,6 +120,18 @@ function orNull<T>(read: () => T): T | null {
     if (isFault(error)) return null;
     throw error;
   }
+}
+
+/** Both currencies of each pair that was asked for at a snapshot: payments of a pair share what is said of it. */
+const LEGS = new WeakMap<RateSnapshot, Map<string, ExchangeRateFacts['legs']>>();
+
+function legsOf({ fromCurrency, toCurrency }: PriceRequest, snapshot: RateSnapshot): ExchangeRateFacts['legs'] {
+  let known = LEGS.get(snapshot);
+  if (known === undefined) LEGS.set(snapshot, (known = new Map()));
+  const pair = `${fromCurrency} ${toCurrency}`;
+  let legs = known.get(pair);
+  if (legs === undefined) known.set(pair, (legs = [legFacts(fromCurrency, snapshot), legFacts(toCurrency, snapshot)]));
+  return legs;
 }
 
 function legFacts(currency: Currency, snapshot: RateSnapshot): LegFacts {

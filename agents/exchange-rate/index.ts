@@ -38,6 +38,7 @@ export function createExchangeRateAgent(settings: { readonly quoteKey: Buffer })
   return {
     name: 'exchange-rate',
     policyVersion: SPREAD_POLICY.version,
+    ownFacts: ['amountMinor', 'clientQuote', 'corridor', 'newQuoteId'],
 
     async gather(deps, items) {
       const quotes = await loadQuotes(deps.pool, namedQuoteIds(items));

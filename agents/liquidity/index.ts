@@ -152,6 +152,7 @@ export function createLiquidityAgent(
   return {
     name: 'liquidity',
     policyVersion: policy.version,
+    ownFacts: ['funding', 'payout', 'waitedMs'],
     gather: (given, items) => gatherLiquidityFacts(given, policy, items),
     decide: decideLiquidity,
     apply: (tx, items, verdicts) => applyReservations(tx, items, verdicts, deps.clock.now(), policy),

@@ -12,7 +12,7 @@ import {
   readRailHealth,
   takeProbes,
 } from '../../tools/rails/health.ts';
-import type { WorkItem } from '../agent.ts';
+import type { CohortPayment, WorkItem } from '../agent.ts';
 import { chooseRails } from './decide.ts';
 import { type LegFacts, legsToRoute, paybackOf, policyFacts, type RouteFacts, railFacts } from './facts.ts';
 import type { RoutePolicy } from './policy.ts';
@@ -27,7 +27,7 @@ export interface RouteDeps {
 }
 
 interface Surroundings {
-  readonly policy: RoutePolicy;
+  readonly policyFactsOf: (preference: CohortPayment['preference']) => ReturnType<typeof policyFacts>;
   readonly nowMs: number;
   readonly health: ReadonlyMap<string, RailHealth>;
   /** Free float per rail, minor units. */
@@ -49,16 +49,32 @@ export async function gatherRouteFacts(deps: RouteDeps, policy: RoutePolicy, ite
   const health = await (deps.railHealth?.read(railIds) ?? readRailHealth(deps.db, railIds));
   const floats = await readFloats(deps.db, railIds);
   const nowMs = deps.clock.now();
-  const around: Surroundings = { policy, nowMs, health, floats, railsOfWallet: (wallet) => railsByWallet.get(wallet) ?? [] };
+  const around: Surroundings = {
+    policyFactsOf: rememberPolicyFacts(policy),
+    nowMs,
+    health,
+    floats,
+    railsOfWallet: (wallet) => railsByWallet.get(wallet) ?? [],
+  };
   const probes = await grantProbes(deps, around, items);
   return items.map((item) => factsOf(around, item, probes.get(item.payment.id) ?? NO_PROBES));
+}
+
+/** Payments with the same preference share what the policy says of it. */
+function rememberPolicyFacts(policy: RoutePolicy): Surroundings['policyFactsOf'] {
+  const known = new Map<CohortPayment['preference'], ReturnType<typeof policyFacts>>();
+  return (preference) => {
+    const facts = known.get(preference) ?? policyFacts(policy, preference);
+    known.set(preference, facts);
+    return facts;
+  };
 }
 
 const NO_PROBES: ReadonlySet<string> = new Set();
 
 function factsOf(around: Surroundings, item: WorkItem, probes: ReadonlySet<string>): RouteFacts {
   return {
-    ...policyFacts(around.policy, item.payment.preference),
+    ...around.policyFactsOf(item.payment.preference),
     collection: legFactsOf(around, item, 'collection', probes),
     payout: legFactsOf(around, item, 'payout', probes),
   };

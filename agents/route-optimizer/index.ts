@@ -51,6 +51,7 @@ export function createRouteAgent(policy: RoutePolicy = ROUTE_POLICY): Agent<Rout
   return {
     name: 'route-optimizer',
     policyVersion: policy.version,
+    ownFacts: ['collection', 'payout'],
     gather: (deps, items) => gatherRouteFacts(deps, policy, items),
     decide: decideRoute,
     apply: applyRoutes,

@@ -1,6 +1,7 @@
 /** Reading agent activity: one payment's, a client's, and the stream that never skips a row. */
 import type { Pool } from 'pg';
 import type { Facts, Reason } from '../../domain/decision.ts';
+import { ORDINARY_OUTCOMES, SET_MAX } from './decisions.ts';
 import { windowOf } from './settlement-windows.ts';
 
 export interface ActivityRow {
@@ -32,7 +33,7 @@ const COLUMNS = `tx_id::text as "txId", position, id, client_id as "clientId", p
 export async function findDecisions(db: Pool, paymentId: string): Promise<ActivityRow[]> {
   const result = await db.query<ActivityRow>({
     name: 'find_decisions',
-    text: `select ${COLUMNS} from agent_activity where payment_id = $1 and agent <> 'settlement'
+    text: `select ${COLUMNS} from decisions where payment_id = $1 and agent <> 'settlement'
       union all
       select ${COLUMNS.replace('payment_id', '$1::uuid')} from agent_activity where agent = 'settlement' and id = (
         select decision_id from settlement_window_decisions told join payments p on p.id = $1 and p.client_id = told.client_id
@@ -66,6 +67,12 @@ export interface ActivityFilter {
   readonly without?: readonly string[] | undefined;
 }
 
+/** The columns of a decision, of one that has a row of its own and of one of a set. */
+const ALONE = `id, tx_id, position, client_id, payment_id, cohort_id, agent, policy_version, facts_digest, facts, outcome, reasons,
+  confidence, duration_us, model_id, prompt_hash, created_at`;
+const OF_A_SET = `one.id, given.tx_id, one.position, given.client_id, given.payment_id, given.cohort_id, one.agent, one.policy_version,
+  one.facts_digest, one.facts, one.outcome, one.reasons, one.confidence, one.duration_us, null, null, given.created_at`;
+
 /** A client's activity, newest first, from before a place in the stream on. */
 export async function listActivity(
   db: Pool,
@@ -73,24 +80,27 @@ export async function listActivity(
   filter: ActivityFilter,
   page: { readonly before: StreamPlace | null; readonly limit: number },
 ): Promise<ActivityRow[]> {
-  const values: unknown[] = [clientId];
-  const conditions = ['client_id = $1'];
-  const where = (condition: string, value: unknown): void => {
-    if (value === undefined || value === null) return;
-    values.push(value);
-    conditions.push(condition.replace('?', `$${values.length}`));
-  };
-  where('agent = ?', filter.agent);
-  where('outcome = ?', filter.outcome);
-  where('payment_id = ?', filter.paymentId);
-  where('agent <> all(?::text[])', filter.without);
-  if (page.before !== null) {
-    values.push(page.before.txId, page.before.position);
-    conditions.push(`(tx_id, position) < ($${values.length - 1}::xid8, $${values.length}::bigint)`);
-  }
-  values.push(page.limit);
-  const text = `select ${COLUMNS} from agent_activity where ${conditions.join(' and ')}
-    order by tx_id desc, position desc limit $${values.length}`;
+  const { before, limit } = page;
+  const values: unknown[] = [clientId, limit];
+  const put = (value: unknown): string => `$${values.push(value)}`;
+  const conditions = [
+    ...(filter.agent === undefined ? [] : [`agent = ${put(filter.agent)}`]),
+    ...(filter.outcome === undefined ? [] : [`outcome = ${put(filter.outcome)}`]),
+    ...(filter.without === undefined ? [] : [`agent <> all(${put(filter.without)}::text[])`]),
+  ].map((condition) => ` and ${condition}`);
+  const ofPayment = filter.paymentId === undefined ? '' : ` and payment_id = ${put(filter.paymentId)}`;
+  const place = before === null ? null : `(${put(before.txId)}::xid8, ${put(before.position)}::bigint)`;
+  const earlier = (position: string): string => (place === null ? '' : ` and (tx_id, ${position}) < ${place}`);
+  const alone = `select ${ALONE} from agent_activity where client_id = $1${ofPayment}${conditions.join('')}${earlier('position')}
+    order by tx_id desc, position desc limit $2`;
+  // A set is walked by the place of its first decision, and those behind the place that was asked for are left out.
+  const inSets = `select ${OF_A_SET}
+    from (select * from decision_sets where client_id = $1${ofPayment}${earlier('position')} order by tx_id desc, position desc) given
+    cross join lateral decisions_in(given) one where true${conditions.join('')}${earlier('one.position')}
+    order by given.tx_id desc, given.position desc, one.position desc limit $2`;
+  const isAlone = filter.outcome !== undefined && !ORDINARY_OUTCOMES.has(filter.outcome);
+  const text = `select ${COLUMNS} from (${isAlone ? alone : `(${alone}) union all (${inSets})`}) found
+    order by tx_id desc, position desc limit $2`;
   return (await db.query<ActivityRow>(text, values)).rows;
 }
 
@@ -106,6 +116,9 @@ export async function streamHead(db: Pool): Promise<StreamPlace> {
   return { txId: result.rows[0]?.txId ?? '0', position: 2n ** 63n - 1n };
 }
 
+const STREAMED = `tx_id < pg_snapshot_xmin(pg_current_snapshot())
+  and ($3::xid8 is null or (tx_id, position) <= ($3::xid8, $4::bigint)) and ($5::uuid is null or client_id = $5)`;
+
 /**
  * Rows of the stream after a place, up to another if one is given, in stream order, over all clients
  * or of one. Rows of transactions that could still be joined by an earlier one are held back, so that
@@ -114,11 +127,17 @@ export async function streamHead(db: Pool): Promise<StreamPlace> {
 export async function readStream(db: Pool, range: StreamRange): Promise<ActivityRow[]> {
   const result = await db.query<ActivityRow>({
     name: 'read_stream',
-    text: `select ${COLUMNS} from agent_activity
-      where (tx_id, position) > ($1::xid8, $2::bigint) and tx_id < pg_snapshot_xmin(pg_current_snapshot())
-        and ($3::xid8 is null or (tx_id, position) <= ($3::xid8, $4::bigint))
-        and ($5::uuid is null or client_id = $5)
-      order by tx_id, position limit $6`,
+    text: `select ${COLUMNS} from (
+        (select ${ALONE} from agent_activity
+          where (tx_id, position) > ($1::xid8, $2::bigint) and ${STREAMED} order by tx_id, position limit $6)
+        union all
+        (select ${OF_A_SET}
+          from (select * from decision_sets where (tx_id, position) > ($1::xid8, $2::bigint - ${SET_MAX}) and ${STREAMED}
+            order by tx_id, position limit $6 + 1) given
+          cross join lateral decisions_in(given) one
+          where (given.tx_id, one.position) > ($1::xid8, $2::bigint)
+            and ($3::xid8 is null or (given.tx_id, one.position) <= ($3::xid8, $4::bigint)))
+      ) found order by tx_id, position limit $6`,
     values: [range.after.txId, range.after.position, range.upTo?.txId ?? null, range.upTo?.position ?? null, range.clientId, range.limit],
   });
   return result.rows;

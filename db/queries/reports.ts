@@ -84,7 +84,7 @@ export async function findReportCauseOf(db: Pool, clientId: string, paymentId: s
     text: `(select id, payment_id as "paymentId", kind, status, reasons, created_at as "createdAt" from cases
         where payment_id = $2 and client_id = $1 and kind in ('held', 'refused') order by created_at desc limit 1)
       union all
-      (select null, payment_id, null, null, reasons::jsonb, created_at from agent_activity
+      (select null, payment_id, null, null, reasons::jsonb, created_at from decisions
         where payment_id = $2 and client_id = $1 and agent = 'compliance' order by position desc limit 1)
       limit 1`,
     values: [clientId, paymentId],

@@ -1,6 +1,7 @@
 /** What people look at: agent activity, compliance records, cases, the health of rails. */
 import { sql } from 'drizzle-orm';
 import {
+  bigint,
   bigserial,
   boolean,
   check,
@@ -60,11 +61,63 @@ export const agentActivity = pgTable(
   ],
 );
 
+/**
+ * The decisions about one payment that one transaction wrote, when all of them are ordinary: what agents say of nearly every payment.
+ * Here stands what is of this payment alone; what they share with those about its client's other payments is in `decision_commons`.
+ * `decisions` puts both together, beside those of `agent_activity`. That there is such a payment is asked once for a statement.
+ */
+export const decisionSets = pgTable(
+  'decision_sets',
+  {
+    txId: writtenBy(),
+    /** Place of the first decision in the order of writing; those after it follow one by one. One sequence counts all decisions. */
+    position: bigint('position', { mode: 'bigint' }).notNull().default(sql`nextval('agent_activity_position_seq')`),
+    /** Of the first decision; those of the others follow from it (`decision_id`). */
+    id: uuid('id').notNull(),
+    clientId: uuid('client_id').notNull(),
+    paymentId: uuid('payment_id').notNull(),
+    cohortId: uuid('cohort_id').notNull(),
+    /** What each decision shares with others: numbers of `decision_commons` of the same transaction, counted from the first of them. */
+    commonsFrom: bigint('commons_from', { mode: 'bigint' }).notNull(),
+    commons: integer('commons').array().notNull(),
+    /** SHA-256 of the facts of each decision, 32 bytes after 32. */
+    digests: bytea('digests').notNull(),
+    /** The facts of each decision that are this payment's own: JSON objects with a record separator (0x1e) between them. */
+    facts: text('facts').notNull(),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    primaryKey({ name: 'decision_sets_payment', columns: [table.paymentId, table.position] }),
+    index('decision_sets_stream').on(table.txId, table.position),
+  ],
+);
+
+/** What decisions of one transaction about payments of one client have in common, said once. Append-only. */
+export const decisionCommons = pgTable(
+  'decision_commons',
+  {
+    txId: writtenBy(),
+    /** A statement draws one number and counts on from there, so numbers have gaps. */
+    number: bigserial('number', { mode: 'bigint' }).notNull(),
+    clientId: uuid('client_id').notNull(),
+    agent: text('agent').notNull(),
+    policyVersion: text('policy_version').notNull(),
+    outcome: text('outcome').notNull(),
+    reasons: json('reasons').notNull().$type<readonly Reason[]>(),
+    confidence: real('confidence').notNull(),
+    durationUs: integer('duration_us').notNull(),
+    /** Facts, without those that each payment has of its own. */
+    facts: json('facts').notNull().$type<Facts>(),
+    createdAt: createdAt(),
+  },
+  (table) => [primaryKey({ name: 'decision_commons_number', columns: [table.txId, table.number] })],
+);
+
 /** What screening found for a payment, and against which version of which list. */
 export const complianceRecords = pgTable(
   'compliance_records',
   {
-    id: uuid('id').primaryKey(),
+    id: uuid('id').notNull(),
     clientId: uuid('client_id').notNull(),
     paymentId: uuid('payment_id')
       .notNull()
@@ -83,7 +136,7 @@ export const complianceRecords = pgTable(
   },
   (table) => [
     check('compliance_records_outcome', sql`${table.outcome} in ('clear', 'flag', 'block')`),
-    index('compliance_records_payment').on(table.paymentId),
+    primaryKey({ name: 'compliance_records_payment', columns: [table.paymentId, table.id] }),
     index('compliance_records_written').on(table.txId),
     index('compliance_records_shadow').on(table.createdAt).where(sql`${table.shadow} is not null`),
   ],

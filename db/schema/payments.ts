@@ -168,7 +168,6 @@ export const quotes = pgTable(
       sql`${table.amount} > 0 and ${table.feeAmount} >= 0 and ${table.feeAmount} < ${table.amount} and ${table.targetAmount} > 0`,
     ),
     check('quotes_rate', sql`${table.rate} > 0 and ${table.midRate} > 0`),
-    index('quotes_client').on(table.clientId, table.id),
   ],
 );
 
@@ -287,7 +286,8 @@ export const operatorCallbacks = pgTable(
 export const paymentEvents = pgTable(
   'payment_events',
   {
-    id: bigserial('id', { mode: 'bigint' }).primaryKey(),
+    /** Order of writing; a row is looked for by its payment. */
+    id: bigserial('id', { mode: 'bigint' }).notNull(),
     txId: writtenBy(),
     clientId: uuid('client_id').notNull(),
     paymentId: uuid('payment_id')
@@ -300,7 +300,10 @@ export const paymentEvents = pgTable(
     cause: text('cause').notNull(),
     createdAt: createdAt(),
   },
-  (table) => [index('payment_events_payment').on(table.paymentId, table.id), index('payment_events_written').on(table.txId)],
+  (table) => [
+    primaryKey({ name: 'payment_events_payment', columns: [table.paymentId, table.id] }),
+    index('payment_events_written').on(table.txId),
+  ],
 );
 
 /** What is to be told to clients, written in the transaction that made it true. */

@@ -176,7 +176,7 @@ async function insertAnswer(
 async function readState(pool: Pool, caseId: string, paymentId: string): Promise<CaseState> {
   const result = await pool.query<CaseState>(
     `select c.status, c.priority::int as priority, c.approvals_needed::int as "approvalsNeeded", p.status as "paymentStatus", c.advice,
-       coalesce(c.advice::text, '') || coalesce((select string_agg(to_jsonb(a)::text, ' ') from agent_activity a where a.payment_id = p.id), '') as stored,
+       coalesce(c.advice::text, '') || coalesce((select string_agg(to_jsonb(a)::text, ' ') from decisions a where a.payment_id = p.id), '') as stored,
        coalesce(d.outcome, 'no_further_concern') as decided, coalesce((select array_agg(r ->> 'code') from json_array_elements(d.reasons) r), '{}') as concerns
      from cases c join payments p on p.id = c.payment_id
      left join agent_activity d on d.cohort_id = c.id and d.agent = 'investigator' where c.id = $1 and p.id = $2`,

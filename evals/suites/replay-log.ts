@@ -63,9 +63,9 @@ async function withDatabase<T>(
 
 /** Whether anything was decided here; a database that nobody set up yet has nothing either. */
 async function hasDecisions(pool: Pool): Promise<boolean> {
-  const known = await pool.query<{ known: boolean }>(`select to_regclass('agent_activity') is not null as known`);
+  const known = await pool.query<{ known: boolean }>(`select to_regclass('decisions') is not null as known`);
   if (known.rows[0]?.known !== true) return false;
-  return (await pool.query('select 1 from agent_activity limit 1')).rows.length > 0;
+  return (await pool.query('select 1 from decisions limit 1')).rows.length > 0;
 }
 
 async function runDemo(env: Env): Promise<void> {

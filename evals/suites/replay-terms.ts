@@ -23,7 +23,7 @@ const AUTHORISED = `exists (select from payment_events e where e.payment_id = lo
   and e.to_status in ('authorized', 'paid'))`;
 
 /** No later decision of the same agent and outcome took the place of this one. */
-const LAST = `not exists (select from agent_activity later where later.payment_id = logged.payment_id and later.agent = logged.agent
+const LAST = `not exists (select from decisions later where later.payment_id = logged.payment_id and later.agent = logged.agent
   and later.outcome = logged.outcome and later.position > logged.position)`;
 
 /** Expressions for them, of the row `logged` of a decision, as arguments of `json_build_object`. */

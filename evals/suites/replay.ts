@@ -128,7 +128,7 @@ async function readPage(pool: Pool, after: string): Promise<LoggedDecision[]> {
   const result = await pool.query<LoggedDecision>(
     `select logged.id, position::text as position, agent, policy_version as "policyVersion", facts, facts_digest as "factsDigest", outcome, reasons,
          confidence, ${EFFECTS_SQL} as effects
-       from agent_activity logged where position > $1::bigint order by logged.position limit $2`,
+       from decisions logged where position > $1::bigint order by logged.position limit $2`,
     [after, PAGE],
   );
   return result.rows;

@@ -57,7 +57,7 @@ async function commitDecisions(
 ): Promise<Traveller[]> {
   if (travellers.length === 0) return [];
   const nowMs = deps.clock.now();
-  await recordDecided(tx, agents, travellers, nowMs);
+  await recordScreened(tx, agents, travellers);
   const halted = await haltedAmong(tx, travellers.filter(isBetweenBalances));
   const unmandated = await withoutMandate(
     tx,
@@ -89,11 +89,7 @@ async function commitDecisions(
     tx,
     winners.filter(isBetweenBalances).flatMap((traveller) => betweenBalancesMovements(traveller, quoteOf(traveller))),
   );
-  await recordDecisions(
-    tx,
-    funded.flatMap((each) => each.said ?? []),
-    nowMs,
-  );
+  await recordDecisions(tx, funded.flatMap(decisionsOf), nowMs);
   const holds = new Map(reserved.map((each) => [each.paymentId, each]));
   await transitionPayments(
     tx,
@@ -120,18 +116,18 @@ async function commitDecisions(
   return reload(tx, funded);
 }
 
-/** What was decided before liquidity is asked, written before it locks the accounts that every cohort needs. */
-async function recordDecided(tx: PoolClient, agents: Agents, travellers: readonly Traveller[], nowMs: number): Promise<void> {
+/** Everything that was decided about a payment in this run, in the order in which it was. */
+function decisionsOf({ traveller, said }: Funded): readonly RecordedDecision[] {
+  return said === null ? traveller.decisions : [...traveller.decisions, said];
+}
+
+/** What screening found, written before liquidity locks the accounts that every cohort needs. */
+async function recordScreened(tx: PoolClient, agents: Agents, travellers: readonly Traveller[]): Promise<void> {
   const screened = travellers.filter((traveller) => traveller.screening !== undefined);
   await agents.compliance.apply(
     tx,
     screened,
     screened.flatMap((traveller) => traveller.screening?.verdict ?? []),
-  );
-  await recordDecisions(
-    tx,
-    travellers.flatMap((traveller) => traveller.decisions),
-    nowMs,
   );
 }
 
@@ -264,11 +260,7 @@ async function commitReroutes(
   await postpone(tx, deps, without, nowMs);
   const after = new Map(funded.map((each) => [each.traveller.payment.id, each]));
   const all = travellers.map((traveller): Funded => after.get(traveller.payment.id) ?? { traveller, verdict: null, said: null });
-  await recordDecisions(
-    tx,
-    all.flatMap((each) => [...each.traveller.decisions, ...(each.said === null ? [] : [each.said])]),
-    nowMs,
-  );
+  await recordDecisions(tx, all.flatMap(decisionsOf), nowMs);
   const reloaded = await reload(tx, all);
   // Money that is with us and finds no float in time goes back rather than wait for ever.
   return reloaded.map((traveller) => (traveller.leaves?.to === 'rejected' ? withoutPayout(traveller) : traveller));

@@ -128,7 +128,7 @@ async function reportOf(pool: Pool, platform: Platform, options: DemoOptions, fi
   const { quoteKey, keyring } = await loadKeys(options.env, resolve(platform.config.dataDir));
   const sandboxFolder = join(resolve(platform.config.dataDir), 'sandbox');
   const verification = await verifyDatabase(pool, { quoteKey, keyring, sandboxFolder, chain: await openChainReader(platform.config) });
-  const counted = await pool.query<{ decisions: number }>('select count(*)::int as decisions from agent_activity');
+  const counted = await pool.query<{ decisions: number }>('select count(*)::int as decisions from decisions');
   const decisions = counted.rows[0]?.decisions ?? 0;
   const unexpected = unexpectedRows(rows, payments, await takenElsewhere(pool, [...payments.keys()]));
   return {

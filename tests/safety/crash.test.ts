@@ -88,7 +88,7 @@ it('two workers that race for one cohort share it, and do nothing twice', async 
     ...Array<string>(RACED).fill('disburse'),
   ]);
   const decided = await platform.database.pool.query<{ agent: string; count: number }>(
-    `select agent, count(*)::int as count from agent_activity group by agent, payment_id having count(*) > 1`,
+    `select agent, count(*)::int as count from decisions group by agent, payment_id having count(*) > 1`,
   );
   expect(decided.rows).toEqual([]);
   expect(await checkBooks(platform.database.pool)).toEqual([]);

@@ -37,6 +37,7 @@ function otherValue(type: string, column: string): string {
     return `coalesce(overlay(${column}::text placing translate(substr(${column}::text, 10, 4), '0123456789abcdef', '123456789abcdef0') from 10 for 4)::uuid, gen_random_uuid())`;
   if (type === 'jsonb') return alteredJson(`coalesce(${column}, '{}')`);
   if (type === 'json') return `(${alteredJson(`${column}::jsonb`)})::json`;
+  if (type.endsWith('[]')) return `${column} || ${column}`;
   if (type === 'bytea') return `${column} || '\\x00'::bytea`;
   if (type === 'xid8') return `(${column}::text::bigint + 1)::text::xid8`;
   if (type.startsWith('timestamp')) return `coalesce(${column}, '2026-01-01Z') + interval '1 millisecond'`;
@@ -77,7 +78,7 @@ const ACTS: Readonly<Record<string, Act>> = {
   insert: async (client, source, [row = 0]) => {
     const { at } = pick(await rowsOf(client, source), row);
     const columns = columnsOf(source).filter((name) => name !== 'id' && name !== source.key);
-    const names = [...new Set(['id', source.key])];
+    const names = [...new Set([...('id' in source.columns ? ['id'] : []), source.key])];
     const fresh = names.map((name) =>
       name === source.key && source.keyType === 'bigint' ? '0 - (random() * 1e9)::bigint + 2e9::bigint' : 'gen_random_uuid()',
     );

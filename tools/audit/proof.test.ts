@@ -33,6 +33,9 @@ describe('an exported payment', () => {
       'audit_events',
       'case_decisions',
       'compliance_records',
+      'decision_commons',
+      'decision_commons',
+      'decision_sets',
       'payment_events',
       'payment_events',
       'transfers',
@@ -42,7 +45,7 @@ describe('an exported payment', () => {
     const last = proof.blocks.at(-1);
     expect(checkProof(JSON.parse(JSON.stringify(proof)), last?.hash)).toEqual({
       faults: [],
-      rows: 8,
+      rows: 11,
       head: { number: last?.number, hash: last?.hash },
     });
   });
@@ -59,7 +62,7 @@ describe('an exported payment', () => {
   test('says how many rows wait for a block', async () => {
     const waiting = await log.writePayment();
     const early = await exportPayment(log.pool, waiting);
-    expect(early).toMatchObject({ rows: [], blocks: [], unsealed: 8 });
+    expect(early).toMatchObject({ rows: [], blocks: [], unsealed: 11 });
     await log.sealAll();
     expect(await exportPayment(log.pool, waiting)).toMatchObject({ unsealed: 0 });
   });
@@ -86,6 +89,20 @@ describe('a file that was tampered with', () => {
     ['a block left out', (file) => void (file.blocks as unknown[]).splice(1, 1)],
   ])('%s is found', (_what, change) => {
     expect(checkProof(altered(change)).faults.length).toBeGreaterThan(0);
+  });
+
+  test('what its decisions share is there, and nothing that others share', async () => {
+    const without = altered((file) => void Object.assign(file, { rows: file.rows.filter(({ source }) => source !== 'decision_commons') }));
+    expect(checkProof(without).faults).toEqual([
+      expect.stringMatching(/^a set of decisions names transaction \d+, number \d+, which/),
+      expect.any(String),
+    ]);
+    const other = await log.writePayment();
+    await log.sealAll();
+    const strangers = (await exportPayment(log.pool, other)).rows.filter(({ source }) => source === 'decision_commons');
+    expect(strangers).toHaveLength(2);
+    const mixed = altered((file) => void (file.rows as unknown[]).push(...strangers));
+    expect(checkProof(mixed).faults).toContainEqual(expect.stringMatching(/^decision_commons \d+ is not of this payment$/));
   });
 
   test('what is no such file is refused', () => {

@@ -150,19 +150,39 @@ export interface ProofCheck {
 export function checkProof(value: unknown, trustedHash: string | null = null): ProofCheck {
   const parsed = proofFileSchema.safeParse(value);
   if (!parsed.success) throw fault('malformed_body', { detail: 'This is no audit proof that CAPP wrote.' });
-  const { paymentId, rows, blocks } = parsed.data;
+  const { paymentId, rows, blocks, unsealed } = parsed.data;
   const faults = chainFaults(blocks, trustedHash);
   const byNumber = new Map(blocks.map((block) => [block.number, block]));
+  const shared = commonsNamed(rows);
   for (const { source, form, row, block: number, proof } of rows) {
     const name = `${source} ${row[SOURCES[source].key] ?? '?'}`;
     const block = byNumber.get(number);
-    if (row['payment_id'] !== paymentId) faults.push(`${name} is not of this payment`);
+    const isOwn = source === 'decision_commons' ? shared.delete(placeOf(row['tx_id'], row['number'])) : row['payment_id'] === paymentId;
+    if (!isOwn) faults.push(`${name} is not of this payment`);
     if (block === undefined) faults.push(`${name} names block ${number}, which is not in the file`);
     else if (proof.size !== block.leafCount || !verifyMerkleProof(leafHash(source, form, row) ?? '', proof, block.merkleRoot))
       faults.push(`${name} is not what block ${number} sealed`);
   }
+  // What no block holds yet is not in the file.
+  if (unsealed === 0) for (const place of shared) faults.push(`a set of decisions names ${place}, which is not in the file`);
   const last = blocks.at(-1);
   return { faults, rows: rows.length, head: last === undefined ? null : { number: last.number, hash: last.hash } };
+}
+
+/** What the sets of decisions in a file share with others, by place. */
+function commonsNamed(rows: readonly { readonly source: Source['name']; readonly row: AuditRow }[]): Set<string> {
+  const sets = rows.filter(({ source }) => source === 'decision_sets');
+  return new Set(
+    sets.flatMap(({ row }) => {
+      const from = row['commons_from'] ?? '';
+      const parts = (row['commons'] ?? '').match(/\d+/g) ?? [];
+      return /^\d{1,19}$/.test(from) ? parts.map((part) => placeOf(row['tx_id'], (BigInt(from) + BigInt(part)).toString())) : [];
+    }),
+  );
+}
+
+function placeOf(txId: string | null | undefined, number: string | null | undefined): string {
+  return `transaction ${txId}, number ${number}`;
 }
 
 function chainFaults(blocks: readonly (BlockHeader & { readonly hash: string })[], trustedHash: string | null): string[] {

@@ -25,6 +25,8 @@ export const SOURCE_NAMES = [
   'audit_events',
   'case_decisions',
   'compliance_records',
+  'decision_commons',
+  'decision_sets',
   'payment_events',
   'transfers',
 ] as const;
@@ -42,6 +44,10 @@ export interface Source {
   readonly columns: Readonly<Record<string, Kind>>;
   /** Those among them that a later edition than the first brought, with that edition. */
   readonly since?: Readonly<Record<string, number>>;
+  /** Blocks from before there was this source say nothing of it. */
+  readonly isLate?: true;
+  /** Which rows belong to the payment `$1`, where the row itself does not name it. */
+  readonly ofPayment?: string;
 }
 
 /** Names of columns that are all of one kind. */
@@ -89,6 +95,31 @@ export const SOURCES: Readonly<Record<SourceName, Source>> = {
       created_at: 'moment',
     },
     since: { rule_set: 2, shadow: 2 },
+  },
+  decision_commons: {
+    name: 'decision_commons',
+    key: 'number',
+    keyType: 'bigint',
+    columns: {
+      client_id: 'uuid',
+      ...each('text', 'tx_id number agent policy_version outcome reasons confidence duration_us facts'),
+      created_at: 'moment',
+    },
+    isLate: true,
+    ofPayment: `(r.tx_id, r.number) in (select s.tx_id, s.commons_from + part.number
+      from decision_sets s cross join unnest(s.commons) as part(number) where s.payment_id = $1::uuid)`,
+  },
+  decision_sets: {
+    name: 'decision_sets',
+    key: 'position',
+    keyType: 'bigint',
+    columns: {
+      ...each('uuid', 'id client_id payment_id cohort_id'),
+      ...each('text', 'tx_id position commons_from commons facts'),
+      digests: 'bytes',
+      created_at: 'moment',
+    },
+    isLate: true,
   },
   payment_events: {
     name: 'payment_events',
@@ -185,7 +216,8 @@ export function readSql(source: Source, form: number): string {
 
 /** The sealed columns, in the newest edition, of every row that belongs to the payment `$1`. */
 export function readOfPaymentSql(source: Source): string {
-  return `select ${valuesSql(source, FORM)} from ${source.name} r where r.payment_id = $1::uuid order by r.tx_id, r.${source.key}`;
+  return `select ${valuesSql(source, FORM)} from ${source.name} r where ${source.ofPayment ?? 'r.payment_id = $1::uuid'}
+    order by r.tx_id, r.${source.key}`;
 }
 
 /** How many rows are behind a place, and whether one names a transaction that has not begun. */

@@ -2,9 +2,11 @@
 import { insertClient, insertPayment } from '../../db/fixtures.ts';
 import { createKeyring } from '../../db/keyring.ts';
 import { recordAuditEvents } from '../../db/queries/audit.ts';
-import type { Pool } from '../../db/connect.ts';
+import { type Pool, withTransaction } from '../../db/connect.ts';
+import { type RecordedDecision, recordDecisions } from '../../db/queries/decisions.ts';
+import { createFactsWriter } from '../../domain/facts.ts';
 import { manualClock } from '../../domain/clock.ts';
-import { newId } from '../../domain/ids.ts';
+import { digestOf, newId } from '../../domain/ids.ts';
 import { type Sealed, type SealLimits, sealAudit } from './seal.ts';
 import { verifyAudit } from './verify.ts';
 
@@ -30,6 +32,7 @@ export async function logOver<Database extends { readonly pool: Pool }>(database
        values ($1, $2, $3, $4, 'compliance', 'v1', 'digest', $5, 'flag', '[{"code": "velocity"}]', 0.85, 12)`,
       [newId(), clientId, paymentId, newId(), JSON.stringify({ amountMinor: '100000', note: 'Ünï "quoted" \\ \n', big: 1.5e300 })],
     );
+    await withTransaction(pool, (tx) => recordDecisions(tx, ordinaryDecisions(clientId, paymentId), deps.clock.now()));
     await pool.query(
       `insert into compliance_records (id, client_id, payment_id, outcome, list_version, hits, rules) values ($1, $2, $3, 'flag', 'l1', '[]', '["velocity"]')`,
       [newId(), clientId, paymentId],
@@ -81,4 +84,23 @@ export async function logOver<Database extends { readonly pool: Pool }>(database
   }
 
   return { ...database, deps, clientId, writePayment, sealAll, verify: () => verifyAudit(deps) };
+}
+
+/** Two decisions that are kept together. What they share is told from what others share by the cohort. */
+function ordinaryDecisions(clientId: string, paymentId: string): RecordedDecision[] {
+  const cohortId = newId();
+  return (['route-optimizer', 'liquidity'] as const).map((agent) => {
+    const facts = { amountMinor: paymentId.slice(-4), cohortId, note: 'Ünï "quoted" \\ \n', big: 1.5e300 };
+    const { whole, ...parts } = createFactsWriter(['amountMinor'])(facts);
+    const outcome = agent === 'liquidity' ? 'reserve' : 'routed';
+    const common = {
+      policyVersion: 'v1',
+      reasons: [{ code: 'a', text: 'b' }],
+      confidence: 0.85,
+      durationUs: 3,
+      modelId: null,
+      promptHash: null,
+    };
+    return { ...common, clientId, paymentId, cohortId, agent, outcome, facts, factsDigest: digestOf(whole), factsJson: whole, parts };
+  });
 }

@@ -76,6 +76,8 @@ interface Walk {
   /** Null behind a missing block: what follows cannot be held against it. */
   previousHash: string | null;
   readonly upTo: Map<string, Place>;
+  /** Sources that a block has said something of, so that every later one must. */
+  readonly named: Set<string>;
   head: TrustedBlock | null;
   /** Blocks that are trusted and have not come by yet. */
   readonly awaited: TrustedBlock[];
@@ -90,6 +92,7 @@ export async function verifyWithin(client: PoolClient, deps: Pick<VerifyDeps, 'k
     next: 1n,
     previousHash: FIRST_PREVIOUS_HASH,
     upTo: new Map(SOURCE_NAMES.map((name) => [name, { tx: '0', key: KEY_BOUNDS[SOURCES[name].keyType].first }])),
+    named: new Set(),
     head: null,
     awaited: trusted === null ? [] : [trusted].flat(),
   };
@@ -144,6 +147,8 @@ async function verifyRows(db: Queryable, walk: Walk, block: SealedBlock): Promis
   const { number } = block.header;
   for (const name of SOURCE_NAMES) {
     const range = block.ranges.find((each) => each.source === name);
+    if (range === undefined && SOURCES[name].isLate === true && !walk.named.has(name)) continue;
+    walk.named.add(name);
     if (range === undefined) walk.findings.push(blockFinding('block_altered', number, `it says nothing of ${name}`, name));
     else await verifyRange(db, walk, number, range);
   }

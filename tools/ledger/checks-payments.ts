@@ -149,7 +149,7 @@ export const PAYMENT_CHECKS: readonly Check[] = [
     sql: `select 'payment ' || p.id as subject, format('no decision of %s', needed) as detail
       from payments p cross join unnest(array['compliance', 'route-optimizer', 'liquidity']) as needed
       where p.authorized_at is not null
-        and not exists (select 1 from agent_activity a where a.payment_id = p.id and a.agent = needed)`,
+        and not exists (select 1 from decisions a where a.payment_id = p.id and a.agent = needed)`,
   },
   {
     invariant: 6,
@@ -168,7 +168,7 @@ export const PAYMENT_CHECKS: readonly Check[] = [
   {
     invariant: 7,
     name: 'no phone number in clear',
-    sql: `select 'agent_activity ' || id as subject, 'a number in facts or reasons' as detail from agent_activity
+    sql: `select 'decision ' || id as subject, 'a number in facts or reasons' as detail from decisions
       where facts::text ~ ${PHONE} or reasons::text ~ ${PHONE}
       union all select 'outbox ' || id, 'a number in the payload' from outbox where payload::text ~ ${PHONE}
       union all select 'webhook_delivery ' || id, 'a number in the body' from webhook_deliveries where body ~ ${PHONE}

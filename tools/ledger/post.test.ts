@@ -167,6 +167,56 @@ describe('repeats', () => {
   });
 });
 
+describe('a set so large that it goes the short way', () => {
+  const MANY = 40;
+  const moves = (float: string, amount = 3n) =>
+    Array.from({ length: MANY }, () => {
+      const movement = { id: newId(), type: 'posted', debit: 'treasury:KES', credit: float, amount, currency: 'KES', reason: 'rebalance' };
+      return movement as Movement & { readonly id: string };
+    });
+
+  test('moves what each of its movements says, and nothing is left open', async () => {
+    const [float, other] = [await openFloat(1_000n), await openFloat(10n)];
+    const ids = await write(
+      ...moves(float),
+      ...moves(other, 1n).map((each) => ({ ...each, debit: float, credit: 'clearing:KES' }) as Movement),
+    );
+    expect(ids).toHaveLength(2 * MANY);
+    expect([await levels(float), await levels(other)]).toEqual([
+      { posted: 1_000n - 3n * 40n + 40n, reserved: 0n },
+      { posted: 10n, reserved: 0n },
+    ]);
+  });
+
+  test('written again, as a whole or in part, moves once what it says', async () => {
+    const float = await openFloat(1_000n);
+    const [first, rest] = [moves(float), moves(float)];
+    await write(...first);
+    expect(await write(...first)).toEqual(first.map(({ id }) => id));
+    expect(await levels(float)).toEqual({ posted: 1_000n - 120n, reserved: 0n });
+    await write(...first, ...rest);
+    expect(await levels(float)).toEqual({ posted: 1_000n - 240n, reserved: 0n });
+    await write(...rest, ...rest);
+    expect(await levels(float)).toEqual({ posted: 1_000n - 240n, reserved: 0n });
+  });
+
+  test.each([
+    ['another content under a known id', 'transfer_conflict', (known: string) => ({ id: known, amount: 4n })],
+    ['an account that is not there', 'account_not_found', () => ({ credit: 'float:nowhere' })],
+    ['an account of another currency', 'currency_mismatch', () => ({ credit: 'treasury:UGX' })],
+    ['an amount of nothing', 'amount_not_positive', () => ({ amount: 0n })],
+    ['more than a floor allows', 'floor_passed', () => ({ amount: 10_000n })],
+  ])('is refused as a whole for %s', async (_what, code, change) => {
+    const float = await openFloat(1_000n);
+    const [known] = await write(...moves(float, 1n).slice(0, 1));
+    const set = moves(float);
+    const wrong = { ...set[7], ...change(known ?? '') } as Movement;
+    await expect(write(...set.with(7, wrong as (typeof set)[number]))).rejects.toThrow(code);
+    expect(await levels(float)).toEqual({ posted: 999n, reserved: 0n });
+    expect((await database.pool.query('select 1 from transfers where id = any($1::uuid[])', [set.map(({ id }) => id)])).rowCount).toBe(0);
+  });
+});
+
 test('any number of movements is one statement', async () => {
   const float = await openFloat(1_000_000n);
   let statements = 0;

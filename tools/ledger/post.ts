@@ -7,11 +7,12 @@
  * twice moves money once.
  */
 import type { PoolClient } from 'pg';
-import { momentArray, plainArray, textArray } from '../../db/arrays.ts';
+import { momentArray, plainArray, textArray, uuidArray } from '../../db/arrays.ts';
 import { databaseFault } from '../../db/connect.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { type Fault, fault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
+import { onlyAtOnce, postAtOnce } from './post-at-once.ts';
 
 interface MovementPurpose {
   /** Derived from what the movement is for, where a repeat must be recognised; a new one unless given. */
@@ -119,22 +120,35 @@ select count(*)::int as inserted from inserted`;
  */
 export async function post(tx: PoolClient, movements: readonly Movement[]): Promise<string[]> {
   if (movements.length === 0) return [];
-  const named = movements.map((movement) => ({ ...movement, id: movement.id ?? newId() }));
-  const written = await tx.query<{ inserted: number }>({ name: 'ledger_post', text: POST_SQL, values: columnsOf(named) }).catch((error) => {
-    throw ledgerFault(error);
-  });
-  // Fewer rows than movements: each of those left out was written before, or something is wrong with it.
-  if (written.rows[0]?.inserted !== named.length) {
-    const found = await findFault(tx, named);
-    if (found !== null) {
-      await abort(tx);
-      throw found;
-    }
-  }
+  const named: readonly Named[] = movements.every(isNamed) ? movements : movements.map((each) => ({ ...each, id: each.id ?? newId() }));
+  const atOnce = onlyAtOnce(named);
+  const isPosted =
+    atOnce !== null &&
+    (await postAtOnce(tx, atOnce).catch((error: unknown) => {
+      throw ledgerFault(error);
+    }));
+  if (!isPosted) await postEach(tx, named);
   return named.map((movement) => movement.id);
 }
 
 type Named = Movement & { readonly id: string };
+
+function isNamed(movement: Movement): movement is Named {
+  return movement.id !== undefined;
+}
+
+/** Writes movements of any kind, leaving out those that are in the books already. */
+async function postEach(tx: PoolClient, named: readonly Named[]): Promise<void> {
+  const written = await tx.query<{ inserted: number }>({ name: 'ledger_post', text: POST_SQL, values: columnsOf(named) }).catch((error) => {
+    throw ledgerFault(error);
+  });
+  // Fewer rows than movements: each of those left out was written before, or something is wrong with it.
+  if (written.rows[0]?.inserted === named.length) return;
+  const found = await findFault(tx, named);
+  if (found === null) return;
+  await abort(tx);
+  throw found;
+}
 
 function columnsOf(movements: readonly Named[]): unknown[] {
   const positions = new Map<string, number>();
@@ -146,17 +160,17 @@ function columnsOf(movements: readonly Named[]): unknown[] {
   const column = <T>(pick: (movement: Named) => T): T[] => movements.map(pick);
   const transferring = <T>(pick: (movement: Transferring) => T) => column((each) => ('pendingId' in each ? null : pick(each)));
   const columns = [
-    plainArray(column((each) => each.id)),
+    uuidArray(column((each) => each.id)),
     plainArray(column((each) => each.type)),
     plainArray(transferring((each) => positionOf(each.debit))),
     plainArray(transferring((each) => positionOf(each.credit))),
     plainArray(transferring((each) => each.amount)),
     plainArray(transferring((each) => each.currency)),
     textArray(column((each) => each.reason ?? null)),
-    plainArray(column((each) => each.paymentId ?? null)),
-    plainArray(column((each) => each.attemptId ?? null)),
-    plainArray(column((each) => each.linkId ?? null)),
-    plainArray(column((each) => ('pendingId' in each ? each.pendingId : null))),
+    uuidArray(column((each) => each.paymentId ?? null)),
+    uuidArray(column((each) => each.attemptId ?? null)),
+    uuidArray(column((each) => each.linkId ?? null)),
+    uuidArray(column((each) => ('pendingId' in each ? each.pendingId : null))),
     momentArray(transferring((each) => each.expiresAt ?? null)),
   ];
   return [[...positions.keys()], ...columns];

@@ -8,6 +8,8 @@ import { digestOf } from '../../domain/ids.ts';
 const SOURCES = {
   payment_events: 'r.client_id = $1',
   agent_activity: 'r.client_id = $1',
+  decision_commons: 'r.client_id = $1',
+  decision_sets: 'r.client_id = $1',
   compliance_records: 'r.client_id = $1',
   audit_events: 'r.client_id = $1',
   case_decisions: 'exists (select from payments p where p.id = r.payment_id and p.client_id = $1)',
