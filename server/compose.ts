@@ -79,8 +79,8 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
     throw fault('config_invalid', { field: 'DATABASE_URL', detail: 'DATABASE_URL must be set for a single process.' });
   const log = createLog({ program, level: config.logLevel });
   const keys = await loadKeys(env, config.dataDir);
-  const { sanctionsPath, listsRequired: required, env: environment, dataDir } = config;
-  const sanctions = await openSanctions({ sanctionsPath, required, environment, dataDir });
+  const { sanctionsPath, listsRequired: required, listsAllowShrunk: allowShrunk, env: environment, dataDir } = config;
+  const sanctions = await openSanctions({ sanctionsPath, required, allowShrunk, environment, dataDir });
   const watch = watchLists(sanctions, log);
   const pool = connect({
     url: config.databaseUrl,
@@ -129,7 +129,8 @@ function watchLists(sanctions: LiveSanctions, log: Log): NodeJS.Timeout {
     try {
       if (await sanctions.refresh()) log.info({ lists: sanctions.version }, 'new lists in force');
     } catch (error) {
-      log.error({ code: isFault(error) ? error.code : 'internal' }, 'new lists cannot be read; the old ones stay');
+      const refusal = isFault(error) ? { code: error.code, detail: error.detail } : { code: 'internal' };
+      log.error(refusal, 'new lists do not count; the old ones stay');
     }
   };
   return setInterval(() => void look(), LISTS_WATCH_MS).unref();

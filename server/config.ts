@@ -42,6 +42,7 @@ const settingsSchema = z.object({
   CAPP_SANCTIONS_PATH: optionalText,
   /** Names of lists, separated by commas, that payments have to be screened against. */
   CAPP_LISTS_REQUIRED: z.string().default('OFAC-SDN,UN-SC,EU,UK'),
+  CAPP_LISTS_ALLOW_SHRINK: z.string().default(''),
   /** JSON file of a risk model, as `npm run train:risk` writes it; unset: the one that comes with the program. */
   CAPP_RISK_MODEL_PATH: optionalText,
   /** JSON files: which chain to settle on and who is who there; and the keys of our accounts. Without the first, settlement stays on the books. */
@@ -161,6 +162,8 @@ export interface Config {
   readonly sanctionsPath: string | null;
   /** Lists that have to be there: production does not run without them, and elsewhere the health page tells what lacks. */
   readonly listsRequired: readonly string[];
+  /** Versions of lists at the path that count although they lost much, and names of those that may be gone. */
+  readonly listsAllowShrunk: readonly string[];
   readonly riskModelPath: string | null;
   /** Which chain to settle on; null settles on the books alone. */
   readonly aptosPath: string | null;
@@ -251,7 +254,8 @@ export function readConfig(given: Env): Config {
     sandbox: settings.CAPP_SANDBOX === '1',
     sandboxUrl: settings.CAPP_SANDBOX_URL ?? null,
     sanctionsPath: settings.CAPP_SANCTIONS_PATH,
-    listsRequired: settings.CAPP_LISTS_REQUIRED.split(',').flatMap((name) => name.trim() || []),
+    listsRequired: namesIn(settings.CAPP_LISTS_REQUIRED),
+    listsAllowShrunk: namesIn(settings.CAPP_LISTS_ALLOW_SHRINK),
     riskModelPath: settings.CAPP_RISK_MODEL_PATH,
     aptosPath: settings.CAPP_APTOS_PATH,
     aptosKeysPath: settings.CAPP_APTOS_KEYS_PATH,
@@ -347,6 +351,11 @@ function llmSettings(settings: z.infer<typeof settingsSchema>): LlmSettings | nu
     dayNanoUsdMax: nanoUsdOf(settings.CAPP_LLM_DAY_COST_MAX) ?? 0n,
     concurrency: settings.CAPP_LLM_CONCURRENCY,
   };
+}
+
+/** The names in a list with commas. */
+function namesIn(text: string): string[] {
+  return text.split(',').flatMap((word) => word.trim() || []);
 }
 
 function limitsByRail(text: string): Record<string, number> {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadCurrent, readCurrent, takeEdition } from './library.ts';
 import { libraryIn, openSanctions } from './live.ts';
+import { loadLists } from './load.ts';
 import { listSources } from './sources.ts';
 
 let dataDir = '';
@@ -23,6 +24,11 @@ function file(parties: number, list = 'T') {
 
 const take = (parties: number, options = OPTIONS) => takeEdition(libraryIn(dataDir), null, [file(parties)], options);
 
+const SDN = {
+  name: 'sdn.csv',
+  bytes: Buffer.from('90001,"DOE, Invented","individual","TEST",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- \n'),
+};
+const ALT = { name: 'ALT.CSV', bytes: Buffer.from('90001,1,aka,"ROE, Invented",-0- \n') };
 describe('an edition', () => {
   test('comes into force with what changed', async () => {
     expect(await take(30)).toMatchObject([{ list: 'T', before: null, entries: 30 }]);
@@ -67,11 +73,6 @@ describe('an edition', () => {
     expect(await takeRich(20, { ...OPTIONS, allowShrink: true })).toHaveLength(1);
   });
 
-  const SDN = {
-    name: 'sdn.csv',
-    bytes: Buffer.from('90001,"DOE, Invented","individual","TEST",-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- ,-0- \n'),
-  };
-  const ALT = { name: 'ALT.CSV', bytes: Buffer.from('90001,1,aka,"ROE, Invented",-0- \n') };
   const takeTables = (...files: (typeof SDN)[]) => takeEdition(libraryIn(dataDir), null, files, OPTIONS);
 
   test('of several tables that came without one the edition before had is refused', async () => {
@@ -142,6 +143,64 @@ describe('a running process', () => {
     await rm(folder, { recursive: true });
     await expect(lists.refresh()).rejects.toThrow('config_invalid');
     expect(lists.find('U', '2')).not.toBeNull();
+  });
+
+  describe('with lists at a path', () => {
+    const own = () => join(dataDir, 'own.jsonl');
+    const put = (count: number) => writeFile(own(), file(count).bytes);
+    const open = (allowShrunk: readonly string[] = []) => openSanctions({ dataDir, sanctionsPath: own(), allowShrunk });
+
+    test('keeps what it has when they lost much, and so does one that begins, until the version is named', async () => {
+      await put(100);
+      const lists = await open();
+      const before = lists.version;
+      await put(50);
+      await expect(lists.refresh()).rejects.toMatchObject({
+        code: 'config_invalid',
+        detail: expect.stringMatching(/T shrank from 100 to 50 entries.*CAPP_LISTS_ALLOW_SHRINK: T#[0-9a-f]{12}\./),
+      });
+      expect([lists.version, lists.find('T', '100') === null]).toEqual([before, false]);
+      await expect(open()).rejects.toMatchObject({ field: 'CAPP_LISTS_ALLOW_SHRINK' });
+      await expect(open(['T#000000000000'])).rejects.toMatchObject({ code: 'config_invalid' });
+      const shrunk = (await loadLists(own()))[0]?.version ?? '';
+      expect((await open([shrunk])).version).toBe(shrunk);
+      // It is what is known from now on.
+      expect((await open()).version).toBe(shrunk);
+      await put(45);
+      expect((await open()).describe().entries).toBe(45);
+    });
+
+    test('keeps what it has when one of them is gone, until its name is named', async () => {
+      const folder = join(dataDir, 'mounted');
+      await mkdir(folder);
+      await writeFile(join(folder, 't.jsonl'), file(3).bytes);
+      await writeFile(join(folder, 'u.jsonl'), file(2, 'U').bytes);
+      const over = { dataDir, sanctionsPath: folder };
+      const lists = await openSanctions(over);
+      await rm(join(folder, 'u.jsonl'));
+      await expect(lists.refresh()).rejects.toThrow(/U is not there any more/);
+      expect(lists.find('U', '2')).not.toBeNull();
+      await expect(openSanctions(over)).rejects.toThrow(/CAPP_LISTS_ALLOW_SHRINK: U\./);
+      expect((await openSanctions({ ...over, allowShrunk: ['U'] })).find('U', '2')).toBeNull();
+    });
+
+    test('misses a table that came without what belonged to it, and takes another path as another choice', async () => {
+      const table = join(dataDir, 'sdn.csv');
+      await writeFile(table, SDN.bytes);
+      await writeFile(join(dataDir, 'alt.csv'), ALT.bytes);
+      const lists = await openSanctions({ dataDir, sanctionsPath: table });
+      await rm(join(dataDir, 'alt.csv'));
+      await expect(lists.refresh()).rejects.toThrow(/OFAC-SDN came without its alt.csv/);
+      await put(3);
+      expect((await open()).sample).toBe(false);
+    });
+
+    test('says so when what it remembers is broken', async () => {
+      await put(3);
+      await open();
+      await writeFile(join(dataDir, 'sanctions-path.json'), '{');
+      await expect(open()).rejects.toMatchObject({ code: 'config_invalid', detail: expect.stringContaining('sanctions-path.json') });
+    });
   });
 
   test('that reads one table takes over what belongs to it', async () => {

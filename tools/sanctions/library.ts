@@ -7,17 +7,14 @@
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, normalize, sep } from 'node:path';
+import { dirname, join, normalize, sep } from 'node:path';
 import { z } from 'zod';
 import { fault, isFault } from '../../domain/errors.ts';
 import type { LoadedList, SanctionsEntry } from './list.ts';
-import { companionsBeside, loadLists } from './load.ts';
+import { loadLists } from './load.ts';
+import { contentOf, lossesOf } from './losses.ts';
 
 const CURRENT = 'current.json';
-/** A list that loses more than this share of its entries, or of what tells its parties from others, is not believed. */
-const LOST_SHARE_MAX = 0.1;
-/** Small lists may lose so many without a question. */
-const LOST_COUNT_MAX = 20;
 
 const editionSchema = z.object({ list: z.string(), version: z.string(), folder: z.string(), entries: z.number(), takenAtMs: z.number() });
 const currentSchema = z.object({ editions: z.array(editionSchema) });
@@ -160,7 +157,7 @@ async function changeOf(library: string, before: Edition | undefined, list: Load
       const present = oldEntries.get(idOf(entry));
       return present !== undefined && JSON.stringify(present) !== JSON.stringify(entry);
     }),
-    losses: earlier === undefined ? [] : [...lossesOf(earlier.entries, list.entries), ...(await missingOf(earlier, list))],
+    losses: earlier === undefined ? [] : lossesOf(await contentOf(earlier), await contentOf(list)),
   };
 }
 
@@ -171,36 +168,6 @@ function idOf(entry: SanctionsEntry): string {
 
 function byId(entries: readonly SanctionsEntry[]): ReadonlyMap<string, SanctionsEntry> {
   return new Map(entries.map((entry) => [idOf(entry), entry]));
-}
-
-/** What an edition holds of each kind: a list that kept its parties and lost their aliases finds a third fewer of them. */
-const COUNTED: Readonly<Record<string, (entry: SanctionsEntry) => number>> = {
-  entries: () => 1,
-  names: (entry) => entry.names.length,
-  'weak names': (entry) => entry.weakNames.length,
-  'dates of birth': (entry) => entry.datesOfBirth.length,
-  'document numbers': (entry) => entry.ids?.length ?? 0,
-};
-
-function lossesOf(old: readonly SanctionsEntry[], now: readonly SanctionsEntry[]): string[] {
-  return Object.entries(COUNTED).flatMap(([kind, countIn]) => {
-    const [before, after] = [old, now].map((entries) => entries.reduce((sum, entry) => sum + countIn(entry), 0)) as [number, number];
-    const lost = before - after;
-    return lost <= LOST_COUNT_MAX || lost <= before * LOST_SHARE_MAX ? [] : [`shrank from ${before} to ${after} ${kind}`];
-  });
-}
-
-/** Tables that the edition before was read with, and this one came without. */
-async function missingOf(earlier: LoadedList, list: LoadedList): Promise<string[]> {
-  if (earlier.file === null || list.file === null || tableOf(earlier.file) !== tableOf(list.file)) return [];
-  const [had, has] = await Promise.all([companionsBeside(earlier.file), companionsBeside(list.file)]);
-  const present = new Set(has.map(tableOf));
-  return had.filter((file) => !present.has(tableOf(file))).map((file) => `came without its ${tableOf(file)}`);
-}
-
-/** The name of a table, packed or not. */
-function tableOf(file: string): string {
-  return basename(file).toLowerCase().replace(/\.gz$/, '');
 }
 
 function refuseShrunk({ list, losses }: ListChange): void {

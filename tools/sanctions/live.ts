@@ -4,17 +4,20 @@
  */
 import { join } from 'node:path';
 import { loadCurrent, readCurrent } from './library.ts';
-import type { SanctionsList } from './list.ts';
+import type { LoadedList, SanctionsList } from './list.ts';
 import { loadSanctions, type SanctionsConfig, stateOfPath } from './load.ts';
+import { holdToMemory } from './path-memory.ts';
 
 export interface LiveSanctions extends SanctionsList {
   /** Takes over what is in force in the library by now, or stands at the path that was set; says whether that was something new. Throws when it cannot be read; the old stays. */
   refresh(): Promise<boolean>;
 }
 
-export interface LiveConfig extends Omit<SanctionsConfig, 'library'> {
-  /** The folder under which the library stands. */
+export interface LiveConfig extends Omit<SanctionsConfig, 'library' | 'inspect'> {
+  /** The folder under which the library stands, and what is remembered of a path. */
   readonly dataDir: string;
+  /** CAPP_LISTS_ALLOW_SHRINK: lists at the path that count although they lost much, by version, or that may be gone, by name. */
+  readonly allowShrunk?: readonly string[];
 }
 
 export function libraryIn(dataDir: string): string {
@@ -22,11 +25,13 @@ export function libraryIn(dataDir: string): string {
 }
 
 /** Opens the lists. Throws `config_invalid` as `loadSanctions` does. */
-export async function openSanctions({ dataDir, ...config }: LiveConfig): Promise<LiveSanctions> {
+export async function openSanctions({ dataDir, allowShrunk = [], ...config }: LiveConfig): Promise<LiveSanctions> {
   const library = libraryIn(dataDir);
   const path = config.sanctionsPath ?? '';
   const isSetByHand = path !== '';
-  const read = async (): Promise<SanctionsList> => loadSanctions(isSetByHand ? config : { ...config, library: await loadCurrent(library) });
+  const inspect = (lists: readonly LoadedList[]): Promise<void> => holdToMemory(dataDir, path, lists, allowShrunk);
+  const read = async (): Promise<SanctionsList> =>
+    loadSanctions(isSetByHand ? { ...config, inspect } : { ...config, library: await loadCurrent(library) });
   const stateOf = async (): Promise<string> => (isSetByHand ? stateOfPath(path) : JSON.stringify(await readCurrent(library)));
   let state = await stateOf();
   let list = await read();

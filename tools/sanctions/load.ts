@@ -29,6 +29,8 @@ export interface SanctionsConfig {
   readonly environment?: string;
   /** CAPP_LISTS_REQUIRED: names of lists that have to be there. */
   readonly required?: readonly string[];
+  /** Looks at the lists of a path before they count; throws to refuse them. */
+  readonly inspect?: (lists: readonly LoadedList[]) => Promise<void>;
 }
 
 const FOLDER_DEPTH_MAX = 8;
@@ -51,6 +53,7 @@ export async function loadSanctions(config: SanctionsConfig): Promise<SanctionsL
   }
   const { loaded, ignoredFiles } = await loadPath(path);
   refuseAbsent(config, loaded);
+  await config.inspect?.(loaded);
   return createSanctionsList(loaded, { ignoredFiles });
 }
 

@@ -61,8 +61,8 @@ export function registerRegistry(program: Command, context: CommandContext): voi
 }
 
 async function writeEntryProof(context: CommandContext, list: string, entryId: string, { out }: OutOption): Promise<void> {
-  const { sanctionsPath, env, dataDir } = readConfig(context.terminal.env);
-  const rolls = (await openSanctions({ sanctionsPath, environment: env, dataDir })).rolls();
+  const { sanctionsPath, listsAllowShrunk: allowShrunk, env, dataDir } = readConfig(context.terminal.env);
+  const rolls = (await openSanctions({ sanctionsPath, allowShrunk, environment: env, dataDir })).rolls();
   const roll = rolls.find((each) => each.list === list);
   if (roll === undefined)
     throw fault('config_invalid', { detail: `There is no list ${list} in force; there are ${rolls.map((each) => each.list).join(', ')}.` });

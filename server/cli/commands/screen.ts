@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { fault } from '../../../domain/errors.ts';
 import type { SanctionsList } from '../../../tools/sanctions/list.ts';
 import { openSanctions } from '../../../tools/sanctions/live.ts';
+import { loadSanctions } from '../../../tools/sanctions/load.ts';
 import { ALERT_SCORE, explainMatch, type ScreeningMatch } from '../../../tools/sanctions/screening/screener.ts';
 import type { Bytes } from '../../api/row.ts';
 import { ROW_READERS } from '../../api/rows.ts';
@@ -39,11 +40,12 @@ export function registerScreen(program: Command, context: CommandContext): void 
 
 async function screen(context: CommandContext, options: ScreenOptions): Promise<void> {
   const config = readConfig(context.terminal.env);
-  const lists = await openSanctions({
-    sanctionsPath: options.lists ?? config.sanctionsPath,
-    environment: config.env,
-    dataDir: config.dataDir,
-  });
+  const { env: environment, dataDir, sanctionsPath, listsAllowShrunk: allowShrunk } = config;
+  // Lists that are named here are in force nowhere: nothing is remembered of them.
+  const lists =
+    options.lists === undefined
+      ? await openSanctions({ sanctionsPath, environment, dataDir, allowShrunk })
+      : await loadSanctions({ sanctionsPath: options.lists, environment });
   const output = createWriteStream(options.output);
   const failed = new Promise<never>((_, reject) => {
     output.on('error', (cause) => reject(fault('storage_unwritable', { detail: `${options.output} cannot be written.`, cause })));
