@@ -24,7 +24,7 @@ export interface Chain {
   readonly deps: SettlementDeps & RegistryDeps;
   /** Policy keys that consent to batches: the chain's name of each, and its signature over a proposal's digest. */
   readonly consents: readonly ReturnType<typeof consentOf>[];
-  /** Who tells the registry of lists and of customers; null where there is no key for it, and nothing is told. */
+  /** Who tells the registry of lists, customers and reports; null where there is no key for it, and nothing is told. */
   readonly registrars: Registrars;
 }
 
@@ -87,6 +87,7 @@ export async function openChain(config: Config, env: Env, pool: Pool, clock: Clo
     arbiters: keys.arbiters.map((key) => accountOf('CAPP_APTOS_ARBITER_KEYS', key)),
   };
   const registrars = {
+    reporter: deps.reporter,
     regulator: keys.regulator === undefined ? null : accountOf('CAPP_APTOS_REGULATOR_KEY', keys.regulator),
     issuer: keys.issuer === undefined ? null : accountOf('CAPP_APTOS_ISSUER_KEY', keys.issuer),
   };

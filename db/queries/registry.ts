@@ -4,7 +4,7 @@ import type { Queryable } from '../connect.ts';
 /** The latest row of a subject says what holds of it. */
 export interface RegistryRow {
   readonly id: string;
-  readonly kind: 'list' | 'attest' | 'revoke';
+  readonly kind: 'list' | 'attest' | 'revoke' | 'report';
   readonly subject: string;
   readonly content: Readonly<Record<string, string>>;
   readonly state: 'sent' | 'unknown' | 'there';

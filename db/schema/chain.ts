@@ -42,7 +42,7 @@ export const registryRecords = pgTable(
   {
     id: uuid('id').primaryKey(),
     kind: text('kind').notNull(),
-    /** The name of a list, or the id of a user: on the chain stands neither. */
+    /** The name of a list, the id of a user, or kind, month and currency of reports. On the chain stands no name. */
     subject: text('subject').notNull(),
     /** What is said of it: numbers and hashes. */
     content: jsonb('content').notNull().$type<Readonly<Record<string, string>>>(),
@@ -55,7 +55,7 @@ export const registryRecords = pgTable(
     putAt: moment('put_at'),
   },
   (table) => [
-    check('registry_records_kind', sql`${table.kind} in ('list', 'attest', 'revoke')`),
+    check('registry_records_kind', sql`${table.kind} in ('list', 'attest', 'revoke', 'report')`),
     check('registry_records_state', sql`${table.state} in ('sent', 'unknown', 'there')`),
     // What is said later must not overtake what was said before.
     uniqueIndex('registry_records_open').on(table.subject).where(sql`${table.state} <> 'there'`),

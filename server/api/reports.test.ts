@@ -103,7 +103,8 @@ describe('a suspicion', () => {
       dueAt: '2026-04-01T09:00:00.000Z',
       filedAt: null,
     });
-    expect(report.details).toMatchObject({ form: 'goAML 4.0.2', sampleEntity: true, payments: 1 });
+    const totals = [{ currency: 'KES', payments: 1, amountMinor: expect.stringMatching(/^\d+$/) }];
+    expect(report.details).toMatchObject({ form: 'goAML 4.0.2', sampleEntity: true, payments: 1, totals });
     expect(report.details.gaps.length).toBeGreaterThan(2);
 
     const file = await api.call('GET', `/v1/reports/${report.id}/file`, { key: reader });
@@ -168,7 +169,11 @@ describe('other reports', () => {
 
   test('a period without anything to report is an empty list, and a wrong one is refused', async () => {
     const empty = await bodyOf(await make({ kind: 'ctr', country: 'KE', from: '2026-03-01', to: '2026-03-31' }));
-    expect(empty).toMatchObject({ mediaType: 'text/csv', period: { from: '2026-03-01', to: '2026-03-31' }, details: { payments: 0 } });
+    expect(empty).toMatchObject({
+      mediaType: 'text/csv',
+      period: { from: '2026-03-01', to: '2026-03-31' },
+      details: { payments: 0, totals: [] },
+    });
     for (const period of [
       { from: '2026-03-31', to: '2026-03-01' },
       { from: '2020-01-01', to: '2026-03-01' },

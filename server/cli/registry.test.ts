@@ -50,7 +50,7 @@ afterAll(async () => {
 
 function tell() {
   const { regulator, issuer } = world.keys;
-  const registrars = { regulator: world.account(regulator), issuer: world.account(issuer) };
+  const registrars = { reporter: null, regulator: world.account(regulator), issuer: world.account(issuer) };
   const keeper = registryKeeper({ ...world.deps, sent: databaseSent(database.pool) }, registrars);
   const lists = createSanctionsList([sampleList()], { sample: true });
   return publishDue({ pool: database.pool, clock: world.scheduler, keeper, rolls: () => lists.rolls() });

@@ -61,10 +61,10 @@ function processOf(life: Mortal = mortal(Number.POSITIVE_INFINITY, 'before'), re
   };
   const pool = life.pool(database.pool, isWritten);
   const node = createAptosNode({ profile: world.profile, fetch: wire, clock: world.scheduler });
-  const { regulator, issuer } = world.keys;
+  const { regulator, issuer, reporter } = world.keys;
   const keeper = registryKeeper(
     { ...world.deps, node, sent: databaseSent(pool) },
-    { regulator: world.account(regulator), issuer: world.account(issuer), ...registrars },
+    { regulator: world.account(regulator), issuer: world.account(issuer), reporter: world.account(reporter), ...registrars },
   );
   return { pool, clock: world.scheduler, keeper, rolls: () => lists.rolls() };
 }

@@ -19,10 +19,11 @@ export interface RegistryDeps extends SendDeps {
   readonly reporter: ChainAccount;
 }
 
-/** Whose word the registry takes: lists are the regulator's there, attestations those of an issuer it knows. */
+/** Whose word the registry takes: lists are the regulator's there, attestations those of an issuer it knows, reports the reporter's. */
 export interface Registrars {
   readonly regulator: ChainAccount | null;
   readonly issuer: ChainAccount | null;
+  readonly reporter: ChainAccount | null;
 }
 
 /** The head of the audit chain after a block, as it stands on the settlement chain. */
@@ -205,10 +206,61 @@ export function attestSubject(
   });
 }
 
-/** The registry as the place of lists and attestations, as far as there are keys. */
-export function registryKeeper(deps: SendDeps, { regulator, issuer }: Registrars): RegistryKeeper {
+/** What was reported in a month, in one currency. */
+export interface MonthOfReports {
+  readonly kind: bigint;
+  /** `YYYYMM`. */
+  readonly period: bigint;
+  readonly currency: string;
+  readonly count: bigint;
+  readonly amountMinor: bigint;
+  /** Hash that stands for the files, hex. */
+  readonly document: string;
+}
+
+/** What the registry holds of a month in its latest revision, or null before the first. */
+export async function readReports(
+  node: AptosNode,
+  { kind, period, currency }: Pick<MonthOfReports, 'kind' | 'period' | 'currency'>,
+): Promise<(MonthOfReports & { readonly revision: bigint; readonly filedAtMs: number }) | null> {
+  const code = Buffer.from(currency, 'utf8').toString('hex');
+  const [revision] = await node.view('compliance_registry::report_revision', kind, period, code);
+  if (revision === 0n) return null;
+  const [count, amountMinor, document, filedAt] = await node.view('compliance_registry::report', kind, period, code, revision);
+  return { kind, period, currency, count, amountMinor, document, revision, filedAtMs: Number(filedAt) * 1000 };
+}
+
+/** Tells of the reports of a month, or of more of them since. `reporter` holds that role of the registry; `id` names this telling. */
+export function tellReports(
+  deps: SendDeps,
+  reporter: ChainAccount,
+  { id, ...month }: MonthOfReports & { readonly id: string },
+): Promise<AnchorOutcome> {
+  const { kind, period, currency, count, amountMinor, document } = month;
+  return putOnce(deps, {
+    subject: 'registry',
+    step: `report:${id}`,
+    account: reporter,
+    isThere: async () => {
+      const last = await readReports(deps.node, month);
+      return last?.document === document && last.count === count && last.amountMinor === amountMinor;
+    },
+    call: () => {
+      const code = Buffer.from(currency, 'utf8').toString('hex');
+      return entryCall(deps.profile.contract, 'compliance_registry::file_report', [kind, period, code, count, amountMinor, document]);
+    },
+  });
+}
+
+/** The registry as the place of lists, attestations and reports, as far as there are keys. */
+export function registryKeeper(deps: SendDeps, { regulator, issuer, reporter }: Registrars): RegistryKeeper {
   const putOnChain = ({ id, kind, content }: RegistryRow): Promise<AnchorOutcome> => {
     const of = (name: string): string => content[name] ?? '';
+    if (kind === 'report') {
+      const month = { kind: BigInt(of('kind')), period: BigInt(of('period')), currency: of('currency'), document: of('document') };
+      const sums = { count: BigInt(of('count')), amountMinor: BigInt(of('amountMinor')) };
+      return tellReports(deps, needed(reporter), { id, ...month, ...sums });
+    }
     if (kind === 'list') {
       const entry = { id, list: listNumber(of('list')), root: of('root'), count: BigInt(of('count')), sourceHash: of('sourceHash') };
       return publishList(deps, needed(regulator), entry);
@@ -223,6 +275,7 @@ export function registryKeeper(deps: SendDeps, { regulator, issuer }: Registrars
   };
   return {
     publishesLists: regulator !== null,
+    tellsReports: reporter !== null,
     issuer: issuer?.address ?? null,
     put: async (row) => {
       const outcome = await putOnChain(row);

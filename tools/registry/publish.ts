@@ -1,6 +1,6 @@
 /**
- * What supervisors can read on the settlement chain: the lists in force as Merkle roots, and which customers were checked, as salted
- * hashes. Off the way of payments: whatever the chain does, they go on.
+ * What supervisors can read on the settlement chain: the lists in force as Merkle roots, which customers were checked, as salted
+ * hashes, and how much was reported in a month. Off the way of payments: whatever the chain does, they go on.
  *
  * A list is published when another edition than the one published last is in force. Of customers only those whose status is
  * `verified` are attested; who is so no longer, or was erased, is revoked, and with an erasure the salt goes as well.
@@ -24,6 +24,7 @@ import { type ErrorCode, isFault } from '../../domain/errors.ts';
 import { digestOf, newId, sha256 } from '../../domain/ids.ts';
 import { type ListRoll, rollRoot } from '../sanctions/roll.ts';
 import { carryOne } from './carry.ts';
+import { beginReport } from './reports.ts';
 
 /** What came of putting a row there; `unknown`: ask again. */
 export type PutOutcome =
@@ -34,6 +35,8 @@ export type PutOutcome =
 export interface RegistryKeeper {
   /** Whether there is a key by which lists are published. */
   readonly publishesLists: boolean;
+  /** Whether there is a key by which reports are told of. */
+  readonly tellsReports: boolean;
   /** The chain's name of whoever attests for us; null where there is no key for that. */
   readonly issuer: string | null;
   put(row: RegistryRow): Promise<PutOutcome>;
@@ -99,9 +102,10 @@ export async function publishDue(deps: PublishDeps): Promise<Published> {
 }
 
 async function beginNext(deps: PublishDeps): Promise<RegistryRow | null> {
-  const { publishesLists, issuer } = deps.keeper;
+  const { publishesLists, tellsReports, issuer } = deps.keeper;
   const list = publishesLists ? await beginList(deps) : null;
-  return list ?? (issuer === null ? null : beginAttestation(deps, issuer));
+  const report = list === null && tellsReports ? await beginReport(deps.pool, deps.clock.now()) : null;
+  return list ?? report ?? (issuer === null ? null : beginAttestation(deps, issuer));
 }
 
 /**

@@ -15,6 +15,7 @@ import { thresholdCsv } from './csv.ts';
 import { goaml, type Made, paymentOf, paymentsOf, type ReportDeps, type ReportMaker, XML } from './records.ts';
 import { type PerUsd, reportingOf } from './reporting.ts';
 import { suspicion, suspicionOfPerson } from './suspicion.ts';
+import { totalsIn } from './subject.ts';
 import { overThresholds } from './thresholds.ts';
 import { writeTravelRule } from './travel-rule.ts';
 
@@ -133,6 +134,7 @@ async function threshold(
     source: reporting.source,
     looked: payments.length,
     payments: reported.length,
+    totals: totalsIn(reported, country),
     findings: counts,
     uncertain: reporting.uncertain,
   };

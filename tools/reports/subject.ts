@@ -37,6 +37,23 @@ export function amountIn(payment: ReportPayment, country: string): Money | null 
   return payment.receiver.country === country ? payment.received : null;
 }
 
+/** Payments of one currency, as a report may tell of them without names; amounts in minor units. */
+export interface ReportTotal {
+  readonly currency: string;
+  readonly payments: number;
+  readonly amountMinor: string;
+}
+
+/** What payments come to in a country, in each of its currencies. */
+export function totalsIn(payments: readonly ReportPayment[], country: string): ReportTotal[] {
+  const amounts = payments.flatMap((payment) => amountIn(payment, country) ?? []);
+  return [...Map.groupBy(amounts, ({ currency }) => currency)].map(([currency, each]) => ({
+    currency,
+    payments: each.length,
+    amountMinor: each.reduce((sum, { minor }) => sum + minor, 0n).toString(),
+  }));
+}
+
 /** A name in the parts that forms ask for: the last word is the family name. A single word has no first name, and the form is told so. */
 export function nameParts(name: string): { readonly first: string; readonly last: string; readonly complete: boolean } {
   const words = cleaned(name).split(' ');

@@ -6,7 +6,7 @@ import type { GoamlInput } from './goaml.ts';
 import { actionOf, findingActionOf, findingReasonOf, reasonOf } from './narrative.ts';
 import { goaml, type Made, paymentOf, type ReportDeps, type ReportMaker, XML } from './records.ts';
 import { reportingOf, suspicionDueMs } from './reporting.ts';
-import type { ReportParty, ReportPayment } from './subject.ts';
+import { type ReportParty, type ReportPayment, totalsIn } from './subject.ts';
 
 /** What every suspicion is asked for with. */
 interface SuspicionAsked {
@@ -100,6 +100,7 @@ async function suspicionFile(
     dueAtMs: suspicionDueMs(suspectedMs, reporting.suspicion),
     details: {
       ...written.details,
+      totals: totalsIn(input.payments, request.country),
       authority: reporting.authority,
       source: reporting.source,
       suspectedAt: new Date(suspectedMs).toISOString(),

@@ -1,0 +1,2 @@
+ALTER TABLE "registry_records" DROP CONSTRAINT "registry_records_kind";--> statement-breakpoint
+ALTER TABLE "registry_records" ADD CONSTRAINT "registry_records_kind" CHECK ("registry_records"."kind" in ('list', 'attest', 'revoke', 'report'));
