@@ -82,6 +82,8 @@ async function withCopy<T>(use: (copy: string, native: (mode: string, filter?: s
     const home = join(root, 'home');
     await mkdir(home);
     for (const name of ['Move.toml', 'sources', 'tests']) await cp(join(PACKAGE, name), join(copy, name), { recursive: true });
+    // Tests of what only a double can play.
+    await cp(join(PACKAGE, 'testing', 'tests'), join(copy, 'tests'), { recursive: true });
     await cp(join(PACKAGE, 'testing', 'framework'), join(home, FRAMEWORK), { recursive: true });
     return await use(copy, (mode, filter = '') => runNative(home, copy, [mode, copy, filter]));
   } finally {

@@ -76,7 +76,7 @@ function abortCodes(module: string, source: string): string[] {
 }
 
 it('every abort code of every module is expected by a test', () => {
-  const tests = [...sourcesIn('tests').values()].join('\n');
+  const tests = [...sourcesIn('tests').values(), ...sourcesIn('testing/tests').values()].join('\n');
   const expected = new Set(
     [...tests.matchAll(/abort_code = (0x[0-9A-F]+), location = capp::(\w+)/g)].map(([, code, module]) => `${module} ${code}`),
   );

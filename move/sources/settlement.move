@@ -127,6 +127,8 @@ module capp::settlement {
     const E_NOTHING_TO_RETURN: u64 = 47;
     /// The batch has not come to its end.
     const E_NOT_ENDED: u64 = 48;
+    /// What arrived in the batch is not the whole total.
+    const E_FUNDED_SHORT: u64 = 49;
 
     const ROLE_ADMIN: u64 = 0;
     const ROLE_SETTLER: u64 = 1;
@@ -491,15 +493,15 @@ module capp::settlement {
         event::emit(BatchProposed { batch: object::address_from_constructor_ref(&ref), terms, digest, total });
     }
 
-    /// The payer puts in the whole total, once.
+    /// The payer puts in the whole total, once. An asset of which less arrives than was sent funds nothing.
     public entry fun fund(payer: &signer, batch: Object<Batch>) acquires Batch, Rules {
         let at = object::object_address(&batch);
         let state = borrow_global_mut<Batch>(at);
         state.assert_fundable();
         assert!(signer::address_of(payer) == state.terms.payer, error::permission_denied(E_NOT_PAYER));
+        let held = primary_fungible_store::balance(at, state.asset);
         primary_fungible_store::transfer(payer, state.asset, at, state.total);
-        state.funded = true;
-        event::emit(BatchFunded { batch: at, payer: state.terms.payer, amount: state.total });
+        state.mark_funded(at, held);
     }
 
     /// Funds a batch whose payer is a pool by consuming a reservation of it. The signer needs the settlement
@@ -516,10 +518,10 @@ module capp::settlement {
             payer == state.terms.payer && liquidity_pool::asset(pool) == state.asset,
             error::invalid_argument(E_WRONG_POOL)
         );
+        let held = primary_fungible_store::balance(at, state.asset);
         liquidity_pool::consume(settler, pool, reservation_id, state.total, at);
-        state.funded = true;
+        state.mark_funded(at, held);
         state.from_pool = true;
-        event::emit(BatchFunded { batch: at, payer, amount: state.total });
     }
 
     /// One approver's consent to exactly the content that `digest` stands for.
@@ -982,6 +984,14 @@ module capp::settlement {
     fun assert_open_proposal(self: &Batch) {
         self.assert_proposed();
         assert!(timestamp::now_seconds() < self.terms.deadline, error::invalid_state(E_EXPIRED));
+    }
+
+    /// What has come to what was `held` must be the whole total.
+    fun mark_funded(self: &mut Batch, at: address, held: u64) {
+        let arrived = primary_fungible_store::balance(at, self.asset) - held;
+        assert!(arrived == self.total, error::invalid_state(E_FUNDED_SHORT));
+        self.funded = true;
+        event::emit(BatchFunded { batch: at, payer: self.terms.payer, amount: arrived });
     }
 
     fun assert_fundable(self: &Batch) acquires Rules {

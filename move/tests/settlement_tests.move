@@ -118,7 +118,7 @@ module capp::settlement_tests {
     }
 
     /// A proposal of 6,000 to three recipients, an hour to approve, an hour to dispute.
-    fun proposed(): (Object<Batch>, Object<Metadata>) {
+    public fun proposed(): (Object<Batch>, Object<Metadata>) {
         let asset = ready();
         (propose_for(asset, ID, @0xB1, 3600), asset)
     }
@@ -526,7 +526,7 @@ module capp::settlement_tests {
     }
 
     /// A batch that a pool with 100,000 in it shall pay, with a reservation of the total.
-    fun from_pool(): (Object<Batch>, Object<Pool>, Object<Metadata>) {
+    public fun from_pool(): (Object<Batch>, Object<Pool>, Object<Metadata>) {
         let asset = ready();
         pools::create_pool(&admin(), asset, 1000000, 1000000, 1000000, 1000000, 0, 604800, 1000);
         let pool = object::address_to_object<Pool>(pools::pool_address(asset));

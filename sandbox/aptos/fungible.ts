@@ -25,6 +25,8 @@ export interface Asset {
 interface Store {
   readonly balance: bigint;
   readonly frozen: boolean;
+  /** What is lost of every deposit, as with an asset whose deposits its issuer taxes; nothing unless given. */
+  readonly tax?: bigint;
 }
 
 /** What kinds of resource stand at an object's address. */
@@ -59,7 +61,16 @@ export function mint(frame: Frame, owner: string, asset: string, amount: bigint)
 
 /** The issuer of the asset freezes or thaws somebody's store. */
 export function setFrozen(frame: Frame, owner: string, asset: string, frozen: boolean): void {
-  frame.write(storeKey(owner, asset), { balance: balanceOf(frame, owner, asset), frozen });
+  frame.write(storeKey(owner, asset), { ...storeOf(frame, owner, asset), frozen });
+}
+
+/** The issuer of the asset takes so much of whatever is put into somebody's store. */
+export function setTax(frame: Frame, owner: string, asset: string, tax: bigint): void {
+  frame.write(storeKey(owner, asset), { ...storeOf(frame, owner, asset), tax });
+}
+
+function storeOf(frame: Frame, owner: string, asset: string): Store {
+  return frame.read(storeKey(owner, asset)) ?? { balance: 0n, frozen: false };
 }
 
 export function transfer(frame: Frame, from: string, to: string, asset: string, amount: bigint): void {
@@ -69,7 +80,7 @@ export function transfer(frame: Frame, from: string, to: string, asset: string, 
 
 function withdraw(frame: Frame, owner: string, asset: string, amount: bigint): void {
   frame.work(3);
-  const store = frame.read(storeKey(owner, asset)) ?? { balance: 0n, frozen: false };
+  const store = storeOf(frame, owner, asset);
   assertAsset(frame, !store.frozen, 'permission_denied', E_STORE_IS_FROZEN);
   assertAsset(frame, store.balance >= amount, 'invalid_argument', E_INSUFFICIENT_BALANCE);
   frame.write(storeKey(owner, asset), { ...store, balance: store.balance - amount });
@@ -77,10 +88,11 @@ function withdraw(frame: Frame, owner: string, asset: string, amount: bigint): v
 
 function deposit(frame: Frame, owner: string, asset: string, amount: bigint): void {
   frame.work(3);
-  const store = frame.read(storeKey(owner, asset)) ?? { balance: 0n, frozen: false };
+  const store = storeOf(frame, owner, asset);
   assertAsset(frame, !store.frozen, 'permission_denied', E_STORE_IS_FROZEN);
   if (store.balance + amount >= U64_END) throw new ExecutionFailure(`${FRAMEWORK}::fungible_asset`, 'ARITHMETIC_ERROR');
-  frame.write(storeKey(owner, asset), { ...store, balance: store.balance + amount });
+  const { tax = 0n } = store;
+  frame.write(storeKey(owner, asset), { ...store, balance: store.balance + amount - (amount < tax ? amount : tax) });
 }
 
 /** Address of somebody's primary store, as clients see it. */

@@ -54,6 +54,7 @@ export const E = {
   REVERSAL_TOO_HIGH: 46,
   NOTHING_TO_RETURN: 47,
   NOT_ENDED: 48,
+  FUNDED_SHORT: 49,
 } as const;
 
 export const ADMIN = 0n;

@@ -1,5 +1,5 @@
 /** The entry functions of `capp::settlement` up to execution. By the rules of `move/sources/settlement.move`. */
-import { createObject, transfer } from './fungible.ts';
+import { balanceOf, createObject, transfer } from './fungible.ts';
 import { assetOf, consume } from './pool-settling.ts';
 import { acceptRole, holds, newRoles, offerRole, withdrawRoleOffer } from './roles.ts';
 import { payAll, refund } from './settlement-payout.ts';
@@ -161,9 +161,17 @@ export function fund(frame: Frame, payer: string, at: string): void {
   const batch = batchAt(frame, at);
   assertFundable(frame, batch);
   check(frame, payer === batch.terms.payer, 'permission_denied', E.NOT_PAYER);
+  const held = balanceOf(frame, at, batch.terms.asset);
   transfer(frame, payer, at, batch.terms.asset, batch.total);
-  writeBatch(frame, at, { ...batch, funded: true });
-  frame.emit(MODULE, 'BatchFunded', { batch: at, payer, amount: batch.total });
+  markFunded(frame, at, { ...batch, funded: true }, held);
+}
+
+/** What has come to what was `held` must be the whole total. */
+function markFunded(frame: Frame, at: string, batch: Batch, held: bigint): void {
+  const arrived = balanceOf(frame, at, batch.terms.asset) - held;
+  check(frame, arrived === batch.total, 'invalid_state', E.FUNDED_SHORT);
+  writeBatch(frame, at, batch);
+  frame.emit(MODULE, 'BatchFunded', { batch: at, payer: batch.terms.payer, amount: arrived });
 }
 
 export function fundFromPool(frame: Frame, settler: string, at: string, pool: string, reservationId: string): void {
@@ -172,9 +180,9 @@ export function fundFromPool(frame: Frame, settler: string, at: string, pool: st
   assertFundable(frame, batch);
   const isPayer = pool === batch.terms.payer && assetOf(frame, pool) === batch.terms.asset;
   check(frame, isPayer, 'invalid_argument', E.WRONG_POOL);
+  const held = balanceOf(frame, at, batch.terms.asset);
   consume(frame, settler, pool, reservationId, batch.total, at);
-  writeBatch(frame, at, { ...batch, funded: true, fromPool: true });
-  frame.emit(MODULE, 'BatchFunded', { batch: at, payer: pool, amount: batch.total });
+  markFunded(frame, at, { ...batch, funded: true, fromPool: true }, held);
 }
 
 export function approve(frame: Frame, approver: string, at: string, digest: string): void {

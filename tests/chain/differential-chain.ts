@@ -6,7 +6,7 @@
 import { AccountAddress, Bool, EntryFunction, type EntryFunctionArgument, MoveVector, U128, U64, U8 } from '@aptos-labs/ts-sdk';
 import { NO_CHAIN_FAULTS } from '../../sandbox/aptos/faults.ts';
 import { ENTRIES } from '../../sandbox/aptos/functions.ts';
-import { mint, setFrozen } from '../../sandbox/aptos/fungible.ts';
+import { mint, setFrozen, setTax } from '../../sandbox/aptos/fungible.ts';
 import { DISPUTE_LIMIT_SECS, openChainJournal } from '../../sandbox/aptos/journal.ts';
 import { APT } from '../../sandbox/aptos/ledger.ts';
 import { createNode } from '../../sandbox/aptos/node.ts';
@@ -159,9 +159,10 @@ export async function playOverChain(roll: Dice, steps: number): Promise<ChainPla
     chain.world.nowSecs = secs();
     const step = BEGINNING[count] ?? nextStep(roll, chain.world);
     if (step.kind === 'pass') await chain.scheduler.advance(Number(step.secs) * 1_000);
-    else if (step.kind === 'freeze') {
+    else if (step.kind === 'freeze' || step.kind === 'tax') {
       const frame = openFrame(chain.world.ledger.state, CONTRACT, secs());
-      setFrozen(frame, step.owner, ASSET, step.frozen);
+      if (step.kind === 'freeze') setFrozen(frame, step.owner, ASSET, step.frozen);
+      else setTax(frame, step.owner, ASSET, step.units);
       commit(chain.world.ledger.state, frame);
       play(rules, step);
     } else {

@@ -269,6 +269,7 @@ export function nextStep(roll: Dice, world: World): Step {
   const kind = roll.below(20);
   if (kind === 0) return { kind: 'pass', secs: BigInt(1 + roll.below(roll.once(8) ? 90_000 : 2_500)) };
   if (kind === 1 && roll.once(3)) return { kind: 'freeze', owner: RECIPIENTS[0] ?? '', frozen: roll.once(2) };
+  if (kind === 1 && roll.once(2)) return { kind: 'tax', owner: batchAddress(CONTRACT, roll.of(BATCHES)), units: BigInt(roll.below(2)) };
   if (kind === 2) return ofRoles(roll);
   if (kind < 6) return ofRegistry(roll, world);
   return kind < 11 ? ofPool(roll) : ofSettlement(roll, world);

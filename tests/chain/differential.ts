@@ -4,7 +4,7 @@
  * must answer the same.
  */
 import { assertArguments, ENTRIES, VIEWS } from '../../sandbox/aptos/functions.ts';
-import { createAsset, mint, setFrozen } from '../../sandbox/aptos/fungible.ts';
+import { createAsset, mint, setFrozen, setTax } from '../../sandbox/aptos/fungible.ts';
 import { callAs, emptyLedger } from '../../sandbox/aptos/genesis.ts';
 import type { Ledger } from '../../sandbox/aptos/ledger.ts';
 import { poolAddress } from '../../sandbox/aptos/pool-state.ts';
@@ -42,7 +42,8 @@ export const PEOPLE = {
 export type Step =
   | { readonly kind: 'call'; readonly signer: string; readonly fn: string; readonly args: readonly Value[] }
   | { readonly kind: 'pass'; readonly secs: bigint }
-  | { readonly kind: 'freeze'; readonly owner: string; readonly frozen: boolean };
+  | { readonly kind: 'freeze'; readonly owner: string; readonly frozen: boolean }
+  | { readonly kind: 'tax'; readonly owner: string; readonly units: bigint };
 
 export type Result =
   | { readonly kind: 'done' }
@@ -100,6 +101,7 @@ function carryOut(world: World, step: Step): Result {
   const frame = openFrame(world.ledger.state, CONTRACT, world.nowSecs);
   try {
     if (step.kind === 'freeze') setFrozen(frame, step.owner, ASSET, step.frozen);
+    else if (step.kind === 'tax') setTax(frame, step.owner, ASSET, step.units);
     else {
       const [module = '', name = ''] = step.fn.split('::');
       const entry = ENTRIES[module]?.[name];
@@ -132,6 +134,10 @@ function literal(type: string, value: Value): string {
 function statement(step: Step): string {
   if (step.kind === 'pass') return `fixture::pass(${step.secs});`;
   if (step.kind === 'freeze') return `fixture::freeze_store(${literal('object<Metadata>', ASSET)}, @${step.owner}, ${step.frozen});`;
+  if (step.kind === 'tax') {
+    const store = `primary_fungible_store::ensure_primary_store_exists(@${step.owner}, ${literal('object<Metadata>', ASSET)})`;
+    return `fungible_asset::tax_deposits(${store}, ${step.units});`;
+  }
   const [module = '', name = ''] = step.fn.split('::');
   const { signs = false, params = [] } = ENTRIES[module]?.[name] ?? {};
   const args = params.map((param, index) => literal(param, step.args[index] ?? null));
@@ -195,7 +201,7 @@ export function moveModule(world: World, name: string, views: readonly ViewCall[
   const checks = views.map((view, index) => `fun view_${index}() {\n${viewChecks(world, view.fn, view.args).join('\n')}\n}`);
   const source = [
     `#[test_only]\nmodule capp::${name} {`,
-    'use aptos_framework::fungible_asset::Metadata;\nuse aptos_framework::object;',
+    'use aptos_framework::fungible_asset::{Self, Metadata};\nuse aptos_framework::object;\nuse aptos_framework::primary_fungible_store;',
     'use capp::compliance_registry;\nuse capp::fixture;\nuse capp::liquidity_pool::{Self, Pool};\nuse capp::settlement::{Self, Batch};',
     `fun run(upto: u64) {\nfixture::new_pool();\n${calls.join('\n')}\n}`,
     ...functions,

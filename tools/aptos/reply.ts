@@ -90,6 +90,7 @@ const REASONS: Readonly<Record<string, Readonly<Record<number, ErrorCode>>>> = {
     45: 'settlement_arbiter_involved',
     46: 'settlement_reversal_too_high',
     47: 'settlement_batch_closed',
+    49: 'settlement_batch_unfunded',
   },
   liquidity_pool: { 4: 'pool_paused', 13: 'pool_short', 14: 'pool_short', 19: 'pool_short', 20: 'pool_short' },
   fungible_asset: { 4: 'chain_funds_short' },

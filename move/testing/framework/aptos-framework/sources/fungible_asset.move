@@ -30,7 +30,9 @@ module aptos_framework::fungible_asset {
     struct FungibleStore has key {
         metadata: Object<Metadata>,
         balance: u64,
-        frozen: bool
+        frozen: bool,
+        /// What is lost of every deposit: on Aptos the hook of a dispatchable asset may keep it.
+        tax: u64
     }
 
     struct FungibleAsset {
@@ -71,7 +73,7 @@ module aptos_framework::fungible_asset {
     public fun create_store<T: key>(ref: &ConstructorRef, metadata: Object<T>): Object<FungibleStore> {
         move_to(
             &object::generate_signer(ref),
-            FungibleStore { metadata: object::convert(metadata), balance: 0, frozen: false }
+            FungibleStore { metadata: object::convert(metadata), balance: 0, frozen: false, tax: 0 }
         );
         object::object_from_constructor_ref<FungibleStore>(ref)
     }
@@ -90,7 +92,12 @@ module aptos_framework::fungible_asset {
         let into = borrow_global_mut<FungibleStore>(object::object_address(&store));
         assert!(into.metadata == metadata, error::invalid_argument(E_FUNGIBLE_ASSET_AND_STORE_MISMATCH));
         assert!(!into.frozen, error::permission_denied(E_STORE_IS_FROZEN));
-        into.balance = into.balance + amount;
+        into.balance = into.balance + amount - (if (amount < into.tax) amount else into.tax);
+    }
+
+    /// No function of Aptos: stands for an asset of which less arrives than was sent.
+    public fun tax_deposits<T: key>(store: Object<T>, tax: u64) acquires FungibleStore {
+        borrow_global_mut<FungibleStore>(object::object_address(&store)).tax = tax
     }
 
     public fun withdraw<T: key>(owner: &signer, store: Object<T>, amount: u64): FungibleAsset acquires FungibleStore {
