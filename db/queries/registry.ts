@@ -83,8 +83,9 @@ export interface DueSubject {
   readonly checkedAt: Date;
   readonly salt: Buffer | null;
   readonly subject: string | null;
-  /** The tier that was attested last; null when nothing is. */
+  /** The tier that was attested last, and until when; null when nothing is. */
   readonly attestedTier: number | null;
+  readonly attestedUntil: Date | null;
   /** By the chain's name, the one that attested last of those whose attestation was not revoked; null when nobody's stands. */
   readonly issuer: string | null;
   /** Whether those of other issuers stand beside it: they attested before the key was changed. */
@@ -92,27 +93,19 @@ export interface DueSubject {
 }
 
 /**
- * Takes one customer, and locks the row: verified, and never attested, attested for another tier, or with an attestation that ends
- * before `renewBefore`; or attested, and verified no longer, which goes first. Whoever has something open waits for it.
+ * Takes one customer whose time has come, and locks the row; those who are verified no longer go first. Whoever has something open waits
+ * for it. However many customers there are, only those are looked at of whom a trigger has seen a change, or whose attestation ends.
  */
-export async function takeDueSubject(db: Queryable, tierMax: number, renewBefore: number): Promise<DueSubject | null> {
+export async function takeDueSubject(db: Queryable, tierMax: number, nowMs: number): Promise<DueSubject | null> {
   const { rows } = await db.query<DueSubject>({
     name: 'take_due_registry_subject',
     text: `with due as (
-        (select u.id, null::int as tier from registry_subjects s join users u on u.id = s.user_id
-          where s.tier is not null and (u.kyc_status <> 'verified' or u.kyc_tier = 0 or u.erased_at is not null)
-            and not exists (select 1 from registry_records r where r.subject = u.id::text and r.state <> 'there')
-          limit 1)
-        union all
-        (select u.id, least(u.kyc_tier, $1::int) from users u left join registry_subjects s on s.user_id = u.id
-          where u.kyc_status = 'verified' and u.kyc_tier > 0 and u.erased_at is null
-            and (s.tier is distinct from least(u.kyc_tier, $1::int) or s.expires_at < $2)
-            and not exists (select 1 from registry_records r where r.subject = u.id::text and r.state <> 'there')
-          limit 1)
-        limit 1
+        select u.id, case when u.kyc_status = 'verified' and u.kyc_tier > 0 and u.erased_at is null then least(u.kyc_tier, $1::int) end as tier
+        from users u where u.registry_due_at <= $2 and not exists (select 1 from registry_records r where r.subject = u.id::text and r.state <> 'there')
+        order by u.registry_due_at limit 1
       )
       select u.id as "userId", due.tier, u.kyc_status as status, u.erased_at is not null as erased, u.updated_at as "checkedAt", s.salt, s.subject,
-        s.tier as "attestedTier", standing.issuers[1] as issuer, cardinality(standing.issuers) > 1 as "othersStand"
+        s.tier as "attestedTier", s.expires_at as "attestedUntil", standing.issuers[1] as issuer, cardinality(standing.issuers) > 1 as "othersStand"
       from due join users u on u.id = due.id left join registry_subjects s on s.user_id = u.id
         cross join lateral (select array(
           select last.issuer from (
@@ -120,12 +113,15 @@ export async function takeDueSubject(db: Queryable, tierMax: number, renewBefore
             from registry_records r where r.subject = u.id::text order by r.content ->> 'issuer', r.created_at desc, r.id desc) as last
           where last.kind = 'attest' order by last.created_at desc, last.id desc) as issuers) as standing
       for update of u skip locked`,
-    values: [tierMax, new Date(renewBefore)],
+    values: [tierMax, new Date(nowMs)],
   });
   return rows[0] ?? null;
 }
 
-/** Writes what the registry is told of a customer; without a salt the one that is kept goes. */
+/**
+ * Writes what the registry is told of a customer, and when it is to be told of them again; without a salt the one that is kept goes.
+ * `renewAtMs`: when what is attested is to be renewed, null while nothing is.
+ */
 export async function saveSubject(
   db: Queryable,
   row: {
@@ -134,13 +130,27 @@ export async function saveSubject(
     readonly salt: Buffer | null;
     readonly tier: number | null;
     readonly expiresAtMs: number | null;
+    readonly renewAtMs: number | null;
   },
 ): Promise<void> {
+  const at = (ms: number | null): Date | null => (ms === null ? null : new Date(ms));
   await db.query({
     name: 'save_registry_subject',
-    text: `insert into registry_subjects (user_id, subject, salt, tier, expires_at) values ($1, $2, $3, $4, $5)
-      on conflict (user_id) do update set salt = excluded.salt, tier = excluded.tier, expires_at = excluded.expires_at`,
-    values: [row.userId, row.subject, row.salt, row.tier, row.expiresAtMs === null ? null : new Date(row.expiresAtMs)],
+    text: `with saved as (
+        insert into registry_subjects (user_id, subject, salt, tier, expires_at) values ($1, $2, $3, $4, $5)
+        on conflict (user_id) do update set salt = excluded.salt, tier = excluded.tier, expires_at = excluded.expires_at
+      )
+      update users set registry_due_at = $6 where id = $1`,
+    values: [row.userId, row.subject, row.salt, row.tier, at(row.expiresAtMs), at(row.renewAtMs)],
+  });
+}
+
+/** Writes when the registry is to be told of a customer next; null for never. */
+export async function putOffSubject(db: Queryable, userId: string, untilMs: number | null): Promise<void> {
+  await db.query({
+    name: 'put_off_registry_subject',
+    text: 'update users set registry_due_at = $2 where id = $1',
+    values: [userId, untilMs === null ? null : new Date(untilMs)],
   });
 }
 

@@ -59,6 +59,11 @@ export const users = pgTable(
     updatedAt: updatedAt(),
     /** When the data key was made; it is replaced by age. */
     keyMadeAt: moment('key_made_at').notNull().default(sql`now()`),
+    /**
+     * When the registry on the chain is to be told of them next: at once when a trigger of this table has seen that what it was told no longer
+     * holds, before an attestation ends, or never.
+     */
+    registryDueAt: moment('registry_due_at'),
     /** When the person's data was made unreadable for good. */
     erasedAt: moment('erased_at'),
   },
@@ -68,8 +73,7 @@ export const users = pgTable(
       sql`${table.erasedAt} is null or (${table.dataKey} is null and ${table.person} is null and ${table.name} is null and ${table.phone} is null)`,
     ),
     unique('users_client_phone').on(table.clientId, table.phoneIndex),
-    // Whom the registry on the chain is told of.
-    index('users_verified').on(table.id).where(sql`${table.kycStatus} = 'verified'`),
+    index('users_registry_due').on(table.registryDueAt).where(sql`${table.registryDueAt} is not null`),
     check('users_kyc_status', sql`${table.kycStatus} in ('none', 'basic', 'verified', 'rejected')`),
     check('users_kyc_tier', sql`${table.kycTier} between 0 and 9`),
   ],

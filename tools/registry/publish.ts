@@ -7,7 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
-import { withTransaction } from '../../db/connect.ts';
+import { type Queryable, withTransaction } from '../../db/connect.ts';
 import {
   type DueSubject,
   endRecord,
@@ -15,6 +15,7 @@ import {
   latestRecords,
   type RegistryRow,
   saveSubject,
+  putOffSubject,
   takeDueSubject,
   tryOpenRecord,
 } from '../../db/queries/registry.ts';
@@ -75,6 +76,8 @@ const RENEW_BEFORE_MS = 30 * 86_400_000;
 const TAKEN_OVER_WITHIN_MS = 3_600_000;
 const REVOKED = { withdrawn: 1n, outdated: 2n, untrue: 3n } as const;
 const SALT_BYTES = 32;
+/** Customers looked at for one that is told of, at most. */
+const LOOKED_MAX = 100;
 
 /** Puts there what is due, some rows at a time. Several processes may do so. */
 export async function publishDue(deps: PublishDeps): Promise<Published> {
@@ -153,7 +156,7 @@ export function subjectOf(salt: Buffer, userId: string): string {
 async function beginAttestation(deps: PublishDeps, issuer: string): Promise<RegistryRow | null> {
   const nowMs = deps.clock.now();
   return withTransaction(deps.pool, async (tx) => {
-    const due = await takeDueSubject(tx, TIER_MAX, nowMs + RENEW_BEFORE_MS);
+    const due = await nextSubject(tx, nowMs);
     if (due === null) return null;
     const salt = due.salt ?? (deps.salt ?? (() => randomBytes(SALT_BYTES)))();
     // Whose salt is gone keeps the hash that was attested: it is what must be revoked.
@@ -167,10 +170,26 @@ async function beginAttestation(deps: PublishDeps, issuer: string): Promise<Regi
     const row = await insertRecord(tx, record, nowMs);
     if (row === null) return null;
     // Where one of before stands still, it is the next to be revoked; who is verified again meanwhile is attested anew.
-    const kept = due.tier === null && due.othersStand ? { tier: due.attestedTier, expiresAtMs: nowMs } : { tier: due.tier, expiresAtMs };
+    const isLast = due.tier !== null || !due.othersStand;
+    const kept = isLast
+      ? { tier: due.tier, expiresAtMs, renewAtMs: expiresAtMs === null ? null : expiresAtMs - RENEW_BEFORE_MS }
+      : { tier: due.attestedTier, expiresAtMs: nowMs, renewAtMs: nowMs };
     await saveSubject(tx, { userId: due.userId, subject, salt: due.erased ? null : salt, ...kept });
     return row;
   });
+}
+
+/** The next customer of whom the registry is told something that it does not hold; whoever is told of rightly is put off until renewal. */
+async function nextSubject(tx: Queryable, nowMs: number): Promise<DueSubject | null> {
+  for (let looked = 0; looked < LOOKED_MAX; looked += 1) {
+    const due = await takeDueSubject(tx, TIER_MAX, nowMs);
+    if (due === null) return null;
+    const renewAtMs = due.attestedUntil === null ? null : due.attestedUntil.getTime() - RENEW_BEFORE_MS;
+    const isTold = due.tier === due.attestedTier && (renewAtMs === null || renewAtMs > nowMs);
+    if (!isTold) return due;
+    await putOffSubject(tx, due.userId, renewAtMs);
+  }
+  return null;
 }
 
 function reasonOf({ erased, status }: DueSubject): bigint {
