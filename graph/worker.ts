@@ -11,7 +11,7 @@ import { anchorHead, sealAudit } from '../tools/audit/index.ts';
 import type { Agents } from './agents.ts';
 import { buildCaseGraph, type CaseGraphDeps } from './case/case-graph.ts';
 import { caseGraphDeps } from './case/cases.ts';
-import { closeSettledDoubts, escalateDoubts } from './case/doubts.ts';
+import { closeSettledDoubts, escalateDoubts, raiseMissing } from './case/doubts.ts';
 import { keepCases } from './case/keep.ts';
 import { createCaseWork } from './case/work.ts';
 import { type CohortStage, workCohorts } from './cohorts.ts';
@@ -192,6 +192,7 @@ function oneRunEach(runStage: (stage: CohortStage) => Promise<number>): (stage: 
 /** Tells people of outcomes that stay open, closes settlement windows that are due, and proposes rebalances to treasury. */
 async function keepHouse(deps: GraphDeps): Promise<void> {
   await escalateDoubts(deps);
+  await raiseMissing(deps);
   await closeSettledDoubts(deps);
   await closeWindows(deps);
   await withTransaction(deps.pool, async (tx) => {

@@ -212,6 +212,9 @@ export const attempts = pgTable(
     applied: boolean('applied').notNull().default(false),
     /** When the operator first said something that cannot be true if the recorded end is: for people to look at. */
     contradictedAt: moment('contradicted_at'),
+    /** What it said, as the state it would be in, and why: for the case that people get. Null for what was said before this was kept. */
+    contradictedBy: text('contradicted_by'),
+    contradictedReason: text('contradicted_reason'),
     leaseToken: uuid('lease_token'),
     leaseUntil: moment('lease_until'),
     createdAt: createdAt(),
@@ -225,6 +228,7 @@ export const attempts = pgTable(
     check('attempts_state', sql`${table.state} in ('created', 'sent', 'pending', 'unknown', 'succeeded', 'failed')`),
     check('attempts_retry', sql`${table.retry} in ('never', 'later', 'after_customer')`),
     check('attempts_amount', sql`${table.amount} > 0`),
+    check('attempts_contradicted_by', sql`${table.contradictedBy} in ('succeeded', 'failed', 'pending', 'unknown')`),
     check('attempts_takes_back', sql`${table.takesBack} is null or ${table.leg} = 'refund'`),
     // A leg has one try that has not failed: none is made while the first is in doubt, none after a success.
     uniqueIndex('attempts_one_alive').on(table.paymentId, table.leg).where(sql`${table.state} <> 'failed'`),

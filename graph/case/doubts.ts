@@ -140,17 +140,54 @@ export async function raiseLateSuccess(deps: GraphDeps, attemptId: string, saidB
   return opened;
 }
 
+/** What an operator said of an attempt that had ended otherwise. */
+export interface Said {
+  readonly state: Outcome['state'];
+  readonly reasonCode: string | null;
+}
+
+export function saidBy(outcome: Outcome): Said {
+  return { state: outcome.state, reasonCode: 'reasonCode' in outcome ? outcome.reasonCode : null };
+}
+
+/** Opens the case that belongs to what an operator said. False when there is one already. */
+export function raiseSaid(deps: GraphDeps, attemptId: string, said: Said): Promise<boolean> {
+  return said.state === 'succeeded' ? raiseLateSuccess(deps, attemptId, 'operator') : raiseContradicted(deps, attemptId, said);
+}
+
+/**
+ * Opens the cases of contradictions that have none, as when the process that wrote one down died before its case; resolves with how many.
+ * What was said before that was kept is what can have been: money that moved after a failure, none after a success.
+ */
+export async function raiseMissing(deps: GraphDeps): Promise<number> {
+  const { rows } = await deps.pool.query<{ id: string; said: Said['state']; reason: string | null }>({
+    name: 'contradictions_without_case',
+    text: `select a.id, said.state as said, a.contradicted_reason as reason from attempts a
+      cross join lateral (select coalesce(a.contradicted_by, case when a.state = 'succeeded' then 'failed'
+        when a.reason_code = 'never_received' then 'pending' else 'succeeded' end) as state) said
+      where a.contradicted_at is not null and a.state in ('succeeded', 'failed') and a.sent_at is not null
+        and not exists (select 1 from cases c where c.attempt_id = a.id and c.kind <> 'held'
+          and c.kind = case when said.state = 'succeeded' then 'late_success' else 'contradicted' end)
+      order by a.contradicted_at limit $1`,
+    values: [DOUBTS_AT_ONCE],
+  });
+  let opened = 0;
+  for (const { id, said, reason } of rows) if (await raiseSaid(deps, id, { state: said, reasonCode: reason })) opened += 1;
+  if (opened > 0) deps.log.warn({ cases: opened }, 'contradictions without a case have got theirs');
+  return opened;
+}
+
 /**
  * Opens a case for an attempt that has ended and whose operator says otherwise since. When we hold it as succeeded and the operator
  * says that it failed, a break comes with it, by which the float's movement can be taken back; statements that have the movement end
  * the break, and where one has it already there is none: what goes back then is a movement of its own. False when there is a case already.
  */
-export async function raiseContradicted(deps: GraphDeps, attemptId: string, said: Outcome): Promise<boolean> {
+async function raiseContradicted(deps: GraphDeps, attemptId: string, said: Said): Promise<boolean> {
   const attempt = await endedAttempt(deps, attemptId);
   if (attempt === null) return false;
   const { leg, rail_id: railId, state } = attempt;
   const isInStatement = attempt.receipt !== null && (await isStated(deps.pool, railId, attempt.receipt));
-  const facts = { saidBy: 'operator', said: said.state, saidReason: 'reasonCode' in said ? said.reasonCode : null, isInStatement };
+  const facts = { saidBy: 'operator', said: said.state, saidReason: said.reasonCode, isInStatement };
   const isTakenBack = state === 'succeeded' && said.state === 'failed' && !isInStatement;
   const correction = isTakenBack ? movedNothing(railById(railId), breakAttempt(attempt), facts) : null;
   const contradicted: DoubtCase = {

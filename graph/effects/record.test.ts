@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { listBreaks } from '../../db/queries/breaks.ts';
+import { raiseMissing } from '../case/doubts.ts';
 import { checkBooks } from '../../tools/ledger/index.ts';
 import type { Outcome } from '../../tools/mmo/operator.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
@@ -152,6 +153,59 @@ describe('an answer that cannot be true beside the end that is recorded', () => 
     // Whether it will move money nobody knows: people hear of it, and no entry is proposed.
     expect(await cases()).toEqual([{ kind: 'contradicted', attempt_id: attemptIds[0] }]);
     expect(await listBreaks(deps.pool, {}, { after: null, limit: 10 })).toEqual([]);
+  });
+
+  it.each<[string, Outcome, Outcome, readonly object[], number]>([
+    ['a late success', FAILED, SUCCEEDED, [{ kind: 'late_success' }], 1],
+    [
+      'a success that is taken back',
+      SUCCEEDED,
+      { state: 'failed', reasonCode: 'reversed', retry: 'never' },
+      [{ kind: 'contradicted', said: 'failed', saidReason: 'reversed' }],
+      1,
+    ],
+    [
+      'a request that was taken after all',
+      { state: 'failed', reasonCode: 'never_received', retry: 'later' },
+      { state: 'pending' },
+      [{ kind: 'contradicted', said: 'pending' }],
+      0,
+    ],
+  ])('gets its case though whoever noted it is killed before: %s', async (_what, ended, said, expected, breaks) => {
+    await recordAnswers(deps, [answerOf(0, ended)]);
+    // Nothing reaches the database from the process any more once the contradiction stands there.
+    let isDead = false;
+    const dying = new Proxy(deps.pool, {
+      get: (pool, key) =>
+        key === 'query' || key === 'connect'
+          ? async (...words: [{ name?: string }]) => {
+              if (isDead) throw new Error('killed');
+              isDead = words[0]?.name === 'note_contradictions';
+              return (pool[key] as (...words: unknown[]) => Promise<unknown>).apply(pool, words);
+            }
+          : Reflect.get(pool, key),
+    });
+    await expect(recordAnswers({ ...deps, pool: dying }, [answerOf(0, said)])).rejects.toThrow('killed');
+    expect([await contradicted(), await cases()]).toEqual([[attemptIds[0]], []]);
+    await platform.worker.work('settle');
+    const { rows } = await platform.database.pool.query(
+      `select kind, evidence ->> 'said' as said, evidence ->> 'saidReason' as "saidReason" from cases`,
+    );
+    expect(rows).toMatchObject(expected);
+    expect(await listBreaks(deps.pool, {}, { after: null, limit: 10 })).toHaveLength(breaks);
+    await platform.worker.work('settle');
+    expect(await cases()).toHaveLength(1);
+  });
+
+  it('gets the case that it can have been where what was said was not kept yet', async () => {
+    await recordAnswers(deps, [answerOf(0, FAILED), answerOf(1, SUCCEEDED)]);
+    await platform.database.pool.query('update attempts set contradicted_at = now()');
+    expect(await raiseMissing(deps)).toBe(2);
+    expect((await cases()).toSorted((a, b) => (a.kind < b.kind ? -1 : 1))).toEqual([
+      { kind: 'contradicted', attempt_id: attemptIds[1] },
+      { kind: 'late_success', attempt_id: attemptIds[0] },
+    ]);
+    expect(await raiseMissing(deps)).toBe(0);
   });
 });
 

@@ -7,7 +7,7 @@ import { createGroupCommit, type GroupCommit } from '../../db/group-commit.ts';
 import { fault } from '../../domain/errors.ts';
 import type { OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
 import type { Reason } from '../../tools/mmo/reasons.ts';
-import { raiseContradicted, raiseLateSuccess } from '../case/doubts.ts';
+import { raiseSaid, saidBy } from '../case/doubts.ts';
 import type { GraphDeps, GraphSettings } from '../types.ts';
 
 /** An answer to be written to an attempt. */
@@ -150,13 +150,21 @@ export async function noteContradictions(deps: GraphDeps, contradictions: readon
   if (contradictions.length === 0) return;
   await deps.pool.query({
     name: 'note_contradictions',
-    text: 'update attempts set contradicted_at = coalesce(contradicted_at, $2) where id = any($1::uuid[])',
-    values: [contradictions.map((each) => each.attemptId), new Date(deps.clock.now())],
+    // That money moved after all is not forgotten over what is said later.
+    text: `update attempts a set contradicted_at = coalesce(a.contradicted_at, $2),
+        contradicted_by = case when a.contradicted_by = 'succeeded' then a.contradicted_by else said.state end,
+        contradicted_reason = case when a.contradicted_by = 'succeeded' then a.contradicted_reason else said.reason end
+      from unnest($1::uuid[], $3::text[], $4::text[]) as said(id, state, reason) where a.id = said.id`,
+    values: [
+      contradictions.map((each) => each.attemptId),
+      new Date(deps.clock.now()),
+      contradictions.map(({ outcome }) => outcome.state),
+      contradictions.map(({ outcome }) => ('reasonCode' in outcome ? outcome.reasonCode : null)),
+    ],
   });
   for (const { attemptId, outcome } of contradictions) {
     deps.log.error({ attemptId, said: outcome.state }, 'operator contradicts a recorded outcome');
-    if (outcome.state === 'succeeded') await raiseLateSuccess(deps, attemptId, 'operator');
-    else await raiseContradicted(deps, attemptId, outcome);
+    await raiseSaid(deps, attemptId, saidBy(outcome));
   }
 }
 
