@@ -1,4 +1,5 @@
 /** Files that a command was given, and those that it leaves. */
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
@@ -43,4 +44,20 @@ export async function writeText(path: string, text: string): Promise<void> {
 /** The same of a value as JSON. */
 export function writeJson(path: string, value: unknown): Promise<void> {
   return writeText(path, `${JSON.stringify(value, null, 1)}\n`);
+}
+
+/** Evidence, which stays where it is. */
+export interface EvidenceOptions {
+  readonly evidence?: string;
+  readonly evidenceHash?: string;
+}
+
+/** SHA-256 of the evidence, hex. Throws `usage_invalid` unless it is given one way, `file_unreadable`. */
+export async function evidenceHashOf({ evidence, evidenceHash }: EvidenceOptions): Promise<string> {
+  if ((evidence === undefined) === (evidenceHash === undefined))
+    throw fault('usage_invalid', { detail: 'Give either --evidence or --evidence-hash.' });
+  if (evidence === undefined) return String(evidenceHash);
+  const hash = createHash('sha256');
+  for await (const chunk of readChunks(evidence)) hash.update(chunk);
+  return hash.digest('hex');
 }

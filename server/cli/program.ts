@@ -8,6 +8,7 @@ import { registerDemo } from './commands/demo.ts';
 import { registerExplain } from './commands/explain.ts';
 import { registerGraph } from './commands/graph.ts';
 import { registerGateways } from './commands/gateways.ts';
+import { registerIdentity } from './commands/identity.ts';
 import { registerInvestigator } from './commands/investigator.ts';
 import { registerKeys } from './commands/keys.ts';
 import { registerAutonomy } from './commands/autonomy.ts';
@@ -102,6 +103,7 @@ export function createProgram(context: CommandContext): Command {
   registerPrivacy(program, context);
   registerProof(program, context);
   registerRegistry(program, context);
+  registerIdentity(program, context);
   registerSettlement(program, context);
   registerExplain(program, context);
   registerGraph(program, context);

@@ -1,8 +1,11 @@
 /** `capp registry`: what the registry was told is proven to somebody with a file and a node; nothing that was changed in the file passes. */
+import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { withTransaction } from '../../db/connect.ts';
+import { askToConfirm, confirmFinding, storeFindings } from '../../db/queries/findings.ts';
 import { DEMO_CLIENT_ID, seedClients } from '../../db/seed.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { newId } from '../../domain/ids.ts';
@@ -56,10 +59,12 @@ function tell() {
   return publishDue({ pool: database.pool, clock: world.scheduler, keeper, rolls: () => lists.rolls() });
 }
 
-async function registry(...line: string[]) {
+const registry = (...line: string[]) => command('registry', ...line);
+
+async function command(...line: string[]) {
   const env = { CAPP_DATA_DIR: folder, CAPP_APTOS_PATH: profilePath, DATABASE_URL: database.url };
   const terminal = recordedTerminal({ env });
-  const code = await runCli(['registry', ...line], terminal, () => Promise.reject(new TypeError('fetch failed')));
+  const code = await runCli(line, terminal, () => Promise.reject(new TypeError('fetch failed')));
   return { code, out: terminal.outLines.join('\n'), err: terminal.errLines.join('\n') };
 }
 
@@ -160,4 +165,60 @@ describe('customers', () => {
 
 test('what is no proof is refused', async () => {
   expect((await verifyAltered({ kind: 'capp-list-proof' })).err).toContain('no proof about the registry');
+});
+
+describe('capp identity check', () => {
+  const person = async (): Promise<string> => {
+    const id = newId();
+    await database.pool.query(`insert into users (id, client_id, phone_index, country, wallet_id) values ($1, $2, $3, 'KE', 'mpesa')`, [
+      id,
+      DEMO_CLIENT_ID,
+      Buffer.from(id),
+    ]);
+    return id;
+  };
+  /** Two officers confirm that the person is on a list. */
+  const bar = async (user: string): Promise<void> => {
+    const id = newId();
+    const entry = { list: 'UN', entry_id: 'QDi.1', entry_digest: 'e'.repeat(64), topic: 'sanction' };
+    const found = { id, client_id: DEMO_CLIENT_ID, user_id: user, ...entry, score: 0.93, how: 'similar', grounds: ['spelling'] } as const;
+    await storeFindings(database.pool, 'UN@2', [found]);
+    const nowMs = Date.now();
+    await withTransaction(database.pool, (tx) => askToConfirm(tx, { id, by: 'officer:amina', nowMs }));
+    await withTransaction(database.pool, (tx) => confirmFinding(tx, { id, by: 'officer:kofi', nowMs }));
+  };
+  const check = (id: string, ...line: string[]) => command('identity', 'check', id, '--by', 'officer:amina', ...line);
+
+  test('what was found of a customer is what the registry attests, by its tier, and revokes when it holds no longer', async () => {
+    const id = await person();
+    const evidence = join(folder, 'passport.txt');
+    await writeFile(evidence, 'A passport.');
+    expect(await check(id, '--status', 'verified', '--tier', '2', '--evidence', evidence)).toMatchObject({
+      code: 0,
+      out: `${id} is verified, tier 2.`,
+    });
+    expect(await tell()).toEqual({ put: 1, failed: [] });
+    const { file } = await proofOf<AttestationProof>('prove-customer', id);
+    expect(await registry('verify', file, '--chain')).toMatchObject({ code: 0, out: expect.stringContaining('tier 2') });
+    const { rows } = await database.pool.query(`select actor, action, details from audit_events where subject = $1`, [`user:${id}`]);
+    const evidenceHash = createHash('sha256').update('A passport.').digest('hex');
+    const details = { status: 'verified', tier: 2, checkedBy: 'officer:amina', evidenceHash, before: { status: 'basic', tier: 1 } };
+    expect(rows).toEqual([{ actor: 'operator:command-line', action: 'identity.checked', details }]);
+    expect((await check(id, '--status', 'none', '--tier', '0', '--evidence-hash', 'ab'.repeat(32))).code).toBe(0);
+    expect(await tell()).toEqual({ put: 1, failed: [] });
+    expect((await registry('verify', file, '--chain')).code).toBe(1);
+  });
+
+  test('is refused for nobody, for whom a finding bars, and without one evidence', async () => {
+    const id = await person();
+    const found = ['--status', 'verified', '--tier', '2'];
+    expect((await check(newId(), ...found, '--evidence-hash', 'ab'.repeat(32))).err).toMatch(/^capp: not_found/);
+    expect((await check(id, ...found)).err).toMatch(/^capp: usage_invalid/);
+    expect((await check(id, ...found, '--evidence-hash', 'ab')).code).toBe(2);
+    expect((await check(id, '--status', 'good', '--tier', '2', '--evidence-hash', 'ab'.repeat(32))).code).toBe(2);
+    expect((await check(id, '--status', 'verified', '--tier', '10', '--evidence-hash', 'ab'.repeat(32))).code).toBe(2);
+    await bar(id);
+    expect((await check(id, ...found, '--evidence-hash', 'ab'.repeat(32))).err).toMatch(/^capp: illegal_transition/);
+    expect((await database.pool.query('select kyc_status from users where id = $1', [id])).rows).toEqual([{ kyc_status: 'rejected' }]);
+  });
 });

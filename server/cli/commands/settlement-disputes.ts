@@ -1,15 +1,10 @@
 /** `capp settlement dispute` and `vote`: freezing an executed batch before it is paid, and judging that, over the API. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
 import { type Command, InvalidArgumentError } from 'commander';
-import { fault } from '../../../domain/errors.ts';
 import { type ApiOptions, type CommandContext, openCapp, withExamples, withPrincipal } from '../context.ts';
+import { type EvidenceOptions, evidenceHashOf } from '../files.ts';
 
-interface EvidenceOptions extends ApiOptions {
+interface GroundedOptions extends ApiOptions, EvidenceOptions {
   readonly reason: string;
-  readonly evidence?: string;
-  readonly evidenceHash?: string;
 }
 
 const ARBITER = 'arbiter:sena';
@@ -22,7 +17,7 @@ export function registerDisputes(settlement: Command, context: CommandContext, p
       'Disputes an executed batch before it is paid: it is frozen on the chain until arbiters judge. Only the hash of the evidence leaves this machine.',
     )
     .argument('<batch>', 'its id')
-    .action(async (id: string, options: EvidenceOptions) => {
+    .action(async (id: string, options: GroundedOptions) => {
       const capp = await openCapp(context, options, principal);
       const asked = { reasonCode: options.reason, evidenceHash: await evidenceHashOf(options) };
       const { payableAt } = await capp.settlement.dispute(id, asked);
@@ -39,7 +34,7 @@ export function registerDisputes(settlement: Command, context: CommandContext, p
     )
     .argument('<batch>', 'its id')
     .requiredOption('--reverse <minor>', 'minor units that go back; 0 lets the payout stand', minorUnits)
-    .action(async (id: string, options: EvidenceOptions & { readonly reverse: string }) => {
+    .action(async (id: string, options: GroundedOptions & { readonly reverse: string }) => {
       const capp = await openCapp(context, options, ARBITER);
       const evidenceHash = await evidenceHashOf(options);
       await capp.settlement.vote(id, { reversedMinor: options.reverse, reasonCode: options.reason, evidenceHash });
@@ -59,20 +54,6 @@ function withEvidence(command: Command, principal: string): Command {
       .option('--evidence-hash <hex>', 'its SHA-256, instead of the file'),
     principal,
   );
-}
-
-/** SHA-256 of the evidence, hex. Throws `usage_invalid` unless it is given one way, `file_unreadable`. */
-async function evidenceHashOf({ evidence, evidenceHash }: EvidenceOptions): Promise<string> {
-  if ((evidence === undefined) === (evidenceHash === undefined))
-    throw fault('usage_invalid', { detail: 'Give either --evidence or --evidence-hash.' });
-  if (evidence === undefined) return String(evidenceHash);
-  const hash = createHash('sha256');
-  try {
-    await pipeline(createReadStream(evidence), hash);
-  } catch (cause) {
-    throw fault('file_unreadable', { detail: `${evidence} cannot be read.`, cause });
-  }
-  return hash.digest('hex');
 }
 
 function minorUnits(text: string): string {
