@@ -6,11 +6,13 @@ import type { Pool } from 'pg';
 import type { Keyring } from '../db/keyring.ts';
 import type { Clock } from '../domain/clock.ts';
 import { CURRENCIES, type Currency } from '../domain/currency.ts';
+import type { Chance } from '../sandbox/random.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { KeyNames } from './chain.ts';
 import { type BatchHistory, readHistories } from './chain-history.ts';
 import { ledgerTransactions } from './chain-ledger.ts';
 import { wrongDisputes } from './dispute-verdict.ts';
+import { wrongExpiries } from './expiry-verdict.ts';
 import { compareChain } from '../server/verify-chain.ts';
 import { createAptosNode, type AptosNode } from '../tools/aptos/node.ts';
 import type { ChainProfile } from '../tools/aptos/profile.ts';
@@ -25,6 +27,8 @@ export interface ChainEvidence {
   readonly profile: ChainProfile;
   readonly keyNames: KeyNames;
   readonly clock: Clock;
+  /** What the run was drawn from. */
+  readonly chance: Chance;
   /** What everybody held before the first step. */
   readonly before: Balances;
 }
@@ -38,8 +42,9 @@ export interface ChainSummary {
   /** Batches by the state they ended in; those on the books apart. */
   readonly states: Readonly<Record<string, number>>;
   readonly executedOnce: number;
-  /** Ended on the chain without execution; what was due is left to the partner's next batch. */
+  /** Ended on the chain without execution; what was due is left to the partner's next batch, which has taken over so many. */
   readonly refunded: number;
+  readonly takenOver: number;
   readonly onBooks: number;
   /** Committed transactions, and attempts that took more than the first. */
   readonly transactions: number;
@@ -75,6 +80,14 @@ export async function readBalances(evidence: Pick<ChainEvidence, 'sandbox' | 'pr
   return balances;
 }
 
+/** Where a batch ended. */
+interface BatchEnd {
+  readonly id: string;
+  readonly status: string;
+  readonly method: string;
+  readonly isTakenOver: boolean;
+}
+
 /** Everything that is wrong with settlement, a sentence each, and what it came to. */
 export async function judgeChain(evidence: ChainEvidence): Promise<{ readonly violations: string[]; readonly summary: ChainSummary }> {
   const { pool, profile, sandbox, clock } = evidence;
@@ -82,7 +95,7 @@ export async function judgeChain(evidence: ChainEvidence): Promise<{ readonly vi
   const node = nodeOf(evidence);
   const compared = await compareChain(pool, createChainReader(node, profile), clock.now());
   const histories = await readHistories(evidence);
-  const batches = await pool.query<{ id: string; status: string; method: string }>('select id, status, method from settlement_batches');
+  const batches = await pool.query<BatchEnd>('select id, status, method, carried_to is not null as "isTakenOver" from settlement_batches');
   const anchored = await readAnchors(node);
   const audit = await verifyAudit({ pool, keyring: evidence.keyring }, anchored);
   const wrong = [
@@ -90,15 +103,17 @@ export async function judgeChain(evidence: ChainEvidence): Promise<{ readonly vi
     ...compared.violations.map(({ subject, detail }) => `${subject}: ${detail}`),
     ...wrongExecutions(batches.rows, histories),
     ...(await wrongDisputes(pool, evidence.keyNames, histories)),
+    ...(await wrongExpiries(pool, evidence.chance, histories)),
     ...(await wrongBalances(evidence, await readBalances({ sandbox, profile, clock }))),
     ...audit.findings.map(({ block, detail }) => `audit log against its anchors: block ${block ?? '?'}: ${detail}`),
   ];
-  const count = (is: (row: { status: string; method: string }) => boolean): number => batches.rows.filter(is).length;
+  const count = (is: (row: BatchEnd) => boolean): number => batches.rows.filter(is).length;
   const summary = {
     batches: batches.rows.length,
     states: countStates(batches.rows),
     executedOnce: count(({ status, method }) => method === 'chain' && status === 'settled'),
     refunded: count(({ status }) => status === 'expired'),
+    takenOver: count(({ status, isTakenOver }) => status === 'expired' && isTakenOver),
     onBooks: count(({ method }) => method === 'books'),
     transactions: (await ledgerTransactions(evidence)).length,
     ...countDisputes([...histories.values()]),
@@ -207,10 +222,11 @@ export async function settlementLines(pool: Pool): Promise<string[]> {
 
 /** A run's settlement in a line. */
 export function settlementLine(summary: ChainSummary): string {
-  const { batches, executedOnce, refunded, onBooks, transactions, resent, inquired, setBack, anchors } = summary;
+  const { batches, executedOnce, refunded, takenOver, onBooks, transactions, resent, inquired, setBack, anchors } = summary;
   const { byPeople, disputed, reversed, lapsed, votes } = summary;
   return (
-    `    settlement: ${batches} batches: ${executedOnce} executed once on chain, ${refunded} expired and refunded, ${onBooks} on the books; ` +
+    `    settlement: ${batches} batches: ${executedOnce} executed once on chain, ${refunded} expired and refunded (${takenOver} taken over since), ` +
+    `${onBooks} on the books; ` +
     `${byPeople} approved by people; ${disputed} disputed with ${votes} votes, ${reversed} reversed in part or whole, ${lapsed} let pass; ` +
     `${transactions} transactions, ${resent} sent anew; ${inquired} steps of unknown outcome, ${setBack} set back; ${anchors} anchors`
   );

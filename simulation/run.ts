@@ -183,7 +183,16 @@ async function judgeSettlement(world: World, stage: Stage, pool: Pool, keyring: 
   if (world.chain === null) return null;
   for (const line of await settlementLines(pool)) stage.note(line);
   const { sandbox, chain } = world;
-  return judgeChain({ pool, keyring, sandbox, profile: chain.profile, keyNames: chain.keyNames, clock: stage, before: world.balances });
+  return judgeChain({
+    pool,
+    keyring,
+    sandbox,
+    profile: chain.profile,
+    keyNames: chain.keyNames,
+    clock: stage,
+    chance: stage.chance,
+    before: world.balances,
+  });
 }
 
 interface Secrets {

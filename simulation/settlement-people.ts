@@ -4,6 +4,7 @@
  * with another digest by mistake, change their minds, come too late, and let some disputes pass in silence.
  */
 import { digestOf } from '../domain/ids.ts';
+import type { Chance } from '../sandbox/random.ts';
 import { type ClientDeps, GET, once } from './people.ts';
 
 /** Each has the key of that place among the approvers' keys, or the arbiters'. */
@@ -36,6 +37,19 @@ const STAYS_SILENT = 0.25;
 /** The rest: how much of a batch its dispute is worth, in the eyes of those who judge it. */
 const WORTH = { nothing: 0.35, part: 0.75 };
 
+/** Whether somebody who must approve a batch does so rightly in the end: some take another digest for it, and few of them look again. */
+export function approvesRightly(chance: Chance, name: string, batchId: string): boolean {
+  return !takesAnother(chance, name, batchId) || looksAgain(chance, name, batchId);
+}
+
+function takesAnother(chance: Chance, name: string, batchId: string): boolean {
+  return chance.draw(name, 'approves another', batchId) < APPROVES_OTHER;
+}
+
+function looksAgain(chance: Chance, name: string, batchId: string): boolean {
+  return chance.draw(name, 'approves twice', batchId) < APPROVES_TWICE;
+}
+
 /** Somebody who approves, and disputes. */
 export function startTreasurer(person: SettlementPerson): void {
   const { name, stage } = person;
@@ -45,9 +59,8 @@ export function startTreasurer(person: SettlementPerson): void {
     for (const batch of await listOf(person, 'status=proposed&method=chain')) {
       const { id, approvalBy, proposalDigest } = batch;
       if (approvalBy !== 'people' || proposalDigest === null) continue;
-      const draw = (what: string): number => stage.chance.draw(name, what, id);
-      if (approved.has(id) && draw('approves twice') >= APPROVES_TWICE) continue;
-      const isOther = !approved.has(id) && draw('approves another') < APPROVES_OTHER;
+      if (approved.has(id) && !looksAgain(stage.chance, name, id)) continue;
+      const isOther = !approved.has(id) && takesAnother(stage.chance, name, id);
       const status = await ask(`/v1/settlement/batches/${id}/approvals`, {
         proposalDigest: isOther ? digestOf(`other terms of ${id}`) : proposalDigest,
       });
