@@ -135,7 +135,7 @@ export interface GraphDeps {
   /** Where processes share how rails do; the database, in the transaction that works outcomes in, unless given. */
   readonly railHealth?: HealthStore;
   /** The statement of a rail's day as its operator gave it, or null when it is not there; without it nothing is reconciled daily. */
-  readonly statements?: (rail: Rail, day: string) => Promise<StatementFile | string | null>;
+  readonly statements?: (rail: Rail, day: string) => Promise<StatementFile | null>;
   /** Missing: nobody is told by text. */
   readonly texting?: TextMessaging | undefined;
   /** Waits, for a bounded time, while others wait for answers on this machine; asked before work is claimed. */

@@ -39,7 +39,7 @@ export type RailResult = { readonly railId: string; readonly day: string } & (
 export async function reconcileRails(options: ReconcileOptions): Promise<readonly RailResult[]> {
   const config = readConfig(options.env);
   const dataDir = resolve(config.dataDir);
-  const text = options.file === null ? null : await readStatementFile(options.file);
+  const file = options.file === null ? null : await readStatementFile(options.file);
   const database = await attachOrStartDatabase({ dataDir, databaseUrl: config.databaseUrl });
   const pool = await connectToWork({ url: database.url, applicationName: 'capp reconcile' });
   try {
@@ -62,7 +62,7 @@ export async function reconcileRails(options: ReconcileOptions): Promise<readonl
       sandbox: isSandbox ? { url: config.sandboxUrl, folder: join(dataDir, 'sandbox') } : null,
     });
     const results: RailResult[] = [];
-    for (const rail of options.rails) results.push(await reconcileRail(deps, rail, options, text, source));
+    for (const rail of options.rails) results.push(await reconcileRail(deps, rail, options, file, source));
     return results;
   } finally {
     await pool.end();
@@ -80,8 +80,8 @@ async function reconcileRail(
   const day = options.day ?? dayIn(rail.country, deps.clock.now() - DAY_MS);
   try {
     const takenAtMs = deps.clock.now();
-    const text = given ?? (await source(rail, day));
-    return { railId: rail.id, day, report: await reconcileDay(deps, { rail, day, text, takenAtMs, by: options.by }) };
+    const file = given ?? (await source(rail, day));
+    return { railId: rail.id, day, report: await reconcileDay(deps, { rail, day, file, takenAtMs, by: options.by }) };
   } catch (error) {
     if (!isFault(error) || !['statement_missing', 'statement_malformed', 'file_unreadable'].includes(error.code)) throw error;
     return { railId: rail.id, day, code: error.code, detail: error.detail };

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { boundsOfDay } from '../domain/days.ts';
 import { fault } from '../domain/errors.ts';
 import type { Rail } from '../domain/rail.ts';
-import { STATEMENT_HEAD_BYTES, type StatementFile } from '../tools/reconciliation/file.ts';
+import { STATEMENT_HEAD_BYTES, type StatementFile, wholeStatement } from '../tools/reconciliation/file.ts';
 import { STATEMENT_BYTES_MAX } from '../tools/reconciliation/read.ts';
 
 const ANSWER_MS_MAX = 10_000;
@@ -29,7 +29,7 @@ export interface StatementPlaces {
 }
 
 /** Finds the statement of a rail's day; null when it is not there. Throws `file_unreadable` for one that is there and cannot be read. */
-export function statementSource(places: StatementPlaces): (rail: Rail, day: string) => Promise<StatementFile | string | null> {
+export function statementSource(places: StatementPlaces): (rail: Rail, day: string) => Promise<StatementFile | null> {
   return async (rail, day) => {
     const given = places.statementsPath === null ? null : await fromFolder(join(places.statementsPath, rail.id), day);
     if (given !== null || places.sandbox === null) return given;
@@ -49,7 +49,7 @@ export async function readStatementFile(path: string): Promise<StatementFile> {
     const file = await open(path);
     try {
       const { size } = await file.stat();
-      if (size <= STATEMENT_BYTES_MAX) return wholeFile(await file.readFile());
+      if (size <= STATEMENT_BYTES_MAX) return wholeStatement(await file.readFile());
       const { buffer, bytesRead } = await file.read(Buffer.alloc(STATEMENT_HEAD_BYTES), 0, STATEMENT_HEAD_BYTES, 0);
       return { bytes: buffer.subarray(0, bytesRead), sizeBytes: size };
     } finally {
@@ -60,13 +60,10 @@ export async function readStatementFile(path: string): Promise<StatementFile> {
   }
 }
 
-function wholeFile(bytes: Buffer): StatementFile {
-  return { bytes, sizeBytes: bytes.length };
-}
-
 /** The books are another program's: it is asked for the statement as an operator's portal would be. */
-async function fromSandbox({ url, folder }: SandboxPlace, rail: Rail, day: string): Promise<string | null> {
-  return (url === null ? null : await fromRunningSandbox(url, rail, day)) ?? fromBooks(folder, rail, day);
+async function fromSandbox({ url, folder }: SandboxPlace, rail: Rail, day: string): Promise<StatementFile | null> {
+  const text = (url === null ? null : await fromRunningSandbox(url, rail, day)) ?? (await fromBooks(folder, rail, day));
+  return text === null ? null : wholeStatement(text);
 }
 
 /** Null when it does not answer. */

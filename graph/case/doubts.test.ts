@@ -7,6 +7,7 @@ import { newId } from '../../domain/ids.ts';
 import { railById } from '../../domain/network.ts';
 import { balances, checkBooks, clientAccount, ensureAccounts, post } from '../../tools/ledger/index.ts';
 import { lateSuccessEntries } from '../../tools/reconciliation/entries.ts';
+import { wholeStatement } from '../../tools/reconciliation/file.ts';
 import { approveEntries, entriesDigest, proposeEntries } from '../reconciliation/breaks.ts';
 import { reconcileDay } from '../reconciliation/run.ts';
 import { findWork } from '../sweep.ts';
@@ -230,7 +231,12 @@ describe('a success that comes late', () => {
     const { rows } = await deps.pool.query<{ request_id: string }>('select request_id from attempts where id = $1', [payout.id]);
     const line = `LATE1,${rows[0]?.request_id},${moment},Successful,Transfer,${payout.amount},UGX,0`;
     const text = `Id,External id,Date,Status,Type,Amount,Currency,Fee\n${line}`;
-    const report = await reconcileDay(deps, { rail: railById(payout.rail_id), day: moment.slice(0, 10), text, by: 'system' });
+    const report = await reconcileDay(deps, {
+      rail: railById(payout.rail_id),
+      day: moment.slice(0, 10),
+      file: wholeStatement(text),
+      by: 'system',
+    });
     expect(report).toMatchObject({ lines: 1, newBreaks: 0, lateSuccesses: 0, breaks: [{ kind: 'missing_here' }] });
     expect(await breaks()).toMatchObject([{ status: 'posted' }]);
   });

@@ -6,6 +6,7 @@ import { money } from '../../domain/money.ts';
 import { railById } from '../../domain/network.ts';
 import { balances, checkBooks } from '../../tools/ledger/index.ts';
 import type { CallbackEvent, StatedPayment } from '../../tools/mmo/operator.ts';
+import { wholeStatement } from '../../tools/reconciliation/file.ts';
 import { approveEntries, entriesDigest, proposeEntries } from '../reconciliation/breaks.ts';
 import { reconcileDay } from '../reconciliation/run.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
@@ -158,7 +159,7 @@ it('stays before people though the day is reconciled by a statement that was tak
     'Receipt No.,Completion Time,Details,Transaction Status,Paid In,Withdrawn,Balance,A/C No.,Currency',
     `PROMPT0001,${day.split('-').toReversed().join('-')} ${time},Pay Bill,Completed,1500.00,,1500.00,,KES`,
   ].join('\n');
-  const report = await reconcileDay(deps, { rail: railById('mpesa-ke'), day, text, by: 'system' });
+  const report = await reconcileDay(deps, { rail: railById('mpesa-ke'), day, file: wholeStatement(text), by: 'system' });
   expect(report).toMatchObject({ matched: 1, breaks: [], resolved: 0 });
   expect(await breaks()).toMatchObject([{ kind: 'duplicate', status: 'open' }]);
 });

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { fault } from '../../domain/errors.ts';
 import { money } from '../../domain/money.ts';
 import type { EffectRequest } from '../../tools/mmo/operator.ts';
+import { type StatementFile, wholeStatement } from '../../tools/reconciliation/file.ts';
 import { balances } from '../../tools/ledger/index.ts';
 import { type TestPlatform, testPlatform } from '../testing.ts';
 import type { GraphDeps } from '../types.ts';
@@ -13,7 +14,7 @@ const HOUR_MS = 3_600_000;
 let platform: TestPlatform;
 let paid: EffectRequest | undefined;
 /** Statements as they lie there, by rail. */
-let statements: Map<string, string>;
+let statements: Map<string, StatementFile>;
 let deps: GraphDeps;
 
 // The clock of the platform stands at noon of the second of November in Kampala; at three in the morning of the third it is yesterday.
@@ -44,7 +45,7 @@ const runs = async () =>
 const runsOf = async (railId: string) => (await runs()).filter(({ run }) => (run as string).startsWith(railId));
 
 it('reconciles yesterday by the statements that are there, once, whoever looks', async () => {
-  statements.set('mtn-ug', statement());
+  statements.set('mtn-ug', wholeStatement(statement()));
   const looks = await Promise.all([1, 2, 3].map(() => dailyReconciliation(deps)()));
   expect(await runsOf('mtn-ug')).toMatchObject([{ run: 'mtn-ug statement', started_by: 'system', summary: { matched: 1, breaks: {} } }]);
   // The rail of the collection has neither a statement nor a balance: that is written down, and asks for one.
@@ -60,7 +61,7 @@ it('waits until the operator can have the statement, and looks again every ten m
   const daysOf = async () =>
     (await deps.pool.query("select to_char(day, 'DD') as day, basis from reconciliations where rail_id = 'mtn-ug' order by created_at"))
       .rows;
-  statements.set('mtn-ug', statement());
+  statements.set('mtn-ug', wholeStatement(statement()));
   platform.clock.advance(-2 * HOUR_MS);
   const look = dailyReconciliation(deps);
   await look();
@@ -78,16 +79,16 @@ it('waits until the operator can have the statement, and looks again every ten m
 });
 
 it('takes a statement that comes late, or is mended, after a day that could not be reconciled', async () => {
-  statements.set('mtn-ug', statement('Perhaps'));
+  statements.set('mtn-ug', wholeStatement(statement('Perhaps')));
   for (let looks = 0; looks < 3; looks += 1) await dailyReconciliation(deps)();
   expect(await runsOf('mtn-ug')).toMatchObject([{ run: 'mtn-ug none', summary: { code: 'statement_malformed' } }]);
-  statements.set('mtn-ug', statement());
+  statements.set('mtn-ug', wholeStatement(statement()));
   await dailyReconciliation(deps)();
   expect((await runsOf('mtn-ug')).map(({ run }) => run)).toEqual(['mtn-ug none', 'mtn-ug statement']);
 });
 
 it('goes on with the other rails when the statement of one cannot be read', async () => {
-  statements.set('mtn-ug', statement());
+  statements.set('mtn-ug', wholeStatement(statement()));
   const unreadable: GraphDeps = {
     ...deps,
     statements: async (rail, day) => {

@@ -34,14 +34,14 @@ export function dailyReconciliation(deps: GraphDeps): () => Promise<number> {
 
 async function reconcileYesterday(deps: GraphDeps, rail: Rail, nowMs: number, isBusy: boolean): Promise<boolean> {
   const day = dayIn(rail.country, nowMs - STATEMENT_AFTER_MS - DAY_MS);
-  const text = await statementOf(deps, rail, day);
+  const file = await statementOf(deps, rail, day);
   // Nothing was asked of the operator, and it says nothing: there is nothing to compare.
-  if (text === null && !isBusy) return false;
+  if (file === null && !isBusy) return false;
   return alone(deps, `reconcile ${rail.id} ${day}`, async () => {
     // Another process may have done it between our look and our turn.
     const known = await basesOf(deps, rail, day);
-    if (known.includes('statement') || (text === null && known.length > 0)) return false;
-    const refusal = isFault(text) ? text.code : await reconcile(deps, rail, day, text);
+    if (known.includes('statement') || (file === null && known.length > 0)) return false;
+    const refusal = isFault(file) ? file.code : await reconcile(deps, rail, day, file);
     // It shows as a day that was not reconciled, and asks people to bring the statement.
     if (refusal !== null && !known.includes('none')) await noteRefusal(deps, rail, day, refusal);
     return true;
@@ -53,7 +53,7 @@ async function basesOf(deps: GraphDeps, rail: Rail, day: string): Promise<readon
 }
 
 /** The statement of a day that is not reconciled by one yet, null for none, or why it cannot be had. One rail's trouble is no other's. */
-async function statementOf(deps: GraphDeps, rail: Rail, day: string): Promise<StatementFile | string | null | Fault> {
+async function statementOf(deps: GraphDeps, rail: Rail, day: string): Promise<StatementFile | null | Fault> {
   if ((await basesOf(deps, rail, day)).includes('statement')) return null;
   try {
     return (await deps.statements?.(rail, day)) ?? null;
@@ -64,9 +64,9 @@ async function statementOf(deps: GraphDeps, rail: Rail, day: string): Promise<St
 }
 
 /** Reconciles, or gives the code of why it cannot be. */
-async function reconcile(deps: GraphDeps, rail: Rail, day: string, text: StatementFile | string | null): Promise<ErrorCode | null> {
+async function reconcile(deps: GraphDeps, rail: Rail, day: string, file: StatementFile | null): Promise<ErrorCode | null> {
   try {
-    await reconcileDay(deps, { rail, day, text, by: 'system' });
+    await reconcileDay(deps, { rail, day, file, by: 'system' });
     return null;
   } catch (error) {
     if (isFault(error, 'statement_missing') || isFault(error, 'statement_malformed')) return error.code;

@@ -4,7 +4,7 @@ import { isFault } from '../../domain/errors.ts';
 import { formatAmount, money } from '../../domain/money.ts';
 import { railById } from '../../domain/network.ts';
 import { balances, checkBooks } from '../../tools/ledger/index.ts';
-import type { StatementFile } from '../../tools/reconciliation/file.ts';
+import { type StatementFile, wholeStatement } from '../../tools/reconciliation/file.ts';
 import type { EffectRequest } from '../../tools/mmo/operator.ts';
 import { verifyAudit } from '../../tools/audit/index.ts';
 import { sealAudit } from '../../tools/audit/index.ts';
@@ -62,8 +62,10 @@ function statement(rows: readonly Row[]): string {
 }
 
 const rowOf = (request: EffectRequest): Row => ({ ours: request.requestId, minor: request.amount.minor });
-const reconcile = (text: StatementFile | string | null, by = 'system') =>
-  reconcileDay(platform.deps, { rail: railById('mtn-ug'), day: DAY, text, by });
+const reconcile = (given: StatementFile | string | null, by = 'system') => {
+  const file = typeof given === 'string' ? wholeStatement(given) : given;
+  return reconcileDay(platform.deps, { rail: railById('mtn-ug'), day: DAY, file, by });
+};
 const allBreaks = () => listBreaks(platform.deps.pool, {}, { after: null, limit: 50 });
 const codeOf = (work: Promise<unknown>) =>
   work.then(
@@ -241,7 +243,7 @@ describe('a day', () => {
       ...platform.deps,
       operators: (railId: string) => ({ ...platform.deps.operators(railId), balance: async () => money(minor, 'UGX') }),
     });
-    const byBalance = (minor: bigint) => reconcileDay(telling(minor), { rail: railById('mtn-ug'), day: DAY, text: null, by: 'system' });
+    const byBalance = (minor: bigint) => reconcileDay(telling(minor), { rail: railById('mtn-ug'), day: DAY, file: null, by: 'system' });
     expect(await byBalance(ledgerMinor)).toMatchObject({ basis: 'balance', breaks: [] });
     expect(await byBalance(ledgerMinor - 1n)).toMatchObject({ newBreaks: 1, breaks: [{ kind: 'balance_differs' }] });
     // A statement says nothing of the balance of this moment, and ends no break about it.
@@ -267,7 +269,7 @@ describe('a day', () => {
       [ledgerMinor + 1n, 1],
     ] as const) {
       const deps = { ...platform.deps, operators: operators(minor) };
-      const report = await reconcileDay(deps, { rail: railById('mtn-ug'), day: DAY, text: null, by: 'system' });
+      const report = await reconcileDay(deps, { rail: railById('mtn-ug'), day: DAY, file: null, by: 'system' });
       expect(report.breaks).toHaveLength(breaks);
     }
   });

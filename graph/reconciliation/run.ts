@@ -44,7 +44,7 @@ export interface ReconcileRequest {
   /** In the country of the rail: "2026-11-25". */
   readonly day: string;
   /** The statement as the operator gave it; null holds the operator's balance against the ledger. */
-  readonly text: StatementFile | string | null;
+  readonly file: StatementFile | null;
   /** When the statement was taken; now unless given. What ended later cannot stand in it. */
   readonly takenAtMs?: number;
   /** The principal who asks, or `system`. */
@@ -74,14 +74,14 @@ export interface ReconcileReport {
  */
 export async function reconcileDay(deps: GraphDeps, request: ReconcileRequest): Promise<ReconcileReport> {
   boundsOfDay(request.rail.country, request.day);
-  return request.text === null ? byBalance(deps, request) : byStatement(deps, request, request.text);
+  return request.file === null ? byBalance(deps, request) : byStatement(deps, request, request.file);
 }
 
-async function byStatement(deps: GraphDeps, request: ReconcileRequest, text: StatementFile | string): Promise<ReconcileReport> {
+async function byStatement(deps: GraphDeps, request: ReconcileRequest, file: StatementFile): Promise<ReconcileReport> {
   const { rail, day } = request;
-  const statement = await readOrRefuse(deps, request, text);
+  const statement = await readOrRefuse(deps, request, file);
   const { id: statementId, sides } = await withTransaction(deps.pool, async (tx) => {
-    const id = await keepStatement(tx, keptStatement(deps, request, text, statement, null), deps.clock.now());
+    const id = await keepStatement(tx, keptStatement(deps, request, file, statement, null), deps.clock.now());
     return { id, sides: await gatherSides(tx, request, statement, id, deps.clock.now()) };
   });
   const comparison = compareSides(sides);
@@ -106,14 +106,14 @@ async function byStatement(deps: GraphDeps, request: ReconcileRequest, text: Sta
 }
 
 /** Reads a statement; one that cannot be read is kept with its reason before it is refused. */
-async function readOrRefuse(deps: GraphDeps, request: ReconcileRequest, text: StatementFile | string): Promise<Statement> {
+async function readOrRefuse(deps: GraphDeps, request: ReconcileRequest, file: StatementFile): Promise<Statement> {
   try {
-    const statement = readStatement(request.rail, textOfStatement(text));
+    const statement = readStatement(request.rail, textOfStatement(file));
     return ofDay(request, statement);
   } catch (error) {
     if (!isFault(error, 'statement_malformed')) throw error;
     const refused: Statement = { format: 'unknown', lines: [], openingMinor: null, closingMinor: null };
-    await withTransaction(deps.pool, (tx) => keepStatement(tx, keptStatement(deps, request, text, refused, error.code), deps.clock.now()));
+    await withTransaction(deps.pool, (tx) => keepStatement(tx, keptStatement(deps, request, file, refused, error.code), deps.clock.now()));
     throw error;
   }
 }
@@ -127,14 +127,8 @@ function ofDay({ rail, day }: ReconcileRequest, statement: Statement): Statement
   return { ...statement, lines, openingMinor: null, closingMinor: null };
 }
 
-function keptStatement(
-  deps: GraphDeps,
-  request: ReconcileRequest,
-  given: StatementFile | string,
-  statement: Statement,
-  reasonCode: string | null,
-) {
-  const text = keptTextOf(given);
+function keptStatement(deps: GraphDeps, request: ReconcileRequest, file: StatementFile, statement: Statement, reasonCode: string | null) {
+  const text = keptTextOf(file);
   const textKey = deps.keyring.texts.create();
   return {
     railId: request.rail.id,

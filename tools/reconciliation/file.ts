@@ -9,12 +9,17 @@ export interface StatementFile {
   readonly sizeBytes: number;
 }
 
+/** A statement of which all is at hand: its bytes, or its text as UTF-8. */
+export function wholeStatement(content: Buffer | string): StatementFile {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  return { bytes, sizeBytes: bytes.length };
+}
+
 /** What is kept of a file that no operator can have given, so that people see what it was. */
 export const STATEMENT_HEAD_BYTES = 1024 * 1024;
 
 /** The text of a statement. Throws `statement_malformed` for one of which there is a head only. */
-export function textOfStatement(file: StatementFile | string): string {
-  if (typeof file === 'string') return file;
+export function textOfStatement(file: StatementFile): string {
   if (file.sizeBytes > STATEMENT_BYTES_MAX || file.bytes.length < file.sizeBytes)
     throw fault('statement_malformed', { detail: 'The statement is larger than any operator’s day.' });
   const [first, second] = file.bytes;
@@ -25,7 +30,6 @@ export function textOfStatement(file: StatementFile | string): string {
 }
 
 /** The statement as it is kept, byte for byte: what is no text as base64. */
-export function keptTextOf(file: StatementFile | string): string {
-  if (typeof file === 'string') return file;
-  return isUtf8(file.bytes) ? file.bytes.toString('utf8') : `base64:${file.bytes.toString('base64')}`;
+export function keptTextOf({ bytes }: StatementFile): string {
+  return isUtf8(bytes) ? bytes.toString('utf8') : `base64:${bytes.toString('base64')}`;
 }
