@@ -66,7 +66,7 @@ export async function fuzzRoutes(api: SecurityApi, options: { readonly seed: num
   const scopes = new Map(permissionsOf(api.api.routes).map(({ method, path, scope }) => [`${method} ${path}`, scope]));
   const material: FuzzMaterial = { document, dice: diceOf(options.seed), callers, scopes, ids };
   const secrets = createNeedles([...callers.map(({ key }) => key), PASSWORD]);
-  const people = createNeedles([CANARY_NAME, ...CANARY_NAME.split(' '), ...phoneForms(CANARY_PHONE, '254')]);
+  const people = createNeedles([CANARY_NAME, ...CANARY_NAME.split(' '), ...phoneForms(CANARY_PHONE)]);
   const guard = await openStateGuard(api.pool);
   const socket = await socketSender(api);
   const counts = { findings: [], byStatus: {}, overSocket: 0, asPeople: 0, state: await guard.read() };
