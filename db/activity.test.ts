@@ -4,7 +4,7 @@ import { createFactsWriter } from '../domain/facts.ts';
 import { digestOf, newId } from '../domain/ids.ts';
 import { withTransaction } from './connect.ts';
 import { insertClient, insertPayment } from './fixtures.ts';
-import { listActivity, readStream, type StreamPlace } from './queries/activity.ts';
+import { listActivity, readStream, streamHead, type StreamPlace } from './queries/activity.ts';
 import { type RecordedDecision, recordDecisions } from './queries/decisions.ts';
 import { type TestDatabase, testDatabase } from './testing.ts';
 
@@ -54,8 +54,8 @@ beforeAll(async () => {
 });
 afterAll(() => database.close());
 
-const read = (after: StreamPlace, limit: number, upTo: StreamPlace | null = null) =>
-  readStream(database.pool, { after, upTo, clientId, limit });
+const read = async (after: StreamPlace, limit: number, upTo?: StreamPlace) =>
+  readStream(database.pool, { after, upTo: upTo ?? (await streamHead(database.pool)), clientId, limit });
 
 test('the stream goes on from any place, in any steps, without leaving one out or telling one twice', async () => {
   expect(all.map(({ position }) => position)).toEqual(all.map(({ position }) => position).toSorted((a, b) => Number(a - b)));

@@ -88,7 +88,7 @@ describe('references that are checked once for a statement', () => {
     ).rejects.toMatchObject({ code: '23503', constraint: 'compliance_records_payment_id_payments_id_fk' });
   });
 
-  it('refuse a person, a payment and a quote of nobody', async () => {
+  it('refuse a person, a payment and a quote of nobody, and a payment of another client’s people', async () => {
     const clientId = await insertClient(database.pool);
     const [sender, receiver] = [await insertUser(database.pool, clientId), await insertUser(database.pool, clientId, 'UG', 'mtn-ug')];
     const nobody = newId();
@@ -104,6 +104,11 @@ describe('references that are checked once for a statement', () => {
     await expect(insertPayment(database.pool, { ...payment, receiverId: nobody })).rejects.toMatchObject(
       refused('payments', 'receiver_id_users_id'),
     );
+    const stranger = await insertUser(database.pool, await insertClient(database.pool));
+    for (const role of ['sender', 'receiver'])
+      await expect(insertPayment(database.pool, { ...payment, [`${role}Id`]: stranger })).rejects.toMatchObject(
+        refused('payments', `${role}_id_users_id`),
+      );
     await insertPayment(database.pool, payment);
     await expect(
       run(

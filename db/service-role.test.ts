@@ -193,7 +193,7 @@ describe('the logins of the processes', () => {
       await expect(admitLogin(database.pool, 'nobody of that name')).rejects.toMatchObject({ code: 'not_found' });
     } finally {
       await Promise.all([before.end(), after.end()]);
-      await database.pool.query(`revoke ${SERVICE_ROLE}, capp_tenant from ${login}; drop role ${login}`);
+      await database.pool.query(`revoke ${SERVICE_ROLE}, capp_tenant, capp_tenant_writer from ${login}; drop role ${login}`);
     }
   });
 

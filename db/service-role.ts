@@ -7,7 +7,8 @@ import { randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import { type Fault, fault } from '../domain/errors.ts';
 import { databaseCodeOf, type Queryable } from './connect.ts';
-import { TENANT_ROLE } from './tenants.ts';
+import { TENANT_WRITER_COLUMNS, TENANT_WRITER_RIGHTS } from './tenant-rights.ts';
+import { TENANT_ROLE, TENANT_WRITER_ROLE } from './tenants.ts';
 
 /** Made by a migration, without a login of its own. */
 export const SERVICE_ROLE = 'capp_service';
@@ -64,6 +65,19 @@ function statementsFor(table: OwnTable, policed: ReadonlySet<string>): string[] 
   return statements;
 }
 
+/** The rights of whoever acts for a client: those of a list, and of rows that change no more than the service may change either. */
+function writerStatementsFor({ name, fixed, free }: OwnTable): string[] {
+  const statements = [`revoke all on ${name} from ${TENANT_WRITER_ROLE}`];
+  const verbs = TENANT_WRITER_RIGHTS[name] ?? [];
+  const whole = verbs.filter((verb) => verb !== 'update');
+  if (whole.length > 0) statements.push(`grant ${whole.join(', ')} on ${name} to ${TENANT_WRITER_ROLE}`);
+  const seen = TENANT_WRITER_COLUMNS[name];
+  if (seen !== undefined) statements.push(`grant select (${seen.join(', ')}) on ${name} to ${TENANT_WRITER_ROLE}`);
+  if (verbs.includes('update') && !fixed && free !== null)
+    statements.push(`grant update (${free.join(', ')}) on ${name} to ${TENANT_WRITER_ROLE}`);
+  return statements;
+}
+
 /** A schema of a library of ours, whose tables hold nothing that must last. */
 export interface LibrarySchema {
   readonly name: string;
@@ -80,10 +94,17 @@ export async function grantServiceRole(tx: Queryable, schemas: readonly LibraryS
   const policed = new Set(policies.map(({ name }) => name));
   const statements = tables.flatMap((table) => statementsFor(table, policed));
   statements.push(`grant usage on schema public to ${SERVICE_ROLE}`);
+  // Before the migration that binds it, nobody acts for clients by it; the role itself another database of the server may have made.
+  const { rowCount: bound } = await tx.query(
+    'select from pg_policy where polroles && array(select oid from pg_roles where rolname = $1) limit 1',
+    [TENANT_WRITER_ROLE],
+  );
+  if (bound === 1) statements.push(...tables.flatMap(writerStatementsFor), `grant usage on schema public to ${TENANT_WRITER_ROLE}`);
   for (const { name, makes } of schemas) statements.push(`grant usage${makes ? ', create' : ''} on schema ${name} to ${SERVICE_ROLE}`);
   const { rows: others } = await tx.query<OtherRelation>(OTHERS_SQL, [schemas.map(({ name }) => name), SERVICE_ROLE]);
   for (const { name, is_sequence } of others)
     statements.push(is_sequence ? `grant usage on sequence ${name} to ${SERVICE_ROLE}` : `grant all on ${name} to ${SERVICE_ROLE}`);
+  if (bound === 1) statements.push(`grant usage on all sequences in schema public to ${TENANT_WRITER_ROLE}`);
   await tx.query(statements.join(';\n'));
 }
 
@@ -123,7 +144,7 @@ export async function admitLogin(db: Queryable, login: string): Promise<void> {
   );
   const name = rows[0]?.name ?? null;
   if (name === null) throw fault('not_found', { detail: 'The server has no role of that name.' });
-  await db.query(`grant ${SERVICE_ROLE}, ${TENANT_ROLE} to ${name} with inherit false, set true`);
+  await db.query(`grant ${SERVICE_ROLE}, ${TENANT_ROLE}, ${TENANT_WRITER_ROLE} to ${name} with inherit false, set true`);
 }
 
 /**

@@ -14,6 +14,7 @@ import {
 } from './tidy/code.ts';
 import { checkDeadFiles, checkFloors } from './tidy/house.ts';
 import { checkCodes, checkDecisions, checkLinks, underscoredWords } from './tidy/pages.ts';
+import { checkTenantPools, PLATFORM_ROUTES } from './tidy/tenants.ts';
 import { listFiles, parseSource, type Problem, readText } from './tidy/source.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -66,6 +67,11 @@ test('decisions and the domain ask neither clock nor chance', () => {
 
 test('only the command line writes to the console', () => {
   expectNone(sources.filter(({ path }) => !isCommandLine(path)).flatMap(checkConsole));
+});
+
+test('what is done for a client goes over connections that show and change its rows alone', () => {
+  expectNone(program.flatMap(checkTenantPools));
+  expect(Object.keys(PLATFORM_ROUTES).filter((path) => !program.some((source) => source.path === path))).toEqual([]);
 });
 
 test('no words of unfinished work', () => {

@@ -50,12 +50,15 @@ export interface StreamPlace {
   readonly position: bigint;
 }
 
-/** Which rows of a stream are read. */
-export interface StreamRange {
+/** A stretch of a stream: from behind a place up to another, that one included. */
+export interface StreamStretch {
   readonly after: StreamPlace;
-  readonly upTo: StreamPlace | null;
-  /** Null for all clients. */
-  readonly clientId: string | null;
+  readonly upTo: StreamPlace;
+}
+
+/** Which rows of a stream are read. */
+export interface StreamRange extends StreamStretch {
+  readonly clientId: string;
   readonly limit: number;
 }
 
@@ -116,13 +119,11 @@ export async function streamHead(db: Pool): Promise<StreamPlace> {
   return { txId: result.rows[0]?.txId ?? '0', position: 2n ** 63n - 1n };
 }
 
-const STREAMED = `tx_id < pg_snapshot_xmin(pg_current_snapshot())
-  and ($3::xid8 is null or (tx_id, position) <= ($3::xid8, $4::bigint)) and ($5::uuid is null or client_id = $5)`;
+const STREAMED = '(tx_id, position) <= ($3::xid8, $4::bigint) and client_id = $5';
 
 /**
- * Rows of the stream after a place, up to another if one is given, in stream order, over all clients
- * or of one. Rows of transactions that could still be joined by an earlier one are held back, so that
- * no reader who goes on from the last row it saw ever misses one.
+ * Rows of one client in a stretch of the stream, in its order. The stretch ends at or before a head: rows of transactions that could
+ * still be joined by an earlier one lie behind that, so that no reader who goes on from there ever misses one.
  */
 export async function readStream(db: Pool, range: StreamRange): Promise<ActivityRow[]> {
   const result = await db.query<ActivityRow>({
@@ -136,9 +137,24 @@ export async function readStream(db: Pool, range: StreamRange): Promise<Activity
             order by tx_id, position limit $6 + 1) given
           cross join lateral decisions_in(given) one
           where (given.tx_id, one.position) > ($1::xid8, $2::bigint)
-            and ($3::xid8 is null or (given.tx_id, one.position) <= ($3::xid8, $4::bigint)))
+            and (given.tx_id, one.position) <= ($3::xid8, $4::bigint))
       ) found order by tx_id, position limit $6`,
-    values: [range.after.txId, range.after.position, range.upTo?.txId ?? null, range.upTo?.position ?? null, range.clientId, range.limit],
+    values: [range.after.txId, range.after.position, range.upTo.txId, range.upTo.position, range.clientId, range.limit],
   });
   return result.rows;
+}
+
+/** The clients that a stretch of the stream has rows of. */
+export async function listStreamClients(db: Pool, { after, upTo }: StreamStretch): Promise<string[]> {
+  const { rows } = await db.query<{ clientId: string }>({
+    name: 'list_stream_clients',
+    text: `select distinct client_id as "clientId" from (
+        select client_id from agent_activity where (tx_id, position) > ($1::xid8, $2::bigint) and (tx_id, position) <= ($3::xid8, $4::bigint)
+        union all
+        select client_id from decision_sets
+          where (tx_id, position) > ($1::xid8, $2::bigint - ${SET_MAX}) and (tx_id, position) <= ($3::xid8, $4::bigint)
+      ) found`,
+    values: [after.txId, after.position, upTo.txId, upTo.position],
+  });
+  return rows.map(({ clientId }) => clientId);
 }

@@ -3,8 +3,8 @@
  * line in the log and one observation in the metrics; every error is a problem document.
  */
 import { OpenAPIHono } from '@hono/zod-openapi';
-import { readStream } from '../../db/queries/activity.ts';
-import { readCaseEvents } from '../../db/queries/case-events.ts';
+import { listStreamClients, readStream } from '../../db/queries/activity.ts';
+import { listCaseEventClients, readCaseEvents } from '../../db/queries/case-events.ts';
 import { ERRORS, fault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
 import { createAuthenticate } from './authenticate.ts';
@@ -59,14 +59,7 @@ export interface ApiApp {
 /** Makes the API. `checkAnswers` holds every answer against its schema: for tests. Throws `internal` for a route that does not say who may use it. */
 export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: boolean } = {}): ApiApp {
   const app = new OpenAPIHono<ApiEnv>();
-  const streamDeps = {
-    pool: deps.pool,
-    log: deps.log,
-    pollMs: deps.streamPollMs ?? 500,
-    listenersMax: deps.streamListenersMax ?? 200,
-  };
-  const activity = createLiveStream(streamDeps, { event: 'decision', read: readStream });
-  const cases = createLiveStream(streamDeps, { event: 'case', read: readCaseEvents });
+  const { activity, cases } = liveStreams(deps);
   const metrics = createMetrics({
     ...(deps.sumOfAll ? { sumOfAll: deps.sumOfAll } : {}),
     pool: deps.pool,
@@ -135,6 +128,16 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
       cases.close();
       await Promise.all([deps.intake.drain(), callbacks.drain(), idempotency.drain()]);
     },
+  };
+}
+
+function liveStreams(deps: ApiDeps) {
+  const { pool, log, tenants } = deps;
+  const shared = { pool, log, pollMs: deps.streamPollMs ?? 500, listenersMax: deps.streamListenersMax ?? 200 };
+  return {
+    activity: createLiveStream({ ...shared, of: tenants.of }, { event: 'decision', clients: listStreamClients, read: readStream }),
+    // What happens to cases stands in the audit log, of which whoever only reads sees nothing.
+    cases: createLiveStream({ ...shared, of: tenants.writing }, { event: 'case', clients: listCaseEventClients, read: readCaseEvents }),
   };
 }
 

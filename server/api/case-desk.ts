@@ -42,7 +42,7 @@ export const ANSWER_CONTEXT = 'case_information.answer';
 /** How long a claim keeps a case from other officers, and an approval counts, unless the settings say otherwise. */
 export const DESK_DEFAULTS = { claimMs: 15 * 60_000, approvalMs: 24 * 3_600_000 } as const;
 
-type DeskDeps = Pick<ApiDeps, 'pool' | 'keyring' | 'clock' | 'desk'>;
+type DeskDeps = Pick<ApiDeps, 'tenants' | 'keyring' | 'clock' | 'desk'>;
 
 export interface Saying {
   readonly verdict: CaseVerdict;
@@ -60,7 +60,7 @@ const isSenior = (caller: Caller): boolean => caller.scopes.includes('cases:seni
  * `approval_differs`, `senior_needed`.
  */
 export async function decide(deps: DeskDeps, caller: Caller, caseId: string, saying: Saying): Promise<void> {
-  await withTransaction(deps.pool, async (tx) => {
+  await withTransaction(deps.tenants.writing(caller.clientId), async (tx) => {
     const row = await lockedCase(tx, caller, caseId);
     const nowMs = deps.clock.now();
     const earlier = await findCaseDecisions(tx, caseId);
@@ -176,7 +176,7 @@ export async function requestInBulk(
   const verdicts: BulkVerdict[] = [];
   for (const caseId of new Set(asked.caseIds)) {
     try {
-      await withTransaction(deps.pool, (tx) => requestOne(tx, deps, caller, caseId, asked));
+      await withTransaction(deps.tenants.writing(caller.clientId), (tx) => requestOne(tx, deps, caller, caseId, asked));
       verdicts.push({ caseId, outcome: 'requested', code: null });
     } catch (error) {
       if (!isFault(error)) throw error;
@@ -207,7 +207,7 @@ async function requestOne(
 
 /** Puts a case off. Throws `not_found`, `case_not_open`, `case_claimed`, `snooze_limit`, and `validation_failed` for a moment past or too far. */
 export async function snooze(deps: DeskDeps, caller: Caller, caseId: string, untilMs: number): Promise<void> {
-  await withTransaction(deps.pool, async (tx) => {
+  await withTransaction(deps.tenants.writing(caller.clientId), async (tx) => {
     const row = await lockedCase(tx, caller, caseId);
     const nowMs = deps.clock.now();
     if (untilMs <= nowMs || untilMs > nowMs + SNOOZE_LIMITS.ms) {
@@ -229,7 +229,7 @@ export async function answer(
   paymentId: string,
   given: { readonly questionId: string; readonly answer: string },
 ): Promise<void> {
-  await withTransaction(deps.pool, async (tx) => {
+  await withTransaction(deps.tenants.writing(caller.clientId), async (tx) => {
     const asked = (await findQuestions(tx, caller.clientId, paymentId)).find((each) => each.id === given.questionId);
     if (asked === undefined) throw fault('not_found');
     const row = await lockedCase(tx, caller, asked.caseId);

@@ -102,8 +102,8 @@ export type ApiHint = 'authorize' | 'resume' | 'callbacks' | 'cases' | 'settle' 
 
 export interface ApiDeps {
   readonly pool: Pool;
-  /** Connections that see one client's rows only: what a client reads is read over them. */
-  readonly tenants: Pick<Tenants, 'of'>;
+  /** Connections that see and change one client's rows only: what is read and done for a client goes over them. */
+  readonly tenants: Pick<Tenants, 'of' | 'writing'>;
   readonly keyring: Keyring;
   readonly clock: Clock;
   readonly log: Log;

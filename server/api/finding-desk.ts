@@ -19,7 +19,7 @@ import { fault } from '../../domain/errors.ts';
 import { DESK_DEFAULTS } from './case-desk.ts';
 import type { ApiDeps, Caller } from './deps.ts';
 
-type DeskDeps = Pick<ApiDeps, 'pool' | 'clock' | 'desk'>;
+type DeskDeps = Pick<ApiDeps, 'tenants' | 'clock' | 'desk'>;
 
 export const FINDING_VERDICTS = ['dismissed', 'confirmed', 'lifted'] as const;
 export type FindingVerdict = (typeof FINDING_VERDICTS)[number];
@@ -45,7 +45,7 @@ export function pendingFinding(row: FindingRow, nowMs: number, approvalMs: numbe
 
 /** Puts down what an officer says. Throws `not_found`, `case_not_open` for what was decided, or not confirmed yet, `maker_is_checker`. */
 export async function decideFinding(deps: DeskDeps, caller: Caller, id: string, verdict: FindingVerdict): Promise<FindingRow> {
-  return withTransaction(deps.pool, async (tx) => {
+  return withTransaction(deps.tenants.writing(caller.clientId), async (tx) => {
     const row = await lockFinding(tx, caller.clientId, id);
     if (row === null) throw fault('not_found');
     if (row.status !== (verdict === 'lifted' ? 'confirmed' : 'open')) throw fault('case_not_open');

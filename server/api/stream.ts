@@ -1,12 +1,12 @@
 /**
- * Live streams of append-only tables, as server-sent events. One poller reads for all listeners of a stream; each
- * listener gets every row of its client once and in order, also across a reconnect, because a row is
- * shown only when no earlier one can appear any more (see `db/queries/activity.ts`).
+ * Live streams of append-only tables, as server-sent events. One poller looks for all listeners of a stream whose clients have new rows,
+ * and reads those for each client over connections that show no other's; each listener gets every row of its client once and in order,
+ * also across a reconnect, because a row is shown only when no earlier one can appear any more (see `db/queries/activity.ts`).
  *
  * Nothing piles up: a listener that does not keep up is told to come back and goes on where it was.
  */
 import type { Pool } from 'pg';
-import { streamHead, type StreamPlace, type StreamRange } from '../../db/queries/activity.ts';
+import { streamHead, type StreamPlace, type StreamRange, type StreamStretch } from '../../db/queries/activity.ts';
 import { fault } from '../../domain/errors.ts';
 import type { Log } from '../log.ts';
 import type { ApiContext } from './http.ts';
@@ -20,7 +20,9 @@ export interface StreamRow extends StreamPlace {
 export interface StreamSource<Row extends StreamRow> {
   /** The name of its events. */
   readonly event: string;
-  /** Reads rows in the order of the stream; see `readStream`. */
+  /** The clients that a stretch has rows of. */
+  clients(db: Pool, stretch: StreamStretch): Promise<string[]>;
+  /** Reads rows of one client in the order of the stream; see `readStream`. */
   read(db: Pool, range: StreamRange): Promise<Row[]>;
 }
 
@@ -41,7 +43,10 @@ export interface LiveStream<Row> {
 }
 
 interface Deps {
+  /** Says how far the stream goes, and who has rows in it. */
   readonly pool: Pool;
+  /** Connections that show the rows of one client and no others. */
+  readonly of: (clientId: string) => Pool;
   readonly log: Log;
   readonly pollMs: number;
   readonly listenersMax: number;
@@ -51,7 +56,7 @@ interface Open<Row> {
   readonly listener: Listener<Row>;
   readonly send: (text: string) => boolean;
   readonly end: () => void;
-  /** The last place the listener has seen; null until it is known from where it listens. */
+  /** The last place the listener has seen, and never hears of again; null until it is known from where it listens. */
   place: StreamPlace | null;
   /** It has seen everything up to the head, and gets what the poller reads. */
   live: boolean;
@@ -117,35 +122,43 @@ export function createLiveStream<Row extends StreamRow>(deps: Deps, source: Stre
   }
 
   async function step(): Promise<void> {
-    head ??= await streamHead(deps.pool);
-    for (const each of open) if (!each.live) await catchUp(each);
-    for (let more = true; more; ) {
-      const rows = await source.read(deps.pool, { after: head, upTo: null, clientId: null, limit: PAGE });
-      for (const each of open) if (each.live) deliver(each, rows);
-      const last = rows.at(-1);
-      if (last) head = { txId: last.txId, position: last.position };
-      more = rows.length === PAGE;
+    const next = await streamHead(deps.pool);
+    head ??= next;
+    for (const each of open) if (!each.live) await catchUp(each, head);
+    if (sameOrAfter(head, next)) return;
+    const stretch = { after: head, upTo: next };
+    for (const clientId of await source.clients(deps.pool, stretch)) {
+      const listening = [...open].filter((each) => each.live && each.listener.clientId === clientId);
+      if (listening.length > 0) await tell(clientId, listening, stretch);
     }
+    // Whoever was told of a part of it before something broke remembers how far.
+    head = next;
   }
 
   /** Brings one listener up to the head. Only the poller moves the head, and it waits for this. */
-  async function catchUp(each: Open<Row>): Promise<void> {
-    if (head === null) return;
-    each.place ??= head;
-    while (open.has(each) && !sameOrAfter(each.place, head)) {
-      const range = { after: each.place, upTo: head, clientId: each.listener.clientId, limit: PAGE };
-      const rows = await source.read(deps.pool, range);
-      deliver(each, rows);
-      const last = rows.at(-1);
-      each.place = rows.length === PAGE && last ? { txId: last.txId, position: last.position } : head;
-    }
+  async function catchUp(each: Open<Row>, upTo: StreamPlace): Promise<void> {
+    each.place ??= upTo;
+    if (!sameOrAfter(each.place, upTo)) await tell(each.listener.clientId, [each], { after: each.place, upTo });
     each.live = true;
+  }
+
+  /** Reads a stretch for one client, page by page, and tells its listeners. */
+  async function tell(clientId: string, listening: readonly Open<Row>[], { after, upTo }: StreamStretch): Promise<void> {
+    const db = deps.of(clientId);
+    for (let from = after, more = true; more && listening.some((each) => open.has(each)); ) {
+      const rows = await source.read(db, { after: from, upTo, clientId, limit: PAGE });
+      for (const each of listening) deliver(each, rows);
+      const last = rows.at(-1);
+      if (last) from = { txId: last.txId, position: last.position };
+      more = rows.length === PAGE;
+    }
   }
 
   function deliver(each: Open<Row>, rows: readonly Row[]): void {
     for (const row of rows) {
       // A listener may name a place ahead of the head, which has seen less than the stream it comes from.
       if (each.place !== null && sameOrAfter(each.place, row)) continue;
+      each.place = { txId: row.txId, position: row.position };
       const told = row.clientId === each.listener.clientId ? each.listener.tell(row) : null;
       if (told === null) continue;
       if (each.send(`id: ${row.txId}-${row.position}\nevent: ${source.event}\ndata: ${JSON.stringify(told)}\n\n`)) continue;

@@ -26,8 +26,8 @@ import { listsState } from '../lists-state.ts';
 import { openMessaging } from '../messaging.ts';
 import { type Running, runChild } from './child.ts';
 
-/** Connections that read for clients, beside those of the platform itself. */
-const TENANT_CONNECTIONS_MAX = 6;
+/** Connections that read for clients and that act for them, beside those of the platform itself. */
+const [TENANT_READERS_MAX, TENANT_WRITERS_MAX] = [6, 4];
 
 async function start(): Promise<Running> {
   const env = withSecretFiles(process.env);
@@ -39,7 +39,8 @@ async function start(): Promise<Running> {
   const tenants = openTenants({
     url: config.databaseUrl ?? '',
     applicationName: 'capp api clients',
-    max: TENANT_CONNECTIONS_MAX,
+    max: TENANT_READERS_MAX,
+    writersMax: TENANT_WRITERS_MAX,
     onError: (error) => foundation.log.warn({ code: (error as { code?: string }).code }, 'database connection broke'),
   });
   const approvalDesk = await openApprovalDesk(config);

@@ -22,6 +22,7 @@ const NOT_WALKED: Readonly<Record<string, string>> = {
   'POST /v1/session/passkey': 'needs an authenticator: `server/api/own-login.test.ts`',
   'POST /v1/callbacks/{railId}/{token}': 'operators: their words are kept, and what follows from them is a row of its payment',
   'PUT /v1/callbacks/{railId}/{token}': 'as above',
+  'POST /v1/balances/{token}': 'as above, about an account of ours',
   'POST /v1/c2b/{token}/confirmation': 'as above',
   'POST /v1/c2b/{token}/validation': 'as above',
   'POST /v1/gateways/{gateway}/{token}/{kind}': 'gateways: what follows from them is a row of its payment',

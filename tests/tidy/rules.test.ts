@@ -15,6 +15,7 @@ import {
 import { checkDeadFiles, checkFloors, FLOORS, mayImport } from './house.ts';
 import { checkCodes, checkDecisions, checkLinks, underscoredWords } from './pages.ts';
 import { parseSource, type Problem } from './source.ts';
+import { checkTenantPools } from './tenants.ts';
 
 const messages = (problems: readonly Problem[]): string[] => problems.map(({ line, message }) => `${line} ${message}`);
 const source = (text: string, path = 'tools/sample.ts') => parseSource(path, text);
@@ -199,6 +200,21 @@ describe('purity', () => {
 test('console is found, and nothing that only sounds like it', () => {
   expect(messages(checkConsole(source("\nconsole.log('x');\nconst quiet = { error: console.error };")))).toHaveLength(2);
   expect(checkConsole(source("openConsole.log('x'); const text = 'console.log';"))).toEqual([]);
+});
+
+test('a route of clients takes no connection of the platform, however it gets at it', () => {
+  const text = [
+    'await withTransaction(deps.pool, act);',
+    'await find(api.deps.pool, id);',
+    'const { pool, clock } = api.deps;',
+    'const { pool: own } = deps;',
+    'await withTransaction(deps.tenants.writing(clientId), act);',
+    'const made = { pool: deps.tenants.of(clientId), auditLog: deps.pool };',
+    'const { pool: other } = made;',
+  ].join('\n');
+  const linesOf = (path: string) => checkTenantPools(source(text, path)).map(({ line }) => line);
+  for (const path of ['server/api/routes/new.ts', 'server/api/new-desk.ts']) expect(linesOf(path)).toEqual([1, 2, 3, 4]);
+  for (const path of ['server/api/routes/rules.ts', 'server/api/app.ts', 'tools/new.ts']) expect(linesOf(path)).toEqual([]);
 });
 
 test('words of unfinished work are found, some of them not in tests', () => {

@@ -179,14 +179,14 @@ async function travelRule(deps: ReportDeps, maker: ReportMaker, paymentId: strin
 
 async function auditOfPayment(deps: ReportDeps, maker: ReportMaker, paymentId: string): Promise<Made> {
   if ((await findReportPayment(deps.pool, maker.clientId, paymentId)) === null) throw fault('not_found');
-  const proof = await exportPayment(deps.pool, paymentId);
+  const proof = await exportPayment(deps.auditLog, paymentId);
   const details = { form: 'capp-audit-proof', rows: proof.rows.length, unsealed: proof.unsealed };
   return { content: `${JSON.stringify(proof)}\n`, mediaType: 'application/json', extension: 'json', country: null, paymentId, details };
 }
 
 async function auditOfPeriod(deps: ReportDeps, maker: ReportMaker, request: { readonly from: string; readonly to: string }): Promise<Made> {
   const { from, before } = periodOf(request);
-  const { text, rows, head } = await exportAudit(deps.pool, maker.clientId, from, before);
+  const { text, rows, head } = await exportAudit(deps.auditLog, maker.clientId, from, before);
   const details = { form: 'capp-audit-export', rows, lastBlock: head };
   return {
     content: text,

@@ -12,7 +12,10 @@ import { moneyOf, type ReportParty, type ReportPayment } from './subject.ts';
 import { faultsOfGoaml } from './validate.ts';
 
 export interface ReportDeps {
+  /** Shows the rows of the client that reports, and no others. */
   readonly pool: Pool;
+  /** Shows the whole audit log: a proof is made from the leaves beside the client's own. */
+  readonly auditLog: Pool;
   readonly keyring: Keyring;
   readonly clock: Clock;
   readonly entities: ReportingEntities;

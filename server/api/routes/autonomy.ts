@@ -47,7 +47,7 @@ export function mountAutonomy(api: Api): void {
   const standing = async (clientId: string, corridor: string | null) => {
     const own = dialScope(AGENT, clientId, corridor);
     const scopes = corridor === null ? [dialScope(AGENT, null, null), own] : dialScopes(AGENT, clientId, corridor);
-    return dialOut(await findDials(deps.pool, scopes), own, corridor, deps.clock.now());
+    return dialOut(await findDials(deps.tenants.writing(clientId), scopes), own, corridor, deps.clock.now());
   };
   const turn = async (
     caller: Caller,
@@ -56,7 +56,9 @@ export function mountAutonomy(api: Api): void {
   ) => {
     const { clientId, principal } = caller;
     const scope = dialScope(AGENT, clientId, corridor);
-    await withTransaction(deps.pool, (tx) => way(tx, clientId, { scope, ...body, principal, nowMs: deps.clock.now() }));
+    await withTransaction(deps.tenants.writing(clientId), (tx) =>
+      way(tx, clientId, { scope, ...body, principal, nowMs: deps.clock.now() }),
+    );
     return { status: 200 as const, body: await standing(clientId, corridor) };
   };
   mount(

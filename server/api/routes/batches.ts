@@ -139,13 +139,14 @@ async function* verdictsOf(
   const { deps } = api;
   let opened = false;
   for await (const group of groupsOf(rows)) {
-    if (!opened) await openBatch(deps.pool, { id: batchId, clientId, actor: caller.principal, nowMs: deps.clock.now() });
+    if (!opened)
+      await openBatch(deps.tenants.writing(clientId), { id: batchId, clientId, actor: caller.principal, nowMs: deps.clock.now() });
     opened = true;
     const verdicts = await judge(api, caller, batchId, group);
     for (const verdict of verdicts) counts[verdict.status]++;
     yield verdicts;
   }
-  if (opened) await closeBatch(deps.pool, batchId, counts);
+  if (opened) await closeBatch(deps.tenants.writing(clientId), batchId, counts);
 }
 
 /** The body as it comes, or as it was read to check its signature. */

@@ -113,7 +113,7 @@ function mountFile(api: Api): void {
       const body = await fileOf(deps, caller, row);
       // Who looked at whose names is part of the audit.
       const shown = { clientId: caller.clientId, actor: caller.principal, action: 'case.names_shown', subject: `case:${row.id}` };
-      await recordAuditEvents(deps.pool, [{ ...shown, paymentId: row.paymentId }], deps.clock.now());
+      await recordAuditEvents(deps.tenants.writing(caller.clientId), [{ ...shown, paymentId: row.paymentId }], deps.clock.now());
       deps.log.info({ requestId: c.get('requestId'), caseId: row.id, principal: caller.principal }, 'case.names_shown');
       return { status: 200, body };
     },
@@ -145,7 +145,7 @@ async function fileOf(deps: ApiDeps, caller: Caller, row: CaseRow): Promise<z.in
   if (payment === null) throw fault('internal', { internal: `case ${row.id} has no payment of its client` });
   const parties = openParties(keyring, payment);
   // No client's own connection reads keys of texts.
-  const open = await textOpener(deps.pool, keyring, row.id);
+  const open = await textOpener(deps.tenants.writing(caller.clientId), keyring, row.id);
   return {
     ...caseOut(row, nowMs),
     evidence: { ...row.evidence },
@@ -188,7 +188,13 @@ function mountClaims(api: Api): void {
     async ({ c, caller }) => {
       const [caseId, nowMs] = [idParam(c), deps.clock.now()];
       const untilMs = nowMs + (deps.desk?.claimMs ?? DESK_DEFAULTS.claimMs);
-      const row = await claimCase(deps.pool, { clientId: caller.clientId, caseId, officer: caller.principal, nowMs, untilMs });
+      const row = await claimCase(deps.tenants.writing(caller.clientId), {
+        clientId: caller.clientId,
+        caseId,
+        officer: caller.principal,
+        nowMs,
+        untilMs,
+      });
       if (row === null) throw fault(isOpen(await load(deps, caller, caseId)) ? 'case_claimed' : 'case_not_open');
       c.set('logged', { caseId, principal: caller.principal });
       return { status: 200, body: caseOut(row, nowMs) };
@@ -208,7 +214,7 @@ function mountClaims(api: Api): void {
     },
     async ({ c, caller }) => {
       const [caseId, nowMs] = [idParam(c), deps.clock.now()];
-      const row = await releaseClaim(deps.pool, caller.clientId, caseId, caller.principal, nowMs);
+      const row = await releaseClaim(deps.tenants.writing(caller.clientId), caller.clientId, caseId, caller.principal, nowMs);
       if (row === null) throw fault(isOpen(await load(deps, caller, caseId)) ? 'case_not_claimed' : 'case_not_open');
       c.set('logged', { caseId, principal: caller.principal });
       return { status: 200, body: caseOut(row, nowMs) };

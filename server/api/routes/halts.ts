@@ -94,7 +94,7 @@ export function mountHalts(api: Api): void {
       if (railId !== null && !RAILS.some(({ id }) => id === railId)) throw fault('operator_unknown', { field: 'railId' });
       if (paymentId !== null && (await findPayment(deps.tenants.of(clientId), clientId, paymentId)) === null) throw fault('not_found');
       const wish = { clientId, corridor, railId, paymentId, reason, liftClientId: clientId, principal, nowMs: deps.clock.now() };
-      const begun = await withTransaction(deps.pool, (tx) => halt(tx, wish));
+      const begun = await withTransaction(deps.tenants.writing(clientId), (tx) => halt(tx, wish));
       // It is in force: an error here would have the officer begin another.
       const underWay = await requestsUnderWay(deps.tenants.of(clientId), begun).catch((error: unknown) => {
         deps.log.error(
@@ -127,7 +127,9 @@ export function mountHalts(api: Api): void {
     async ({ c, caller }) => {
       const id = idParam(c);
       const nowMs = deps.clock.now();
-      const lifted = await withTransaction(deps.pool, (tx) => lift(tx, id, caller.clientId, caller.principal, nowMs));
+      const lifted = await withTransaction(deps.tenants.writing(caller.clientId), (tx) =>
+        lift(tx, id, caller.clientId, caller.principal, nowMs),
+      );
       return { status: 200, body: haltOut(lifted) };
     },
   );

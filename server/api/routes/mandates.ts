@@ -116,7 +116,7 @@ function mountSignature(api: Api): void {
     async ({ c, caller: { clientId }, body }) => {
       const [mandateId, nowMs] = [idParam(c), deps.clock.now()];
       const signing = { clientId, mandateId, role: body.as, keyId: body.keyId, signature: Buffer.from(body.signature, 'base64') };
-      const out = await withTransaction(deps.pool, async (tx) => {
+      const out = await withTransaction(deps.tenants.writing(clientId), async (tx) => {
         const signed = await signMandate(tx, deps.keyring, signing, nowMs);
         return mandateOut(signed, nowMs, await listMandateSignatures(tx, clientId, [mandateId]));
       });
@@ -161,7 +161,7 @@ function mountIssue(api: Api): void {
         notBeforeMs: body.notBefore === undefined ? nowMs : Date.parse(body.notBefore),
         expiresAtMs: Date.parse(body.expiresAt),
       };
-      const mandate = await withTransaction(deps.pool, (tx) => issueMandate(tx, deps.keyring, wish, nowMs));
+      const mandate = await withTransaction(deps.tenants.writing(caller.clientId), (tx) => issueMandate(tx, deps.keyring, wish, nowMs));
       return { status: 201, body: mandateOut({ mandate, revokedBy: null, revokedAt: null }, nowMs, []) };
     },
   );
@@ -235,7 +235,7 @@ function mountRevocation(api: Api): void {
     },
     async ({ c, caller }) => {
       const [id, nowMs] = [idParam(c), deps.clock.now()];
-      const out = await withTransaction(deps.pool, async (tx) => {
+      const out = await withTransaction(deps.tenants.writing(caller.clientId), async (tx) => {
         const ended = await takeBack(tx, caller.clientId, id, caller.principal, nowMs);
         return mandateOut(ended, nowMs, await listMandateSignatures(tx, caller.clientId, [id]));
       });

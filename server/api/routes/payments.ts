@@ -351,7 +351,7 @@ function mountChanges(api: Api): void {
     async ({ c, caller }) => {
       const paymentId = idParam(c);
       const asked = { clientId: caller.clientId, actor: caller.principal, paymentId, nowMs: deps.clock.now() };
-      const noted = await requestRefund(deps.pool, asked, REFUNDABLE);
+      const noted = await requestRefund(deps.tenants.writing(caller.clientId), asked, REFUNDABLE);
       const row = await load(deps, caller, paymentId);
       if (!noted) throw refusalOfRefund(row.status);
       deps.notify('resume');
@@ -371,7 +371,7 @@ function refusalOfRefund(status: PaymentStatus) {
 /** Cancels a payment, closes its case and gives back its reservation, all in one transaction. */
 async function cancel(deps: ApiDeps, caller: Caller, paymentId: string): Promise<void> {
   const nowMs = deps.clock.now();
-  await withTransaction(deps.pool, async (tx) => {
+  await withTransaction(deps.tenants.writing(caller.clientId), async (tx) => {
     // The case before the payment: the order in which a decided case takes its locks.
     await withdrawCase(tx, caller.clientId, paymentId, nowMs);
     const payment = await lockPayment(tx, caller.clientId, paymentId, nowMs);

@@ -108,8 +108,9 @@ function mountMaking(api: Api): void {
           throw fault('reporting_entity_missing');
         });
       const { clientId, principal } = caller;
-      const { pool, keyring, clock } = deps;
-      const row = await makeReport({ pool, keyring, clock, entities }, { clientId, principal }, requestOf(body));
+      const { keyring, clock } = deps;
+      const reporting = { pool: deps.tenants.writing(clientId), auditLog: deps.pool, keyring, clock, entities };
+      const row = await makeReport(reporting, { clientId, principal }, requestOf(body));
       c.set('logged', { reportId: row.id, kind: row.kind, principal });
       return { status: 201, body: reportOut(row) };
     },
@@ -196,13 +197,13 @@ function mountReading(api: Api): void {
       const row = await load(api, caller.clientId, idParam(c));
       const content = await findReportContent(deps.tenants.of(caller.clientId), caller.clientId, row.id);
       if (content === null) throw fault('not_found');
-      const open = await textOpener(deps.pool, deps.keyring, row.id);
+      const open = await textOpener(deps.tenants.writing(caller.clientId), deps.keyring, row.id);
       const file = open(content, REPORT_CONTEXT);
       // The law no longer keeps it: its key was destroyed.
       if (file === null) throw fault('not_found', { detail: 'The file of the report is no longer kept.' });
       // Who had whose names in hand is part of the audit.
       const act = { clientId: caller.clientId, actor: caller.principal, action: 'report.read', subject: `report:${row.id}` };
-      await recordAuditEvents(deps.pool, [{ ...act, paymentId: row.paymentId }], deps.clock.now());
+      await recordAuditEvents(deps.tenants.writing(caller.clientId), [{ ...act, paymentId: row.paymentId }], deps.clock.now());
       c.set('logged', { reportId: row.id, principal: caller.principal });
       return new Response(file, {
         headers: {
@@ -241,7 +242,7 @@ function mountFiling(api: Api): void {
       const nowMs = deps.clock.now();
       const filedAtMs = body.filedAt === undefined ? nowMs : Date.parse(body.filedAt);
       const filing = { clientId, reportId, principal, reference: body.filingReference ?? null, filedAtMs };
-      const row = await withTransaction(deps.pool, async (tx) => {
+      const row = await withTransaction(deps.tenants.writing(clientId), async (tx) => {
         const filed = await fileReport(tx, filing);
         if (filed === null) throw fault('report_filed');
         const details = { filingReference: filed.filingReference, contentDigest: filed.contentDigest };

@@ -85,13 +85,13 @@ function mountFindingFile(api: Api): void {
     },
     async ({ c, caller }) => {
       const row = await findFinding(deps.tenants.of(caller.clientId), caller.clientId, idParam(c));
-      const known = row === null ? null : await findKnownPerson(deps.pool, caller.clientId, row.userId);
+      const known = row === null ? null : await findKnownPerson(deps.tenants.writing(caller.clientId), caller.clientId, row.userId);
       if (row === null || known === null) throw fault('not_found');
       const opened = deps.keyring.people.openPerson(known);
       const person = { ...shownPerson(opened), country: known.country };
       // Who looked at whose name is part of the audit.
       const shown = { clientId: caller.clientId, actor: caller.principal, action: 'screening.name_shown', subject: `finding:${row.id}` };
-      await recordAuditEvents(deps.pool, [shown], deps.clock.now());
+      await recordAuditEvents(deps.tenants.writing(caller.clientId), [shown], deps.clock.now());
       c.set('logged', { findingId: row.id, principal: caller.principal });
       return { status: 200, body: { ...findingOut(api, row), person, ...besideListed(deps.lists, row.list, row.entryId, opened) } };
     },

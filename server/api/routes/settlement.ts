@@ -172,7 +172,7 @@ function mountProof(api: Api): void {
     async ({ c, caller }) => {
       const payment = await findPayment(deps.tenants.of(caller.clientId), caller.clientId, idParam(c));
       if (payment === null) throw fault('not_found');
-      const rows = await findProofRows(deps.pool, caller.clientId, payment.id);
+      const rows = await findProofRows(deps.tenants.writing(caller.clientId), caller.clientId, payment.id);
       if (rows.legs.length === 0) throw fault('proof_not_ready');
       return { status: 200, body: settlementProofOf(payment.id, rows) };
     },

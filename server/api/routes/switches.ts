@@ -35,7 +35,8 @@ const PATH = '/v1/agents/investigator/switch';
 export function mountSwitches(api: Api): void {
   const { deps } = api;
   const stateOf = async (clientId: string): Promise<z.infer<typeof switchSchema>> => {
-    const [own, platform] = await Promise.all([findSwitch(deps.pool, switchOfClient(clientId)), findSwitch(deps.pool, INVESTIGATOR)]);
+    const pool = deps.tenants.writing(clientId);
+    const [own, platform] = await Promise.all([findSwitch(pool, switchOfClient(clientId)), findSwitch(pool, INVESTIGATOR)]);
     return switchOut(own, platform);
   };
   mount(
@@ -74,7 +75,7 @@ export function mountSwitches(api: Api): void {
       if (body.state === 'on') requireStepUp(caller, deps);
       const agent = switchOfClient(caller.clientId);
       const nowMs = deps.clock.now();
-      await withTransaction(deps.pool, async (tx) => {
+      await withTransaction(deps.tenants.writing(caller.clientId), async (tx) => {
         const turned = await turnSwitch(tx, { agent, ...body, principal: caller.principal, nowMs });
         if (turned === null)
           throw fault((await findSwitch(tx, agent))?.state === 'off' && body.state === 'on' ? 'maker_is_checker' : 'switch_unchanged');

@@ -96,7 +96,7 @@ function mountCreation(api: Api): void {
       await checkTarget(body.url, targetPolicy(deps));
       const secret = newSecret();
       const row = await insertEndpoint(
-        deps.pool,
+        deps.tenants.writing(caller.clientId),
         {
           id: newId(),
           clientId: caller.clientId,
@@ -174,7 +174,7 @@ function mountEndpoints(api: Api): void {
       const endpointId = idParam(c);
       await checkTarget(body.url, targetPolicy(deps));
       await load(deps, caller, endpointId);
-      const row = await updateEndpoint(deps.pool, {
+      const row = await updateEndpoint(deps.tenants.writing(caller.clientId), {
         clientId: caller.clientId,
         endpointId,
         ...body,
@@ -202,7 +202,7 @@ function mountEndpoints(api: Api): void {
     async ({ c, caller }) => {
       const { id: endpointId } = await load(deps, caller, idParam(c));
       const act = { clientId: caller.clientId, endpointId, actor: caller.principal, nowMs: deps.clock.now() };
-      if (!(await deleteEndpoint(deps.pool, act))) throw fault('not_found');
+      if (!(await deleteEndpoint(deps.tenants.writing(caller.clientId), act))) throw fault('not_found');
       c.set('logged', { endpointId, principal: caller.principal });
       return { status: 200, body: { id: endpointId, deleted: true } };
     },
@@ -244,7 +244,7 @@ function mountRotation(api: Api): void {
     async ({ c, caller, body }) => {
       const [endpointId, nowMs, secret] = [idParam(c), deps.clock.now(), newSecret()];
       await load(deps, caller, endpointId);
-      const row = await rotateSecret(deps.pool, {
+      const row = await rotateSecret(deps.tenants.writing(caller.clientId), {
         clientId: caller.clientId,
         endpointId,
         secret: deps.keyring.encrypt(secret, SECRET_CONTEXT),
@@ -334,7 +334,11 @@ function mountReplays(api: Api): void {
     },
     async ({ c, caller }) => {
       const { id: deliveryId } = await deliveryFile(deps, caller, idParam(c));
-      await replayDelivery(deps.pool, { clientId: caller.clientId, deliveryId, actor: caller.principal }, deps.clock.now());
+      await replayDelivery(
+        deps.tenants.writing(caller.clientId),
+        { clientId: caller.clientId, deliveryId, actor: caller.principal },
+        deps.clock.now(),
+      );
       deps.notify('webhooks');
       return { status: 202, body: await deliveryFile(deps, caller, deliveryId) };
     },
@@ -358,8 +362,8 @@ function mountReplays(api: Api): void {
       const nowMs = deps.clock.now();
       const replayed =
         body.which === 'failed'
-          ? await replayFailed(deps.pool, endpoint, nowMs)
-          : await replayRange(deps.pool, endpoint, { from: new Date(body.from), to: new Date(body.to) }, nowMs);
+          ? await replayFailed(deps.tenants.writing(caller.clientId), endpoint, nowMs)
+          : await replayRange(deps.tenants.writing(caller.clientId), endpoint, { from: new Date(body.from), to: new Date(body.to) }, nowMs);
       deps.notify('webhooks');
       return { status: 202, body: { replayed } };
     },
@@ -375,7 +379,11 @@ function mountReplays(api: Api): void {
       responses: { 202: answers('On its way.', deliveryFileSchema), ...unable },
     },
     async ({ c, caller }) => {
-      const deliveryId = await sendTest(deps.pool, await endpointOf(deps, caller, idParam(c)), deps.clock.now());
+      const deliveryId = await sendTest(
+        deps.tenants.writing(caller.clientId),
+        await endpointOf(deps, caller, idParam(c)),
+        deps.clock.now(),
+      );
       deps.notify('webhooks');
       return { status: 202, body: await deliveryFile(deps, caller, deliveryId) };
     },
