@@ -22,10 +22,10 @@ import { leaksOf, type Place, searchFiles, searchTables, searchText } from './pl
 import { startStandIn } from './stand-in-model.ts';
 
 /**
- * Parts of names of the input that are words of the platform as well, or of the languages it speaks: found alone they say nothing of
- * anybody. Whole names with them in are looked for like any other.
+ * Names by which the demonstration calls people who work there, as some of its customers are called as well: `officer:baraka` speaks of
+ * no customer. Whole names with them in are looked for like any other.
  */
-const COMMON_WORDS: ReadonlySet<string> = new Set([]);
+const NAMES_OF_STAFF: ReadonlySet<string> = new Set(['baraka', 'tunde', 'zawadi']);
 
 /** Parts of names that are no longer than this may stand in any ciphertext by chance, where all bytes are the same likely. */
 const CHANCE_MAX = 6;
@@ -42,7 +42,7 @@ export async function soughtIn(file: string): Promise<Sought> {
       return soughtOf({ name: of('name'), phone: of('phone'), country: of('country') as Country, said: SAID.map(of) });
     }),
   );
-  const words = people.flatMap((person) => person.words).filter((word) => !COMMON_WORDS.has(word.toLowerCase()));
+  const words = people.flatMap((person) => person.words).filter((word) => !NAMES_OF_STAFF.has(word.toLowerCase()));
   return { values: [...new Set(people.flatMap(({ values }) => values))], words: [...new Set(words)] };
 }
 
