@@ -136,6 +136,18 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'never-executed',
+    mistake: 'Batches are proposed, funded and approved, and never executed: all of them expire.',
+    chain: true,
+    changes: [
+      {
+        file: 'graph/settlement/driver.ts',
+        find: 'return isLate ? lookAgain(deps, batch) : execute(deps, batch);',
+        replace: 'return lookAgain(deps, batch);',
+      },
+    ],
+  },
+  {
     name: 'vote-presumed',
     mistake: 'The vote of an arbiter counts as taken in because the batch is in dispute, though the chain has not seen it.',
     chain: true,
