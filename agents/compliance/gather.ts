@@ -273,18 +273,10 @@ function factsOf(
     listVersion: readings.sanctions.version,
     listSample: readings.sanctions.sample,
     hits,
-    limits: readings.alike(`limits ${payment.fromCountry} ${payment.fromCurrency} ${row.senderKycTier} ${day}`, () =>
-      limitFacts(payment.fromCountry, payment.fromCurrency, row.senderKycTier, day),
-    ),
+    limits: limitFacts(readings, payment.fromCountry, payment.fromCurrency, row.senderKycTier, day),
     receiverBalanceMinor: tierLimits(payment.toCountry, payment.toCurrency, row.receiverKycTier, day)?.balanceMinor?.toString() ?? null,
     history,
-    thresholds: bandFacts(readings, {
-      thresholds,
-      earlierSent,
-      at,
-      structuring,
-      key: `${payment.fromCountry} ${payment.fromCurrency} ${day}`,
-    }),
+    thresholds: bandFacts(readings, { thresholds, earlierSent, at, structuring, key: `${payment.fromCountry} ${at.currency} ${day}` }),
     receiverSenders24h,
     fatf: readings.alike(`fatf ${from.standing} ${to.standing} ${day}`, () => ({ from: from.standing, to: to.standing, asOf: from.asOf })),
     ruleSet: readings.ruleSet.label,
@@ -368,7 +360,11 @@ function hitFacts([sender, receiver]: readonly (readonly Hit[])[]): readonly Hit
   return [...of('sender', sender), ...of('receiver', receiver)];
 }
 
-function limitFacts(country: string, currency: Currency, tier: number, day: string): LimitFacts {
+function limitFacts({ alike }: Readings, country: string, currency: Currency, tier: number, day: string): LimitFacts {
+  return alike(`limits ${country} ${currency} ${tier} ${day}`, () => readLimits(country, currency, tier, day));
+}
+
+function readLimits(country: string, currency: Currency, tier: number, day: string): LimitFacts {
   const limits = tierLimits(country, currency, tier, day);
   return {
     country,
