@@ -4,6 +4,7 @@
  */
 import type { Pool, PoolClient } from 'pg';
 import type { CohortPayment, QuoteTerms, Route, WorkItem } from '../agents/agent.ts';
+import { uuidArray } from '../db/arrays.ts';
 import type { RecordedDecision } from '../db/queries/decisions.ts';
 import { fault } from '../domain/errors.ts';
 import { newId } from '../domain/ids.ts';
@@ -70,10 +71,11 @@ interface PaymentRow {
   preference: CohortPayment['preference'];
   purpose: string;
   quote_id: string | null;
-  collection_route: string[];
-  payout_route: string[];
-  collection_spent: string[];
-  payout_spent: string[];
+  /** Null where there is none, as of nearly every new payment: an empty array takes long to read. */
+  collection_route: string[] | null;
+  payout_route: string[] | null;
+  collection_spent: string[] | null;
+  payout_spent: string[] | null;
   reservation_id: string | null;
   refund_requested_at: Date | null;
   created_at: Date;
@@ -104,8 +106,9 @@ interface PaymentRow {
 
 const PAYMENT_COLUMNS = `
   p.id, p.client_id, p.status, p.amount, p.from_currency, p.to_currency, p.from_country, p.to_country, p.funding, p.delivery,
-  p.sender_id, p.receiver_id, p.sender_wallet, p.receiver_wallet, p.preference, p.purpose, p.quote_id, p.collection_route,
-  p.payout_route, p.collection_spent, p.payout_spent, p.reservation_id, p.refund_requested_at, p.created_at, p.target_amount,
+  p.sender_id, p.receiver_id, p.sender_wallet, p.receiver_wallet, p.preference, p.purpose, p.quote_id,
+  nullif(p.collection_route, '{}') as collection_route, nullif(p.payout_route, '{}') as payout_route,
+  nullif(p.collection_spent, '{}') as collection_spent, nullif(p.payout_spent, '{}') as payout_spent, p.reservation_id, p.refund_requested_at, p.created_at, p.target_amount,
   case when p.status in ('released', 'queued') then
     (select c.id from cases c where c.payment_id = p.id and c.status = 'released' order by c.closed_at desc limit 1) end as released_by_case,
   q.amount as quote_amount, q.fee_amount as quote_fee, q.target_amount as quote_exchanged, q.rate as quote_rate,
@@ -207,14 +210,14 @@ export async function releaseCohort(pool: Pool, cohort: Cohort, notBefore: Date 
     name: 'release_cohort',
     text: `update payments set lease_token = null, lease_until = null, not_before = coalesce($3, not_before)
            where id = any($1::uuid[]) and lease_token = $2`,
-    values: [cohort.travellers.map((traveller) => traveller.payment.id), cohort.leaseToken, notBefore],
+    values: [uuidArray(cohort.travellers.map((traveller) => traveller.payment.id)), cohort.leaseToken, notBefore],
   });
 }
 
 function travellerOf(row: PaymentRow): Traveller {
   const quote = quoteOf(row);
   const attempt = attemptOf(row);
-  const routed = row.collection_route.length > 0 || row.payout_route.length > 0;
+  const isRouted = row.collection_route !== null || row.payout_route !== null;
   return {
     payment: {
       id: row.id,
@@ -234,13 +237,13 @@ function travellerOf(row: PaymentRow): Traveller {
       preference: row.preference,
       purpose: row.purpose,
       quoteId: row.quote_id,
-      collectionSpent: row.collection_spent,
-      payoutSpent: row.payout_spent,
+      collectionSpent: row.collection_spent ?? [],
+      payoutSpent: row.payout_spent ?? [],
       createdAtMs: row.created_at.getTime(),
       releasedByCase: row.released_by_case,
     },
     ...(quote === undefined ? {} : { quote }),
-    ...(routed ? { route: { collection: row.collection_route, payout: row.payout_route } } : {}),
+    ...(isRouted ? { route: { collection: row.collection_route ?? [], payout: row.payout_route ?? [] } } : {}),
     ...(attempt === undefined ? {} : { attempt }),
     reservationId: row.reservation_id,
     refundRequested: row.refund_requested_at !== null,

@@ -26,6 +26,7 @@ import {
   fatfStanding,
   type ReportingThreshold,
   reportingThresholds,
+  type TierLimits,
   tierLimits,
   type UsdRates,
   usdCents,
@@ -234,7 +235,7 @@ function factsOf(
   const sent = readings.sent.get(payment.senderId);
   const earlierSent = earlierThan(sent, at, refused);
   const toReceiver = earlierThan(readings.received.get(payment.receiverId), at, refused);
-  const [from, to] = [fatfStanding(payment.fromCountry, day), fatfStanding(payment.toCountry, day)];
+  const { fatf, risk: corridorRiskNow } = corridorFacts(readings, payment, day);
   const thresholds = readings.thresholdsOf(payment.fromCountry, payment.fromCurrency, day);
   const [sender, receiver] = [
     partyFacts(readings, parties.sender, row.senderKycStatus, row.senderKycTier),
@@ -252,7 +253,7 @@ function factsOf(
     amountUsdMinor: usdCents(payment.amountMinor, payment.fromCurrency, readings.rates),
     travelRuleMinor,
     band: structuring,
-    corridorRisk: corridorRisk(from.standing, to.standing, payment.fromCurrency === payment.toCurrency, day),
+    corridorRisk: corridorRiskNow,
     travelRule: isQualifying ? travelRuleOf(payment, day, parties, { sender, receiver }) : null,
     isOriginatorVerified: row.senderKycStatus === 'verified',
   });
@@ -273,18 +274,28 @@ function factsOf(
     listVersion: readings.sanctions.version,
     listSample: readings.sanctions.sample,
     hits,
-    limits: limitFacts(readings, payment.fromCountry, payment.fromCurrency, row.senderKycTier, day),
-    receiverBalanceMinor: tierLimits(payment.toCountry, payment.toCurrency, row.receiverKycTier, day)?.balanceMinor?.toString() ?? null,
+    limits: limitsOf(readings, payment.fromCountry, payment.fromCurrency, row.senderKycTier, day).facts,
+    receiverBalanceMinor: limitsOf(readings, payment.toCountry, payment.toCurrency, row.receiverKycTier, day).balanceMinor,
     history,
     thresholds: bandFacts(readings, { thresholds, earlierSent, at, structuring, key: `${payment.fromCountry} ${at.currency} ${day}` }),
     receiverSenders24h,
-    fatf: readings.alike(`fatf ${from.standing} ${to.standing} ${day}`, () => ({ from: from.standing, to: to.standing, asOf: from.asOf })),
+    fatf,
     ruleSet: readings.ruleSet.label,
     signals,
     risk: risk.score(riskInputOf(signals)),
     released:
       payment.releasedByCase === null ? null : { caseId: payment.releasedByCase, rules: readings.flaggedRules.get(payment.id) ?? [] },
   };
+}
+
+/** How both countries stand with the FATF, and how risky money between them is. */
+function corridorFacts({ alike }: Readings, { fromCountry, toCountry, fromCurrency, toCurrency }: WorkItem['payment'], day: string) {
+  const isOneCurrency = fromCurrency === toCurrency;
+  return alike(`corridor ${fromCountry} ${toCountry} ${isOneCurrency} ${day}`, () => {
+    const [from, to] = [fatfStanding(fromCountry, day), fatfStanding(toCountry, day)];
+    const fatf = { from: from.standing, to: to.standing, asOf: from.asOf };
+    return { fatf, risk: corridorRisk(from.standing, to.standing, isOneCurrency, day) };
+  });
 }
 
 interface Bands {
@@ -360,12 +371,15 @@ function hitFacts([sender, receiver]: readonly (readonly Hit[])[]): readonly Hit
   return [...of('sender', sender), ...of('receiver', receiver)];
 }
 
-function limitFacts({ alike }: Readings, country: string, currency: Currency, tier: number, day: string): LimitFacts {
-  return alike(`limits ${country} ${currency} ${tier} ${day}`, () => readLimits(country, currency, tier, day));
+/** What a tier may do in a country, and what its wallet may hold. */
+function limitsOf({ alike }: Readings, country: string, currency: Currency, tier: number, day: string) {
+  return alike(`limits ${country} ${currency} ${tier} ${day}`, () => {
+    const limits = tierLimits(country, currency, tier, day);
+    return { facts: limitFacts(country, limits), balanceMinor: limits?.balanceMinor?.toString() ?? null };
+  });
 }
 
-function readLimits(country: string, currency: Currency, tier: number, day: string): LimitFacts {
-  const limits = tierLimits(country, currency, tier, day);
+function limitFacts(country: string, limits: TierLimits | null): LimitFacts {
   return {
     country,
     tier: limits?.tier ?? null,

@@ -1,5 +1,5 @@
 /** What compliance reads, set-wise: one statement per source and cohort. */
-import { momentArray, plainArray } from '../../db/arrays.ts';
+import { momentArray, plainArray, textArray, uuidArray } from '../../db/arrays.ts';
 import type { Queryable } from '../../db/connect.ts';
 import type { SealedParties } from '../../db/person-keys.ts';
 import { FAN_IN_MS, HISTORY_MS, type PastPayment } from './history.ts';
@@ -27,7 +27,7 @@ export async function readParties(db: Queryable, paymentIds: readonly string[]):
       join users sender on sender.id = p.sender_id
       join users receiver on receiver.id = p.receiver_id
       where p.id = any($1::uuid[])`,
-    values: [paymentIds],
+    values: [uuidArray(paymentIds)],
   });
   return new Map(result.rows.map((row) => [row.paymentId, row]));
 }
@@ -100,9 +100,9 @@ async function readHistory(
   const result = await db.query<HistoryRow>({
     ...statement,
     values: [
-      plainArray(requests.map((each) => each.userId)),
-      momentArray(requests.map((each) => new Date(each.fromMs - windowMs))),
-      momentArray(requests.map((each) => new Date(each.untilMs))),
+      uuidArray(requests.map((each) => each.userId)),
+      momentArray(requests.map((each) => each.fromMs - windowMs)),
+      momentArray(requests.map((each) => each.untilMs)),
       HISTORY_ROWS_MAX,
     ],
   });
@@ -146,7 +146,7 @@ export async function readLastBefore(db: Queryable, requests: readonly HistoryRe
         where p.sender_id = wanted.user_id and p.created_at <= wanted.before and p.status not in ('rejected', 'cancelled', 'failed')
         order by p.created_at desc
         limit 1) earlier`,
-    values: [plainArray(requests.map((each) => each.userId)), momentArray(requests.map((each) => new Date(each.fromMs - HISTORY_MS)))],
+    values: [uuidArray(requests.map((each) => each.userId)), momentArray(requests.map((each) => each.fromMs - HISTORY_MS))],
   });
   return new Map(result.rows.map((row) => [row.userId, row.createdAt.getTime()]));
 }
@@ -180,12 +180,26 @@ export interface NewRecord {
 /** Stores what screening found, one row per payment. */
 export async function storeRecords(db: Queryable, records: readonly NewRecord[]): Promise<void> {
   if (records.length === 0) return;
+  const column = <T>(pick: (record: NewRecord) => T): T[] => records.map(pick);
   await db.query({
     name: 'compliance_records_store',
     text: `insert into compliance_records (id, client_id, payment_id, outcome, list_version, hits, rules, rule_set, shadow)
-      select id, client_id, payment_id, outcome, list_version, hits, rules, rule_set, shadow
-      from jsonb_to_recordset($1::jsonb)
-        as record(id uuid, client_id uuid, payment_id uuid, outcome text, list_version text, hits jsonb, rules jsonb, rule_set text, shadow jsonb)`,
-    values: [JSON.stringify(records)],
+      select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::jsonb[], $7::jsonb[], $8::text[], $9::jsonb[])`,
+    values: [
+      uuidArray(column((record) => record.id)),
+      uuidArray(column((record) => record.client_id)),
+      uuidArray(column((record) => record.payment_id)),
+      plainArray(column((record) => record.outcome)),
+      textArray(column((record) => record.list_version)),
+      textArray(column((record) => jsonOf(record.hits))),
+      textArray(column((record) => jsonOf(record.rules))),
+      textArray(column((record) => record.rule_set)),
+      textArray(column((record) => (record.shadow === null ? null : jsonOf(record.shadow)))),
+    ],
   });
+}
+
+/** Of most payments nothing was found. */
+function jsonOf(found: readonly unknown[]): string {
+  return found.length === 0 ? '[]' : JSON.stringify(found);
 }

@@ -36,7 +36,7 @@ export function decideExchangeRate(facts: ExchangeRateFacts): ExchangeRateVerdic
   if (facts.clientQuote === 'missing') return refuse('quote_not_found');
   if (facts.clientQuote !== 'none') return honourQuote(facts, facts.clientQuote);
   if (facts.corridor === null) return refuse('corridor_unavailable');
-  const pricing = pricePair(facts);
+  const pricing = pricingOf(facts);
   if ('refusal' in pricing) return pricing.refusal;
   return makeQuote(facts, facts.corridor, pricing);
 }
@@ -81,6 +81,22 @@ interface Pricing {
   readonly reasons: readonly Reason[];
 }
 
+/** What was priced last of legs that several payments share: a pair has one price for a cohort, whatever the amounts. */
+const PRICED = new WeakMap<
+  ExchangeRateFacts['legs'],
+  { readonly facts: ExchangeRateFacts; readonly pricing: ReturnType<typeof pricePair> }
+>();
+
+function pricingOf(facts: ExchangeRateFacts): ReturnType<typeof pricePair> {
+  const known = PRICED.get(facts.legs);
+  if (known?.facts.nowMs === facts.nowMs && known.facts.fromCurrency === facts.fromCurrency && known.facts.toCurrency === facts.toCurrency)
+    return known.pricing;
+  const pricing = pricePair(facts);
+  PRICED.set(facts.legs, { facts, pricing });
+  return pricing;
+}
+
+/** The price of a pair; depends on its currencies, its legs and the moment alone. */
 function pricePair(facts: ExchangeRateFacts): Pricing | { readonly refusal: ExchangeRateVerdict } {
   const { fromCurrency: from, toCurrency: to } = facts;
   if (from === to) {

@@ -7,7 +7,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
 import type { Clock } from '../../domain/clock.ts';
-import { bytesArray, momentArray, plainArray, textArray } from '../../db/arrays.ts';
+import { bigintArray, bytesArray, intArray, momentArray, plainArray, textArray, uuidArray } from '../../db/arrays.ts';
 import { hmacSha256 } from '../../db/keyring.ts';
 import { canonicalJson } from '../../domain/canonical.ts';
 import type { Currency } from '../../domain/currency.ts';
@@ -138,23 +138,23 @@ export async function insertQuotes(db: Pick<PoolClient, 'query'>, rows: readonly
              $9::bigint[], $10::bigint[], $11::bigint[], $12::int[], $13::text[], $14::bytea[], $15::timestamptz[], $16::timestamptz[],
              $17::uuid[])`,
     values: [
-      plainArray(column((row) => row.id)),
-      plainArray(column((row) => row.clientId)),
+      uuidArray(column((row) => row.id)),
+      uuidArray(column((row) => row.clientId)),
       plainArray(column((row) => row.fromCurrency)),
       plainArray(column((row) => row.toCurrency)),
       plainArray(column((row) => row.fromCountry)),
       plainArray(column((row) => row.toCountry)),
-      plainArray(column((row) => row.amountMinor)),
-      plainArray(column((row) => row.feeMinor)),
-      plainArray(column((row) => row.exchangedMinor)),
-      plainArray(column((row) => row.rate)),
-      plainArray(column((row) => row.midRate)),
-      plainArray(column((row) => row.spreadBps)),
+      bigintArray(column((row) => row.amountMinor)),
+      bigintArray(column((row) => row.feeMinor)),
+      bigintArray(column((row) => row.exchangedMinor)),
+      bigintArray(column((row) => row.rate)),
+      bigintArray(column((row) => row.midRate)),
+      intArray(column((row) => row.spreadBps)),
       textArray(column((row) => row.policyVersion)),
       bytesArray(column((row) => row.signature)),
-      momentArray(column((row) => new Date(row.createdAtMs))),
-      momentArray(column((row) => new Date(row.expiresAtMs))),
-      plainArray(column((row) => row.paymentId)),
+      momentArray(column((row) => row.createdAtMs)),
+      momentArray(column((row) => row.expiresAtMs)),
+      uuidArray(column((row) => row.paymentId)),
     ],
   });
 }

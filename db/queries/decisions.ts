@@ -127,6 +127,7 @@ function isSaidAlike(one: RecordedDecision, other: RecordedDecision): boolean {
   if (one.clientId !== other.clientId || one.agent !== other.agent || one.policyVersion !== other.policyVersion) return false;
   if (one.outcome !== other.outcome || one.confidence !== other.confidence || one.durationUs !== other.durationUs) return false;
   const [these, those] = [one.reasons, other.reasons];
+  if (these === those) return true;
   return these.length === those.length && these.every(({ code, text }, at) => code === those[at]?.code && text === those[at]?.text);
 }
 

@@ -1,6 +1,6 @@
 /** Storing payment intents: users, payments and their first events, set-wise. */
 import type { Pool } from 'pg';
-import { bytesArray, plainArray, textArray } from '../arrays.ts';
+import { bigintArray, bytesArray, plainArray, textArray, uuidArray } from '../arrays.ts';
 import type { Queryable } from '../connect.ts';
 
 /** A payment as it is first stored. */
@@ -64,8 +64,8 @@ export async function storePeople(db: Pool, people: readonly NewPerson[], nowMs:
         as added(id, client_id, data_key, phone_index, person, country, wallet_id)
       on conflict (client_id, phone_index) do nothing returning id`,
     values: [
-      plainArray(column((each) => each.candidateId)),
-      plainArray(column((each) => each.clientId)),
+      uuidArray(column((each) => each.candidateId)),
+      uuidArray(column((each) => each.clientId)),
       bytesArray(column((each) => each.dataKey)),
       bytesArray(column((each) => each.phoneIndex)),
       bytesArray(column((each) => each.person)),
@@ -165,26 +165,26 @@ export async function storePayments(db: Pool, payments: readonly NewPayment[], n
       )
       select id from stored`,
     values: [
-      plainArray(column((each) => each.id)),
-      plainArray(column((each) => each.clientId)),
+      uuidArray(column((each) => each.id)),
+      uuidArray(column((each) => each.clientId)),
       textArray(column((each) => each.referenceId)),
       bytesArray(column((each) => each.fingerprint)),
-      plainArray(column((each) => each.batchId)),
-      plainArray(column((each) => each.amountMinor)),
+      uuidArray(column((each) => each.batchId)),
+      bigintArray(column((each) => each.amountMinor)),
       plainArray(column((each) => each.fromCurrency)),
       plainArray(column((each) => each.toCurrency)),
       plainArray(column((each) => each.fromCountry)),
       plainArray(column((each) => each.toCountry)),
       plainArray(column((each) => each.funding)),
       plainArray(column((each) => each.delivery)),
-      plainArray(column((each) => each.senderId)),
-      plainArray(column((each) => each.receiverId)),
+      uuidArray(column((each) => each.senderId)),
+      uuidArray(column((each) => each.receiverId)),
       plainArray(column((each) => each.senderWallet)),
       plainArray(column((each) => each.receiverWallet)),
       bytesArray(column((each) => each.parties)),
       plainArray(column((each) => each.preference)),
       plainArray(column((each) => each.purpose)),
-      plainArray(column((each) => each.quoteId)),
+      uuidArray(column((each) => each.quoteId)),
       new Date(nowMs),
       JSON.stringify(causesOf(payments)),
     ],

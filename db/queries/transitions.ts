@@ -6,7 +6,7 @@ import type { PoolClient } from 'pg';
 import { NEUTRAL_REASONS } from '../../domain/disclosure.ts';
 import { fault } from '../../domain/errors.ts';
 import { assertMayFollow, type PaymentStatus, TERMINAL_STATUSES } from '../../domain/lifecycle.ts';
-import { plainArray, textArray } from '../arrays.ts';
+import { plainArray, textArray, uuidArray } from '../arrays.ts';
 
 export interface Transition {
   readonly paymentId: string;
@@ -115,7 +115,7 @@ export async function transitionPayments(
     name: authorises ? 'authorise_payments' : 'transition_payments',
     text: authorises ? AUTHORISE_SQL : TRANSITION_SQL,
     values: [
-      plainArray(transitions.map((transition) => transition.paymentId)),
+      uuidArray(transitions.map((transition) => transition.paymentId)),
       plainArray(transitions.map((transition) => transition.from)),
       plainArray(transitions.map((transition) => transition.to)),
       textArray(transitions.map((transition) => transition.reasonCode)),
@@ -137,11 +137,11 @@ function termsColumns(transitions: readonly Transition[]): unknown[] {
   const column = <T>(pick: (terms: AuthorisedTerms) => T): (T | null)[] =>
     transitions.map(({ terms }) => (terms === undefined ? null : pick(terms)));
   return [
-    plainArray(column((terms) => terms.quoteId)),
+    uuidArray(column((terms) => terms.quoteId)),
     plainArray(column((terms) => terms.feeMinor)),
     plainArray(column((terms) => terms.targetMinor)),
     textArray(column((terms) => terms.collectionRoute.join(','))),
     textArray(column((terms) => terms.payoutRoute.join(','))),
-    plainArray(column((terms) => terms.reservationId)),
+    uuidArray(column((terms) => terms.reservationId)),
   ];
 }

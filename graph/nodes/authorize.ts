@@ -5,6 +5,7 @@
  */
 import type { PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
+import { uuidArray } from '../../db/arrays.ts';
 import { type RecordedDecision, recordDecisions } from '../../db/queries/decisions.ts';
 import { withoutMandate } from '../../db/queries/mandates.ts';
 import { type AuthorisedTerms, transitionPayments, type Transition } from '../../db/queries/transitions.ts';
@@ -114,6 +115,15 @@ async function commitDecisions(
     nowMs,
   );
   return reload(tx, funded);
+}
+
+/** Paid in this step, between two balances: nothing of it is left to be read. */
+function isDone(traveller: Traveller): boolean {
+  return traveller.leaves === undefined && isBetweenBalances(traveller);
+}
+
+function atItsEnd(traveller: Traveller): Traveller {
+  return { ...traveller, payment: { ...traveller.payment, status: endOf(traveller) }, decisions: [] };
 }
 
 /** Everything that was decided about a payment in this run, in the order in which it was. */
@@ -271,21 +281,30 @@ function withoutPayout(traveller: Traveller): Traveller {
   return { ...rest, reservationId: null, route: { collection: traveller.route?.collection ?? [], payout: [] } };
 }
 
+interface WrittenRow {
+  readonly id: string;
+  readonly status: PaymentStatus;
+  readonly reservation_id: string | null;
+  readonly collection_route: string[];
+  readonly payout_route: string[];
+}
+
 /** Takes routes and reservations as they were written, which is how the next nodes must see them. */
 async function reload(tx: PoolClient, funded: readonly Funded[]): Promise<Traveller[]> {
-  const result = await tx.query<{
-    id: string;
-    status: PaymentStatus;
-    reservation_id: string | null;
-    collection_route: string[];
-    payout_route: string[];
-  }>({
-    name: 'reload_routes',
-    text: 'select id, status, reservation_id, collection_route, payout_route from payments where id = any($1::uuid[])',
-    values: [funded.map((each) => each.traveller.payment.id)],
-  });
-  const rows = new Map(result.rows.map((row) => [row.id, row]));
+  const ids = funded.flatMap(({ traveller }) => (isDone(traveller) ? [] : [traveller.payment.id]));
+  const written =
+    ids.length === 0
+      ? []
+      : (
+          await tx.query<WrittenRow>({
+            name: 'reload_routes',
+            text: 'select id, status, reservation_id, collection_route, payout_route from payments where id = any($1::uuid[])',
+            values: [uuidArray(ids)],
+          })
+        ).rows;
+  const rows = new Map(written.map((row) => [row.id, row]));
   return funded.map(({ traveller }) => {
+    if (isDone(traveller)) return atItsEnd(traveller);
     const row = rows.get(traveller.payment.id);
     if (row === undefined) throw new RangeError(`payment ${traveller.payment.id} is gone`);
     const spentOut = traveller.payment.status === 'collected' && traveller.route?.payout.length === 0;

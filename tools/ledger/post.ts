@@ -171,7 +171,7 @@ function columnsOf(movements: readonly Named[]): unknown[] {
     uuidArray(column((each) => each.attemptId ?? null)),
     uuidArray(column((each) => each.linkId ?? null)),
     uuidArray(column((each) => ('pendingId' in each ? each.pendingId : null))),
-    momentArray(transferring((each) => each.expiresAt ?? null)),
+    momentArray(transferring((each) => each.expiresAt?.getTime() ?? null)),
   ];
   return [[...positions.keys()], ...columns];
 }
