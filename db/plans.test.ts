@@ -75,8 +75,20 @@ async function fill(): Promise<void> {
       from payments limit 1000`,
   );
   await fillLedgerAndOversight(pool, clientId);
+  await fillMessages(pool);
   await pool.query('set session_replication_role = origin');
   await pool.query('analyze');
+}
+
+async function fillMessages(pool: TestDatabase['pool']): Promise<void> {
+  await pool.query(
+    `insert into sms_messages (id, client_id, payment_id, outbox_id, topic, role, state, phone_index)
+      select gen_random_uuid(), client_id, payment_id, id, topic, 'sender', 'delivered', sha256(id::text::bytea) from outbox`,
+  );
+  await pool.query(
+    `insert into ussd_sessions (id, gateway, session_id, client_id, phone_index, step, input_length, input_digest, reply, expires_at)
+      select gen_random_uuid(), 'mtn', id::text, client_id, sha256(id::text::bytea), 1, 0, '\\x00', '\\x00', now() from outbox`,
+  );
 }
 
 async function fillLedgerAndOversight(pool: TestDatabase['pool'], clientId: string): Promise<void> {
@@ -170,6 +182,14 @@ const HOT: readonly (readonly [index: string, query: string])[] = [
   [
     'users_client_phone',
     `select id from users where client_id = (select id from clients limit 1) and phone_index = any('{"\\\\x00"}'::bytea[])`,
+  ],
+  // What an erasure clears, and what a person is told of themselves.
+  ['sms_messages_phone', `update sms_messages set phone_index = null where phone_index = any('{"\\\\x00"}'::bytea[])`],
+  ['ussd_sessions_phone', `delete from ussd_sessions where phone_index = any('{"\\\\x00"}'::bytea[])`],
+  [
+    'ussd_sessions_phone',
+    `select reply from ussd_sessions where client_id = '${ID}' and phone_index = any('{"\\\\x00"}'::bytea[])
+       order by created_at, id`,
   ],
   ['attempts_sequence', `select * from attempts where payment_id = '${ID}' order by leg, sequence`],
   ['attempts_request', `select * from attempts where request_id = '${ID}'`],

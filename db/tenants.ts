@@ -15,7 +15,7 @@ export const TENANT_ROLE = 'capp_tenant';
 export const TENANT_WRITER_ROLE = 'capp_tenant_writer';
 
 export interface Tenants {
-  /** A pool whose queries and transactions see this client's rows only, and change nothing but its webhooks. Costs nothing to make. */
+  /** A pool whose queries and transactions see this client's rows only, and change nothing. Costs nothing to make. */
   of(clientId: string): Pool;
   /** The same for whoever acts for the client: it changes rows of this client alone, and sees what acts need beside them. */
   writing(clientId: string): Pool;

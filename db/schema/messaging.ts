@@ -63,6 +63,7 @@ export const ussdSessions = pgTable(
     check('ussd_sessions_gateway', sql`${table.gateway} in ('africastalking', 'mtn')`),
     check('ussd_sessions_step', sql`${table.step} > 0`),
     index('ussd_sessions_age').on(table.expiresAt),
+    index('ussd_sessions_phone').on(table.phoneIndex),
   ],
 );
 
@@ -109,6 +110,7 @@ export const smsMessages = pgTable(
     index('sms_messages_gateway_id').on(table.gatewayId).where(sql`${table.gatewayId} is not null`),
     index('sms_messages_payment').on(table.paymentId),
     index('sms_messages_client').on(table.clientId, table.createdAt, table.id),
+    index('sms_messages_phone').on(table.phoneIndex).where(sql`${table.phoneIndex} is not null`),
   ],
 );
 

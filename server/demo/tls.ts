@@ -88,11 +88,12 @@ function protocolOf(address: string): Promise<string | null> {
   });
 }
 
+/** One that is still being let in (`starting`, since PostgreSQL 18) has not said yet what it speaks. */
 async function sessionsOf(pool: Pool): Promise<Encryption['database']> {
   const { rows } = await pool.query<{ protocols: string[]; sessions: number; clear: number }>(
     `select coalesce(array_agg(distinct s.version) filter (where s.ssl), '{}') as protocols, count(*)::int as sessions,
        count(*) filter (where not s.ssl)::int as clear
-     from pg_stat_ssl s join pg_stat_activity a using (pid) where a.backend_type = 'client backend'`,
+     from pg_stat_ssl s join pg_stat_activity a using (pid) where a.backend_type = 'client backend' and a.state is distinct from 'starting'`,
   );
   const { protocols = [], sessions = 0, clear = 0 } = rows[0] ?? {};
   return { protocols, sessions, inClear: clear };

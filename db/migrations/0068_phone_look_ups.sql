@@ -1,0 +1,2 @@
+CREATE INDEX "sms_messages_phone" ON "sms_messages" USING btree ("phone_index") WHERE "sms_messages"."phone_index" is not null;--> statement-breakpoint
+CREATE INDEX "ussd_sessions_phone" ON "ussd_sessions" USING btree ("phone_index");
