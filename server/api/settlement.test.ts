@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { seedPayments, someItem } from '../../agents/testing.ts';
-import { settle, SETTLEMENT_POLICY } from '../../agents/settlement/index.ts';
+import { settle, SETTLEMENT_POLICY, type SettlementPolicy } from '../../agents/settlement/index.ts';
 import { findDecisions } from '../../db/queries/activity.ts';
 import { newId } from '../../domain/ids.ts';
 import { driveSettlement } from '../../graph/settlement/driver.ts';
@@ -148,6 +148,13 @@ const proofOf = async (item: Awaited<ReturnType<typeof paidPayments>>[number] | 
   return readSettlementProof(await bodyOf(await api.call('GET', `/v1/payments/${id}/proof`, { key })));
 };
 
+/** A batch over the chain costs 1.20 USD, so small nets stay on the books. */
+const DEAR_GAS: SettlementPolicy = {
+  ...SETTLEMENT_POLICY,
+  ageMsMax: 0,
+  apt: { ...SETTLEMENT_POLICY.apt, usdMicros: 200_000_000n },
+};
+
 describe('the proof of a payment', () => {
   it('is not there before its window closes; then it holds offline and on chain, and no change passes', async () => {
     const clientId = api.clients.acme;
@@ -184,7 +191,7 @@ describe('the proof of a payment', () => {
   });
 
   it('whose batch stays on the books, twice, leads through both to the one that the chain pays, and says so before', async () => {
-    const policy = { ...SETTLEMENT_POLICY, ageMsMax: 0, chainCostUsdMicros: 1_200_000n };
+    const policy = DEAR_GAS;
     const close = () => settle({ pool: api.pool, clock: api.clock, policy, isOnChain: () => true });
     const [first] = await paidPayments(1, { collected: 900_000n, paidOut: 250_000n });
     await close();
@@ -213,7 +220,7 @@ describe('the proof of a payment', () => {
   });
 
   it('ends in front of a batch from before what was taken over became part of trees', async () => {
-    const policy = { ...SETTLEMENT_POLICY, ageMsMax: 0, chainCostUsdMicros: 1_200_000n };
+    const policy = DEAR_GAS;
     const close = () => settle({ pool: api.pool, clock: api.clock, policy, isOnChain: () => true });
     const [first] = await paidPayments(1, { collected: 900_000n, paidOut: 250_000n });
     await close();
