@@ -2,10 +2,19 @@
 import type { ChainEvidence } from './chain-verdict.ts';
 
 export interface LedgerTransaction {
+  /** The function that was called: module and name. */
+  readonly fn: string;
   readonly events: readonly { readonly type: string; readonly data: Readonly<Record<string, unknown>> }[];
   /** The time of its block, seconds. */
   readonly atSecs: bigint;
 }
+
+type CommittedJson = Pick<LedgerTransaction, 'events'> & {
+  readonly version: string;
+  readonly success: boolean;
+  readonly timestamp: string;
+  readonly payload: { readonly function: string };
+};
 
 const PAGE = 100;
 
@@ -17,8 +26,9 @@ export async function ledgerTransactions({
   const all: LedgerTransaction[] = [];
   for (let start = 0n; ; ) {
     const answer = await sandbox.fetch(`${profile.nodeUrl}/transactions?start=${start}&limit=${PAGE}`, { method: 'GET' });
-    const page = (await answer.json()) as (Omit<LedgerTransaction, 'atSecs'> & { version: string; success: boolean; timestamp: string })[];
-    for (const { success, events, timestamp } of page) if (success) all.push({ events, atSecs: BigInt(timestamp) / 1_000_000n });
+    const page = (await answer.json()) as CommittedJson[];
+    for (const { success, events, timestamp, payload } of page)
+      if (success) all.push({ fn: payload.function.replace(/^0x[0-9a-f]+::/, ''), events, atSecs: BigInt(timestamp) / 1_000_000n });
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return all;
     start = BigInt(last.version) + 1n;

@@ -1,6 +1,7 @@
 /**
  * What must hold of settlement when everything has come to rest: every batch was executed on the chain exactly once, or never
- * and its due went on; everybody's balance there moved by what our books say and nothing else; the anchors are of our log.
+ * and its due went on; everybody's balance there moved by what our books say and nothing else; the anchors are of our log; the registry was
+ * told of each list and customer once.
  */
 import type { Pool } from 'pg';
 import type { Keyring } from '../db/keyring.ts';
@@ -11,6 +12,7 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { KeyNames } from './chain.ts';
 import { type BatchHistory, readHistories } from './chain-history.ts';
 import { ledgerTransactions } from './chain-ledger.ts';
+import { wrongRegistry } from './registry-people.ts';
 import { wrongDisputes } from './dispute-verdict.ts';
 import { wrongExpiries } from './expiry-verdict.ts';
 import { compareChain } from '../server/verify-chain.ts';
@@ -19,6 +21,7 @@ import type { ChainProfile } from '../tools/aptos/profile.ts';
 import { createChainReader } from '../tools/aptos/reader.ts';
 import { lastAnchor, readAnchor } from '../tools/aptos/registry.ts';
 import { type TrustedBlock, verifyAudit } from '../tools/audit/index.ts';
+import type { ListRoll } from '../tools/sanctions/roll.ts';
 
 export interface ChainEvidence {
   readonly pool: Pool;
@@ -26,6 +29,10 @@ export interface ChainEvidence {
   readonly sandbox: Sandbox;
   readonly profile: ChainProfile;
   readonly keyNames: KeyNames;
+  /** Who attests customers, by the chain's name. */
+  readonly issuer: string;
+  /** The lists in force. */
+  readonly rolls: readonly ListRoll[];
   readonly clock: Clock;
   /** What the run was drawn from. */
   readonly chance: Chance;
@@ -97,6 +104,8 @@ export async function judgeChain(evidence: ChainEvidence): Promise<{ readonly vi
   const histories = await readHistories(evidence);
   const batches = await pool.query<BatchEnd>('select id, status, method, carried_to is not null as "isTakenOver" from settlement_batches');
   const anchored = await readAnchors(node);
+  const ledger = await ledgerTransactions(evidence);
+  const executions = (fn: string): number => ledger.filter((each) => each.fn === `compliance_registry::${fn}`).length;
   const audit = await verifyAudit({ pool, keyring: evidence.keyring }, anchored);
   const wrong = [
     ...(compared.state === 'compared' ? [] : [`the chain could not be compared: ${compared.state}`]),
@@ -105,6 +114,7 @@ export async function judgeChain(evidence: ChainEvidence): Promise<{ readonly vi
     ...(await wrongDisputes(pool, evidence.keyNames, histories)),
     ...(await wrongExpiries(pool, evidence.chance, histories)),
     ...(await wrongBalances(evidence, await readBalances({ sandbox, profile, clock }))),
+    ...(await wrongRegistry({ pool, node, rolls: evidence.rolls, issuer: evidence.issuer, executions })),
     ...audit.findings.map(({ block, detail }) => `audit log against its anchors: block ${block ?? '?'}: ${detail}`),
   ];
   const count = (is: (row: BatchEnd) => boolean): number => batches.rows.filter(is).length;
@@ -115,7 +125,7 @@ export async function judgeChain(evidence: ChainEvidence): Promise<{ readonly vi
     refunded: count(({ status }) => status === 'expired'),
     takenOver: count(({ status, isTakenOver }) => status === 'expired' && isTakenOver),
     onBooks: count(({ method }) => method === 'books'),
-    transactions: (await ledgerTransactions(evidence)).length,
+    transactions: ledger.length,
     ...countDisputes([...histories.values()]),
     byPeople: await countByPeople(pool),
     ...(await countTroubles(pool)),

@@ -3,6 +3,7 @@
  * exchange with the node is a step of the process, so that it can die before and after any of them; what becomes of a
  * submission, and what state the node is in, is drawn from the seed as every other fault is.
  */
+import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
 import { SETTLEMENT_POLICY, type SettlementPolicy } from '../agents/settlement/index.ts';
 import { type Approver, type Arbiter, DEFAULT_DRIVER_SETTINGS, type DriverSettings } from '../graph/settlement/types.ts';
@@ -16,11 +17,12 @@ import type { SettlementDeps } from '../tools/aptos/create-batches.ts';
 import { gasPriceReader } from '../tools/aptos/gas.ts';
 import { createAptosNode } from '../tools/aptos/node.ts';
 import { type ChainProfile, parseChainProfile } from '../tools/aptos/profile.ts';
-import { auditAnchorKeeper } from '../tools/aptos/registry.ts';
+import { auditAnchorKeeper, registryKeeper, type Registrars } from '../tools/aptos/registry.ts';
 import { consentOf, createAptosSettlement } from '../tools/aptos/settlement.ts';
 import type { SettlementChain } from '../tools/aptos/settlement-chain.ts';
 import { type ChainAccount, ed25519Account, localSigner } from '../tools/aptos/signer.ts';
 import type { Fetch } from '../tools/mmo/http.ts';
+import type { ListRoll } from '../tools/sanctions/roll.ts';
 import type { Actor } from './actor.ts';
 import type { FaultKind, Faults } from './faults.ts';
 import { MANY } from './intents.ts';
@@ -35,12 +37,16 @@ export interface ChainDeps {
   readonly sandbox: Sandbox;
   /** How many payments there will be. */
   readonly payments: number;
+  /** The lists in force, of which the registry is told. */
+  readonly rolls: () => readonly ListRoll[];
 }
 
 /** The chain as the processes of the platform have it. */
 export interface SimulatedChain {
   readonly profile: ChainProfile;
   readonly keyNames: KeyNames;
+  /** Who attests customers, by the chain's name. */
+  readonly issuer: string;
   /** What one process settles with; its memory is the database, as in earnest. */
   sideOf(actor: Actor, pool: Pool): SettlementSide;
 }
@@ -122,7 +128,8 @@ export function createSimulatedChain(deps: ChainDeps): SimulatedChain {
     [shown.keys.approvers, shown.keys.arbiters].flatMap((keys) => keys.map((key, index) => [addressOf(key), keyNameOf(index)])),
   );
   const keyNames = { settler: addressOf(shown.keys.settler), of: (address: string) => names.get(address) ?? address };
-  return { profile, keyNames, sideOf: (actor, pool) => sideOf(deps, weather, { profile, keys: shown.keys }, actor, pool) };
+  const issuer = addressOf(shown.keys.issuer);
+  return { profile, keyNames, issuer, sideOf: (actor, pool) => sideOf(deps, weather, { profile, keys: shown.keys }, actor, pool) };
 }
 
 interface Access {
@@ -162,10 +169,25 @@ function sideOf(deps: ChainDeps, weather: Weather, { profile, keys }: Access, ac
     approvers: [...policy, ...people],
     arbiters,
     anchors: { keeper: auditAnchorKeeper(chain), intervalMs: ANCHOR_MS },
+    registry: { keeper: registryKeeper(chain, registrarsOf(keys)), rolls: deps.rolls, salt: saltsOf(actor) },
     gas: { priceOctas: gasPriceReader(node, actor.clock), apt: null },
     isOnChain: (partner, currency) => profile.partners[partner] !== undefined && profile.assets[currency] !== undefined,
     settings: DRIVER,
     policy: policyFor(deps.payments),
+  };
+}
+
+function registrarsOf({ regulator, issuer, reporter }: Access['keys']): Registrars {
+  const account = (key: string): ChainAccount => ed25519Account(localSigner(key));
+  return { regulator: account(regulator), issuer: account(issuer), reporter: account(reporter) };
+}
+
+/** Salts that are the same in every run of a seed. */
+function saltsOf({ name }: Actor): () => Buffer {
+  let salts = 0;
+  return () => {
+    salts += 1;
+    return createHash('sha256').update(`salt ${salts} of ${name}`).digest();
   };
 }
 

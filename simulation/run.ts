@@ -14,6 +14,7 @@ import { countryByCode, RAILS } from '../domain/network.ts';
 import { createSandbox, type Sandbox } from '../sandbox/sandbox.ts';
 import { fundClient, seedBooks } from '../tools/ledger/index.ts';
 import { SECRET_CONTEXT } from '../tools/notify/webhooks/deliver.ts';
+import type { ListRoll } from '../tools/sanctions/roll.ts';
 import { loadSanctions } from '../tools/sanctions/load.ts';
 import { takeNoTurns } from '../tools/turns.ts';
 import { CHAIN_WINDOW_MS, createSimulatedChain, DISPUTE_LIMIT_SECS, PARTNERS, type SimulatedChain } from './chain.ts';
@@ -27,6 +28,7 @@ import { type ClientDeps, createClient, startOfficer } from './people.ts';
 import { type Platform, startPlatform } from './platform.ts';
 import type { Script } from './script.ts';
 import type { RunDatabase } from './server.ts';
+import { seedChecked } from './registry-people.ts';
 import { APPROVERS, ARBITERS, startArbiter, startTreasurer } from './settlement-people.ts';
 import { createStage, type Stage } from './stage.ts';
 import { areMostDone, areMostSettled, createTrouble } from './trouble.ts';
@@ -182,17 +184,10 @@ function startStaff(script: Script, place: Pick<ClientDeps, 'stage' | 'network'>
 async function judgeSettlement(world: World, stage: Stage, pool: Pool, keyring: Keyring) {
   if (world.chain === null) return null;
   for (const line of await settlementLines(pool)) stage.note(line);
-  const { sandbox, chain } = world;
-  return judgeChain({
-    pool,
-    keyring,
-    sandbox,
-    profile: chain.profile,
-    keyNames: chain.keyNames,
-    clock: stage,
-    chance: stage.chance,
-    before: world.balances,
-  });
+  const { sandbox, chain, rolls, balances: before } = world;
+  const { profile, keyNames, issuer } = chain;
+  const { chance } = stage;
+  return judgeChain({ pool, keyring, sandbox, profile, keyNames, issuer, rolls, clock: stage, chance, before });
 }
 
 interface Secrets {
@@ -257,6 +252,8 @@ interface World {
   readonly chain: SimulatedChain | null;
   /** What everybody held on the chain before the first step. */
   readonly balances: Balances;
+  /** The lists in force. */
+  readonly rolls: readonly ListRoll[];
   end(): Promise<void>;
 }
 
@@ -281,7 +278,12 @@ async function openWorld({ script, database, stage, faults, secrets, isCalm }: W
       ? { chain: { faults: script.groups.includes('chain') ? PARTNERS : {}, disputeLimitSecs: DISPUTE_LIMIT_SECS } }
       : {}),
   });
-  const chain = script.chain === true ? createSimulatedChain({ stage, faults, sandbox, payments: script.payments }) : null;
+  const sanctions = await loadSanctions({});
+  if (script.chain === true) await seedChecked(database.pool, stage.now());
+  const chain =
+    script.chain === true
+      ? createSimulatedChain({ stage, faults, sandbox, payments: script.payments, rolls: () => sanctions.rolls() })
+      : null;
   const balances: Balances = chain === null ? new Map() : await readBalances({ sandbox, profile: chain.profile, clock: stage });
   const profiles = Object.fromEntries(Object.entries(sandbox.profiles()).map(([railId, profile]) => [railId, withPatience(profile)]));
   for (const [railId, profile] of Object.entries(profiles)) timeouts.set(railId, (profile as { timeoutMs: number }).timeoutMs);
@@ -297,7 +299,7 @@ async function openWorld({ script, database, stage, faults, secrets, isCalm }: W
       database: gate,
       hints: createHints({ stage, faults }),
       pool: database.pool,
-      sanctions: await loadSanctions({}),
+      sanctions,
       settings: chain === null ? {} : { settlementAgeMs: CHAIN_WINDOW_MS },
       chain,
       isCalm,
@@ -322,6 +324,7 @@ async function openWorld({ script, database, stage, faults, secrets, isCalm }: W
     problems,
     chain,
     balances,
+    rolls: sanctions.rolls(),
     end: async () => {
       started.end();
       // What the dead held is let go of, and what they waited for comes to nothing.
@@ -358,6 +361,9 @@ async function isAtRest(pool: Pool): Promise<boolean> {
         or exists(select 1 from operator_callbacks where processed_at is null)
         or exists(select 1 from outbox where planned_at is null)
         or exists(select 1 from webhook_deliveries where state = 'waiting')
+        or exists(select 1 from registry_records where state <> 'there')
+        or exists(select 1 from users u where u.kyc_status = 'verified'
+          and not exists (select 1 from registry_subjects r where r.user_id = u.id and r.tier is not null))
         or exists(select 1 from settlement_batches where method = 'chain' and status <> all($2::text[]))
         or exists(select 1 from payments p where p.status = 'paid' and ${windowOf('p.id')} is null) as busy`,
     values: [TERMINAL_STATUSES, ['settled', 'expired', 'mismatched']],
