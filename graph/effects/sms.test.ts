@@ -9,6 +9,7 @@ import { newId } from '../../domain/ids.ts';
 import type { SmsMessage, SmsOutcome } from '../../tools/notify/gateways/gateway.ts';
 import { segmentsOf } from '../../tools/notify/gsm7.ts';
 import { LANGUAGES } from '../../tools/notify/language.ts';
+import { mtnSms } from '../../tools/notify/sms/mtn.ts';
 import { applyReport } from '../../tools/notify/sms/reports.ts';
 import { SMS_PAIRS, smsText } from '../../tools/notify/sms/texts.ts';
 import { planDeliveries } from '../../tools/notify/webhooks/plan.ts';
@@ -340,4 +341,30 @@ it('sessions that expired long ago are forgotten', async () => {
   await insert('young', START_MS - 3_600_000);
   await forgetSessions(deps);
   expect((await database.pool.query('select session_id from ussd_sessions')).rows).toEqual([{ session_id: 'young' }]);
+});
+
+it('keeps what a gateway answered where nothing can be made of it, without secrets, and loses no outcome over it', async () => {
+  const answers = ['<html>+256772345678</html>', '{"statusCode":"9876","msisdn":"256772345678","access_token":"s3cr3t"}'];
+  const taken = '{"statusCode":"0000","data":{"status":"PENDING"}}';
+  const fetch = async (url: string) =>
+    url.includes('access_token')
+      ? new Response('{"access_token":"s3cr3t-s3cr3t","expires_in":"3599"}')
+      : new Response(answers.shift() ?? taken, { status: 200 });
+  const settings = { baseUrl: 'http://gateway.test', clientId: 'x', clientSecret: 'y', serviceCode: '1', timeoutMs: 1_000 };
+  deps = { ...deps, texting: { clientIds: [clientId], senderFor: () => mtnSms({ fetch, clock }, settings) } };
+  for (const topic of ['payment.paid', 'payment.refunded']) await announce(topic);
+  await work();
+  const { rows: records } = await database.pool.query<{ kind: string; reason_code: string; body: Buffer }>(
+    'select kind, reason_code, body from gateway_records order by id',
+  );
+  expect(records.map(({ kind, reason_code }) => [kind, reason_code])).toEqual([
+    ['sms-answer', 'unreadable_answer'],
+    ['sms-answer', 'unmapped:9876'],
+  ]);
+  const kept = records.map(({ body }) => keyring.decrypt(body, 'gateway_records.body')).join('\n');
+  expect(kept).toContain('<html>');
+  expect(kept).not.toContain('s3cr3t');
+  const told = (await states()).map(([, state]) => state);
+  expect([told.length, told.filter((state) => state === 'unknown').length]).toEqual([4, 2]);
+  expect(new Set(told)).toEqual(new Set(['unknown', 'accepted']));
 });

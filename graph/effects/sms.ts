@@ -3,6 +3,7 @@
  * again without knowing: a second text frightens whom the first one calmed. Number and text are made from the payment
  * when it is sent, and no log and no queue sees them.
  */
+import { RECORD_CONTEXT, storeGatewayRecord } from '../../db/queries/gateway-records.ts';
 import { concludeSms, type ClaimedSms, abandonSms, claimSms, noteSmsSent, type SmsConclusion } from '../../db/queries/sms.ts';
 import { findSubscribers, optOut, SUBSCRIBER_SCOPE, type SubscriberRow } from '../../db/queries/subscribers.ts';
 import { forgetUssdSessions } from '../../db/queries/ussd.ts';
@@ -10,7 +11,9 @@ import { newId } from '../../domain/ids.ts';
 import { money } from '../../domain/money.ts';
 import { parseCurrency } from '../../domain/currency.ts';
 import type { Country } from '../../domain/rail.ts';
-import type { SmsOutcome } from '../../tools/notify/gateways/gateway.ts';
+import { listen } from '../../tools/mmo/exchange.ts';
+import { keptBodyOf, refusalsOf, type Result } from '../../tools/mmo/refused-answers.ts';
+import type { SmsMessage, SmsOutcome, SmsSender } from '../../tools/notify/gateways/gateway.ts';
 import { segmentsOf } from '../../tools/notify/gsm7.ts';
 import { isLanguage, type Language, languageOfCountry } from '../../tools/notify/language.ts';
 import { applyEarlyReports } from '../../tools/notify/sms/reports.ts';
@@ -94,13 +97,44 @@ async function send(deps: GraphDeps, texting: TextMessaging, message: Addressed)
   const sender = texting.senderFor(message.country);
   const sent = { gateway: sender.gateway, phoneIndex: message.phoneIndex, language, segments: segmentsOf(text).count };
   if (!(await noteSmsSent(deps.pool, message, sent))) return;
-  const outcome = await sender.send({ to: message.to, text, correlator: message.id });
+  const outcome = await sendHeard(deps, sender, { to: message.to, text, correlator: message.id });
   const conclusion = conclusionOf(outcome, message, deps.clock.now());
   const written = await conclude(conclusion);
   report(deps, message, outcome, conclusion);
   if (outcome.state === 'refused' && outcome.optedOut === true) await optOut(deps.pool, message.phoneIndex, 'gateway', deps.clock.now());
   // A report can be quicker than the answer that names the message it is about.
   if (written && conclusion.gatewayId !== null) await applyEarlyReports(deps, sender.gateway, conclusion.gatewayId);
+}
+
+/** Sends a text. What its gateway answered is kept where nothing can be made of it, beside what gateways post that is refused. */
+async function sendHeard(deps: GraphDeps, sender: SmsSender, message: SmsMessage): Promise<SmsOutcome> {
+  const { result: outcome, exchange } = await listen(() => sender.send(message));
+  for (const { answer, reasonCode } of refusalsOf(exchange, resultOf(outcome))) {
+    const body = keptBodyOf(answer);
+    const record = {
+      gateway: sender.gateway,
+      kind: answer.mayHoldToken ? 'token-answer' : 'sms-answer',
+      body: deps.keyring.encrypt(body, RECORD_CONTEXT),
+      bodyDigest: deps.keyring.blindIndex(body, RECORD_CONTEXT),
+      sourceAddress: sender.gateway,
+      verdict: 'refused',
+      reasonCode,
+      reference: message.correlator,
+    } as const;
+    // What became of the text is not lost over what was answered.
+    await storeGatewayRecord(deps.pool, record, deps.clock.now()).catch((error: unknown) =>
+      deps.log.error({ gateway: sender.gateway, reason: reasonCode, error: nameOf(error) }, 'an answer of a gateway cannot be kept'),
+    );
+  }
+  return outcome;
+}
+
+/** What an outcome says of the answer it was made of. */
+function resultOf(outcome: SmsOutcome): Result {
+  if (outcome.state !== 'unknown') return 'told';
+  const { reasonCode } = outcome;
+  if (reasonCode.startsWith('unreadable_answer')) return { reasonCode: 'unreadable_answer' };
+  return { reasonCode: reasonCode.replace(/^unmapped_/, 'unmapped:') };
 }
 
 function languageOf(message: Addressed): Language {

@@ -17,7 +17,7 @@ export function basicAuthorization(user: string, password: string): string {
  * The token in an answer. Lifetimes come as a number or as text, in seconds. 400, 401 and 403 with a body
  * that can be read mean that our credentials are wrong; anything else may pass. An answer that holds no token is noted as unusable.
  */
-export function grantOf(answer: HttpAnswer, clock: Clock): Grant {
+function grantOf(answer: HttpAnswer, clock: Clock): Grant {
   if (answer.kind !== 'answered') return 'unavailable';
   const body = parseObject(answer.body);
   const isRefusal = [400, 401, 403].includes(answer.status) && body !== undefined;

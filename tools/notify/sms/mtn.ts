@@ -5,8 +5,8 @@
  */
 import type { Clock } from '../../../domain/clock.ts';
 import { msisdn } from '../../../domain/phone.ts';
-import { createSend, type Fetch, type HttpAnswer } from '../../mmo/http.ts';
-import { grantOf } from '../../mmo/oauth.ts';
+import { createSend, type Fetch, type HttpAnswer, type HttpCall } from '../../mmo/http.ts';
+import { askGrant } from '../../mmo/oauth.ts';
 import { objectOf, parseObject, textOf } from '../../mmo/reading.ts';
 import { callWithToken, memoryTokenVault, type TokenVault } from '../../mmo/tokens.ts';
 import type { SmsOutcome, SmsSender } from '../gateways/gateway.ts';
@@ -49,16 +49,13 @@ export function mtnSms(
 ): SmsSender {
   const send = createSend({ fetch: deps.fetch, baseUrl: settings.baseUrl, timeoutMs: settings.timeoutMs });
   const vault = deps.vault ?? memoryTokenVault(deps.clock);
-  const fetchGrant = async () =>
-    grantOf(
-      await send({
-        method: 'POST',
-        path: TOKEN_PATH,
-        headers: { 'Content-Type': 'application/x-www-form-urlencoded', Accept: 'application/json' },
-        body: new URLSearchParams({ client_id: settings.clientId, client_secret: settings.clientSecret }).toString(),
-      }),
-      deps.clock,
-    );
+  const tokenCall: HttpCall = {
+    method: 'POST',
+    path: TOKEN_PATH,
+    headers: { 'Content-Type': 'application/x-www-form-urlencoded', Accept: 'application/json' },
+    body: new URLSearchParams({ client_id: settings.clientId, client_secret: settings.clientSecret }).toString(),
+  };
+  const fetchGrant = () => askGrant(send, tokenCall, deps.clock);
   return {
     gateway: 'mtn',
     async send({ to, text, correlator }) {
