@@ -23,6 +23,7 @@ import { parseRate } from '../domain/rate.ts';
 import type { RateSnapshot } from '../tools/fx/consensus.ts';
 import { seedBooks } from '../tools/ledger/index.ts';
 import type { EffectRequest, InquiryRequest, OperatorClient, Outcome } from '../tools/mmo/operator.ts';
+import type { SanctionsList } from '../tools/sanctions/list.ts';
 import { loadSanctions } from '../tools/sanctions/load.ts';
 import type { Agents } from './agents.ts';
 import { bindAgent } from './decide.ts';
@@ -108,7 +109,10 @@ export function intentOf(overrides: IntentOverrides = {}): PaymentIntent {
 }
 
 /** Starts a platform on a database of its own. */
-export async function testPlatform(settings: Partial<GraphSettings> = {}): Promise<TestPlatform> {
+export async function testPlatform(
+  settings: Partial<GraphSettings> = {},
+  over: { readonly sanctions?: SanctionsList } = {},
+): Promise<TestPlatform> {
   const database = await testDatabase();
   const keyring = createKeyring([{ id: 1, master: Buffer.from(createHash('sha256').update('graph tests').digest()) }]);
   await seedClients(database.pool, Buffer.alloc(32, 7));
@@ -136,7 +140,7 @@ export async function testPlatform(settings: Partial<GraphSettings> = {}): Promi
     perUsd: (currency) => snapshotAt(clock.now()).rates.get(currency)?.perUsd ?? null,
     settings: { ...DEFAULT_GRAPH_SETTINGS, ...settings },
   };
-  const agents = await testAgents(deps, keyring);
+  const agents = testAgents(deps, keyring, over.sanctions ?? (await loadSanctions({})));
   const worker = startWorker({
     deps,
     agents,
@@ -169,9 +173,8 @@ export async function testPlatform(settings: Partial<GraphSettings> = {}): Promi
   });
 }
 
-async function testAgents(deps: GraphDeps, keyring: Keyring): Promise<Agents> {
+function testAgents(deps: GraphDeps, keyring: Keyring, sanctions: SanctionsList): Agents {
   const { pool, clock } = deps;
-  const sanctions = await loadSanctions({});
   const board = { current: () => snapshotAt(clock.now()) };
   return {
     exchangeRate: bindAgent(createExchangeRateAgent({ quoteKey: Buffer.alloc(32, 9) }), { pool, board, clock }),

@@ -247,6 +247,8 @@ export interface CaseHit {
   readonly topic: string;
   readonly grounds: readonly string[];
   readonly explanation: string;
+  /** The case in which officers said that the person is somebody else, where that counts still. */
+  readonly clearedByCase: string | null;
   /** The listed party; null when it is on no list in force any more. */
   readonly listed: ListedParty | null;
   /** How the words of both names meet. */

@@ -58,13 +58,21 @@ type Finding =
 const BLOCK_ORDER: readonly Refusal[] = ['sanctions_match', 'compliance_refused', 'limit_exceeded'];
 
 function sanctionsFindings(facts: ComplianceFacts, policy: CompliancePolicy): Finding[] {
-  const found = facts.hits.map((hit) => hitFinding(hit, policy));
+  const found = facts.hits.map((hit) => sparedBy(hit, hitFinding(hit, policy)));
   const sample: Finding = {
     effect: 'note',
     code: 'sanctions_sample',
     text: 'Screened against the built-in sample only, which lists nobody real.',
   };
   return facts.listSample ? [...found, sample] : found;
+}
+
+/** What officers looked at and said of the same person and entry spares a payment what it would be held for; what it would be refused for, if two said so. */
+function sparedBy(hit: HitFacts, finding: Finding): Finding {
+  const { cleared } = hit;
+  if (finding.effect === 'note' || cleared === undefined || (finding.effect === 'block' && cleared.officers < 2)) return finding;
+  const text = `Officers said in case ${cleared.caseId} that the ${hit.party} is not entry ${hit.entryId} of ${hit.list}; it counts until ${cleared.until}.`;
+  return { effect: 'note', code: 'sanctions_cleared', text };
 }
 
 function hitFinding(hit: HitFacts, policy: CompliancePolicy): Finding {

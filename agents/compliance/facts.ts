@@ -32,6 +32,10 @@ export type HitFacts = {
   readonly grounds?: readonly string[];
   /** How birth, country and document compare, by class, where something was given and the list says something. */
   readonly agreement?: Agreement;
+  /** SHA-256 of what the entry says, where people would have to look. */
+  readonly entry?: string;
+  /** Officers said that the person is not this entry, and both are as they were: in which case, how many, and until which day (UTC) it counts. */
+  readonly cleared?: { readonly caseId: string; readonly officers: number; readonly until: string };
 };
 
 /** Limits that count for this payment; null where none is known. */

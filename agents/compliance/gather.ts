@@ -11,15 +11,15 @@ import { fault } from '../../domain/errors.ts';
 import { dayOf } from '../../domain/network.ts';
 import { storedDetails } from '../../domain/party.ts';
 import { type TravelRuleGaps, travelRuleGaps } from '../../domain/travel-rule.ts';
-import { askedOf } from '../../tools/sanctions/asked.ts';
-import type { Hit, SanctionsList } from '../../tools/sanctions/list.ts';
+import type { SanctionsList } from '../../tools/sanctions/list.ts';
 import { normaliseName } from '../../tools/sanctions/name.ts';
 import { comparedOf } from '../../tools/sanctions/screening/compare.ts';
 import { inTurns } from '../../tools/turns.ts';
 import type { WorkItem } from '../agent.ts';
 import { decideByRules } from './decide.ts';
-import type { ComplianceFacts, HitFacts, LimitFacts, PartyFacts } from './facts.ts';
+import type { ComplianceFacts, HitFacts, LimitFacts, PartyFacts, Signals } from './facts.ts';
 import { compareAccepted, HISTORY_MS, isInBand, type PastPayment, senderFacts, sendersWithinDay, thresholdFacts } from './history.ts';
+import { gatherHits } from './hits.ts';
 import {
   type CompliancePolicy,
   corridorRisk,
@@ -89,13 +89,13 @@ export async function gatherCompliance(deps: ComplianceDeps, lenses: Lenses, ite
     deps,
     items.map((item) => rowOf(readings, item)),
   );
-  const hits = await inTurns(opened, ({ sender, receiver }) => readings.sanctions.screen([askedOf(sender), askedOf(receiver)]));
+  const hits = await gatherHits(deps, readings.sanctions, lenses.policy, items, opened);
   const refused = new Set<string>();
   const isMetAgain = peopleMetAgain(items);
   const order = items.map((item, index) => ({ item, index })).sort((a, b) => compareAccepted(pastOf(a.item), pastOf(b.item)));
   const facts: ComplianceFacts[] = [];
   await inTurns(order, ({ item, index }) => {
-    const itemFacts = factsOf(lenses, readings, item, opened[index] ?? NOBODY, hitFacts(hits[index] ?? []), refused);
+    const itemFacts = factsOf(lenses, readings, item, opened[index] ?? NOBODY, hits[index] ?? [], refused);
     // The rows of this cohort are still `accepted` in the database, whatever is about to be decided. Only who is met again sees of it.
     if (isMetAgain(item) && decideByRules(itemFacts, lenses.policy, readings.ruleSet).outcome === 'block') refused.add(item.payment.id);
     facts[index] = itemFacts;
@@ -241,21 +241,12 @@ function factsOf(
     partyFacts(readings, parties.sender, row.senderKycStatus, row.senderKycTier),
     partyFacts(readings, parties.receiver, row.receiverKycStatus, row.receiverKycTier),
   ];
-  const travelRuleMinor = thresholds.find((threshold) => threshold.id === 'travel_rule')?.minor ?? null;
-  const isQualifying = travelRuleMinor !== null && payment.amountMinor >= travelRuleMinor;
-  const signals = signalsOf({
-    at,
-    sent: earlierSent,
-    inflows: readings.received.get(payment.senderId)?.inflows ?? [],
+  const signals = signalsIn(lenses, readings, item, {
+    earlierSent,
     toReceiver,
-    lastBeforeMs: readings.lastBefore.get(payment.senderId) ?? null,
-    senderSinceMs: row.senderSince.getTime(),
-    amountUsdMinor: usdCents(payment.amountMinor, payment.fromCurrency, readings.rates),
-    travelRuleMinor,
-    band: structuring,
+    thresholds,
     corridorRisk: corridorRiskNow,
-    travelRule: isQualifying ? travelRuleOf(payment, day, parties, { sender, receiver }) : null,
-    isOriginatorVerified: row.senderKycStatus === 'verified',
+    travelRule: () => travelRuleOf(payment, day, parties, { sender, receiver }),
   });
   const history = senderFacts(earlierSent, at, sent?.truncated ?? false);
   const receiverSenders24h = sendersWithinDay(toReceiver, at);
@@ -295,6 +286,35 @@ function corridorFacts({ alike }: Readings, { fromCountry, toCountry, fromCurren
     const [from, to] = [fatfStanding(fromCountry, day), fatfStanding(toCountry, day)];
     const fatf = { from: from.standing, to: to.standing, asOf: from.asOf };
     return { fatf, risk: corridorRisk(from.standing, to.standing, isOneCurrency, day) };
+  });
+}
+
+interface Standing {
+  readonly earlierSent: readonly PastPayment[];
+  readonly toReceiver: readonly PastPayment[];
+  readonly thresholds: readonly ReportingThreshold[];
+  readonly corridorRisk: number;
+  /** Asked for payments alone that the rule is about. */
+  readonly travelRule: () => TravelRuleGaps;
+}
+
+function signalsIn({ policy }: Lenses, readings: Readings, item: WorkItem, standing: Standing): Signals {
+  const { payment } = item;
+  const { senderSince, senderKycStatus } = rowOf(readings, item);
+  const travelRuleMinor = standing.thresholds.find((threshold) => threshold.id === 'travel_rule')?.minor ?? null;
+  return signalsOf({
+    at: pastOf(item),
+    sent: standing.earlierSent,
+    inflows: readings.received.get(payment.senderId)?.inflows ?? [],
+    toReceiver: standing.toReceiver,
+    lastBeforeMs: readings.lastBefore.get(payment.senderId) ?? null,
+    senderSinceMs: senderSince.getTime(),
+    amountUsdMinor: usdCents(payment.amountMinor, payment.fromCurrency, readings.rates),
+    travelRuleMinor,
+    band: policy.structuring,
+    corridorRisk: standing.corridorRisk,
+    travelRule: travelRuleMinor !== null && payment.amountMinor >= travelRuleMinor ? standing.travelRule() : null,
+    isOriginatorVerified: senderKycStatus === 'verified',
   });
 }
 
@@ -346,29 +366,6 @@ function partyFacts({ alike }: Readings, party: Person, kycStatus: string, kycTi
     ...(compared === 'whole' ? {} : { nameUnscreened: compared }),
     phoneGiven,
   }));
-}
-
-/** The best are enough for people to decide on; a name that many listed parties bear has no end of others. */
-const HITS_MAX = 20;
-
-const NO_HITS: readonly HitFacts[] = [];
-
-function hitFacts([sender, receiver]: readonly (readonly Hit[])[]): readonly HitFacts[] {
-  if ((sender?.length ?? 0) + (receiver?.length ?? 0) === 0) return NO_HITS;
-  const of = (party: 'sender' | 'receiver', hits: readonly Hit[] | undefined): HitFacts[] =>
-    (hits ?? []).slice(0, HITS_MAX).map(({ list, entryId, program, how, weak, score, topic, grounds, agreement }) => ({
-      party,
-      list,
-      entryId,
-      program,
-      how,
-      weak,
-      score,
-      topic,
-      grounds,
-      ...(agreement === undefined ? {} : { agreement }),
-    }));
-  return [...of('sender', sender), ...of('receiver', receiver)];
 }
 
 /** What a tier may do in a country, and what its wallet may hold. */

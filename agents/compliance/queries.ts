@@ -2,6 +2,7 @@
 import { momentArray, plainArray, textArray, uuidArray } from '../../db/arrays.ts';
 import type { Queryable } from '../../db/connect.ts';
 import type { SealedParties } from '../../db/person-keys.ts';
+import type { HitFacts } from './facts.ts';
 import { FAN_IN_MS, HISTORY_MS, type PastPayment } from './history.ts';
 import type { Inflow } from './signals.ts';
 
@@ -162,6 +163,48 @@ export async function readFlaggedRules(db: Queryable, paymentIds: readonly strin
     values: [paymentIds],
   });
   return new Map(result.rows.map((row) => [row.paymentId, row.rules]));
+}
+
+/** A case about a match that has ended, with what was said of it and the parties of its payment, sealed. */
+export interface ClosedCase extends SealedParties {
+  readonly caseId: string;
+  readonly userId: string;
+  /** What the person was in its payment. */
+  readonly role: 'sender' | 'receiver';
+  readonly closedAt: Date;
+  /** Those of the evidence on which it was decided. */
+  readonly hits: readonly HitFacts[];
+  /** As many officers as had to agree said of the evidence as it was that the listed party is somebody else. */
+  readonly isSomebodyElse: boolean;
+  readonly officers: number;
+}
+
+/** A payment may have been held for some time before its case ended. */
+const HELD_DAYS = 60;
+
+/** The cases about matches of some people that ended since a moment, the newest first. */
+export async function readClosedCases(db: Queryable, userIds: readonly string[], since: Date): Promise<ClosedCase[]> {
+  const past = (column: 'sender_id' | 'receiver_id', role: string): string =>
+    `select p.id, p.parties, p.sender_id, p.receiver_id, '${role}' as role from payments p
+      where p.${column} = wanted.user_id and p.created_at > $2::timestamptz - interval '${HELD_DAYS} days'`;
+  const result = await db.query<ClosedCase>({
+    name: 'compliance_closed_cases',
+    text: `select c.id as "caseId", wanted.user_id as "userId", past.role, c.closed_at as "closedAt",
+        coalesce(c.evidence -> 'facts' -> 'hits', '[]') as hits, past.parties, s.data_key as "senderKey", r.data_key as "receiverKey",
+        said.officers, c.status in ('released', 'resolved') and said.officers >= c.approvals_needed as "isSomebodyElse"
+      from unnest($1::uuid[]) as wanted(user_id)
+      cross join lateral (${past('sender_id', 'sender')} union all ${past('receiver_id', 'receiver')}) past
+      join cases c on c.payment_id = past.id and c.kind in ('held', 'refused') and c.status in ('released', 'rejected', 'resolved')
+        and c.closed_at > $2
+      join users s on s.id = past.sender_id
+      join users r on r.id = past.receiver_id
+      cross join lateral (select count(distinct d.officer)::int as officers from case_decisions d
+        where d.case_id = c.id and d.round = c.round and d.evidence_digest = c.evidence_digest
+          and (d.verdict, d.reason_code) in (('release', 'false_positive'), ('resolve', 'somebody_else'))) said
+      order by c.closed_at desc, c.id desc`,
+    values: [userIds, since],
+  });
+  return result.rows;
 }
 
 export interface NewRecord {

@@ -25,13 +25,13 @@ import {
   renewRescreening,
   takeRescreening,
 } from '../../db/queries/rescreening.ts';
-import { canonicalJson } from '../../domain/canonical.ts';
 import type { Clock } from '../../domain/clock.ts';
-import { digestOf, newId } from '../../domain/ids.ts';
+import { newId } from '../../domain/ids.ts';
 import { askedOf } from '../../tools/sanctions/asked.ts';
-import type { SanctionsEntry, SanctionsList } from '../../tools/sanctions/list.ts';
+import type { SanctionsList } from '../../tools/sanctions/list.ts';
 import { SCREENER_VERSION } from '../../tools/sanctions/screening/screener.ts';
 import { isForPeople } from './decide.ts';
+import { digestOfEntry } from './entry.ts';
 import { COMPLIANCE_POLICY } from './policy.ts';
 
 export interface RescreenDeps {
@@ -133,16 +133,6 @@ function findingsOf({ keyring, sanctions }: Pick<RescreenDeps, 'keyring' | 'sanc
         grounds: hit.grounds,
       })),
   );
-}
-
-/** SHA-256 of what an entry says of the party: whether they are listed or hold an office, and what tells them from a namesake. */
-function digestOfEntry(entry: SanctionsEntry | null): string {
-  if (entry === null) return digestOf('');
-  const { type, topic = 'sanction', ids = [] } = entry;
-  // The order in which an edition has them says nothing.
-  const [names, weakNames] = [entry.names.toSorted(), entry.weakNames.toSorted()];
-  const [datesOfBirth, countries] = [entry.datesOfBirth.toSorted(), entry.countries.toSorted()];
-  return digestOf(canonicalJson({ type, topic, names, weakNames, datesOfBirth, countries, ids: ids.toSorted() }));
 }
 
 /**

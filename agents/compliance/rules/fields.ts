@@ -31,10 +31,10 @@ function signal(kind: FieldKind, about: string, read: (signals: Signals) => Fiel
   return field(kind, about, (facts) => (facts.signals === undefined ? none : (read(facts.signals) ?? none)));
 }
 
-/** The hit that says most, weak aliases left aside; null: there is none. */
+/** The hit that says most, weak aliases and those that officers cleared left aside; null: there is none. */
 function topHit(facts: ComplianceFacts, isMeant: (hit: HitFacts) => boolean = () => true): HitFacts | null {
   return facts.hits.reduce<HitFacts | null>(
-    (top, hit) => (hit.weak || !isMeant(hit) || (top !== null && top.score >= hit.score) ? top : hit),
+    (top, hit) => (hit.weak || hit.cleared !== undefined || !isMeant(hit) || (top !== null && top.score >= hit.score) ? top : hit),
     null,
   );
 }

@@ -129,6 +129,10 @@ const hitSchema = z
       .array(z.string())
       .openapi({ description: 'How the words of the two names met, and how birth, country and document compare.' }),
     explanation: z.string(),
+    clearedByCase: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The case in which officers said that the person is somebody else, where that counts still.' }),
     listed: listedSchema.openapi({ description: 'The listed party; null when it is on no list in force any more.' }),
     comparison: comparisonSchema,
   })
@@ -171,6 +175,7 @@ function hitOut(hit: Facts): Omit<HitOut, 'listed' | 'comparison'> {
     topic: textOf(hit['topic']) || 'sanction',
     grounds,
     explanation,
+    clearedByCase: textOf(objectOf(hit['cleared'])['caseId']) || null,
   };
 }
 
