@@ -1,5 +1,9 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from './config.ts';
+import { SECRETS } from './secrets.ts';
 import { settlementKeys } from './settlement.ts';
 
 describe('limits of doubt by rail', () => {
@@ -85,4 +89,18 @@ describe('a setting that is wrong is named, with what it should be', () => {
   ])('%o', (env, detail) => {
     expect(() => readConfig(env)).toThrow(expect.objectContaining({ code: 'config_invalid', field: Object.keys(env)[0], detail }));
   });
+});
+
+it.each(SECRETS)('%s is taken from the environment and from a file', async (name) => {
+  const folder = await mkdtemp(join(tmpdir(), 'capp-settings-'));
+  try {
+    const path = join(folder, 'secret');
+    // Two of the secrets have to be addresses.
+    const value = { DATABASE_URL: 'postgres://localhost/capp', REDIS_URL: 'redis://localhost' }[name as string] ?? '0'.repeat(64);
+    const rest = name === 'CAPP_LLM_KEY' ? { CAPP_LLM_URL: 'https://model.example', CAPP_LLM_MODEL: 'model' } : {};
+    await writeFile(path, value, { mode: 0o600 });
+    for (const env of [{ [name]: value }, { [`${name}_FILE`]: path }]) expect(readConfig({ ...rest, ...env }).env).toBe('development');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });

@@ -11,6 +11,7 @@ import { parseAmount } from '../domain/money.ts';
 import { type LimitPolicies, readLimits } from './limits/policy.ts';
 import { RAILS } from '../domain/network.ts';
 import { assertNoTracing, type LlmSettings, nanoUsdOf } from '../tools/llm/settings.ts';
+import { READ_ELSEWHERE } from './known-settings.ts';
 import { assertProduction } from './production.ts';
 import { type Env, isSecretFile, withSecretFiles } from './secrets.ts';
 import type { TlsSettings } from './tls.ts';
@@ -203,8 +204,13 @@ export interface Config {
   readonly caseClaimMs: number;
 }
 
-const KNOWN_ELSEWHERE =
-  /^CAPP_(APTOS_(SETTLER|TREASURY|REPORTER|FEE_PAYER)_KEY|APTOS_(APPROVER|ARBITER)_KEYS|FIELD_KEY|INDEX_KEY|QUOTE_KEY|KEY_PEPPER|CALLBACK_KEY|KMS_(KEY|URL|MOUNT|TOKEN)|FX_OPEN_ER_API_URL|FX_CURRENCY_API_URL|FX_CURRENCY_API_FALLBACK_URL|LISTS_[A-Z_]+_URL|DEBUG|URL|KEY)$/;
+/** Whether there is a setting of this name, or a secret whose file it names. */
+export function isSetting(name: string): boolean {
+  return name in settingsSchema.shape || READ_ELSEWHERE.has(name) || isSecretFile(name);
+}
+
+/** The names of all settings, without those that name the file of a secret. */
+export const SETTING_NAMES: readonly string[] = [...new Set([...Object.keys(settingsSchema.shape), ...READ_ELSEWHERE])];
 
 /** Settings that are right by themselves and wrong together, or where they are used. Throws `config_invalid`. */
 function assertFits(settings: z.infer<typeof settingsSchema>): void {
@@ -299,9 +305,7 @@ export function readConfig(given: Env): Config {
 
 /** The settings as they are written, each of its form. Throws `config_invalid` for one that is not, or that nobody knows. */
 function settingsOf(env: Env): z.infer<typeof settingsSchema> {
-  const unknown = Object.keys(env).find(
-    (name) => name.startsWith('CAPP_') && !(name in settingsSchema.shape) && !KNOWN_ELSEWHERE.test(name) && !isSecretFile(name),
-  );
+  const unknown = Object.keys(env).find((name) => name.startsWith('CAPP_') && !isSetting(name));
   if (unknown !== undefined) throw fault('config_invalid', { field: unknown, detail: `There is no setting ${unknown}.` });
   if (env['CAPP_ENV'] === 'production') assertProduction(env);
   assertNoTracing(env);
