@@ -36,6 +36,7 @@ export function registerPayerRequests(operators: Command, context: CommandContex
       'MTN’s pre-approvals: who consents is not prompted for each collection while the consent lasts. The payer is asked on their handset. ' +
         'Prints no number. Exit code: 0 when MTN says so, 2 when it does not.',
     );
+  withExamples(consent, [['capp operators consent request mtn-ug 0772000111', 'asks for thirty days']]);
   registerConsent(consent, context);
   const notify = operators
     .command('notify')
