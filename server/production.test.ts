@@ -7,7 +7,8 @@ import { productionRefusals } from './production.ts';
 import { withSecretFiles } from './secrets.ts';
 
 const KEYS = { CAPP_FIELD_KEY: 'a', CAPP_QUOTE_KEY: 'b', CAPP_KEY_PEPPER: 'c', CAPP_CALLBACK_KEY: 'd' };
-const SOUND = { CAPP_ENV: 'production', CAPP_OPERATORS_PATH: 'operators.json', CAPP_SANCTIONS_PATH: 'lists', ...KEYS };
+const PUBLIC = { CAPP_PUBLIC_URL: 'https://capp.example' };
+const SOUND = { CAPP_ENV: 'production', CAPP_OPERATORS_PATH: 'operators.json', CAPP_SANCTIONS_PATH: 'lists', ...PUBLIC, ...KEYS };
 
 let folder: string;
 beforeEach(async () => {
@@ -33,6 +34,14 @@ describe('production', () => {
     ['REDIS_URL', { REDIS_URL: 'redis://redis.internal' }],
     ['NODE_TLS_REJECT_UNAUTHORIZED', { NODE_TLS_REJECT_UNAUTHORIZED: '0' }],
     ['CAPP_PUBLIC_URL', { CAPP_PUBLIC_URL: 'http://capp.example' }],
+    ['CAPP_PUBLIC_URL', { CAPP_PUBLIC_URL: 'http://127.0.0.1:8080' }],
+    ['CAPP_PUBLIC_URL', { CAPP_PUBLIC_URL: '' }],
+    ['CAPP_PUBLIC_URL', { CAPP_PUBLIC_URL: undefined }],
+    ['CAPP_URL', { CAPP_URL: 'http://capp.example' }],
+    ['HOST', { HOST: '0.0.0.0' }],
+    ['HOST', { HOST: '::' }],
+    ['HOST', { HOST: '10.0.0.7', CAPP_TLS: '0', CAPP_TRUSTED_PROXIES: '0' }],
+    ['HOST', { HOST: '127.capp.example' }],
     ['APTOS_NODE_URL', { APTOS_NODE_URL: 'http://node.example', CAPP_APTOS_PATH: 'absent.json' }],
     ['VAULT_ADDR', { VAULT_ADDR: 'http://vault.internal:8200' }],
     ['CAPP_KMS_URL', { CAPP_KMS_URL: 'http://kms.internal' }],
@@ -48,9 +57,22 @@ describe('production', () => {
     const url = `postgres://capp:${password}@db.internal/capp`;
     const env = { CAPP_ENV: 'production', CAPP_DATA_DIR: folder, DATABASE_URL: url };
     const fields = productionRefusals(env, true).map((each) => each.field);
-    expect(fields).toEqual(['CAPP_OPERATORS_PATH', ...Object.keys(KEYS), 'CAPP_SANCTIONS_PATH', 'DATABASE_URL']);
+    expect(fields).toEqual(['CAPP_OPERATORS_PATH', ...Object.keys(KEYS), 'CAPP_SANCTIONS_PATH', 'CAPP_PUBLIC_URL', 'DATABASE_URL']);
     expect(() => readConfig(env)).toThrow(/CAPP_OPERATORS_PATH.*CAPP_FIELD_KEY.*sslmode=verify-full/s);
     expect(() => readConfig(env)).not.toThrow(/quite-a-password/);
+  });
+
+  test.each([
+    { HOST: '127.0.0.1' },
+    { HOST: '127.0.0.2' },
+    { HOST: '::1' },
+    { HOST: 'localhost' },
+    { HOST: '0.0.0.0', CAPP_TRUSTED_PROXIES: '1' },
+    { HOST: '::', CAPP_TLS: '1', CAPP_TLS_CERT_PATH: 'cert.pem', CAPP_TLS_KEY_PATH: 'key.pem' },
+    { CAPP_URL: 'http://127.0.0.1:8080' },
+  ])('hears nobody in clear with %o', (change) => {
+    expect(productionRefusals({ ...SOUND, ...change }, true)).toEqual([]);
+    expect(readConfig({ ...SOUND, ...change }).publicUrl).toBe('https://capp.example');
   });
 
   test('takes an encrypted connection whose end is checked, and an own one', () => {

@@ -8,8 +8,9 @@ import { fileRefusals, isInClear, OWN_HOSTS, type Refusal } from './production-f
 type Env = Readonly<Record<string, string | undefined>>;
 
 const REQUIRED_KEYS = ['CAPP_FIELD_KEY', 'CAPP_QUOTE_KEY', 'CAPP_KEY_PEPPER', 'CAPP_CALLBACK_KEY'] as const;
-/** Addresses of others, or of ourselves as others reach us. */
-const ADDRESSES = ['CAPP_PUBLIC_URL', 'APTOS_NODE_URL', 'VAULT_ADDR', 'CAPP_KMS_URL'] as const;
+/** Addresses of others, and of the API that the command line shows its key to. */
+const ADDRESSES = ['CAPP_URL', 'APTOS_NODE_URL', 'VAULT_ADDR', 'CAPP_KMS_URL'] as const;
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 /** Where rates and lists are taken from: whoever alters them on the way says what people are paid, and who is. */
 const SOURCE_ADDRESS = /^CAPP_(FX|LISTS)_[A-Z_]+_URL$/;
 
@@ -41,7 +42,27 @@ export function productionRefusals(env: Env, isStart: boolean): Refusal[] {
   for (const name of tracingSettings(env)) refuse(name, `${name} would send prompts to a third party; unset it.`);
   if (text('CAPP_WEBHOOK_ALLOW_PRIVATE') === '1')
     refuse('CAPP_WEBHOOK_ALLOW_PRIVATE', 'Production sends webhooks to public addresses over HTTPS only.');
-  refusals.push(...connectionRefusals(env), ...fileRefusals(env));
+  refusals.push(...listenerRefusals(env), ...connectionRefusals(env), ...fileRefusals(env));
+  return refusals;
+}
+
+/** What reaches us is encrypted: operators are given an address over HTTPS, and passwords and keys come in clear from this machine at most. */
+function listenerRefusals(env: Env): Refusal[] {
+  const refusals: Refusal[] = [];
+  if (!/^https:\/\//i.test(env['CAPP_PUBLIC_URL'] ?? '')) {
+    refusals.push({
+      field: 'CAPP_PUBLIC_URL',
+      detail: 'In production CAPP_PUBLIC_URL must be set, the address at which operators reach the API, and begin with https://.',
+    });
+  }
+  const isBehindProxy = Number(env['CAPP_TRUSTED_PROXIES'] ?? 0) > 0;
+  if (!LOOPBACK.test(env['HOST'] ?? '127.0.0.1') && env['CAPP_TLS'] !== '1' && !isBehindProxy) {
+    refusals.push({
+      field: 'HOST',
+      detail:
+        'HOST is open to other machines, who would speak in clear: set CAPP_TLS=1, or CAPP_TRUSTED_PROXIES for the proxies that end TLS.',
+    });
+  }
   return refusals;
 }
 

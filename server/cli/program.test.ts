@@ -301,7 +301,8 @@ describe('migrate', () => {
     try {
       const names = ['CAPP_FIELD_KEY', 'CAPP_QUOTE_KEY', 'CAPP_KEY_PEPPER', 'CAPP_CALLBACK_KEY'];
       const secrets = Object.fromEntries(names.map((name, index) => [name, madeKey(index)]));
-      const env = { DATABASE_URL: database.url, CAPP_ENV: 'production', CAPP_OPERATORS_PATH: 'operators.json', ...secrets };
+      const addresses = { DATABASE_URL: database.url, CAPP_PUBLIC_URL: 'https://capp.example' };
+      const env = { ...addresses, CAPP_ENV: 'production', CAPP_OPERATORS_PATH: 'operators.json', ...secrets };
       expect(await run(['migrate'], { env })).toMatchObject({ code: 0, err: '' });
       expect(await floats(database)).toBe(0n);
       expect((await database.pool.query('select id from api_keys')).rows).toEqual([]);
