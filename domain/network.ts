@@ -147,8 +147,17 @@ export function railById(id: string, asOf: string = today()): Rail {
 
 /** The wallets of a country on a day, in the order of the file. */
 export function walletsOfCountry(country: Country, asOf: string = today()): readonly Wallet[] {
-  return (walletsByCountry.get(country) ?? []).flatMap((wallet) => inForce(walletVersions.get(wallet.id) ?? [], asOf) ?? []);
+  if (walletsOn.day !== asOf) walletsOn = { day: asOf, byCountry: new Map() };
+  let wallets = walletsOn.byCountry.get(country);
+  if (wallets === undefined) {
+    wallets = (walletsByCountry.get(country) ?? []).flatMap((wallet) => inForce(walletVersions.get(wallet.id) ?? [], asOf) ?? []);
+    walletsOn.byCountry.set(country, wallets);
+  }
+  return wallets;
 }
+
+/** Worked out once a day, and asked for with every number. */
+let walletsOn = { day: '', byCountry: new Map<Country, readonly Wallet[]>() };
 
 /** The rails that reach a wallet on a day, the direct one first, then the hubs. Throws `wallet_unknown`. */
 export function railsOfWallet(walletId: string, asOf: string = today()): readonly Rail[] {

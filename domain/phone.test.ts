@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { type CountryCode, parsePhoneNumberFromString } from 'libphonenumber-js/mobile';
 import { describe, expect, it } from 'vitest';
 import { isFault } from './errors.ts';
 import { COUNTRIES, WALLETS } from './network.ts';
@@ -70,6 +71,16 @@ describe('parsePhone', () => {
         const national = `${zeros}${prefix}${digits.join('')}`;
         for (const reader of [country, other.country]) {
           expect(outcome(`+${callingCode}${national}`, reader)).toEqual(outcome(`+${callingCode} ${national}`, reader));
+          for (const text of [`+${callingCode}${national}`, national, `0${national}`]) {
+            const number = parsePhoneNumberFromString(text, reader as CountryCode);
+            const isOfReader = `+${number?.countryCallingCode}` === `+${COUNTRIES.find((each) => each.country === reader)?.callingCode}`;
+            const found = outcome(text, reader);
+            if (number?.isValid() !== true) expect([text, typeof found === 'object' && text.startsWith('0')]).toEqual([text, false]);
+            else if (!isOfReader) expect([text, found]).toEqual([text, 'phone_country_mismatch']);
+            else
+              expect([text, typeof found === 'object' ? found.e164 : found]).toEqual([text, expect.stringMatching(/^wallet_unknown$|^\+/)]);
+            if (typeof found === 'object' && number?.isValid() === true) expect(found.e164).toBe(number.number);
+          }
         }
       }),
       { numRuns: 3_000 },

@@ -39,8 +39,10 @@ export function parsePhone(text: string, country: Country, asOf: string = today(
   }
   if (text.length > TEXT_LENGTH_MAX || !WRITING.test(text.trim())) throw fault('phone_invalid');
   const plain = text.replace(/[^\d+]/g, '').replace(EXIT_CODE, '+');
-  const number = readNumber(plain, country);
   const callingCode = callingCodeOf(country);
+  const e164 = e164Of(plain, country, callingCode);
+  if (e164 !== null) return { e164, country, walletId: walletOfNational(e164.slice(1 + callingCode.length), country, asOf) };
+  const number = readNumber(plain, country);
   if (number.countryCallingCode !== callingCode) throw fault('phone_country_mismatch');
   const national = number.number.slice(1 + callingCode.length);
   return { e164: number.number, country, walletId: walletOfNational(national, country, asOf) };
@@ -60,6 +62,31 @@ function isE164Of(text: string, country: Country): boolean {
     E164.set(country, pattern);
   }
   return pattern.test(text);
+}
+
+/** The prefix of numbers within the country, where it is one digit for all of them; null elsewhere. */
+const TRUNK_DIGITS = new Map<Country, string | null>();
+
+function trunkDigitOf(country: Country): string | null {
+  let digit = TRUNK_DIGITS.get(country);
+  if (digit === undefined) {
+    const metadata = new Metadata();
+    metadata.selectNumberingPlan(country as CountryCode);
+    // Where there is no prefix the library holds the number 0 instead of a text.
+    const prefix: unknown = (metadata.numberingPlan as Partial<NumberingPlan> | undefined)?.nationalPrefixForParsing?.();
+    digit = typeof prefix === 'string' && /^\d$/.test(prefix) ? prefix : null;
+    TRUNK_DIGITS.set(country, digit);
+  }
+  return digit;
+}
+
+/** The number that digits stand for, with or without plus, as the library would read them; null where only it can tell. */
+function e164Of(plain: string, country: Country, callingCode: string): string | null {
+  if (plain.startsWith('+')) return isE164Of(plain, country) ? plain : null;
+  const digit = trunkDigitOf(country);
+  if (digit === null || !plain.startsWith(digit)) return null;
+  const e164 = `+${callingCode}${plain.slice(1)}`;
+  return isE164Of(e164, country) ? e164 : null;
 }
 
 const NOTHING = /^\b$/;
