@@ -194,6 +194,15 @@ describe('the search', () => {
     expect(found(Buffer.from('xxImmaculeexx').toString('hex'))).toEqual([0]);
   });
 
+  test('finds a number in no longer row of digits, as identifiers and times are', () => {
+    const { search } = createNeedles(['0712345678']);
+    const found = (text: string) => search(Buffer.from(text)).length;
+    expect(['0712345678', 'tel:0712345678,', 'x0712345678_', Buffer.from('to 0712345678').toString('hex')].map(found)).toEqual([
+      1, 1, 1, 1,
+    ]);
+    expect(['1707123456789', '0f0712345678', '0712345678a4'].map(found)).toEqual([0, 0, 0]);
+  });
+
   test('finds a whole name without its accents, and as screening folds it', () => {
     const { search } = createNeedles(['Hervé N’Guessan-Touré']);
     for (const text of ['Herve NGuessan Toure', 'HERVE NGUESSAN TOURE', 'herve nguessan toure'])

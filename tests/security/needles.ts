@@ -33,8 +33,8 @@ interface Form {
   readonly value: number;
   readonly encoding: string;
   readonly bytes: Buffer;
-  /** Counts only where no letter and no digit stands next to it. */
-  readonly isWord: boolean;
+  /** Whether a byte next to it makes it a part of something else. */
+  readonly isJoined: (neighbour: number | undefined) => boolean;
 }
 
 /** Base64 of a text that begins at any offset: the characters that do not depend on what stands before and behind it. */
@@ -112,22 +112,32 @@ const isOfWord = (byte: number | undefined): boolean =>
   byte !== undefined &&
   ((byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a) || byte >= 0x80);
 
-/** Makes a search for some values wherever they stand, and for some words that stand alone. */
+/** Whether a byte is a digit, decimal or hexadecimal: identifiers, digests and times hold any short row of digits by chance. */
+const isOfDigits = (byte: number | undefined): boolean =>
+  byte !== undefined && ((byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66));
+
+const isOfNothing = (): boolean => false;
+
+/** Makes a search for some values wherever they stand, and for some words that stand alone; digits stand in no longer row of digits. */
 export function createNeedles(values: readonly string[], words: readonly string[] = []): Needles {
   const filter = new Uint8Array(1 << (FILTER_BITS - 3));
   const byPrefix = new Map<number, Form[]>();
   let forms = 0;
-  const seek = (value: number, encoding: string, latin: string, isWord: boolean): void => {
+  const seek = (value: number, encoding: string, latin: string, isJoined: Form['isJoined']): void => {
     const bytes = Buffer.from(latin, 'latin1');
     const prefix = bytes.readUInt32BE(0);
     const slot = Math.imul(prefix, 0x9e3779b1) >>> (32 - FILTER_BITS);
     filter[slot >> 3] = (filter[slot >> 3] as number) | (1 << (slot & 7));
-    byPrefix.set(prefix, [...(byPrefix.get(prefix) ?? []), { value, encoding, bytes, isWord }]);
+    byPrefix.set(prefix, [...(byPrefix.get(prefix) ?? []), { value, encoding, bytes, isJoined }]);
     forms += 1;
   };
-  for (const [value, text] of values.entries()) for (const [encoding, latin] of formsOf(text)) seek(value, encoding, latin, false);
+  for (const [value, text] of values.entries()) {
+    const isNumber = /^\d+$/.test(text);
+    for (const [encoding, latin] of formsOf(text)) seek(value, encoding, latin, isNumber && encoding === 'utf8' ? isOfDigits : isOfNothing);
+  }
   for (const [index, word] of words.entries())
-    for (const [encoding, latin, isWord] of wordFormsOf(word)) seek(values.length + index, encoding, latin, isWord);
+    for (const [encoding, latin, isWord] of wordFormsOf(word))
+      seek(values.length + index, encoding, latin, isWord ? isOfWord : isOfNothing);
 
   function search(bytes: Uint8Array, max = 100): Found[] {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -142,7 +152,7 @@ export function createNeedles(values: readonly string[], words: readonly string[
       for (const form of byPrefix.get(window) ?? []) {
         const end = offset + form.bytes.length;
         if (!buffer.subarray(offset, end).equals(form.bytes)) continue;
-        if (form.isWord && (isOfWord(buffer[offset - 1]) || isOfWord(buffer[end]))) continue;
+        if (form.isJoined(buffer[offset - 1]) || form.isJoined(buffer[end])) continue;
         found.push({ value: form.value, encoding: form.encoding, offset });
       }
     }
