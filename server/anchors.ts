@@ -12,11 +12,12 @@ export async function anchorKeeper(chain: Chain): Promise<AnchorKeeper> {
 }
 
 export interface AnchorsRead {
-  readonly state: 'none' | 'unreachable' | 'read';
+  /** `behind`: the node's newest block is too old, and anchors made since are not known to it. */
+  readonly state: 'none' | 'unreachable' | 'behind' | 'read';
   readonly blocks: readonly TrustedBlock[];
 }
 
-/** Every anchor the chain holds; none where no chain is configured. */
+/** Every anchor the chain holds; none where no chain is configured. Throws `chain_mismatch` for a node of another chain. */
 export async function readAnchored(config: ChainPlace): Promise<AnchorsRead> {
   const profile = await readChainProfile(config);
   if (profile === null) return { state: 'none', blocks: [] };
@@ -26,6 +27,8 @@ export async function readAnchored(config: ChainPlace): Promise<AnchorsRead> {
   ]);
   const node = createAptosNode({ profile, fetch: (url, init) => fetch(url, init), clock: systemClock });
   try {
+    // Views say nothing of how old what they show is.
+    await node.ledger();
     const last = await lastAnchor(node);
     const blocks: TrustedBlock[] = [];
     for (let index = 0n; last !== null && index <= last.index; index += 1n) {
@@ -35,6 +38,7 @@ export async function readAnchored(config: ChainPlace): Promise<AnchorsRead> {
     return { state: 'read', blocks };
   } catch (error) {
     if (isFault(error, 'chain_unavailable')) return { state: 'unreachable', blocks: [] };
+    if (isFault(error, 'chain_behind')) return { state: 'behind', blocks: [] };
     throw error;
   }
 }

@@ -51,7 +51,7 @@ export function registerAudit(program: Command, context: CommandContext): void {
     .description(
       'Verifies every block from the first, and every row it seals, and says which were changed, removed or put in; where there is a ' +
         'settlement chain, also that the blocks anchored there are in it as they were. ' +
-        'Exit code: 0 when all is as it was sealed, 1 when not, 2 when the chain could not be asked.',
+        'Exit code: 0 when all is as it was sealed, 1 when not, 2 when the chain could not be asked, or its node lags behind.',
     )
     .option('--offline', 'do not ask the settlement chain')
     .option('--trust <block>', 'a block noted before, as NUMBER:HASH, which must still be in the chain', trustedBlockOf)
@@ -103,6 +103,7 @@ async function verifyLog(
     none: [],
     not_asked: ['The settlement chain was not asked; its anchors were not looked at.'],
     unreachable: ['The settlement chain does not answer; its anchors were not looked at. With --offline they need not be.'],
+    behind: ['The node lags behind the settlement chain; its anchors were not looked at. With --offline they need not be.'],
     read: [`${blocks.length} anchors on the settlement chain were held against it.`],
   };
   context.terminal.out(
@@ -111,8 +112,8 @@ async function verifyLog(
       : [...sentencesOf(report), ...sentence[state]].join('\n'),
   );
   if (report.findings.length > 0) context.endWith(EXIT.wrong);
-  // Whoever made the log anew would have the chain cut off as well.
-  else if (state === 'unreachable') context.endWith(EXIT.failed);
+  // Whoever made the log anew would have the chain cut off as well, or show it as it was before.
+  else if (state === 'unreachable' || state === 'behind') context.endWith(EXIT.failed);
 }
 
 /** A report in words. */
