@@ -18,6 +18,7 @@ export function plainKeyring(): Keyring {
     blindIndex: index,
     blindIndexes: (text) => [index(text)],
     olderIndexes: () => [],
+    seals: (text) => [index(text)],
     people: {
       ...base.people,
       create: () => ({ key: none, wrapped }),

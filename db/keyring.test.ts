@@ -94,9 +94,13 @@ describe('loading keys', () => {
   });
 
   test('production takes them from the environment only', async () => {
-    const env = { CAPP_FIELD_KEY: hexKey(), CAPP_QUOTE_KEY: hexKey(), CAPP_KEY_PEPPER: hexKey(), CAPP_CALLBACK_KEY: hexKey() };
+    const names = ['CAPP_FIELD_KEY', 'CAPP_INDEX_KEY', 'CAPP_QUOTE_KEY', 'CAPP_KEY_PEPPER', 'CAPP_CALLBACK_KEY'];
+    const env = Object.fromEntries(names.map((name) => [name, hexKey()]));
     await expect(readKeys({ ...env, CAPP_ENV: 'production', CAPP_KEY_PEPPER: '' }, dataDir)).rejects.toThrow(
       /config_invalid.*CAPP_KEY_PEPPER/,
+    );
+    await expect(readKeys({ ...env, CAPP_ENV: 'production', CAPP_INDEX_KEY: '' }, dataDir)).rejects.toThrow(
+      /config_invalid.*CAPP_INDEX_KEY/,
     );
     await readKeys({ ...env, CAPP_ENV: 'production' }, dataDir);
     await expect(stat(join(dataDir, 'keys.json'))).rejects.toThrow('ENOENT');
@@ -117,6 +121,38 @@ describe('loading keys', () => {
     const key = hexKey();
     await expect(readKeys({ CAPP_QUOTE_KEY: key, CAPP_KEY_PEPPER: key }, dataDir)).rejects.toThrow('config_invalid');
     await expect(readKeys({ CAPP_FIELD_KEY: `1:${key},1:${hexKey()}` }, dataDir)).rejects.toThrow('config_invalid');
+  });
+
+  test.each([
+    ['a key twice', (key: string) => `${key},${key}`],
+    ['a first key that is retired', (key: string) => `${key}@2026-11-20T09:00Z`],
+    ['a moment that is none', (key: string) => `${hexKey()},${key}@yesterday`],
+  ])('refuses %s among the index keys, and shows none', async (_what, setting) => {
+    const key = hexKey();
+    const failure = await readKeys({ CAPP_INDEX_KEY: setting(key) }, dataDir).catch((error: Error) => error);
+    expect(String(failure)).toMatch(/config_invalid.*CAPP_INDEX_KEY/);
+    expect(String(failure)).not.toContain(key);
+  });
+
+  test('an index key spelt out makes the indexes that its field key made while none was named', async () => {
+    const [first, second] = [hexKey(), hexKey()];
+    const before = (await readKeys({ CAPP_FIELD_KEY: `1:${first}` }, dataDir)).keyring;
+    for (const CAPP_FIELD_KEY of [`2:${second},1:${first}`, `2:${second}`]) {
+      const { keyring } = await readKeys({ CAPP_FIELD_KEY, CAPP_INDEX_KEY: first }, dataDir);
+      expect(keyring.blindIndex('+254700000001', 'users.phone')).toEqual(before.blindIndex('+254700000001', 'users.phone'));
+      expect(keyring.indexKeys).toEqual(before.indexKeys);
+    }
+  });
+
+  test('a retired key finds what it indexed, and seals only what is older', async () => {
+    const [first, second] = [hexKey(), hexKey()];
+    const { keyring } = await readKeys({ CAPP_INDEX_KEY: `${first},${second}@2026-11-20T09:00Z` }, dataDir);
+    const retiredAtMs = Date.UTC(2026, 10, 20, 9);
+    const [newer, older] = keyring.blindIndexes('x', 'a.b');
+    expect(keyring.indexKeys.map((key) => key.retiredAtMs)).toEqual([null, retiredAtMs]);
+    expect(keyring.seals('x', 'a.b', retiredAtMs - 1)).toEqual([newer, older]);
+    expect(keyring.seals('x', 'a.b', retiredAtMs)).toEqual([newer]);
+    expect(keyring.seals('x', 'a.b', null)).toEqual([newer]);
   });
 
   test('says that the file is damaged', async () => {

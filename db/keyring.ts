@@ -26,12 +26,19 @@ export interface Keyring {
   encrypt(plaintext: string, context: string): Buffer;
   /** Opens what `encrypt` made for the same place. Throws `internal` for anything else, without saying what it saw. */
   decrypt(ciphertext: Uint8Array, context: string): string;
-  /** A keyed hash of 16 bytes, for look-up by equality within one scope, `table.column`. Stays the same when field keys change. */
+  /** A keyed hash of 16 bytes, for look-up by equality within one scope, `table.column`, by the first index key. */
   blindIndex(text: string, scope: string): Buffer;
   /** The same under every index key that is still in use, that of `blindIndex` first: what was written under an older one is found too. */
   blindIndexes(text: string, scope: string): readonly [Buffer, ...Buffer[]];
   /** Those of them alone that an older key makes; there are none but while an index key goes out of use. */
   olderIndexes(text: string, scope: string): readonly Buffer[];
+  /**
+   * The keyed hashes that count as a seal: by every index key that was not retired when the text was sealed, in milliseconds since
+   * 1970. Null where nothing vouches for that moment: a key that is retired then seals nothing.
+   */
+  seals(text: string, scope: string, sealedAtMs: number | null): readonly Buffer[];
+  /** The index keys, the one in use first. */
+  readonly indexKeys: readonly NamedIndexKey[];
   /** The key that encrypts and wraps now. */
   readonly currentId: number;
   /** Data keys of people. */
@@ -56,6 +63,22 @@ export interface FieldKey {
   readonly master: Buffer;
 }
 
+/** A key of blind indexes and seals. */
+export interface IndexKey {
+  readonly master: Buffer;
+  /** When it was retired, in milliseconds since 1970: what bears its seal must be older. Null while it is in force. */
+  readonly retiredAtMs: number | null;
+}
+
+/** An index key by what can be told of it. */
+export interface NamedIndexKey {
+  /** A keyed digest of a constant, by which the key is known again; the key cannot be found from it. */
+  readonly check: Buffer;
+  readonly retiredAtMs: number | null;
+}
+
+const CHECK_SCOPE = 'index_keys.key_check';
+
 /** A function that computes HMAC-SHA256 (RFC 2104) under one key, from one-shot hashes: a tenth of the cost of `createHmac` under load. */
 export function hmacSha256(key: Uint8Array): (message: string | Uint8Array) => Buffer {
   const block = Buffer.alloc(BLOCK_BYTES);
@@ -75,15 +98,19 @@ export function hmacSha256(key: Uint8Array): (message: string | Uint8Array) => B
  * others are those that older rows were written under. Without any the field key with the lowest id makes them.
  * Each use has a key of its own, derived by HKDF-SHA256 (RFC 5869).
  */
-export function createKeyring(keys: readonly FieldKey[], indexKeys: readonly Buffer[] | null = null): Keyring {
+export function createKeyring(keys: readonly FieldKey[], indexKeys: readonly IndexKey[] | null = null): Keyring {
   const current = keys[0];
   if (current === undefined) throw fault('config_invalid', { internal: 'a keyring without keys' });
   const derive = (master: Buffer, use: string) => Buffer.from(hkdfSync('sha256', master, '', `capp ${use} v1`, KEY_BYTES));
   // As key objects: a cipher made from raw bytes turns them into one each time, which costs three times the cipher.
   const fieldKeys = new Map(keys.map(({ id, master }) => [id, createSecretKey(derive(master, 'field'))]));
   const currentKey = fieldKeys.get(current.id) as KeyObject;
-  const indexHashes = (indexKeys ?? [oldestOf(keys)]).map((master) => hmacSha256(derive(master, 'index')));
-  const [indexHash, ...olderHashes] = indexHashes as [ReturnType<typeof hmacSha256>, ...ReturnType<typeof hmacSha256>[]];
+  const indexes = (indexKeys ?? [inForce(oldestOf(keys))]).map(({ master, retiredAtMs }) => {
+    const hashOf = hmacSha256(derive(master, 'index'));
+    return { retiredAtMs, index: (text: string, scope: string) => hashOf(scoped(text, scope)).subarray(0, INDEX_BYTES) };
+  });
+  const [newest, ...older] = indexes;
+  if (newest === undefined) throw fault('config_invalid', { internal: 'a keyring without index keys' });
   const wrappingKeys = new Map(keys.map(({ id, master }) => [id, createSecretKey(derive(master, 'wrap'))]));
   const nextNonce = nonces();
 
@@ -99,12 +126,22 @@ export function createKeyring(keys: readonly FieldKey[], indexKeys: readonly Buf
       if (plain === null) throw fault('internal', { internal: `a ciphertext of ${context} does not open` });
       return plain.toString('utf8');
     },
-    blindIndex: (text, scope) => indexHash(scoped(text, scope)).subarray(0, INDEX_BYTES),
+    blindIndex: newest.index,
     blindIndexes: (text, scope) => [keyring.blindIndex(text, scope), ...keyring.olderIndexes(text, scope)],
-    olderIndexes: (text, scope) => olderHashes.map((each) => each(scoped(text, scope)).subarray(0, INDEX_BYTES)),
+    olderIndexes: (text, scope) => older.map(({ index }) => index(text, scope)),
+    seals: (text, scope, sealedAtMs) =>
+      indexes
+        .filter(({ retiredAtMs }) => retiredAtMs === null || (sealedAtMs !== null && sealedAtMs < retiredAtMs))
+        .map(({ index }) => index(text, scope)),
+    indexKeys: indexes.map(({ index, retiredAtMs }) => ({ check: index('', CHECK_SCOPE), retiredAtMs })),
   };
   const deps = { currentId: current.id, wrappingKeys, nextNonce, decrypt: keyring.decrypt };
   return { ...keyring, people: createPersonKeys(deps), texts: createTextKeys(deps) };
+}
+
+/** An index key that is not retired. */
+export function inForce(master: Buffer): IndexKey {
+  return { master, retiredAtMs: null };
 }
 
 /** The length in front keeps scope and text apart. */
@@ -143,13 +180,15 @@ const USES = Object.keys(SETTINGS) as Use[];
  *
  * Each is 32 random bytes as 64 hex digits. CAPP_FIELD_KEY may name several as `2:hex,1:hex`, the first of
  * which encrypts. CAPP_INDEX_KEY names the keys of blind indexes in the same way, without numbers, the one in use first; `field`
- * among them stands for the one that is used while the setting is empty. Throws `config_invalid` for a missing, malformed, weak or repeated key, without showing it.
+ * among them stands for the one that is used while the setting is empty, which it may not be in production, and `@` and a moment behind a
+ * key say since when it is retired. Throws `config_invalid` for a missing, malformed, weak or repeated key, without showing it.
  */
 export async function readKeys(env: Readonly<Record<string, string | undefined>>, dataDir: string): Promise<Keys> {
-  const missing = USES.filter((use) => (env[SETTINGS[use]] ?? '') === '');
-  if (missing.length > 0 && env.CAPP_ENV === 'production') {
-    throw fault('config_invalid', { detail: `In production ${missing.map((use) => SETTINGS[use]).join(', ')} must be set.` });
-  }
+  const isUnset = (setting: string): boolean => (env[setting] ?? '').trim() === '';
+  const missing = USES.filter((use) => isUnset(SETTINGS[use]));
+  const unset = [...Object.values(SETTINGS), INDEX_SETTING].filter(isUnset);
+  if (unset.length > 0 && env.CAPP_ENV === 'production')
+    throw fault('config_invalid', { detail: `In production ${unset.join(', ')} must be set.` });
   const kept = missing.length > 0 ? await keptKeys(dataDir) : {};
   const text = (use: Use) => (missing.includes(use) ? kept[use] : env[SETTINGS[use]]) ?? '';
   const single = (use: Use) => parseKey(text(use), SETTINGS[use]);
@@ -163,7 +202,8 @@ export async function readKeys(env: Readonly<Record<string, string | undefined>>
   };
   const all = [
     ...keys.fields.map(({ master }) => master),
-    ...(keys.index ?? []).filter((key) => key !== oldestOf(fields)),
+    // What `field` stands for, spelt out: so that it stays when its field key goes.
+    ...(keys.index ?? []).map(({ master }) => master).filter((key) => !key.equals(oldestOf(fields))),
     keys.quoteKey,
     keys.pepper,
     keys.callbackKey,
@@ -185,9 +225,25 @@ function parseFieldKeys(text: string): FieldKey[] {
   return keys;
 }
 
-function parseIndexKeys(text: string, fields: readonly FieldKey[]): Buffer[] | null {
+function parseIndexKeys(text: string, fields: readonly FieldKey[]): IndexKey[] | null {
   if (text.trim() === '') return null;
-  return text.split(',').map((part) => (part.trim() === INDEX_OF_FIELD ? oldestOf(fields) : parseKey(part.trim(), INDEX_SETTING)));
+  const keys = text.split(',').map((part): IndexKey => {
+    const [name = '', retired] = part.split('@').map((word) => word.trim());
+    const master = name === INDEX_OF_FIELD ? oldestOf(fields) : parseKey(name, INDEX_SETTING);
+    return { master, retiredAtMs: retired === undefined ? null : parseRetirement(retired) };
+  });
+  if (new Set(keys.map(({ master }) => master.toString('hex'))).size !== keys.length)
+    throw fault('config_invalid', { detail: `${INDEX_SETTING} names a key twice.` });
+  if (keys[0]?.retiredAtMs !== null)
+    throw fault('config_invalid', { detail: `The first key of ${INDEX_SETTING} is in use and cannot be retired.` });
+  return keys;
+}
+
+function parseRetirement(text: string): number {
+  const atMs = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?Z$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(atMs))
+    throw fault('config_invalid', { detail: `${INDEX_SETTING} retires a key at a moment such as 2026-11-20T09:00Z.` });
+  return atMs;
 }
 
 function parseKey(text: string, setting: string): Buffer {

@@ -211,6 +211,7 @@ export const ERRORS = {
 
   // The platform.
   config_invalid: entry(500, 'after_change', 'A setting is missing or wrong.'),
+  index_key_mismatch: entry(500, 'after_change', 'The index keys are not those that the database was written with.'),
   key_provider_unavailable: entry(503, 'later', 'The keys cannot be unwrapped now.'),
   database_unavailable: entry(503, 'later', 'The database cannot be reached.'),
   queue_unavailable: entry(503, 'later', 'The queue cannot be reached.'),

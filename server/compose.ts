@@ -34,6 +34,7 @@ import { sharedTokenVault } from '../tools/mmo/vault/shared.ts';
 import { forgivingHealthStore, type HealthStore } from '../tools/rails/health.ts';
 import { createRateGate, postgresRateStore, type RateGate } from '../tools/rails/rates.ts';
 import { redisHealthStore, redisRateStore } from '../tools/rails/redis.ts';
+import { admitIndexKeys } from '../tools/privacy/index.ts';
 import type { SanctionsList } from '../tools/sanctions/list.ts';
 import { type LiveSanctions, openSanctions } from '../tools/sanctions/live.ts';
 import { adviseOnDemand } from './advise.ts';
@@ -73,7 +74,7 @@ export interface Foundation {
   close(): Promise<void>;
 }
 
-/** Opens the foundation of a process. The database must be migrated, and `DATABASE_URL` known. */
+/** Opens the foundation of a process. The database must be migrated, written with the index keys that are named, and `DATABASE_URL` known. */
 export async function openFoundation(config: Config, env: Env, program: 'api' | 'worker'): Promise<Foundation> {
   if (config.databaseUrl === null)
     throw fault('config_invalid', { field: 'DATABASE_URL', detail: 'DATABASE_URL must be set for a single process.' });
@@ -90,6 +91,7 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
     onError: (error) => log.warn({ code: (error as { code?: string }).code }, 'database connection broke'),
   });
   await assertServiceRole(pool);
+  await admitIndexKeys(pool, keys.keyring, systemClock.now());
   const redis = await openRedis(config, log);
   const { operators, terms } = await openOperators(config, {
     tokens: openTokens(pool, redis, keys),

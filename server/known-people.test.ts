@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { insertClient } from '../db/fixtures.ts';
-import { createKeyring, type Keyring } from '../db/keyring.ts';
+import { createKeyring, inForce, type Keyring } from '../db/keyring.ts';
 import { testDatabase, type TestDatabase } from '../db/testing.ts';
 import { manualClock } from '../domain/clock.ts';
 import type { Party } from '../domain/intent.ts';
@@ -28,9 +28,9 @@ test('somebody is who they were to a process that never met them, also under an 
   const clientId = await insertClient(database.pool);
   const master = { id: 1, master: randomBytes(32) };
   const [older, newer] = [randomBytes(32), randomBytes(32)];
-  const first = await takeIn(createKeyring([master], [older]), clientId);
-  expect(await takeIn(createKeyring([master], [older]), clientId)).toMatchObject({ userId: first?.userId });
-  const keyring = createKeyring([master], [newer, older]);
+  const first = await takeIn(createKeyring([master], [inForce(older)]), clientId);
+  expect(await takeIn(createKeyring([master], [inForce(older)]), clientId)).toMatchObject({ userId: first?.userId });
+  const keyring = createKeyring([master], [newer, older].map(inForce));
   expect(await takeIn(keyring, clientId)).toMatchObject({ userId: first?.userId });
   const { rows } = await database.pool.query('select id, phone_index from users where client_id = $1', [clientId]);
   expect(rows).toEqual([{ id: first?.userId, phone_index: keyring.blindIndex(AMINA.phone, clientId) }]);

@@ -16,6 +16,7 @@ import { seedBooks } from '../tools/ledger/index.ts';
 import type { Config } from './config.ts';
 import { type DemoKeys, keepDemoKeys } from './demo/keys.ts';
 import { USSD_DEMO_CLIENT } from './demo/messaging.ts';
+import { admitIndexKeys } from '../tools/privacy/index.ts';
 import { loadKeys } from './secrets.ts';
 
 export interface PrepareOptions {
@@ -36,12 +37,13 @@ export interface Prepared {
 /**
  * Brings the database forward and opens the books. The floats of a demonstration begin with money; those of
  * production begin empty unless told, because nothing may stand in the books that no operator holds. Throws what
- * `migrate` and `loadKeys` throw.
+ * `migrate`, `loadKeys` and `admitIndexKeys` throw.
  */
 export async function prepareDatabase(pool: Pool, options: PrepareOptions): Promise<Prepared> {
   const isProduction = options.environment === 'production';
-  const { pepper } = await loadKeys(options.env, options.dataDir);
+  const { pepper, keyring } = await loadKeys(options.env, options.dataDir);
   const applied = await migrate(pool);
+  await admitIndexKeys(pool, keyring, systemClock.now());
   await seedBooks(pool, { floatMinor: options.floatMinor ?? (isProduction ? () => 0n : demoFloatMinor) });
   await withTransaction(pool, (tx) => seedRules(tx, systemClock.now()));
   if (!isProduction) await ensureClient(pool, USSD_DEMO_CLIENT);

@@ -6,7 +6,7 @@ import { readConfig } from './config.ts';
 import { productionRefusals } from './production.ts';
 import { withSecretFiles } from './secrets.ts';
 
-const KEYS = { CAPP_FIELD_KEY: 'a', CAPP_QUOTE_KEY: 'b', CAPP_KEY_PEPPER: 'c', CAPP_CALLBACK_KEY: 'd' };
+const KEYS = { CAPP_FIELD_KEY: 'a', CAPP_INDEX_KEY: 'e', CAPP_QUOTE_KEY: 'b', CAPP_KEY_PEPPER: 'c', CAPP_CALLBACK_KEY: 'd' };
 const PUBLIC = { CAPP_PUBLIC_URL: 'https://capp.example' };
 const SOUND = { CAPP_ENV: 'production', CAPP_OPERATORS_PATH: 'operators.json', CAPP_SANCTIONS_PATH: 'lists', ...PUBLIC, ...KEYS };
 
@@ -26,6 +26,7 @@ describe('production', () => {
     ['CAPP_OPERATORS_PATH', { CAPP_OPERATORS_PATH: '' }],
     ['CAPP_SANDBOX', { CAPP_SANDBOX: '1' }],
     ['CAPP_FIELD_KEY', { CAPP_FIELD_KEY: '' }],
+    ['CAPP_INDEX_KEY', { CAPP_INDEX_KEY: '' }],
     ['CAPP_CALLBACK_KEY', { CAPP_CALLBACK_KEY: '' }],
     ['LANGSMITH_TRACING', { LANGSMITH_TRACING: 'true' }],
     ['CAPP_TLS_CERT_PATH', { CAPP_TLS: '1' }],

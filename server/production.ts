@@ -7,7 +7,7 @@ import { fileRefusals, isInClear, OWN_HOSTS, type Refusal } from './production-f
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-const REQUIRED_KEYS = ['CAPP_FIELD_KEY', 'CAPP_QUOTE_KEY', 'CAPP_KEY_PEPPER', 'CAPP_CALLBACK_KEY'] as const;
+const REQUIRED_KEYS = ['CAPP_FIELD_KEY', 'CAPP_INDEX_KEY', 'CAPP_QUOTE_KEY', 'CAPP_KEY_PEPPER', 'CAPP_CALLBACK_KEY'] as const;
 /** Addresses of others, and of the API that the command line shows its key to. */
 const ADDRESSES = ['CAPP_URL', 'APTOS_NODE_URL', 'VAULT_ADDR', 'CAPP_KMS_URL'] as const;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1)$/;

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { connectToWork } from '../db/migrate.ts';
 import { attachOrStartDatabase } from '../db/embedded.ts';
 import { systemClock } from '../domain/clock.ts';
+import { admitIndexKeys } from '../tools/privacy/index.ts';
 import { dayIn } from '../domain/days.ts';
 import { fault, isFault } from '../domain/errors.ts';
 import type { Rail } from '../domain/rail.ts';
@@ -44,6 +45,7 @@ export async function reconcileRails(options: ReconcileOptions): Promise<readonl
   const pool = await connectToWork({ url: database.url, applicationName: 'capp reconcile' });
   try {
     const keys = await loadKeys(options.env, dataDir);
+    await admitIndexKeys(pool, keys.keyring, systemClock.now());
     const log = createLog({ program: 'reconcile', level: 'error', destination: process.stderr });
     const deps: GraphDeps = {
       pool,

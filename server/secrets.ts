@@ -76,7 +76,8 @@ function readSecret(path: string, isProduction: boolean, refuse: (why: string) =
   return text;
 }
 
-const WRAPPED = new RegExp(`^(\\d{1,3}:)?(${PROVIDERS.join('|')}):(.+)$`, 's');
+/** A number in front, and behind it a moment at which the key was retired, stay as they are. */
+const WRAPPED = new RegExp(`^(\\d{1,3}:)?(${PROVIDERS.join('|')}):([^@]+)(@.*)?$`, 's');
 const KEY_SETTINGS = ['CAPP_FIELD_KEY', 'CAPP_INDEX_KEY', 'CAPP_QUOTE_KEY', 'CAPP_KEY_PEPPER', 'CAPP_CALLBACK_KEY'] as const;
 
 /**
@@ -95,10 +96,10 @@ export async function loadKeys(env: Env, dataDir: string, dial: typeof fetch = f
 
 async function unwrapAll(text: string, env: Env, dial: typeof fetch): Promise<string> {
   const parts = text.split(',').map(async (part) => {
-    const [, id = '', name, wrapped = ''] = WRAPPED.exec(part.trim()) ?? [];
+    const [, id = '', name, wrapped = '', retired = ''] = WRAPPED.exec(part.trim()) ?? [];
     if (name === undefined) return part;
     const provider = openKeyProvider(name as KeyProvider['name'], env, { fetch: (url, init) => dial(url, init), clock: systemClock });
-    return `${id}${(await provider.unwrap(wrapped)).toString('hex')}`;
+    return `${id}${(await provider.unwrap(wrapped.trim())).toString('hex')}${retired}`;
   });
   return (await Promise.all(parts)).join(',');
 }

@@ -8,6 +8,7 @@ import { findTamperedQuotes } from '../agents/exchange-rate/audit.ts';
 import { connect, type Pool } from '../db/connect.ts';
 import { attachOrStartDatabase } from '../db/embedded.ts';
 import type { Keyring } from '../db/keyring.ts';
+import { assertIndexKeys } from '../tools/privacy/index.ts';
 import { type AuditFinding, verifyAudit } from '../tools/audit/index.ts';
 import { checkBooks, type Violation } from '../tools/ledger/index.ts';
 import { readConfig } from './config.ts';
@@ -42,6 +43,7 @@ export async function verifyPlatform(options: VerifyOptions): Promise<Verificati
     const pool = connect({ url: database.url, applicationName: 'capp verify', max: 2 });
     try {
       const { quoteKey, keyring } = await loadKeys(options.env, dataDir);
+      await assertIndexKeys(pool, keyring);
       const chain = await openChainReader({ ...config, dataDir });
       return await verifyDatabase(pool, { quoteKey, keyring, sandboxFolder: join(dataDir, 'sandbox'), chain });
     } finally {

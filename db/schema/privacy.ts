@@ -29,6 +29,15 @@ export const keyJobs = pgTable(
   ],
 );
 
+/** The keys of blind indexes and seals that a start has named, by a digest of a constant: a start without one that is in force is refused. */
+export const indexKeys = pgTable('index_keys', {
+  /** Keyed digest of a constant: tells the key again and gives it to nobody. */
+  keyCheck: bytea('key_check').primaryKey(),
+  namedAt: moment('named_at').notNull(),
+  /** What bears its seal must be older; null while it is in force. */
+  retiredAt: moment('retired_at'),
+});
+
 /** The data key of the texts of a case, a report or a statement, wrapped; null once it was destroyed. */
 export const textKeys = pgTable(
   'text_keys',

@@ -4,19 +4,28 @@ import { attachOrStartDatabase } from '../../db/embedded.ts';
 import type { Keys } from '../../db/keyring.ts';
 import { connectToWork } from '../../db/migrate.ts';
 import { findClientIds } from '../../db/queries/clients.ts';
+import { systemClock } from '../../domain/clock.ts';
 import { fault } from '../../domain/errors.ts';
+import { admitIndexKeys } from '../../tools/privacy/index.ts';
 import { type Config, readConfig } from '../config.ts';
 import { assertData, type CommandContext } from './context.ts';
 import { loadKeys } from '../secrets.ts';
 
 /**
  * Runs work on the database, in the schema of this version and with the rights of the processes, not of the owner. Throws what the
- * settings, the keys and the database do.
+ * settings, the keys and the database do, and `index_key_mismatch` unless the work is done whatever the index keys are.
  */
-export async function onDatabase(context: CommandContext, work: (pool: Pool, keys: Keys) => Promise<void>): Promise<void> {
+export async function onDatabase(
+  context: CommandContext,
+  work: (pool: Pool, keys: Keys) => Promise<void>,
+  options: { readonly anyIndexKeys?: true } = {},
+): Promise<void> {
   const config = readConfig(context.terminal.env);
   const keys = await loadKeys(context.terminal.env, config.dataDir);
-  return withPool(config, (pool) => work(pool, keys));
+  return withPool(config, async (pool) => {
+    if (options.anyIndexKeys !== true) await admitIndexKeys(pool, keys.keyring, systemClock.now());
+    return work(pool, keys);
+  });
 }
 
 /** The same where there must be data already, and with no keys. Throws `not_found` where there is none. */

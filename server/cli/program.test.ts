@@ -299,7 +299,7 @@ describe('migrate', () => {
   test('puts no money into the books of production that no operator holds, and makes no key', async () => {
     const database = await testDatabase();
     try {
-      const names = ['CAPP_FIELD_KEY', 'CAPP_QUOTE_KEY', 'CAPP_KEY_PEPPER', 'CAPP_CALLBACK_KEY'];
+      const names = ['CAPP_FIELD_KEY', 'CAPP_INDEX_KEY', 'CAPP_QUOTE_KEY', 'CAPP_KEY_PEPPER', 'CAPP_CALLBACK_KEY'];
       const secrets = Object.fromEntries(names.map((name, index) => [name, madeKey(index)]));
       const addresses = { DATABASE_URL: database.url, CAPP_PUBLIC_URL: 'https://capp.example' };
       const env = { ...addresses, CAPP_ENV: 'production', CAPP_OPERATORS_PATH: 'operators.json', ...secrets };

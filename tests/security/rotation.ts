@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { countUnfinished } from '../../bench/load/run.ts';
 import { type BenchPlatform, fundBalances, openPlatform } from '../../bench/platform.ts';
 import type { Pool } from '../../db/connect.ts';
-import { createKeyring, type Keyring } from '../../db/keyring.ts';
+import { createKeyring, inForce, type Keyring } from '../../db/keyring.ts';
 import { connectToWork } from '../../db/migrate.ts';
 import type { SealedParties, SealedPerson } from '../../db/person-keys.ts';
 import { partiesColumns } from '../../db/queries/parties.ts';
@@ -45,10 +45,10 @@ function createKeys() {
   const text = ({ id, master }: FieldKeyOf): string => `${id}:${master.toString('hex')}`;
   return {
     /** A process from before: it knows the new keys, and goes by the old ones. */
-    older: createKeyring([one, two], [oldIndex, newIndex]),
-    now: createKeyring([two, one], [newIndex, oldIndex]),
+    older: createKeyring([one, two], [oldIndex, newIndex].map(inForce)),
+    now: createKeyring([two, one], [newIndex, oldIndex].map(inForce)),
     /** Once the old ones are gone. */
-    alone: createKeyring([two], [newIndex]),
+    alone: createKeyring([two], [newIndex].map(inForce)),
     settings: {
       // Customers are ten times as fast as people are: how long they take is not what is looked at.
       SANDBOX_SPEED: '10',

@@ -48,9 +48,9 @@ const BLOCKS_MAX = 50;
 
 const SEAL_CONTEXT = 'audit_blocks.seal';
 
-/** Every seal that a block may carry: of the index key in use, and of those that sealed before it. */
-export function sealsOf(keyring: Pick<Keyring, 'blindIndexes'>, hash: string): readonly Buffer[] {
-  return keyring.blindIndexes(hash, SEAL_CONTEXT);
+/** Every seal that a block of a moment may carry: of the index keys that were not retired by then. */
+export function sealsOf(keyring: Pick<Keyring, 'seals'>, hash: string, sealedAtMs: number): readonly Buffer[] {
+  return keyring.seals(hash, SEAL_CONTEXT, sealedAtMs);
 }
 
 /** The keyed hash of a block: proves that somebody with the keys sealed it. */

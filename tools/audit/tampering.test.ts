@@ -66,7 +66,7 @@ test('what is found names the row and what became of it', async () => {
 });
 
 test('a chain made anew by somebody without the keys is found, block by block', async () => {
-  const stranger = { keyring: { blindIndexes: () => [Buffer.alloc(16, 1)] as [Buffer] } };
+  const stranger = { keyring: { seals: () => [Buffer.alloc(16, 1)] as [Buffer] } };
   await client.query('begin');
   const report = await verifyWithin(client, stranger);
   await client.query('rollback');

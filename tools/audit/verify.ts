@@ -21,7 +21,7 @@ export interface TrustedBlock {
 export interface VerifyDeps {
   readonly pool: Pool;
   /** Checks the keyed hash of every block. */
-  readonly keyring: Pick<Keyring, 'blindIndexes'>;
+  readonly keyring: Pick<Keyring, 'seals'>;
 }
 
 export type BlockFault = 'block_missing' | 'block_altered' | 'chain_broken' | 'seal_wrong' | 'not_the_trusted' | 'out_of_time';
@@ -75,6 +75,8 @@ interface Walk {
   next: bigint;
   /** Null behind a missing block: what follows cannot be held against it. */
   previousHash: string | null;
+  /** The newest moment of a block so far: what follows was not sealed before it, whatever it says. */
+  sealedAtMs: number;
   readonly upTo: Map<string, Place>;
   /** Sources that a block has said something of, so that every later one must. */
   readonly named: Set<string>;
@@ -91,6 +93,7 @@ export async function verifyWithin(client: PoolClient, deps: Pick<VerifyDeps, 'k
     rows: 0,
     next: 1n,
     previousHash: FIRST_PREVIOUS_HASH,
+    sealedAtMs: 0,
     upTo: new Map(SOURCE_NAMES.map((name) => [name, { tx: '0', key: KEY_BOUNDS[SOURCES[name].keyType].first }])),
     named: new Set(),
     head: null,
@@ -128,7 +131,8 @@ function verifyLink(walk: Walk, deps: Pick<VerifyDeps, 'keyring'>, block: Sealed
     tell('chain_broken', 'it does not follow the block before it');
   const actual = blockHash(header);
   if (actual !== hash) tell('block_altered', 'its hash does not fit what it says');
-  const seals = sealsOf(deps.keyring, hash);
+  walk.sealedAtMs = Math.max(walk.sealedAtMs, Date.parse(header.sealedAt));
+  const seals = sealsOf(deps.keyring, hash, walk.sealedAtMs);
   if (!seals.some((expected) => seal.length === expected.length && timingSafeEqual(seal, expected)))
     tell('seal_wrong', 'it was not sealed with the keys of this platform');
   if (rootOf(ranges) !== header.merkleRoot || leavesOf(ranges) !== header.leafCount)

@@ -1,5 +1,6 @@
 /** Personal data: keys that change, people who are erased, what is kept only as long as it must be, and what somebody is told of themselves. */
 export { type EraseDeps, type Erasure, erasePerson, obstaclesTo, sentenceOf } from './erase.ts';
+export { admitIndexKeys, assertIndexKeys, type IndexKeyStates, indexKeyStates } from './index-keys.ts';
 export { ageLogs, keepLogs } from './logs.ts';
 export { RETENTION, recordYears } from './policy.ts';
 export { type RetentionDeps, type RetentionReport, runRetention } from './retention.ts';

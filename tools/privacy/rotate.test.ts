@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createKeyring } from '../../db/keyring.ts';
+import { createKeyring, inForce } from '../../db/keyring.ts';
 import { sealedVersion, splitParties, wrappedKeys } from '../../db/person-keys.ts';
 import { listKeyJobs } from '../../db/queries/key-jobs.ts';
 import { dropOldKeys, GRACE_MS, rotateKeys } from './rotate.ts';
@@ -145,7 +145,7 @@ describe('data keys', () => {
 test('indexes are made anew under another index key, and people are found by either meanwhile', async () => {
   const amina = await world.addPerson();
   const indexKeys = [randomBytes(32), TEST_KEYS[0]?.master ?? Buffer.alloc(0)];
-  const keyring = createKeyring(TEST_KEYS.slice(0, 1), indexKeys);
+  const keyring = createKeyring(TEST_KEYS.slice(0, 1), indexKeys.map(inForce));
   expect(keyring.blindIndexes(amina.person.phone, world.clientId)[1]).toEqual(world.keyring.blindIndex(amina.person.phone, world.clientId));
   expect(await rotateKeys({ ...world, keyring }, 'index')).toMatchObject({ changed: 1, state: 'done' });
   const { rows } = await world.pool.query('select phone_index from users where id = $1', [amina.id]);

@@ -12,6 +12,7 @@ import {
   type TrustedBlock,
   verifyAudit,
 } from '../../../tools/audit/index.ts';
+import { assertIndexKeys } from '../../../tools/privacy/index.ts';
 import { readConfig } from '../../config.ts';
 import { readAnchored } from '../../anchors.ts';
 import { type CommandContext, idOf, withExamples } from '../context.ts';
@@ -160,6 +161,7 @@ async function checkFile(context: CommandContext, file: string, options: CheckOp
 async function onAuditLog(context: CommandContext, work: (pool: Pool, keyring: Keyring) => Promise<void>): Promise<void> {
   return onStoredData(context, async (pool, { dataDir }) => {
     const { keyring } = await loadKeys(context.terminal.env, dataDir);
+    await assertIndexKeys(pool, keyring);
     return work(pool, keyring);
   });
 }

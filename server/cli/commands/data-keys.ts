@@ -1,7 +1,7 @@
 /** `capp keys …` for the keys that personal data is encrypted with: where they stand, and their rotation while payments run. */
 import { randomBytes } from 'node:crypto';
 import { type Command, Option } from 'commander';
-import type { Keys } from '../../../db/keyring.ts';
+import type { Keyring, Keys } from '../../../db/keyring.ts';
 import { countTextKeys } from '../../../db/queries/text-keys.ts';
 import { countPersonKeys, type KeyJobKind, listKeyJobs } from '../../../db/queries/key-jobs.ts';
 import { type Pool, withTransaction } from '../../../db/connect.ts';
@@ -9,7 +9,7 @@ import { recordAuditEvents } from '../../../db/queries/audit.ts';
 import { systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import { type KeyProvider, openKeyProvider, PROVIDERS } from '../../../tools/kms/index.ts';
-import { dropOldKeys, rotateKeys, type RotateResult } from '../../../tools/privacy/index.ts';
+import { dropOldKeys, type IndexKeyStates, indexKeyStates, rotateKeys, type RotateResult } from '../../../tools/privacy/index.ts';
 import { withSecretFiles } from '../../secrets.ts';
 import { ACTOR, type CommandContext, wholeNumber, withExamples } from '../context.ts';
 import { onDatabase } from '../database.ts';
@@ -61,10 +61,10 @@ export function registerDataKeys(keys: Command, context: CommandContext): void {
   }
   const state = keys
     .command('state')
-    .description('Says by which key the data keys of people are wrapped, and how far rotations are.')
+    .description('Says by which key the data keys of people are wrapped, which index keys the database knows, and how far rotations are.')
     .option('--json', 'print as JSON')
     .action((options: { readonly json?: true }) =>
-      onDatabase(context, (pool, { keyring }) => showState(context, pool, keyring.currentId, options)),
+      onDatabase(context, (pool, { keyring }) => showState(context, pool, keyring, options), { anyIndexKeys: true }),
     );
   withExamples(state, [['capp keys state', 'all of them']]);
   const wrap = keys
@@ -104,12 +104,14 @@ async function rotate(context: CommandContext, pool: Pool, { keyring }: Keys, ro
   terminal.out(`${result.changed} changed, ${result.looked} looked at: ${result.state === 'done' ? 'done' : 'goes on with the next call'}`);
 }
 
-async function showState(context: CommandContext, pool: Pool, currentId: number, options: { readonly json?: true }): Promise<void> {
+async function showState(context: CommandContext, pool: Pool, keyring: Keyring, options: { readonly json?: true }): Promise<void> {
+  const { currentId } = keyring;
+  const indexKeys = await indexKeyStates(pool, keyring);
   const [counts, texts, jobs] = [await countPersonKeys(pool), await countTextKeys(pool), await listKeyJobs(pool)];
   const { terminal } = context;
   if (options.json) {
     const plain = (_name: string, value: unknown): unknown => (typeof value === 'bigint' ? value.toString() : value);
-    return terminal.out(JSON.stringify({ currentId, people: counts, texts, jobs }, plain));
+    return terminal.out(JSON.stringify({ currentId, people: counts, texts, indexKeys, jobs }, plain));
   }
   const nameOf = (id: number | null): string => (id === null ? 'none yet' : id === currentId ? `${id} (in use)` : String(id));
   const rows = counts.map(({ wrappedBy, people, withOlder }) => [nameOf(wrappedBy), people.toString(), withOlder.toString()]);
@@ -122,10 +124,20 @@ async function showState(context: CommandContext, pool: Pool, currentId: number,
   );
   for (const { wrappedBy, texts: count } of texts)
     terminal.out(`texts: ${count} ${wrappedBy === null ? 'destroyed' : `wrapped by ${nameOf(wrappedBy)}`}`);
+  for (const line of indexKeyLines(indexKeys)) terminal.out(line);
   for (const job of jobs) {
     const stands = job.finishedAt === null ? 'under way' : `done ${job.finishedAt.toISOString()}`;
     terminal.out(`${job.kind}: ${job.looked} looked at, ${job.changed} changed, pass ${job.passes}, ${stands}`);
   }
+}
+
+function indexKeyLines({ keys, refusal }: IndexKeyStates): string[] {
+  const lines = keys.map(({ name, place, namedAt, retiredAt }) => {
+    const where = place === null ? 'not named' : place === 1 ? 'in use' : `named as number ${place}`;
+    const since = namedAt === null ? 'new to the database' : `known since ${namedAt.toISOString()}`;
+    return `index key ${name}: ${where}, ${since}${retiredAt === null ? '' : `, retired ${retiredAt.toISOString()}`}`;
+  });
+  return refusal === null ? lines : [...lines, `No start with these index keys: ${refusal}`];
 }
 
 async function wrapKey(context: CommandContext, name: KeyProvider['name']): Promise<void> {
