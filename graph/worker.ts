@@ -4,6 +4,7 @@
  */
 import type { RescreenResult } from '../agents/compliance/rescreen.ts';
 import { withTransaction } from '../db/connect.ts';
+import type { RetentionReport } from '../db/queries/retention.ts';
 import { proposeRebalances, readPoolLevels, recordProposals } from '../agents/liquidity/index.ts';
 import { SETTLEMENT_POLICY, settleDue } from '../agents/settlement/index.ts';
 import { isFault } from '../domain/errors.ts';
@@ -47,7 +48,7 @@ export interface WorkerOptions {
   /** Screens some of the known people again after the lists have changed; without it nobody is screened but for payments. */
   readonly rescreen?: (() => Promise<RescreenResult | null>) | undefined;
   /** Deletes and erases what is due, once a night; gives what it did, by kind, or null when nothing was due. Without it everything stays. */
-  readonly retain?: (() => Promise<Readonly<Record<string, number>> | null>) | undefined;
+  readonly retain?: (() => Promise<RetentionReport | null>) | undefined;
 }
 
 export interface WorkerHandle {
@@ -146,10 +147,12 @@ function byTimer(ms: number, task: () => void): () => void {
   return () => clearInterval(timer);
 }
 
-/** Tells the log what retention did. */
+/** Tells the log what retention did, and whom it could not go on with. */
 async function retain(deps: GraphDeps, run: WorkerOptions['retain']): Promise<void> {
   const report = await run?.();
-  if (report) deps.log.info({ ...report }, 'retention ran');
+  if (report === null || report === undefined) return;
+  if (report.failures === undefined) deps.log.info({ ...report }, 'retention ran');
+  else deps.log.warn({ ...report }, 'retention ran, and could not go on with some people');
 }
 
 /** Looks for known people on lists that have changed, and tells the log when it is through or has found somebody. */

@@ -72,8 +72,20 @@ export async function beginRetention(
   return rows[0]?.id ?? null;
 }
 
+/** Somebody whose data did not open, and what of it: no word of them. */
+export interface PersonFailure {
+  readonly userId: string;
+  readonly reason: string;
+}
+
+/** What a run did, by kind how much. Under `failed` how many people it could not go on with, and the first of them under `failures`. */
+export interface RetentionReport {
+  readonly failures?: readonly PersonFailure[];
+  readonly [kind: string]: number | readonly PersonFailure[] | undefined;
+}
+
 /** Writes down what a run did. */
-export async function endRetention(db: Queryable, id: string, report: Readonly<Record<string, number>>, nowMs: number): Promise<void> {
+export async function endRetention(db: Queryable, id: string, report: RetentionReport, nowMs: number): Promise<void> {
   await db.query({
     name: 'end_retention',
     text: `with ended as (update retention_runs set finished_at = $2, report = $3 where id = $1 and finished_at is null returning id, report)
@@ -87,7 +99,7 @@ export interface RetentionRun {
   readonly id: string;
   readonly startedAt: Date;
   readonly finishedAt: Date | null;
-  readonly report: Readonly<Record<string, number>>;
+  readonly report: RetentionReport;
 }
 
 /** The newest runs. */

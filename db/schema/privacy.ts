@@ -74,7 +74,7 @@ export const legalHolds = pgTable(
   (table) => [index('legal_holds_user').on(table.userId).where(sql`${table.liftedAt} is null`)],
 );
 
-/** What each run of retention deleted and erased, by kind. */
+/** What each run of retention deleted and erased, by kind, and whom it could not go on with. */
 export const retentionRuns = pgTable('retention_runs', {
   id: uuid('id').primaryKey(),
   startedAt: moment('started_at').notNull(),

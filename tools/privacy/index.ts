@@ -3,7 +3,7 @@ export { type EraseDeps, type Erasure, erasePerson, obstaclesTo, sentenceOf } fr
 export { admitIndexKeys, assertIndexKeys, type IndexKeyStates, indexKeyStates } from './index-keys.ts';
 export { ageLogs, keepLogs } from './logs.ts';
 export { RETENTION, recordYears } from './policy.ts';
-export { type RetentionDeps, type RetentionReport, runRetention } from './retention.ts';
+export { type RetentionDeps, runRetention } from './retention.ts';
 export { dropOldKeys, rotateKeys, type RotateResult } from './rotate.ts';
 export { sealText, textOpener } from './texts.ts';
 export { exportSubject, findSubjects, type SubjectFile } from './subject.ts';

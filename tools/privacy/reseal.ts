@@ -12,6 +12,8 @@ import {
   resealPayments,
   type SealedPayment,
 } from '../../db/queries/key-jobs.ts';
+import type { PersonFailure } from '../../db/queries/retention.ts';
+import { fault, isFault } from '../../domain/errors.ts';
 
 const PAYMENTS_PAGE = 500;
 /** Whose payments they are is asked for many pages at once: the database goes through all of somebody's for each answer. */
@@ -50,7 +52,13 @@ export async function resealPaymentsOf(deps: ResealDeps, userIds: readonly strin
     resealed += done;
     if (left === 0) return resealed;
   }
-  throw new Error('payments are held by others: try again');
+  throw fault('internal', { internal: 'payments are held by others: try again' });
+}
+
+/** The failure of whoever cannot be gone on with: an `internal` fault is about their data alone. Throws anything else again. */
+export function failureOf(userId: string, error: unknown): PersonFailure {
+  if (!isFault(error, 'internal')) throw error;
+  return { userId, reason: error.internal ?? error.code };
 }
 
 async function resealOnce(deps: ResealDeps, userIds: readonly string[], nowMs: number): Promise<{ done: number; left: number }> {

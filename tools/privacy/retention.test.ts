@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { wrappedKeys } from '../../db/person-keys.ts';
+import { insertPayment } from '../../db/fixtures.ts';
 import { liftHold, placeHold } from '../../db/queries/privacy.ts';
 import { listRetentionRuns } from '../../db/queries/retention.ts';
 import { findTextKeys } from '../../db/queries/text-keys.ts';
@@ -6,6 +8,7 @@ import { forgetUssdSessions } from '../../db/queries/ussd.ts';
 import { newId } from '../../domain/ids.ts';
 import { erasePerson } from './erase.ts';
 import { runRetention } from './retention.ts';
+import { GRACE_MS, rotateKeys } from './rotate.ts';
 import { sealText } from './texts.ts';
 import { type PrivacyWorld, privacyWorld } from './testing.ts';
 
@@ -158,4 +161,43 @@ test('whoever is erased by hand while the night looks at them is passed over, an
   });
   expect(await runRetention({ ...world, pool })).toMatchObject({ erased: 1, held_back: 0 });
   expect([amina.id, okello.id]).toContain(byHand);
+});
+
+test('somebody whose data does not open is named in the report and left as they are, and the others are erased', async () => {
+  const [amina, okello, broken] = [await world.addPerson(), await world.addPerson(), await world.addPerson()];
+  // After the one who is broken in the order of ids as well.
+  await world.addPerson();
+  await world.addPayment(amina, okello);
+  await world.pool.query(
+    `update users set person = set_byte(person, length(person) - 1, get_byte(person, length(person) - 1) # 1) where id = $1`,
+    [broken.id],
+  );
+  world.clock.advance(12 * YEAR_MS);
+  const failures = [{ userId: broken.id, reason: 'a ciphertext of users.person does not open' }];
+  expect(await runRetention(world)).toMatchObject({ erased: 3, held_back: 0, failed: 1, failures });
+  const kept = await world.pool.query<{ id: string }>('select id from users where erased_at is null');
+  expect(kept.rows).toEqual([{ id: broken.id }]);
+  const [run] = await listRetentionRuns(world.pool, 1);
+  expect(run).toMatchObject({ finishedAt: new Date(world.clock.now()), report: { erased: 3, failed: 1, failures } });
+  world.clock.advance(DAY_MS);
+  expect(await runRetention(world)).toMatchObject({ erased: 0, failed: 1, failures });
+});
+
+test('older keys of the others are dropped beside somebody whose payment does not open, and what comes after them is done', async () => {
+  const [amina, okello, broken] = [await world.addPerson(), await world.addPerson(), await world.addPerson()];
+  await world.addPayment(amina, okello);
+  const before = await world.pool.query<{ parties: Buffer }>('select parties from payments where id = $1', [
+    await world.addPayment(broken, broken),
+  ]);
+  const parties = before.rows[0]?.parties as Buffer;
+  parties[parties.length - 1] = (parties.at(-1) ?? 0) ^ 1;
+  world.clock.advance(1_000);
+  await rotateKeys(world, 'data');
+  // Written under the older key by a process that still remembered it, and damaged on the way.
+  await insertPayment(world.pool, { clientId: world.clientId, status: 'paid', senderId: broken.id, receiverId: broken.id, parties });
+  world.clock.advance(GRACE_MS);
+  const report = await runRetention(world);
+  expect(report).toMatchObject({ data_keys: 2, failed: 1, left_traces: 0, written: 0 });
+  expect(report?.failures).toEqual([{ userId: broken.id, reason: 'a ciphertext of users.person does not open' }]);
+  expect(await Promise.all([amina, okello, broken].map(async ({ id }) => wrappedKeys(await world.keyOf(id)).length))).toEqual([1, 1, 2]);
 });

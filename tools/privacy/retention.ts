@@ -1,18 +1,28 @@
 /**
  * Retention, once a night: what is older than its policy is deleted, people whom no law holds any more are erased, data keys that were
- * followed by others are dropped, and a report says how much of each. A legal hold stops it for whom it holds.
+ * followed by others are dropped, and a report says how much of each. A legal hold stops it for whom it holds; somebody whose data does not
+ * open is left as they are and named in the report, and the others are gone on with.
  */
 import type { Pool } from '../../db/connect.ts';
 import type { Keyring } from '../../db/keyring.ts';
 import { clearLeftTraces, listDormantPeople } from '../../db/queries/privacy.ts';
-import { beginRetention, type DeletedKind, deleteCheckpoints, deleteExpired, endRetention } from '../../db/queries/retention.ts';
+import {
+  beginRetention,
+  type DeletedKind,
+  deleteCheckpoints,
+  deleteExpired,
+  endRetention,
+  type PersonFailure,
+  type RetentionReport,
+} from '../../db/queries/retention.ts';
 import { destroyAgedTexts, destroyLeftTexts } from '../../db/queries/text-keys.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { isFault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
 import { erasePerson, obstaclesTo } from './erase.ts';
 import { RETENTION, type RetentionKind, type RetentionPolicy, recordYearsBounds, yearsAfter } from './policy.ts';
-import { dropOldKeys } from './rotate.ts';
+import { failureOf } from './reseal.ts';
+import { dropOldKeysOfEach } from './rotate.ts';
 
 export interface RetentionDeps {
   readonly pool: Pool;
@@ -28,14 +38,13 @@ export interface RetentionOptions {
   readonly statementsMax?: number;
 }
 
-/** What a run did: rows deleted by kind, people erased and held back, keys dropped. */
-export type RetentionReport = Readonly<Record<string, number>>;
-
 const DAY_MS = 86_400_000;
 const NIGHT_MS = 23 * 3_600_000;
 const STATEMENTS_MAX = 200;
 const PEOPLE_PAGE = 200;
 const ERASED_MAX = 10_000;
+/** Failures that are told one by one: a lost key would make one of everybody. */
+const FAILURES_MAX = 100;
 const ACTOR = 'system';
 
 const BY_AGE: readonly DeletedKind[] = [
@@ -60,13 +69,16 @@ export async function runRetention(deps: RetentionDeps, options: RetentionOption
   for (const kind of BY_AGE)
     report[kind] = await deleteAll(deps, kind, before(nowMs, policy, kind), options.statementsMax ?? STATEMENTS_MAX);
   report['checkpoints'] = await deleteCheckpoints(deps.pool, before(nowMs, policy, 'checkpoints'));
-  Object.assign(report, await eraseDormant(deps, policy));
-  report['data_keys'] = await dropOldKeys(deps);
+  const { failures: unerased, ...erasure } = await eraseDormant(deps, policy);
+  const { dropped, failures: undropped } = await dropOldKeysOfEach(deps);
+  const failures = [...unerased, ...undropped];
+  Object.assign(report, erasure, { data_keys: dropped, failed: new Set(failures.map(({ userId }) => userId)).size });
   const keptSince = new Date(yearsAfter(nowMs, -recordYearsBounds(policy).max));
   report['left_traces'] = await clearLeftTraces(deps.pool);
   report['written'] = (await destroyLeftTexts(deps.pool, nowMs)) + (await destroyAgedTexts(deps.pool, keptSince, nowMs));
-  await endRetention(deps.pool, id, report, deps.clock.now());
-  return report;
+  const whole: RetentionReport = failures.length === 0 ? report : { ...report, failures: failures.slice(0, FAILURES_MAX) };
+  await endRetention(deps.pool, id, whole, deps.clock.now());
+  return whole;
 }
 
 function before(nowMs: number, policy: RetentionPolicy, kind: RetentionKind): Date {
@@ -84,8 +96,9 @@ async function deleteAll({ pool }: RetentionDeps, kind: DeletedKind, until: Date
 }
 
 /** Erases people whose last payment is out of the years of every country it touched. */
-async function eraseDormant(deps: RetentionDeps, policy: RetentionPolicy): Promise<{ erased: number; held_back: number }> {
+async function eraseDormant(deps: RetentionDeps, policy: RetentionPolicy) {
   const since = new Date(yearsAfter(deps.clock.now(), -recordYearsBounds(policy).min));
+  const failures: PersonFailure[] = [];
   let [erased, heldBack, afterId] = [0, 0, null as string | null];
   while (erased < ERASED_MAX) {
     const ids = await listDormantPeople(deps.pool, since, afterId, PEOPLE_PAGE);
@@ -93,21 +106,22 @@ async function eraseDormant(deps: RetentionDeps, policy: RetentionPolicy): Promi
       const outcome = (await obstaclesTo(deps, id)).length > 0 ? 'held_back' : await eraseNow(deps, id);
       if (outcome === 'erased') erased += 1;
       if (outcome === 'held_back') heldBack += 1;
+      if (typeof outcome === 'object') failures.push(outcome);
     }
     if (ids.length < PEOPLE_PAGE) break;
     afterId = ids.at(-1) ?? null;
   }
-  return { erased, held_back: heldBack };
+  return { erased, held_back: heldBack, failures };
 }
 
-/** What became of them: something may have come up against it meanwhile, or somebody else erased them. */
-async function eraseNow(deps: RetentionDeps, userId: string): Promise<'erased' | 'held_back' | 'gone'> {
+/** What became of them: something may have come up against it meanwhile, or somebody else erased them, or their data does not open. */
+async function eraseNow(deps: RetentionDeps, userId: string): Promise<'erased' | 'held_back' | 'gone' | PersonFailure> {
   try {
     await erasePerson(deps, userId, ACTOR);
     return 'erased';
   } catch (error) {
     if (isFault(error, 'erasure_refused')) return 'held_back';
     if (isFault(error, 'not_found')) return 'gone';
-    throw error;
+    return failureOf(userId, error);
   }
 }

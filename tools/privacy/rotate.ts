@@ -16,10 +16,12 @@ import {
   readKeyedPeople,
   takeKeyJob,
 } from '../../db/queries/key-jobs.ts';
+import type { PersonFailure } from '../../db/queries/retention.ts';
 import type { Clock } from '../../domain/clock.ts';
+import { isFault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
 import { rewrapTexts } from './texts.ts';
-import { dropOlderKeys, nextKey, resealPaymentsOf } from './reseal.ts';
+import { dropOlderKeys, failureOf, nextKey, resealPaymentsOf } from './reseal.ts';
 
 export interface RotateDeps {
   readonly pool: Pool;
@@ -47,6 +49,8 @@ export interface RotateResult {
 const PAGE = 200;
 /** A data key stays beside its successor for longer than any process remembers the key of a person. */
 export const GRACE_MS = 7_200_000;
+/** People whose older keys are dropped in one call at most. */
+const PEOPLE_MAX = 1_000;
 /** Passes that go on finding work are given up: somebody else undoes it. */
 const PASSES_MAX = 50;
 
@@ -87,8 +91,31 @@ async function renewPage(deps: RotateDeps, job: KeyJob, people: readonly KeyedPe
  * Drops data keys that were followed by another at least `graceMs` ago, once nothing is sealed under them: what was copied
  * under them before opens nowhere any more. Gives how many people had one, `peopleMax` at most.
  */
-export async function dropOldKeys(deps: RotateDeps, graceMs: number = GRACE_MS, peopleMax = 1_000): Promise<number> {
-  const people = await findOlderKeyed(deps.pool, new Date(deps.clock.now() - graceMs), peopleMax);
+export async function dropOldKeys(deps: RotateDeps, graceMs: number = GRACE_MS, peopleMax = PEOPLE_MAX): Promise<number> {
+  return dropKeysOf(deps, await findOlderKeyed(deps.pool, new Date(deps.clock.now() - graceMs), peopleMax));
+}
+
+/** The same, with whoever's data does not open left as they are, and told. */
+export async function dropOldKeysOfEach(deps: RotateDeps): Promise<{ readonly dropped: number; readonly failures: PersonFailure[] }> {
+  const people = await findOlderKeyed(deps.pool, new Date(deps.clock.now() - GRACE_MS), PEOPLE_MAX);
+  try {
+    return { dropped: await dropKeysOf(deps, people), failures: [] };
+  } catch (error) {
+    if (!isFault(error, 'internal')) throw error;
+  }
+  const failures: PersonFailure[] = [];
+  let dropped = 0;
+  for (const person of people) {
+    try {
+      dropped += await dropKeysOf(deps, [person]);
+    } catch (error) {
+      failures.push(failureOf(person.id, error));
+    }
+  }
+  return { dropped, failures };
+}
+
+async function dropKeysOf(deps: RotateDeps, people: readonly KeyedPerson[]): Promise<number> {
   if (people.length === 0) return 0;
   await resealPaymentsOf(
     deps,

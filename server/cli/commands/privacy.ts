@@ -14,6 +14,7 @@ import { ageLogs, erasePerson, exportSubject, findSubjects, RETENTION, runRetent
 import { readConfig } from '../../config.ts';
 import { ACTOR, type CommandContext, withExamples } from '../context.ts';
 import { onDatabase } from '../database.ts';
+import { EXIT } from '../failure.ts';
 import { renderTable } from '../table.ts';
 
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -44,7 +45,9 @@ export function registerPrivacy(program: Command, context: CommandContext): void
   registerHolds(privacy, context);
   const retention = privacy
     .command('retention')
-    .description('Lists the policies and what the nightly runs did; with --run, runs now.')
+    .description(
+      'Lists the policies and what the nightly runs did; with --run, runs now. Exit code: 1 when that left somebody whose data does not open.',
+    )
     .option('--run', 'delete and erase what is due now')
     .action((options: { readonly run?: true }) =>
       onDatabase(context, (pool, { keyring }) => showRetention(context, pool, keyring, options.run === true)),
@@ -149,7 +152,8 @@ async function releaseHold(context: CommandContext, pool: Pool, id: string): Pro
 async function showRetention(context: CommandContext, pool: Pool, keyring: Keyring, run: boolean): Promise<void> {
   const { terminal } = context;
   if (run) {
-    await runRetention({ pool, keyring, clock: systemClock }, { intervalMs: 0 });
+    const report = await runRetention({ pool, keyring, clock: systemClock }, { intervalMs: 0 });
+    if (report?.failures !== undefined) context.endWith(EXIT.wrong);
     const logs = await ageLogs(join(readConfig(terminal.env).dataDir, 'logs'), RETENTION.days.logs.days, systemClock.now());
     for (const failure of logs.failures) terminal.err(`a log could not be put aside: ${failure}`);
   }
@@ -159,7 +163,10 @@ async function showRetention(context: CommandContext, pool: Pool, keyring: Keyri
     renderTable(terminal, [{ title: 'kind' }, { title: 'country' }, { title: 'kept' }, { title: 'because' }], [...records, ...days]),
   );
   for (const { startedAt, finishedAt, report } of await listRetentionRuns(pool, 7)) {
-    const done = Object.entries(report).map(([kind, count]) => `${kind} ${count}`);
-    terminal.out(`${startedAt.toISOString()}  ${finishedAt === null ? 'cut off' : done.join(', ')}`);
+    const { failures = [], ...counts } = report;
+    const done = Object.entries(counts).map(([kind, count]) => `${kind} ${Number(count)}`);
+    const whole = failures.length === 0 ? '' : 'not whole: ';
+    terminal.out(`${startedAt.toISOString()}  ${finishedAt === null ? 'cut off' : `${whole}${done.join(', ')}`}`);
+    for (const { userId, reason } of failures) terminal.out(`  ${userId}  ${reason}`);
   }
 }
