@@ -187,6 +187,7 @@ export const ERRORS = {
   settlement_approval_absent: entry(409, 'never', 'The signer has not approved the batch.'),
   settlement_approver_unknown: entry(403, 'never', 'The signer is not among the approvers that the contract knows.'),
   settlement_approver_involved: entry(403, 'never', 'Whoever proposed the batch or is paid by it does not approve it.'),
+  settlement_key_silent: entry(503, 'later', 'A key that approves settlements does not sign.'),
   settlement_arbiter_unknown: entry(403, 'never', 'The signer is not among the arbiters that the contract knows.'),
   settlement_reversal_too_high: entry(422, 'after_change', 'More would be given back than the batch pays.'),
   settlement_batch_too_large: entry(422, 'after_change', 'The batch comes to more than the contract settles at once in its asset.'),

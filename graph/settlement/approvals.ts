@@ -5,9 +5,10 @@
  */
 import type { Pool } from 'pg';
 import { findSignedApprovals, type SignedApprovalRow } from '../../db/queries/settlement-signed-approvals.ts';
+import { fault, isFault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
 import type { ChainStatus, SettlementChain } from '../../tools/aptos/settlement-chain.ts';
-import { findTries } from './tries.ts';
+import { findTries, type Tries } from './tries.ts';
 import type { Approver, DrivenBatch, DriverDeps } from './types.ts';
 
 /** An approval that is written down. */
@@ -24,6 +25,9 @@ export interface ReadyConsent extends Consent {
 
 const POLICY = /^policy:/;
 
+/** Failures of any kind after which another key of the policy is asked as well. */
+const FAILURES_BORNE = 2;
+
 /**
  * The next approval to send, or null when everybody who consented is on chain already. `approved` are the signers who are. One that
  * failed goes behind those that were not tried, so that one whom the chain does not know holds up nobody else.
@@ -31,12 +35,37 @@ const POLICY = /^policy:/;
 export async function nextConsent(deps: DriverDeps, batch: DrivenBatch, approved: ReadonlySet<string>): Promise<ReadyConsent | null> {
   const digest = batch.proposalDigest;
   if (digest === null) return null;
-  const ofPolicy = deps.approvers.filter(({ approver }) => POLICY.test(approver)).slice(0, batch.approvalsNeeded);
-  if (batch.approvalBy === 'policy') await writeApprovals(deps.pool, batch.id, digest, ofPolicy, deps.clock.now());
-  const [consents, tried] = await Promise.all([findConsents(deps, batch), findTries(deps.pool, batch.id, 'approve')]);
+  const tried = await findTries(deps.pool, batch.id, 'approve');
+  if (batch.approvalBy === 'policy') {
+    await writeApprovals(deps.pool, batch.id, digest, policyKeys(deps, batch.approvalsNeeded, approved, tried), deps.clock.now());
+  }
+  const consents = await findConsents(deps, batch);
   const waiting = consents.flatMap(({ signer, give }) => (give === null || approved.has(signer) ? [] : [{ signer, give }]));
   const failures = ({ signer }: ReadyConsent): number => tried.get(signer)?.failures ?? 0;
   return waiting.toSorted((left, right) => failures(left) - failures(right))[0] ?? null;
+}
+
+/**
+ * The keys of the policy that consent: so many that are of use, in their order, and those before them that were tried in vain. One is
+ * of no use once the chain has refused it for good, or its approval has failed again and again.
+ */
+function policyKeys(
+  { approvers }: Pick<DriverDeps, 'approvers'>,
+  needed: number,
+  approved: ReadonlySet<string>,
+  tried: ReadonlyMap<string, Tries>,
+): Approver[] {
+  const chosen = new Map<string, Approver>();
+  let ofUse = 0;
+  for (const key of approvers) {
+    if (ofUse === needed) break;
+    // Two names of one signer count once on the chain.
+    if (!POLICY.test(key.approver) || chosen.has(key.signer)) continue;
+    chosen.set(key.signer, key);
+    const { refusals = 0, failures = 0 } = tried.get(key.signer) ?? {};
+    if (approved.has(key.signer) || (refusals === 0 && failures < FAILURES_BORNE)) ofUse += 1;
+  }
+  return [...chosen.values()];
 }
 
 /** Everybody who has consented to exactly the proposal of the batch, by a key that is here or a signature, in the order they did. */
@@ -75,7 +104,10 @@ function consentBy(
   const key = approvers.find((each) => each.approver === approver && each.keyName === keyName);
   if (key !== undefined) {
     const { signer } = key;
-    return { signer, give: async (chain) => chain.approve({ batchId, signer, proposalDigest: digest, signature: await key.sign(digest) }) };
+    return {
+      signer,
+      give: async (chain) => chain.approve({ batchId, signer, proposalDigest: digest, signature: await signatureOf(key, digest) }),
+    };
   }
   const signed = handedIn.find((each) => each.approver === approver);
   if (signed === undefined) {
@@ -87,6 +119,16 @@ function consentBy(
   const isOver = signed.isRefused || signed.expiresAt.getTime() <= clock.now();
   const give: Consent['give'] = (chain) => chain.approveSigned({ batchId, signer, proposalDigest: digest, transaction, authenticator });
   return { signer, give: isOver ? null : give };
+}
+
+/** A signature. Throws `settlement_key_silent` when the key does not answer: nothing was sent then, and the approval has failed for sure. */
+async function signatureOf(key: Approver, digest: string): Promise<string> {
+  try {
+    return await key.sign(digest);
+  } catch (cause) {
+    if (isFault(cause)) throw cause;
+    throw fault('settlement_key_silent', { internal: `the key of ${key.approver} does not sign`, cause });
+  }
 }
 
 /** Writes approvals down, each approver and each key once. */
