@@ -119,6 +119,7 @@ export const ERRORS = {
 
   // Settlement.
   proof_not_ready: entry(409, 'later', 'The payment is in no settlement batch yet.'),
+  proof_too_long: entry(409, 'never', 'The payment was carried through more batches than one proof holds.'),
   settlement_already_disputed: entry(409, 'never', 'The batch was disputed before.'),
   settlement_already_voted: entry(409, 'never', 'This is your last vote already.'),
   settlement_arbiter_involved: entry(403, 'never', 'Whoever approved the batch or asked for its dispute does not judge it.'),

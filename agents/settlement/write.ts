@@ -6,7 +6,7 @@ import type { Currency } from '../../domain/currency.ts';
 import type { Facts, Reason } from '../../domain/decision.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
 import { COMPARISON_MS, type SettlementMethod } from '../../domain/settlement.ts';
-import { type CarriedBatch, leafCount, rootOfBatch } from '../../tools/aptos/items.ts';
+import { type CarriedBatch, leafCount, type RootedBatch, rootBatch } from '../../tools/aptos/items.ts';
 import { chainCostFacts, type GasKnown } from './cost.ts';
 import { type BatchFacts, type ClosingCause, decideBatch, type WindowFacts } from './decide.ts';
 import type { NetPosition, SettlementWindow } from './gather.ts';
@@ -82,6 +82,8 @@ export interface PlannedBatch {
   readonly carriedMinor: bigint;
   /** What `carriedMinor` is the sum of; each is a leaf of the batch's tree. */
   readonly carriedBatches: readonly CarriedBatch[];
+  /** Where they stand in it. */
+  readonly carriedPlaces: RootedBatch['carried'];
   readonly facts: BatchFacts;
   readonly reasons: readonly Reason[];
   readonly approvalBy: 'policy' | 'people' | null;
@@ -119,9 +121,9 @@ export function planBatches(window: SettlementWindow, options: PlanOptions): Pla
     if (approvalBy === 'policy') used.set(currency, usedHere + (dueMinor < 0n ? -dueMinor : dueMinor));
     const id = newId();
     const carriedBatches = outstanding.carriedBatches(partner, currency);
-    const merkleRoot = rootOfBatch({ batchId: id, currency, items, carried: carriedBatches });
+    const { root: merkleRoot, carried: carriedPlaces } = rootBatch({ batchId: id, currency, items, carried: carriedBatches });
     const settled = { id, partner, currency, netMinor, dueMinor, paymentCount, merkleRoot, method };
-    return { settled, position, carriedMinor, carriedBatches, facts, reasons, approvalBy };
+    return { settled, position, carriedMinor, carriedBatches, carriedPlaces, facts, reasons, approvalBy };
   });
 }
 
@@ -165,19 +167,26 @@ export async function writeWindow(tx: PoolClient, closing: WindowToWrite): Promi
 }
 
 /**
- * Marks as taken over what was counted, and nothing else: a batch that has expired since the sum was read waits for the next window.
+ * Marks as taken over what was counted, with its place in the tree, and nothing else: a batch that has expired since the sum was read waits for the next window.
  * Throws RangeError, for the window to be closed anew, when one that was counted is taken over already.
  */
 async function carryBatches(tx: PoolClient, { batches, nowMs }: WindowToWrite): Promise<void> {
-  const taken = batches.flatMap(({ settled, carriedBatches }) =>
-    carriedBatches.map(({ carriedId }) => ({ id: carriedId, by: settled.id })),
+  const taken = batches.flatMap(({ settled, carriedPlaces }) =>
+    carriedPlaces.map(({ carriedId, place }) => ({ id: carriedId, by: settled.id, ...place })),
   );
   if (taken.length === 0) return;
   const carried = await tx.query({
     name: 'carry_settlement_batches',
-    text: `update settlement_batches b set carried_to = taken.by, updated_at = $3
-      from unnest($1::uuid[], $2::uuid[]) as taken(id, by) where b.id = taken.id and b.carried_to is null`,
-    values: [taken.map(({ id }) => id), taken.map(({ by }) => by), new Date(nowMs)],
+    text: `update settlement_batches b set carried_to = taken.by, carried_index = taken.index, carried_path = taken.path, updated_at = $3
+      from unnest($1::uuid[], $2::uuid[], $4::int[], $5::bytea[]) as taken(id, by, index, path)
+      where b.id = taken.id and b.carried_to is null`,
+    values: [
+      taken.map(({ id }) => id),
+      taken.map(({ by }) => by),
+      new Date(nowMs),
+      taken.map(({ index }) => index),
+      taken.map(({ path }) => Buffer.from(path.join(''), 'hex')),
+    ],
   });
   if (carried.rowCount !== taken.length) throw new RangeError(`${carried.rowCount} of ${taken.length} batches could be taken over`);
 }

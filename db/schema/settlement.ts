@@ -129,6 +129,12 @@ export const settlementBatches = pgTable(
     proposalDigest: text('proposal_digest'),
     /** The partner's next batch, which took over what this one left on the books. */
     carriedTo: uuid('carried_to'),
+    /**
+     * Where it is a leaf of that batch's tree, and the hashes beside the way from there to the root, 32 bytes each, lowest first; null
+     * before these were kept.
+     */
+    carriedIndex: integer('carried_index'),
+    carriedPath: bytea('carried_path'),
     /** The transaction that executed the batch, and its version in the chain's ledger. */
     transactionHash: text('transaction_hash'),
     ledgerVersion: bigint('ledger_version', { mode: 'bigint' }),
@@ -164,6 +170,9 @@ export const settlementBatches = pgTable(
       .on(table.partner, table.currency)
       .where(sql`${table.carriedTo} is null and ${table.dueAmount} <> 0 and (${table.method} = 'books' or ${table.status} <> 'settled')`),
     index('settlement_batches_to_compare').on(table.compareAt).where(sql`${table.method} = 'chain'`),
+    index('settlement_batches_by_chain')
+      .on(table.partner, table.currency, table.createdAt)
+      .where(sql`${table.method} = 'chain' and ${table.status} <> 'expired'`),
     index('settlement_batches_carried').on(table.carriedTo).where(sql`${table.carriedTo} is not null`),
     index('settlement_batches_keys').on(table.createdAt).where(sql`${table.approvalBy} = 'policy'`),
     index('settlement_batches_status_list').on(table.status, table.id),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { seedPayments, someItem } from '../../agents/testing.ts';
 import { settle, SETTLEMENT_POLICY, type SettlementPolicy } from '../../agents/settlement/index.ts';
 import { findDecisions } from '../../db/queries/activity.ts';
+import { WAY_BATCHES_MAX } from '../../db/queries/settlement-proofs.ts';
 import { newId } from '../../domain/ids.ts';
 import { driveSettlement } from '../../graph/settlement/driver.ts';
 import { insertBatch, memoryChain, memoryReader, withTerms } from '../../graph/settlement/testing.ts';
@@ -155,6 +156,55 @@ const DEAR_GAS: SettlementPolicy = {
   apt: { ...SETTLEMENT_POLICY.apt, usdMicros: 200_000_000n },
 };
 
+/** Changes batches as no program may: their guards are off meanwhile. */
+async function unguarded(sql: string, values: readonly unknown[] = []): Promise<void> {
+  await api.pool.query('alter table settlement_batches disable trigger user');
+  await api.pool.query(sql, [...values]);
+  await api.pool.query('alter table settlement_batches enable trigger user');
+}
+
+/** Does something while nothing is kept of where batches stand, as in a database from before. */
+async function forgetting(change: string, run: () => Promise<void>): Promise<void> {
+  await api.pool.query('create table kept_places as select id, carried_index, carried_path from settlement_batches');
+  await unguarded(`update settlement_batches set ${change}`);
+  await run();
+  await unguarded(
+    'update settlement_batches b set carried_index = k.carried_index, carried_path = k.carried_path from kept_places k where k.id = b.id',
+  );
+  await api.pool.query('drop table kept_places');
+}
+
+/** Ids of batches by partner, in the order in which each took over the one before. */
+type Ways = Readonly<Record<'mtn-ug' | 'mpesa-ke', readonly string[]>>;
+
+/** Has what both partners left in the newest window carried from window to window so many times. */
+async function carryOn(steps: number): Promise<Ways> {
+  const ids = () => Array.from({ length: steps }, () => newId());
+  const [windows, ways] = [ids(), { 'mtn-ug': ids(), 'mpesa-ke': ids() }];
+  await api.pool.query(
+    `insert into settlement_windows select made.* from settlement_windows w cross join unnest($1::uuid[]) with ordinality as next(id, step)
+     cross join lateral jsonb_populate_record(w, jsonb_build_object('id', next.id, 'number', w.number + step)) as made
+     where w.number = (select max(number) from settlement_windows)`,
+    [windows],
+  );
+  for (const [partner, batches] of Object.entries(ways)) {
+    await unguarded(
+      `with taken as (
+         update settlement_batches b set carried_to = $1, carried_index = 0, carried_path = '' from settlement_windows w
+         where b.partner = $2 and w.id = b.window_id and w.number = (select max(number) - cardinality($3::uuid[]) from settlement_windows)
+         returning b as batch
+       )
+       insert into settlement_batches select made.* from taken cross join unnest($3::uuid[], $4::uuid[], $5::uuid[]) with ordinality
+           as next(id, window_id, carried_to, step)
+         cross join lateral jsonb_populate_record(batch, jsonb_build_object('id', next.id, 'window_id', next.window_id, 'carried_count', 1,
+           'carried_to', next.carried_to, 'created_at', (batch).created_at + step * interval '1 minute')) as made`,
+      [batches[0], partner, batches, windows, [...batches.slice(1), null]],
+    );
+  }
+  await api.pool.query('analyze settlement_batches');
+  return ways;
+}
+
 describe('the proof of a payment', () => {
   it('is not there before its window closes; then it holds offline and on chain, and no change passes', async () => {
     const clientId = api.clients.acme;
@@ -211,6 +261,8 @@ describe('the proof of a payment', () => {
     ] as const) {
       const proof = await proofOf(item);
       expect(proof.carried).toHaveLength(links);
+      // Its places were kept when the batches were taken over; from whole trees they come out the same.
+      await forgetting(`carried_index = null, carried_path = null`, async () => expect(await proofOf(item)).toEqual(proof));
       expect([checkSettlementProof(proof), await checkOnChain(memoryReader(chain), proof)]).toEqual([[], []]);
       for (const leg of proof.legs) expect(wayOf(proof, leg).at(-1)).toMatchObject({ method: 'chain', status: 'settled' });
       // Without what binds it the payment is paid by nobody.
@@ -226,11 +278,36 @@ describe('the proof of a payment', () => {
     await close();
     await paidPayments(1, { collected: 90_000_000n, paidOut: 25_000_000n });
     const { batches } = await close();
-    await api.pool.query('alter table settlement_batches disable trigger user');
-    await api.pool.query('update settlement_batches set carried_count = null where id = any($1::uuid[])', [batches.map(({ id }) => id)]);
-    await api.pool.query('alter table settlement_batches enable trigger user');
+    await unguarded('update settlement_batches set carried_count = null where id = any($1::uuid[])', [batches.map(({ id }) => id)]);
     const proof = await proofOf(first);
     expect([proof.carried, proof.batches.map(({ method }) => method)]).toEqual([[], ['books', 'books']]);
     expect(verdictOf(await checkOnChain(memoryReader(chain), proof))).toBe('not_on_chain');
+  });
+
+  it('is its own batch alone while no chain pays that, however often it was carried, and is refused where its way is too long', async () => {
+    const [item] = await paidPayments(1, { collected: 900_000n, paidOut: 250_000n });
+    await settle({ pool: api.pool, clock: api.clock, policy: DEAR_GAS, isOnChain: () => false });
+    const { id, clientId } = (item as NonNullable<typeof item>).payment;
+    const key = await api.makeKey(clientId, `client:${newId().slice(0, 8)}`);
+    const refusal = async () => (await bodyOf(await api.call('GET', `/v1/payments/${id}/proof`, { key }))).code;
+    const ways = await carryOn(WAY_BATCHES_MAX + 500);
+    const proof = await proofOf(item);
+    expect([proof.carried, proof.batches.length, checkSettlementProof(proof)]).toEqual([[], 2, []]);
+    expect(verdictOf(await checkOnChain(memoryReader(chain), proof))).toBe('not_on_chain');
+
+    const paidBy = (step: number) =>
+      unguarded(`update settlement_batches set method = 'chain', carried_to = null where id = any($1::uuid[])`, [
+        Object.values(ways).map((ids) => ids[step - 1]),
+      ]);
+    await paidBy(WAY_BATCHES_MAX + 500);
+    expect(await refusal()).toBe('proof_too_long');
+    await paidBy(WAY_BATCHES_MAX);
+    expect(await refusal()).toBe('proof_too_long');
+    await paidBy(WAY_BATCHES_MAX - 1);
+    const longest = await proofOf(item);
+    expect([longest.carried.length, longest.batches.length]).toEqual([2 * (WAY_BATCHES_MAX - 1), 2 * WAY_BATCHES_MAX]);
+    for (const leg of longest.legs) expect(wayOf(longest, leg).at(-1)?.method).toBe('chain');
+    // Places that were never kept take whole trees, and there are too many of these.
+    await forgetting('carried_path = null', async () => expect(await refusal()).toBe('proof_too_long'));
   });
 });

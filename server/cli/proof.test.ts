@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { manualScheduler } from '../../sandbox/scheduler.ts';
 import { type ChainWorld, createChainWorld, proposalOf } from '../../tests/chain/world.ts';
-import { packItems, proofOfCarried, rootOfBatch } from '../../tools/aptos/items.ts';
+import { packItems, proofOfCarried, rootBatch } from '../../tools/aptos/items.ts';
 import { proposalDigest } from '../../tools/aptos/proposal.ts';
 import type { SettlementProof } from '../../tools/aptos/settlement-proof.ts';
 import { runCli } from './program.ts';
@@ -139,7 +139,7 @@ const CARRIED_FORGERIES: readonly [string, () => unknown, string][] = [
     'a tree of its own in place of the one that was taken over',
     () => {
       const tree = { ...OTHER_TREE, items: packItems([{ paymentId: PAYMENT, leg: 'collection', amountMinor: 9_999n }]) };
-      const forged = { ...otherBatch(), merkleRoot: rootOfBatch(tree) };
+      const forged = { ...otherBatch(), merkleRoot: rootBatch(tree).root };
       return { ...carried, paymentId: PAYMENT, legs: [{ ...otherLeg(), amountMinor: '9999' }], batches: [forged, batch()] };
     },
     'does not lead to the root of the batch that took it over',
@@ -207,7 +207,7 @@ describe('a proof that was tampered with is refused offline:', () => {
 
   test('and a tree of its own holds offline, and not on the chain', async () => {
     const items = packItems([{ paymentId: PAYMENT, leg: 'collection', amountMinor: 99_999_999n }]);
-    const merkleRoot = rootOfBatch({ batchId: batch().id, currency: 'KES', items, carried: [] });
+    const merkleRoot = rootBatch({ batchId: batch().id, currency: 'KES', items, carried: [] }).root;
     const forged = {
       ...proof,
       legs: [{ ...leg(), amountMinor: '99999999', proof: { index: 0, size: 1, path: [] } }],
@@ -245,7 +245,7 @@ describe('what the chain holds otherwise than the file is refused on the chain, 
 
   test('a batch that was taken over, and that the chain has paid as well', async () => {
     const tree = { batchId: OTHER_BATCH, currency: 'KES', items: OTHER_TREE.items, carried: [carriedOf(batch())] } as const;
-    const onTop = { ...otherBatch(), merkleRoot: rootOfBatch(tree), itemCount: 2 };
+    const onTop = { ...otherBatch(), merkleRoot: rootBatch(tree).root, itemCount: 2 };
     const twice = {
       ...proof,
       carried: [{ batchId: batch().id, carriedTo: OTHER_BATCH, proof: copyOf(proofOfCarried(tree, batch().id)) }],
@@ -262,7 +262,7 @@ describe('what the chain holds otherwise than the file is refused on the chain, 
   test('a batch that nobody has executed, and one that is frozen', async () => {
     const proposal = proposalOf({ deadlineMs: Math.floor(Date.now() / 1_000) * 1_000 + 3_600_000, itemCount: 1 });
     const tree = { batchId: proposal.batchId, currency: 'KES', items: OTHER_TREE.items, carried: [] } as const;
-    const merkleRoot = rootOfBatch(tree);
+    const merkleRoot = rootBatch(tree).root;
     const early = (status: Batch['status']) => ({
       ...proof,
       paymentId: OTHER,

@@ -1,6 +1,6 @@
 /** Proofs for tests of `capp proof`, of payments that a sandbox chain has paid. */
 import { approved, type ChainWorld, PARTNER, proposalOf } from './world.ts';
-import { indexOfItem, packItems, proofOfCarried, proofOfItem, rootOfBatch } from '../../tools/aptos/items.ts';
+import { indexOfItem, packItems, proofOfCarried, proofOfItem, rootBatch } from '../../tools/aptos/items.ts';
 import type { MerkleProof } from '../../tools/aptos/merkle.ts';
 import { proposalDigest } from '../../tools/aptos/proposal.ts';
 import type { SettlementProof } from '../../tools/aptos/settlement-proof.ts';
@@ -24,7 +24,7 @@ export const otherBatch = (): Batch => ({
   id: OTHER_BATCH,
   partner: PARTNER,
   currency: 'KES',
-  merkleRoot: rootOfBatch(OTHER_TREE),
+  merkleRoot: rootBatch(OTHER_TREE).root,
   itemCount: 1,
   netMinor: AMOUNT.toString(),
   dueMinor: AMOUNT.toString(),
@@ -76,7 +76,7 @@ export async function settleProven(world: ChainWorld): Promise<PaidProofs> {
     })),
   );
   const tree = { batchId: bare.batchId, currency: 'KES', items, carried: [carriedOf(otherBatch())] } as const;
-  const proposal = { ...bare, merkleRoot: rootOfBatch(tree) };
+  const proposal = { ...bare, merkleRoot: rootBatch(tree).root };
   await approved(world, proposal);
   const { reference, steps } = await world.chain.execute(proposal.batchId);
   const paying: Batch = {

@@ -10,7 +10,7 @@ import {
   packItems,
   proofOfCarried,
   proofOfItem,
-  rootOfBatch,
+  rootBatch,
 } from './items.ts';
 import { encodeCarriedLeaf, encodeLeaf, hashCarriedLeaf, hashLeaf, merkleProof, merkleRoot, verifyMerkleProof } from './merkle.ts';
 
@@ -46,11 +46,11 @@ test('strung-together items have the root and the proofs of single leaves', () =
         ...ordered.map((item) => hashLeaf({ ...OF, ...item })),
         ...behind.map((batch) => hashCarriedLeaf({ ...OF, ...batch })),
       ];
-      const root = rootOfBatch(tree);
+      const { root, carried: places } = rootBatch(tree);
       expect([root, leafCount(tree)]).toEqual([merkleRoot(leaves), leaves.length]);
       for (const [index, { carriedId }] of behind.entries()) {
         const proof = proofOfCarried(tree, carriedId);
-        expect(proof).toEqual(merkleProof(leaves, ordered.length + index));
+        expect([proof, places[index]]).toEqual([merkleProof(leaves, ordered.length + index), { carriedId, place: proof }]);
         expect(verifyMerkleProof(leaves[proof.index] ?? '', proof, root)).toBe(true);
       }
       for (const [index, item] of ordered.entries()) {
@@ -75,7 +75,7 @@ test('an item that is not there has no place and no proof', () => {
   expect(() => proofOfItem(tree, -1)).toThrow(RangeError);
   expect(() => proofOfItem(tree, 1)).toThrow(RangeError);
   expect(() => proofOfCarried(tree, OF.batchId)).toThrow(RangeError);
-  expect(() => rootOfBatch({ ...OF, items: Buffer.alloc(0), carried: [] })).toThrow(RangeError);
+  expect(() => rootBatch({ ...OF, items: Buffer.alloc(0), carried: [] })).toThrow(RangeError);
 });
 
 const CARRIED = { carriedId: '0190a5c0-0000-7000-8000-00000000000b', dueMinor: -5n, merkleRoot: 'ab'.repeat(32), itemCount: 3 };

@@ -12,7 +12,7 @@ import {
   hashCarriedLeaf,
   type MerkleProof,
   proofOfHash,
-  rootOfHashes,
+  treeOfHashes,
   type SettlementLeaf,
 } from './merkle.ts';
 
@@ -103,10 +103,19 @@ function leafHashes({ batchId, currency, items, carried }: BatchTree): Buffer {
   return hashes;
 }
 
-/** Merkle root of a batch, hex. Throws RangeError for a tree without a leaf. */
-export function rootOfBatch(tree: BatchTree): string {
-  if (leafCount(tree) === 0) throw new RangeError('a tree needs a leaf');
-  return rootOfHashes(leafHashes(tree));
+/** The root of a batch, and where each batch that it took over stands in its tree. */
+export interface RootedBatch {
+  readonly root: string;
+  readonly carried: readonly { readonly carriedId: string; readonly place: MerkleProof }[];
+}
+
+/** Makes both in one pass. Throws RangeError for a tree without a leaf. */
+export function rootBatch(tree: BatchTree): RootedBatch {
+  const count = itemCount(tree.items);
+  const carried = byId(tree.carried);
+  const indexes = carried.map((_, index) => count + index);
+  const { root, proofs } = treeOfHashes(leafHashes(tree), indexes);
+  return { root, carried: proofs.map((place, index) => ({ carriedId: carried[index]?.carriedId ?? '', place })) };
 }
 
 /** The way of the item at `index` to the root. Throws RangeError for an index that is not there. */

@@ -129,26 +129,41 @@ export function merkleRoot(leaves: readonly string[]): string {
   return rootOfHashes(strung(leaves));
 }
 
-/** The same over hashes strung together. Throws RangeError for none. */
-export function rootOfHashes(hashes: Buffer): string {
+/** The root over hashes strung together, hex, and the ways of some of them to it. */
+export interface HashTree {
+  readonly root: string;
+  /** In the order in which they were asked for. */
+  readonly proofs: readonly MerkleProof[];
+}
+
+/** Makes it of the hashes at `indexes`, in one pass. Throws RangeError for no hashes, and for an index that is not there. */
+export function treeOfHashes(hashes: Buffer, indexes: readonly number[]): HashTree {
   if (hashes.length === 0 || hashes.length % HASH_BYTES !== 0) throw new RangeError('a tree needs a leaf, and whole hashes');
+  const size = hashes.length / HASH_BYTES;
+  if (indexes.some((index) => !Number.isInteger(index) || index < 0 || index >= size)) throw new RangeError('no hash at this index');
+  const ways = indexes.map((index) => ({ index, at: index, path: [] as string[] }));
   let level = hashes;
-  while (level.length > HASH_BYTES) level = hashesAbove(level);
-  return level.toString('hex');
+  while (level.length > HASH_BYTES) {
+    for (const way of ways) {
+      const sibling = (way.at % 2 === 0 ? way.at + 1 : way.at - 1) * HASH_BYTES;
+      if (sibling < level.length) way.path.push(level.toString('hex', sibling, sibling + HASH_BYTES));
+      way.at = Math.floor(way.at / 2);
+    }
+    level = hashesAbove(level);
+  }
+  return { root: level.toString('hex'), proofs: ways.map(({ index, path }) => ({ index, size, path })) };
+}
+
+/** The root over hashes strung together. Throws RangeError for none. */
+export function rootOfHashes(hashes: Buffer): string {
+  return treeOfHashes(hashes, []).root;
 }
 
 /** The way of one of the hashes strung together to their root. Throws RangeError for an index that is not there. */
 export function proofOfHash(hashes: Buffer, index: number): MerkleProof {
-  const size = Math.floor(hashes.length / HASH_BYTES);
-  if (!Number.isInteger(index) || index < 0 || index >= size) throw new RangeError('no hash at this index');
-  const path: string[] = [];
-  let level = hashes;
-  for (let at = index; level.length > HASH_BYTES; at = Math.floor(at / 2)) {
-    const sibling = (at % 2 === 0 ? at + 1 : at - 1) * HASH_BYTES;
-    if (sibling < level.length) path.push(level.toString('hex', sibling, sibling + HASH_BYTES));
-    level = hashesAbove(level);
-  }
-  return { index, size, path };
+  const [proof] = treeOfHashes(hashes, [index]).proofs;
+  if (proof === undefined) throw new RangeError('no hash at this index');
+  return proof;
 }
 
 /** Proof that the leaf at `index` is in the tree. Throws RangeError for an index outside it. */

@@ -20,7 +20,7 @@ const currencySchema = z.enum(CURRENCIES as [Currency, ...Currency[]]);
 const minorSchema = z.string().regex(/^-?\d{1,19}$/);
 const placeSchema = z.strictObject({ index: z.int().min(0), size: z.int().min(1), path: z.array(hashSchema).max(64) });
 
-/** More batches than any payment was ever carried through. */
+/** More batches than a proof is ever written with. */
 const BATCHES_MAX = 10_000;
 
 const provenLegSchema = z.strictObject({

@@ -3,7 +3,6 @@ import { z } from '@hono/zod-openapi';
 import { withTransaction } from '../../../db/connect.ts';
 import { findPayment } from '../../../db/queries/payment-views.ts';
 import { findSettlementCase, listSettlementBatches, listSettlementCases, resolveSettlementCase } from '../../../db/queries/settlement.ts';
-import { findProofRows } from '../../../db/queries/settlement-proofs.ts';
 import { fault } from '../../../domain/errors.ts';
 import { BATCH_STATUSES } from '../../../domain/settlement.ts';
 import { settlementProofSchema } from '../../../tools/aptos/settlement-proof.ts';
@@ -20,7 +19,7 @@ import {
   settlementCaseSchema,
   settlementFileSchema,
 } from '../resources/settlement.ts';
-import { settlementProofOf } from '../resources/settlement-proof.ts';
+import { proveSettlement } from '../resources/settlement-proof.ts';
 import { mountSettlementApprovals } from './settlement-approvals.ts';
 import { mountSettlementDisputes } from './settlement-disputes.ts';
 
@@ -159,22 +158,21 @@ function mountProof(api: Api): void {
       summary: 'Prove that a payment is in its settlement batches',
       description:
         'For each leg the hashes from its leaf to the root of its batch; where that one stayed on the books or expired, those from its root ' +
-        'to the root of the batch that took it over, and so on to the one that the chain pays, with the transaction that executed it. Checked ' +
+        'to the root of the batch that took it over, and so on to the one that the chain pays, with the transaction that executed it; the batch ' +
+        'alone while no chain pays it. Checked ' +
         'with SHA-256 alone, or with `capp proof verify`, which can ask the chain as well.',
       scope: 'payments:read',
       params: idParams,
       responses: {
         200: answers('The proof.', settlementProofSchema.meta({ id: 'SettlementProof' })),
         ...OF_ONE,
-        ...problems('proof_not_ready'),
+        ...problems('proof_not_ready', 'proof_too_long'),
       },
     },
     async ({ c, caller }) => {
       const payment = await findPayment(deps.tenants.of(caller.clientId), caller.clientId, idParam(c));
       if (payment === null) throw fault('not_found');
-      const rows = await findProofRows(deps.tenants.writing(caller.clientId), caller.clientId, payment.id);
-      if (rows.legs.length === 0) throw fault('proof_not_ready');
-      return { status: 200, body: settlementProofOf(payment.id, rows) };
+      return { status: 200, body: await proveSettlement(deps.tenants.writing(caller.clientId), caller.clientId, payment.id) };
     },
   );
 }
