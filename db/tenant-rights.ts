@@ -45,16 +45,22 @@ const OF_CLIENTS: Readonly<Record<string, readonly Verb[]>> = {
   webhook_endpoints: KEEP,
 };
 
-/** Tables of the platform that acts of clients go by, or leave something in. */
+/**
+ * Tables of the platform that acts of clients go by, or leave something in. None has rows of one client alone, by which a policy could tell
+ * them apart: pools hold the float that all clients draw on, and batches, windows and items net the payments of all. What names a client
+ * there stands in other tables.
+ */
 const OF_THE_PLATFORM: Readonly<Record<string, readonly Verb[]>> = {
   clients: LOOK,
   exchange_rates: LOOK,
+  // A reservation of whoever is paid for or cancels moves the float of all.
   liquidity_pools: CHANGE,
   settlement_batches: LOOK,
   settlement_items: LOOK,
   settlement_windows: LOOK,
-  // Wrapped keys of cases and reports; what they open is a client's.
-  text_keys: KEEP,
+  // Wrapped keys by the id of a case, a report or a statement, written before the report is. What they open is a client's, and is bound;
+  // and nobody who acts for a client may empty one, which would destroy what it opens.
+  text_keys: ADD,
 };
 
 /** Tables of which only some columns are seen: the key that somebody signs with, and nothing that lets anybody in. */

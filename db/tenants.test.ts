@@ -192,6 +192,7 @@ describe('a statement that forgets to name the client', () => {
       await expect(writing(one).query(`update ${table} set client_id = client_id`), table).rejects.toMatchObject({
         code: expect.stringMatching(/42501|42703/),
       });
+    await expect(writing(one).query('update text_keys set wrapped = null, destroyed_at = now()')).rejects.toMatchObject({ code: '42501' });
     for (const table of ['payments', 'cases', 'mandates', 'webhook_endpoints'])
       await expect(writing(one).query(`delete from ${table}`), table).rejects.toMatchObject({ code: '42501' });
     await expect(writing(one).query('update payments set amount = 1')).rejects.toMatchObject({ code: '42501' });
