@@ -40,6 +40,7 @@ const KEPT = [
   'clients',
   'compliance_rules',
   'execution_halts',
+  'index_keys',
   'mandates',
   'payments',
   'reports',
