@@ -121,7 +121,7 @@ describe('a proof as it was written', () => {
   });
 });
 
-const expectedWhy = (why: string) => (why.startsWith('waits') ? `what is due there ${why}` : why);
+const expectedWhy = (why: string) => (why.startsWith('waits') ? `what is due there ${why} that a chain pays` : why);
 
 /** Ways to have a payment paid by a batch that never took over the one that holds it. */
 const CARRIED_FORGERIES: readonly [string, () => unknown, string][] = [
@@ -283,15 +283,31 @@ describe('what the chain holds otherwise than the file is refused on the chain, 
     const { proposalDigest: onChain } = await world.chain.propose({ ...proposal, merkleRoot }, 600);
     expect((await verify(early('proposed'))).out).toContain('not executed yet');
     const said = async (status: Batch['status']) => (await verify(early(status), '--chain')).out;
-    expect(await said('proposed')).toContain('is proposed on the chain, and proposed in the file');
+    const verdict = async (status: Batch['status']) => {
+      const { code, out } = await verify(early(status), '--chain', '--json');
+      return [code, (JSON.parse(out) as { verdict: string }).verdict];
+    };
+    expect(await said('proposed')).toContain('is proposed on the chain, and not paid yet');
+    expect([await verdict('closed'), await verdict('proposed'), await verdict('executed')]).toEqual([
+      [3, 'not_paid'],
+      [3, 'not_paid'],
+      [1, 'wrong'],
+    ]);
     await world.scheduler.advance(3_000);
     for (const signer of world.chain.signers) await world.chain.approveAs(proposal.batchId, signer, onChain ?? '');
     await world.chain.execute(proposal.batchId);
-    expect(await said('executed')).toContain('The chain says so of each.');
+    expect([await verdict('executed'), await said('executed')]).toEqual([
+      [3, 'not_paid'],
+      expect.stringContaining('is executed on the chain, and not paid yet'),
+    ]);
     await world.chain.dispute(proposal.batchId, 'ef'.repeat(32));
-    expect(await said('executed')).toContain('status_differs');
+    expect([await verdict('executed'), await verdict('disputed')]).toEqual([
+      [3, 'frozen'],
+      [3, 'frozen'],
+    ]);
+    expect((await verify(early('disputed'))).out).toContain('holds, and tells of no full payment');
     expect(await said('settled')).toContain('is disputed on the chain, and settled in the file');
-    expect(await said('disputed')).toContain('The chain says so of each.');
+    expect(await said('disputed')).toContain('is frozen by a dispute on the chain, and not paid');
   });
 });
 

@@ -9,11 +9,20 @@
 import { z } from 'zod';
 import { CURRENCIES, type Currency } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
+import { formatAmount, money } from '../../domain/money.ts';
 import { BATCH_STATUSES, type BatchStatus } from '../../domain/settlement.ts';
 import { hashCarriedLeaf, hashLeaf, verifyMerkleProof } from './merkle.ts';
 import { proposalDigest } from './proposal.ts';
 import type { ChainReader } from './reader.ts';
-import { type BatchProposal, type ChainState, differingTerms, TERM_CODES, type TermCode, type TermName } from './settlement-chain.ts';
+import {
+  type BatchProposal,
+  type ChainState,
+  type ChainTerms,
+  differingTerms,
+  TERM_CODES,
+  type TermCode,
+  type TermName,
+} from './settlement-chain.ts';
 
 const hashSchema = z.string().regex(/^[0-9a-f]{64}$/);
 const currencySchema = z.enum(CURRENCIES as [Currency, ...Currency[]]);
@@ -72,35 +81,46 @@ type ProvenBatch = SettlementProof['batches'][number];
 type ProvenLeg = SettlementProof['legs'][number];
 type Carried = SettlementProof['carried'][number];
 
+/** What a true proof shows of a payment that was not simply paid, gravest first; each is a verdict of its own. */
+const SHORTFALLS = ['reversed', 'partly_reversed', 'frozen', 'not_paid', 'not_on_chain'] as const;
+export type ProofShortfall = (typeof SHORTFALLS)[number];
+
 /**
  * `inclusion_broken`: hashes do not lead to the root · `file_inconsistent`: parts of the file do not belong together ·
- * `digest_broken`: the digest that was approved is not of the batch in the file · `not_on_chain`: nothing is wrong, and no chain holds
- * the leg · the others: the chain holds it otherwise.
+ * `digest_broken`: the digest that was approved is not of the batch in the file · a shortfall: nothing is wrong, and the chain has not paid a
+ * leg, or not all of it · the others: the chain holds it otherwise.
  */
 export type ProofFaultCode =
   | 'inclusion_broken'
   | 'file_inconsistent'
   | 'digest_broken'
-  | 'not_on_chain'
+  | ProofShortfall
   | 'status_differs'
   | TermCode
   | 'reversal_differs'
   | 'transaction_differs'
   | 'version_differs';
 
-/** Something that does not hold of a proof. */
+/** Something that does not hold of a proof, or that it falls short of. */
 export interface ProofFault {
   readonly code: ProofFaultCode;
   /** A sentence. */
   readonly detail: string;
 }
 
-/** `wrong`: something does not hold · `not_on_chain`: all of it holds, and no chain pays some leg. */
-export type ProofVerdict = 'holds' | 'not_on_chain' | 'wrong';
+/**
+ * `wrong`: something does not hold. All others hold · `reversed`: arbiters gave all of a leg's batch back to its payer ·
+ * `partly_reversed`: they gave back a part · `frozen`: a dispute keeps it from being paid · `not_paid`: it goes over the chain, which has not
+ * paid it yet · `not_on_chain`: no batch of the chain pays it.
+ */
+export type ProofVerdict = 'holds' | ProofShortfall | 'wrong';
 
+/** The gravest that was found. */
 export function verdictOf(faults: readonly ProofFault[]): ProofVerdict {
   if (faults.length === 0) return 'holds';
-  return faults.every(({ code }) => code === 'not_on_chain') ? 'not_on_chain' : 'wrong';
+  const codes = new Set<string>(faults.map(({ code }) => code));
+  const found = SHORTFALLS.filter((code) => codes.has(code));
+  return found.length === codes.size ? (found[0] ?? 'wrong') : 'wrong';
 }
 
 /** Reads a proof file. Throws `malformed_body` for what is none. */
@@ -199,7 +219,7 @@ function wrongDigest(batch: ProvenBatch): ProofFault[] {
 
 /**
  * What the chain itself says otherwise than a proof: of each batch that is paid there, its state, what was bound to it, what arbiters
- * gave back, and the transaction that executed it; of each that was taken over, that it was not paid there as well. A leg that no
+ * gave back, and the transaction that executed it, and whether it has been paid in full; of each that was taken over, that it was not paid there as well. A leg that no
  * batch of the chain pays is `not_on_chain`.
  */
 export async function checkOnChain(reader: ChainReader, proof: SettlementProof): Promise<ProofFault[]> {
@@ -212,16 +232,20 @@ export async function checkOnChain(reader: ChainReader, proof: SettlementProof):
 function notOnChain({ leg }: ProvenLeg, last: ProvenBatch | undefined): ProofFault[] {
   if (last === undefined || isPaidByChain(last)) return [];
   const isOpen = BigInt(last.dueMinor) !== 0n;
-  const why = isOpen ? 'what is due there waits for the next batch of its partner' : 'nothing is due there that a chain would pay';
+  const why = isOpen
+    ? 'what is due there waits for the next batch of its partner that a chain pays'
+    : 'nothing is due there that a chain would pay';
   return [{ code: 'not_on_chain', detail: `the ${leg} ends in batch ${last.id}, which no chain has paid: ${why}` }];
 }
 
-/** What the chain may have made of a batch since the file was written. */
+/** What the chain may have made of a batch since the file was written, or be about to. */
+const EXECUTED: readonly ChainState[] = ['executed', 'disputed', 'resolved', 'settled'];
+const ENDED: readonly ChainState[] = ['expired', 'refunded'];
 const REACHED: Readonly<Record<BatchStatus, readonly ChainState[]>> = {
-  closed: ['executed', 'resolved', 'settled'],
-  proposed: ['executed', 'resolved', 'settled'],
-  approved: ['executed', 'resolved', 'settled'],
-  executed: ['executed', 'resolved', 'settled'],
+  closed: ['absent', 'proposed', 'approved', ...ENDED, ...EXECUTED],
+  proposed: ['proposed', 'approved', ...ENDED, ...EXECUTED],
+  approved: ['approved', ...ENDED, ...EXECUTED],
+  executed: EXECUTED,
   disputed: ['disputed', 'resolved', 'settled'],
   settled: ['settled'],
   expired: ['absent', 'refunded'],
@@ -252,19 +276,42 @@ const TERM_WORDS: Readonly<Record<TermName, string>> = {
 
 async function wrongOnChain(reader: ChainReader, batch: ProvenBatch): Promise<ProofFault[]> {
   const { state, terms, reversedMinor } = await reader.status(batch.id);
-  if (terms === null) return [statusDiffers(batch, state, batch.status)];
-  const differs = differingTerms(proposalOf(batch), terms).map(
-    (name): ProofFault => ({ code: TERM_CODES[name], detail: `batch ${batch.id} has another ${TERM_WORDS[name]} on the chain` }),
-  );
-  const isReversed = reversedMinor === BigInt(batch.reversedMinor);
+  const isThere = terms !== null || state === 'absent';
+  if (!isThere || !REACHED[batch.status].includes(state)) return [statusDiffers(batch, state, batch.status), ...termFaults(batch, terms)];
+  // A file from before the payout cannot tell of what arbiters gave back since.
+  const isReversed = reversedMinor === BigInt(batch.reversedMinor) || (batch.status !== 'settled' && BigInt(batch.reversedMinor) === 0n);
   const reversal = `batch ${batch.id} had ${reversedMinor} given back on the chain, and ${batch.reversedMinor} in the file`;
   return [
-    ...(REACHED[batch.status].includes(state) ? [] : [statusDiffers(batch, state, batch.status)]),
-    ...differs,
+    ...termFaults(batch, terms),
     ...(isReversed ? [] : [{ code: 'reversal_differs', detail: reversal } as const]),
     ...(await wrongTransaction(reader, batch)),
+    ...shortOf(batch, state, reversedMinor),
   ];
 }
+
+function termFaults(batch: ProvenBatch, terms: ChainTerms | null): ProofFault[] {
+  if (terms === null) return [];
+  return differingTerms(proposalOf(batch), terms).map(
+    (name): ProofFault => ({ code: TERM_CODES[name], detail: `batch ${batch.id} has another ${TERM_WORDS[name]} on the chain` }),
+  );
+}
+
+/** What keeps a batch whose state is one that the file leads to from having been paid in full. */
+function shortOf({ id, dueMinor, currency }: ProvenBatch, state: ChainState, reversedMinor: bigint): ProofFault[] {
+  const due = BigInt(dueMinor) < 0n ? -BigInt(dueMinor) : BigInt(dueMinor);
+  const amount = (minor: bigint) => `${formatAmount(money(minor, currency))} ${currency}`;
+  const given = `arbiters gave ${amount(reversedMinor)} of ${amount(due)} of batch ${id} back to its payer`;
+  const left = reversedMinor < due ? `, and ${amount(due - reversedMinor)} ${state === 'settled' ? 'was' : 'is yet to be'} paid` : '';
+  const reversal: ProofFault[] =
+    reversedMinor === 0n ? [] : [{ code: reversedMinor < due ? 'partly_reversed' : 'reversed', detail: `${given}${left}` }];
+  if (state === 'settled') return reversal;
+  if (state === 'disputed')
+    return [...reversal, { code: 'frozen', detail: `batch ${id} is frozen by a dispute on the chain, and not paid` }];
+  return [...reversal, { code: 'not_paid', detail: `batch ${id} is ${state} on the chain, and not paid${isOver(state)}` }];
+}
+
+/** What ended there is paid by a later batch, of which a newer file tells. */
+const isOver = (state: ChainState): string => (ENDED.includes(state) ? '; fetch the proof anew' : ' yet');
 
 /** A file that was written before the execution names no transaction. */
 async function wrongTransaction(reader: ChainReader, batch: ProvenBatch): Promise<ProofFault[]> {

@@ -13,7 +13,7 @@ import {
 import { readConfig } from '../../config.ts';
 import { openChainReader } from '../../settlement.ts';
 import { type ApiOptions, type CommandContext, openCapp, withApiOptions, withExamples } from '../context.ts';
-import { EXIT } from '../failure.ts';
+import { EXIT, type ExitCode } from '../failure.ts';
 import { readJson, writeJson } from '../files.ts';
 import { asksChain, chainUnknown, faultLines, type VerifyOptions, withProofFile } from '../proofs.ts';
 
@@ -40,7 +40,7 @@ export function registerProof(program: Command, context: CommandContext): void {
     .command('verify')
     .description(
       'Checks a proof with nothing but the file; with --chain or --node it also asks a node whether each leg was paid there, as the file has it. ' +
-        'Exit code: 0 when it holds, 1 when not, 3 when it holds and no chain pays some leg.',
+        'Exit code: 0 when it holds, 1 when not, 3 when it holds and some leg was not paid in full there: no chain pays it, not yet, it is frozen, or was reversed.',
     )
     .action((file: string, options: VerifyOptions) => verifyFile(context, file, options));
   withExamples(withProofFile(verify), [
@@ -49,7 +49,15 @@ export function registerProof(program: Command, context: CommandContext): void {
   ]);
 }
 
-const EXITS = { holds: EXIT.ok, wrong: EXIT.wrong, not_on_chain: EXIT.unproven } as const satisfies Record<ProofVerdict, number>;
+const EXITS: Readonly<Record<ProofVerdict, ExitCode>> = {
+  holds: EXIT.ok,
+  reversed: EXIT.unproven,
+  partly_reversed: EXIT.unproven,
+  frozen: EXIT.unproven,
+  not_paid: EXIT.unproven,
+  not_on_chain: EXIT.unproven,
+  wrong: EXIT.wrong,
+};
 
 async function verifyFile(context: CommandContext, file: string, options: VerifyOptions): Promise<void> {
   const proof = readSettlementProof(await readJson(file));
@@ -68,7 +76,9 @@ async function verifyFile(context: CommandContext, file: string, options: Verify
     context.terminal.out(JSON.stringify({ verdict, faults, paymentId, legs: ways, onChain }));
   } else if (verdict === 'holds') {
     const ways = legs.map(({ leg, batches }) => `the ${leg} by ${batches.map(sayBatch).join(', taken over by ')}`);
-    context.terminal.out(`Payment ${paymentId} is settled: ${ways.join('; ')}${onChain ? '. The chain says so of each.' : '.'}`);
+    const isPaid = onChain || legs.every(({ batches }) => isPaidInFile(batches.at(-1)));
+    const head = isPaid ? `Payment ${paymentId} is settled` : `The proof of payment ${paymentId} holds, and tells of no full payment`;
+    context.terminal.out(`${head}: ${ways.join('; ')}${onChain ? '. The chain says so of each.' : '.'}`);
   } else context.terminal.out(faultLines(faults.map(({ code, detail }) => `${code}: ${detail}`)));
   if (verdict !== 'holds') context.endWith(EXITS[verdict]);
 }
@@ -81,9 +91,15 @@ function endOf(last: ProvenBatch | undefined): Pick<ProvenBatch, 'transactionHas
   return { transactionHash: last.transactionHash, ledgerVersion: last.ledgerVersion };
 }
 
+/** Whether the file itself has a leg paid in full over the chain. */
+function isPaidInFile(last: ProvenBatch | undefined): boolean {
+  return last !== undefined && isPaidByChain(last) && last.status === 'settled' && BigInt(last.reversedMinor) === 0n;
+}
+
 function sayBatch(batch: ProvenBatch): string {
   const { id, method, status, transactionHash, ledgerVersion } = batch;
   if (!isPaidByChain(batch)) return `${id} (${method === 'books' ? 'on the books' : status})`;
   if (transactionHash === null) return `${id} (not executed yet)`;
-  return `${id} (${status === 'disputed' ? 'frozen by a dispute, ' : ''}transaction ${transactionHash}, version ${ledgerVersion})`;
+  const reversed = BigInt(batch.reversedMinor) === 0n ? '' : `${batch.reversedMinor} of ${batch.dueMinor.replace('-', '')} reversed, `;
+  return `${id} (${status === 'disputed' ? 'frozen by a dispute, ' : reversed}transaction ${transactionHash}, version ${ledgerVersion})`;
 }
