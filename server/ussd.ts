@@ -8,7 +8,7 @@ import type { Pool } from 'pg';
 import type { Keyring } from '../db/keyring.ts';
 import { listPayments } from '../db/queries/payment-views.ts';
 import { findQuotes } from '../db/queries/quotes.ts';
-import { findSubscribers, rememberSubscriber, SUBSCRIBER_NAME_CONTEXT, SUBSCRIBER_SCOPE } from '../db/queries/subscribers.ts';
+import { findSubscribers, rememberSubscriber, SUBSCRIBER_NAME_CONTEXT, SUBSCRIBER_SCOPE, subscriberOf } from '../db/queries/subscribers.ts';
 import {
   closeUssdSession,
   findUssdSession,
@@ -119,7 +119,7 @@ async function startSession(deps: UssdDeps, session: Beginning): Promise<Turn | 
   const { input, caller, phoneIndex } = session;
   if (input.form === 'newest' || (input.form === 'history' && input.text !== '')) throw fault('ussd_session_unknown');
   const id = newId();
-  const played = await play(deps, id, begin(caller, await profileOf(deps, phoneIndex)), phoneIndex);
+  const played = await play(deps, id, begin(caller, await profileOf(deps, caller)), phoneIndex);
   const started = await startUssdSession(
     deps.pool,
     { ...session, id, clientId: deps.settings.clientId, ...stepOf(deps, played, '') },
@@ -210,8 +210,9 @@ function stepOf(deps: UssdDeps, played: Played, whole: string): UssdStep {
   };
 }
 
-async function profileOf(deps: UssdDeps, phoneIndex: Buffer): Promise<Profile> {
-  const known = (await findSubscribers(deps.pool, [phoneIndex])).get(phoneIndex.toString('hex'));
+async function profileOf(deps: UssdDeps, caller: string): Promise<Profile> {
+  const indexes = deps.keyring.blindIndexes(caller, SUBSCRIBER_SCOPE);
+  const known = subscriberOf(await findSubscribers(deps.pool, indexes), indexes);
   const language = known?.language ?? null;
   const name = known?.name ?? null;
   return {

@@ -202,7 +202,10 @@ export async function resealPayments(
   return result.rowCount ?? 0;
 }
 
-/** Gives people another index, where the one that was read is still there. Gives how many. */
+/**
+ * Gives people another index, where the one that was read is still there. Somebody whom a process with other keys stored again under that
+ * index keeps the one they have, by which they are found too. Gives how many.
+ */
 export async function changeIndexes(
   db: Queryable,
   changes: readonly { readonly id: string; readonly before: Buffer; readonly phoneIndex: Buffer }[],
@@ -210,7 +213,8 @@ export async function changeIndexes(
   const result = await db.query({
     name: 'change_indexes',
     text: `update users set phone_index = given.phone_index from unnest($1::uuid[], $2::bytea[], $3::bytea[]) as given(id, before, phone_index)
-      where users.id = given.id and users.phone_index = given.before and users.erased_at is null`,
+      where users.id = given.id and users.phone_index = given.before and users.erased_at is null
+        and not exists (select from users other where other.client_id = users.client_id and other.phone_index = given.phone_index)`,
     values: [changes.map((each) => each.id), changes.map((each) => each.before), changes.map((each) => each.phoneIndex)],
   });
   return result.rowCount ?? 0;

@@ -25,6 +25,22 @@ export async function findSubscribers(db: Queryable, phoneIndexes: readonly Buff
   return new Map(rows.map((row) => [row.phoneIndex.toString('hex'), row]));
 }
 
+/**
+ * What is known of one person, whose rows stand under one index key or several, the newest first: the newest word on each, and no texts
+ * where any row refuses them.
+ */
+export function subscriberOf(found: ReadonlyMap<string, SubscriberRow>, phoneIndexes: readonly Buffer[]): SubscriberRow | undefined {
+  const rows = phoneIndexes.flatMap((index) => found.get(index.toString('hex')) ?? []);
+  const newest = rows[0];
+  if (newest === undefined) return undefined;
+  return {
+    phoneIndex: newest.phoneIndex,
+    language: rows.find(({ language }) => language !== null)?.language ?? null,
+    name: rows.find(({ name }) => name !== null)?.name ?? null,
+    optedOutAt: rows.find(({ optedOutAt }) => optedOutAt !== null)?.optedOutAt ?? null,
+  };
+}
+
 /** Keeps what somebody told of themselves; what is not given stays as it was. */
 export async function rememberSubscriber(
   db: Queryable,
@@ -38,6 +54,29 @@ export async function rememberSubscriber(
         name = coalesce(excluded.name, subscribers.name), updated_at = excluded.updated_at`,
     values: [subscriber.phoneIndex, subscriber.language, subscriber.name, new Date(nowMs)],
   });
+}
+
+/**
+ * Moves what people told us to the hash of their number under the index key in use; where something stands there already, it takes
+ * over what it does not say itself, and a wish for no texts. Gives how many rows went.
+ */
+export async function reindexSubscribers(
+  db: Queryable,
+  changes: readonly { readonly phoneIndex: Buffer; readonly olderIndex: Buffer }[],
+): Promise<number> {
+  if (changes.length === 0) return 0;
+  const result = await db.query({
+    name: 'reindex_subscribers',
+    text: `with given as (select * from unnest($1::bytea[], $2::bytea[]) as given(phone_index, older_index)),
+        gone as (delete from subscribers using given where subscribers.phone_index = given.older_index
+          returning given.phone_index, language, name, opted_out_at, opt_out_source, created_at, updated_at)
+      insert into subscribers as kept (phone_index, language, name, opted_out_at, opt_out_source, created_at, updated_at)
+      select distinct on (phone_index) * from gone order by phone_index, opted_out_at nulls last
+      on conflict (phone_index) do update set language = coalesce(kept.language, excluded.language), name = coalesce(kept.name, excluded.name),
+        opted_out_at = coalesce(kept.opted_out_at, excluded.opted_out_at), opt_out_source = coalesce(kept.opt_out_source, excluded.opt_out_source)`,
+    values: [changes.map(({ phoneIndex }) => phoneIndex), changes.map(({ olderIndex }) => olderIndex)],
+  });
+  return result.rowCount ?? 0;
 }
 
 export type OptOutSource = 'keyword' | 'gateway' | 'operator';
@@ -54,14 +93,14 @@ export async function optOut(db: Queryable, phoneIndex: Buffer, source: OptOutSo
   return result.rowCount === 1;
 }
 
-/** Notes that somebody wants text messages again; false when they never refused them. */
-export async function optIn(db: Queryable, phoneIndex: Buffer, nowMs: number): Promise<boolean> {
+/** Notes that somebody wants text messages again, under every hash of their number; false when they never refused them. */
+export async function optIn(db: Queryable, phoneIndexes: readonly Buffer[], nowMs: number): Promise<boolean> {
   const result = await db.query({
     name: 'opt_in',
-    text: `update subscribers set opted_out_at = null, opt_out_source = null, updated_at = $2 where phone_index = $1 and opted_out_at is not null`,
-    values: [phoneIndex, new Date(nowMs)],
+    text: `update subscribers set opted_out_at = null, opt_out_source = null, updated_at = $2 where phone_index = any($1::bytea[]) and opted_out_at is not null`,
+    values: [phoneIndexes, new Date(nowMs)],
   });
-  return result.rowCount === 1;
+  return (result.rowCount ?? 0) > 0;
 }
 
 export interface OptOutRow {

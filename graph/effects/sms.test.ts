@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { insertClient, insertPayment } from '../../db/fixtures.ts';
-import { createKeyring } from '../../db/keyring.ts';
+import { createKeyring, inForce } from '../../db/keyring.ts';
 import { claimSms } from '../../db/queries/sms.ts';
-import { optOut, rememberSubscriber, SUBSCRIBER_SCOPE } from '../../db/queries/subscribers.ts';
+import { optIn, optOut, rememberSubscriber, SUBSCRIBER_SCOPE } from '../../db/queries/subscribers.ts';
 import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { manualClock } from '../../domain/clock.ts';
 import { newId } from '../../domain/ids.ts';
@@ -145,6 +145,24 @@ describe('text messages', () => {
       ['sender', 'accepted', null],
       ['receiver', 'suppressed', 'opted_out'],
     ]);
+  });
+
+  it('are known under an index key that has gone out of use', async () => {
+    const [older, newer] = [Buffer.alloc(32, 3), Buffer.alloc(32, 4)];
+    const renewed = createKeyring([{ id: 1, master: older }], [newer, older].map(inForce));
+    await optOut(database.pool, keyring.blindIndex(RECEIVER, SUBSCRIBER_SCOPE), 'keyword', START_MS);
+    await rememberSubscriber(
+      database.pool,
+      { phoneIndex: renewed.blindIndex(RECEIVER, SUBSCRIBER_SCOPE), language: 'fr', name: null },
+      START_MS,
+    );
+    await announce('payment.paid');
+    await planDeliveries(database.pool, clock.now(), deps.texting?.clientIds);
+    const pump = smsPump({ ...deps, keyring: renewed });
+    await workSms({ ...deps, keyring: renewed }, pump);
+    await pump.idle();
+    expect(sent.map(({ to }) => to)).toEqual([SENDER]);
+    expect(await optIn(database.pool, renewed.blindIndexes(RECEIVER, SUBSCRIBER_SCOPE), START_MS)).toBe(true);
   });
 
   it("keep what the gateway says of somebody's wish", async () => {

@@ -5,7 +5,7 @@
  */
 import { RECORD_CONTEXT, storeGatewayRecord } from '../../db/queries/gateway-records.ts';
 import { concludeSms, type ClaimedSms, abandonSms, claimSms, noteSmsSent, type SmsConclusion } from '../../db/queries/sms.ts';
-import { findSubscribers, optOut, SUBSCRIBER_SCOPE, type SubscriberRow } from '../../db/queries/subscribers.ts';
+import { findSubscribers, subscriberOf, optOut, SUBSCRIBER_SCOPE, type SubscriberRow } from '../../db/queries/subscribers.ts';
 import { forgetUssdSessions } from '../../db/queries/ussd.ts';
 import { newId } from '../../domain/ids.ts';
 import { money } from '../../domain/money.ts';
@@ -38,6 +38,8 @@ interface Addressed extends ClaimedSms {
   readonly otherName: string;
   readonly country: Country;
   readonly phoneIndex: Buffer;
+  /** The hashes of the number by every index key, the newest first: what somebody wished may stand under an older one. */
+  readonly phoneIndexes: readonly Buffer[];
   readonly subscriber: SubscriberRow | undefined;
 }
 
@@ -72,13 +74,14 @@ async function claimAddressed(deps: GraphDeps, limit: number): Promise<readonly 
     const isSender = message.role === 'sender';
     const [own, other] = isSender ? [parties.sender, parties.receiver] : [parties.receiver, parties.sender];
     const country = (isSender ? message.fromCountry : message.toCountry) as Country;
-    return { ...message, to: own.phone, otherName: other.name, country, phoneIndex: deps.keyring.blindIndex(own.phone, SUBSCRIBER_SCOPE) };
+    const phoneIndexes = deps.keyring.blindIndexes(own.phone, SUBSCRIBER_SCOPE);
+    return { ...message, to: own.phone, otherName: other.name, country, phoneIndexes, phoneIndex: phoneIndexes[0] };
   });
   const subscribers = await findSubscribers(
     deps.pool,
-    addressed.map(({ phoneIndex }) => phoneIndex),
+    addressed.flatMap(({ phoneIndexes }) => phoneIndexes),
   );
-  return addressed.map((message) => ({ ...message, subscriber: subscribers.get(message.phoneIndex.toString('hex')) }));
+  return addressed.map((message) => ({ ...message, subscriber: subscriberOf(subscribers, message.phoneIndexes) }));
 }
 
 async function send(deps: GraphDeps, texting: TextMessaging, message: Addressed): Promise<void> {

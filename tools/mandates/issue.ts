@@ -10,9 +10,9 @@ import type { SpendPolicy } from '../../domain/spend-policy.ts';
 
 const SEAL_CONTEXT = 'mandates.seal';
 
-/** Whether a mandate is one that somebody with the keys stored, word for word. */
-export function isSealed(keyring: Pick<Keyring, 'blindIndexes'>, { mandate, seal }: Pick<StoredMandate, 'mandate' | 'seal'>): boolean {
-  return keyring.blindIndexes(mandateDigest(mandate), SEAL_CONTEXT).some((each) => each.equals(seal));
+/** Whether a mandate is one that somebody with the keys stored, word for word; a key that is retired says so of none. */
+export function isSealed(keyring: Pick<Keyring, 'seals'>, { mandate, seal }: Pick<StoredMandate, 'mandate' | 'seal'>): boolean {
+  return keyring.seals(mandateDigest(mandate), SEAL_CONTEXT, null).some((each) => each.equals(seal));
 }
 
 export interface MandateWish {

@@ -33,7 +33,7 @@ export interface Signing {
  */
 export async function signMandate(
   tx: Queryable,
-  keyring: Pick<Keyring, 'blindIndexes'>,
+  keyring: Pick<Keyring, 'seals'>,
   { clientId, mandateId, role, keyId, signature }: Signing,
   nowMs: number,
 ): Promise<StoredMandate> {

@@ -5,5 +5,6 @@ export { ageLogs, keepLogs } from './logs.ts';
 export { RETENTION, recordYears } from './policy.ts';
 export { type RetentionDeps, runRetention } from './retention.ts';
 export { dropOldKeys, rotateKeys, type RotateResult } from './rotate.ts';
+export { countPlaces, type SealedCount } from './sealed.ts';
 export { sealText, textOpener } from './texts.ts';
 export { exportSubject, findSubjects, type SubjectFile } from './subject.ts';

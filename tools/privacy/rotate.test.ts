@@ -2,6 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createKeyring, inForce } from '../../db/keyring.ts';
 import { sealedVersion, splitParties, wrappedKeys } from '../../db/person-keys.ts';
+import { newPerson } from '../../db/fixtures.ts';
+import { storePeople } from '../../db/queries/intake.ts';
+import { findSubscribers, optOut, rememberSubscriber, SUBSCRIBER_SCOPE } from '../../db/queries/subscribers.ts';
 import { listKeyJobs } from '../../db/queries/key-jobs.ts';
 import { dropOldKeys, GRACE_MS, rotateKeys } from './rotate.ts';
 import { type PrivacyWorld, privacyWorld, TEST_KEYS } from './testing.ts';
@@ -150,4 +153,31 @@ test('indexes are made anew under another index key, and people are found by eit
   expect(await rotateKeys({ ...world, keyring }, 'index')).toMatchObject({ changed: 1, state: 'done' });
   const { rows } = await world.pool.query('select phone_index from users where id = $1', [amina.id]);
   expect(rows[0].phone_index).toEqual(keyring.blindIndex(amina.person.phone, world.clientId));
+});
+
+test('what people told us goes over to another index key with them, and a wish for no texts with it', async () => {
+  const [amina, okello] = [await world.addPerson(), await world.addPerson()];
+  const keyring = createKeyring(TEST_KEYS.slice(0, 1), [randomBytes(32), TEST_KEYS[0]?.master ?? Buffer.alloc(0)].map(inForce));
+  for (const { person } of [amina, okello])
+    await optOut(world.pool, world.keyring.blindIndex(person.phone, SUBSCRIBER_SCOPE), 'keyword', START_MS);
+  const indexOf = ({ person }: typeof amina) => keyring.blindIndex(person.phone, SUBSCRIBER_SCOPE);
+  await rememberSubscriber(world.pool, { phoneIndex: indexOf(amina), language: 'sw', name: null }, START_MS);
+  expect(await rotateKeys({ ...world, keyring }, 'index')).toMatchObject({ state: 'done' });
+  const found = await findSubscribers(world.pool, [indexOf(amina), indexOf(okello)]);
+  expect([amina, okello].map((each) => found.get(indexOf(each).toString('hex')))).toMatchObject([
+    { language: 'sw', optedOutAt: new Date(START_MS) },
+    { language: null, optedOutAt: new Date(START_MS) },
+  ]);
+  expect((await world.pool.query('select from subscribers')).rowCount).toBe(2);
+});
+
+test('somebody whom another process stored again under the new index stops no rotation', async () => {
+  const keyring = createKeyring(TEST_KEYS.slice(0, 1), [randomBytes(32), TEST_KEYS[0]?.master ?? Buffer.alloc(0)].map(inForce));
+  const amina = await world.addPerson();
+  const again = { ...newPerson(keyring, world.clientId, amina.person), country: 'KE' as const, walletId: 'mpesa-ke' };
+  await storePeople(world.pool, [again], START_MS);
+  const okello = await world.addPerson();
+  expect(await rotateKeys({ ...world, keyring }, 'index')).toMatchObject({ changed: 1, state: 'done' });
+  const { rows } = await world.pool.query('select phone_index from users where id = $1', [okello.id]);
+  expect(rows[0].phone_index).toEqual(keyring.blindIndex(okello.person.phone, world.clientId));
 });

@@ -17,9 +17,11 @@ import {
   takeKeyJob,
 } from '../../db/queries/key-jobs.ts';
 import type { PersonFailure } from '../../db/queries/retention.ts';
+import { reindexSubscribers, SUBSCRIBER_SCOPE } from '../../db/queries/subscribers.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { isFault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
+import { resealPlaces } from './sealed.ts';
 import { rewrapTexts } from './texts.ts';
 import { dropOlderKeys, failureOf, nextKey, resealPaymentsOf } from './reseal.ts';
 
@@ -125,13 +127,19 @@ async function dropKeysOf(deps: RotateDeps, people: readonly KeyedPerson[]): Pro
   return dropOlderKeys(deps.pool, people);
 }
 
-/** Makes the indexes of everybody by the first index key, from the number itself. */
+/** Makes the indexes of everybody, and of what they told us, by the first index key, from the number itself. */
 async function reindexPage({ pool, keyring }: RotateDeps, _job: KeyJob, people: readonly KeyedPerson[]): Promise<number> {
-  const changes = people.flatMap((person) => {
-    const phoneIndex = keyring.blindIndex(keyring.people.openPerson(person).phone, person.clientId);
+  const numbers = people.map((person) => keyring.people.openPerson(person).phone);
+  const changes = people.flatMap((person, at) => {
+    const phoneIndex = keyring.blindIndex(numbers[at] ?? '', person.clientId);
     return phoneIndex.equals(person.phoneIndex) ? [] : [{ id: person.id, before: person.phoneIndex, phoneIndex }];
   });
-  return changes.length === 0 ? 0 : changeIndexes(pool, changes);
+  const wishes = numbers.flatMap((phone) => {
+    const [phoneIndex, ...older] = keyring.blindIndexes(phone, SUBSCRIBER_SCOPE);
+    return older.map((olderIndex) => ({ phoneIndex, olderIndex }));
+  });
+  const moved = await reindexSubscribers(pool, wishes);
+  return moved + (changes.length === 0 ? 0 : await changeIndexes(pool, changes));
 }
 
 const CHANGES: Readonly<Record<KeyJobKind, Change>> = { wrap: rewrapPage, data: renewPage, index: reindexPage };
@@ -154,6 +162,12 @@ export async function rotateKeys(deps: RotateDeps, kind: KeyJobKind, options: Ro
   return { looked, changed, state: 'paused' };
 }
 
+/** Until a pass finds nothing: what an older process seals meanwhile as well. */
+async function resealUntilNone({ pool, keyring }: RotateDeps): Promise<void> {
+  for (let pass = 0; (await resealPlaces(pool, keyring)) > 0; pass += 1)
+    if (pass >= PASSES_MAX) throw new Error(`what field keys seal is sealed by an older one after ${PASSES_MAX} passes`);
+}
+
 /** One page. The job's row is held meanwhile, so that two processes never walk side by side; what it changes is committed by itself. */
 async function takePage(deps: RotateDeps, tx: Parameters<typeof takeKeyJob>[0], kind: KeyJobKind, options: RotateOptions) {
   // Somebody with very many payments takes longer than a transaction may stand idle.
@@ -166,8 +180,11 @@ async function takePage(deps: RotateDeps, tx: Parameters<typeof takeKeyJob>[0], 
   const isLastPage = people.length < size;
   const isDone = isLastPage && job.passChanged + BigInt(changed) === 0n;
   if (isLastPage && !isDone && job.passes >= PASSES_MAX) throw new Error(`a job over keys found work in ${PASSES_MAX} passes`);
-  // Over only when the texts are wrapped anew as well: what fails here leaves the job where it was.
-  if (isDone && kind === 'wrap') await rewrapTexts(deps.pool, deps.keyring);
+  // Over only when texts, and what field keys seal by themselves, are under the first key as well: what fails here leaves the job where it was.
+  if (isDone && kind === 'wrap') {
+    await rewrapTexts(deps.pool, deps.keyring);
+    await resealUntilNone(deps);
+  }
   const next = isDone ? 'done' : isLastPage ? 'again' : 'on';
   const lastUserId = people.at(-1)?.id ?? job.lastUserId;
   await advanceKeyJob(tx, job, { lastUserId, looked: people.length, changed, next, nowMs: deps.clock.now() });

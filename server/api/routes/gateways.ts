@@ -126,7 +126,7 @@ async function act(arrival: Arrival, message: GatewayMessage, text: string): Pro
       const wish = wishOf(message.text.text);
       const phoneIndex = deps.keyring.blindIndex(message.text.sender, SUBSCRIBER_SCOPE);
       if (wish === 'stop') await optOut(deps.pool, phoneIndex, 'keyword', deps.clock.now());
-      if (wish === 'start') await optIn(deps.pool, phoneIndex, deps.clock.now());
+      if (wish === 'start') await optIn(deps.pool, deps.keyring.blindIndexes(message.text.sender, SUBSCRIBER_SCOPE), deps.clock.now());
       return done({ wish });
     }
     case 'sms-opt-outs':

@@ -9,7 +9,15 @@ import { recordAuditEvents } from '../../../db/queries/audit.ts';
 import { systemClock } from '../../../domain/clock.ts';
 import { fault } from '../../../domain/errors.ts';
 import { type KeyProvider, openKeyProvider, PROVIDERS } from '../../../tools/kms/index.ts';
-import { dropOldKeys, type IndexKeyStates, indexKeyStates, rotateKeys, type RotateResult } from '../../../tools/privacy/index.ts';
+import {
+  countPlaces,
+  dropOldKeys,
+  type IndexKeyStates,
+  indexKeyStates,
+  rotateKeys,
+  type RotateResult,
+  type SealedCount,
+} from '../../../tools/privacy/index.ts';
 import { withSecretFiles } from '../../secrets.ts';
 import { ACTOR, type CommandContext, wholeNumber, withExamples } from '../context.ts';
 import { onDatabase } from '../database.ts';
@@ -31,7 +39,7 @@ const ROTATIONS: readonly Rotation[] = [
     name: 'rotate-kek',
     kind: 'wrap',
     description:
-      'Wraps the data key of every person by the first key of CAPP_FIELD_KEY. Nothing else is written: what is sealed stays as it is. ' +
+      'Wraps the data key of every person and text by the first key of CAPP_FIELD_KEY, and seals by it what field keys seal by themselves. ' +
       'Every process must know that key before.',
   },
   {
@@ -104,14 +112,21 @@ async function rotate(context: CommandContext, pool: Pool, { keyring }: Keys, ro
   terminal.out(`${result.changed} changed, ${result.looked} looked at: ${result.state === 'done' ? 'done' : 'goes on with the next call'}`);
 }
 
+const FATES: Readonly<Record<SealedCount['fate'], string>> = {
+  rewrapped: 'sealed anew by rotate-kek',
+  renewed: 'sealed anew by rotate-data',
+  ages: 'deleted by age',
+  stays: 'kept as it is',
+};
+
 async function showState(context: CommandContext, pool: Pool, keyring: Keyring, options: { readonly json?: true }): Promise<void> {
   const { currentId } = keyring;
-  const indexKeys = await indexKeyStates(pool, keyring);
+  const [indexKeys, places] = [await indexKeyStates(pool, keyring), await countPlaces(pool)];
   const [counts, texts, jobs] = [await countPersonKeys(pool), await countTextKeys(pool), await listKeyJobs(pool)];
   const { terminal } = context;
   if (options.json) {
     const plain = (_name: string, value: unknown): unknown => (typeof value === 'bigint' ? value.toString() : value);
-    return terminal.out(JSON.stringify({ currentId, people: counts, texts, indexKeys, jobs }, plain));
+    return terminal.out(JSON.stringify({ currentId, people: counts, texts, places, indexKeys, jobs }, plain));
   }
   const nameOf = (id: number | null): string => (id === null ? 'none yet' : id === currentId ? `${id} (in use)` : String(id));
   const rows = counts.map(({ wrappedBy, people, withOlder }) => [nameOf(wrappedBy), people.toString(), withOlder.toString()]);
@@ -124,6 +139,7 @@ async function showState(context: CommandContext, pool: Pool, keyring: Keyring, 
   );
   for (const { wrappedBy, texts: count } of texts)
     terminal.out(`texts: ${count} ${wrappedBy === null ? 'destroyed' : `wrapped by ${nameOf(wrappedBy)}`}`);
+  for (const { place, keyId, sealed, fate } of places) terminal.out(`${place}: ${sealed} sealed by ${nameOf(keyId)}, ${FATES[fate]}`);
   for (const line of indexKeyLines(indexKeys)) terminal.out(line);
   for (const job of jobs) {
     const stands = job.finishedAt === null ? 'under way' : `done ${job.finishedAt.toISOString()}`;

@@ -56,9 +56,9 @@ function registerWish(sms: Command, context: CommandContext, name: 'opt-out' | '
     .argument('<number>', 'with country code, such as 254712345678')
     .action((text: string) =>
       onDatabase(context, async (pool, { keyring }) => {
-        const phoneIndex = keyring.blindIndex(numberOf(text), SUBSCRIBER_SCOPE);
+        const indexes = keyring.blindIndexes(numberOf(text), SUBSCRIBER_SCOPE);
         const nowMs = systemClock.now();
-        const changed = name === 'opt-out' ? await optOut(pool, phoneIndex, 'operator', nowMs) : await optIn(pool, phoneIndex, nowMs);
+        const changed = name === 'opt-out' ? await optOut(pool, indexes[0], 'operator', nowMs) : await optIn(pool, indexes, nowMs);
         context.terminal.out(changed ? `${name} noted` : 'nothing to change: that was known');
       }),
     );
