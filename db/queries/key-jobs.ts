@@ -120,28 +120,31 @@ export interface KeyChange {
   readonly id: string;
   readonly before: Buffer | null;
   readonly dataKey: Buffer;
-  /** The person anew under it; null leaves what is stored. */
-  readonly person: Buffer | null;
+  /** The person as read and anew under it; null leaves what is stored. */
+  readonly person: { readonly before: Buffer | null; readonly anew: Buffer } | null;
   /** When the data key was made, if it is a new one. */
   readonly madeAtMs: number | null;
 }
 
-/** Puts other wrapped keys in place, where those are still there that were read. Gives how many. */
+/** Puts other wrapped keys in place, where those, and the person if sealed anew, are still there that were read. Gives how many. */
 export async function changePersonKeys(db: Queryable, changes: readonly KeyChange[]): Promise<number> {
   const result = await db.query({
     name: 'change_person_keys',
     text: `update users set data_key = given.data_key, person = coalesce(given.person, users.person),
         name = case when given.person is null then users.name end, phone = case when given.person is null then users.phone end,
         key_made_at = coalesce(given.made_at, users.key_made_at)
-      from unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[], $5::timestamptz[]) as given(id, before, data_key, person, made_at)
+      from unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[], $5::timestamptz[], $6::bytea[])
+        as given(id, before, data_key, person, made_at, person_before)
       where users.id = any(array(select free.id from users free where free.id = any($1::uuid[]) order by free.id for update skip locked))
-        and users.id = given.id and users.data_key is not distinct from given.before and users.erased_at is null`,
+        and users.id = given.id and users.data_key is not distinct from given.before and users.erased_at is null
+        and (given.person is null or users.person is not distinct from given.person_before)`,
     values: [
       changes.map((each) => each.id),
       changes.map((each) => each.before),
       changes.map((each) => each.dataKey),
-      changes.map((each) => each.person),
+      changes.map((each) => each.person?.anew ?? null),
       changes.map((each) => (each.madeAtMs === null ? null : new Date(each.madeAtMs))),
+      changes.map((each) => each.person?.before ?? null),
     ],
   });
   return result.rowCount ?? 0;

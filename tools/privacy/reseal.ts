@@ -29,16 +29,19 @@ export interface ResealDeps {
 /** The first data key of a person who has none, with their row under it. */
 export function firstKey(keyring: Keyring, person: KeyedPerson, nowMs: number): KeyChange {
   const { key, wrapped } = keyring.people.create();
-  const sealed = keyring.people.seal(key, keyring.people.openPerson(person));
-  return { id: person.id, before: null, dataKey: wrapped, person: sealed, madeAtMs: nowMs };
+  return { id: person.id, before: null, dataKey: wrapped, person: sealedAnew(keyring, person, key), madeAtMs: nowMs };
 }
 
 /** A new data key for a person in front of those they have, with their row under it. */
 export function nextKey(keyring: Keyring, person: KeyedPerson, nowMs: number): KeyChange {
   if (person.dataKey === null) return firstKey(keyring, person, nowMs);
   const { key, wrapped } = keyring.people.create(person.dataKey);
-  const sealed = keyring.people.seal(key, keyring.people.openPerson(person));
-  return { id: person.id, before: person.dataKey, dataKey: Buffer.concat([wrapped, person.dataKey]), person: sealed, madeAtMs: nowMs };
+  const dataKey = Buffer.concat([wrapped, person.dataKey]);
+  return { id: person.id, before: person.dataKey, dataKey, person: sealedAnew(keyring, person, key), madeAtMs: nowMs };
+}
+
+function sealedAnew({ people }: Keyring, person: KeyedPerson, key: Parameters<Keyring['people']['seal']>[0]): KeyChange['person'] {
+  return { before: person.person, anew: people.seal(key, people.openPerson(person)) };
 }
 
 /**

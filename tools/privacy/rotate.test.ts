@@ -5,7 +5,8 @@ import { sealedVersion, splitParties, wrappedKeys } from '../../db/person-keys.t
 import { newPerson } from '../../db/fixtures.ts';
 import { storePeople } from '../../db/queries/intake.ts';
 import { findSubscribers, optOut, rememberSubscriber, SUBSCRIBER_SCOPE } from '../../db/queries/subscribers.ts';
-import { listKeyJobs } from '../../db/queries/key-jobs.ts';
+import { changePersonKeys, findKeyedPeople, listKeyJobs } from '../../db/queries/key-jobs.ts';
+import { nextKey } from './reseal.ts';
 import { dropOldKeys, GRACE_MS, rotateKeys } from './rotate.ts';
 import { type PrivacyWorld, privacyWorld, TEST_KEYS } from './testing.ts';
 
@@ -122,6 +123,21 @@ describe('data keys', () => {
     expect(await dropOldKeys(world)).toBe(2);
     expect(wrappedKeys(await world.keyOf(amina.id))).toHaveLength(1);
     expect(await world.partiesOf(lateId)).toEqual({ sender: amina.person, receiver: okello.person });
+  });
+
+  test('what is added to a person while they get a new key is not written over', async () => {
+    const amina = await world.addPerson();
+    const [read] = await findKeyedPeople(world.pool, [amina.id]);
+    if (read === undefined || read.dataKey === null) throw new Error('no data key');
+    const change = nextKey(world.keyring, read, world.clock.now());
+    const said = { ...amina.person, name: `${amina.person.name} Njeri` };
+    const sealed = world.keyring.people.seal(world.keyring.people.current(read.dataKey), said);
+    await world.pool.query('update users set person = $2 where id = $1', [amina.id, sealed]);
+    expect(await changePersonKeys(world.pool, [change])).toBe(0);
+    world.clock.advance(1_000);
+    expect(await rotateKeys(world, 'data')).toMatchObject({ state: 'done' });
+    const [after] = await findKeyedPeople(world.pool, [amina.id]);
+    expect(after && world.keyring.people.openPerson(after)).toEqual(said);
   });
 
   test('rows from before people had keys go over', async () => {
