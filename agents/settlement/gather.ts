@@ -107,9 +107,10 @@ with fresh as materialized (
   select id, '\\x02'::bytea, payout_partner, to_currency, target_amount, (payout_partner, to_currency) <> (collection_partner, from_currency)
   from settled where is_plain
 )
-select 'range' as kind, (select tx_id::text from fresh order by tx_id desc, event_id desc limit 1) as text1,
+  -- By name alone it would be the text that is shown, and 99 behind 100.
+select 'range' as kind, (select tx_id::text from fresh order by fresh.tx_id desc, fresh.event_id desc limit 1) as text1,
   coalesce($2::pg_snapshot, pg_current_snapshot())::text as text2,
-  (select event_id from fresh order by tx_id desc, event_id desc limit 1) as number1, null::bigint as number2,
+  (select event_id from fresh order by fresh.tx_id desc, fresh.event_id desc limit 1) as number1, null::bigint as number2,
   (select count(*)::int from fresh) as count, null::bytea as items, null::json as facts,
   (select min(completed_at) from settled where is_plain) as at
 union all

@@ -192,6 +192,18 @@ describe('settle', () => {
     expect(windows).toEqual([{ windows: 4, payments: 8 }]);
   });
 
+  it('ends a full window where transactions have a digit more, and takes none twice', async () => {
+    for (let count = 0; count < 7; count++) await paid();
+    const owner = await database.pool.connect();
+    await owner.query('set session_replication_role = replica');
+    await owner.query(`update payment_events e set tx_id = (95 + numbered.place)::text::xid8
+      from (select id, row_number() over (order by id) as place from payment_events where to_status = 'paid') as numbered where numbered.id = e.id`);
+    owner.release(true);
+    const policy = { ...SETTLEMENT_POLICY, windowMax: 3 };
+    const settlements = await settleDue({ pool: database.pool, clock: manualClock(DUE_MS), policy });
+    expect(settlements.map(({ nettedCount }) => nettedCount)).toEqual([3, 3, 1]);
+  });
+
   it('takes a payment whose transaction was slower than a later one, and takes none twice', async () => {
     const [slow, quick] = [someItem(NOW_MS, { payment: { status: 'paid' } }), await paid()];
     const other = await database.pool.connect();
