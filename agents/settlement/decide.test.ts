@@ -52,7 +52,7 @@ describe("a client's payments of a window", () => {
 
 describe('window', () => {
   const LIMIT = SETTLEMENT_POLICY.netMinorMax.KES;
-  const window: WindowFacts = { paymentCount: 1, oldestAgeMs: 0, ageMsMax: 60_000, positions: [] };
+  const window: WindowFacts = { paymentCount: 1, oldestAgeMs: 0, ageMsMax: 60_000, positions: [], carried: [] };
   const at = (netMinor: bigint, outstandingMinor = 0n): WindowFacts => ({
     ...window,
     positions: [{ partner: 'mpesa-ke', currency: 'KES', netMinor: String(netMinor), outstandingMinor: String(outstandingMinor) }],
@@ -80,8 +80,13 @@ describe('window', () => {
     expect(cause(at(-LIMIT / 20n, before))).toBeNull();
   });
 
-  it('does not close without payments', () => {
-    expect(cause({ ...at(LIMIT), paymentCount: 0, oldestAgeMs: 1e12 })).toBeNull();
+  it('closes without payments for what is due again, and for nothing else', () => {
+    const empty = { ...at(LIMIT), paymentCount: 0, oldestAgeMs: 1e12 };
+    expect(cause(empty)).toBeNull();
+    const carried = [{ partner: 'mtn-ug', currency: 'UGX', carriedMinor: '1', waitedMs: SETTLEMENT_POLICY.proposalLifeMs }] as const;
+    expect(cause({ ...empty, carried })).toBe('carried');
+    expect(cause({ ...window, carried })).toBe('carried');
+    expect(cause({ ...at(LIMIT), carried })).toBe('value');
   });
 });
 

@@ -13,7 +13,7 @@ import type { SettlementMethod } from '../../domain/settlement.ts';
 import { type ChainCostFacts, chainCostUsdMicros } from './cost.ts';
 import { minorOfUsdMicros, SETTLEMENT_POLICY, type SettlementPolicy } from './policy.ts';
 
-export type ClosingCause = 'count' | 'age' | 'value' | 'exposure';
+export type ClosingCause = 'count' | 'age' | 'value' | 'exposure' | 'carried';
 
 export type SettlementLegFacts = {
   readonly leg: 'collection' | 'payout';
@@ -64,19 +64,34 @@ export type PositionFacts = {
   readonly outstandingMinor: string;
 };
 
+/** What earlier batches left to a partner's next one, and is worth the chain. */
+export type CarriedFacts = {
+  readonly partner: string;
+  readonly currency: Currency;
+  readonly carriedMinor: string;
+  /** Since the newest of those batches was made, milliseconds; at least the life of a proposal. */
+  readonly waitedMs: number;
+};
+
 export type WindowFacts = {
   readonly paymentCount: number;
   /** How long the oldest payment that can be netted has been paid, milliseconds. */
   readonly oldestAgeMs: number;
   readonly ageMsMax: number;
   readonly positions: readonly PositionFacts[];
+  /** What is due again, whether or not there are payments. */
+  readonly carried: readonly CarriedFacts[];
 };
 
 const size = (amount: bigint): bigint => (amount < 0n ? -amount : amount);
 
-/** What closes the window now, or null while it stays open. Without payments it never closes. */
+/** What closes the window now, or null while it stays open. Without payments it closes only for what is carried and due again. */
 export function closingCause(facts: WindowFacts, policy: SettlementPolicy): ClosingCause | null {
-  if (facts.paymentCount === 0) return null;
+  const byPayments = facts.paymentCount === 0 ? null : closedByPayments(facts, policy);
+  return byPayments ?? (facts.carried.length > 0 ? 'carried' : null);
+}
+
+function closedByPayments(facts: WindowFacts, policy: SettlementPolicy): ClosingCause | null {
   if (facts.paymentCount >= policy.countMax) return 'count';
   if (facts.oldestAgeMs >= facts.ageMsMax) return 'age';
   const reaches = (amount: bigint, currency: Currency, times: bigint): boolean => size(amount) >= policy.netMinorMax[currency] * times;
@@ -104,6 +119,7 @@ const CLOSING_WORDS: Readonly<Record<ClosingCause, string>> = {
   age: 'its oldest payment had waited long enough',
   value: 'what a partner owes or is owed had reached its limit',
   exposure: 'what a partner owes or is owed had reached its limit together with what was open before',
+  carried: 'what an earlier batch had left was due again',
 };
 
 /** Decides for a client's payments of a window. Pure. */

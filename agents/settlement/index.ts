@@ -5,7 +5,7 @@
  *
  * A payment has two items, one per leg; a leg that no operator moved belongs to the partner `on_us`. Windows
  * follow each other without gap or overlap, so a payment is settled once without being marked. What a batch
- * leaves on the books goes into the partner's next one. The chain itself is not called here. While everything is halted no window closes.
+ * leaves goes into the partner's next one, and is due again by itself when none comes. The chain itself is not called here. While everything is halted no window closes.
  */
 import type { Pool, PoolClient } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
@@ -17,6 +17,8 @@ import type { Currency } from '../../domain/currency.ts';
 import type { Facts } from '../../domain/decision.ts';
 import { coversAll } from '../../domain/halt.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
+import { dueAgain, longCarried, withCarried } from './carried.ts';
+import type { GasKnown } from './cost.ts';
 import { type ClosingCause, closingCause, decideSettlement, doubtOf, type WindowFacts } from './decide.ts';
 import { gasOfBatches, gatherWindow, type NetPosition, nextRange, type SettlementWindow } from './gather.ts';
 import { type AptPrice, SETTLEMENT_POLICY, type SettlementPolicy } from './policy.ts';
@@ -85,7 +87,11 @@ export async function settle(deps: SettleDeps): Promise<Settlement> {
     if (await isStalled(tx)) return { windowId, ...NOTHING, stalled: true };
     const window = await gatherWindow(tx, policy.windowMax);
     const outstanding = await readOutstanding(tx, nowMs);
+    const isOnChain = deps.isOnChain ?? (() => false);
+    const waiting = longCarried(outstanding.carried, nowMs, policy);
+    const gas = waiting.length === 0 ? null : await gasKnown(tx, deps.gas, priceOfNode);
     const facts: WindowFacts = {
+      carried: gas === null ? [] : dueAgain(waiting, { nowMs, policy, isOnChain, gas }),
       paymentCount: window.paymentCount,
       oldestAgeMs: window.paymentCount === 0 ? 0 : nowMs - window.oldestPaidAtMs,
       ageMsMax: policy.ageMsMax,
@@ -100,15 +106,14 @@ export async function settle(deps: SettleDeps): Promise<Settlement> {
     const closedBy = (await haltsInForce(tx)).some(coversAll) ? null : closingCause(facts, policy);
     const heldBack = window.doubtful.map(({ paymentId, facts: known }) => ({ paymentId, reasonCode: reasonOf(known) }));
     if (closedBy === null) return { windowId, ...NOTHING, waitingCount: window.paymentCount, heldBack };
-    const spent = await gasOfBatches(tx);
-    const gas = {
-      priceOfNode,
-      unitsOfBatches: spent?.units ?? null,
-      priceOfBatches: spent?.priceOctas ?? null,
-      apt: deps.gas?.apt ?? null,
-    };
-    const batches = planBatches(window, { windowId, outstanding, policy, gas, isOnChain: deps.isOnChain ?? (() => false) });
-    const durationUs = Math.round(((performance.now() - startedAtMs) * 1000) / window.paymentCount);
+    const batches = planBatches(withCarried(window.positions, facts.carried), {
+      windowId,
+      outstanding,
+      policy,
+      gas: gas ?? (await gasKnown(tx, deps.gas, priceOfNode)),
+      isOnChain,
+    });
+    const durationUs = Math.round(((performance.now() - startedAtMs) * 1000) / Math.max(1, window.paymentCount));
     const decisions = decisionsOf(window, { windowId, closedBy, policy, durationUs });
     await writeWindow(tx, { windowId, window, closedBy, facts, heldBack, batches, decisions, policy, nowMs });
     await recordDecisions(tx, decisions, nowMs);
@@ -123,6 +128,12 @@ export async function settle(deps: SettleDeps): Promise<Settlement> {
       stalled: false,
     };
   });
+}
+
+/** What is known of gas: of the last batches, of the node, and of the settings. */
+async function gasKnown(tx: PoolClient, terms: GasTerms | undefined, priceOfNode: bigint | null): Promise<GasKnown> {
+  const spent = await gasOfBatches(tx);
+  return { priceOfNode, unitsOfBatches: spent?.units ?? null, priceOfBatches: spent?.priceOctas ?? null, apt: terms?.apt ?? null };
 }
 
 /** Closes every window that is due and resolves with them, at most `windowsMax`. */

@@ -35,7 +35,7 @@ export interface SettlementPolicy {
   /** Policy keys consent to a batch of up to this many times `netMinorMax`, and to so many times it in a currency in 24 hours. */
   readonly keyTimesMax: bigint;
   readonly keyTimesMaxPerDay: bigint;
-  /** How long a proposal may be approved and executed. */
+  /** How long a proposal may be approved and executed, and how long what a batch left waits before it is due again by itself. */
   readonly proposalLifeMs: number;
 }
 
@@ -54,7 +54,7 @@ export function usdMicrosOfMinor(minor: bigint, currency: Currency, policy: Pick
 }
 
 export const SETTLEMENT_POLICY: SettlementPolicy = {
-  version: 'settlement-3',
+  version: 'settlement-4',
   countMax: 20_000,
   ageMsMax: 60_000,
   netMinorMax: {

@@ -7,6 +7,7 @@ import type { Facts, Reason } from '../../domain/decision.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
 import { COMPARISON_MS, type SettlementMethod } from '../../domain/settlement.ts';
 import { type CarriedBatch, leafCount, type RootedBatch, rootBatch } from '../../tools/aptos/items.ts';
+import type { CarriedPosition } from './carried.ts';
 import { chainCostFacts, type GasKnown } from './cost.ts';
 import { type BatchFacts, type ClosingCause, decideBatch, type WindowFacts } from './decide.ts';
 import type { NetPosition, SettlementWindow } from './gather.ts';
@@ -30,6 +31,8 @@ export interface Outstanding {
   openMinor(partner: string, currency: Currency): bigint;
   /** Carried on the books alone. */
   carriedMinor(partner: string, currency: Currency): bigint;
+  /** Every position that carries anything. */
+  readonly carried: readonly CarriedPosition[];
   /** The batches that make it up. */
   carriedBatches(partner: string, currency: Currency): readonly CarriedBatch[];
   /** What policy keys consented to in the currency in the last 24 hours. */
@@ -43,6 +46,7 @@ interface OutstandingRow {
   readonly currency: Currency;
   readonly open: bigint;
   readonly carried: bigint;
+  readonly carriedSince: Date | null;
   readonly batches: readonly (Omit<CarriedBatch, 'dueMinor'> & { readonly dueMinor: string })[];
 }
 
@@ -52,6 +56,7 @@ export async function readOutstanding(tx: PoolClient, nowMs: number): Promise<Ou
     name: 'read_settlement_outstanding',
     text: `select partner, currency, coalesce(sum(due_amount) filter (where method = 'chain' and status <> 'expired'), 0)::bigint as open,
         coalesce(sum(due_amount) filter (where method = 'books' or status = 'expired'), 0)::bigint as carried,
+        max(created_at) filter (where method = 'books' or status = 'expired') as "carriedSince",
         coalesce(jsonb_agg(jsonb_build_object('carriedId', id, 'dueMinor', due_amount::text, 'merkleRoot', merkle_root, 'itemCount', item_count)
           order by id) filter (where method = 'books' or status = 'expired'), '[]') as batches
       from settlement_batches
@@ -70,6 +75,9 @@ export async function readOutstanding(tx: PoolClient, nowMs: number): Promise<Ou
   return {
     openMinor: (partner, currency) => (find(partner, currency)?.open ?? 0n) + (find(partner, currency)?.carried ?? 0n),
     carriedMinor: (partner, currency) => find(partner, currency)?.carried ?? 0n,
+    carried: rows.flatMap(({ partner, currency, carried: carriedMinor, carriedSince }) =>
+      carriedSince === null || carriedMinor === 0n ? [] : [{ partner, currency, carriedMinor, sinceMs: carriedSince.getTime() }],
+    ),
     carriedBatches: (partner, currency) =>
       (find(partner, currency)?.batches ?? []).map((batch) => ({ ...batch, dueMinor: BigInt(batch.dueMinor) })),
     keysUsedMinor: (currency) => byCurrency.get(currency) ?? 0n,
@@ -98,10 +106,10 @@ export interface PlanOptions {
 }
 
 /** Makes a batch of every position and decides its way. */
-export function planBatches(window: SettlementWindow, options: PlanOptions): PlannedBatch[] {
+export function planBatches(positions: readonly NetPosition[], options: PlanOptions): PlannedBatch[] {
   const { outstanding, policy } = options;
   const used = new Map<Currency, bigint>();
-  return window.positions.map((position) => {
+  return positions.map((position) => {
     const { partner, currency, collectedMinor, disbursedMinor, paymentCount, items } = position;
     const netMinor = collectedMinor - disbursedMinor;
     const carriedMinor = outstanding.carriedMinor(partner, currency);

@@ -46,7 +46,7 @@ export const settlementWindows = pgTable(
     createdAt: createdAt(),
   },
   (table) => [
-    check('settlement_windows_cause', sql`${table.closedBy} in ('count', 'age', 'value', 'exposure')`),
+    check('settlement_windows_cause', sql`${table.closedBy} in ('count', 'age', 'value', 'exposure', 'carried')`),
     check('settlement_windows_end', sql`(${table.upToTx} is null) = (${table.upToEvent} is null)`),
   ],
 );

@@ -1,0 +1,2 @@
+ALTER TABLE "settlement_windows" DROP CONSTRAINT "settlement_windows_cause";--> statement-breakpoint
+ALTER TABLE "settlement_windows" ADD CONSTRAINT "settlement_windows_cause" CHECK ("settlement_windows"."closed_by" in ('count', 'age', 'value', 'exposure', 'carried'));
