@@ -39,7 +39,8 @@ function unexpectedLines(report: DemoReport): string[] {
 }
 
 function settlementLines(settlement: SettlementReport): string[] {
-  const { netted, batches, onChain, onBooks, unsettled, nettingRatio, meanMsToSettled, ledgerIsChain } = settlement;
+  const { netted, batches, onChain, onBooks, unsettled, carried, paymentsCarried, nettingRatio, meanMsToSettled, ledgerIsChain } =
+    settlement;
   const ratio = nettingRatio === null ? '' : `, ${nettingRatio} gross for each unit net`;
   const time = meanMsToSettled === null ? '' : `, settled ${(meanMsToSettled / 1000).toFixed(1)} s after they were paid on average`;
   const chain = {
@@ -49,6 +50,7 @@ function settlementLines(settlement: SettlementReport): string[] {
   };
   return [
     `${netted} payments netted into ${batches} settlement batches, ${onChain} over the chain and ${onBooks} on the books${ratio}${time}. ${chain[ledgerIsChain]}`,
+    ...(carried === 0 ? [] : [`What ${carried} batches are due waits for later ones, and ${paymentsCarried} payments with it.`]),
     ...(unsettled === 0 ? [] : [`${unsettled} settlement batches are not settled yet.`]),
   ];
 }
