@@ -228,6 +228,8 @@ async function anchorLog(deps: GraphDeps): Promise<void> {
   try {
     const { state, block } = await anchorHead({ pool: deps.pool, clock: deps.clock, ...anchors });
     if (state === 'anchored') deps.log.info({ block }, 'audit log anchored');
+    if (state === 'overtaken')
+      deps.log.error({ block }, 'the chain holds an anchor of a later block than this one: the audit log was restored or made anew');
   } catch (error) {
     if (!isFault(error)) throw error;
     deps.log.warn({ code: error.code }, 'audit log not anchored');

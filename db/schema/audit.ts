@@ -89,5 +89,5 @@ export const auditAnchors = pgTable(
     sentAt: moment('sent_at').notNull(),
     anchoredAt: moment('anchored_at'),
   },
-  (table) => [check('audit_anchors_state', sql`${table.state} in ('sent', 'unknown', 'anchored')`)],
+  (table) => [check('audit_anchors_state', sql`${table.state} in ('sent', 'unknown', 'anchored', 'overtaken')`)],
 );

@@ -123,6 +123,18 @@ test('a log that was emptied is missed', async () => {
   expect((await verify()).code).toBe(1);
 });
 
+test('a log restored from before its last anchor tells so for each block the chain takes no more, and stays at none of them', async () => {
+  await auditAnchorKeeper({ ...world.deps, reporter: world.account(world.keys.reporter) }).anchor(1_000n, 'ab'.repeat(32));
+  for (let round = 0; round < 2; round += 1) {
+    await sealPayment();
+    expect((await anchor()).state).toBe('overtaken');
+    expect((await anchor()).state).toBe('none');
+  }
+  const { code, out } = await verify();
+  expect(code).toBe(1);
+  expect(out).toContain('1000');
+});
+
 test('a node that does not answer is said to, and the log is not called whole without its anchors unless that is asked for', async () => {
   await sealPayment();
   await anchor();

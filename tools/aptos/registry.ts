@@ -5,7 +5,7 @@
 import type { EntryFunction } from '@aptos-labs/ts-sdk';
 import type { AnchorKeeper } from '../audit/index.ts';
 import type { RegistryRow } from '../../db/queries/registry.ts';
-import { fault } from '../../domain/errors.ts';
+import { fault, isFault } from '../../domain/errors.ts';
 import type { RegistryKeeper } from '../registry/publish.ts';
 import { listNumber } from '../sanctions/roll.ts';
 import { entryCall } from './functions.ts';
@@ -81,10 +81,26 @@ export async function anchorAudit(deps: RegistryDeps, block: bigint, head: strin
 export function auditAnchorKeeper(deps: RegistryDeps): AnchorKeeper {
   return {
     anchor: async (block, hash) => {
-      const outcome = await anchorAudit(deps, block, hash);
-      return outcome.state === 'unknown' ? outcome : { state: 'anchored', ...whereOf(outcome) };
+      try {
+        const outcome = await anchorAudit(deps, block, hash);
+        return outcome.state === 'unknown' ? outcome : { state: 'anchored', ...whereOf(outcome) };
+      } catch (error) {
+        if (!isFault(error, 'registry_entry_invalid')) throw error;
+        const standing = await anchorUpTo(deps.node, block);
+        // The block itself may stand before a later one: another process put both there.
+        if (standing?.block === block && standing.head === hash)
+          return { state: 'anchored', ...whereOf({ state: 'anchored', reference: null }) };
+        return { state: 'overtaken' };
+      }
     },
   };
+}
+
+/** The last anchor that is of no later block than this one; null before the first. */
+async function anchorUpTo(node: AptosNode, block: bigint): Promise<AuditAnchor | null> {
+  let anchor = await lastAnchor(node);
+  while (anchor !== null && anchor.block > block) anchor = anchor.index === 0n ? null : await readAnchor(node, anchor.index - 1n);
+  return anchor;
 }
 
 function whereOf({ reference }: Extract<AnchorOutcome, { state: 'anchored' }>) {

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { createChainWorld, PARTNER, proposalOf } from '../../tests/chain/world.ts';
 import { termsOf } from './batch-terms.ts';
 import { proposalDigest } from './proposal.ts';
-import { lastAnchor, anchorAudit } from './registry.ts';
+import { anchorAudit, auditAnchorKeeper, lastAnchor } from './registry.ts';
 import { consentOf, createAptosSettlement } from './settlement.ts';
 import { differingTerms } from './settlement-chain.ts';
 import { ed25519Account, localSigner } from './signer.ts';
@@ -118,4 +118,9 @@ it('the head of the audit chain is anchored once a block, and blocks only go up'
   expect(await lastAnchor(world.node)).toMatchObject({ index: 0n, block: 12n, head });
   await expect(anchorAudit(deps, 11n, head)).rejects.toMatchObject({ code: 'registry_entry_invalid' });
   expect(await world.executions('compliance_registry::anchor_audit')).toBe(1);
+  const keeper = auditAnchorKeeper(deps);
+  expect(await keeper.anchor(11n, head)).toEqual({ state: 'overtaken' });
+  expect(await keeper.anchor(20n, head)).toMatchObject({ state: 'anchored' });
+  expect(await keeper.anchor(12n, head)).toMatchObject({ state: 'anchored' });
+  expect(await keeper.anchor(15n, head)).toEqual({ state: 'overtaken' });
 });

@@ -16,15 +16,15 @@ export interface Anchored {
 /** The part of the chain that anchors are kept in. */
 export interface AnchorKeeper {
   /**
-   * Puts a block's hash on the chain; blocks only go up. Repeating it is harmless. `unknown`: ask again. Throws faults of the
-   * chain when nothing was sent or it is refused.
+   * Puts a block's hash on the chain; blocks only go up. Repeating it is harmless. `unknown`: ask again; `overtaken`: the chain
+   * has an anchor of a later block, and takes this one no more. Throws faults of the chain when nothing was sent or it is refused.
    */
   anchor(
     block: bigint,
     hash: string,
   ): Promise<
     | { readonly state: 'anchored'; readonly transactionHash: string | null; readonly ledgerVersion: bigint | null }
-    | { readonly state: 'unknown' }
+    | { readonly state: 'unknown' | 'overtaken' }
   >;
 }
 
@@ -36,9 +36,12 @@ export interface AnchorDeps {
   readonly intervalMs: number;
 }
 
-/** How an anchor came out; `none`: none is due, or another process is at it. */
+/**
+ * How an anchor came out; `none`: none is due, or another process is at it; `overtaken`: the chain knows of a later block than this
+ * log had then, so the log was restored from before it, or made anew.
+ */
 export interface AnchorOutcome {
-  readonly state: 'none' | 'anchored' | 'unknown';
+  readonly state: 'none' | 'anchored' | 'unknown' | 'overtaken';
   readonly block: string | null;
 }
 
@@ -77,7 +80,7 @@ interface OpenAnchor {
 async function openAnchor({ pool }: AnchorDeps): Promise<OpenAnchor | null> {
   const { rows } = await pool.query<OpenAnchor>({
     name: 'open_audit_anchor',
-    text: `select block_number as block, hash from audit_anchors where state <> 'anchored' order by block_number limit 1`,
+    text: `select block_number as block, hash from audit_anchors where state in ('sent', 'unknown') order by block_number limit 1`,
   });
   return rows[0] ?? null;
 }

@@ -1,0 +1,2 @@
+ALTER TABLE "audit_anchors" DROP CONSTRAINT "audit_anchors_state";--> statement-breakpoint
+ALTER TABLE "audit_anchors" ADD CONSTRAINT "audit_anchors_state" CHECK ("audit_anchors"."state" in ('sent', 'unknown', 'anchored', 'overtaken'));
