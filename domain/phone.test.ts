@@ -72,7 +72,8 @@ describe('parsePhone', () => {
         for (const reader of [country, other.country]) {
           expect(outcome(`+${callingCode}${national}`, reader)).toEqual(outcome(`+${callingCode} ${national}`, reader));
           for (const text of [`+${callingCode}${national}`, national, `0${national}`]) {
-            const number = parsePhoneNumberFromString(text, reader as CountryCode);
+            // Nigeria dials 009, and the library would take the 9 for no part of the number; two noughts mark any calling code here.
+            const number = parsePhoneNumberFromString(text.replace(/^0{2,3}(?=[1-9])/, '+'), reader as CountryCode);
             const isOfReader = `+${number?.countryCallingCode}` === `+${COUNTRIES.find((each) => each.country === reader)?.callingCode}`;
             const found = outcome(text, reader);
             if (number?.isValid() !== true) expect([text, typeof found === 'object' && text.startsWith('0')]).toEqual([text, false]);
