@@ -178,8 +178,8 @@ export const MUTANTS: readonly Mutant[] = [
     changes: [
       {
         file: 'graph/settlement/approvals.ts',
-        find: "if (batch.approvalBy === 'policy') await",
-        replace: 'if (batch.approvalBy !== null) await',
+        find: "if (batch.approvalBy === 'policy') {",
+        replace: 'if (batch.approvalBy !== null) {',
       },
       {
         file: 'graph/settlement/approvals.ts',
