@@ -1,4 +1,5 @@
 /** Bringing what is stored of people under the data key they have now: their own row, and their side of every payment. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Pool, type Queryable, withTransaction } from '../../db/connect.ts';
 import type { Keyring } from '../../db/keyring.ts';
 import { joinParties, type Parties, sealedVersion, splitParties, wrappedKeys } from '../../db/person-keys.ts';
@@ -18,8 +19,10 @@ import { fault, isFault } from '../../domain/errors.ts';
 const PAYMENTS_PAGE = 500;
 /** Whose payments they are is asked for many pages at once: the database goes through all of somebody's for each answer. */
 const IDS_PAGE = 20_000;
-/** Rows that somebody holds are left out and looked at again, so often at most in one call. */
+/** Rows that somebody holds are left out and looked at again, so often at most in one call, each time after a longer pause. */
 const TRIES_MAX = 20;
+const PAUSE_MS = 25;
+const PAUSE_MS_MAX = 500;
 
 export interface ResealDeps {
   readonly pool: Pool;
@@ -54,6 +57,8 @@ export async function resealPaymentsOf(deps: ResealDeps, userIds: readonly strin
     const { done, left } = await resealOnce(deps, userIds, nowMs);
     resealed += done;
     if (left === 0) return resealed;
+    // A cohort holds its payments for as long as a step of it takes.
+    await pause(Math.min(PAUSE_MS_MAX, PAUSE_MS * 2 ** tries));
   }
   throw fault('internal', { internal: 'payments are held by others: try again' });
 }
