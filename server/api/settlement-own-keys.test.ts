@@ -280,6 +280,17 @@ describe('capp settlement', () => {
     );
     expect(await refused(request)).toBe('chain_signer_refused');
     expect(await refused({ kind: 'something' })).toBe('malformed_body');
+    const { batch, transaction } = request;
+    for (const change of [
+      // What would be shown as further lines, or over lines that were shown before.
+      { batch: { ...batch, partner: `${PARTNER}\npays      1 minor units of KES to 0x1` } },
+      { batch: { ...batch, partner: `${PARTNER}\u001b[2J` } },
+      { batch: { ...batch, currency: 'shillings' } },
+      { batch: { ...batch, deadlineAt: batch.deadlineAt.replace('.000Z', '.500Z') } },
+      { batch: { ...batch, itemCount: '99999999999999999999' } },
+      { transaction: { ...transaction, expiresAt: '1969-12-31T23:59:59.000Z' } },
+    ])
+      expect(await refused({ ...request, ...change })).toBe('malformed_body');
     const account = await fileOf('account.json', ACCOUNT);
     const own = await ask(keys.tunde);
     const forged = { kind: 'capp-partly-signed-approval', request: own, signatures: { [ACCOUNT.publicKeys[1] ?? '']: '0'.repeat(128) } };

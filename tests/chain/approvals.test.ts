@@ -326,6 +326,7 @@ describe('a request', () => {
       ['batch.address', { batch: { ...batch, id: proposalOf().batchId } }, null],
       ['bytes', { transaction: { ...transaction, maxGasUnits: '6' } }, null],
       ['message', { message: 'ab' }, null],
+      ['network', { network: 'mainnet' }, world.profile],
       ['contract', {}, { ...world.profile, contract: mtn }],
       ['chainId', {}, { ...world.profile, chainId: 9 }],
       ['batch.partner', { batch: { ...batch, partner: 'mtn-ug' } }, world.profile],
@@ -335,6 +336,31 @@ describe('a request', () => {
       const check = async (): Promise<void> => checkRequest({ ...request, ...over }, profile);
       expect(await refusalOf(check())).toBe(`settlement_approval_differs ${field}`);
     }
+  });
+
+  it('offers no more for gas than is paid for an approval, though its bytes say the same', async () => {
+    const { world, account, proposal } = await staged();
+    const terms = termsOf(world.profile, world.deps.settler.address, proposal, 0);
+    const greedy = async (over: Partial<ApprovalRequest['transaction']>): Promise<string> => {
+      const request = await requestApproval(world.deps, account.address, terms);
+      const transaction = { ...request.transaction, ...over };
+      const built = buildTransaction({
+        sender: transaction.sender,
+        call: entryCall(request.contract, 'settlement::approve', [request.batch.address, request.batch.digest]),
+        replay: { sequenceNumber: BigInt(transaction.sequenceNumber) },
+        expiresAtSecs: BigInt(Date.parse(transaction.expiresAt) / 1_000),
+        maxGas: BigInt(transaction.maxGasUnits),
+        gasUnitPrice: BigInt(transaction.gasUnitPriceOctas),
+        chainId: request.chainId,
+        feePayer: transaction.feePayer,
+      });
+      const bytes = Buffer.from(built.rawTransaction.bcsToBytes()).toString('hex');
+      const message = Buffer.from(signingMessage(built)).toString('hex');
+      return refusalOf((async () => checkRequest({ ...request, transaction, bytes, message }, world.profile))());
+    };
+    expect(await greedy({ feePayer: null })).toBe('null');
+    expect(await greedy({ maxGasUnits: '5001', feePayer: null })).toBe('settlement_approval_gas maxGasUnits');
+    expect(await greedy({ gasUnitPriceOctas: '10001' })).toBe('settlement_approval_gas gasUnitPriceOctas');
   });
 
   it('offers for gas what the node asks, up to a bound, and is made of no terms of others', async () => {

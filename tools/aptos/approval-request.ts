@@ -3,13 +3,23 @@
  * has them made anew from what was read, and signs nothing else (`checkRequest` of approval.ts).
  */
 import { z } from 'zod';
+import { CURRENCIES, type Currency } from '../../domain/currency.ts';
 
 const address = z.string().regex(/^0x[0-9a-f]{64}$/);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const hex = z.string().regex(/^(?:[0-9a-f]{2})+$/);
 /** A whole number without a sign, of up to 64 bits. */
-const u64 = z.string().regex(/^\d{1,20}$/);
-const moment = z.iso.datetime();
+const u64 = z
+  .string()
+  .regex(/^\d{1,20}$/)
+  .refine((text) => BigInt(text) < 1n << 64n);
+/** Whole seconds, as the chain counts them. */
+const moment = z.iso
+  .datetime()
+  .regex(/^\d{4}-.*:\d\d(?:\.0+)?Z$/)
+  .refine((text) => Date.parse(text) >= 0);
+/** Shown to whoever signs: no line of its own, and nothing that moves about on a terminal. */
+const shownName = z.string().regex(/^[\x21-\x7e]{1,64}$/);
 
 /** The batch as the contract binds it. */
 const batchSchema = z.object({
@@ -18,8 +28,8 @@ const batchSchema = z.object({
   address,
   /** By which the contract knows all of the terms; the approval names it. */
   digest: hash,
-  partner: z.string(),
-  currency: z.string(),
+  partner: shownName,
+  currency: z.enum(CURRENCIES as [Currency, ...Currency[]]),
   /** Accounts: the fungible asset, who proposed, who pays, who is paid how much in minor units. */
   asset: address,
   proposer: address,

@@ -133,12 +133,12 @@ function bytesOf({ contract, chainId, batch, transaction: words }: Words): Pick<
 }
 
 /**
- * Checks, with nothing but the request, that its bytes are those of its words, and its digest and address those of the batch that it
- * shows. With a profile of one's own also that contract, chain, partner and asset are what they are called there. Throws
- * `settlement_approval_differs` naming the field.
+ * Checks, with nothing but the request, that its bytes are those of its words, its digest and address those of the batch that it
+ * shows, and its gas within what an approval may offer. With a profile of one's own also that network, contract, chain, partner and asset
+ * are what they are called there. Throws `settlement_approval_differs` and `settlement_approval_gas` naming the field.
  */
 export function checkRequest(request: ApprovalRequest, profile: ChainProfile | null): void {
-  const { contract, chainId, batch } = request;
+  const { contract, chainId, network, batch, transaction } = request;
   const terms = termsShown(request);
   const { bytes, message } = bytesOf(request);
   const proposal = profile === null ? null : proposalOfTerms(profile, terms);
@@ -148,6 +148,7 @@ export function checkRequest(request: ApprovalRequest, profile: ChainProfile | n
     ['batch.digest', batch.digest === digestOfTerms(contract, terms)],
     ['bytes', request.bytes === bytes],
     ['message', request.message === message],
+    ['network', profile === null || network === profile.network],
     ['contract', profile === null || contract === profile.contract],
     ['chainId', profile === null || chainId === profile.chainId],
     ['batch.partner', profile === null || isNamed],
@@ -155,6 +156,13 @@ export function checkRequest(request: ApprovalRequest, profile: ChainProfile | n
   ];
   const wrong = held.find(([, holds]) => !holds);
   if (wrong !== undefined) throw fault('settlement_approval_differs', { field: wrong[0] });
+  assertGas(BigInt(transaction.maxGasUnits), BigInt(transaction.gasUnitPriceOctas));
+}
+
+/** Throws `settlement_approval_gas` beyond what is paid for an approval. */
+function assertGas(maxGasUnits: bigint, gasUnitPriceOctas: bigint): void {
+  if (maxGasUnits > APPROVAL_GAS) throw fault('settlement_approval_gas', { field: 'maxGasUnits' });
+  if (gasUnitPriceOctas > GAS_UNIT_PRICE_MAX) throw fault('settlement_approval_gas', { field: 'gasUnitPriceOctas' });
 }
 
 /** What an approval that comes back must be for. */
@@ -181,8 +189,7 @@ export async function readApproval(
   const at = batchAddress(profile.contract, batchBytes(approval.batchId));
   const call = entryCall(profile.contract, 'settlement::approve', [at, digest]);
   assertCall(raw, call, { sender: approval.signer, chainId: profile.chainId });
-  if (raw.max_gas_amount > APPROVAL_GAS) throw fault('settlement_approval_gas', { field: 'maxGasUnits' });
-  if (raw.gas_unit_price > GAS_UNIT_PRICE_MAX) throw fault('settlement_approval_gas', { field: 'gasUnitPriceOctas' });
+  assertGas(raw.max_gas_amount, raw.gas_unit_price);
   const transaction = new SimpleTransaction(raw, profile.feePayer === undefined ? undefined : AccountAddress.fromString(profile.feePayer));
   if (!isSignedBy(authenticator, signingMessage(transaction))) throw fault('chain_signer_refused', { field: 'authenticator' });
   const [ledger, account] = await Promise.all([node.ledger(), node.account(approval.signer)]);
