@@ -178,7 +178,7 @@ describe('an outcome that is unknown', () => {
     await platform.settleDown();
     platform.clock.advance(600_000);
     await platform.settleDown();
-    expect((await attemptsOf(id)).at(-1)).toMatchObject({ state: 'unknown', reason_code: 'amount_differs' });
+    expect((await attemptsOf(id)).at(-1)).toMatchObject({ state: 'unknown', reason_code: 'amount_mismatch' });
     expect((await platform.status(id)).status).toBe('disbursing');
   });
 });

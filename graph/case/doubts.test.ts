@@ -4,8 +4,10 @@ import { listBreaks } from '../../db/queries/breaks.ts';
 import { storeCallbacks } from '../../db/queries/callbacks.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { newId } from '../../domain/ids.ts';
+import { money } from '../../domain/money.ts';
 import { railById } from '../../domain/network.ts';
 import { balances, checkBooks, clientAccount, ensureAccounts, post } from '../../tools/ledger/index.ts';
+import type { Outcome } from '../../tools/mmo/operator.ts';
 import { lateSuccessEntries } from '../../tools/reconciliation/entries.ts';
 import { wholeStatement } from '../../tools/reconciliation/file.ts';
 import { approveEntries, entriesDigest, proposeEntries } from '../reconciliation/breaks.ts';
@@ -131,6 +133,23 @@ describe('an attempt in doubt', () => {
     platform.clock.advance(LIMIT_MS);
     await escalate();
     expect(await cases()).toMatchObject([{ kind: 'in_doubt', evidence: { railId: 'mtn-ug', leg: 'payout', limitMs: 3 * LIMIT_MS } }]);
+  });
+
+  it('says in its case that its operator told of another amount, whatever came after that', async () => {
+    let told: Outcome = { state: 'succeeded', receipt: 'odd', amount: money(1n, 'KES') };
+    platform.script = { collect: () => ({ state: 'unknown', reasonCode: 'timeout' }), inquire: () => told };
+    await platform.submit();
+    await platform.settleDown();
+    platform.clock.advance(60_000);
+    await platform.settleDown();
+    told = { state: 'pending' };
+    platform.clock.advance(LIMIT_MS);
+    await platform.settleDown();
+    await escalate();
+    expect(await attempts()).toMatchObject([{ state: 'pending' }]);
+    expect(await cases()).toMatchObject([{ kind: 'in_doubt', evidence: { reasonCode: 'amount_mismatch', state: 'pending' } }]);
+    const { rows } = await platform.database.pool.query(`select reasons -> 0 ->> 'code' as code from cases`);
+    expect(rows).toEqual([{ code: 'amount_mismatch' }]);
   });
 
   it('has no thread of the case graph, and its case ends with it', async () => {

@@ -13,6 +13,7 @@ import { newId } from '../../domain/ids.ts';
 import type { Leg } from '../../domain/lifecycle.ts';
 import { railById } from '../../domain/network.ts';
 import type { Outcome } from '../../tools/mmo/operator.ts';
+import type { Doubt } from '../../tools/mmo/reasons.ts';
 import { type BookedAttempt, type Break, movedAfterAll, movedNothing } from '../../tools/reconciliation/breaks.ts';
 import { factsDigest } from '../decide.ts';
 import { entryFacts, GRACE_MS, raiseBreak } from '../reconciliation/found.ts';
@@ -74,11 +75,14 @@ export async function escalateDoubts(deps: GraphDeps): Promise<number> {
 
 function overdueCase(attempt: DoubtfulAttempt, limitMs: number, nowMs: number): DoubtCase {
   const ageMs = nowMs - attempt.sent_at.getTime();
+  const isOfAnotherAmount = attempt.reason_code === ('amount_mismatch' satisfies Doubt);
   return {
     kind: 'in_doubt',
     attempt,
     priority: 60,
-    reason: { code: 'outcome_overdue', text: `The operator has not told the outcome of a ${attempt.leg} within its limit.` },
+    reason: isOfAnotherAmount
+      ? { code: 'amount_mismatch', text: `The operator tells of a ${attempt.leg} of another amount than was asked for.` }
+      : { code: 'outcome_overdue', text: `The operator has not told the outcome of a ${attempt.leg} within its limit.` },
     evidence: { ...aboutAttempt(attempt), state: attempt.state, inquiries: attempt.inquiries, ageMs, limitMs },
     dueInMs: 4 * HOUR_MS,
   };
@@ -157,7 +161,7 @@ export function raiseSaid(deps: GraphDeps, attemptId: string, said: Said): Promi
 
 /**
  * Opens the cases of contradictions that have none, as when the process that wrote one down died before its case; resolves with how many.
- * What was said before that was kept is what can have been: money that moved after a failure, none after a success.
+ * What was said before that was kept is what can have been: money that moved after a failure, none after a success; there any case will do.
  */
 export async function raiseMissing(deps: GraphDeps): Promise<number> {
   const { rows } = await deps.pool.query<{ id: string; said: Said['state']; reason: string | null }>({
@@ -166,8 +170,9 @@ export async function raiseMissing(deps: GraphDeps): Promise<number> {
       cross join lateral (select coalesce(a.contradicted_by, case when a.state = 'succeeded' then 'failed'
         when a.reason_code = 'never_received' then 'pending' else 'succeeded' end) as state) said
       where a.contradicted_at is not null and a.state in ('succeeded', 'failed') and a.sent_at is not null
-        and not exists (select 1 from cases c where c.attempt_id = a.id and c.kind <> 'held'
-          and c.kind = case when said.state = 'succeeded' then 'late_success' else 'contradicted' end)
+        and not exists (select 1 from cases c where c.attempt_id = a.id
+          and c.kind in ('late_success', 'contradicted')
+          and (a.contradicted_by is null or c.kind = case when said.state = 'succeeded' then 'late_success' else 'contradicted' end))
       order by a.contradicted_at limit $1`,
     values: [DOUBTS_AT_ONCE],
   });

@@ -161,8 +161,8 @@ describe('a callback that is believed', () => {
   it('that tells of another amount leaves the attempt unknown', async () => {
     await arrives(eventOf({ ...SUCCEEDED, amount: money(150_001n, 'KES') }));
     await arrives(eventOf({ ...SUCCEEDED, amount: money(150_000n, 'UGX') }));
-    expect(await read()).toEqual(['matched', 'matched']);
-    expect(await attempt()).toMatchObject({ state: 'unknown', reason_code: 'amount_differs', receipt: null });
+    expect(await read()).toEqual(['quarantined amount_differs', 'quarantined amount_differs']);
+    expect(await attempt()).toMatchObject({ state: 'unknown', reason_code: 'amount_mismatch', receipt: null });
     expect(await findWork(deps)).toEqual([]);
   });
 
@@ -197,11 +197,18 @@ describe('a callback that is a rumour', () => {
     expect(await attempt()).toMatchObject({ state: 'succeeded', receipt: 'QK1' });
   });
 
+  it('is set aside when it tells of another amount, and the operator’s word counts all the same', async () => {
+    platform.script = { inquire: () => SUCCEEDED };
+    await arrives(eventOf({ ...SUCCEEDED, amount: money(1n, 'KES') }, { trust: 'confirm' }));
+    expect(await read()).toEqual(['quarantined amount_differs']);
+    expect(await attempt()).toMatchObject({ state: 'succeeded', receipt: 'QK1' });
+  });
+
   it('cannot be outdone by an operator that tells of another amount', async () => {
     platform.script = { inquire: () => ({ ...SUCCEEDED, amount: money(1n, 'KES') }) };
     await arrives(eventOf(SUCCEEDED, { trust: 'confirm' }));
     await read();
-    expect(await attempt()).toMatchObject({ state: 'unknown', reason_code: 'amount_differs' });
+    expect(await attempt()).toMatchObject({ state: 'unknown', reason_code: 'amount_mismatch' });
   });
 });
 
@@ -212,7 +219,8 @@ describe('a callback after the end', () => {
     const before = await attempt();
     await arrives(eventOf(SUCCEEDED));
     await arrives(eventOf({ state: 'pending' }));
-    expect(await read()).toEqual(['matched', 'duplicate', 'duplicate']);
+    await arrives(eventOf({ ...SUCCEEDED, amount: money(150_001n, 'KES') }));
+    expect(await read()).toEqual(['matched', 'duplicate', 'duplicate', 'quarantined amount_differs']);
     expect(await attempt()).toEqual(before);
   });
 

@@ -125,14 +125,22 @@ async function judge(deps: GraphDeps, recorder: Recorder, row: Arrived): Promise
     row.isShared || isAnother ? { ...event, outcome: NOTHING_LEARNT } : event,
   );
   switch (recorded) {
-    case 'recorded':
-      if (receipt !== null) return repeated(deps, event, { ...attempt, receipt }, row, { verdict: 'matched', reasonCode: null });
-      return event.isUnasked === true ? whileOpen(deps, row) : { verdict: 'matched', reasonCode: null };
+    case 'recorded': {
+      const matched = unlessOfAnotherAmount(event, attempt, 'matched');
+      if (receipt !== null) return repeated(deps, event, { ...attempt, receipt }, row, matched);
+      return event.isUnasked === true ? whileOpen(deps, row) : matched;
+    }
     case 'ended_before':
-      return event.isUnasked === true ? whileOpen(deps, row) : { verdict: 'duplicate', reasonCode: null };
+      return event.isUnasked === true ? whileOpen(deps, row) : unlessOfAnotherAmount(event, attempt, 'duplicate');
     case 'contradicts':
       return { verdict: 'quarantined', reasonCode: 'contradicts_outcome' };
   }
+}
+
+/** A verdict, unless the message tells of a success over another amount than ours: that is set aside, where people look, whatever came of it. */
+function unlessOfAnotherAmount(event: CallbackEvent, attempt: OpenAttempt, verdict: Verdict['verdict']): Verdict {
+  const told = checkedAmount(event.outcome, attempt);
+  return told === event.outcome ? { verdict, reasonCode: null } : { verdict: 'quarantined', reasonCode: 'amount_differs' };
 }
 
 /** The event, or the code for which its operator cannot have sent it. */
@@ -157,7 +165,7 @@ async function afterTheEnd(
 ): Promise<Verdict | 'later'> {
   const { isShared } = row;
   if (!isEnd(event.outcome) || event.outcome.state === attempt.state) {
-    const same: Verdict = { verdict: 'duplicate', reasonCode: null };
+    const same = unlessOfAnotherAmount(event, attempt, 'duplicate');
     return attempt.state === 'succeeded' && namesTheSame({ ...event, outcome: withoutIds(event.outcome) }, attempt)
       ? repeated(deps, event, attempt, row, same)
       : same;

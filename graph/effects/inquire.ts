@@ -6,7 +6,7 @@ import type { Currency } from '../../domain/currency.ts';
 import type { Leg } from '../../domain/lifecycle.ts';
 import { money } from '../../domain/money.ts';
 import type { OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
-import type { Doubt } from '../../tools/mmo/reasons.ts';
+import { type Doubt, unknown } from '../../tools/mmo/reasons.ts';
 import type { GraphDeps } from '../types.ts';
 import { createRailPump, nameOf, type Pump } from './pump.ts';
 import { type Claimable, withinRates } from './rates.ts';
@@ -119,7 +119,7 @@ export async function inquire(deps: GraphDeps, attempt: OpenAttempt): Promise<Ou
 export function checkedAmount(outcome: Outcome, attempt: { readonly amountMinor: bigint; readonly currency: Currency }): Outcome {
   if (outcome.state !== 'succeeded' || outcome.amount === null) return outcome;
   if (outcome.amount.minor === attempt.amountMinor && outcome.amount.currency === attempt.currency) return outcome;
-  return { state: 'unknown', reasonCode: 'amount_differs', ...(outcome.handle === undefined ? {} : { handle: outcome.handle }) };
+  return unknown('amount_mismatch', outcome.handle);
 }
 
 /** Some status queries name no receipt; the callback did. */

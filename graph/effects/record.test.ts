@@ -79,6 +79,16 @@ describe('an answer', () => {
     expect(hints).toEqual([]);
   });
 
+  it('that tells of another amount stands until the end, whatever is told meanwhile', async () => {
+    await recordAnswers(deps, [answerOf(0, { state: 'unknown', reasonCode: 'amount_mismatch' })]);
+    for (const outcome of [{ state: 'pending' }, { state: 'unknown', reasonCode: 'no_answer' }] as const) {
+      await recordAnswers(deps, [answerOf(0, outcome)]);
+      expect(await attempt(0)).toMatchObject({ state: outcome.state, reason_code: 'amount_mismatch' });
+    }
+    await recordAnswers(deps, [answerOf(0, SUCCEEDED)]);
+    expect(await attempt(0)).toMatchObject({ state: 'succeeded', reason_code: null });
+  });
+
   it('never changes an attempt that has ended', async () => {
     await recordAnswers(deps, [answerOf(0, SUCCEEDED)]);
     const before = await attempt(0);
@@ -206,6 +216,26 @@ describe('an answer that cannot be true beside the end that is recorded', () => 
       { kind: 'late_success', attempt_id: attemptIds[0] },
     ]);
     expect(await raiseMissing(deps)).toBe(0);
+  });
+
+  it('is kept as that money moved, whatever is said after that', async () => {
+    await recordAnswers(deps, [answerOf(0, { state: 'failed', reasonCode: 'never_received', retry: 'later' })]);
+    const said = async (outcome: Outcome) => {
+      expect(await recordAnswers(deps, [answerOf(0, outcome)])).toEqual(['contradicts']);
+      const { rows } = await platform.database.pool.query('select contradicted_by from attempts where id = $1', [attemptIds[0]]);
+      return rows[0]?.contradicted_by;
+    };
+    expect(await said({ state: 'pending' })).toBe('pending');
+    expect(await said(SUCCEEDED)).toBe('succeeded');
+    expect(await said({ state: 'pending' })).toBe('succeeded');
+  });
+
+  it('gets no second case where what was said was not kept yet, and its case was another than could be guessed', async () => {
+    await recordAnswers(deps, [answerOf(0, { state: 'failed', reasonCode: 'never_received', retry: 'later' })]);
+    await recordAnswers(deps, [answerOf(0, SUCCEEDED)]);
+    await platform.database.pool.query('update attempts set contradicted_by = null, contradicted_reason = null');
+    expect(await raiseMissing(deps)).toBe(0);
+    expect(await cases()).toMatchObject([{ kind: 'late_success' }]);
   });
 });
 

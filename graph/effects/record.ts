@@ -6,7 +6,7 @@ import { HANDLE_CONTEXT } from '../../db/queries/callbacks.ts';
 import { createGroupCommit, type GroupCommit } from '../../db/group-commit.ts';
 import { fault } from '../../domain/errors.ts';
 import type { OperatorHandle, Outcome } from '../../tools/mmo/operator.ts';
-import type { Reason } from '../../tools/mmo/reasons.ts';
+import type { Doubt, Reason } from '../../tools/mmo/reasons.ts';
 import { raiseSaid, saidBy } from '../case/doubts.ts';
 import type { GraphDeps, GraphSettings } from '../types.ts';
 
@@ -36,11 +36,14 @@ export function createRecorder(deps: GraphDeps): Recorder {
   });
 }
 
+/** A doubt that stands until the end, whatever else is told of the attempt while it is open: no further question takes it away. */
+const OTHER_AMOUNT = 'amount_mismatch' satisfies Doubt;
+
 const RECORD_SQL = `
 update attempts a set
   state = answer.state,
   receipt = coalesce(answer.receipt, a.receipt),
-  reason_code = answer.reason,
+  reason_code = case when answer.state in ('pending', 'unknown') and a.reason_code = '${OTHER_AMOUNT}' then a.reason_code else answer.reason end,
   retry = answer.retry,
   is_unsent = answer.unsent,
   operator_handle = coalesce(answer.handle, a.operator_handle),
