@@ -22,6 +22,8 @@ export interface ChildOptions {
   readonly figures?: FiguresExchange;
   /** Hears that a crowd waits for its answers. */
   readonly onCrowd?: () => void;
+  /** Hears that it died without being told to, and is up again. */
+  readonly onRestart?: () => void;
   /** Where its output is kept, one file per name. */
   readonly logDir: string;
 }
@@ -73,6 +75,7 @@ export function launchChild(options: ChildOptions): Child {
     for (const output of [child.stdout, child.stderr]) output?.on('data', (chunk: Buffer) => log.write(chunk));
     child.on('message', (message: ChildMessage) => {
       if (message.kind === 'ready') {
+        if (everReady) options.onRestart?.();
         everReady = true;
         isReady = true;
         options.figures?.join(child);

@@ -17,7 +17,7 @@ import { systemClock } from '../domain/clock.ts';
 import { fault } from '../domain/errors.ts';
 import { keepLogs } from '../tools/privacy/index.ts';
 import { applicationUrlsOf } from './callback-addresses.ts';
-import { type Child, launchChild } from './child-process.ts';
+import { type Child, type ChildOptions, launchChild } from './child-process.ts';
 import { type Config, readConfig } from './config.ts';
 import type { DemoKeys } from './demo/keys.ts';
 import { MESSAGING_FILE, newGatewayToken, writeSandboxMessaging } from './demo/messaging.ts';
@@ -98,7 +98,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     const gatewayToken = newGatewayToken();
     const gatewayUrl = `${config.publicUrl}/v1/gateways/{gateway}/${gatewayToken}`;
     const sandboxEnv = { ...childEnv, SANDBOX_GATEWAY_URL: gatewayUrl, ...certificatesOf(tls) };
-    const sandboxUrl = config.operatorsPath === null ? await startSandbox(children, sandboxEnv, dataDir, config.publicUrl) : null;
+    const watched = (name: string) => ({ name, logDir, onRestart: () => tell(`${name} was gone and runs again`) });
+    const sandboxUrl =
+      config.operatorsPath === null ? await startSandbox(children, watched('sandbox'), sandboxEnv, dataDir, config.publicUrl) : null;
     if (sandboxUrl !== null) {
       await writeSandboxMessaging(dataDir, { sandboxUrl, token: gatewayToken });
       Object.assign(childEnv, sandboxSettings(options.env, sandboxUrl, dataDir));
@@ -108,23 +110,16 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     }
     const workerCount = options.workers ?? config.workers;
     const workers = Array.from({ length: workerCount }, (_, index) =>
-      launchChild({
-        name: `worker-${index + 1}`,
-        module: './processes/worker.ts',
-        env: childEnv,
-        logDir,
-        niceness: BACKGROUND_NICENESS,
-      }),
+      launchChild({ ...watched(`worker-${index + 1}`), module: './processes/worker.ts', env: childEnv, niceness: BACKGROUND_NICENESS }),
     );
     const figures = createFiguresExchange();
     const apis = Array.from({ length: config.apiProcesses }, (_, index) =>
       launchChild({
-        name: `api-${index + 1}`,
+        ...watched(`api-${index + 1}`),
         module: './processes/api.ts',
         env: childEnv,
         figures,
         onCrowd: () => workers.forEach((worker) => worker.tell({ kind: 'crowd' })),
-        logDir,
       }),
     );
     children.push(...apis, ...workers);
@@ -225,6 +220,7 @@ async function prepared(
 
 async function startSandbox(
   children: Child[],
+  watched: Pick<ChildOptions, 'name' | 'logDir' | 'onRestart'>,
   env: Record<string, string | undefined>,
   dataDir: string,
   publicUrl: string,
@@ -232,7 +228,7 @@ async function startSandbox(
   const { callbackKey } = await loadKeys(env, dataDir);
   const folder = await prepareFolder(dataDir, 'sandbox');
   const sandbox = launchChild({
-    name: 'sandbox',
+    ...watched,
     module: '../sandbox/main.ts',
     niceness: BACKGROUND_NICENESS,
     env: {
@@ -244,7 +240,6 @@ async function startSandbox(
       SANDBOX_CHAIN_PATH: join(dataDir, 'chain.json'),
       SANDBOX_CHAIN_KEYS_PATH: join(dataDir, 'chain-keys.json'),
     },
-    logDir: join(dataDir, 'logs'),
   });
   children.push(sandbox);
   const { url } = await sandbox.ready();
