@@ -35,6 +35,12 @@ export interface BenchPlatform {
   reconcile(): Promise<{ readonly lines: number; readonly breaks: readonly string[] }>;
   /** Makes another client who may submit payments; gives its id and key. */
   addClient(name: string): Promise<{ readonly clientId: string; readonly key: string }>;
+  /**
+   * Stops it and starts it again on the same data, with other settings beside those it had. Gives the platform that runs then, in place of
+   * this one; throws what its start throws, and may be called again after that.
+   */
+  restart(settings: Readonly<Record<string, string>>): Promise<BenchPlatform>;
+  /** Stops whichever runs and removes the folder. */
   close(): Promise<void>;
 }
 
@@ -55,44 +61,66 @@ export async function openPlatform(
   tell: (line: string) => void = () => undefined,
 ): Promise<BenchPlatform> {
   const dataDir = await mkdtemp(join(tmpdir(), 'capp-bench-'));
-  const undo: (() => Promise<unknown>)[] = [() => rm(dataDir, { recursive: true, force: true })];
-  const close = async (): Promise<void> => {
-    for (const each of undo.splice(0).reverse()) await each();
-  };
+  const home: Home = { dataDir, fsyncUs: fsyncMicroseconds(dataDir), running: [], tell };
   try {
-    const fsyncUs = fsyncMicroseconds(dataDir);
-    const env = { ...(await environmentFor(dataDir)), ...settings };
-    const platform = await startPlatform({ env, workers: 1, tell });
-    undo.push(() => platform.stop());
-    const pool = connect({ url: platform.databaseUrl, applicationName: 'capp bench', max: 3 });
-    undo.push(() => pool.end());
-    await untilReady(platform.url);
-    const pidFile = await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8');
-    return {
-      platform,
-      pool,
-      dataDir,
-      fsyncUs,
-      postgresPid: Number(pidFile.split('\n', 1)[0]),
-      verify: async (sandboxFolder = join(dataDir, 'sandbox')) => {
-        const { quoteKey, keyring } = await loadKeys(env, dataDir);
-        return (await verifyDatabase(pool, { quoteKey, keyring, sandboxFolder })).violations;
-      },
-      reconcile: () => reconcileToday(env),
-      addClient: async (name) => {
-        const { pepper } = await loadKeys(env, dataDir);
-        return withTransaction(pool, async (tx) => {
-          const clientId = await ensureClient(tx, name);
-          const { key } = await createApiKey(tx, pepper, { clientId, principal: `client:${name}`, scopes: ['payments:write'] });
-          return { clientId, key };
-        });
-      },
-      close,
-    };
+    return await runIn(home, { ...(await environmentFor(dataDir)), ...settings });
   } catch (error) {
-    await close();
+    await leave(home);
     throw error;
   }
+}
+
+/** Where a platform lives over its restarts. */
+interface Home {
+  readonly dataDir: string;
+  readonly fsyncUs: number;
+  /** Ends what runs, the last of it first. */
+  readonly running: (() => Promise<unknown>)[];
+  readonly tell: (line: string) => void;
+}
+
+async function runIn(home: Home, env: Readonly<Record<string, string | undefined>>): Promise<BenchPlatform> {
+  const { dataDir, running, tell } = home;
+  const platform = await startPlatform({ env, workers: 1, tell });
+  running.push(() => platform.stop());
+  const pool = connect({ url: platform.databaseUrl, applicationName: 'capp bench', max: 3 });
+  running.push(() => pool.end());
+  await untilReady(platform.url);
+  const pidFile = await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8');
+  return {
+    platform,
+    pool,
+    dataDir,
+    fsyncUs: home.fsyncUs,
+    postgresPid: Number(pidFile.split('\n', 1)[0]),
+    verify: async (sandboxFolder = join(dataDir, 'sandbox')) => {
+      const { quoteKey, keyring } = await loadKeys(env, dataDir);
+      return (await verifyDatabase(pool, { quoteKey, keyring, sandboxFolder })).violations;
+    },
+    reconcile: () => reconcileToday(env),
+    addClient: async (name) => {
+      const { pepper } = await loadKeys(env, dataDir);
+      return withTransaction(pool, async (tx) => {
+        const clientId = await ensureClient(tx, name);
+        const { key } = await createApiKey(tx, pepper, { clientId, principal: `client:${name}`, scopes: ['payments:write'] });
+        return { clientId, key };
+      });
+    },
+    restart: async (settings) => {
+      await endAll(home);
+      return runIn(home, { ...env, ...settings });
+    },
+    close: () => leave(home),
+  };
+}
+
+async function endAll({ running }: Home): Promise<void> {
+  for (const end of running.splice(0).reverse()) await end();
+}
+
+async function leave(home: Home): Promise<void> {
+  await endAll(home);
+  await rm(home.dataDir, { recursive: true, force: true });
 }
 
 async function reconcileToday(env: Readonly<Record<string, string | undefined>>): ReturnType<BenchPlatform['reconcile']> {

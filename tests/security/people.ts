@@ -1,4 +1,6 @@
 /** People with logins of their own, who get in as people do: by a password and a second factor. */
+import type { Pool } from '../../db/connect.ts';
+import type { Keyring } from '../../db/keyring.ts';
 import { createLogin } from '../../db/queries/logins.ts';
 import { fault } from '../../domain/errors.ts';
 import type { Role } from '../../domain/roles.ts';
@@ -24,13 +26,23 @@ export interface LoggedIn {
   stepUp(token: string): Promise<string>;
 }
 
+/** Stores a login with the password of everybody here. Gives the code that its second factor shows at a moment. */
+export async function storeLogin(
+  { pool, keyring }: { readonly pool: Pool; readonly keyring: Pick<Keyring, 'encrypt'> },
+  who: { readonly clientId: string; readonly principal: string; readonly roles: readonly Role[] },
+  nowMs: number,
+): Promise<(atMs: number) => string> {
+  const secret = newTotpSecret();
+  const totpSecret = keyring.encrypt(secret.toString('base64'), TOTP_CONTEXT);
+  await createLogin(pool, { ...who, passwordHash: await passwordHash, totpSecret, actor: 'test' }, nowMs);
+  return (atMs) => totpCode(secret, stepOf(atMs));
+}
+
 /** Makes a login of a client's own. */
 export async function personWith(api: SecurityApi, clientId: string, principal: string, roles: readonly Role[]): Promise<LoggedIn> {
-  const secret = newTotpSecret();
-  const totpSecret = testKeyring.encrypt(secret.toString('base64'), TOTP_CONTEXT);
-  const login = { clientId, principal, passwordHash: await passwordHash, roles, totpSecret };
-  await createLogin(api.pool, { ...login, actor: 'test' }, api.clock.now());
-  const code = (): string => totpCode(secret, stepOf(api.clock.now()));
+  const { pool, clock } = api;
+  const codeAt = await storeLogin({ pool, keyring: testKeyring }, { clientId, principal, roles }, clock.now());
+  const code = (): string => codeAt(clock.now());
   const logIn = (password = PASSWORD) => api.call('POST', '/v1/session', { key: null, json: { principal, password, code: code() } });
   const tokenOf = async (response: Response): Promise<string> => {
     const body = await bodyOf(response);
