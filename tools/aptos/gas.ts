@@ -1,4 +1,4 @@
-/** The price of gas as those ask for it who only reckon with it: it is a little old, and nobody waits for a node that is silent. */
+/** The price of gas as those ask for it who only reckon with it: it is a little old, and a silent node is waited for once in 15 s. */
 import type { Clock } from '../../domain/clock.ts';
 import { isFault } from '../../domain/errors.ts';
 import type { AptosNode } from './node.ts';

@@ -22,7 +22,7 @@ import { fault } from '../../domain/errors.ts';
 export interface KeySigner {
   /** 32 bytes, hex. */
   readonly publicKey: string;
-  /** The 64 bytes of a signature over the message. May take as long as a service takes, and may throw what it throws. */
+  /** The 64 bytes of a signature over the message. May throw what a service throws, and may never come: accounts wait 10 s for it. */
   sign(message: Uint8Array): Promise<Uint8Array>;
 }
 
@@ -51,13 +51,29 @@ export function localSigner(privateKey: string, setting = 'key'): KeySigner {
   return { publicKey, sign: async (message) => sign(null, message, key) };
 }
 
+/** How long an account waits for a key, milliseconds; well below the time for which a worker holds a batch. */
+const SIGN_MS_MAX = 10_000;
+
+/** The signature of a key. Throws what the key throws, and an Error when it does not answer in time. */
+async function signatureBy(signer: KeySigner, message: Uint8Array): Promise<Uint8Array> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('the key did not sign in time')), SIGN_MS_MAX);
+  });
+  try {
+    return await Promise.race([signer.sign(message), tooLate]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** The account of one key; `address` only for an account whose key was rotated. */
 export function ed25519Account(signer: KeySigner, address?: string): ChainAccount {
   const publicKey = new Ed25519PublicKey(signer.publicKey);
   return {
     address: address ?? publicKey.authKey().derivedAddress().toStringLong(),
     publicKey,
-    authenticate: async (message) => new AccountAuthenticatorEd25519(publicKey, new Ed25519Signature(await signer.sign(message))),
+    authenticate: async (message) => new AccountAuthenticatorEd25519(publicKey, new Ed25519Signature(await signatureBy(signer, message))),
   };
 }
 
@@ -142,7 +158,7 @@ export function multiKeyAccount(terms: MultiKeyTerms, signers: readonly KeySigne
     publicKey: scheme.publicKey,
     authenticate: async (message) => {
       const signed = used.slice(0, terms.required).map(async (signer): Promise<[string, string]> => {
-        return [signer.publicKey, Buffer.from(await signer.sign(message)).toString('hex')];
+        return [signer.publicKey, Buffer.from(await signatureBy(signer, message)).toString('hex')];
       });
       return scheme.join(new Map(await Promise.all(signed)));
     },
