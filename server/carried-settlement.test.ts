@@ -105,6 +105,21 @@ it('is proposed again without a payment, executed once, posted once, and proven 
   expect(await look()).toMatchObject({ closedBy: null, batches: [] });
 });
 
+it('is proposed once by several workers at a time, and by the next when one dies before it has committed', async () => {
+  await look();
+  await letExpire();
+  await query('alter table settlement_items add constraint dying check (false) not valid');
+  await expect(look()).rejects.toThrow(/dying/);
+  await query('alter table settlement_items drop constraint dying');
+  expect(await batches()).toEqual([{ ...FIRST, status: 'expired', taken: false }]);
+  const causes = (await Promise.all([1, 2, 3, 4].map(() => look()))).map(({ closedBy }) => closedBy);
+  expect(causes.filter((cause) => cause === 'carried')).toHaveLength(1);
+  expect(await batches()).toEqual([
+    { ...FIRST, status: 'expired', taken: true },
+    { ...AGAIN, status: 'closed', taken: false },
+  ]);
+});
+
 it('that nobody approves comes back once in the life of a proposal, each time with a case', async () => {
   await look();
   for (let day = 1; day <= 3; day += 1) {

@@ -18,24 +18,27 @@ export interface CarriedPosition {
   readonly sinceMs: number;
 }
 
-/** Those that have waited long enough. */
-export function longCarried(carried: readonly CarriedPosition[], nowMs: number, policy: SettlementPolicy): CarriedPosition[] {
-  return carried.filter(({ sinceMs }) => nowMs - sinceMs >= policy.proposalLifeMs);
-}
-
-export interface DueAgainOptions {
+export interface LongCarriedOptions {
   readonly nowMs: number;
   readonly policy: SettlementPolicy;
   readonly isOnChain: (partner: string, currency: Currency) => boolean;
+}
+
+/** Those that have waited long enough and whose partner is reached on a chain: what others carry waits for that, and gas need not be known. */
+export function longCarried(carried: readonly CarriedPosition[], { nowMs, policy, isOnChain }: LongCarriedOptions): CarriedPosition[] {
+  return carried.filter(({ partner, currency, sinceMs }) => nowMs - sinceMs >= policy.proposalLifeMs && isOnChain(partner, currency));
+}
+
+export interface DueAgainOptions extends Pick<LongCarriedOptions, 'nowMs' | 'policy'> {
   readonly gas: GasKnown;
 }
 
 /** Of those, what would go over the chain now: another batch on the books would leave it where it is. */
-export function dueAgain(carried: readonly CarriedPosition[], { nowMs, policy, isOnChain, gas }: DueAgainOptions): CarriedFacts[] {
+export function dueAgain(carried: readonly CarriedPosition[], { nowMs, policy, gas }: DueAgainOptions): CarriedFacts[] {
   const chainCost = chainCostFacts(gas, policy);
   return carried.flatMap(({ partner, currency, carriedMinor, sinceMs }) => {
     const position = { partner, currency, netMinor: '0', carriedMinor: carriedMinor.toString(), keysUsedMinor: '0' };
-    const { outcome } = decideBatch({ ...position, onChain: isOnChain(partner, currency), chainCost }, policy);
+    const { outcome } = decideBatch({ ...position, onChain: true, chainCost }, policy);
     return outcome === 'chain' ? [{ partner, currency, carriedMinor: position.carriedMinor, waitedMs: nowMs - sinceMs }] : [];
   });
 }

@@ -88,10 +88,10 @@ export async function settle(deps: SettleDeps): Promise<Settlement> {
     const window = await gatherWindow(tx, policy.windowMax);
     const outstanding = await readOutstanding(tx, nowMs);
     const isOnChain = deps.isOnChain ?? (() => false);
-    const waiting = longCarried(outstanding.carried, nowMs, policy);
+    const waiting = longCarried(outstanding.carried, { nowMs, policy, isOnChain });
     const gas = waiting.length === 0 ? null : await gasKnown(tx, deps.gas, priceOfNode);
     const facts: WindowFacts = {
-      carried: gas === null ? [] : dueAgain(waiting, { nowMs, policy, isOnChain, gas }),
+      carried: gas === null ? [] : dueAgain(waiting, { nowMs, policy, gas }),
       paymentCount: window.paymentCount,
       oldestAgeMs: window.paymentCount === 0 ? 0 : nowMs - window.oldestPaidAtMs,
       ageMsMax: policy.ageMsMax,
