@@ -88,13 +88,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   try {
     tell(database.owned ? `PostgreSQL runs under ${config.dataDir}/postgres` : 'PostgreSQL is reached');
     const { keys, asRunner } = await prepared(database, options.env, dataDir, config);
-    const { DATABASE_URL_FILE: _file, ...env } = options.env;
-    const childEnv: Record<string, string | undefined> = {
-      ...env,
-      ...(tls === null ? {} : { NODE_EXTRA_CA_CERTS: tls.trustPath }),
-      DATABASE_URL: asRunner(database.url),
-      CAPP_DATA_DIR: dataDir,
-    };
+    const childEnv = environmentOf(options.env, tls, { DATABASE_URL: asRunner(database.url), CAPP_DATA_DIR: dataDir });
     const gatewayToken = newGatewayToken();
     const gatewayUrl = `${config.publicUrl}/v1/gateways/{gateway}/${gatewayToken}`;
     const sandboxEnv = { ...childEnv, SANDBOX_GATEWAY_URL: gatewayUrl, ...certificatesOf(tls) };
@@ -151,6 +145,15 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     await stop();
     throw error;
   }
+}
+
+/** What processes under this one are given: its own settings, with the database and the folder it has found. */
+function environmentOf(
+  { DATABASE_URL_FILE: _file, ...env }: Readonly<Record<string, string | undefined>>,
+  tls: PlatformTls | null,
+  found: Readonly<Record<'DATABASE_URL' | 'CAPP_DATA_DIR', string>>,
+): Record<string, string | undefined> {
+  return { ...env, ...(tls === null ? {} : { NODE_EXTRA_CA_CERTS: tls.trustPath }), ...found };
 }
 
 /** With what the sandbox serves and calls back over TLS. */
