@@ -157,7 +157,12 @@ async function composeAgents(pool: Pool, keyring: Keyring): Promise<Agents> {
   const board = { current: () => snapshotAt(clock.now()) };
   return {
     exchangeRate: bindAgent(createExchangeRateAgent({ quoteKey: randomBytes(32) }), { pool, board, clock }),
-    compliance: bindAgent(createComplianceAgent(COMPLIANCE_POLICY, { rules: createStoredRules(pool) }), { db: pool, keyring, sanctions }),
+    compliance: bindAgent(createComplianceAgent(COMPLIANCE_POLICY, { rules: createStoredRules(pool) }), {
+      db: pool,
+      keyring,
+      sanctions,
+      fourEyes: DEFAULT_GRAPH_SETTINGS,
+    }),
     route: bindAgent(createRouteAgent(), { db: pool, clock, railsOfWallet }),
     liquidity: createLiquidityAgent({ clock }),
   };

@@ -174,11 +174,11 @@ export async function testPlatform(
 }
 
 function testAgents(deps: GraphDeps, keyring: Keyring, sanctions: SanctionsList): Agents {
-  const { pool, clock } = deps;
+  const { pool, clock, perUsd, settings } = deps;
   const board = { current: () => snapshotAt(clock.now()) };
   return {
     exchangeRate: bindAgent(createExchangeRateAgent({ quoteKey: Buffer.alloc(32, 9) }), { pool, board, clock }),
-    compliance: bindAgent(createComplianceAgent(), { db: pool, keyring, sanctions }),
+    compliance: bindAgent(createComplianceAgent(), { db: pool, keyring, sanctions, fourEyes: settings, perUsd }),
     route: bindAgent(createRouteAgent(), { db: pool, clock, railsOfWallet }),
     liquidity: createLiquidityAgent({ clock }),
   };

@@ -193,10 +193,10 @@ function parseObject(text: string): Record<string, unknown> | null {
 
 /** The agents, each with its own tools. */
 export function composeAgents(
-  foundation: Pick<Foundation, 'pool' | 'keys' | 'board' | 'sanctions'> & Partial<Pick<Foundation, 'railHealth'>>,
+  foundation: Pick<Foundation, 'config' | 'pool' | 'keys' | 'board' | 'sanctions'> & Partial<Pick<Foundation, 'railHealth'>>,
   risk: RiskModel,
 ): Agents {
-  const { pool, keys, board, sanctions, railHealth } = foundation;
+  const { config, pool, keys, board, sanctions, railHealth } = foundation;
   const clock = systemClock;
   return {
     exchangeRate: bindAgent(createExchangeRateAgent({ quoteKey: keys.quoteKey }), { pool, board, clock }),
@@ -204,10 +204,17 @@ export function composeAgents(
       db: pool,
       keyring: keys.keyring,
       sanctions,
+      fourEyes: config.fourEyes,
+      perUsd: perUsdBy(board),
     }),
     route: bindAgent(createRouteAgent(), { db: pool, clock, railsOfWallet, ...(railHealth === undefined ? {} : { railHealth }) }),
     liquidity: createLiquidityAgent({ clock }),
   };
+}
+
+/** By which rates the worth of a payment is told where its case is opened, and where officers' word is held against that. */
+function perUsdBy(board: Foundation['board']): NonNullable<GraphDeps['perUsd']> {
+  return (currency) => board.current().rates.get(currency)?.perUsd ?? null;
 }
 
 /** What the graph works with in a worker process. */
@@ -221,7 +228,7 @@ export function composeGraphDeps(foundation: Foundation, settlement?: Settlement
     operators,
     callbacks: callbackAddresses(config.publicUrl, keys.callbackKey),
     notify: (hint) => queue.notify(hint),
-    perUsd: (currency) => board.current().rates.get(currency)?.perUsd ?? null,
+    perUsd: perUsdBy(board),
     advise: adviseOnDemand(foundation),
     settings: { ...graphSettings(config), inquiryDelaysMs: inquiryDelays(foundation.terms) },
     rates: foundation.rates,

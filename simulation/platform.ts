@@ -233,7 +233,12 @@ function agentsOf(deps: PlatformDeps, pool: Pool, clock: Clock): Agents {
   const board = boardOf(deps.stage.chance, clock);
   return {
     exchangeRate: bindAgent(createExchangeRateAgent({ quoteKey: deps.quoteKey }), { pool, board, clock }),
-    compliance: bindAgent(createComplianceAgent(), { db: pool, keyring: deps.keyring, sanctions: deps.sanctions }),
+    compliance: bindAgent(createComplianceAgent(), {
+      db: pool,
+      keyring: deps.keyring,
+      sanctions: deps.sanctions,
+      fourEyes: { ...DEFAULT_GRAPH_SETTINGS, ...deps.settings },
+    }),
     route: bindAgent(createRouteAgent(), { db: pool, clock, railsOfWallet }),
     liquidity: createLiquidityAgent({ clock }),
   };

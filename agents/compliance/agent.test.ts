@@ -9,7 +9,7 @@ import { createSanctionsList } from '../../tools/sanctions/list.ts';
 import { sampleList } from '../../tools/sanctions/sample.ts';
 import type { WorkItem } from '../agent.ts';
 import { type ComplianceDeps, createComplianceAgent } from './index.ts';
-import { createPayments, listOf } from './testing.ts';
+import { createPayments, FOUR_EYES, listOf } from './testing.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -23,7 +23,7 @@ let clientId: string;
 
 beforeAll(async () => {
   database = await testDatabase();
-  deps = { db: database.pool, keyring, sanctions: createSanctionsList([sampleList()], { sample: true }) };
+  deps = { db: database.pool, keyring, sanctions: createSanctionsList([sampleList()], { sample: true }), fourEyes: FOUR_EYES };
 });
 
 afterAll(() => database.close());

@@ -8,6 +8,7 @@ import type { Queryable } from '../../db/connect.ts';
 import type { Parties, Person, PersonKeys } from '../../db/person-keys.ts';
 import type { Currency } from '../../domain/currency.ts';
 import { fault } from '../../domain/errors.ts';
+import { money } from '../../domain/money.ts';
 import { dayOf } from '../../domain/network.ts';
 import { storedDetails } from '../../domain/party.ts';
 import { type TravelRuleGaps, travelRuleGaps } from '../../domain/travel-rule.ts';
@@ -19,7 +20,7 @@ import type { WorkItem } from '../agent.ts';
 import { decideByRules } from './decide.ts';
 import type { ComplianceFacts, HitFacts, LimitFacts, PartyFacts, Signals } from './facts.ts';
 import { compareAccepted, HISTORY_MS, isInBand, type PastPayment, senderFacts, sendersWithinDay, thresholdFacts } from './history.ts';
-import { gatherHits } from './hits.ts';
+import { type FourEyesDeps, gatherHits, withoutScantWord } from './hits.ts';
 import {
   type CompliancePolicy,
   corridorRisk,
@@ -47,7 +48,7 @@ import type { ReadyRuleSet } from './rules/rule-set.ts';
 import type { LiveRules } from './rules/live.ts';
 import { signalsOf } from './signals.ts';
 
-export interface ComplianceDeps {
+export interface ComplianceDeps extends FourEyesDeps {
   readonly db: Queryable;
   /** Opens the parties of payments. */
   readonly keyring: { readonly people: Pick<PersonKeys, 'openParties'> };
@@ -90,14 +91,16 @@ export async function gatherCompliance(deps: ComplianceDeps, lenses: Lenses, ite
     items.map((item) => rowOf(readings, item)),
   );
   const hits = await gatherHits(deps, readings.sanctions, lenses.policy, items, opened);
+  const decide = (facts: ComplianceFacts) => decideByRules(facts, lenses.policy, readings.ruleSet);
   const refused = new Set<string>();
   const isMetAgain = peopleMetAgain(items);
   const order = items.map((item, index) => ({ item, index })).sort((a, b) => compareAccepted(pastOf(a.item), pastOf(b.item)));
   const facts: ComplianceFacts[] = [];
   await inTurns(order, ({ item, index }) => {
-    const itemFacts = factsOf(lenses, readings, item, opened[index] ?? NOBODY, hits[index] ?? [], refused);
+    const found = factsOf(lenses, readings, item, opened[index] ?? NOBODY, hits[index] ?? [], refused);
+    const itemFacts = withoutScantWord(found, money(item.payment.amountMinor, item.payment.fromCurrency), deps, decide);
     // The rows of this cohort are still `accepted` in the database, whatever is about to be decided. Only who is met again sees of it.
-    if (isMetAgain(item) && decideByRules(itemFacts, lenses.policy, readings.ruleSet).outcome === 'block') refused.add(item.payment.id);
+    if (isMetAgain(item) && decide(itemFacts).outcome === 'block') refused.add(item.payment.id);
     facts[index] = itemFacts;
   });
   return facts;

@@ -8,21 +8,31 @@
 import type { Queryable } from '../../db/connect.ts';
 import type { Parties, Person, PersonKeys } from '../../db/person-keys.ts';
 import { canonicalJson } from '../../domain/canonical.ts';
+import { caseOpening, type FourEyesRule } from '../../domain/cases.ts';
+import type { Currency } from '../../domain/currency.ts';
 import type { Json } from '../../domain/decision.ts';
+import type { Money } from '../../domain/money.ts';
 import { dayOf } from '../../domain/network.ts';
 import { askedOf } from '../../tools/sanctions/asked.ts';
 import type { Hit, SanctionsList } from '../../tools/sanctions/list.ts';
 import { inTurns } from '../../tools/turns.ts';
 import type { WorkItem } from '../agent.ts';
-import { isForPeople } from './decide.ts';
+import { type ComplianceVerdict, isForPeople } from './decide.ts';
 import { digestOfEntry } from './entry.ts';
-import type { HitFacts } from './facts.ts';
+import type { ComplianceFacts, HitFacts } from './facts.ts';
 import type { CompliancePolicy } from './policy.ts';
 import { type ClosedCase, readClosedCases } from './queries.ts';
 
 interface HitDeps {
   readonly db: Queryable;
   readonly keyring: { readonly people: Pick<PersonKeys, 'openParties'> };
+}
+
+export interface FourEyesDeps {
+  /** For which payments two officers must agree. */
+  readonly fourEyes: FourEyesRule;
+  /** Units of a currency for one US dollar, times 10^12, as cases are opened by it; what has no known worth takes two officers. */
+  readonly perUsd?: (currency: Currency) => bigint | null;
 }
 
 /** How long officers' word that somebody is not a listed party spares the person: half a year. */
@@ -102,7 +112,8 @@ function personIn({ keyring }: HitDeps, row: ClosedCase): Person | null {
 
 /**
  * What officers said last of a person and an entry, if it was that they are not the same, and both are as they were; null otherwise.
- * The cases are the newest first.
+ * The cases are the newest first. One in which the entry was cleared already says nothing new of it, unless
+ * officers stopped the payment: then what they had said counts no longer.
  */
 function clearanceOf(
   { payment }: WorkItem,
@@ -112,16 +123,39 @@ function clearanceOf(
 ): HitFacts['cleared'] | null {
   if (hit.entry === undefined || person === undefined) return null;
   for (const each of closed) {
-    const then = each.hits.find(
-      ({ party, list, entryId, cleared }) => party === each.role && list === hit.list && entryId === hit.entryId && cleared === undefined,
-    );
-    if (then === undefined) continue;
+    const then = each.hits.find(({ party, list, entryId }) => party === each.role && list === hit.list && entryId === hit.entryId);
+    if (then === undefined || (then.cleared !== undefined && (each.isReleased || each.isSomebodyElse))) continue;
     const untilMs = each.closedAt.getTime() + CLEARED_MS;
     const isSame = then.entry === hit.entry && then.how === hit.how && each.person !== null && isSamePerson(each.person, person);
     if (!each.isSomebodyElse || !isSame || untilMs <= payment.createdAtMs) return null;
     return { caseId: each.caseId, officers: each.officers, until: dayOf(untilMs) };
   }
   return null;
+}
+
+/** So many officers agree at most: what as many said spares any payment. */
+const OFFICERS_MAX = 2;
+
+/**
+ * Facts without what too few officers said: who looked at a small payment alone spares none for which two would have to agree, by its
+ * amount or for whatever else speaks against it. `decide` says what would become of facts.
+ */
+export function withoutScantWord(
+  facts: ComplianceFacts,
+  amount: Money,
+  { fourEyes, perUsd }: FourEyesDeps,
+  decide: (facts: ComplianceFacts) => ComplianceVerdict,
+): ComplianceFacts {
+  const isScant = ({ cleared }: HitFacts): boolean => cleared !== undefined && cleared.officers < OFFICERS_MAX;
+  if (!facts.hits.some(isScant)) return facts;
+  const hits = facts.hits.map((hit) => {
+    const { cleared: _, ...found } = hit;
+    return isScant(hit) ? found : hit;
+  });
+  const held = { ...facts, hits };
+  const { priority, escalates = false } = decide(held).data;
+  const risk = { priority, riskScore: facts.risk?.score ?? null, amount, perUsd: perUsd?.(amount.currency) ?? null };
+  return escalates || caseOpening(risk, fourEyes).approvalsNeeded > 1 ? held : facts;
 }
 
 /** With the very name, and everything else that was said. */

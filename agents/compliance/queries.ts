@@ -176,6 +176,8 @@ export interface ClosedCase extends SealedParties {
   readonly hits: readonly HitFacts[];
   /** As many officers as had to agree said of the evidence as it was that the listed party is somebody else. */
   readonly isSomebodyElse: boolean;
+  /** Officers let the payment go on, for whatever reason. */
+  readonly isReleased: boolean;
   readonly officers: number;
 }
 
@@ -191,7 +193,8 @@ export async function readClosedCases(db: Queryable, userIds: readonly string[],
     name: 'compliance_closed_cases',
     text: `select c.id as "caseId", wanted.user_id as "userId", past.role, c.closed_at as "closedAt",
         coalesce(c.evidence -> 'facts' -> 'hits', '[]') as hits, past.parties, s.data_key as "senderKey", r.data_key as "receiverKey",
-        said.officers, c.status in ('released', 'resolved') and said.officers >= c.approvals_needed as "isSomebodyElse"
+        said.officers, c.status in ('released', 'resolved') and said.officers >= c.approvals_needed as "isSomebodyElse",
+        c.status = 'released' as "isReleased"
       from unnest($1::uuid[]) as wanted(user_id)
       cross join lateral (${past('sender_id', 'sender')} union all ${past('receiver_id', 'receiver')}) past
       join cases c on c.payment_id = past.id and c.kind in ('held', 'refused') and c.status in ('released', 'rejected', 'resolved')

@@ -67,3 +67,21 @@ describe('what else is known of a party and a listed one', () => {
     expect(pep({ how: 'exact', score: 0.94, agreement: { birth: 'years_apart' } })).toBe('flag');
   });
 });
+
+describe('what officers said of a person and an entry', () => {
+  const cleared = (officers: number) => ({ caseId: 'c', officers, until: '2027-05-01' });
+
+  test.each<[string, Partial<HitFacts>, string]>([
+    ['one of them spares what would be held', { how: 'similar', score: 0.9, cleared: cleared(1) }, 'clear'],
+    ['one of them spares nothing that would be refused', { cleared: cleared(1) }, 'block'],
+    ['two of them spare what would be refused', { cleared: cleared(2) }, 'clear'],
+    ['of an office holder it spares as well', { topic: 'pep', how: 'similar', score: 0.9, cleared: cleared(2) }, 'clear'],
+  ])('%s', (_, change, outcome) => {
+    expect(decide({ hits: [hit(change)] }).outcome).toBe(outcome);
+  });
+
+  test('it spares nothing that another entry is met for', () => {
+    const hits = [hit({ cleared: cleared(2) }), hit({ entryId: '8', how: 'similar', score: 0.9 })];
+    expect(decide({ hits }).data.rules).toEqual(['sanctions_possible_match:receiver:TEST/8']);
+  });
+});

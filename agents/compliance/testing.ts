@@ -3,12 +3,16 @@ import type { Pool, Queryable } from '../../db/connect.ts';
 import { newPerson } from '../../db/fixtures.ts';
 import type { Keyring } from '../../db/keyring.ts';
 import { type NewPayment, storePayments, storePeople } from '../../db/queries/intake.ts';
+import type { FourEyesRule } from '../../domain/cases.ts';
 import { newId } from '../../domain/ids.ts';
 import type { LoadedList, SanctionsEntry } from '../../tools/sanctions/list.ts';
 import { sampleList } from '../../tools/sanctions/sample.ts';
 import type { CohortPayment, WorkItem } from '../agent.ts';
 import type { ComplianceFacts, HitFacts, PartyFacts, SenderFacts, ThresholdFacts } from './facts.ts';
 import { BUILT_IN_RULES } from './rules/rule-set.ts';
+
+/** Two officers from 1,000 US dollars or priority 90 on. */
+export const FOUR_EYES: FourEyesRule = { fourEyesPriority: 90, fourEyesUsd: 1_000, fourEyesAmounts: {} };
 
 export const PARTY: PartyFacts = { kycStatus: 'basic', kycTier: 1, nameWords: 3, nameObscured: false, phoneGiven: true };
 export const HISTORY: SenderFacts = {

@@ -9,7 +9,7 @@ import { decideByRules } from './decide.ts';
 import { createComplianceAgent } from './index.ts';
 import { COMPLIANCE_POLICY } from './policy.ts';
 import { BUILT_IN_RULES, readyRuleSet } from './rules/rule-set.ts';
-import { createPayments, listOf, type PaymentOver } from './testing.ts';
+import { createPayments, FOUR_EYES, listOf, type PaymentOver } from './testing.ts';
 
 const RULE = 'travel_rule_next_incomplete';
 /** USD 1,000 in shillings, by the reference rate. */
@@ -32,7 +32,7 @@ const { addPayment } = createPayments({ keyring, nowMs: Date.UTC(2026, 10, 20, 1
 const paying = (over: PaymentOver = {}) => addPayment({ amountMinor: THRESHOLD_MINOR, ...over });
 
 async function factsOf(item: WorkItem) {
-  const [facts] = await agent.gather({ db: database.pool, keyring, sanctions }, [item]);
+  const [facts] = await agent.gather({ db: database.pool, keyring, sanctions, fourEyes: FOUR_EYES }, [item]);
   if (facts === undefined) throw new Error('a payment has no facts');
   return facts;
 }

@@ -37,8 +37,12 @@ beforeEach(() => {
 type Sender = NonNullable<IntentOverrides['sender']>;
 
 /** Sends a payment as far as it goes by itself, or until it is authorised, and says where it stands with the grounds. */
-async function pay(sender: Sender = {}, goOn = () => platform.settleDown()): Promise<{ id: string; status: string; codes: string[] }> {
-  const id = await platform.submit({ sender: { name: 'Jeferson Otieno Wakulma', phone, ...sender } });
+async function pay(
+  sender: Sender = {},
+  goOn = () => platform.settleDown(),
+  amount = '1500',
+): Promise<{ id: string; status: string; codes: string[] }> {
+  const id = await platform.submit({ amount, sender: { name: 'Jeferson Otieno Wakulma', phone, ...sender } });
   await goOn();
   const { rows } = await platform.database.pool.query(
     `select reasons from decisions where payment_id = $1 and agent = 'compliance' order by position desc limit 1`,
@@ -82,6 +86,7 @@ test.each<[string, () => Sender]>([
   ['by another name', () => ({ name: 'Jeferson O. Wakulma' })],
   ['of whom something else is said', () => ({ dateOfBirth: '1971-03-04' })],
   ['when the entry says something else', () => ((lists = listOf({ datesOfBirth: ['1950'] })), {})],
+  ['when another list has such an entry', () => ((lists = listOf({ list: 'ANOTHER' })), {})],
   ['by another number', () => ({ phone: '+254711999999' })],
 ])('it counts for nobody %s', async (_, changed) => {
   const first = await pay();
@@ -105,6 +110,37 @@ test('what officers say last counts', async () => {
   platform.clock.advance(1_000);
   await end(second.id, 'reject', 'true_match');
   expect((await pay()).status).toBe('held');
+});
+
+test.each<['release' | 'reject', string, string]>([
+  ['release', 'known_customer', 'paid'],
+  ['reject', 'true_match', 'held'],
+])('of somebody who was cleared, %s for %s of what is held for something else leaves the next %s', async (verdict, reasonCode, status) => {
+  const identity = (kyc: string) =>
+    platform.database.pool.query('update users set kyc_status = $2 where id = (select sender_id from payments where id = $1)', [
+      first.id,
+      kyc,
+    ]);
+  const first = await pay();
+  await end(first.id, 'release', 'false_positive');
+  await identity('none');
+  const second = await pay();
+  expect([second.status, second.codes[0], second.codes.includes('sanctions_cleared')]).toEqual(['held', 'kyc_none', true]);
+  platform.clock.advance(1_000);
+  await end(second.id, verdict, reasonCode);
+  await identity('basic');
+  expect((await pay()).status).toBe(status);
+});
+
+test('what one officer said of a small payment spares no payment for which it takes two, what two said does', async () => {
+  const first = await pay();
+  await end(first.id, 'release', 'false_positive');
+  const large = () => pay({}, () => platform.settleDown(), '200000');
+  const held = await large();
+  expect([held.status, held.codes[0]]).toEqual(['held', 'sanctions_possible_match']);
+  expect((await pay()).status).toBe('paid');
+  await end(held.id, 'release', 'false_positive', ['officer:amina', 'officer:kofi']);
+  expect((await large()).codes).toContain('sanctions_cleared');
 });
 
 test('where four eyes apply it takes both', async () => {
