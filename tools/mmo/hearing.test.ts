@@ -93,7 +93,7 @@ describe('what is kept of an answer', () => {
       bytes: Buffer.from(text as string),
       isWhole: true,
       mayHoldToken,
-      requestHeaders: { authorization: 'Basic dXNlcjpwYXNz', 'x-auth-token': 'YXBpOnB3' },
+      requestHeaders: { Authorization: 'Basic dXNlcjpwYXNz', 'x-auth-token': 'YXBpOnB3', apiKey: 'atsk-1', accept: 'application/json' },
     });
 
   it.each([
@@ -103,6 +103,10 @@ describe('what is kept of an answer', () => {
     ['{"access_token":"cut off in the mid', '{"access_token":"[secret] off in the mid'],
     ['refresh_token=abc&scope=x', 'refresh_token=[secret]&scope=x'],
     ['you sent Basic dXNlcjpwYXNz and YXBpOnB3', 'you sent Basic [secret] and [secret]'],
+    ['no atsk-1 takes application/json', 'no [secret] takes application/json'],
+    ['{"SecurityCredential":"a+b/c==","Amount":"7"}', '{"SecurityCredential":"[secret]","Amount":"7"}'],
+    ['{"encryptedPinCode":"a+b\\/c==","id":"7"}', '{"encryptedPinCode":"[secret]","id":"7"}'],
+    ['{"merchant_key":"m1","pinCode":1234}', '{"merchant_key":"[secret]","pinCode":[secret]}'],
   ])('%s', (text, expected) => expect(kept(text)).toBe(expected));
 
   it('no more than its head', () => {
@@ -111,6 +115,9 @@ describe('what is kept of an answer', () => {
 
   it('its bytes, where they are no text; and nothing that could be a token of an answer that may hold one', () => {
     expect(kept(Buffer.of(0xff, 0xfe))).toBe('base64://4=');
+    const cutInALetter = Buffer.concat([Buffer.from('{"access_token":"s3cr3t","name":"'), Buffer.of(0xc3)]);
+    const shown = Buffer.from(kept(cutInALetter).slice('base64:'.length), 'base64').toString('latin1');
+    expect(shown).toBe('{"access_token":"[secret]","name":"\u00c3');
     expect(kept('token: abcdefghijklmnopqrstuvwxyz012345', true)).toBe('token: [long]');
   });
 });

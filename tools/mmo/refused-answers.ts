@@ -59,22 +59,32 @@ function isPlainError({ status, bytes }: HeardAnswer): boolean {
   return status >= 300 && parseObject(bytes.toString('utf8')) !== undefined;
 }
 
-/** The names of secrets in answers: whoever has one of these can ask, pay or be believed in our name. */
+/** The names of secrets in answers: whoever has one of these can ask, pay or be believed in our name. A slash may be escaped in what follows. */
 const NAMED_SECRET =
-  /((?:access_?token|refresh_?token|id_?token|notif_?token|api_?key|password|pin|secret)[\\"']*\s*[:=]\s*[\\"']*)[^\\"'&\s,}<]+/gi;
+  /((?:access_?token|refresh_?token|id_?token|notif_?token|api_?key|merchant_?key|security_?credential|password|pin(?:_?code)?|secret)[\\"']*\s*[:=]\s*[\\"']*)(?:[^\\"'&\s,}<]|\\\/)+/gi;
 /** What can be a token whatever it is called: in an answer to whoever asked for one. */
 const LONG_WORD = /[A-Za-z0-9._~+/=-]{16,}/g;
-/** Headers of ours that prove who we are. */
-const PROOFS: readonly string[] = ['authorization', 'x-auth-token', 'x-api-key', 'ocp-apim-subscription-key'];
+/** Headers of ours that prove who we are, in whatever case they are written. */
+const PROOFS: ReadonlySet<string> = new Set([
+  'apikey',
+  'authorization',
+  'ocp-apim-subscription-key',
+  'x-api-key',
+  'x-auth-token',
+  'x-key',
+  'x-signature',
+]);
 
 /** What is kept of an answer. The secrets go first, so that the end of the head cuts none in two. */
 export function keptBodyOf({ bytes, mayHoldToken, requestHeaders }: HeardAnswer): string {
-  const head = bytes.subarray(0, ANSWER_HEAD_BYTES * 2);
-  let text = isUtf8(bytes) ? head.toString('utf8') : `base64:${head.toString('base64')}`;
-  for (const name of PROOFS) {
-    const proof = requestHeaders[name]?.replace(/^\w+ /, '');
-    if (proof !== undefined && proof !== '') text = text.replaceAll(proof, '[secret]');
+  const isText = isUtf8(bytes);
+  // What is no text may hold some, and a letter that was cut in two makes no secret unreadable.
+  let text = bytes.subarray(0, ANSWER_HEAD_BYTES * 2).toString(isText ? 'utf8' : 'latin1');
+  for (const [name, value] of Object.entries(requestHeaders)) {
+    const proof = PROOFS.has(name.toLowerCase()) ? value.replace(/^\w+ /, '') : '';
+    if (proof !== '') text = text.replaceAll(proof, '[secret]');
   }
   text = text.replaceAll(NAMED_SECRET, '$1[secret]');
-  return (mayHoldToken ? text.replaceAll(LONG_WORD, '[long]') : text).slice(0, ANSWER_HEAD_BYTES);
+  if (mayHoldToken) text = text.replaceAll(LONG_WORD, '[long]');
+  return (isText ? text : `base64:${Buffer.from(text, 'latin1').toString('base64')}`).slice(0, ANSWER_HEAD_BYTES);
 }
