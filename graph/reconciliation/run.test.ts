@@ -239,12 +239,21 @@ describe('a day', () => {
     await pay(1);
     expect(await codeOf(reconcile(null))).toBe('statement_missing');
     const ledgerMinor = await floatOf();
+    const asNew: (number | undefined)[] = [];
     const telling = (minor: bigint) => ({
       ...platform.deps,
-      operators: (railId: string) => ({ ...platform.deps.operators(railId), balance: async () => money(minor, 'UGX') }),
+      operators: (railId: string) => ({
+        ...platform.deps.operators(railId),
+        balance: async (terms?: { readonly notBeforeMs: number }) => {
+          asNew.push(terms?.notBeforeMs);
+          return money(minor, 'UGX');
+        },
+      }),
     });
     const byBalance = (minor: bigint) => reconcileDay(telling(minor), { rail: railById('mtn-ug'), day: DAY, file: null, by: 'system' });
     expect(await byBalance(ledgerMinor)).toMatchObject({ basis: 'balance', breaks: [] });
+    // One from before the look at the books would be held against other books.
+    expect(asNew).toEqual([platform.clock.now()]);
     expect(await byBalance(ledgerMinor - 1n)).toMatchObject({ newBreaks: 1, breaks: [{ kind: 'balance_differs' }] });
     // A statement says nothing of the balance of this moment, and ends no break about it.
     await reconcile(statement(asked.map(rowOf)));

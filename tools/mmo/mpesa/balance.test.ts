@@ -1,5 +1,8 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { accountsOf, readToldBalance } from './balance.ts';
+import type { HttpAnswer } from '../http.ts';
+import { accountsOf, readToldBalance, requestBalance } from './balance.ts';
+import type { Daraja } from './daraja.ts';
 
 const packed =
   'Working Account|KES|700000.00|700000.00|0.00|0.00&Utility Account|KES|228037.00|228037.05|0.00|0.00&Charges Paid Account|KES|-1540.00|-1540.00|0.00|0.00';
@@ -52,4 +55,16 @@ it('holds an account that cannot be read for one of which nobody knows what it h
       ['Working Account', null],
     ]),
   );
+});
+
+it.each<[string, HttpAnswer, boolean]>([
+  ['an acknowledgement', { kind: 'answered', status: 200, headers: new Headers(), body: '{"ResponseCode":"0"}' }, true],
+  ['a refusal', { kind: 'answered', status: 400, headers: new Headers(), body: '{"errorCode":"400.002.02"}' }, false],
+  ['no connection', { kind: 'not_sent', reason: 'unreachable' }, false],
+  ['silence, after which its message may come all the same', { kind: 'no_answer', reason: 'timeout' }, true],
+])('waits for the message or not, after %s', async (_what, answer, isAwaited) => {
+  const { publicKey: key } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const profile = { b2c: { initiatorName: 'capp', initiatorPassword: 'x' } };
+  const daraja = { profile, key, call: async () => answer } as unknown as Daraja;
+  expect(await requestBalance(daraja, '600992', 'https://capp.test/v1/balances/1')).toBe(isAwaited);
 });

@@ -7,7 +7,7 @@ import { listOf, objectOf, parseCallbackObject, parseObject, readAmount, type Re
 import { type Daraja, initiatorOf } from './daraja.ts';
 import { b2cFailure } from './outcomes.ts';
 
-/** Asks for the balances of a short code; they come to the address. True: Daraja took the question. */
+/** Asks for the balances of a short code; they come to the address. False: Daraja did not take the question, for sure. */
 export async function requestBalance(daraja: Daraja, shortCode: string, resultUrl: string): Promise<boolean> {
   const answer = await daraja.call('/mpesa/accountbalance/v1/query', {
     ...initiatorOf(daraja),
@@ -18,7 +18,7 @@ export async function requestBalance(daraja: Daraja, shortCode: string, resultUr
     QueueTimeOutURL: resultUrl,
     Remarks: 'Balance',
   });
-  if (answer.kind !== 'answered') return false;
+  if (answer.kind !== 'answered') return answer.kind === 'no_answer';
   if (textOf(parseObject(answer.body), 'ResponseCode') === '0') return true;
   if (answer.status === 200) noteUnusable('unreadable_answer');
   return false;
