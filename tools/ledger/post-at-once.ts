@@ -57,22 +57,15 @@ const NEEDS_THE_LONG_WAY: ReadonlySet<unknown> = new Set(['23505', '23502']);
 export async function postAtOnce(tx: PoolClient, movements: readonly AtOnce[]): Promise<boolean> {
   const { codes, columns } = columnsOf(movements);
   await tx.query('savepoint at_once');
-  try {
-    const written = await tx.query<{ inserted: number; moved: number }>({
-      name: 'ledger_post_at_once',
-      text: POST_AT_ONCE_SQL,
-      values: columns,
+  const isWritten = await tx
+    .query<{ inserted: number; moved: number }>({ name: 'ledger_post_at_once', text: POST_AT_ONCE_SQL, values: columns })
+    .then(({ rows }) => rows[0]?.inserted === movements.length && rows[0].moved === codes)
+    .catch((error: unknown) => {
+      if (NEEDS_THE_LONG_WAY.has((error as { code?: unknown }).code)) return false;
+      throw error;
     });
-    const { inserted, moved } = written.rows[0] ?? {};
-    if (inserted !== movements.length || moved !== codes)
-      throw new RangeError(`${inserted} of ${movements.length} transfers moved ${moved} of ${codes} balances`);
-  } catch (error) {
-    if (!NEEDS_THE_LONG_WAY.has((error as { code?: unknown }).code)) throw error;
-    await tx.query('rollback to savepoint at_once');
-    return false;
-  }
-  await tx.query('release savepoint at_once');
-  return true;
+  await tx.query(isWritten ? 'release savepoint at_once' : 'rollback to savepoint at_once');
+  return isWritten;
 }
 
 /** Account codes with what each of them gains, and the movements with accounts as places among the codes, from 1. */

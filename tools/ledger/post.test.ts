@@ -200,6 +200,29 @@ describe('a set so large that it goes the short way', () => {
     expect(await levels(float)).toEqual({ posted: 1_000n - 240n, reserved: 0n });
   });
 
+  test('written by two workers at once, moves once what it says', async () => {
+    const float = await openFloat(1_000n);
+    const set = moves(float);
+    const found = await Promise.all([write(...set), write(...set), run((tx) => post(tx, set.toReversed()))]);
+    expect(found.map((ids) => ids.toSorted())).toEqual(found.map(() => set.map(({ id }) => id).toSorted()));
+    expect(await levels(float)).toEqual({ posted: 1_000n - 120n, reserved: 0n });
+  });
+
+  test('is refused where there is none of its accounts, and leaves nothing behind even when the fault is swallowed', async () => {
+    const float = await openFloat(1_000n);
+    const nowhere = moves(float).map((each) => ({ ...each, debit: 'float:nowhere', credit: 'float:elsewhere' }) as Movement);
+    await expect(write(...nowhere)).rejects.toThrow('account_not_found');
+    const known = moves(float, 1n);
+    for (const refused of [nowhere, moves(float, 10_000n)]) {
+      const swallowed = run(async (tx) => {
+        await post(tx, known);
+        await post(tx, refused).catch(() => undefined);
+      });
+      await expect(swallowed).rejects.toThrow('internal');
+    }
+    expect(await levels(float)).toEqual({ posted: 1_000n, reserved: 0n });
+  });
+
   test.each([
     ['another content under a known id', 'transfer_conflict', (known: string) => ({ id: known, amount: 4n })],
     ['an account that is not there', 'account_not_found', () => ({ credit: 'float:nowhere' })],
