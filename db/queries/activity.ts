@@ -1,7 +1,7 @@
 /** Reading agent activity: one payment's, a client's, and the stream that never skips a row. */
 import type { Pool } from 'pg';
 import type { Facts, Reason } from '../../domain/decision.ts';
-import { ORDINARY_OUTCOMES, SET_MAX } from './decisions.ts';
+import { isOrdinaryAgent, ORDINARY_OUTCOMES, SET_MAX } from './decisions.ts';
 import { windowOf } from './settlement-windows.ts';
 
 export interface ActivityRow {
@@ -101,7 +101,9 @@ export async function listActivity(
     from (select * from decision_sets where client_id = $1${ofPayment}${earlier('position')} order by tx_id desc, position desc) given
     cross join lateral decisions_in(given) one where true${conditions.join('')}${earlier('one.position')}
     order by given.tx_id desc, given.position desc, one.position desc limit $2`;
-  const isAlone = filter.outcome !== undefined && !ORDINARY_OUTCOMES.has(filter.outcome);
+  const isAlone =
+    (filter.agent !== undefined && !isOrdinaryAgent(filter.agent)) ||
+    (filter.outcome !== undefined && !ORDINARY_OUTCOMES.has(filter.outcome));
   const text = `select ${COLUMNS} from (${isAlone ? alone : `(${alone}) union all (${inSets})`}) found
     order by tx_id desc, position desc limit $2`;
   return (await db.query<ActivityRow>(text, values)).rows;

@@ -47,10 +47,19 @@ function isOrdinarySet(decisions: readonly RecordedDecision[]): decisions is Dec
   return decisions.length <= SET_MAX && decisions.every(isOrdinary);
 }
 
+function isOrdinary({ id, agent, outcome, modelId, promptHash, parts }: RecordedDecision): boolean {
+  if (id !== undefined || modelId !== null || promptHash !== null || !isOrdinaryAgent(agent)) return false;
+  return ORDINARY_OUTCOMES.has(outcome) && parts !== undefined && !holdsZero(parts.own) && !holdsZero(parts.common);
+}
+
+/** Whether decisions of an agent may be kept together; those of the others are few, and found by an index. */
+export function isOrdinaryAgent(agent: string): boolean {
+  return agent !== 'settlement' && agent !== 'investigator';
+}
+
 /** Facts are put together as `jsonb`, which cannot hold the character 0. */
-function isOrdinary({ id, agent, outcome, modelId, promptHash, factsJson, parts }: RecordedDecision): boolean {
-  if (id !== undefined || modelId !== null || promptHash !== null || agent === 'settlement' || agent === 'investigator') return false;
-  return ORDINARY_OUTCOMES.has(outcome) && parts !== undefined && factsJson?.includes('\\u0000') !== true;
+function holdsZero(json: string): boolean {
+  return json.includes('\\u0000');
 }
 
 const RECORD_SETS_SQL = `
@@ -105,13 +114,16 @@ interface Common {
 
 /** Everything that sets share, and of each set, as the literal of an array, where among it its decisions are. */
 function commonsOf(sets: readonly DecisionSet[]): { readonly commons: readonly Common[]; readonly places: readonly string[] } {
-  // By the text of the facts, which decisions that share it have from one place, so that it is hashed once.
-  const known = new Map<string, Common[]>();
+  // By client, for a cohort may have as many clients as payments, and then by the text of the facts, which decisions that share it have
+  // from one place, so that it is hashed once.
+  const known = new Map<string, Map<string, Common[]>>();
   const commons: Common[] = [];
   const placeOf = (decision: RecordedDecision): number => {
     const facts = decision.parts?.common ?? '{}';
-    let alike = known.get(facts);
-    if (alike === undefined) known.set(facts, (alike = []));
+    let ofClient = known.get(decision.clientId);
+    if (ofClient === undefined) known.set(decision.clientId, (ofClient = new Map()));
+    let alike = ofClient.get(facts);
+    if (alike === undefined) ofClient.set(facts, (alike = []));
     for (const common of alike) if (isSaidAlike(common.decision, decision)) return common.place;
     const common = { place: commons.length, decision, facts };
     alike.push(common);
@@ -122,9 +134,9 @@ function commonsOf(sets: readonly DecisionSet[]): { readonly commons: readonly C
   return { commons, places };
 }
 
-/** Whether two decisions with the same shared facts differ in nothing else than what each has of its own. */
+/** Whether two decisions for one client with the same shared facts differ in nothing else than what each has of its own. */
 function isSaidAlike(one: RecordedDecision, other: RecordedDecision): boolean {
-  if (one.clientId !== other.clientId || one.agent !== other.agent || one.policyVersion !== other.policyVersion) return false;
+  if (one.agent !== other.agent || one.policyVersion !== other.policyVersion) return false;
   if (one.outcome !== other.outcome || one.confidence !== other.confidence || one.durationUs !== other.durationUs) return false;
   const [these, those] = [one.reasons, other.reasons];
   if (these === those) return true;
