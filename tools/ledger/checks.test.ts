@@ -196,6 +196,25 @@ describe('finds what is broken:', () => {
     expect(await checkBooks(database.pool)).toMatchObject([{ invariant: 6, subject: `payment ${paymentId}` }]);
   });
 
+  test('a phone number in decisions that are kept together, in what is theirs and in what they share', async () => {
+    const common = (facts: string, reasons: string) =>
+      `insert into decision_commons (client_id, agent, policy_version, outcome, reasons, confidence, duration_us, facts)
+         values (:client, 'compliance', 'v1', 'clear', '${reasons}', 1, 1, '${facts}')`;
+    await breakBy(
+      `insert into decision_sets (id, client_id, payment_id, cohort_id, commons_from, commons, digests, facts)
+         values (gen_random_uuid(), :client, :payment, gen_random_uuid(), 1, '{0}', '\\x00', '{"to":"+256772123456"}')`,
+      common('{"to":"+256772123456"}', '[]'),
+      common('{}', '[{"code":"a","text":"+256772123456"}]'),
+      common('{"amount":"256700000000"}', '[]'),
+    );
+    const found = await checkBooks(database.pool);
+    expect(found.map(({ invariant, subject }) => [invariant, subject.split(' ')[0]])).toEqual([
+      [7, 'decision_set'],
+      [7, 'decision_common'],
+      [7, 'decision_common'],
+    ]);
+  });
+
   test('an approval on other evidence than the case has', async () => {
     await breakBy(
       newCase(1),
