@@ -3,10 +3,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { recordAuditEvents } from '../../db/queries/audit.ts';
 import { newId } from '../../domain/ids.ts';
 import { merkleRoot } from '../aptos/merkle.ts';
-import { readBlocks } from './chain.ts';
-import { FIRST_PREVIOUS_HASH, hashesOf, leafHash, leavesOf, rootOf } from './encoding.ts';
+import { insertBlock, readBlocks, type SealedBlock } from './chain.ts';
+import { blockHash, FIRST_PREVIOUS_HASH, hashesOf, leafHash, leavesOf, rootOf } from './encoding.ts';
 import { checkProof, exportPayment } from './proof.ts';
-import { sealAudit } from './seal.ts';
+import { sealAudit, sealOf } from './seal.ts';
 import { columnsOf, SOURCE_NAMES, SOURCES } from './sources.ts';
 import { testLog, type TestLog } from './testing.ts';
 
@@ -23,6 +23,19 @@ const event = (details: Record<string, unknown> = {}) => ({
   subject: `payment:${newId()}`,
   details,
 });
+
+/** The block as a version sealed it that did not know the sources that came later. */
+function withoutLateSources(block: SealedBlock): SealedBlock {
+  const ranges = block.ranges.filter(({ source }) => SOURCES[source].isLate !== true);
+  const header = {
+    ...block.header,
+    ranges: ranges.map(({ keys: _keys, hashes: _hashes, ...range }) => range),
+    merkleRoot: rootOf(ranges),
+    leafCount: leavesOf(ranges),
+  };
+  const hash = blockHash(header);
+  return { header, hash, seal: sealOf(log.deps.keyring, hash), ranges };
+}
 
 describe('sealing', () => {
   test('puts every row of every source into blocks that follow one another', async () => {
@@ -125,6 +138,28 @@ describe('the encoding', () => {
       const said = proof.rows.find((row) => row.source === 'case_decisions')?.row ?? {};
       expect(Object.keys(said).includes('action_digest')).toBe(form >= 2);
     }
+  });
+
+  test('of blocks from before a source was sealed still verifies, its rows go into the next, and no later block leaves it out', async () => {
+    await log.writePayment();
+    await log.sealAll();
+    const [block] = await readBlocks(log.pool, 1n, 1n, { withLeaves: true });
+    const older = withoutLateSources(block as SealedBlock);
+    await log.pool.query('alter table audit_ranges disable trigger all');
+    await log.pool.query('alter table audit_blocks disable trigger all');
+    await log.pool.query('with gone as (delete from audit_ranges) delete from audit_blocks');
+    await log.pool.query('alter table audit_ranges enable trigger all');
+    await log.pool.query('alter table audit_blocks enable trigger all');
+    await insertBlock(log.pool, older);
+    expect(await log.verify()).toMatchObject({ findings: [], rows: 8, unsealed: 3 });
+    const sealed = await log.sealAll();
+    expect(sealed).toMatchObject({ blocks: 1, rows: 3 });
+    expect(await log.verify()).toMatchObject({ findings: [], rows: 11, unsealed: 0 });
+    const header = { ...older.header, number: '3', previousHash: sealed.head?.hash ?? '' };
+    const hash = blockHash(header);
+    const late = { ...older, header, hash, seal: sealOf(log.deps.keyring, hash) };
+    await expect(insertBlock(log.pool, late)).rejects.toMatchObject({ constraint: 'audit_ranges_sources' });
+    expect(await log.verify()).toMatchObject({ findings: [], blocks: 2 });
   });
 
   test('has every column of its tables, but for what is noted there later', async () => {
