@@ -3,7 +3,7 @@
  * secret that signs is shown when it is made and never after.
  *
  * Every act first reads its endpoint as the tenant, so that another client's is not found whatever the statement says; it is then done
- * by the role that may write the audit log.
+ * over connections that change rows of that client alone.
  */
 import { z } from '@hono/zod-openapi';
 import {
