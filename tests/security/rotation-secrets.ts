@@ -46,6 +46,7 @@ export async function leaveSecrets({ platform, pool }: BenchPlatform, keyring: K
   const login = { clientId: DEMO_CLIENT_ID, principal: PRINCIPAL, roles: ['operator'] } as const;
   const codeAt = await storeLogin({ pool, keyring }, login, systemClock.now());
   const signingKey = await signingKeyOf(platform.url);
+  if (signingKey === null) throw new Error('no key signs tokens before the rotation');
   return {
     events,
     logIn: async (url) => {
@@ -68,11 +69,11 @@ function isSigned(body: string, headers: Readonly<Record<string, string | string
   }
 }
 
-/** The name of the key that signs tokens now; asked for, it is made where there is none. */
-async function signingKeyOf(url: string): Promise<string> {
+/** The name of the key that signs tokens now; asked for, it is made where there is none. Null where the API cannot tell. */
+async function signingKeyOf(url: string): Promise<string | null> {
   const answer = await fetch(`${url}/.well-known/jwks.json`);
-  const { keys } = (await answer.json()) as { keys: { kid: string }[] };
-  return keys[0]?.kid ?? '';
+  const { keys = [] } = (await answer.json()) as { keys?: { kid: string }[] };
+  return keys[0]?.kid ?? null;
 }
 
 function post(url: string, body: unknown): Promise<Response> {

@@ -2,7 +2,7 @@
  * Whether the index keys of a process are those that the database was written with. Under others everybody would be a stranger, every
  * mandate void, every grant forged and every block of the audit log of wrong seal, and nothing would say why.
  */
-import { type Pool, withTransaction } from '../../db/connect.ts';
+import { type Pool, type Queryable, withTransaction } from '../../db/connect.ts';
 import type { Keyring, NamedIndexKey } from '../../db/keyring.ts';
 import { type KnownIndexKey, listIndexKeys, lockIndexKeys, nameIndexKeys } from '../../db/queries/index-keys.ts';
 import { fault } from '../../domain/errors.ts';
@@ -70,21 +70,41 @@ export async function assertIndexKeys(pool: Pool, { indexKeys }: Keys): Promise<
   if (refusal !== null) throw refuse(refusal);
 }
 
+/** What speaks against retiring keys that were in force until now; null when nothing does. */
+function retirementRefusal(named: readonly NamedIndexKey[], known: readonly KnownIndexKey[], nowMs: number): string | null {
+  const isNew = ({ check }: NamedIndexKey): boolean => !known.some((key) => key.keyCheck.equals(check) && key.retiredAt !== null);
+  // The database takes no other moment afterwards.
+  const early = named.filter(isNew).some(({ retiredAtMs }) => retiredAtMs !== null && retiredAtMs > nowMs);
+  return early ? 'A key is to be retired at a moment that is still to come. Name the moment since which no process uses it.' : null;
+}
+
 /**
- * The same at the start of whatever writes, and notes the keys that the database has not seen. Where it has seen none, though blocks of
- * the audit log are sealed, the newest must bear a seal of these keys.
+ * What speaks against keys over a database that knows none, though blocks of its audit log are sealed: the newest must bear a seal of the
+ * first key. Behind that one others may be named; a key that processes from before do not know must not seal yet.
+ */
+async function firstNamingRefusal(tx: Queryable, keys: Keys): Promise<string | null> {
+  const last = await lastBlockNumber(tx);
+  if (last === 0n) return null;
+  for (const { hash, seal, header } of await readBlocks(tx, last, last, { withLeaves: false })) {
+    if (sealsOf(keys, hash, Date.parse(header.sealedAt))[0]?.equals(seal) !== true)
+      return 'The newest block of the audit log was sealed with another key than the first in CAPP_INDEX_KEY. Put that in front; where the setting was empty until now, it is the field key with the lowest number.';
+  }
+  return null;
+}
+
+/**
+ * The same at the start of whatever writes, and notes the keys that the database has not seen, and which are retired. Where it has seen
+ * none, the audit log says by which it was sealed.
  */
 export async function admitIndexKeys(pool: Pool, keys: Keys, nowMs: number): Promise<void> {
   await withTransaction(pool, async (tx) => {
     await lockIndexKeys(tx);
     const known = await listIndexKeys(tx);
-    const refusal = indexKeyRefusal(keys.indexKeys, known);
+    const refusal =
+      indexKeyRefusal(keys.indexKeys, known) ??
+      retirementRefusal(keys.indexKeys, known, nowMs) ??
+      (known.length === 0 ? await firstNamingRefusal(tx, keys) : null);
     if (refusal !== null) throw refuse(refusal);
-    const last = known.length === 0 ? await lastBlockNumber(tx) : 0n;
-    for (const { hash, seal, header } of last === 0n ? [] : await readBlocks(tx, last, last, { withLeaves: false })) {
-      if (!sealsOf(keys, hash, Date.parse(header.sealedAt)).some((each) => each.equals(seal)))
-        throw refuse('The newest block of the audit log was sealed with another index key than those that are named.');
-    }
     await nameIndexKeys(tx, keys.indexKeys, nowMs);
   });
 }
