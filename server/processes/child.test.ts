@@ -11,7 +11,7 @@ async function startChild(stop: string): Promise<ChildProcess> {
     await runChild(async () => ({ stop: ${stop} }));
     setInterval(() => {}, 1_000);
   `;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'ignore', 'ipc'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   expect(await once(child, 'message')).toEqual([{ kind: 'ready', detail: {} }, undefined]);
   return child;
@@ -35,7 +35,8 @@ test('a process that is told to end does so by itself', async () => {
 test.each([
   ['ends', 'async () => {}', 0],
   ['fails to end', 'async () => { throw new Error(); }', 1],
-])('a process whose supervisor is gone leaves for certain when its work %s', async (_, stop, code) => {
+  ['dies of an error that nobody catches', '() => new Promise(() => setTimeout(() => { throw new Error(); }))', 1],
+])('a process whose supervisor is gone leaves for certain when it %s', async (_, stop, code) => {
   const child = await startChild(stop);
   child.disconnect();
   // Nobody is left to kill a process that the runtime keeps from exiting: it does so itself, as its last act.

@@ -34,34 +34,39 @@ export async function runChild(start: () => Promise<Running>): Promise<void> {
     // Under a supervisor the supervisor speaks; alone, the process says itself why it cannot start.
     if (process.send === undefined) process.stderr.write(`capp: ${failed.code}: ${failed.detail.replaceAll(/\s+/g, ' ')}\n`);
     await tell(failed);
+    if (isOrphan()) endAtExit();
     process.exit(2);
   }
   let stopping = false;
   const stop = (): void => {
     if (stopping) return;
     stopping = true;
-    setTimeout(() => leave(1), STOP_MS_MAX).unref();
+    setTimeout(() => process.exit(1), STOP_MS_MAX).unref();
     running.stop().then(
-      () => leave(0),
-      () => leave(1),
+      () => process.exit(0),
+      () => process.exit(1),
     );
+  };
+  const stopAlone = (): void => {
+    endAtExit();
+    stop();
   };
   process.on('SIGTERM', stop);
   // Ctrl-C and a closed terminal reach the whole group; the supervisor decides in which order its children end.
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
-  process.on('disconnect', stop);
+  process.on('disconnect', stopAlone);
   // A supervisor that died during the start is not told of any more.
-  if (isOrphan()) return stop();
+  if (isOrphan()) return stopAlone();
   await tell({ kind: 'ready', detail: running.detail ?? {} });
 }
 
 /**
- * The way out. `process.exit` can wait for ever for a thread of the compiler (nodejs/node#54918): a supervisor kills a
- * child that is late, a process that outlived its supervisor kills itself, after all others have heard of the exit.
+ * Makes any exit the last act, one for an error that nobody caught included: log lines that nobody reads any more end in such errors.
+ * An exit can wait for ever for a thread of the compiler (nodejs/node#54918): a supervisor kills a child that is late, a process that
+ * outlived its supervisor kills itself, after all others have heard of the exit.
  */
-function leave(code: number): void {
-  if (isOrphan()) process.once('exit', () => process.kill(process.pid, 'SIGKILL'));
-  process.exit(code);
+function endAtExit(): void {
+  process.once('exit', () => process.kill(process.pid, 'SIGKILL'));
 }
 
 function isOrphan(): boolean {
