@@ -1,38 +1,21 @@
 /** A chain that holds other terms, or other approvals, than those given here: nothing is approved, executed or posted by it. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { emptyDatabase } from '../../agents/testing.ts';
+import { expect, it } from 'vitest';
 import { withTransaction } from '../../db/connect.ts';
 import { resolveSettlementCase } from '../../db/queries/settlement.ts';
-import { type TestDatabase, testDatabase } from '../../db/testing.ts';
-import { manualClock } from '../../domain/clock.ts';
 import type { BatchProposal, ChainStatus, ChainTerms } from '../../tools/aptos/settlement-chain.ts';
-import { checkBooks } from '../../tools/ledger/index.ts';
 import { driveSettlement } from './driver.ts';
-import { driveToEnd, insertBatch, memoryChain, type MemoryChain, memoryDeps, stateOfBatch, withTerms } from './testing.ts';
-import { DEFAULT_DRIVER_SETTINGS, type DriverDeps } from './types.ts';
+import { openStage, type Stage, START_MS } from './stage.ts';
+import { driveToEnd, insertBatch, stateOfBatch, withTerms } from './testing.ts';
+import { DEFAULT_DRIVER_SETTINGS } from './types.ts';
 
-const START_MS = Date.UTC(2026, 5, 1);
+let clock: Stage['clock'];
+let chain: Stage['chain'];
+let deps: Stage['deps'];
+const database = openStage({ approvers: ['policy:one', 'policy:two'] }, (stage) => {
+  ({ clock, chain, deps } = stage);
+});
+const { query } = database;
 
-let database: TestDatabase;
-let clock: ReturnType<typeof manualClock>;
-let chain: MemoryChain;
-let deps: DriverDeps;
-beforeAll(async () => {
-  database = await testDatabase({ max: 6 });
-});
-afterAll(() => database?.close());
-beforeEach(async () => {
-  await emptyDatabase(database.pool);
-  clock = manualClock(START_MS);
-  chain = memoryChain(clock);
-  deps = memoryDeps({ pool: database.pool, clock, chain }, { approvers: ['policy:one', 'policy:two'] });
-});
-afterEach(async () => {
-  const violations = await checkBooks(database.pool);
-  if (violations.length > 0) throw new Error(JSON.stringify(violations));
-});
-
-const query = async (text: string, values: unknown[] = []) => (await database.pool.query(text, values)).rows;
 const stateOf = (id: string) => stateOfBatch(database.pool, id);
 const driveOn = (rounds?: number) => driveToEnd(deps, clock, rounds);
 const entriesOf = (batchId: string) => query('select amount, reason from transfers where link_id = $1', [batchId]);

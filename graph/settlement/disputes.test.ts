@@ -1,42 +1,25 @@
 /** Disputes and votes that people give here: carried to the chain once, whatever becomes of the calls, and no longer than they can count. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { emptyDatabase } from '../../agents/testing.ts';
+import { describe, expect, it } from 'vitest';
 import { withTransaction } from '../../db/connect.ts';
 import { writeSettlementDispute, writeSettlementVote } from '../../db/queries/settlement-disputes.ts';
-import { type TestDatabase, testDatabase } from '../../db/testing.ts';
-import { manualClock } from '../../domain/clock.ts';
-import { checkBooks } from '../../tools/ledger/index.ts';
 import { driveSettlement } from './driver.ts';
 import { changeBatch, claimBatches } from './steps.ts';
-import { type Fate, insertBatch, type MemoryChain, memoryChain, memoryDeps } from './testing.ts';
-import { DEFAULT_DRIVER_SETTINGS, type DrivenBatch, type DriverDeps } from './types.ts';
+import { openStage, type Stage, START_MS } from './stage.ts';
+import { type Fate, insertBatch } from './testing.ts';
+import { DEFAULT_DRIVER_SETTINGS, type DrivenBatch } from './types.ts';
 
-const START_MS = Date.UTC(2026, 5, 1);
 const WINDOW_MS = 3_600_000;
 const EVIDENCE = 'ab'.repeat(32);
 const ARBITERS = ['arbiter:sena', 'arbiter:baraka', 'arbiter:imani'];
 
-let database: TestDatabase;
-let clock: ReturnType<typeof manualClock>;
-let chain: MemoryChain;
-let deps: DriverDeps;
-beforeAll(async () => {
-  database = await testDatabase({ max: 6 });
-});
-afterAll(() => database?.close());
-beforeEach(async () => {
-  await emptyDatabase(database.pool);
-  clock = manualClock(START_MS);
-  chain = memoryChain(clock);
+let clock: Stage['clock'];
+let chain: Stage['chain'];
+let deps: Stage['deps'];
+const database = openStage({ approvers: ['policy:one', 'policy:two'], arbiters: ARBITERS }, (stage) => {
+  ({ clock, chain, deps } = stage);
   chain.disputeWindowMs = WINDOW_MS;
-  deps = memoryDeps({ pool: database.pool, clock, chain }, { approvers: ['policy:one', 'policy:two'], arbiters: ARBITERS });
 });
-afterEach(async () => {
-  const violations = await checkBooks(database.pool);
-  if (violations.length > 0) throw new Error(JSON.stringify(violations));
-});
-
-const query = async (text: string, id: string) => (await database.pool.query(text, [id])).rows;
+const query = (text: string, id: string) => database.query(text, [id]);
 const batchOf = async (id: string) =>
   (
     await query(

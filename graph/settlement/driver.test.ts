@@ -1,37 +1,19 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { emptyDatabase } from '../../agents/testing.ts';
-import { type TestDatabase, testDatabase } from '../../db/testing.ts';
-import { manualClock } from '../../domain/clock.ts';
-import { checkBooks } from '../../tools/ledger/index.ts';
+import { describe, expect, it } from 'vitest';
 import { driveSettlement } from './driver.ts';
 import { mortal } from './mortal.ts';
-import { type CallSeen, driveToEnd, type Fate, insertBatch, memoryChain, type MemoryChain, memoryDeps, stateOfBatch } from './testing.ts';
+import { openStage, type Stage, START_MS } from './stage.ts';
+import { type CallSeen, driveToEnd, type Fate, insertBatch, memoryChain, stateOfBatch } from './testing.ts';
 import { DEFAULT_DRIVER_SETTINGS, type DriverDeps } from './types.ts';
-
-const START_MS = Date.UTC(2026, 5, 1);
 
 const NAMES = ['policy:one', 'policy:two', 'policy:three', 'treasurer:nia', 'treasurer:sam', 'treasurer:zuri'];
 
-let database: TestDatabase;
-let clock: ReturnType<typeof manualClock>;
-let chain: MemoryChain;
-let deps: DriverDeps;
-beforeAll(async () => {
-  database = await testDatabase({ max: 6 });
+let clock: Stage['clock'];
+let chain: Stage['chain'];
+let deps: Stage['deps'];
+const database = openStage({ approvers: NAMES }, (stage) => {
+  ({ clock, chain, deps } = stage);
 });
-afterAll(() => database?.close());
-beforeEach(async () => {
-  await emptyDatabase(database.pool);
-  clock = manualClock(START_MS);
-  chain = memoryChain(clock);
-  deps = memoryDeps({ pool: database.pool, clock, chain }, { approvers: NAMES });
-});
-afterEach(async () => {
-  const violations = await checkBooks(database.pool);
-  if (violations.length > 0) throw new Error(JSON.stringify(violations));
-});
-
-const query = async (text: string, values: unknown[] = []) => (await database.pool.query(text, values)).rows;
+const { query } = database;
 
 const stateOf = (id: string) => stateOfBatch(database.pool, id);
 const booksOf = async (batchId: string) =>

@@ -1,25 +1,14 @@
 /** Which keys of the policy consent when some of them are of no use. */
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { emptyDatabase } from '../../agents/testing.ts';
-import { type TestDatabase, testDatabase } from '../../db/testing.ts';
-import { manualClock } from '../../domain/clock.ts';
+import { expect, it } from 'vitest';
 import { fault } from '../../domain/errors.ts';
-import { driveToEnd, type Fate, insertBatch, memoryApprover, memoryChain, type MemoryChain, memoryDeps, stateOfBatch } from './testing.ts';
-import type { DriverDeps } from './types.ts';
+import { openStage, type Stage } from './stage.ts';
+import { driveToEnd, type Fate, insertBatch, memoryApprover, type MemoryChain, stateOfBatch } from './testing.ts';
 
-let database: TestDatabase;
-let clock: ReturnType<typeof manualClock>;
-let chain: MemoryChain;
-let deps: DriverDeps;
-beforeAll(async () => {
-  database = await testDatabase();
-});
-afterAll(() => database?.close());
-beforeEach(async () => {
-  await emptyDatabase(database.pool);
-  clock = manualClock(Date.UTC(2026, 5, 1));
-  chain = memoryChain(clock);
-  deps = memoryDeps({ pool: database.pool, clock, chain }, { approvers: ['policy:one', 'policy:two', 'policy:three'] });
+let clock: Stage['clock'];
+let chain: Stage['chain'];
+let deps: Stage['deps'];
+const database = openStage({ approvers: ['policy:one', 'policy:two', 'policy:three'] }, (stage) => {
+  ({ clock, chain, deps } = stage);
 });
 
 const approvalsOf = (id: string) => [...(chain.batches.get(id)?.approvals ?? [])];

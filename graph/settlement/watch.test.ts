@@ -1,36 +1,24 @@
 /** The watch over books and chain: what differs becomes a case once, and is closed when it is gone. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { emptyDatabase } from '../../agents/testing.ts';
+import { describe, expect, it } from 'vitest';
 import { withTransaction } from '../../db/connect.ts';
 import { resolveSettlementCase } from '../../db/queries/settlement.ts';
-import { type TestDatabase, testDatabase } from '../../db/testing.ts';
-import { manualClock } from '../../domain/clock.ts';
 import { fault } from '../../domain/errors.ts';
 import { COMPARISON_MS } from '../../domain/settlement.ts';
 import { driveSettlement } from './driver.ts';
-import { insertBatch, memoryChain, type MemoryChain, memoryDeps, stateOfBatch, withTerms } from './testing.ts';
-import type { DriverDeps } from './types.ts';
+import { openStage, type Stage } from './stage.ts';
+import { insertBatch, type MemoryChain, stateOfBatch, withTerms } from './testing.ts';
 import { watchChain } from './watch.ts';
 
-const START_MS = Date.UTC(2026, 5, 1);
 const TEN_DAYS_MS = 10 * 86_400_000;
 
-let database: TestDatabase;
-let clock: ReturnType<typeof manualClock>;
-let chain: MemoryChain;
-let deps: DriverDeps;
-beforeAll(async () => {
-  database = await testDatabase({ max: 6 });
+let clock: Stage['clock'];
+let chain: Stage['chain'];
+let deps: Stage['deps'];
+const database = openStage({ approvers: ['policy:one', 'policy:two'], isFalsifying: true }, (stage) => {
+  ({ clock, chain, deps } = stage);
 });
-afterAll(() => database?.close());
-beforeEach(async () => {
-  await emptyDatabase(database.pool);
-  clock = manualClock(START_MS);
-  chain = memoryChain(clock);
-  deps = memoryDeps({ pool: database.pool, clock, chain }, { approvers: ['policy:one', 'policy:two'] });
-});
+const { query } = database;
 
-const query = async (text: string, values: unknown[] = []) => (await database.pool.query(text, values)).rows;
 const casesOf = (id: string) =>
   query(`select id, kind, status, closed_by, evidence, evidence_digest from settlement_cases where batch_id = $1 order by created_at, id`, [
     id,
