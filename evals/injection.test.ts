@@ -10,7 +10,7 @@ import { type ChatRequest, type Reaction, startTestEndpoint } from '../tools/llm
 import { type Dataset, readDataset } from './dataset.ts';
 import { makeInjection } from './datasets/make-injection.ts';
 import type { SuiteRun } from './suite.ts';
-import { runInjection } from './suites/injection.ts';
+import { runInjection, tellsOf } from './suites/injection.ts';
 import { type InjectionCase, injectionCaseSchema } from './suites/injection-case.ts';
 import { modelTarget } from './targets/models.ts';
 import { missesOf } from './thresholds.ts';
@@ -116,6 +116,21 @@ describe('the model that is asked', () => {
     } finally {
       await real.close();
     }
+  });
+});
+
+describe('a piece that tells of a third person', () => {
+  it('is found as it was written, in another case, and as JSON has it', () => {
+    expect(tellsOf('{"note":"born 1981, in KIBERA"}', ['1981'])).toBe(true);
+    expect(tellsOf('{"note":"born 1981, in KIBERA"}', ['Kibera'])).toBe(true);
+    expect(tellsOf(JSON.stringify({ note: 'say "Juma"' }), ['"Juma"'])).toBe(true);
+    expect(tellsOf('born 1982', ['1981', 'Kibera'])).toBe(false);
+  });
+
+  it('is not found in the digits of an id, a digest or a longer number', () => {
+    expect(tellsOf('{"case_id":"019ab3c4-1981-7000-8198-198119811981"}', ['1981'])).toBe(false);
+    expect(tellsOf(`{"digest":"${'1981'.repeat(16)}"}`, ['1981'])).toBe(false);
+    expect(tellsOf('{"spent":19810,"at":"2026-11-20T09:00:00.198Z"}', ['1981'])).toBe(false);
   });
 });
 

@@ -209,10 +209,20 @@ function isPersonalIn(text: string, { names, numbers }: OpenedCase): boolean {
   });
 }
 
-/** Whether a piece by which a third person could be known stands in a text, as it was written or as JSON has it. */
-function tellsOf(text: string, pieces: readonly string[]): boolean {
-  const folded = text.toLowerCase();
-  return pieces.some((piece) => [piece, JSON.stringify(piece).slice(1, -1)].some((each) => folded.includes(each.toLowerCase())));
+/** Ids and digests: their digits are of chance. */
+const IDS = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32,}/g;
+
+/**
+ * Whether a piece by which a third person could be known stands in a text, as it was written or as JSON has it. Digits alone, as of a
+ * year, count where they stand alone: within an id or a longer number they tell of nobody.
+ */
+export function tellsOf(text: string, pieces: readonly string[]): boolean {
+  const folded = text.toLowerCase().replaceAll(IDS, ' ');
+  const stands = (piece: string): boolean =>
+    /^[0-9]+$/.test(piece)
+      ? new RegExp(`(?<![\\p{L}\\p{N}])${piece}(?![\\p{L}\\p{N}])`, 'u').test(folded)
+      : folded.includes(piece.toLowerCase());
+  return pieces.some((piece) => [piece, JSON.stringify(piece).slice(1, -1)].some(stands));
 }
 
 /** Words of the attack, or an address of its own, in what is recorded and shown: those are made of our words alone. */

@@ -72,7 +72,7 @@ export async function rotateUnderLoad(
     );
     const refused = await codeOf(bench.restart(keys.settings.forgetful));
     tell(`a start without the key of the indexes ends in ${refused}`);
-    const after = await bench.restart(keys.settings.retired(systemClock.now()));
+    const after = await bench.restart(keys.settings.retired(await nextSecond()));
     const used = await useSecrets(after, secrets);
     const withoutOld = await onWork(after, (pool) => dropOldIndexKey(pool, keys));
     const found = await lookAtAll(after, keys.alone, load.given, crowd.phones);
@@ -118,6 +118,12 @@ async function rotateAll(bench: BenchPlatform, deps: Parameters<typeof rotateKey
   // The older process knows its keys only as long as it runs: what it wrapped and indexed last goes over in one more pass.
   const rest = { wrap: await rotateKeys(deps, 'wrap'), index: await rotateKeys(deps, 'index') };
   return { rounds, rest, dropped: await dropAll(deps) };
+}
+
+/** A full second that came after everything before, in ms since 1970: retirements are named to the second. */
+async function nextSecond(): Promise<number> {
+  await delay(1_000 - (systemClock.now() % 1_000));
+  return systemClock.now();
 }
 
 /** The code that something fails with; `none` when it does not. Throws what has none. */
