@@ -97,7 +97,11 @@ describe('hits', () => {
 
   describe('of a party of whom more is known', () => {
     const known = { datesOfBirth: ['1971-03-04'], countries: ['Kenya'], ids: ['A-123456'] };
-    const list = listOf(entry('1', ['Jefferson Otieno Wakulima'], { ...known, weakNames: ['The Old Lion'] }), entry('2', ['Ali Bello']));
+    const list = listOf(
+      entry('1', ['Jefferson Otieno Wakulima'], { ...known, weakNames: ['The Old Lion'] }),
+      entry('2', ['Ali Bello']),
+      entry('3', ['Kivuland Minerals Trading'], { type: 'entity' }),
+    );
     const asked = (name: string, details: PartyDetails) => list.screen([askedOf({ name, details })])[0];
 
     test('agree by class, which raises the score', () => {
@@ -138,9 +142,18 @@ describe('hits', () => {
       expect(hits).toMatchObject([{ entryId: '1', how: 'similar', agreement: { document: 'same' } }]);
     });
 
-    test('an organisation is not taken for a person of a similar name, but for one of the same words', () => {
-      expect(asked('Jeferson Otieno Wakulma', { type: 'organisation' })).toEqual([]);
-      expect(asked('Jefferson Otieno Wakulima', { type: 'organisation' })).toMatchObject([{ how: 'exact' }]);
+    test.each<[string, PartyDetails]>([
+      ['Jeferson Otieno Wakulma', {}],
+      ['Jeferson Otieno Wakulma', { dateOfBirth: '1971-03-04' }],
+      ['Jeferson Otieno Wakulma', { nationality: 'UG' }],
+      ['Kivuland Mineral Tradings', {}],
+      ['Kivuland Mineral Tradings', { address: { town: 'Goma', country: 'CD' } }],
+      ['Beatrice Mutoni', { document: { type: 'national_id', number: 'A123456' } }],
+    ])('%s with %j is found alike, whatever a client says that it is', (name, said) => {
+      const found = asked(name, said);
+      expect(found).toHaveLength(1);
+      expect(asked(name, { ...said, type: 'person' })).toEqual(found);
+      expect(asked(name, { ...said, type: 'organisation' })).toEqual(found);
     });
   });
 

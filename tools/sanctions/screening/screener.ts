@@ -16,7 +16,7 @@ import { type Kind, looksLikeOrganisation } from './vocabulary.ts';
  * By what names and what else is known are scored. It is raised with every change of a score, which a test notices: whoever is known
  * is screened again by it.
  */
-export const SCREENER_VERSION = 'screener-2026.11.2';
+export const SCREENER_VERSION = 'screener-2026.11.3';
 
 export const ALERT_SCORE = 0.87;
 export const RECORD_SCORE = 0.82;

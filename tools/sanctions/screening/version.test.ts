@@ -4,7 +4,7 @@ import type { SanctionsEntry } from '../list.ts';
 import { createScreener, type PartyQuery, SCREENER_VERSION } from './screener.ts';
 
 /** What the version in force makes of the names below. When it differs, raise `SCREENER_VERSION` and put the new digest here. */
-const SCORED = ['screener-2026.11.2', '0ffdef61b9fdb4c5bfe5a46d8f2fc57fdf3ca344f3749a96576f0d115193e2dd'];
+const SCORED = ['screener-2026.11.3', '0ffdef61b9fdb4c5bfe5a46d8f2fc57fdf3ca344f3749a96576f0d115193e2dd'];
 
 function entry(entryId: string, names: readonly string[], more: Partial<SanctionsEntry> = {}): SanctionsEntry {
   return { list: 'T', entryId, type: 'person', names, weakNames: [], program: 'P', datesOfBirth: [], countries: [], ...more };
