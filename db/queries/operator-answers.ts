@@ -103,7 +103,10 @@ export async function findAnswerBody(db: Queryable, id: string): Promise<SealedM
   return rows[0] ?? null;
 }
 
-/** Answers that came since a moment and could not be used, by rail and reason; codes that no table knows count as one reason. */
+/**
+ * Answers that could not be used and came since a moment (milliseconds), by rail and reason; codes that no table knows count as one reason.
+ * One that came before as well, the same for the same attempt, counts as often as it ever came.
+ */
 export async function countAnswers(
   db: Queryable,
   sinceMs: number,

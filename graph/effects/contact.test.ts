@@ -109,20 +109,52 @@ it('tells answers from silence, and from what was never sent', () => {
   for (const reason of ['phone_invalid', 'pin_refused']) expect(contactOf(failure(reason))).toBe('answer');
 });
 
+/** Sends so many collections, has their ends worked in, and tells how the rail does and over which rails they went. */
+async function end(count: number, answer: Outcome) {
+  const rails = await send(count, answer);
+  await platform.worker.work('outcomes');
+  await platform.worker.idle();
+  return { rails, health: await health() };
+}
+
+describe('a rail that nobody can use', () => {
+  it.each(['operator_unavailable', 'rail_misconfigured', 'pin_refused'] as const)(
+    'opens its breaker though nothing was sent: %s',
+    async (reason) => {
+      expect(await end(5, unsent(reason))).toMatchObject({ rails: Array(5).fill(RAIL), health: { outages: 5, state: 'open' } });
+      const { rows } = await platform.deps.pool.query(`select failure_weight from corridor_health where rail_id = '${RAIL}'`);
+      expect(rows).toEqual([{ failure_weight: 5 }]);
+      expect((await send(1, { state: 'pending' }))[0]).not.toBe(RAIL);
+    },
+  );
+
+  it('is not back because a probe that was not sent got no silence', async () => {
+    await send(5, silence);
+    platform.clock.advance(15_000);
+    expect((await end(1, unsent('pin_refused'))).health).toMatchObject({
+      state: 'open',
+      outages: 6,
+      downUntilMs: platform.clock.now() + 30_000,
+    });
+  });
+
+  it('is not one whose operator answers, whatever it refuses; and a no of the customer’s is none of the rail’s', async () => {
+    expect((await end(2, failed('payer_declined'))).health).toMatchObject({ outages: 0, successWeight: 2, failureWeight: 0 });
+    const refused = await end(6, failed('rail_misconfigured'));
+    expect(refused.health).toMatchObject({ outages: 0, state: 'closed', successWeight: 2, failureWeight: 6 });
+  });
+});
+
 it('what was refused before anything was sent counts neither for a rail nor against it, and what its operator refused does', async () => {
   const { pool } = platform.deps;
   const rates = async () => [
     await health(),
     (await pool.query(`select rail_id, success_weight, failure_weight from corridor_health where rail_id = '${RAIL}'`)).rows,
   ];
-  expect(await send(3, unsent('phone_invalid'))).toContain(RAIL);
-  await platform.worker.work('outcomes');
-  await platform.worker.idle();
+  expect((await end(3, unsent('phone_invalid'))).rails).toContain(RAIL);
   expect((await pool.query("select 1 from attempts where state = 'failed' and is_unsent and applied")).rowCount).toBe(3);
   expect(await rates()).toEqual([undefined, []]);
-  expect(await send(1, failed('phone_invalid'))).toContain(RAIL);
-  await platform.worker.work('outcomes');
-  await platform.worker.idle();
+  expect((await end(1, failed('phone_invalid'))).rails).toContain(RAIL);
   expect(await rates()).toMatchObject([{ outages: 0, failureWeight: 1 }, [{ rail_id: RAIL, failure_weight: 1 }]]);
   const tell = createContacts(platform.deps);
   for (const outcome of [silence, unsent('phone_invalid')]) await tell(RAIL, 'collection', outcome);

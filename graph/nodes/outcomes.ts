@@ -12,6 +12,7 @@ import { railsOfWallet } from '../../domain/network.ts';
 import type { PaymentStatus } from '../../domain/lifecycle.ts';
 import { type Movement, post } from '../../tools/ledger/index.ts';
 import { type CorridorOutcome, recordCorridorOutcomes } from '../../tools/rails/corridors.ts';
+import type { Reason } from '../../tools/mmo/reasons.ts';
 import { type RailOutcome, recordOutcomes } from '../../tools/rails/health.ts';
 import type { Cohort, ResolvedAttempt, Traveller } from '../cohort.ts';
 import { closingMovements, collectionMovements, refundMovements, releaseMovements } from '../postings.ts';
@@ -140,9 +141,17 @@ export async function applyOutcomes(deps: GraphDeps, cohort: Cohort): Promise<Co
   return { ...cohort, travellers: entries.map(({ traveller, consequence }) => moved(traveller, consequence)) };
 }
 
-/** What we refused ourselves says nothing of its rail; that the operator cannot be reached does, though nothing was sent. */
+/** Reasons for which a rail can be used for nobody: they count against it though nothing was sent. */
+const UNUSABLE: ReadonlySet<string> = new Set(['operator_unavailable', 'rail_misconfigured', 'pin_refused'] satisfies Reason[]);
+
+/** What else we refused ourselves, for the payment's sake or our own, says nothing of its rail. */
 function isAsked({ isUnsent, reasonCode }: ResolvedAttempt): boolean {
-  return reasonCode === 'operator_unavailable' || (!isUnsent && reasonCode !== 'store_unavailable');
+  return isUnsent ? UNUSABLE.has(reasonCode ?? '') : reasonCode !== 'store_unavailable';
+}
+
+/** An operator that refuses one request may take the next: beside its own trouble only what kept us from sending is an outage. */
+function isOutage(attempt: ResolvedAttempt): boolean {
+  return attempt.reasonCode === 'operator_unavailable' || (attempt.isUnsent && isAsked(attempt));
 }
 
 /** How a rail did, over all, for the router. */
@@ -151,7 +160,7 @@ function railOutcomeOf({ attempt }: Entry): RailOutcome {
     railId: attempt.railId,
     leg: attempt.leg,
     ok: isOk(attempt),
-    outage: attempt.reasonCode === 'operator_unavailable',
+    outage: isOutage(attempt),
     latencyMs: Math.max(0, attempt.resolvedAtMs - attempt.sentAtMs),
   };
 }

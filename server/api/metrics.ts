@@ -137,7 +137,7 @@ function createOpenGauges(registers: Registry[]) {
   });
   const unusable = new Gauge({
     name: 'capp_operator_answers_unusable',
-    help: 'Answers of operators that could not be used in the last 24 hours, by rail and reason.',
+    help: 'Answers of operators that could not be used and came in the last 24 hours, by rail and reason; the same for one attempt with all its repeats.',
     labelNames: ['rail', 'reason'] as const,
     registers,
   });

@@ -28,8 +28,8 @@ export interface RailHealth {
 }
 
 /**
- * One outcome of an attempt. `outage` means that the operator could not be reached, did not answer or could not work; it is
- * told once for each request, as soon as it shows.
+ * One outcome of an attempt. `outage` means that the operator could not be reached, did not answer or could not work, or that
+ * nothing may be sent to it, as with a PIN that it refused; it is told once for each request, as soon as it shows.
  * A refusal that is the customer's own (no money, wrong PIN) shows a rail that works: report it as `ok`
  * with `latencyMs` null, or not at all.
  */
