@@ -3,50 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { decideByRules, decideCompliance } from '../decide.ts';
 import type { ComplianceFacts, Signals } from '../facts.ts';
 import { COMPLIANCE_POLICY, policyByVersion } from '../policy.ts';
+import { factsWith, TRAVEL_RULE } from '../testing.ts';
 import type { RuleFinding } from './evaluate.ts';
 import { makeReady } from './evaluate.ts';
 import { type Condition, CONDITIONS_MAX, DEPTH_MAX, parseRule } from './language.ts';
 import { BUILT_IN_BOOK, BUILT_IN_RULE_SETS, BUILT_IN_RULES, labelOf, readyRuleSet, RULES_BEFORE_SETS } from './rule-set.ts';
-
-const PARTY = { kycStatus: 'basic', kycTier: 1, nameWords: 3, nameObscured: false, phoneGiven: true };
-const TRAVEL_RULE = {
-  id: 'travel_rule',
-  thresholdMinor: '12967469',
-  inBand: false,
-  count24h: 0,
-  sum24hMinor: '0',
-  count7d: 0,
-  sum7dMinor: '0',
-};
-
-function factsWith(change: Partial<ComplianceFacts> = {}): ComplianceFacts {
-  return {
-    payment: { amountMinor: '500000', currency: 'KES', fromCountry: 'KE', toCountry: 'UG', targetMinor: '145000', targetCurrency: 'UGX' },
-    sender: PARTY,
-    receiver: PARTY,
-    listVersion: 'TEST#1',
-    listSample: false,
-    hits: [],
-    limits: {
-      country: 'KE',
-      tier: 0,
-      validFrom: '2023-08-01',
-      singleMinor: '25000000',
-      dailyMinor: '50000000',
-      monthlyMinor: null,
-      dailyCount: null,
-    },
-    receiverBalanceMinor: '10000000',
-    history: { count1h: 1, count24h: 1, sum24hMinor: '500000', sum7dMinor: '500000', sum30dMinor: '500000', truncated: false },
-    thresholds: [TRAVEL_RULE],
-    receiverSenders24h: 1,
-    fatf: { from: 'none', to: 'none', asOf: '2026-06-19' },
-    ruleSet: BUILT_IN_RULES.label,
-    signals: {},
-    released: null,
-    ...change,
-  };
-}
 
 function ruleOf(when: unknown, more: Record<string, unknown> = {}) {
   return parseRule({
@@ -287,11 +248,7 @@ describe('a set of rules', () => {
   test('decisions from before there were sets come out as they were, word for word', () => {
     const before = policyByVersion('compliance-2026.11.2');
     if (before === undefined) throw new Error('the policy is not kept');
-    const {
-      ruleSet: _,
-      signals: __,
-      ...facts
-    } = factsWith({
+    const { ruleSet: _, ...facts } = factsWith({
       history: { count1h: 6, count24h: 11, sum24hMinor: '50000001', sum7dMinor: '1', sum30dMinor: '1', truncated: false },
       thresholds: [
         { ...TRAVEL_RULE, inBand: true, count24h: 1, sum24hMinor: '1', count7d: 3, sum7dMinor: '12967469' },
