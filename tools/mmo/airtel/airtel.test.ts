@@ -6,7 +6,7 @@ import { parseObject } from '../reading.ts';
 import { parseAirtelCallback } from './callbacks.ts';
 import { encryptUnder, readPublicKey } from '../public-key.ts';
 import { hasRightHash, signatureHeaders } from './crypto.ts';
-import { submitOutcome } from './outcomes.ts';
+import { statusOutcome, submitOutcome } from './outcomes.ts';
 
 const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const oaep = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' };
@@ -79,6 +79,15 @@ describe('answers to money calls', () => {
     expect(answer(envelope({ id: 'a', status: 'TS' })).state).toBe('unknown');
     expect(answer(envelope({ id: 'a', status: 'XX' })).state).toBe('unknown');
   });
+
+  it.each(['DP00900001011', 'DP00900001017', 'ESB000041', 'DP00900001000', 'DP00900001014', 'ROUTER117', 'DP00900001015', 'DP99', ''])(
+    'takes no failure for one that carries the code "%s", and leaves it to the enquiry',
+    (code) => {
+      expect(answer(envelope({ id: 'a', status: 'TF' }, code))).toMatchObject({ state: 'unknown', handle: { accepted: 'yes' } });
+      const body = parseObject(JSON.stringify(envelope({ id: 'a', status: 'TF' }, code)));
+      expect(body && statusOutcome(body, {})).toMatchObject({ state: 'failed' });
+    },
+  );
 
   it('does not take the answer to a push for a payment', () => {
     expect(answer(envelope({ id: 'a', status: 'TS', airtel_money_id: 'M1' }), 'collection').state).toBe('pending');

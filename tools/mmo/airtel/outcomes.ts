@@ -165,7 +165,10 @@ export function submitOutcome(status: number, body: ReadingObject | undefined, l
   if (isAcknowledgement(body)) return pending(ACCEPTED);
   const told = statusOutcome(body, overrides, ACCEPTED);
   // A prompt cannot have been answered with the request for it; the enquiry decides.
-  if (told !== null) return leg === 'collection' && told.state === 'succeeded' ? pending(ACCEPTED) : told;
+  if (leg === 'collection' && told?.state === 'succeeded') return pending(ACCEPTED);
+  // "Failed" without a code that says why may speak of this request alone, as where the id was taken before: the enquiry decides.
+  if (told?.state === 'failed' && told.reasonCode.startsWith('unmapped:')) return unknown('ambiguous', ACCEPTED);
+  if (told !== null) return told;
   const meaning = meaningOf(body, overrides);
   if (meaning === 'duplicate') return pending(ACCEPTED);
   if (meaning === 'enquire' || meaning === 'absent') return unknown('ambiguous');

@@ -169,9 +169,8 @@ function statusOutcome(
   if (code !== '0') return refusedAlike(code, toldCode) ?? unknown(unmapped(code));
   const status = parameters.get('TransactionStatus')?.toLowerCase() ?? '';
   if (status === 'completed') {
-    return receipt === null
-      ? unknown('contradiction')
-      : { state: 'succeeded', receipt, amount: readAmount(parameters.get('Amount') ?? null, 'KES') };
+    const amount = readAmount(parameters.get('Amount') ?? null, 'KES');
+    return receipt === null || amount === null ? unknown('contradiction') : { state: 'succeeded', receipt, amount };
   }
   if (['cancelled', 'declined', 'expired'].includes(status)) {
     const told = toldCode === undefined ? null : b2cFailure(toldCode);

@@ -157,6 +157,16 @@ describe('callbacks', () => {
     expect(event).toMatchObject({ kind: 'inquiry', ourReference: REQUEST_ID, trust: 'sufficient', outcome: { state } });
   });
 
+  it.each([
+    ['no amount', []],
+    ['an amount that cannot be read', [{ Key: 'Amount', Value: 'KES 1000' }]],
+    ['an amount in hundredths of cents', [{ Key: 'Amount', Value: '1000.0001' }]],
+  ])('takes a completed transaction with %s for no proof', (_what, amounts) => {
+    const parameters = [{ Key: 'TransactionStatus', Value: 'Completed' }, { Key: 'ReceiptNo', Value: 'LGR919G2AV' }, ...amounts];
+    const body = { ResultCode: 0, ResultParameters: { ResultParameter: parameters } };
+    expect(parseMpesaCallback(result(body), []).outcome).toMatchObject({ state: 'unknown', reasonCode: 'contradiction' });
+  });
+
   it('ends an attempt Safaricom never saw only on the last inquiry and for a configured code', () => {
     const answer = (last: boolean) =>
       result({
