@@ -4,7 +4,7 @@ import { createFactsWriter } from '../domain/facts.ts';
 import { digestOf, newId } from '../domain/ids.ts';
 import { withTransaction } from './connect.ts';
 import { insertClient, insertPayment } from './fixtures.ts';
-import { type ActivityFilter, listActivity, readStream, streamHead, type StreamPlace } from './queries/activity.ts';
+import { type ActivityFilter, listActivity, readFirstDecisions, readStream, streamHead, type StreamPlace } from './queries/activity.ts';
 import { type RecordedDecision, recordDecisions } from './queries/decisions.ts';
 import { type TestDatabase, testDatabase } from './testing.ts';
 
@@ -109,4 +109,49 @@ test('what no set can hold is not looked for in them', async () => {
   for (const filter of [{ agent: 'investigator' }, { agent: 'settlement' }, { outcome: 'flag' }, { agent: 'compliance', outcome: 'flag' }])
     expect(await textFor(filter)).not.toContain('decision_sets');
   expect(await textFor({ agent: 'compliance' })).toContain('decision_sets');
+});
+
+test('the first decisions are read in pages of any size, each payment once, however its decisions are kept', async () => {
+  const { pool } = database;
+  const [twiceInSets, aloneFirst, setFirst] = [
+    await insertPayment(pool, { clientId }),
+    await insertPayment(pool, { clientId }),
+    await insertPayment(pool, { clientId }),
+  ];
+  const held = { ...ORDINARY, compliance: 'flag' };
+  const record = async (atMs: number, ...decisions: RecordedDecision[]) =>
+    withTransaction(pool, (tx) => recordDecisions(tx, decisions, atMs));
+  await record(1_000, ...said(twiceInSets, clientId), ...said(aloneFirst, clientId, held), ...said(setFirst, clientId));
+  await record(2_000, ...said(twiceInSets, clientId), ...said(aloneFirst, clientId), ...said(setFirst, clientId, held));
+  const { rows } = await pool.query<{ paymentId: string; facts: object; createdAt: Date; agent: string }>(
+    `select payment_id as "paymentId", facts, created_at as "createdAt", agent from decisions order by position`,
+  );
+  for (const agent of ['compliance', 'route-optimizer', 'investigator']) {
+    for (const [sinceMs, untilMs] of [
+      [null, null],
+      [1_500, null],
+      [null, 1_500],
+      [1_000, 2_000],
+      [3_000, null],
+    ] as const) {
+      const inTime = rows.filter(
+        ({ createdAt, ...row }) =>
+          row.agent === agent &&
+          (sinceMs === null || createdAt.getTime() >= sinceMs) &&
+          (untilMs === null || createdAt.getTime() < untilMs),
+      );
+      const wanted = inTime.filter(({ paymentId }, at) => inTime.findIndex((other) => other.paymentId === paymentId) === at);
+      for (const limit of [1, 2, 7, 1_000]) {
+        const found = [];
+        let after: StreamPlace | null = null;
+        do {
+          const page = await readFirstDecisions(pool, { agent, sinceMs, untilMs, after, limit });
+          expect(page.decisions.length).toBeLessThanOrEqual(limit);
+          found.push(...page.decisions);
+          after = page.next;
+        } while (after !== null);
+        expect(found).toEqual(wanted.map(({ paymentId, facts }) => ({ paymentId, facts })));
+      }
+    }
+  }
 });

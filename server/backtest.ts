@@ -12,6 +12,7 @@ import { createFactStream, type StreamedTransaction } from '../agents/compliance
 import { COMPLIANCE_POLICY } from '../agents/compliance/policy.ts';
 import type { ComplianceFacts } from '../agents/compliance/facts.ts';
 import type { Pool } from '../db/connect.ts';
+import { readFirstDecisions, type StreamPlace } from '../db/queries/activity.ts';
 import { type Currency, isCurrency, minorPerMajor } from '../domain/currency.ts';
 import { fault } from '../domain/errors.ts';
 import { countryByCode } from '../domain/network.ts';
@@ -33,24 +34,16 @@ export interface HistoryOptions {
 export async function backtestHistory(pool: Pool, { trial, sinceMs, untilMs }: HistoryOptions): Promise<Backtest> {
   const rules = createStoredRules(pool);
   const run = startBacktest(trial);
-  for (let after = '0'; ; ) {
-    const { rows } = await pool.query<{ position: string; paymentId: string; facts: ComplianceFacts }>({
-      name: 'backtest_page',
-      text: `select position::text as position, payment_id as "paymentId", facts from decisions decision
-        where agent = 'compliance' and position > $1::bigint
-          and ($2::timestamptz is null or created_at >= $2) and ($3::timestamptz is null or created_at < $3)
-          and not exists (select 1 from decisions earlier
-            where earlier.payment_id = decision.payment_id and earlier.agent = 'compliance' and earlier.position < decision.position
-              and ($2::timestamptz is null or earlier.created_at >= $2))
-        order by decision.position limit $4`,
-      values: [after, sinceMs === null ? null : new Date(sinceMs), untilMs === null ? null : new Date(untilMs), PAGE],
-    });
-    if (rows.length === 0) return run.result();
-    await rules.load([...new Set(rows.flatMap(({ facts }) => facts.ruleSet ?? []))]);
-    for (const { paymentId, facts } of rows)
+  let after: StreamPlace | null = null;
+  do {
+    const { decisions, next } = await readFirstDecisions(pool, { agent: 'compliance', sinceMs, untilMs, after, limit: PAGE });
+    const decided = decisions.map(({ paymentId, facts }) => ({ paymentId, facts: facts as ComplianceFacts }));
+    await rules.load([...new Set(decided.flatMap(({ facts }) => facts.ruleSet ?? []))]);
+    for (const { paymentId, facts } of decided)
       run.take({ id: paymentId, facts: { ...facts, released: null }, isFraud: null }, ruleSetOf(rules, facts.ruleSet ?? RULES_BEFORE_SETS));
-    after = rows.at(-1)?.position ?? after;
-  }
+    after = next;
+  } while (after !== null);
+  return run.result();
 }
 
 export interface FileOptions {

@@ -160,3 +160,60 @@ export async function listStreamClients(db: Pool, { after, upTo }: StreamStretch
   });
   return rows.map(({ clientId }) => clientId);
 }
+
+/** By what an agent first decided a payment. */
+export interface FirstDecision {
+  readonly paymentId: string;
+  readonly facts: Facts;
+}
+
+export interface FirstDecisionsRange {
+  readonly agent: string;
+  /** Decided from then on; null: from the beginning. */
+  readonly sinceMs: number | null;
+  /** Decided before; null: up to the end. */
+  readonly untilMs: number | null;
+  /** Null: from the beginning. */
+  readonly after: StreamPlace | null;
+  /** How many rows of the stream are walked at once. */
+  readonly limit: number;
+}
+
+/**
+ * The next rows of the stream, of all clients, and of those the first decision of an agent about each payment in a stretch of time: a
+ * payment is told once, however often it was decided. `next` is where to go on from, null at the end; a page may hold no decision.
+ */
+export async function readFirstDecisions(
+  db: Pool,
+  { agent, sinceMs, untilMs, after, limit }: FirstDecisionsRange,
+): Promise<{ readonly decisions: FirstDecision[]; readonly next: StreamPlace | null }> {
+  const { rows } = await db.query<StreamPlace & { readonly paymentId: string; readonly facts: Facts | null }>({
+    name: 'read_first_decisions',
+    text: `select walked.tx_id::text as "txId", walked.position, walked.payment_id as "paymentId", one.facts
+      from (
+        (select tx_id, position, payment_id, created_at, agent, facts, null::decision_sets as given
+          from agent_activity where (tx_id, position) > ($1::xid8, $2::bigint) order by tx_id, position limit $3)
+        union all
+        (select tx_id, position, payment_id, created_at, null, null, given
+          from decision_sets given where (tx_id, position) > ($1::xid8, $2::bigint) order by tx_id, position limit $3)
+        order by tx_id, position limit $3) walked
+      left join lateral (
+        select walked.facts where walked.agent = $4
+        union all
+        (select facts from decisions_in(walked.given) where agent = $4 order by position limit 1)
+      ) one on ($5::timestamptz is null or walked.created_at >= $5) and ($6::timestamptz is null or walked.created_at < $6)
+        and not exists (select from decisions earlier where earlier.payment_id = walked.payment_id and earlier.position < walked.position
+          and earlier.agent = $4 and ($5::timestamptz is null or earlier.created_at >= $5))
+      order by walked.tx_id, walked.position`,
+    values: [after?.txId ?? '0', after?.position ?? 0n, limit, agent, dateOf(sinceMs), dateOf(untilMs)],
+  });
+  const last = rows.length < limit ? undefined : rows.at(-1);
+  return {
+    decisions: rows.flatMap(({ paymentId, facts }) => (facts === null ? [] : [{ paymentId, facts }])),
+    next: last === undefined ? null : { txId: last.txId, position: last.position },
+  };
+}
+
+function dateOf(ms: number | null): Date | null {
+  return ms === null ? null : new Date(ms);
+}
