@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import pg from 'pg';
 import { COMPLIANCE_POLICY, createComplianceAgent, createStoredRules } from '../agents/compliance/index.ts';
 import type { RiskModel } from '../agents/compliance/risk/model.ts';
@@ -25,12 +25,8 @@ import { createHintQueue, type HintQueue, type QueueConnection } from '../graph/
 import { DEFAULT_GRAPH_SETTINGS, type GraphDeps, type GraphSettings, type Hint, type SettlementSide } from '../graph/types.ts';
 import { createRateBoard, type RateBoard } from '../tools/fx/board.ts';
 import { fxSettingsFrom, rateSources } from '../tools/fx/sources.ts';
-import { createOperators, type Operators, type OperatorsDeps, railTerms } from '../tools/mmo/registry.ts';
+import { createOperators, type Operators, railTerms } from '../tools/mmo/registry.ts';
 import type { RailTerms } from '../tools/mmo/terms.ts';
-import type { TokenVault } from '../tools/mmo/tokens.ts';
-import { postgresTokenStore } from '../tools/mmo/vault/postgres.ts';
-import { redisTokenStore } from '../tools/mmo/vault/redis.ts';
-import { sharedTokenVault } from '../tools/mmo/vault/shared.ts';
 import { forgivingHealthStore, type HealthStore } from '../tools/rails/health.ts';
 import { createRateGate, postgresRateStore, type RateGate } from '../tools/rails/rates.ts';
 import { redisHealthStore, redisRateStore } from '../tools/rails/redis.ts';
@@ -43,6 +39,7 @@ import { callbackAddresses, ownPaymentPaths } from './callback-addresses.ts';
 import type { Config } from './config.ts';
 import { createLog, type Log } from './log.ts';
 import { type OperatorStores, operatorStores } from './operators.ts';
+import { openRedis } from './redis.ts';
 import { statementSource } from './statements.ts';
 import { loadKeys } from './secrets.ts';
 
@@ -93,10 +90,7 @@ export async function openFoundation(config: Config, env: Env, program: 'api' | 
   await assertServiceRole(pool);
   await admitIndexKeys(pool, keys.keyring, systemClock.now());
   const redis = await openRedis(config, log);
-  const { operators, terms } = await openOperators(config, {
-    tokens: openTokens(pool, redis, keys),
-    ...operatorStores(pool, keys, config.publicUrl, log),
-  });
+  const { operators, terms } = await openOperators(config, operatorStores({ pool, redis }, keys, config.publicUrl, log));
   const limits = new Map([...terms].map(([railId, { ratesPerS }]) => [railId, ratesPerS]));
   const queue = createHintQueue({ connection: queueConnection(config, config.databaseUrl), log, quietMs: hintQuietMs });
   const board = createRateBoard({ sources: rateSources(fxSettingsFrom(env)), pool, clock: systemClock, log });
@@ -144,31 +138,13 @@ function queueConnection(config: Config, databaseUrl: string): QueueConnection {
     : { kind: 'redis', url: config.redisUrl };
 }
 
-/** A connection for what processes share; a Redis that is away is noticed at once, not waited for. */
-async function openRedis(config: Config, log: Log): Promise<Redis | null> {
-  if (config.redisUrl === null) return null;
-  const redis = new Redis(config.redisUrl, { lazyConnect: true, enableOfflineQueue: false, maxRetriesPerRequest: 0 });
-  redis.on('error', (error: NodeJS.ErrnoException) => log.warn({ code: error.code }, 'redis connection of the operators broke'));
-  // One that is away now is tried again by itself.
-  await redis.connect().catch(() => undefined);
-  return redis;
-}
-
-/** Access tokens are shared by all processes: in Redis when there is one, else in PostgreSQL. */
-function openTokens(pool: Pool, redis: Redis | null, keys: Keys): TokenVault {
-  const store = redis === null ? postgresTokenStore(pool) : redisTokenStore(redis);
-  return sharedTokenVault({ store, keyring: keys.keyring, clock: systemClock });
-}
-
 function openRailHealth(redis: Redis, log: Log): HealthStore {
   return forgivingHealthStore(redisHealthStore(redis), (error) =>
     log.warn({ code: (error as { code?: string }).code }, 'how rails do cannot be shared'),
   );
 }
 
-type Shared = OperatorStores & Pick<OperatorsDeps, 'tokens'>;
-
-async function openOperators(config: Config, shared: Shared): Promise<Pick<Foundation, 'operators' | 'terms'>> {
+async function openOperators(config: Config, stores: OperatorStores): Promise<Pick<Foundation, 'operators' | 'terms'>> {
   const path = config.operatorsPath;
   if (path === null)
     throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: 'CAPP_OPERATORS_PATH must name the settings of the operators.' });
@@ -178,7 +154,7 @@ async function openOperators(config: Config, shared: Shared): Promise<Pick<Found
   const profiles = parseObject(text);
   if (profiles === null)
     throw fault('config_invalid', { field: 'CAPP_OPERATORS_PATH', detail: `${path} is not a JSON object of settings per rail.` });
-  const operators = createOperators({ ...shared, rails: RAILS, profiles, fetch: (url, init) => fetch(url, init), clock: systemClock });
+  const operators = createOperators({ ...stores, rails: RAILS, profiles, fetch: (url, init) => fetch(url, init), clock: systemClock });
   return { operators, terms: railTerms(RAILS, profiles) };
 }
 

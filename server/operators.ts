@@ -1,6 +1,7 @@
 /** The operators' clients for the command line, whether CAPP runs or not; and what is agreed with an operator once. */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { Pool } from '../db/connect.ts';
 import type { Keys } from '../db/keyring.ts';
@@ -16,23 +17,24 @@ import type { C2bAddresses, Registered } from '../tools/mmo/mpesa/operations.ts'
 import type { Product } from '../tools/mmo/mtn-momo/connection.ts';
 import { provisionApiUser } from '../tools/mmo/mtn-momo/operations.ts';
 import type { WalletState } from '../tools/mmo/operator.ts';
-import { memoryPinStore } from '../tools/mmo/pins.ts';
 import { createOperators, type Operators, type OperatorsDeps } from '../tools/mmo/registry.ts';
-import { memoryTokenVault } from '../tools/mmo/tokens.ts';
 import { postgresAnswerKeeper } from '../tools/mmo/vault/answers.ts';
 import { postgresBalanceStore } from '../tools/mmo/vault/balances.ts';
 import { postgresPinStore } from '../tools/mmo/vault/pins.ts';
+import { postgresTokenStore } from '../tools/mmo/vault/postgres.ts';
+import { redisTokenStore } from '../tools/mmo/vault/redis.ts';
+import { sharedTokenVault } from '../tools/mmo/vault/shared.ts';
 import { applicationAddresses, balanceAddresses, hasApplicationAddress, ownPaymentPaths } from './callback-addresses.ts';
 import { type Config, readConfig } from './config.ts';
 import type { Log } from './log.ts';
 import { loadKeys } from './secrets.ts';
 
 /** What processes share, and keep, of operators. */
-export type OperatorStores = Pick<OperatorsDeps, 'pins' | 'keepAnswer' | 'balances'>;
+export type OperatorStores = Required<Pick<OperatorsDeps, 'tokens' | 'pins' | 'keepAnswer' | 'balances'>>;
 
-/** The stores in the database. */
+/** The stores in the database, access tokens in Redis where there is one: an app has one token, whichever process or command uses it. */
 export function operatorStores(
-  pool: Pool,
+  { pool, redis }: { readonly pool: Pool; readonly redis: Redis | null },
   keys: Pick<Keys, 'keyring' | 'pepper' | 'callbackKey'>,
   publicUrl: string,
   log: Log,
@@ -40,7 +42,9 @@ export function operatorStores(
   const { keyring, pepper, callbackKey } = keys;
   const balances = postgresBalanceStore(pool, systemClock, balanceAddresses(publicUrl, callbackKey));
   const onError = (error: unknown) => log.error({ code: (error as { code?: string }).code }, 'an answer of an operator cannot be kept');
+  const tokens = redis === null ? postgresTokenStore(pool) : redisTokenStore(redis);
   return {
+    tokens: sharedTokenVault({ store: tokens, keyring, clock: systemClock }),
     pins: postgresPinStore(pool, pepper),
     balances: createBalanceDesk(balances, systemClock),
     keepAnswer: postgresAnswerKeeper({ pool, keyring, clock: systemClock, onError }),
@@ -48,8 +52,8 @@ export function operatorStores(
 }
 
 /**
- * Clients by the settings of the operators, or of the sandbox that ran last; null when there are none. They hold to what all processes
- * know of our PINs. Throws `config_invalid` for wrong settings.
+ * Clients by the settings of the operators, or of the sandbox that ran last; null when there are none. They share tokens, and what is
+ * known of our PINs, with all processes. Throws `config_invalid` for wrong settings.
  */
 export async function openOperatorsOf(config: Config, dataDir: string, stores: OperatorStores): Promise<Operators | null> {
   const profiles = await readProfiles(config, dataDir);
@@ -59,7 +63,6 @@ export async function openOperatorsOf(config: Config, dataDir: string, stores: O
     profiles,
     fetch: (url, init) => fetch(url, init),
     clock: systemClock,
-    tokens: memoryTokenVault(systemClock),
     ...stores,
   });
 }
@@ -83,9 +86,6 @@ function noSettings(): Error {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** For what is asked without a PIN, and without a database. */
-const NO_STORES: OperatorStores = { pins: memoryPinStore(systemClock) };
-
 /** A rail that an operator runs. Throws `usage_invalid`. */
 export function operatedRail(railId: string): Rail {
   const rail = RAILS.find(({ id, protocol }) => id === railId && protocol !== 'on_us');
@@ -101,10 +101,10 @@ export async function balanceAt(env: Env, railId: string, stores: OperatorStores
 }
 
 /** Looks a wallet up at the operator of a rail. Throws `usage_invalid` where the operator has no look-up. */
-export async function walletAt(env: Env, railId: string, phone: string): Promise<WalletState> {
+export async function walletAt(env: Env, railId: string, phone: string, stores: OperatorStores): Promise<WalletState> {
   const rail = operatedRail(railId);
   const config = readConfig(env);
-  const operator = (await operatorsAsSet(config, resolve(config.dataDir), NO_STORES))(rail.id);
+  const operator = (await operatorsAsSet(config, resolve(config.dataDir), stores))(rail.id);
   if (operator.walletState === undefined) throw fault('usage_invalid', { detail: `The operator of ${railId} tells nothing of wallets.` });
   return operator.walletState(parsePhone(phone, rail.country).e164);
 }
@@ -142,28 +142,36 @@ export async function provisionAt(
   return provisionApiUser({ fetch: (url, init) => fetch(url, init), baseUrl, callbackHost, ...account });
 }
 
-/** What came of registering our addresses of a rail: at the operator, or as people have to enter it in the operator's portal. */
-export type Registration =
-  | { readonly registered: Registered; readonly pull: Awaited<ReturnType<MpesaClient['registerPull']>> }
-  | { readonly callbackUrl: string };
-
 /**
- * Registers our addresses of a rail: those for payments that customers make by themselves, and our short code for the statement by
- * which lost answers are settled; or gives the address that people enter for all callbacks. Throws `usage_invalid` for a rail whose
- * operator has no address to be told once, `config_invalid` where there are no settings.
+ * The address for all callbacks of a rail that people enter in its operator's portal; null where the operator is told by `registerAddresses`.
+ * Throws `usage_invalid` for a rail whose operator has no address to be told once.
  */
-export async function registerAddresses(env: Env, railId: string, withoutAnswer: C2bAddresses['withoutAnswer']): Promise<Registration> {
+export async function portalAddress(env: Env, railId: string): Promise<string | null> {
   const config = readConfig(env);
-  const dataDir = resolve(config.dataDir);
   const rail = RAILS.find(({ id }) => id === railId);
-  const { callbackKey } = await loadKeys(env, dataDir);
-  if (rail !== undefined && hasApplicationAddress(rail))
-    return { callbackUrl: applicationAddresses(config.publicUrl, callbackKey)(railId).url };
-  if (rail?.protocol !== 'mpesa')
+  if (rail?.protocol === 'mpesa') return null;
+  if (rail === undefined || !hasApplicationAddress(rail))
     throw fault('usage_invalid', {
       detail: `Nothing is registered for ${railId}: M-Pesa's and Airtel's rails have addresses to be told once.`,
     });
-  const operators = await operatorsAsSet(config, dataDir, NO_STORES);
+  const { callbackKey } = await loadKeys(env, resolve(config.dataDir));
+  return applicationAddresses(config.publicUrl, callbackKey)(railId).url;
+}
+
+/**
+ * Registers our addresses of a rail of M-Pesa's: those for payments that customers make by themselves, and our short code for the statement
+ * by which lost answers are settled. Throws `config_invalid` where there are no settings.
+ */
+export async function registerAddresses(
+  env: Env,
+  railId: string,
+  withoutAnswer: C2bAddresses['withoutAnswer'],
+  stores: OperatorStores,
+): Promise<{ readonly registered: Registered; readonly pull: Awaited<ReturnType<MpesaClient['registerPull']>> }> {
+  const config = readConfig(env);
+  const dataDir = resolve(config.dataDir);
+  const { callbackKey } = await loadKeys(env, dataDir);
+  const operators = await operatorsAsSet(config, dataDir, stores);
   const { validationUrl, confirmationUrl } = ownPaymentPaths(config.publicUrl, callbackKey)(railId);
   const client = operators(railId) as MpesaClient;
   const registered = await client.registerC2b({ validationUrl, confirmationUrl, withoutAnswer });

@@ -15,6 +15,7 @@ import { callbackAddresses } from './callback-addresses.ts';
 import { type Config, readConfig } from './config.ts';
 import { createLog } from './log.ts';
 import { openOperatorsOf, type OperatorStores, operatorStores } from './operators.ts';
+import { openRedis } from './redis.ts';
 import { readStatementFile, statementSource } from './statements.ts';
 import { loadKeys } from './secrets.ts';
 
@@ -43,16 +44,17 @@ export async function reconcileRails(options: ReconcileOptions): Promise<readonl
   const file = options.file === null ? null : await readStatementFile(options.file);
   const database = await attachOrStartDatabase({ dataDir, databaseUrl: config.databaseUrl });
   const pool = await connectToWork({ url: database.url, applicationName: 'capp reconcile' });
+  const log = createLog({ program: 'reconcile', level: 'error', destination: process.stderr });
+  const redis = await openRedis(config, log);
   try {
     const keys = await loadKeys(options.env, dataDir);
     await admitIndexKeys(pool, keys.keyring, systemClock.now());
-    const log = createLog({ program: 'reconcile', level: 'error', destination: process.stderr });
     const deps: GraphDeps = {
       pool,
       clock: systemClock,
       log,
       keyring: keys.keyring,
-      operators: await operatorsOf(config, dataDir, operatorStores(pool, keys, config.publicUrl, log)),
+      operators: await operatorsOf(config, dataDir, operatorStores({ pool, redis }, keys, config.publicUrl, log)),
       callbacks: callbackAddresses(config.publicUrl, keys.callbackKey),
       // The sweeper of a worker finds what was ended here.
       notify: () => undefined,
@@ -67,6 +69,7 @@ export async function reconcileRails(options: ReconcileOptions): Promise<readonl
     for (const rail of options.rails) results.push(await reconcileRail(deps, rail, options, file, source));
     return results;
   } finally {
+    redis?.disconnect();
     await pool.end();
     await database.stop();
   }

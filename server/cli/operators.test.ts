@@ -58,11 +58,11 @@ it.each([
 });
 
 it('registers the addresses for customers who pay by themselves, once', async () => {
-  const sandbox = await createSandbox({ port: 0 });
+  const [sandbox, database] = await Promise.all([createSandbox({ port: 0 }), testDatabase()]);
   try {
     const folder = mkdtempSync(join(tmpdir(), 'capp-register-'));
     writeFileSync(join(folder, 'operators.json'), JSON.stringify(sandbox.profiles()));
-    const env = { CAPP_DATA_DIR: folder, CAPP_PUBLIC_URL: 'https://pay.example' };
+    const env = { CAPP_DATA_DIR: folder, CAPP_PUBLIC_URL: 'https://pay.example', DATABASE_URL: database.url };
     const register = async (...words: string[]) => {
       const terminal = recordedTerminal({ env });
       const code = await runCli(['operators', 'register', ...words], terminal);
@@ -90,6 +90,7 @@ it('registers the addresses for customers who pay by themselves, once', async ()
     expect(await register('mtn-ug')).toEqual([2, expect.stringMatching(/^capp: usage_invalid: /)]);
   } finally {
     await sandbox.close();
+    await database.close();
   }
 });
 
@@ -242,6 +243,28 @@ it('shows an operator no PIN that it has refused, for whatever it is asked, unti
     await database.pool.query("update operator_pins set state = 'refused'");
     expect(await operators('balance', 'orange-sn')).toEqual(none);
     expect(await operators('lift-pin', 'nowhere')).toEqual([2, expect.stringMatching(/^capp: usage_invalid: /)]);
+  } finally {
+    await sandbox.close();
+    await database.close();
+  }
+});
+
+it('asks under the token that the processes share, for a new one of M-Pesa’s would end theirs', async () => {
+  const [sandbox, database] = await Promise.all([createSandbox({ port: 0, openings: { 'mpesa-ke': 100n } }), testDatabase()]);
+  try {
+    const folder = mkdtempSync(join(tmpdir(), 'capp-token-'));
+    writeFileSync(join(folder, 'operators.json'), JSON.stringify(sandbox.profiles()));
+    const env = { CAPP_DATA_DIR: folder, DATABASE_URL: database.url, CAPP_PUBLIC_URL: 'https://pay.example' };
+    const tokens = async () =>
+      (await database.pool.query<{ name: string; token: Buffer }>('select name, token from operator_tokens order by name')).rows;
+    const run = (...words: string[]) => runCli(['operators', ...words], recordedTerminal({ env }));
+    expect(await run('register', 'mpesa-ke')).toBe(0);
+    expect(await run('wallet', 'mtn-ug', '0772554321')).toBe(0);
+    const first = await tokens();
+    expect(first.map(({ name }) => name.split(':')[0])).toEqual(['mpesa', 'mtn_momo']);
+    expect(await run('register', 'mpesa-ke')).toBe(0);
+    expect(await run('wallet', 'mtn-ug', '0772554321')).toBe(0);
+    expect(await tokens()).toEqual(first);
   } finally {
     await sandbox.close();
     await database.close();

@@ -4,7 +4,6 @@ import { type Currency, parseCurrency } from '../../../domain/currency.ts';
 import { OPERATOR_NAMES, operatorNamed, readMessage } from '../../../tools/mmo/messages.ts';
 import { type CommandContext, withExamples } from '../context.ts';
 import { EXIT } from '../failure.ts';
-import { readConfig } from '../../config.ts';
 import { readText } from '../files.ts';
 import { registerOperatorMessages } from './operator-messages.ts';
 import { registerPayerRequests } from './payer-requests.ts';
@@ -47,6 +46,11 @@ export function registerOperators(program: Command, context: CommandContext): vo
   ]);
 }
 
+/** What the commands work with, once one of them is run. */
+function operatorWork() {
+  return Promise.all([import('../../operators.ts'), import('../operator-work.ts')]);
+}
+
 function registerRegistration(operators: Command, context: CommandContext): void {
   const command = operators
     .command('register')
@@ -63,14 +67,15 @@ function registerRegistration(operators: Command, context: CommandContext): void
         .default('Cancelled'),
     )
     .action(async (railId: string, options: { readonly withoutAnswer: 'Cancelled' | 'Completed' }) => {
-      const { registerAddresses } = await import('../../operators.ts');
-      const registration = await registerAddresses(context.terminal.env, railId, options.withoutAnswer);
-      context.terminal.out(JSON.stringify({ railId, ...registration }));
-      if (
-        'registered' in registration &&
-        [registration.registered, registration.pull].some((each) => each !== 'registered' && each !== 'already')
-      )
-        context.endWith(EXIT.failed);
+      const [{ portalAddress, registerAddresses }, { withOperators }] = await operatorWork();
+      const { env, out } = context.terminal;
+      const callbackUrl = await portalAddress(env, railId);
+      if (callbackUrl !== null) return out(JSON.stringify({ railId, callbackUrl }));
+      await withOperators(context, async (stores) => {
+        const registration = await registerAddresses(env, railId, options.withoutAnswer, stores);
+        out(JSON.stringify({ railId, ...registration }));
+        if (Object.values(registration).some((each) => each !== 'registered' && each !== 'already')) context.endWith(EXIT.failed);
+      });
     });
   withExamples(command, [
     ['capp operators register mpesa-ke', 'a payment that we cannot answer for is not made'],
@@ -85,16 +90,10 @@ function registerQuestions(operators: Command, context: CommandContext): void {
     .description('Prints our balance at the operator of a rail as it tells it now. Exit code: 0 when it tells one, 2 when it does not.')
     .argument('<rail>', 'as mtn-ug')
     .action(async (railId: string) => {
-      const [{ balanceAt, operatedRail, operatorStores }, { onDatabase }, { createLog }] = await Promise.all([
-        import('../../operators.ts'),
-        import('../database.ts'),
-        import('../../log.ts'),
-      ]);
+      const [{ balanceAt, operatedRail }, { withOperators }] = await operatorWork();
       operatedRail(railId);
-      await onDatabase(context, async (pool, keys) => {
-        const log = createLog({ program: 'operators', destination: { write: (line) => context.terminal.err(line.trimEnd()) } });
-        const { publicUrl } = readConfig(context.terminal.env);
-        const told = await balanceAt(context.terminal.env, railId, operatorStores(pool, keys, publicUrl, log));
+      await withOperators(context, async (stores) => {
+        const told = await balanceAt(context.terminal.env, railId, stores);
         const shown = told === null ? null : { minor: told.minor.toString(), currency: told.currency };
         context.terminal.out(JSON.stringify({ railId, balance: shown }));
         if (told === null) context.endWith(EXIT.failed);
@@ -110,10 +109,13 @@ function registerQuestions(operators: Command, context: CommandContext): void {
     .argument('<rail>', 'as airtel-ug')
     .argument('<phone>', 'its number, E.164 or as it is dialled in the country')
     .action(async (railId: string, phone: string) => {
-      const { walletAt } = await import('../../operators.ts');
-      const state = await walletAt(context.terminal.env, railId, phone);
-      context.terminal.out(JSON.stringify({ railId, wallet: state }));
-      if (state === 'unknown') context.endWith(EXIT.failed);
+      const [{ operatedRail, walletAt }, { withOperators }] = await operatorWork();
+      operatedRail(railId);
+      await withOperators(context, async (stores) => {
+        const state = await walletAt(context.terminal.env, railId, phone, stores);
+        context.terminal.out(JSON.stringify({ railId, wallet: state }));
+        if (state === 'unknown') context.endWith(EXIT.failed);
+      });
     });
   withExamples(wallet, [['capp operators wallet airtel-ug 0752000111', 'before a large payout']]);
 }

@@ -12,16 +12,9 @@ async function onRail(
   railId: string,
   work: (requests: PayerRequests) => Promise<{ readonly told: object; readonly isDone: boolean }>,
 ): Promise<void> {
-  const [{ operatorStores }, { onDatabase }, { createLog }, { readConfig }] = await Promise.all([
-    import('../../operators.ts'),
-    import('../database.ts'),
-    import('../../log.ts'),
-    import('../../config.ts'),
-  ]);
-  const { env, err, out } = context.terminal;
-  await onDatabase(context, async (pool, keys) => {
-    const log = createLog({ program: 'operators', destination: { write: (line) => err(line.trimEnd()) } });
-    const stores = operatorStores(pool, keys, readConfig(env).publicUrl, log);
+  const { withOperators } = await import('../operator-work.ts');
+  const { env, out } = context.terminal;
+  await withOperators(context, async (stores, pool) => {
     const { told, isDone } = await work({ env, railId, pool, stores, actor: ACTOR });
     out(JSON.stringify({ railId, ...told }));
     if (!isDone) context.endWith(EXIT.failed);
