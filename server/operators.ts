@@ -12,6 +12,7 @@ import type { Money } from '../domain/money.ts';
 import { parsePhone } from '../domain/phone.ts';
 import type { Rail } from '../domain/rail.ts';
 import { createBalanceDesk } from '../tools/mmo/balances.ts';
+import { hear, isUntold } from '../tools/mmo/hearing.ts';
 import type { MpesaClient } from '../tools/mmo/mpesa/client.ts';
 import type { C2bAddresses, Registered } from '../tools/mmo/mpesa/operations.ts';
 import type { Product } from '../tools/mmo/mtn-momo/connection.ts';
@@ -123,6 +124,7 @@ export async function provisionAt(
   env: Env,
   railId: string,
   product: Product,
+  { keepAnswer }: OperatorStores,
 ): Promise<{ readonly apiUser: string; readonly apiKey: string } | null> {
   const { protocol } = operatedRail(railId);
   if (protocol !== 'mtn_momo') throw fault('usage_invalid', { detail: `${railId} is no rail of MTN's.` });
@@ -139,7 +141,9 @@ export async function provisionAt(
   }
   const { baseUrl, account } = told.data;
   const callbackHost = new URL(config.publicUrl).hostname;
-  return provisionApiUser({ fetch: (url, init) => fetch(url, init), baseUrl, callbackHost, ...account });
+  const provision = () => provisionApiUser({ fetch: (url, init) => fetch(url, init), baseUrl, callbackHost, ...account });
+  const [made] = await hear({ railId, keep: keepAnswer }, { product: 'registration', requestId: null }, provision, isUntold(null));
+  return made;
 }
 
 /**

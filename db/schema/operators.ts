@@ -105,7 +105,7 @@ export const operatorAnswers = pgTable(
   {
     id: bigserial('id', { mode: 'bigint' }).primaryKey(),
     railId: text('rail_id').notNull(),
-    /** What was being done: `collection`, `payout`, `refund`, `inquiry`, `balance`, `wallet` or `token`. */
+    /** What was being done: money moved or was asked about, an app asked for its token, people asked something of a payer or registered us. */
     product: text('product').notNull(),
     /** Null where no attempt was at work. */
     attemptId: uuid('attempt_id'),
@@ -121,7 +121,10 @@ export const operatorAnswers = pgTable(
     lastReceivedAt: moment('last_received_at').notNull(),
   },
   (table) => [
-    check('operator_answers_product', sql`${table.product} in ('collection', 'payout', 'refund', 'inquiry', 'balance', 'wallet', 'token')`),
+    check(
+      'operator_answers_product',
+      sql`${table.product} in ('collection', 'payout', 'refund', 'inquiry', 'balance', 'wallet', 'token', 'consent', 'notification', 'registration')`,
+    ),
     unique('operator_answers_same').on(table.attemptId, table.railId, table.product, table.reasonCode, table.bodyDigest).nullsNotDistinct(),
     index('operator_answers_age').on(table.lastReceivedAt),
   ],

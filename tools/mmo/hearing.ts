@@ -2,13 +2,33 @@
  * What an exchange tells beside what its client reads of it, told for every client alike: whether the operator was asked too much, whether
  * anything was sent at all, and which answers could not be used.
  */
+import type { AirtelClient } from './airtel/client.ts';
 import { type Exchange, listen } from './exchange.ts';
+import type { MpesaOperations } from './mpesa/operations.ts';
+import type { MtnMomoOperations } from './mtn-momo/operations.ts';
 import type { OperatorClient, Outcome } from './operator.ts';
 import { unknown } from './reasons.ts';
 import { type AnswerProduct, type KeepAnswer, keptBodyOf, refusalsOf, type Result } from './refused-answers.ts';
 
 /** What an operation was about. */
 type About = { readonly product: AnswerProduct; readonly requestId: string | null };
+
+/** Does some work with an operator and keeps those of its answers that could not be used; `resultOf` says how it came out. */
+export async function hear<Told>(
+  { railId, keep }: { readonly railId: string; readonly keep: KeepAnswer | null },
+  about: About,
+  work: () => Promise<Told>,
+  resultOf: (told: Told) => Result,
+): Promise<[Told, Exchange]> {
+  const { result: told, exchange } = await listen(work);
+  if (keep !== null) {
+    for (const { answer, reasonCode } of refusalsOf(exchange, resultOf(told))) {
+      const product = answer.mayHoldToken ? 'token' : about.product;
+      await keep({ railId, product, requestId: about.requestId, status: answer.status, reasonCode, body: keptBodyOf(answer) });
+    }
+  }
+  return [told, exchange];
+}
 
 /**
  * The client, whose inquiries tell doubt because the operator was asked too much from any other, whose effects say of a failure that nothing
@@ -17,43 +37,35 @@ type About = { readonly product: AnswerProduct; readonly requestId: string | nul
 export function hearing(client: OperatorClient, keep: KeepAnswer | null): OperatorClient {
   const { railId, walletState } = client;
 
-  async function hear<Told>(about: About, work: () => Promise<Told>, resultOf: (told: Told) => Result): Promise<[Told, Exchange]> {
-    const { result: told, exchange } = await listen(work);
-    if (keep !== null) {
-      for (const { answer, reasonCode } of refusalsOf(exchange, resultOf(told))) {
-        const product = answer.mayHoldToken ? 'token' : about.product;
-        await keep({ railId, product, requestId: about.requestId, status: answer.status, reasonCode, body: keptBodyOf(answer) });
-      }
-    }
-    return [told, exchange];
-  }
+  const line = { railId, keep };
 
   async function effect(about: About, work: () => Promise<Outcome>): Promise<Outcome> {
-    const [outcome, exchange] = await hear(about, work, resultOfOutcome);
+    const [outcome, exchange] = await hear(line, about, work, resultOfOutcome);
     return outcome.state === 'failed' && exchange.asked === 0 ? { ...outcome, isUnsent: true } : outcome;
   }
 
   return {
     ...client,
+    ...heardExtras(client, line),
     collect: (request) => effect({ product: 'collection', requestId: request.requestId }, () => client.collect(request)),
     disburse: (request) => effect({ product: 'payout', requestId: request.requestId }, () => client.disburse(request)),
     refund: (request) => effect({ product: 'refund', requestId: request.requestId }, () => client.refund(request)),
     inquire: async (request) => {
       const about: About = { product: 'inquiry', requestId: request.requestId };
-      const [outcome, exchange] = await hear(about, () => client.inquire(request), resultOfOutcome);
+      const [outcome, exchange] = await hear(line, about, () => client.inquire(request), resultOfOutcome);
       return exchange.isThrottled && outcome.state === 'unknown' ? unknown('busy', outcome.handle) : outcome;
     },
     balance: async (terms) => {
       // One that comes by a message may be late, whatever the question was answered with.
       const resultOf = client.capabilities.balance === 'callback' ? (): Result => 'told' : isUntold(null);
-      const [told] = await hear({ product: 'balance', requestId: null }, () => client.balance(terms), resultOf);
+      const [told] = await hear(line, { product: 'balance', requestId: null }, () => client.balance(terms), resultOf);
       return told;
     },
     ...(walletState === undefined
       ? {}
       : {
           walletState: async (phone: string) => {
-            const [told] = await hear({ product: 'wallet', requestId: null }, () => walletState(phone), isUntold('unknown'));
+            const [told] = await hear(line, { product: 'wallet', requestId: null }, () => walletState(phone), isUntold('unknown'));
             return told;
           },
         }),
@@ -65,6 +77,46 @@ function resultOfOutcome(outcome: Outcome): Result {
 }
 
 /** For questions whose answer is a value: an answer that tells none cannot have been read. */
-function isUntold(untold: unknown): (told: unknown) => Result {
+export function isUntold(untold: unknown): (told: unknown) => Result {
   return (told) => (told === untold ? { reasonCode: 'inquiry_failed' } : 'told');
+}
+
+/** What only some operators offer. */
+type Extras = MpesaOperations & MtnMomoOperations & Omit<AirtelClient, keyof OperatorClient>;
+
+interface Extra {
+  readonly product: AnswerProduct;
+  readonly resultOf: (told: unknown) => Result;
+  /** It is about the request that it names first. */
+  readonly namesRequest?: true;
+}
+
+const EXTRAS: Readonly<Record<keyof Extras, Extra>> = {
+  payBusiness: { product: 'payout', resultOf: (told) => resultOfOutcome(told as Outcome) },
+  pushToTill: { product: 'collection', resultOf: (told) => resultOfOutcome(told as Outcome) },
+  registerC2b: { product: 'registration', resultOf: isUntold('refused') },
+  registerPull: { product: 'registration', resultOf: isUntold('refused') },
+  isActive: { product: 'wallet', resultOf: isUntold(null) },
+  holderOf: { product: 'wallet', resultOf: isUntold(null) },
+  balanceOf: { product: 'balance', resultOf: isUntold(null) },
+  requestPreApproval: { product: 'consent', resultOf: isUntold(false) },
+  preApprovalState: { product: 'consent', resultOf: isUntold(null) },
+  cancelPreApproval: { product: 'consent', resultOf: isUntold(false) },
+  notifyPayer: { product: 'notification', resultOf: isUntold(false), namesRequest: true },
+};
+
+/** Those that a client has, heard like what every client does. */
+function heardExtras(client: OperatorClient, line: Parameters<typeof hear>[0]): object {
+  const own = client as unknown as Readonly<Record<string, ((...asked: readonly unknown[]) => Promise<unknown>) | undefined>>;
+  return Object.fromEntries(
+    Object.entries(EXTRAS).flatMap(([name, { product, resultOf, namesRequest }]) => {
+      const ask = own[name];
+      if (ask === undefined) return [];
+      const heard = async (...asked: readonly unknown[]) => {
+        const requestId = namesRequest === true ? String(asked[0]) : null;
+        return (await hear(line, { product, requestId }, () => ask(...asked), resultOf))[0];
+      };
+      return [[name, heard]];
+    }),
+  );
 }

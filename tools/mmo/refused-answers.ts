@@ -9,7 +9,18 @@ import type { Doubt } from './reasons.ts';
 import { parseObject } from './reading.ts';
 
 /** What was being done when the answer came. */
-export const ANSWER_PRODUCTS = ['collection', 'payout', 'refund', 'inquiry', 'balance', 'wallet', 'token'] as const;
+export const ANSWER_PRODUCTS = [
+  'collection',
+  'payout',
+  'refund',
+  'inquiry',
+  'balance',
+  'wallet',
+  'token',
+  'consent',
+  'notification',
+  'registration',
+] as const;
 export type AnswerProduct = (typeof ANSWER_PRODUCTS)[number];
 
 export interface RefusedAnswer {

@@ -131,10 +131,13 @@ function registerProvisioning(operators: Command, context: CommandContext): void
     .argument('<rail>', 'as mtn-ug')
     .addOption(new Option('--product <product>', 'each has a user of its own').choices(MTN_PRODUCTS).default('collection'))
     .action(async (railId: string, options: { readonly product: (typeof MTN_PRODUCTS)[number] }) => {
-      const { provisionAt } = await import('../../operators.ts');
-      const made = await provisionAt(context.terminal.env, railId, options.product);
-      context.terminal.out(JSON.stringify({ railId, product: options.product, ...(made ?? { apiKey: null }) }));
-      if (made === null) context.endWith(EXIT.failed);
+      const [{ operatedRail, provisionAt }, { withOperators }] = await operatorWork();
+      operatedRail(railId);
+      await withOperators(context, async (stores) => {
+        const made = await provisionAt(context.terminal.env, railId, options.product, stores);
+        context.terminal.out(JSON.stringify({ railId, product: options.product, ...(made ?? { apiKey: null }) }));
+        if (made === null) context.endWith(EXIT.failed);
+      });
     });
   withExamples(command, [['capp operators provision mtn-ug --product disbursement', 'the user that payouts go out under']]);
 }

@@ -55,8 +55,10 @@ export function operationsOf(momo: Momo): MtnMomoOperations {
   };
 }
 
+/** MTN says so with an empty body, or in JSON: a page is somebody else's. */
 function isGood(answer: HttpAnswer): boolean {
-  return answer.kind === 'answered' && answer.status >= 200 && answer.status < 300;
+  if (answer.kind !== 'answered' || answer.status < 200 || answer.status > 299) return false;
+  return answer.body.trim() === '' || parseReading(answer.body) !== undefined;
 }
 
 /** `{"result": true}` today, a bare `true` or `"true"` before. */

@@ -1,0 +1,2 @@
+ALTER TABLE "operator_answers" DROP CONSTRAINT "operator_answers_product";--> statement-breakpoint
+ALTER TABLE "operator_answers" ADD CONSTRAINT "operator_answers_product" CHECK ("operator_answers"."product" in ('collection', 'payout', 'refund', 'inquiry', 'balance', 'wallet', 'token', 'consent', 'notification', 'registration'));
