@@ -1,21 +1,8 @@
 /** How an adapter takes answers: to calls that move money, and to inquiries. */
 import assert from 'node:assert/strict';
-import {
-  AMOUNT_FORMS,
-  assertEnded,
-  assertOpen,
-  type Behaviour,
-  isPage,
-  LEGS,
-  moved,
-  mystery,
-  plain,
-  rewrite,
-  withAmount,
-} from './checks.ts';
-import { follow, hasEnded, inquire, openAttempt, run, send, usualAmount } from './desk.ts';
-import { isInquiry, isTokenCall, openTrial, type Trial } from './world.ts';
-import { formatAmount } from '../../domain/money.ts';
+import { assertEnded, assertOpen, type Behaviour, isPage, LEGS, moved, mystery, plain, rewrite } from './checks.ts';
+import { follow, hasEnded, inquire, openAttempt, run, send } from './desk.ts';
+import { isInquiry, isTokenCall, meddleWithInquiries, openTrial } from './world.ts';
 
 /** Answers that tell nothing about the money. */
 export const SENSELESS: readonly (readonly [string, () => Response])[] = [
@@ -31,10 +18,6 @@ export const SENSELESS: readonly (readonly [string, () => Response])[] = [
   ['a list', () => new Response('[]', { status: 200 })],
   ['a body of five megabytes', () => new Response('x'.repeat(5 * 1024 * 1024), { status: 200 })],
 ];
-
-const meddleWithInquiries = (trial: Trial, meddling: Exclude<ReturnType<Trial['meddle']>, null>) => {
-  trial.meddle = (call) => (isInquiry(trial, call) ? meddling : null);
-};
 
 export const ANSWERS: readonly Behaviour[] = [
   {
@@ -320,36 +303,6 @@ export const ANSWERS: readonly Behaviour[] = [
         // A prompt that a statement does not know was not paid; that is another thing than never having come.
         const isUnseen = attempt.outcome.state === 'failed' && attempt.outcome.reasonCode !== 'no_payment_found';
         assert.ok(!isUnseen, `${leg} was called ${JSON.stringify(attempt.outcome, plain)}`);
-      }
-    },
-  },
-  {
-    name: 'amounts as text, number, with places, with commas: the same amount',
-    async run(adapter) {
-      for (const leg of LEGS) {
-        for (const [form, write] of Object.entries(AMOUNT_FORMS)) {
-          const trial = await openTrial(adapter);
-          const major = formatAmount(usualAmount(adapter.railId)).replace(/\.0+$/, '');
-          trial.meddleCallback = (body) => withAmount(body, major, write, trial);
-          meddleWithInquiries(trial, { change: (body) => withAmount(body, major, write, trial) });
-          const attempt = await run(trial, { leg });
-          assertEnded(attempt, 'succeeded', `with the amount ${form}`);
-        }
-      }
-    },
-  },
-  {
-    name: 'another amount than ours is nobody’s success',
-    async run(adapter) {
-      for (const leg of LEGS) {
-        const trial = await openTrial(adapter);
-        const major = formatAmount(usualAmount(adapter.railId)).replace(/\.0+$/, '');
-        const more = (text: string) => String(Number(text) + 1);
-        trial.meddleCallback = (body) => withAmount(body, major, more, trial);
-        meddleWithInquiries(trial, { change: (body) => withAmount(body, major, more, trial) });
-        const { outcome } = await run(trial, { leg });
-        const isFooled = outcome.state === 'succeeded' && outcome.amount !== null;
-        assert.ok(!isFooled && outcome.state !== 'failed', `${leg} ended ${outcome.state}`);
       }
     },
   },

@@ -1,4 +1,5 @@
 /** The suite: every behaviour against every adapter, and the table that tells what came of it. */
+import { AMOUNTS } from './amounts.ts';
 import { ANSWERS } from './answers.ts';
 import { ADAPTERS, type Adapter } from './adapters.ts';
 import { CALLBACKS } from './callbacks.ts';
@@ -7,7 +8,7 @@ import { KEPT } from './kept.ts';
 import { REFUNDS } from './refunds.ts';
 import { TERMS } from './terms.ts';
 
-export const BEHAVIOURS: readonly Behaviour[] = [...ANSWERS, ...KEPT, ...CALLBACKS, ...TERMS, ...REFUNDS];
+export const BEHAVIOURS: readonly Behaviour[] = [...ANSWERS, ...AMOUNTS, ...KEPT, ...CALLBACKS, ...TERMS, ...REFUNDS];
 
 export interface Verdict {
   readonly behaviour: string;

@@ -196,3 +196,8 @@ export function isInquiry(trial: Trial, call: Call): boolean {
 export function isTokenCall(call: Call): boolean {
   return /\/(token|oauth)/.test(call.name);
 }
+
+/** Meddles with inquiries alone. */
+export function meddleWithInquiries(trial: Trial, meddling: Exclude<Meddling, null>): void {
+  trial.meddle = (call) => (isInquiry(trial, call) ? meddling : null);
+}

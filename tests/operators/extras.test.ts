@@ -1,19 +1,13 @@
 /** Answers to what only some operators offer, where they cannot be used: each is kept, under what was being done. */
 import { describe, expect, it } from 'vitest';
 import { money } from '../../domain/money.ts';
-import { RAILS } from '../../domain/network.ts';
-import { createSandbox } from '../../sandbox/sandbox.ts';
-import { manualScheduler } from '../../sandbox/scheduler.ts';
 import type { AirtelClient } from '../../tools/mmo/airtel/client.ts';
 import type { MpesaClient } from '../../tools/mmo/mpesa/client.ts';
 import type { MtnMomoClient } from '../../tools/mmo/mtn-momo/client.ts';
-import type { RefusedAnswer } from '../../tools/mmo/refused-answers.ts';
-import { createOperators } from '../../tools/mmo/registry.ts';
-import { START_MS } from './harness.ts';
+import { answeredClient, REQUEST_ID } from './answered.ts';
 
 type Clients = MpesaClient & MtnMomoClient & AirtelClient;
 
-const REQUEST_ID = '3f1f6f0c-7c1e-4b52-9d0a-019a3f5c2b11';
 const PHONE = '+256772554321';
 const AMOUNT = money(10_000n, 'KES');
 const common = { amount: AMOUNT, callbackUrl: 'https://hooks.test/x', note: 'Rent' };
@@ -58,24 +52,9 @@ const EXTRAS: readonly (readonly [string, string, (client: Clients) => Promise<u
   ],
 ];
 
-/** A client whose every call but those for tokens is answered so, and what is kept of the answers. */
-async function clientWith(railId: string, answer: () => Response) {
-  const kept: RefusedAnswer[] = [];
-  const clock = manualScheduler(START_MS);
-  const sandbox = await createSandbox({ scheduler: clock, send: async () => new Response('') });
-  const operators = createOperators({
-    rails: RAILS.filter(({ id }) => id === railId),
-    profiles: sandbox.profiles(),
-    clock,
-    fetch: async (url, init) => (/oauth|token/.test(url) ? sandbox.fetch(url, init) : answer()),
-    keepAnswer: async (refused) => void kept.push(refused),
-  });
-  return { client: operators(railId) as Clients, kept };
-}
-
 describe.each(EXTRAS)('%s %s', (railId, name, ask, untold, product) => {
   it('keeps a page', async () => {
-    const { client, kept } = await clientWith(railId, () => new Response('<html>blocked</html>', { status: 200 }));
+    const { client, kept } = await answeredClient<Clients>(railId, () => new Response('<html>blocked</html>', { status: 200 }));
     expect(await ask(client)).toEqual(untold);
     const requestId = name === 'notifyPayer' ? REQUEST_ID : null;
     expect(kept).toEqual([{ railId, product, requestId, status: 200, reasonCode: 'unreadable_answer', body: '<html>blocked</html>' }]);
@@ -84,14 +63,14 @@ describe.each(EXTRAS)('%s %s', (railId, name, ask, untold, product) => {
   it('keeps no refusal in the operator’s own words', async () => {
     const refusals = { 'mpesa-ke': '{"errorCode":"400.002.02","errorMessage":"Bad Request"}', 'airtel-ug': '{"status":{"message":"x"}}' };
     const text = refusals[railId as keyof typeof refusals] ?? '{"code":"NOT_ALLOWED","message":"no"}';
-    const { client, kept } = await clientWith(railId, () => new Response(text, { status: 400 }));
+    const { client, kept } = await answeredClient<Clients>(railId, () => new Response(text, { status: 400 }));
     await ask(client);
     expect(kept).toEqual([]);
   });
 });
 
 it('keeps a state of a consent that nobody knows', async () => {
-  const { client, kept } = await clientWith('mtn-ug', () => new Response('{"status":"HALF"}', { status: 200 }));
+  const { client, kept } = await answeredClient<Clients>('mtn-ug', () => new Response('{"status":"HALF"}', { status: 200 }));
   expect(await client.preApprovalState(REQUEST_ID)).toBeNull();
   expect(kept).toMatchObject([{ product: 'consent', requestId: null, reasonCode: 'unreadable_answer' }]);
 });

@@ -130,11 +130,11 @@ function checked(sonatel: Sonatel, body: ReadingObject, request: InquiryRequest,
   }
   const outcome = sonatelOutcome(body, sonatel.deps.leg, { transactionId });
   if (outcome.state !== 'succeeded') return outcome;
+  const { currency } = sonatel.deps.rail;
   const amountObject = isObject(body['amount']) ? body['amount'] : undefined;
-  const amount = readAmount(textOf(amountObject, 'value'), sonatel.deps.rail.currency);
-  return amountObject !== undefined && amount === null
-    ? unknown('amount_mismatch')
-    : succeededWith(outcome.receipt, amount, request.amount, { transactionId });
+  const amount = readAmount(textOf(amountObject, 'value'), currency);
+  const isOdd = amountObject !== undefined && (amount === null || (textOf(amountObject, 'unit') ?? currency) !== currency);
+  return isOdd ? unknown('amount_mismatch', { transactionId }) : succeededWith(outcome.receipt, amount, request.amount, { transactionId });
 }
 
 async function findByReference(sonatel: Sonatel, request: InquiryRequest): Promise<Outcome> {
