@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isFault } from '../../../domain/errors.ts';
 import { derivedId } from '../../../domain/ids.ts';
+import { money } from '../../../domain/money.ts';
 import { parseObject } from '../reading.ts';
 import { occasionOf, parseMpesaCallback } from './callbacks.ts';
 import {
@@ -12,6 +13,7 @@ import {
   readAccountReference,
   requestRangeOf,
   securityCredentialOf,
+  shillingsOf,
   timestampOf,
 } from './fields.ts';
 import { submitRefusal } from './outcomes.ts';
@@ -42,6 +44,12 @@ describe('fields', () => {
       expect(readAccountReference(text)).toBeNull();
     const many = Array.from({ length: 2_000 }, (_, index) => accountReferenceOf(derivedId('r', String(index))));
     expect(new Set(many).size).toBe(2_000);
+  });
+
+  it('writes whole shillings, and nothing else', () => {
+    expect(shillingsOf(money(1_050_00n, 'KES'))).toBe('1050');
+    for (const amount of [money(50n, 'KES'), money(0n, 'KES'), money(-100n, 'KES'), money(100n, 'UGX')])
+      expect(() => shillingsOf(amount)).toThrow();
   });
 
   it('takes Kenyan mobile numbers only', () => {
@@ -92,6 +100,8 @@ describe('callbacks', () => {
 
   it('doubts a success without its receipt, and a code nobody knows', () => {
     expect(parseMpesaCallback(stk(0), []).outcome).toMatchObject({ state: 'unknown', reasonCode: 'contradiction' });
+    const withoutAmount = stk(0, [{ Name: 'MpesaReceiptNumber', Value: 'ABC1234567' }]);
+    expect(parseMpesaCallback(withoutAmount, []).outcome).toMatchObject({ state: 'unknown', reasonCode: 'contradiction' });
     expect(parseMpesaCallback(stk(424242), []).outcome).toMatchObject({ state: 'unknown', reasonCode: 'unmapped:424242' });
   });
 
@@ -100,6 +110,34 @@ describe('callbacks', () => {
     // Whoever could say falsely that a payout failed could have it made twice.
     expect(event).toMatchObject({ kind: 'payout', ourReference: REQUEST_ID, trust: 'confirm' });
     expect(event.outcome).toMatchObject({ state: 'failed', reasonCode: 'float_too_low', retry: 'later', handle: { toldCode: '1' } });
+  });
+
+  it.each([
+    ['a payout', [{ Key: 'TransactionReceipt', Value: 'ABC1234567' }]],
+    ['a reversal', [{ Key: 'OriginalTransactionID', Value: 'ABC1234567' }]],
+  ])('doubts the success of %s without its amount', (_what, parameters) => {
+    const told = result({ ResultCode: '0', TransactionID: 'X', ResultParameters: { ResultParameter: parameters } });
+    expect(parseMpesaCallback(told, []).outcome).toMatchObject({ state: 'unknown', reasonCode: 'contradiction' });
+  });
+
+  it('believes no result without asking that does not name our request', () => {
+    const paid = [
+      { Key: 'TransactionReceipt', Value: 'ABC1234567' },
+      { Key: 'TransactionAmount', Value: '10.00' },
+    ];
+    const status = [
+      { Key: 'TransactionStatus', Value: 'Completed' },
+      { Key: 'ReceiptNo', Value: 'ABC1234567' },
+      { Key: 'Amount', Value: '10.00' },
+    ];
+    for (const parameters of [paid, status]) {
+      const fields = { ResultCode: '0', OriginatorConversationID: undefined, ResultParameters: { ResultParameter: parameters } };
+      expect(parseMpesaCallback(result(fields), [])).toMatchObject({
+        ourReference: null,
+        trust: 'confirm',
+        outcome: { state: 'succeeded' },
+      });
+    }
   });
 
   it('takes a balance for the outcome of no attempt', () => {
