@@ -94,11 +94,12 @@ export function operatedRail(railId: string): Rail {
   return rail;
 }
 
-/** Our balance at the operator of a rail as it tells it now; null where it tells none. Some tell it under our PIN only. */
-export async function balanceAt(env: Env, railId: string, stores: OperatorStores): Promise<Money | null> {
+/** Our balance at the operator of a rail as it tells it now, or why it is not known. Some tell it under our PIN only. */
+export async function balanceAt(env: Env, railId: string, stores: OperatorStores): Promise<Money | 'untold' | 'no_message'> {
   const { id } = operatedRail(railId);
   const config = readConfig(env);
-  return (await operatorsAsSet(config, resolve(config.dataDir), stores))(id).balance();
+  const operator = (await operatorsAsSet(config, resolve(config.dataDir), stores))(id);
+  return (await operator.balance()) ?? (operator.capabilities.balance === 'callback' ? 'no_message' : 'untold');
 }
 
 /** Looks a wallet up at the operator of a rail. Throws `usage_invalid` where the operator has no look-up. */

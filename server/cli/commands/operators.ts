@@ -94,9 +94,11 @@ function registerQuestions(operators: Command, context: CommandContext): void {
       operatedRail(railId);
       await withOperators(context, async (stores) => {
         const told = await balanceAt(context.terminal.env, railId, stores);
-        const shown = told === null ? null : { minor: told.minor.toString(), currency: told.currency };
+        const shown = typeof told === 'string' ? null : { minor: told.minor.toString(), currency: told.currency };
         context.terminal.out(JSON.stringify({ railId, balance: shown }));
-        if (told === null) context.endWith(EXIT.failed);
+        if (told === 'no_message')
+          context.terminal.err('The balance comes by a message to CAPP_PUBLIC_URL, and none told it in time: CAPP must be running there.');
+        if (shown === null) context.endWith(EXIT.failed);
       });
     });
   withExamples(balance, [['capp operators balance mtn-ug', 'what MTN Uganda holds for us']]);
