@@ -204,6 +204,17 @@ describe('a callback that is a rumour', () => {
     expect(await attempt()).toMatchObject({ state: 'succeeded', receipt: 'QK1' });
   });
 
+  it('teaches no ids when it tells of another amount, nor the receipt that the inquiry lacks', async () => {
+    const told: Outcome = { ...SUCCEEDED, receipt: 'FORGED', amount: money(1n, 'KES'), handle: { conversationId: 'c-9' } };
+    await arrives(eventOf(told, { trust: 'confirm' }));
+    expect(await read()).toEqual(['quarantined amount_differs']);
+    expect(openHandle(deps, (await attempt()).operator_handle)).toEqual({ operatorId: 'op-1' });
+    platform.script = { inquire: () => ({ state: 'succeeded', receipt: '', amount: null }) };
+    await arrives(eventOf(told, { trust: 'confirm' }));
+    await read();
+    expect(await attempt()).toMatchObject({ state: 'succeeded', receipt: null });
+  });
+
   it('cannot be outdone by an operator that tells of another amount', async () => {
     platform.script = { inquire: () => ({ ...SUCCEEDED, amount: money(1n, 'KES') }) };
     await arrives(eventOf(SUCCEEDED, { trust: 'confirm' }));

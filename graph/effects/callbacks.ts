@@ -118,12 +118,9 @@ async function judge(deps: GraphDeps, recorder: Recorder, row: Arrived): Promise
     return { verdict: 'quarantined', reasonCode: 'reference_differs' };
   // An address is told to the operator with the request, so nobody can answer before it was sent.
   if (attempt.state === 'created') return { verdict: 'quarantined', reasonCode: 'not_sent' };
-  const { recorded, receipt } = await learn(
-    deps,
-    recorder,
-    attempt,
-    row.isShared || isAnother ? { ...event, outcome: NOTHING_LEARNT } : event,
-  );
+  const isRumour = event.trust === 'confirm' && checkedAmount(event.outcome, attempt) !== event.outcome;
+  const teaches = !row.isShared && !isAnother && !isRumour;
+  const { recorded, receipt } = await learn(deps, recorder, attempt, teaches ? event : { ...event, outcome: NOTHING_LEARNT });
   switch (recorded) {
     case 'recorded': {
       const matched = unlessOfAnotherAmount(event, attempt, 'matched');
@@ -223,7 +220,7 @@ function namesTheSame(event: CallbackEvent, attempt: OpenAttempt): boolean {
   return Object.entries(told).every(([key, value]) => attempt.handle[key] === undefined || attempt.handle[key] === value);
 }
 
-/** What a message at a shared address may add to an attempt, and one about a second payment that nobody asked for. */
+/** What a message at a shared address may add to an attempt, one about a second payment that nobody asked for, and one of another amount that proves nothing. */
 const NOTHING_LEARNT: Outcome = { state: 'pending' };
 
 interface Learnt {
