@@ -13,6 +13,7 @@ test('every payment of every part comes to its end once, and only the floor that
     flagged: 5,
     rows: 100,
     warmUp: 30,
+    activity: 3,
     leastPerSecond: 1e9,
     leastRatio: 0,
     settings,
@@ -26,5 +27,6 @@ test('every payment of every part comes to its end once, and only the floor that
     expect(Object.keys(cpuUs)).toEqual(expect.arrayContaining(['api', 'worker', 'postgres', 'client']));
   }
   expect(results.batches?.held).toBeGreaterThan(0);
+  expect(lines.filter((line) => /^ +[0-9.]+ {2}(cpu|\w+:\w+) +\S/.test(line))).toHaveLength(3 * 4);
   expect(lines).toContainEqual('books, audit log and operators: every invariant holds');
 });

@@ -3,6 +3,7 @@
  * HTTP; clients, API, worker, operators and PostgreSQL on this machine. The same from batches, from single posts, at a fixed
  * rate, and against a worker that makes a graph run and a transaction for each payment.
  */
+import { watchActivity } from './activity.ts';
 import { type Finding, figure } from './finding.ts';
 import type { LoadOrder } from './load/order.ts';
 import { cpuLine, type LoadResult, paymentsBy, runLoad } from './load/run.ts';
@@ -19,6 +20,8 @@ export interface EndToEndOptions extends PlatformOptions {
   readonly flagged: number;
   /** Payments in one batch. */
   readonly rows: number;
+  /** So much is told of what PostgreSQL did in each part. */
+  readonly activity: number;
   /** Payments before the clock starts; of the naive variant a thirtieth. */
   readonly warmUp: number;
   /** Fails below so many from batches, and below so many times the naive rate. */
@@ -136,9 +139,12 @@ async function measure(
     await runPart(bench, warmUp(wanted, options.warmUp), 0, 0);
     const results: Record<string, LoadResult> = {};
     for (const [index, part] of wanted.entries()) {
+      const watch = options.activity > 0 ? watchActivity(bench.platform.databaseUrl) : null;
       const result = await runPart(bench, part, index + 1, options.flagged);
       results[part.name] = result;
       for (const line of linesOf(part.name, result)) tell(line);
+      for (const { doing, what, sessions } of (await watch?.stop())?.slice(0, options.activity) ?? [])
+        tell(`  ${sessions.toFixed(3).padStart(7)}  ${doing.padEnd(20)}  ${what}`);
     }
     const megabytes = peakMegabytes();
     const violations = (await bench.verify()).map(({ invariant, subject, detail }) => `invariant ${invariant}: ${subject}: ${detail}`);

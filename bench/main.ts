@@ -151,6 +151,7 @@ bench(
     number('--rows <n>', 'payments in one batch', 1_000, 2, 10_000),
     number('--flagged <percent>', 'of a hundred payments so many are held for people', 0, 0, 100),
     number('--warm-up <n>', 'payments before the clock starts', 3_000, 30, 100_000),
+    number('--activity <n>', 'so many lines on what PostgreSQL’s sessions did in each part, on average of a moment', 0, 0, 100),
     number('--least-per-second <n>', 'fails below so many payments a second from batches', 100, 1, 100_000),
     number('--least-ratio <n>', 'fails below so many times the naive rate', 10, 1, 1_000),
   ],

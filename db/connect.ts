@@ -68,15 +68,26 @@ export function connect(options: ConnectOptions): pg.Pool {
 
 /**
  * Where to connect and as whom, for `pg` and those who use it. What stands as `options` in an address would replace the role without a
- * word, so both are put together.
+ * word, so both are put together. `settings` are further ones of the session, each `name=value`.
  */
-export function sessionOf(url: string, role: string | undefined): { readonly connectionString: string; readonly options?: string } {
-  if (role === undefined || !URL.canParse(url)) return { connectionString: url };
+export function sessionOf(
+  url: string,
+  role: string | undefined,
+  settings: readonly string[] = [],
+): { readonly connectionString: string; readonly options?: string } {
+  const all = [...(role === undefined ? [] : [`role=${role}`]), ...settings];
+  if (all.length === 0 || !URL.canParse(url)) return { connectionString: url };
   const address = new URL(url);
   const own = address.searchParams.get('options');
   address.searchParams.delete('options');
-  return { connectionString: address.href, options: `${own === null ? '' : `${own} `}-c role=${role}` };
+  return { connectionString: address.href, options: [...(own === null ? [] : [own]), ...all.map((each) => `-c ${each}`)].join(' ') };
 }
+
+/**
+ * A row for the `from` of a statement that is a transaction of its own: its commit does not wait for the disk. The log is one sequence, so
+ * the next commit that waits makes it durable too; until then a crash may undo it. For leases, and for what later commits are built upon.
+ */
+export const WITHOUT_DISK = `(select set_config('synchronous_commit', 'off', true)) without_disk`;
 
 /** SQLSTATE or system error code of an error or of what caused it; undefined for any other. */
 export function databaseCodeOf(error: unknown): string | undefined {

@@ -5,6 +5,7 @@
 import type { Pool, PoolClient } from 'pg';
 import type { CohortPayment, QuoteTerms, Route, WorkItem } from '../agents/agent.ts';
 import { uuidArray } from '../db/arrays.ts';
+import { WITHOUT_DISK } from '../db/connect.ts';
 import type { RecordedDecision } from '../db/queries/decisions.ts';
 import { fault } from '../domain/errors.ts';
 import { newId } from '../domain/ids.ts';
@@ -124,7 +125,7 @@ with leased as (
   update payments p set lease_token = $3, lease_until = $4 where p.id = any(array(select waiting_payments($5, $2, $1))) returning p.*
 )
 select ${PAYMENT_COLUMNS}, ${NO_ATTEMPT}
-from leased p left join quotes q on q.payment_id = p.id and q.id = p.quote_id
+from ${WITHOUT_DISK}, leased p left join quotes q on q.payment_id = p.id and q.id = p.quote_id
 order by p.id`;
 
 // A payment that could not be worked on is put off, or it would be claimed for ever before those behind it. The attempt is
@@ -143,7 +144,7 @@ select ${PAYMENT_COLUMNS},
   a.id as attempt_id, a.leg as attempt_leg, a.sequence as attempt_sequence, a.rail_id as attempt_rail, a.state as attempt_state,
   a.amount as attempt_amount, a.reason_code as attempt_reason, a.retry as attempt_retry, a.is_unsent as attempt_is_unsent,
   a.sent_at as attempt_sent_at, a.resolved_at as attempt_resolved_at
-from leased p join attempts a on a.id = p.attempt_id left join quotes q on q.payment_id = p.id and q.id = p.quote_id
+from ${WITHOUT_DISK}, leased p join attempts a on a.id = p.attempt_id left join quotes q on q.payment_id = p.id and q.id = p.quote_id
 order by p.id`;
 
 /** Claims payments that stand in one of the statuses, oldest first, up to `limit`; null when there are none. */
@@ -209,7 +210,7 @@ export async function releaseCohort(pool: Pool, cohort: Cohort, notBefore: Date 
   await pool.query({
     name: 'release_cohort',
     text: `update payments set lease_token = null, lease_until = null, not_before = coalesce($3, not_before)
-           where id = any($1::uuid[]) and lease_token = $2`,
+           from ${WITHOUT_DISK} where id = any($1::uuid[]) and lease_token = $2`,
     values: [uuidArray(cohort.travellers.map((traveller) => traveller.payment.id)), cohort.leaseToken, notBefore],
   });
 }

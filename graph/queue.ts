@@ -166,7 +166,13 @@ function openBackend(options: QueueOptions): Backend {
       },
     };
   }
-  const pg = { ...sessionOf(connection.url, connection.role), schema: connection.schema, max: 2, skipMigrations: true };
+  // A hint that a crash undoes is one that was lost.
+  const pg = {
+    ...sessionOf(connection.url, connection.role, ['synchronous_commit=off']),
+    schema: connection.schema,
+    max: 2,
+    skipMigrations: true,
+  };
   return {
     queue: (lane) => new Queue(nameOf(lane), { connection: pg }, createPostgresBackend),
     worker: (lane, concurrency, handle) => new Worker(nameOf(lane), handle, { connection: pg, concurrency }, createPostgresBackend),

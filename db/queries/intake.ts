@@ -1,7 +1,7 @@
 /** Storing payment intents: users, payments and their first events, set-wise. */
 import type { Pool } from 'pg';
 import { bigintArray, bytesArray, plainArray, textArray, uuidArray } from '../arrays.ts';
-import type { Queryable } from '../connect.ts';
+import { type Queryable, WITHOUT_DISK } from '../connect.ts';
 
 /** A payment as it is first stored. */
 export interface NewPayment {
@@ -53,6 +53,8 @@ export interface KnownPerson {
 /**
  * Stores people whom we do not know yet and says under which id and data key each of them is kept, in the order
  * given. Sort by client and phone index, so that two callers never wait for each other in a circle.
+ *
+ * Does not wait for the disk: nobody is told of a person before a payment of theirs is durable, and then they are too.
  */
 export async function storePeople(db: Pool, people: readonly NewPerson[], nowMs: number): Promise<KnownPerson[]> {
   const column = <T>(pick: (each: NewPerson) => T): T[] => people.map(pick);
@@ -60,7 +62,7 @@ export async function storePeople(db: Pool, people: readonly NewPerson[], nowMs:
     name: 'store_people',
     text: `insert into users (id, client_id, data_key, phone_index, person, country, wallet_id, created_at, updated_at, key_made_at)
       select id, client_id, data_key, phone_index, person, country, wallet_id, $8, $8, $8
-      from unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::bytea[], $5::bytea[], $6::text[], $7::text[])
+      from ${WITHOUT_DISK}, unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::bytea[], $5::bytea[], $6::text[], $7::text[])
         as added(id, client_id, data_key, phone_index, person, country, wallet_id)
       on conflict (client_id, phone_index) do nothing returning id`,
     values: [

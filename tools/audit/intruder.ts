@@ -170,13 +170,17 @@ export interface Tried {
   readonly unplaced: readonly string[];
 }
 
-/** Tries edits one after the other, in a transaction that is rolled back. The log must verify before. */
+/** Edits in one transaction: as long as it is open nothing that others write on this server is sealed. */
+const EDITS_AT_ONCE = 20;
+
+/** Tries edits one after the other, in transactions that are rolled back. The log must verify before. */
 export async function tryEdits(client: PoolClient, deps: VerifyDeps, head: TrustedBlock, edits: readonly Edit[]): Promise<Tried> {
   const [missed, unplaced, byKind]: [string[], string[], Record<string, number>] = [[], [], {}];
   await client.query('begin');
   const before = await verifyWithin(client, deps, head);
   if (before.findings.length > 0) throw new Error('the audit log does not verify as it is');
-  for (const edit of edits) {
+  for (const [at, edit] of edits.entries()) {
+    if (at > 0 && at % EDITS_AT_ONCE === 0) await client.query('rollback and chain');
     const isChain = edit.kind === 'chain';
     const { findings, result } = await findingsAfter(client, deps, () => tamper(client, edit, head), isChain ? head : null);
     byKind[edit.kind] = (byKind[edit.kind] ?? 0) + 1;

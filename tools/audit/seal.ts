@@ -46,6 +46,21 @@ const SEAL_LOCK = 7_263_005;
 const ROWS_MAX = 4_000;
 const BLOCKS_MAX = 50;
 
+/**
+ * What a row's text is, and in which letters it is sent, must not hang on a setting of the session. Rows come by the index of their
+ * transactions, one transaction sorted after the other: by statistics from before a burst the planner would read and sort the whole
+ * backlog for every block.
+ */
+export const BEGIN_SQL = `select pg_try_advisory_xact_lock($1) as locked, ${[
+  ['extra_float_digits', '1'],
+  ['client_encoding', 'UTF8'],
+  ['enable_seqscan', 'off'],
+  ['enable_bitmapscan', 'off'],
+  ['enable_sort', 'off'],
+]
+  .map(([setting, value]) => `set_config('${setting}', '${value}', true)`)
+  .join(', ')}`;
+
 const SEAL_CONTEXT = 'audit_blocks.seal';
 
 /** Every seal that a block of a moment may carry: of the index keys that were not retired by then. */
@@ -74,11 +89,7 @@ export async function sealAudit(deps: SealDeps, limits: SealLimits = {}): Promis
 }
 
 async function sealNext(tx: PoolClient, deps: SealDeps, rowsMax: number, form: number): Promise<SealedBlock | 'stalled' | null> {
-  // What a row's text is, and in which letters it is sent, must not hang on a setting of the session.
-  const lock = await tx.query<{ locked: boolean }>(
-    `select pg_try_advisory_xact_lock($1) as locked, set_config('extra_float_digits', '1', true), set_config('client_encoding', 'UTF8', true)`,
-    [SEAL_LOCK],
-  );
+  const lock = await tx.query<{ locked: boolean }>({ name: 'seal_begin', text: BEGIN_SQL, values: [SEAL_LOCK] });
   if (lock.rows[0]?.locked !== true) return null;
   const last = await lastBlockNumber(tx);
   const [previous] = last === 0n ? [] : await readBlocks(tx, last, last, { withLeaves: false });

@@ -68,6 +68,17 @@ export async function logOver<Database extends { readonly pool: Pool }>(database
     await recordAuditEvents(pool, [event], deps.clock.now());
   }
 
+  /** Resolves once nothing that is under way on this server, in other tests either, began before what was written so far. */
+  async function untilDecided(): Promise<void> {
+    const written = await pool.query<{ tx: string }>('select pg_current_xact_id()::text as tx');
+    for (;;) {
+      const { rows } = await pool.query<{ decided: boolean }>('select pg_snapshot_xmin(pg_current_snapshot()) > $1::xid8 as decided', [
+        written.rows[0]?.tx,
+      ]);
+      if (rows[0]?.decided === true) return;
+    }
+  }
+
   /**
    * Seals until nothing waits. Transactions of other tests on the same server hold the horizon back for a
    * moment: sealing again is the condition waited for.
@@ -83,7 +94,7 @@ export async function logOver<Database extends { readonly pool: Pool }>(database
     }
   }
 
-  return { ...database, deps, clientId, writePayment, sealAll, verify: () => verifyAudit(deps) };
+  return { ...database, deps, clientId, writePayment, untilDecided, sealAll, verify: () => verifyAudit(deps) };
 }
 
 /** Two decisions that are kept together. What they share is told from what others share by the cohort. */
