@@ -25,6 +25,8 @@ describe('answers to money calls', () => {
   it.each([
     [500, error('internal', 'genericError')],
     [503, error('serviceUnavailable', 'genericError')],
+    [400, error('Internal', 'genericError')],
+    [400, error('serviceUnavailable', 'genericError')],
     [400, '<html></html>'],
     [400, error('newCategory', 'newCode')],
     [302, error('businessRule', 'insufficientFunds')],

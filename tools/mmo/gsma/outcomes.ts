@@ -72,12 +72,16 @@ export function finalFailure(error: ReadingObject | undefined, leg: Leg): Outcom
   return { state: 'failed', reasonCode: unmapped(textOf(error, 'errorCode') ?? 'no_code'), retry: 'later' };
 }
 
+/** Categories of the operator's own trouble, behind which money may have moved, whatever the HTTP status. */
+const OF_ITS_OWN: readonly string[] = ['internal', 'serviceunavailable'];
+
 /** What an answer other than 201 and 202 to a money call means. */
 export function submitRefusal(status: number, body: ReadingObject | undefined, leg: Leg): Outcome {
   if (status === 429) return failed('operator_busy');
   if (body === undefined || !isErrorObject(body)) return unknown(status >= 500 ? 'operator_error' : 'unreadable_answer');
   if (textOf(body, 'errorCode')?.toLowerCase() === 'duplicaterequest') return pending();
-  if (status >= 500 || status < 400) return unknown('operator_error');
+  const category = textOf(body, 'errorCategory')?.toLowerCase() ?? '';
+  if (status >= 500 || status < 400 || OF_ITS_OWN.includes(category)) return unknown('operator_error');
   const reason = errorReason(body, leg);
   return reason === null ? unknown(unmapped(textOf(body, 'errorCode') ?? 'no_code')) : failed(reason);
 }

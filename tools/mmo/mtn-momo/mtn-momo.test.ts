@@ -57,6 +57,9 @@ describe('answers to money calls', () => {
   it.each([
     [500, '{"code":"INTERNAL_PROCESSING_ERROR"}'],
     [503, '{"code":"SERVICE_UNAVAILABLE"}'],
+    [400, '{"code":"INTERNAL_PROCESSING_ERROR"}'],
+    [403, '{"code":"SERVICE_UNAVAILABLE"}'],
+    [400, '{"code":"BRAND_NEW"}'],
     [502, '<html></html>'],
     [400, '<html></html>'],
     [200, '{}'],

@@ -57,6 +57,9 @@ const REFUSED_WITH_500: readonly string[] = [
   'INVALID_CURRENCY',
 ];
 
+/** Codes of MTN's own trouble: without a status they prove nothing, whatever the HTTP status. */
+const OF_ITS_OWN: readonly string[] = ['INTERNAL_PROCESSING_ERROR', 'SERVICE_UNAVAILABLE'];
+
 /** Our word for MTN's reason on a leg; undefined for one we have never met. */
 export function reasonOf(code: string, leg: Leg): Reason | undefined {
   if (Object.hasOwn(REASONS_OF_LEG[leg], code)) return REASONS_OF_LEG[leg][code];
@@ -109,7 +112,11 @@ export function submitRefusal(status: number, bodyText: string, body: ReadingObj
   const refuses = status >= 400 && status < 500 && (body !== undefined || (status === 400 && bodyText.trim() === ''));
   if (refuses || (status === 500 && REFUSED_WITH_500.includes(code))) {
     if (code === 'RESOURCE_ALREADY_EXIST') return pending();
-    return failed(reasonOf(code, leg) ?? 'rail_misconfigured');
+    if (OF_ITS_OWN.includes(code)) return unknown('operator_error');
+    // What the gateway refuses carries no code; what carries one that no table knows may be about anything.
+    if (code === '') return failed('rail_misconfigured');
+    const reason = reasonOf(code, leg);
+    return reason === undefined ? unknown(unmapped(code)) : failed(reason);
   }
   return unknown(body === undefined ? 'unreadable_answer' : 'operator_error');
 }
