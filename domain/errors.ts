@@ -98,6 +98,7 @@ export const ERRORS = {
   senior_needed: entry(403, 'never', 'An escalated case is decided with a senior officer.'),
   snooze_limit: entry(409, 'never', 'The case was put off as often as it may be.'),
   question_closed: entry(409, 'never', 'The question has been answered, or its case is closed.'),
+  detail_given: entry(409, 'after_change', 'This was said of the party already, and otherwise; what was said first stands.'),
   rule_invalid: entry(422, 'after_change', 'The rule is not of the form that rules have.'),
   rule_step_refused: entry(409, 'never', 'The rule is not at a step from which this is possible.'),
 

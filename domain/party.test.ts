@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fingerprintOf, intentFromRecord, PARTY_COLUMNS, parseIntent, type PaymentIntent } from './intent.ts';
-import type { PartyDetails } from './party.ts';
+import { completeDetails, type PartyDetails, type PartyDetailsInput } from './party.ts';
 
 const DAY = '2026-11-01';
 const SENDER = { name: 'Wanjiru Kamau', phone: '0712 345678', country: 'KE' };
@@ -137,5 +137,43 @@ describe('a CSV of intents', () => {
       receiver: { nationality: 'UG' },
     });
     expect(PARTY_COLUMNS.filter((column) => column.startsWith('sender_'))).toEqual(Object.keys(cells));
+  });
+});
+
+describe('what is added to what is known of somebody', () => {
+  const known: PartyDetails = { dateOfBirth: '1971', address: { town: 'Kisumu', country: 'KE' } };
+  const add = (given: PartyDetailsInput, before: PartyDetails = known) => completeDetails(before, given, DAY);
+
+  it('is what lacked, part by part, in the form in which it is kept; a year may become a day of it', () => {
+    const given = { dateOfBirth: '1971-03-04', address: { line: '12  Moi Avenue', town: 'Kisumu', country: 'KE' }, nationality: 'KE' };
+    expect(add(given)).toEqual({
+      details: { dateOfBirth: '1971-03-04', nationality: 'KE', address: { line: '12 Moi Avenue', town: 'Kisumu', country: 'KE' } },
+      added: ['dateOfBirth', 'nationality', 'address.line'],
+    });
+    expect(add({ document: { type: 'passport', number: 'a1' } }, {})).toEqual({
+      details: { document: { type: 'passport', number: 'A1' } },
+      added: ['document.type', 'document.number'],
+    });
+    expect(add({ dateOfBirth: '1971', address: { town: 'Kisumu', country: 'KE' } })).toEqual({ details: known, added: [] });
+  });
+
+  it.each<[PartyDetailsInput, string, string, PartyDetails?]>([
+    [{ dateOfBirth: '1972-03-04' }, 'detail_given', 'dateOfBirth'],
+    [{ dateOfBirth: '1971' }, 'detail_given', 'dateOfBirth', { dateOfBirth: '1971-03-04' }],
+    [{ address: { town: 'Nairobi', country: 'KE' } }, 'detail_given', 'address.town'],
+    [{ type: 'person' }, 'detail_given', 'type', { type: 'organisation' }],
+    [{ type: 'organisation' }, 'date_of_birth_invalid', 'dateOfBirth'],
+    [{ dateOfBirth: '1990' }, 'date_of_birth_invalid', 'dateOfBirth', { type: 'organisation' }],
+    [{ document: { type: 'lei', number: LEI } }, 'document_invalid', 'document.type', { type: 'person' }],
+    [{ nationality: 'XX' }, 'country_code_invalid', 'nationality'],
+  ])('%j is refused with %s of %s', (given, code, field, before = known) => {
+    expect(() => add(given, before)).toThrow(expect.objectContaining({ code, field }));
+  });
+
+  it('may be a number in a register where an organisation is known', () => {
+    expect(add({ document: { type: 'lei', number: LEI } }, { type: 'organisation' }).details).toEqual({
+      type: 'organisation',
+      document: { type: 'lei', number: LEI },
+    });
   });
 });

@@ -7,7 +7,7 @@
  */
 import { z } from 'zod';
 import { COUNTRY_CODES } from './country-code.ts';
-import { type ErrorCode, fault } from './errors.ts';
+import { type ErrorCode, fault, isFault } from './errors.ts';
 
 export const PARTY_TYPES = ['person', 'organisation'] as const;
 export type PartyType = (typeof PARTY_TYPES)[number];
@@ -229,6 +229,53 @@ function isLei(number: string): boolean {
 export function addDetails(known: PartyDetails | undefined, added: PartyDetails): PartyDetails {
   if (known?.type !== undefined && added.type !== undefined && known.type !== added.type) return known;
   return { ...added, ...known };
+}
+
+/**
+ * What is known of somebody with more of it, part by part: what was said stands, a year of birth may become a day of it, and what lacked is
+ * added. `given` is as it comes in, of the external shape. `added` names the parts that are new, `address.town` among them.
+ * Throws `detail_given` for a part that was said otherwise, and what `readDetails` says of the whole; each with its field.
+ */
+export function completeDetails(
+  known: PartyDetails | undefined,
+  given: PartyDetailsInput,
+  asOf: string,
+): { readonly details: PartyDetails; readonly added: readonly string[] } {
+  const whole: FieldCheck = (field, look) => {
+    try {
+      return look();
+    } catch (error) {
+      throw isFault(error) ? fault(error.code, { field, detail: error.detail }) : error;
+    }
+  };
+  // A number of a register is read as that of an organisation which was said to be one before.
+  const said = partsOf(readDetails({ ...(known?.type === undefined ? {} : { type: known.type }), ...given }, whole, asOf) ?? {});
+  const before = partsOf(known ?? {});
+  const added = [...said].filter(([part, value]) => isMore(part, before.get(part), value)).map(([part]) => part);
+  const details = readDetails(fromParts(new Map([...before, ...said])), whole, asOf) ?? {};
+  return { details, added };
+}
+
+function isMore(part: string, before: string | undefined, value: string): boolean {
+  if (before === value) return false;
+  if (before === undefined || (part === 'dateOfBirth' && value.startsWith(`${before}-`))) return true;
+  throw fault('detail_given', { field: part });
+}
+
+/** Details as their parts by path, and back: an address and a document are given in parts. */
+function partsOf(details: PartyDetails): Map<string, string> {
+  return new Map(
+    DETAIL_COLUMNS.flatMap(([, [field, part]]) => {
+      const value: unknown = details[field];
+      const text: unknown = part === undefined ? value : (value as Record<string, unknown> | undefined)?.[part];
+      return typeof text === 'string' ? [[part === undefined ? field : `${field}.${part}`, text] as const] : [];
+    }),
+  );
+}
+
+function fromParts(parts: ReadonlyMap<string, string>): PartyDetailsInput {
+  const fields = new Map(DETAIL_COLUMNS.map(([column, path]) => [column, parts.get(path.join('.'))] as const));
+  return detailsFromCells((column) => fields.get(column as (typeof DETAIL_COLUMNS)[number][0])) as PartyDetailsInput;
 }
 
 /** The columns of a CSV for one party, without `sender_` or `receiver_`, and the fields they fill. */

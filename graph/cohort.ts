@@ -177,6 +177,17 @@ export async function claimByOutcome(deps: GraphDeps, limit: number): Promise<Co
   return { id: newId(), leaseToken, travellers: result.rows.map(travellerOf) };
 }
 
+/** A payment as the agents see it, whoever works on it; null when there is none. */
+export async function readTraveller(pool: Pool, paymentId: string): Promise<Traveller | null> {
+  const result = await pool.query<PaymentRow>({
+    name: 'read_traveller',
+    text: `select ${PAYMENT_COLUMNS}, ${NO_ATTEMPT}
+      from payments p left join quotes q on q.payment_id = p.id and q.id = p.quote_id where p.id = $1`,
+    values: [paymentId],
+  });
+  return result.rows[0] === undefined ? null : travellerOf(result.rows[0]);
+}
+
 /**
  * Locks payments of a cohort until the transaction ends, and makes sure that they are still its own. Throws
  * `lease_lost`. Whatever is written without a change of status has to ask here first.

@@ -26,7 +26,7 @@ select
       where e.status = 'disabled' or e.deleted_at is not null) as webhooks,
   exists(select 1 from sms_messages where state = 'queued' and next_attempt_at <= $1)
     or exists(select 1 from sms_messages where state = 'sending' and lease_until < $1) as sms,
-  exists(select 1 from cases where kind = 'held' and status in ('open', 'deciding', 'waiting') and (interrupt_id is null or asked_round <> round))
+  exists(select 1 from cases where kind = 'held' and status in ('open', 'deciding', 'waiting') and (interrupt_id is null or asked_round <> round or rescreen_since is not null))
     or exists(select 1 from case_decisions d join cases c on c.id = d.case_id
       where d.applied_at is null and c.kind = 'held' and c.status in ('open', 'deciding', 'waiting')) as cases`;
 

@@ -66,7 +66,8 @@ const CASES_AT_ONCE = 50;
 export function startWorker(options: WorkerOptions): WorkerHandle {
   const { deps, agents, queue } = options;
   const paymentGraph = buildPaymentGraph(deps, agents);
-  const cases = createCaseWork(deps, buildCaseGraph({ checkpointer: options.checkpointer, ...caseGraphDeps(deps) }));
+  const caseGraph = buildCaseGraph({ checkpointer: options.checkpointer, ...caseGraphDeps(deps) });
+  const cases = createCaseWork(deps, caseGraph, agents.compliance);
   const recorder = createRecorder(deps);
   const pumps = {
     dispatch: dispatchPump(deps, recorder),

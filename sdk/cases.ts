@@ -1,4 +1,5 @@
 /** Cases: payments that wait for people. */
+import type { AddedDetails } from './intents.ts';
 import { followLive, type LiveOptions } from './live.ts';
 import { type Page, type PageOptions, pages } from './pages.ts';
 import { jsonBody, type RequestOptions, type Transport, type WriteOptions } from './transport.ts';
@@ -32,6 +33,8 @@ export interface CaseEvent {
     | 'information_requested'
     | 'information_received'
     | 'information_overdue'
+    | 'details_added'
+    | 'rescreened'
     | 'overdue'
     | 'approval_expired'
     | 'approvals_void'
@@ -87,6 +90,9 @@ export function createCases(transport: Transport) {
     /** Puts a claimed case back for others. */
     releaseClaim: (id: string, options: WriteOptions = {}) =>
       transport.json<Case>({ method: 'POST', path: pathOf(id, '/release-claim'), ...options }),
+    /** Adds what was learned of the parties of a held payment, which is then screened again: see `rescreenSince`. */
+    addDetails: (id: string, given: AddedDetails & { readonly evidenceDigest: string }, options: WriteOptions = {}) =>
+      transport.json<Case>({ method: 'POST', path: pathOf(id, '/details'), body: jsonBody(given), ...options }),
     /** Puts a case off until a moment within a day, three times at most. */
     snooze: (id: string, until: Date, options: WriteOptions = {}) =>
       transport.json<Case>({ method: 'POST', path: pathOf(id, '/snooze'), body: jsonBody({ until: until.toISOString() }), ...options }),

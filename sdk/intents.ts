@@ -22,6 +22,12 @@ export interface PartyDetails {
   };
 }
 
+/** What is added to what is known of the parties of a held payment. What was said before stands. */
+export interface AddedDetails {
+  readonly sender?: PartyDetails;
+  readonly receiver?: PartyDetails;
+}
+
 /** A payment intent as clients write it. */
 export interface IntentInput {
   readonly referenceId: string;

@@ -2,7 +2,7 @@
 import { type Page, type PageOptions, pages } from './pages.ts';
 import type { SettlementProof } from './settlement.ts';
 import { jsonBody, type RequestOptions, type Transport, type WriteOptions } from './transport.ts';
-import type { IntentInput } from './intents.ts';
+import type { AddedDetails, IntentInput } from './intents.ts';
 import type { Attempt, Explanation, PayerApproval, Payment, PaymentEvent, PaymentQuestion, PaymentStatus } from './types.ts';
 
 export interface PaymentFilter {
@@ -62,8 +62,8 @@ export function createPayments(transport: Transport) {
         path: `/v1/payments/${encodeURIComponent(id)}/information`,
         ...options,
       }),
-    /** Answers one of them; each is answered once. */
-    answer: (id: string, given: { readonly questionId: string; readonly answer: string }, options: WriteOptions = {}) =>
+    /** Answers one of them; each is answered once. What is said of a party is added to what is known, and the payment is screened again. */
+    answer: (id: string, given: AddedDetails & { readonly questionId: string; readonly answer: string }, options: WriteOptions = {}) =>
       transport.json<{ readonly items: readonly PaymentQuestion[] }>({
         method: 'POST',
         path: `/v1/payments/${encodeURIComponent(id)}/information`,

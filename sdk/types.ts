@@ -211,6 +211,8 @@ export interface Case {
   readonly snoozedUntil: string | null;
   readonly snoozeCount: number;
   readonly informationDueAt: string | null;
+  /** Since when the payment waits to be screened again, because more was said of a party. */
+  readonly rescreenSince: string | null;
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly dueAt: string;

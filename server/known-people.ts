@@ -4,6 +4,7 @@
  * after all, their party is sealed again under the key that is theirs.
  */
 import type { Pool } from 'pg';
+import type { Queryable } from '../db/connect.ts';
 import type { Keyring } from '../db/keyring.ts';
 import type { PersonKey } from '../db/person-keys.ts';
 import { type NewPerson, reindexPeople, storePeople } from '../db/queries/intake.ts';
@@ -144,12 +145,12 @@ function isTold({ told }: Known, details: PartyDetails): boolean {
  * Adds details to people, under the keys they have now. Gives which fields are stored of each; whoever changed in between is left out,
  * and is completed with their next payment.
  */
-async function completeKnown(
-  pool: Pool,
+export async function completeKnown(
+  db: Queryable | Pool,
   keyring: Keyring,
   added: ReadonlyMap<string, PartyDetails>,
 ): Promise<Map<string, ReadonlySet<string>>> {
-  const people = await readSealedPeople(pool, [...added.keys()]);
+  const people = await readSealedPeople(db, [...added.keys()]);
   const whole = people.map((sealed) => {
     const before = keyring.people.openPerson(sealed);
     const details = addDetails(before.details, added.get(sealed.id) ?? {});
@@ -158,7 +159,7 @@ async function completeKnown(
     return { ...sealed, after: person, told: fieldsOf(details) };
   });
   const changed = await completePeople(
-    pool,
+    db,
     whole.flatMap(({ id, person, dataKey, after }) => (after === null ? [] : [{ id, before: person, dataKey, after }])),
   );
   return new Map(whole.flatMap(({ id, after, told }) => (after === null || changed.has(id) ? [[id, told]] : [])));

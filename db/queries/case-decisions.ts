@@ -215,6 +215,8 @@ export interface NewAnswer {
   /** The evidence with the answer in it, and its digest. */
   readonly evidence: unknown;
   readonly evidenceDigest: string;
+  /** With it more was said of the parties. */
+  readonly rescreen: boolean;
   readonly nowMs: number;
 }
 
@@ -231,10 +233,38 @@ export async function answerQuestion(tx: Queryable, given: NewAnswer): Promise<v
     text: `with changed as (
         update cases set evidence = $5, evidence_digest = $6, round = round + 1, updated_at = $4, snoozed_until = null,
           status = case when status = 'waiting' then 'open' else status end,
+          rescreen_since = case when $8 then $4 else rescreen_since end,
           information_due_at = (select min(due_at) from case_information where case_id = $2 and answered_at is null)
         where id = $2 and client_id = $1 returning id, client_id, payment_id
       ), ${noted('changed', 'case.information_received', `jsonb_build_object('questionId', $7::uuid)`)}
       select 1`,
-    values: [given.clientId, given.caseId, given.actor, at, JSON.stringify(given.evidence), given.evidenceDigest, given.questionId],
+    values: [
+      given.clientId,
+      given.caseId,
+      given.actor,
+      at,
+      JSON.stringify(given.evidence),
+      given.evidenceDigest,
+      given.questionId,
+      given.rescreen,
+    ],
+  });
+}
+
+export interface NewEvidence {
+  readonly caseId: string;
+  readonly clientId: string;
+  readonly evidence: unknown;
+  readonly evidenceDigest: string;
+  readonly nowMs: number;
+}
+
+/** Marks a locked case for another screening of its payment, in another round: of its parties more is known than the evidence says. */
+export async function markForRescreening(tx: Queryable, given: NewEvidence): Promise<void> {
+  await tx.query({
+    name: 'mark_for_rescreening',
+    text: `update cases set evidence = $3, evidence_digest = $4, round = round + 1, rescreen_since = $5, snoozed_until = null, updated_at = $5
+      where id = $2 and client_id = $1`,
+    values: [given.clientId, given.caseId, JSON.stringify(given.evidence), given.evidenceDigest, new Date(given.nowMs)],
   });
 }

@@ -27,6 +27,8 @@ export interface CaseRow {
   readonly snoozedUntil: Date | null;
   readonly snoozeCount: number;
   readonly informationDueAt: Date | null;
+  /** Since when the payment waits to be screened again by what was added of its parties; null when it does not. */
+  readonly rescreenSince: Date | null;
   readonly advice: Facts | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -42,7 +44,7 @@ export interface CaseRow {
 const COLUMNS = `c.id, c.payment_id as "paymentId", c.kind, c.attempt_id as "attemptId", c.status, c.priority, c.rank_at as "rankAt", c.reasons,
   c.evidence, c.evidence_digest as "evidenceDigest", c.approvals_needed as "approvalsNeeded", c.round, c.claimed_by as "claimedBy",
   c.claimed_until as "claimedUntil", c.escalated_at as "escalatedAt", c.escalated_by as "escalatedBy", c.snoozed_until as "snoozedUntil",
-  c.snooze_count as "snoozeCount", c.information_due_at as "informationDueAt", c.advice, c.created_at as "createdAt",
+  c.snooze_count as "snoozeCount", c.information_due_at as "informationDueAt", c.rescreen_since as "rescreenSince", c.advice, c.created_at as "createdAt",
   c.updated_at as "updatedAt", c.due_at as "dueAt", c.closed_at as "closedAt",
   p.amount, p.from_currency as "fromCurrency", p.from_country as "fromCountry", p.to_country as "toCountry"`;
 

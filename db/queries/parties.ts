@@ -1,6 +1,7 @@
 /** How the parties of a payment are read, with the wrapped data keys of both people, by which alone they open; and how more of somebody is stored. */
 import type { Pool } from 'pg';
 import type { Queryable } from '../connect.ts';
+import type { SealedParties } from '../person-keys.ts';
 
 /**
  * The columns of `SealedParties` for payments under an alias. Two look-ups by primary key; a person who was erased has no key.
@@ -11,6 +12,34 @@ export function partiesColumns(payments: string): string {
 
 function keyOf(userId: string): string {
   return `(select users.data_key from users where users.id = ${userId})`;
+}
+
+/** A held payment's parties as they are stored, and who they are. */
+export interface SealedHeldParties extends SealedParties {
+  readonly senderId: string;
+  readonly receiverId: string;
+}
+
+/** The parties of a payment, locked for a change; null when it is not held any more. */
+export async function lockHeldParties(tx: Queryable, clientId: string, paymentId: string): Promise<SealedHeldParties | null> {
+  const result = await tx.query<SealedHeldParties>({
+    name: 'lock_held_parties',
+    text: `select p.sender_id as "senderId", p.receiver_id as "receiverId", ${partiesColumns('p')}
+      from payments p where p.id = $2 and p.client_id = $1 and p.status = 'held' for no key update of p`,
+    values: [clientId, paymentId],
+  });
+  return result.rows[0] ?? null;
+}
+
+/** Puts the locked parties of a held payment in place with more said of them. Its case must be marked for another screening before. */
+export async function storeHeldParties(tx: Queryable, clientId: string, paymentId: string, parties: Buffer): Promise<void> {
+  await tx.query(`set local capp.reseal = 'details'`);
+  await tx.query({
+    name: 'store_held_parties',
+    text: 'update payments set parties = $3 where id = $2 and client_id = $1',
+    values: [clientId, paymentId, parties],
+  });
+  await tx.query('set local capp.reseal = default');
 }
 
 /** Somebody as they are stored, under a data key of their own. */

@@ -187,6 +187,8 @@ export const cases = pgTable(
     snoozeCount: smallint('snooze_count').notNull().default(0),
     /** Until when information is waited for. */
     informationDueAt: moment('information_due_at'),
+    /** Since when more is known of a party than the evidence was made from: the payment is screened again before anybody decides. */
+    rescreenSince: moment('rescreen_since'),
     /** When people were told that the case is overdue. */
     overdueAt: moment('overdue_at'),
     /** What the case graph advises the officers, shown after the evidence; no part of what they decide on. */

@@ -24,13 +24,10 @@ import {
   refreshCase,
 } from './case-graph.ts';
 
-export interface NewCase {
+/** By what it is told how grave a case is. */
+export interface CaseGravity {
   /** `refused`: nobody lets the payment go any more; two officers say who the listed party is. */
   readonly kind: 'held' | 'refused';
-  readonly clientId: string;
-  readonly paymentId: string;
-  readonly reasons: readonly Reason[];
-  readonly evidence: Facts;
   /** What compliance says of its urgency, 0 to 100. */
   readonly priority: number;
   /** A senior officer is asked for from the start. */
@@ -38,6 +35,13 @@ export interface NewCase {
   /** The probability that something is wrong, 0 to 1, where the facts tell one. */
   readonly riskScore: number | null;
   readonly amount: Money;
+}
+
+export interface NewCase extends CaseGravity {
+  readonly clientId: string;
+  readonly paymentId: string;
+  readonly reasons: readonly Reason[];
+  readonly evidence: Facts;
 }
 
 /** Inserts one open case for each entry, in the transaction that holds or refuses the payments. */
@@ -94,7 +98,15 @@ async function escalateNew(tx: PoolClient, ids: readonly string[], nowMs: number
   });
 }
 
-function openingOf(deps: GraphDeps, { kind, escalates = false, priority, riskScore, amount }: NewCase): CaseOpening {
+/** The probability that something is wrong, as compliance scored it; null where its facts hold none. */
+export function riskScoreOf(facts: Facts): number | null {
+  const risk = facts['risk'];
+  const score = typeof risk === 'object' && risk !== null && 'score' in risk ? risk.score : null;
+  return typeof score === 'number' ? score : null;
+}
+
+/** How a case begins: how urgent it is, by when it is due, and how many officers it takes. */
+export function openingOf(deps: GraphDeps, { kind, escalates = false, priority, riskScore, amount }: CaseGravity): CaseOpening {
   const opening = caseOpening({ priority, riskScore, amount, perUsd: deps.perUsd?.(amount.currency) ?? null }, deps.settings);
   if (kind === 'held' && !escalates) return opening;
   const raised = Math.max(opening.priority, kind === 'held' ? ESCALATED_PRIORITY : REFUSED_PRIORITY);

@@ -32,7 +32,7 @@ beforeEach(async () => {
   const advise = ({ paymentId }: { readonly paymentId: string }): Promise<CaseAdvice> =>
     isSlow ? new Promise((resolve) => thinking.push({ paymentId, answer: () => resolve(ADVICE) })) : Promise.resolve(ADVICE);
   const deps = { ...platform.deps, advise, notify: (hint: string) => void hints.push(hint) };
-  cases = createCaseWork(deps, buildCaseGraph({ checkpointer: new MemorySaver(), ...caseGraphDeps(deps) }));
+  cases = createCaseWork(deps, buildCaseGraph({ checkpointer: new MemorySaver(), ...caseGraphDeps(deps) }), platform.agents.compliance);
 });
 
 afterEach(async () => {

@@ -2,17 +2,20 @@
  * Who works on which case when: decisions of officers are carried at once, and threads that wait for an adviser go
  * aside, a few abreast. A model that is slow, or hangs until its deadline, holds up its own case and nobody else's.
  */
+import type { ComplianceAgent } from '../agents.ts';
 import type { GraphDeps } from '../types.ts';
 import type { CaseGraph } from './case-graph.ts';
 import { carryDecision, type CaseRow, type DecisionRow, followRound } from './cases.ts';
+import { rescreenCases } from './rescreen.ts';
 
 /** Threads on their way at once in one process. Each holds a connection while its adviser thinks. */
 export const THREADS_ABREAST = 3;
 
 export interface CaseWork {
   /**
-   * Carries up to `limit` decisions of officers to their threads, and sends up to as many threads on their way that are
-   * new or behind their case. Resolves with how many, as soon as the decisions are carried.
+   * Screens up to `limit` payments again of whose parties more was said, carries up to as many decisions of officers to their threads,
+   * and sends up to as many threads on their way that are new or behind their case. Resolves with how many, as soon as the decisions
+   * are carried.
    */
   work(limit: number): Promise<number>;
   /** Resolves when no thread is on its way. */
@@ -22,7 +25,7 @@ export interface CaseWork {
 }
 
 /** Makes the case work of one process. */
-export function createCaseWork(deps: GraphDeps, graph: CaseGraph): CaseWork {
+export function createCaseWork(deps: GraphDeps, graph: CaseGraph, compliance: ComplianceAgent): CaseWork {
   const waiting: CaseRow[] = [];
   const known = new Set<string>();
   const lanes = new Set<Promise<void>>();
@@ -57,8 +60,9 @@ export function createCaseWork(deps: GraphDeps, graph: CaseGraph): CaseWork {
 
   return {
     work: async (limit) => {
+      const screened = await rescreenCases(deps, compliance, limit);
       const sent = send(await findBehind(deps, limit));
-      return sent + (await carryDecisions(deps, graph, limit));
+      return screened + sent + (await carryDecisions(deps, graph, limit));
     },
     idle,
     stop: () => {

@@ -12,12 +12,11 @@ import { type AuthorisedTerms, transitionPayments, type Transition } from '../..
 import type { QuoteTerms } from '../../agents/agent.ts';
 import { evidenceOf } from '../../agents/compliance/index.ts';
 import { type Reserved, reserve } from '../../agents/liquidity/index.ts';
-import type { Facts } from '../../domain/decision.ts';
 import type { PaymentStatus } from '../../domain/lifecycle.ts';
 import { money } from '../../domain/money.ts';
 import { ensureAccountsOnce, post } from '../../tools/ledger/index.ts';
 import type { Agents, LiquidityVerdict } from '../agents.ts';
-import { type NewCase, openCases } from '../case/cases.ts';
+import { type NewCase, openCases, riskScoreOf } from '../case/cases.ts';
 import { assertLease, type Cohort, postpone, type Traveller } from '../cohort.ts';
 import { bindAgent, runAgent } from '../decide.ts';
 import { haltedAmong, waits } from '../halts.ts';
@@ -171,13 +170,6 @@ function caseOf(traveller: Traveller): NewCase[] {
   const amount = money(amountMinor, fromCurrency);
   const escalates = verdict.data.escalates === true;
   return [{ kind, clientId, paymentId, reasons: verdict.reasons, evidence, priority, escalates, riskScore: riskScoreOf(facts), amount }];
-}
-
-/** The probability that something is wrong, as compliance scored it; null where its facts hold none. */
-function riskScoreOf(facts: Facts): number | null {
-  const risk = facts['risk'];
-  const score = typeof risk === 'object' && risk !== null && 'score' in risk ? risk.score : null;
-  return typeof score === 'number' ? score : null;
 }
 
 /** Asks liquidity, under the locks of this transaction, about the payments that nobody has sent away. */

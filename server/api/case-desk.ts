@@ -13,6 +13,7 @@ import {
   findCaseDecisions,
   findQuestions,
   joinableDecision,
+  markForRescreening,
   type NewCaseDecision,
   requestInformation,
   resolveCase,
@@ -30,10 +31,10 @@ import {
   SNOOZE_LIMITS,
   verdictApplies,
 } from '../../domain/cases.ts';
-import type { Facts, Json } from '../../domain/decision.ts';
 import { type ErrorCode, fault, isFault } from '../../domain/errors.ts';
 import { digestOf, newId } from '../../domain/ids.ts';
 import { sealText } from '../../tools/privacy/index.ts';
+import { type AddedDetails, appended, completeParties } from './added-details.ts';
 import type { ApiDeps, Caller } from './deps.ts';
 
 export const NOTE_CONTEXT = 'case_decisions.note';
@@ -77,17 +78,27 @@ async function lockedCase(tx: PoolClient, caller: Caller, caseId: string): Promi
   return row;
 }
 
-/** The case is one that this verdict ends or moves, it is open, it is the officer's, and the evidence is what was read. */
+/** The case is one that this verdict ends or moves, and the officer holds it. */
 function assertMayAct(row: CaseRow, caller: Caller, saying: Saying, nowMs: number): void {
   if (!verdictApplies(row.kind, saying.verdict)) throw fault('verdict_not_applicable');
   if (!reasonApplies(row.kind, saying.verdict, saying.reasonCode)) throw fault('verdict_not_applicable', { field: 'reasonCode' });
+  assertHolds(row, caller, saying.evidenceDigest, nowMs);
+  // What was added is not in the evidence until the payment has been screened by it.
+  if (row.rescreenSince !== null)
+    throw fault('evidence_stale', {
+      detail: 'More was said of a party, and the payment is being screened again; read the case again then.',
+    });
+  if (saying.verdict === 'escalate' && row.escalatedAt !== null)
+    throw fault('verdict_not_applicable', { detail: 'The case is escalated already.' });
+}
+
+/** It is open, it is the officer's, and the evidence is what was read. */
+function assertHolds(row: CaseRow, caller: Caller, evidenceDigest: string, nowMs: number): void {
   if (row.status !== 'open' && row.status !== 'waiting') throw fault('case_not_open');
   const holder = holderOf(row, nowMs);
   if (holder !== null && holder !== caller.principal) throw fault('case_claimed');
   if (holder === null) throw fault('case_not_claimed');
-  if (row.evidenceDigest !== saying.evidenceDigest) throw fault('evidence_stale', { field: 'evidenceDigest' });
-  if (saying.verdict === 'escalate' && row.escalatedAt !== null)
-    throw fault('verdict_not_applicable', { detail: 'The case is escalated already.' });
+  if (row.evidenceDigest !== evidenceDigest) throw fault('evidence_stale', { field: 'evidenceDigest' });
 }
 
 function holderOf(row: CaseRow, nowMs: number): string | null {
@@ -222,12 +233,15 @@ export async function snooze(deps: DeskDeps, caller: Caller, caseId: string, unt
   });
 }
 
-/** Keeps a client's answer and brings the case back. Throws `not_found`, `question_closed`. */
+/**
+ * Keeps a client's answer, with what it adds of the parties, and brings the case back. Throws `not_found`, `question_closed`, and what
+ * `completeParties` throws.
+ */
 export async function answer(
   deps: DeskDeps,
   caller: Caller,
   paymentId: string,
-  given: { readonly questionId: string; readonly answer: string },
+  given: AddedDetails & { readonly questionId: string; readonly answer: string },
 ): Promise<void> {
   await withTransaction(deps.tenants.writing(caller.clientId), async (tx) => {
     const asked = (await findQuestions(tx, caller.clientId, paymentId)).find((each) => each.id === given.questionId);
@@ -241,12 +255,13 @@ export async function answer(
     const subject = { id: row.id, kind: 'case' } as const;
     const sealed = await sealText(tx, deps.keyring, subject, { text: given.answer, context: ANSWER_CONTEXT, nowMs });
     const answerDigest = digestOf(sealed.toString('hex'));
-    const evidence = withAnswer(row.evidence, {
-      questionId: asked.id,
-      code: asked.code,
-      answerDigest,
-      answeredAt: new Date(nowMs).toISOString(),
-    });
+    const completed = await completeParties(tx, deps, caller, row, given);
+    // The evidence names an answer by the digest of its ciphertext: what is said is in it, without the words.
+    const answered = { questionId: asked.id, code: asked.code, answerDigest, answeredAt: new Date(nowMs).toISOString() };
+    const evidence = {
+      ...row.evidence,
+      information: appended(row.evidence['information'], { ...answered, ...completed?.evidence }),
+    };
     await answerQuestion(tx, {
       questionId: asked.id,
       clientId: caller.clientId,
@@ -256,13 +271,35 @@ export async function answer(
       answerDigest,
       evidence,
       evidenceDigest: digestOf(canonicalJson(evidence)),
+      rescreen: completed !== null,
       nowMs,
     });
+    await completed?.store();
   });
 }
 
-/** The evidence names an answer by the digest of its ciphertext: what is said is in it, without the words. */
-function withAnswer(evidence: Facts, answered: { readonly [key: string]: Json }): Facts {
-  const earlier = evidence['information'];
-  return { ...evidence, information: [...(Array.isArray(earlier) ? (earlier as Json[]) : []), answered] };
+/**
+ * Adds what an officer learned of the parties of a held payment, which is then screened again. Nothing happens where nothing new is
+ * said. Throws `not_found`, `verdict_not_applicable`, `case_not_open`, `case_claimed`, `case_not_claimed`, `evidence_stale`, and what
+ * `completeParties` throws.
+ */
+export async function addToParties(
+  deps: DeskDeps,
+  caller: Caller,
+  caseId: string,
+  given: AddedDetails & { readonly evidenceDigest: string },
+): Promise<void> {
+  await withTransaction(deps.tenants.writing(caller.clientId), async (tx) => {
+    const row = await lockedCase(tx, caller, caseId);
+    const nowMs = deps.clock.now();
+    if (row.kind !== 'held') throw fault('verdict_not_applicable', { detail: 'More is said of the parties of a held payment alone.' });
+    assertHolds(row, caller, given.evidenceDigest, nowMs);
+    const completed = await completeParties(tx, deps, caller, row, given);
+    if (completed === null) return;
+    const told = { by: caller.principal, at: new Date(nowMs).toISOString(), ...completed.evidence };
+    const evidence = { ...row.evidence, details: appended(row.evidence['details'], told) };
+    const evidenceDigest = digestOf(canonicalJson(evidence));
+    await markForRescreening(tx, { caseId, clientId: caller.clientId, evidence, evidenceDigest, nowMs });
+    await completed.store();
+  });
 }

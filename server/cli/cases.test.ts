@@ -31,6 +31,7 @@ const each: Case = {
   snoozedUntil: null,
   snoozeCount: 0,
   informationDueAt: null,
+  rescreenSince: null,
   createdAt: '2026-11-02T05:00:00.000Z',
   updatedAt: '2026-11-02T05:00:00.000Z',
   dueAt: '2026-11-02T08:48:00.000Z',
@@ -40,7 +41,6 @@ const each: Case = {
 
 const file = {
   ...each,
-  evidence: {},
   evidenceDigest: 'e'.repeat(64),
   payment: {
     id: 'p-1',
@@ -83,6 +83,14 @@ const file = {
   history: { sender: { last90Days: [], newest: [] }, receiver: { last90Days: [], newest: [] } },
   linkedCases: [{ id: 'case-2', status: 'released', links: [{ party: 'sender', as: 'receiver' }], reasons: [] }],
   agentDecisions: [],
+  rescreenSince: '2026-11-02T09:00:00.000Z',
+  evidence: {
+    information: [
+      { questionId: 'q', answeredAt: '2026-11-02T08:00:00.000Z' },
+      { questionId: 'q', answeredAt: '2026-11-02T08:30:00.000Z', added: ['sender.address.town', 'sender.address.country'] },
+    ],
+    details: [{ by: 'officer:amina', at: '2026-11-02T08:15:00.000Z', added: ['sender.dateOfBirth'] }],
+  },
   information: [{ question: 'What is the payment for?', answer: 'School fees', dueAt: '' }],
   decisions: [
     { at: 't1', officer: 'officer:amina', verdict: 'release', reasonCode: 'known_customer', expiresAt: 't9', round: 1, note: 'called' },
@@ -122,6 +130,14 @@ test('the file of a case has the evidence before the officers, and both before a
     ].join('\n'),
   );
   expect(text).toContain('  escalate (policy)\n  The model took too long.\n  Ask a senior.');
+  expect(text).toContain(
+    [
+      '\nAdded to what is known',
+      '  2026-11-02T08:15:00.000Z  officer:amina: sender.dateOfBirth',
+      '  2026-11-02T08:30:00.000Z  the client: sender.address.town, sender.address.country\n',
+    ].join('\n'),
+  );
+  expect(text).toContain('being screened again since 2026-11-02T09:00:00.000Z');
   expect(text).toContain('our sender is its receiver');
   expect(text).toContain('[known_customer], counts until t9, round 1: counts no more  "called"');
   expect(text).toContain(`digest ${'e'.repeat(64)}`);
@@ -188,6 +204,22 @@ describe('the desk', () => {
       `POST ${CASE}/snooze`,
     ]);
     expect(asked.at(-1)?.body).toMatchObject({ until: expect.stringMatching(/Z$/) });
+  });
+
+  test('adds what was learned of the parties, part by part', async () => {
+    const add = (...parts: string[]) => run('add-details', CASE, ...parts, '--evidence', 'd');
+    const told = await add('receiver.document.type=passport', 'receiver.document.number=A=1', 'sender.dateOfBirth=1971');
+    expect(told.out).toBe('all of it was known');
+    expect(asked).toMatchObject([
+      {
+        method: 'POST',
+        path: `/v1/cases/${CASE}/details`,
+        body: { sender: { dateOfBirth: '1971' }, receiver: { document: { type: 'passport', number: 'A=1' } }, evidenceDigest: 'd' },
+      },
+    ]);
+    for (const wrong of ['dateOfBirth=1971', 'receiver.name=Another', 'receiver.dateOfBirth=', 'receiver.address=Goma'])
+      expect(await add(wrong)).toMatchObject({ code: 2, err: expect.stringContaining('usage_invalid') });
+    expect(asked).toHaveLength(1);
   });
 
   test('decides with a reason of the verdict and the digest that was read', async () => {

@@ -76,6 +76,7 @@ export function renderCaseFile(file: CaseFile): string {
         (each) => `${each.question} ${each.answer === null ? `(no answer yet, until ${each.dueAt})` : `"${printable(each.answer)}"`}`,
       ),
     ],
+    ['Added to what is known', addedLines(file.evidence)],
     ['Officers', file.decisions.map((each) => decisionLine(each, file.round))],
     ['Advice', adviceLines(file.advice)],
     ['To decide', evidenceLines(file)],
@@ -94,6 +95,9 @@ function headOf(file: CaseFile): string {
     `Case ${file.id}`,
     `  ${statusOf(file)}, priority ${file.priority}, due ${file.dueAt}`,
     `  ${claim}; ${eyes}; round ${file.round}`,
+    ...(file.rescreenSince === null
+      ? []
+      : [`  more was said of a party: being screened again since ${file.rescreenSince}, and not decided before`]),
   ].join('\n');
 }
 
@@ -149,6 +153,19 @@ function historyLines(history: PartyHistory): string[] {
 function linkedLine(each: CaseFile['linkedCases'][number]): string {
   const links = each.links.map((link) => `our ${link.party} is its ${link.as}`).join(', ');
   return `${each.id}  ${each.status}  ${links}  ${each.reasons.map((reason) => reason.code).join(', ')}`;
+}
+
+/** Which parts of what is known of a party were added while the payment was held, when, and by whom. */
+function addedLines({ information, details }: CaseFile['evidence']): string[] {
+  const by = (list: unknown): Readonly<Record<string, unknown>>[] => (Array.isArray(list) ? list : []);
+  const told = [
+    ...by(information).map(({ added, answeredAt }) => ({ added, at: answeredAt, who: 'the client' })),
+    ...by(details).map(({ added, at, by: officer }) => ({ added, at, who: officer })),
+  ];
+  return told
+    .filter(({ added }) => Array.isArray(added))
+    .map(({ added, at, who }) => printable(`${String(at)}  ${String(who)}: ${(added as readonly unknown[]).join(', ')}`))
+    .toSorted();
 }
 
 function decisionLine(each: CaseFile['decisions'][number], round: number): string {

@@ -120,6 +120,7 @@ const story: Explanation = {
       snoozedUntil: null,
       snoozeCount: 0,
       informationDueAt: null,
+      rescreenSince: null,
       overdue: false,
       createdAt: at(120),
       updatedAt: at(190_000),

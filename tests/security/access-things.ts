@@ -189,6 +189,7 @@ export const BODIES: Readonly<Record<string, () => unknown>> = {
   'POST /v1/quotes': () => ({ amount: '1250.50', fromCurrency: 'KES', toCurrency: 'UGX', fromCountry: 'KE', toCountry: 'UG' }),
   'POST /v1/cases/request-information': () => ({ caseIds: [newId()], reasonCode: 'purpose_of_payment' }),
   'POST /v1/cases/{id}/decisions': () => ({ verdict: 'release', reasonCode: 'false_positive', evidenceDigest: DIGEST }),
+  'POST /v1/cases/{id}/details': () => ({ receiver: { nationality: 'UG' }, evidenceDigest: DIGEST }),
   'POST /v1/cases/{id}/snooze': () => ({ until: new Date(TEST_START_MS + 3_600_000).toISOString() }),
   'POST /v1/screening-findings/{id}/resolution': () => ({ verdict: 'dismissed' }),
   'POST /v1/reports': () => ({ kind: 'audit', from: '2026-03-30', to: '2026-03-30' }),

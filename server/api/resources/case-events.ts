@@ -15,6 +15,8 @@ export const CASE_EVENTS = [
   'information_requested',
   'information_received',
   'information_overdue',
+  'details_added',
+  'rescreened',
   'overdue',
   'approval_expired',
   'approvals_void',

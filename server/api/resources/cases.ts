@@ -42,6 +42,10 @@ export const caseSchema = z
     snoozedUntil: momentSchema.nullable().openapi({ description: 'Until when it is put off; null when it is not.' }),
     snoozeCount: z.int(),
     informationDueAt: momentSchema.nullable().openapi({ description: 'Until when an answer is waited for.' }),
+    rescreenSince: momentSchema.nullable().openapi({
+      description:
+        'Since when the payment waits to be screened again, because more was said of a party. Nobody decides before; it takes a moment.',
+    }),
     createdAt: momentSchema,
     updatedAt: momentSchema,
     dueAt: momentSchema,
@@ -76,6 +80,7 @@ export function caseOut(row: CaseRow, nowMs: number): z.infer<typeof caseSchema>
     snoozedUntil: lasts(row.snoozedUntil) ? momentOut(row.snoozedUntil) : null,
     snoozeCount: row.snoozeCount,
     informationDueAt: momentOut(row.informationDueAt),
+    rescreenSince: momentOut(row.rescreenSince),
     createdAt: momentOut(row.createdAt),
     updatedAt: momentOut(row.updatedAt),
     dueAt: momentOut(row.dueAt),

@@ -8,7 +8,8 @@ import { findCase } from '../../../db/queries/cases.ts';
 import { findPayment } from '../../../db/queries/payment-views.ts';
 import { BULK_CASES_MAX, CASE_REASONS, CASE_VERDICTS, isCaseReason } from '../../../domain/cases.ts';
 import { ERRORS, fault } from '../../../domain/errors.ts';
-import { answer, decide, requestInBulk } from '../case-desk.ts';
+import { ADDED_FIELDS } from '../added-details.ts';
+import { addToParties, answer, decide, requestInBulk } from '../case-desk.ts';
 import { answers, idParam, idParams, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { caseOut, caseSchema, questionOut, questionSchema } from '../resources/cases.ts';
@@ -56,9 +57,30 @@ const bulkAnswerSchema = z
   })
   .openapi('InformationBulkAnswer');
 
-const answerRequestSchema = z.strictObject({ questionId: idSchema, answer: z.string().trim().min(1).max(4000) }).openapi('PaymentAnswer');
+const answerRequestSchema = z
+  .strictObject({ questionId: idSchema, answer: z.string().trim().min(1).max(4000), ...ADDED_FIELDS })
+  .openapi('PaymentAnswer');
 
 type AnswerRequest = z.infer<typeof answerRequestSchema>;
+
+const detailsRequestSchema = z
+  .strictObject({ ...ADDED_FIELDS, evidenceDigest: digestSchema.openapi({ description: 'Of the evidence that was read.' }) })
+  .refine(({ sender, receiver }) => sender !== undefined || receiver !== undefined, {
+    path: ['receiver'],
+    message: 'Invalid input: expected what is known of the sender or the receiver',
+  })
+  .openapi('CaseDetails');
+
+type DetailsRequest = z.infer<typeof detailsRequestSchema>;
+
+/** What a request may be refused for that adds to what is known of a party. */
+const DETAILS_REFUSED = problems(
+  'validation_failed',
+  'date_of_birth_invalid',
+  'country_code_invalid',
+  'address_invalid',
+  'document_invalid',
+);
 
 /** What any request with a body may be refused for. */
 const WITH_BODY = problems(
@@ -74,6 +96,7 @@ const WITH_BODY = problems(
 export function mountCaseDecisions(api: Api): void {
   mountReasons(api);
   mountDecision(api);
+  mountDetails(api);
   mountBulk(api);
   mountInformation(api);
 }
@@ -144,6 +167,51 @@ function mountDecision(api: Api): void {
   );
 }
 
+function mountDetails(api: Api): void {
+  const { deps } = api;
+  mount<z.ZodType, DetailsRequest>(
+    api,
+    {
+      method: 'post',
+      path: '/v1/cases/{id}/details',
+      operationId: 'addCaseDetails',
+      tag: 'Cases',
+      summary: 'Add what was learned of the parties of a held payment',
+      description:
+        'Sealed with the parties; the payment is screened again by it, and what that finds is the new evidence of the case. What was said before stands.',
+      scope: 'cases:decide',
+      stepUp: true,
+      idempotent: true,
+      params: idParams,
+      body: { schema: detailsRequestSchema },
+      responses: {
+        202: answers('The case; `rescreenSince` is set until the payment has been screened again.', caseSchema),
+        ...WITH_BODY,
+        ...DETAILS_REFUSED,
+        ...problems(
+          'not_found',
+          'verdict_not_applicable',
+          'case_not_open',
+          'case_claimed',
+          'case_not_claimed',
+          'evidence_stale',
+          'detail_given',
+          'idempotency_in_progress',
+        ),
+      },
+    },
+    async ({ c, caller, body }) => {
+      const caseId = idParam(c);
+      await addToParties(deps, caller, caseId, body);
+      deps.notify('cases');
+      c.set('logged', { caseId, principal: caller.principal });
+      const row = await findCase(deps.tenants.of(caller.clientId), caller.clientId, caseId);
+      if (row === null) throw fault('not_found');
+      return { status: 202, body: caseOut(row, deps.clock.now()) };
+    },
+  );
+}
+
 function mountBulk(api: Api): void {
   const { deps } = api;
   mount<z.ZodType, BulkRequest>(
@@ -202,7 +270,8 @@ function mountInformation(api: Api): void {
       operationId: 'answerQuestion',
       tag: 'Payments',
       summary: 'Answer a question about a held payment',
-      description: 'Stored encrypted, for officers only. Each question is answered once.',
+      description:
+        'Stored encrypted, for officers only. Each question is answered once. What is said of a party beside it is added to what is known, and the payment is screened again.',
       scope: 'payments:write',
       idempotent: true,
       params: idParams,
@@ -210,7 +279,8 @@ function mountInformation(api: Api): void {
       responses: {
         200: answers('The questions, as they stand now.', listSchema),
         ...WITH_BODY,
-        ...problems('not_found', 'question_closed', 'idempotency_in_progress'),
+        ...DETAILS_REFUSED,
+        ...problems('not_found', 'question_closed', 'case_not_open', 'detail_given', 'idempotency_in_progress'),
       },
     },
     async ({ c, caller, body }) => {

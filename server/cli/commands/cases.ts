@@ -2,7 +2,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CASE_KINDS, CASE_REASONS, CASE_STATUSES, CASE_VERDICTS, type CaseVerdict, isCaseReason } from '../../../domain/cases.ts';
 import { fault } from '../../../domain/errors.ts';
-import type { Case } from '../../../sdk/index.ts';
+import { DETAIL_COLUMNS, detailsFromCells } from '../../../domain/party.ts';
+import type { AddedDetails, Case } from '../../../sdk/index.ts';
 import { renderCaseFile, renderQueue } from '../cases.ts';
 import { type CommandContext, idOf, type OfficerOptions, openDesk, wholeNumber, withDesk, withExamples } from '../context.ts';
 
@@ -37,6 +38,7 @@ export function registerCases(program: Command, context: CommandContext): void {
   registerList(cases, context);
   registerShow(cases, context);
   registerClaims(cases, context);
+  registerDetails(cases, context);
   registerDecide(cases, context);
 }
 
@@ -122,6 +124,48 @@ function registerClaims(cases: Command, context: CommandContext): void {
       tell(options, put, `put off until ${put.snoozedUntil ?? '-'}, ${put.snoozeCount} of 3 times`);
     });
   withExamples(withDesk(snooze), [['capp cases snooze 019a3f5c-7c1e-7b52-9d0a-3f1f6f0c2b11 --hours 4', 'back after lunch']]);
+}
+
+function registerDetails(cases: Command, context: CommandContext): void {
+  const parts = DETAIL_COLUMNS.map(([, path]) => path.join('.')).join(', ');
+  const details = cases
+    .command('add-details')
+    .description(
+      'Adds what you learned of the parties of a held payment you have claimed. It is then screened again, before anybody decides.',
+    )
+    .argument('<case>', 'its id', caseIdOf)
+    .argument('<part...>', 'what is known of whom, as `receiver.dateOfBirth=1971-03-04`')
+    .requiredOption('--evidence <digest>', 'the digest of the evidence you read, as `capp cases show` prints it')
+    .addHelpText('after', `\nParts, of the sender or the receiver: ${parts}.`)
+    .action(async (id: string, told: readonly string[], options: OfficerOptions & { readonly evidence: string }) => {
+      const given = { ...detailsFrom(told), evidenceDigest: options.evidence };
+      const added = await (await openDesk(context, options)).cases.addDetails(id, given);
+      const text = added.rescreenSince === null ? 'all of it was known' : 'added; the payment is being screened again';
+      context.terminal.out(options.json ? JSON.stringify(added) : text);
+    });
+  withExamples(withDesk(details), [
+    ['capp cases add-details CASE receiver.dateOfBirth=1971-03-04 --evidence DIGEST', 'the receiver is screened with it'],
+    [
+      'capp cases add-details CASE sender.document.type=passport sender.document.number=A778899 --evidence DIGEST',
+      'a document, whose type is told with its number',
+    ],
+  ]);
+}
+
+/** Takes `receiver.address.town=Goma` and others like it. Throws `usage_invalid`. */
+function detailsFrom(told: readonly string[]): AddedDetails {
+  const cells = new Map<string, string>(
+    told.map((each) => {
+      const [, role, path, value] = /^(sender|receiver)\.([A-Za-z.]+)=(.+)$/su.exec(each) ?? [];
+      const column = DETAIL_COLUMNS.find(([, field]) => field.join('.') === path)?.[0];
+      if (column === undefined || value === undefined) {
+        throw fault('usage_invalid', { detail: 'A part is written as receiver.dateOfBirth=1971-03-04; see --help for those there are.' });
+      }
+      return [`${role}_${column}`, value] as const;
+    }),
+  );
+  const of = (role: string) => detailsFromCells((column) => cells.get(`${role}_${column}`));
+  return Object.fromEntries(['sender', 'receiver'].flatMap((role) => (Object.keys(of(role)).length === 0 ? [] : [[role, of(role)]])));
 }
 
 function registerDecide(cases: Command, context: CommandContext): void {
