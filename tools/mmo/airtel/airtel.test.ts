@@ -78,6 +78,7 @@ describe('answers to money calls', () => {
     expect(answer(envelope({ id: 'a', status: 'TA' }, 'DP00900001001')).state).toBe('unknown');
     expect(answer(envelope({ id: 'a', status: 'TS' })).state).toBe('unknown');
     expect(answer(envelope({ id: 'a', status: 'XX' })).state).toBe('unknown');
+    expect(answer(envelope({ id: 'a', status: 'TR' }))).toMatchObject({ state: 'unknown', reasonCode: 'reversed' });
   });
 
   it.each(['DP00900001011', 'DP00900001017', 'ESB000041', 'DP00900001000', 'DP00900001014', 'ROUTER117', 'DP00900001015', 'DP99', ''])(
