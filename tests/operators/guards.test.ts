@@ -1,4 +1,5 @@
 /** What each client holds an answer against before it believes it: answers that no sandbox gives, one guard each. */
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { EffectRequest, InquiryRequest, OperatorClient, RefundRequest } from '../../tools/mmo/operator.ts';
 import { accountReferenceOf } from '../../tools/mmo/mpesa/fields.ts';
@@ -168,6 +169,7 @@ describe('Sonatel', () => {
     ['ours among others', MINUTE_MS, {}, listed({ ...paid, transactionId: 'T2', reference: 'other' }, paid), null],
     ['another currency', MINUTE_MS, {}, listed({ ...paid, amount: { value: 1000, unit: 'XAF' } }), 'unknown amount_mismatch'],
     ['two under one reference', MINUTE_MS, {}, listed(paid, { ...paid, transactionId: 'T2' }), 'unknown contradiction'],
+    ['a status nobody knows', MINUTE_MS, {}, listed({ ...paid, status: 'HALF' }), 'unknown unmapped:HALF'],
     ['only others', HOUR_MS, {}, listed({ ...paid, reference: 'other' }), 'unknown reference_mismatch'],
     ['none yet', MINUTE_MS, {}, listed(), 'unknown not_found_yet'],
     ['none for good', HOUR_MS, {}, listed(), 'failed never_received'],
@@ -185,6 +187,32 @@ describe('Sonatel', () => {
   ])('HTTP %i with the code %s', async (status, code, outcome) => {
     const { client } = await answeredClient('orange-sn', () => json({ code, status: String(status), detail: 'x' }, status));
     expect(await client.collect(effectOf('orange-sn'))).toMatchObject(outcome);
+  });
+});
+
+describe('what Orange says too early, or in part', () => {
+  it.each<readonly [string, 'collect' | 'disburse', (path: string) => Response]>([
+    ['orange-sn', 'collect', () => json({ transactionId: 'T1', reference: REQUEST_ID, status: 'SUCCESS' }, 201)],
+    ['orange-cm', 'collect', () => json({ data: { payToken: 'P1', status: 'SUCCESSFULL', txnid: 'X', amount: 1000 } })],
+    // For a reason that nobody knows, which may be about the request alone.
+    ['orange-cm', 'disburse', () => json({ data: { payToken: 'P1', status: 'FAILED', txnstatus: '60030' } })],
+  ])('%s does not end with the answer to its %s', async (railId, call, answer) => {
+    const { client } = await answeredClient(railId, answer);
+    expect((await client[call](effectOf(railId))).state).toBe('pending');
+  });
+
+  it.each([
+    ['orange-ci', { status: 'SUCCESS', notif_token: 'N1' }, { state: 'unknown', reasonCode: 'contradiction' }],
+    [
+      'orange-ci',
+      { status: 'SUCCESS', notif_token: 'N1', txnid: 'X' },
+      { state: 'succeeded', handle: { notifDigest: expect.any(String) } },
+    ],
+    ['orange-cm', { payToken: 'P1', status: 'SUCCESSFULL', txnid: 'X', amount: 7 }, { amount: { minor: 7n, currency: 'XAF' } }],
+    ['orange-sn', { transactionId: 'T1', status: 'SUCCESS', amount: { value: 7 } }, { amount: { minor: 7n, currency: 'XOF' } }],
+  ])('%s %j is a rumour with all that it tells', async (railId, message, outcome) => {
+    const { client } = await answeredClient(railId, () => json({}));
+    expect(client.parseCallback(JSON.stringify(message))).toMatchObject({ trust: 'confirm', outcome });
   });
 });
 
@@ -311,7 +339,13 @@ describe('what has to be kept before it is sent', () => {
 });
 
 it.each(['mtn-ug', 'airtel-ug', 'hub-ke', 'orange-sn'])('%s tells no balance in another currency', async (railId) => {
-  const other = { availableBalance: '5', currentBalance: '5', balance: '5', value: '5', currency: 'EUR', unit: 'EUR' };
-  const { client } = await answeredClient(railId, () => json({ ...other, data: other }));
-  expect(await client.balance()).toBeNull();
+  const other = { availableBalance: '5', currentBalance: '5', balance: '5', value: '5' };
+  const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
+  const told = (currency: string) => {
+    const balance = { ...other, currency, unit: currency };
+    return (path: string) => json(path.endsWith('/publicKeys') ? { key } : { ...balance, data: balance });
+  };
+  expect(await (await answeredClient(railId, told('EUR'))).client.balance()).toBeNull();
+  const { currency } = thousandOf(railId);
+  expect(await (await answeredClient(railId, told(currency))).client.balance()).toMatchObject({ currency });
 });
