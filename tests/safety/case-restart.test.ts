@@ -95,7 +95,7 @@ it('flagged, claimed, approved, refused to its maker, approved by a second offic
   expect(await checkBooks(platform.database.pool)).toEqual([]);
 });
 
-it('an approval that nobody joins in a day is gone, a question is answered, and two officers release what they read then', async () => {
+it('an approval that nobody joins in a day is gone, a question is answered, and two officers release what was found then', async () => {
   const { paymentId, caseId } = await flagged();
   await amina.cases.claim(caseId);
   const before = await amina.cases.get(caseId);
@@ -114,10 +114,19 @@ it('an approval that nobody joins in a day is gone, a question is answered, and 
   await restart();
   await running.settleDown();
   const [question] = (await client.payments.questions(paymentId)).items;
-  await client.payments.answer(paymentId, { questionId: question?.id ?? '', answer: 'From selling my maize' });
+  const sender = { dateOfBirth: '1971-03-04' };
+  await client.payments.answer(paymentId, { questionId: question?.id ?? '', answer: 'From selling my maize', sender });
+  // What was added is kept, and nobody decides before the payment has been screened by it, whichever process does.
+  const told = await kofi.cases.get(caseId);
+  expect(told).toMatchObject({ rescreenSince: expect.any(String), parties: { sender } });
+  await kofi.cases.claim(caseId);
+  expect(await codeOf(kofi.cases.decide(caseId, { ...stale, evidenceDigest: told.evidenceDigest }))).toBe('evidence_stale');
+  await restart();
   await running.settleDown();
   const after = await kofi.cases.get(caseId);
-  expect(after).toMatchObject({ status: 'open', information: [{ answer: 'From selling my maize' }] });
+  expect(after).toMatchObject({ status: 'open', rescreenSince: null, information: [{ answer: 'From selling my maize' }] });
+  expect(after.agentDecisions.filter(({ agent }) => agent === 'compliance')).toHaveLength(2);
+  await kofi.cases.releaseClaim(caseId);
   for (const officer of [kofi, amina]) {
     await officer.cases.claim(caseId);
     expect(await codeOf(officer.cases.decide(caseId, stale))).toBe('evidence_stale');
