@@ -109,7 +109,7 @@ test('what is found by what was added is the evidence; the payment waits for peo
   expect(rows[0]).toEqual({
     decided: ['flag', 'clear'],
     recorded: ['flag', 'clear'],
-    audited: { outcome: 'clear', round: 3, evidenceDigest: after.evidenceDigest, escalated: false },
+    audited: { outcome: 'clear', round: 3, evidenceDigest: after.evidenceDigest },
   });
   await release(id, 'officer:amina');
   expect((await platform.status(id)).status).toBe('paid');
@@ -123,6 +123,11 @@ test('what makes the listed party likelier asks for a senior officer and a secon
   expect(found).toMatchObject({ approvalsNeeded: 2, escalatedBy: 'system', evidence: { outcome: 'flag' } });
   expect(found.priority).toBeGreaterThanOrEqual(90);
   expect(found.reasons[0].text).toContain('The day of birth or the document is the same.');
+  await tell(id, { dateOfBirth: '1961-03-04', nationality: 'KE' });
+  await platform.settleDown();
+  const { rows } = await platform.database.pool.query(`select action from audit_events where payment_id = $1 order by id`, [id]);
+  const acts = rows.map(({ action }) => action).filter((action) => ['case.rescreened', 'case.escalated'].includes(action));
+  expect(acts.toSorted()).toEqual(['case.escalated', 'case.rescreened', 'case.rescreened']);
   await release(id, 'officer:amina');
   expect((await platform.status(id)).status).toBe('held');
   await release(id, 'officer:kofi');

@@ -95,7 +95,7 @@ async function renewEvidence(
   const nowMs = deps.clock.now();
   await tx.query({
     name: 'renew_evidence',
-    text: `with renewed as (
+    text: `with fresh as (select from cases where id = $1 and escalated_at is null and $9), renewed as (
         update cases set evidence = $2, evidence_digest = $3, reasons = $4, round = round + 1, rescreen_since = null, updated_at = $5,
           priority = greatest(priority, $6::smallint), approvals_needed = greatest(approvals_needed, $7::smallint), due_at = least(due_at, $8),
           escalated_at = coalesce(escalated_at, case when $9 then $5::timestamptz end), escalated_by = coalesce(escalated_by, case when $9 then 'system' end)
@@ -103,7 +103,8 @@ async function renewEvidence(
       )
       insert into audit_events (client_id, actor, action, subject, payment_id, details, created_at)
       select client_id, 'system', 'case.rescreened', 'case:' || id, payment_id,
-        jsonb_build_object('outcome', $10::text, 'round', round, 'evidenceDigest', evidence_digest, 'escalated', $9::boolean), $5 from renewed`,
+        jsonb_build_object('outcome', $10::text, 'round', round, 'evidenceDigest', evidence_digest), $5 from renewed
+      union all select client_id, 'system', 'case.escalated', 'case:' || id, payment_id, '{}', $5 from renewed, fresh`,
     values: [
       id,
       JSON.stringify(evidence),
