@@ -191,6 +191,7 @@ test('the OpenAPI document is whole: every route, unique names, references that 
     Object.values<{
       operationId: string;
       parameters?: { name: string; in: string }[];
+      requestBody?: unknown;
       responses: Record<string, { description: string; content?: Record<string, unknown> }>;
       security: unknown[];
     }>(methods).map((operation) => ({ path, ...operation })),
@@ -200,6 +201,13 @@ test('the OpenAPI document is whole: every route, unique names, references that 
     const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
     const declared = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path').map((parameter) => parameter.name);
     expect([operation.path, declared.sort()]).toEqual([operation.path, inPath.map(String).sort()]);
+    // Codes of one status stand beside each other: what nearly every route answers is told where a route has more of its own.
+    const told = (status: string) => operation.responses[status]?.description ?? '';
+    const common = [
+      ...(operation.security.length === 0 || told('403') === '' ? [] : [told('403').includes('`forbidden`')]),
+      ...(operation.requestBody === undefined || told('422') === '' ? [] : [told('422').includes('`validation_failed`')]),
+    ];
+    expect([operation.operationId, ...common]).toEqual([operation.operationId, ...common.map(() => true)]);
     expect(Object.keys(operation.responses).every((status) => /^[2-5]\d\d$/.test(status))).toBe(true);
     // Whoever logs in or asks for a token has none yet, and is refused for what the body says.
     const entry = /^\/(oauth\/|v1\/session(\/passkey)?$)/.test(operation.path);

@@ -122,9 +122,9 @@ type ProblemResponses<Code extends ErrorCode> = {
   [Status in (typeof ERRORS)[Code]['status']]: { description: string; content: typeof problemContent };
 };
 
-/** The error answers of a route for the document, by code of the catalogue. */
+/** The error answers of a route for the document, by code of the catalogue: all of them at once, or codes of one status hide each other. */
 export function problems<const Code extends ErrorCode>(...codes: Code[]): ProblemResponses<Code> {
-  const byStatus = Map.groupBy(codes, (code) => ERRORS[code].status);
+  const byStatus = Map.groupBy(new Set(codes), (code) => ERRORS[code].status);
   const responses = [...byStatus].map(([status, each]) => [
     status,
     { description: each.map((code) => `\`${code}\`: ${ERRORS[code].title}`).join(' '), content: problemContent },

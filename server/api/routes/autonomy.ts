@@ -39,7 +39,14 @@ const turnSchema = z
 type Turn = z.infer<typeof turnSchema>;
 const querySchema = z.object({ corridor: corridorSchema.optional() });
 const PATH = '/v1/agents/investigator/dial';
-const REFUSED = problems('malformed_body', 'unauthenticated', 'forbidden', 'body_too_large', 'unsupported_media_type', 'validation_failed');
+const REFUSED = [
+  'malformed_body',
+  'unauthenticated',
+  'forbidden',
+  'body_too_large',
+  'unsupported_media_type',
+  'validation_failed',
+] as const;
 
 /** Mounts the routes of dials. */
 export function mountAutonomy(api: Api): void {
@@ -86,7 +93,7 @@ export function mountAutonomy(api: Api): void {
       description: 'Holds for what is under way as well. A wish to turn it up that waited is gone.',
       scope: 'agents:switch',
       body: { schema: turnSchema },
-      responses: { 200: answers('The dial as it stands now.', dialSchema), ...REFUSED, ...problems('switch_unchanged') },
+      responses: { 200: answers('The dial as it stands now.', dialSchema), ...problems(...REFUSED, 'switch_unchanged') },
     },
     ({ caller, body }) => turn(caller, body, turnDown),
   );
@@ -104,8 +111,7 @@ export function mountAutonomy(api: Api): void {
       body: { schema: turnSchema },
       responses: {
         200: answers('The dial as it stands now.', dialSchema),
-        ...REFUSED,
-        ...problems('switch_unchanged', 'maker_is_checker'),
+        ...problems(...REFUSED, 'switch_unchanged', 'maker_is_checker'),
       },
     },
     ({ caller, body }) => turn(caller, body, turnUp),

@@ -74,23 +74,23 @@ const detailsRequestSchema = z
 type DetailsRequest = z.infer<typeof detailsRequestSchema>;
 
 /** What a request may be refused for that adds to what is known of a party. */
-const DETAILS_REFUSED = problems(
+const DETAILS_REFUSED = [
   'validation_failed',
   'date_of_birth_invalid',
   'country_code_invalid',
   'address_invalid',
   'document_invalid',
-);
+] as const;
 
 /** What any request with a body may be refused for. */
-const WITH_BODY = problems(
+const WITH_BODY = [
   'malformed_body',
   'unauthenticated',
   'forbidden',
   'body_too_large',
   'unsupported_media_type',
   'validation_failed',
-);
+] as const;
 
 /** Mounts the routes of decisions, and of what clients are asked. */
 export function mountCaseDecisions(api: Api): void {
@@ -148,10 +148,20 @@ function mountDecision(api: Api): void {
       body: { schema: decisionRequestSchema },
       responses: {
         202: answers('The decision is written down; the case graph takes it from here.', caseSchema),
-        ...WITH_BODY,
-        ...problems('not_found', 'senior_needed'),
-        ...problems('maker_is_checker', 'case_not_open', 'case_claimed', 'case_not_claimed', 'evidence_stale', 'idempotency_in_progress'),
-        ...problems('verdict_not_applicable', 'approval_differs', 'approval_expired'),
+        ...problems(
+          ...WITH_BODY,
+          'not_found',
+          'senior_needed',
+          'maker_is_checker',
+          'case_not_open',
+          'case_claimed',
+          'case_not_claimed',
+          'evidence_stale',
+          'idempotency_in_progress',
+          'verdict_not_applicable',
+          'approval_differs',
+          'approval_expired',
+        ),
       },
     },
     async ({ c, caller, body }) => {
@@ -186,9 +196,9 @@ function mountDetails(api: Api): void {
       body: { schema: detailsRequestSchema },
       responses: {
         202: answers('The case; `rescreenSince` is set until the payment has been screened again.', caseSchema),
-        ...WITH_BODY,
-        ...DETAILS_REFUSED,
         ...problems(
+          ...WITH_BODY,
+          ...DETAILS_REFUSED,
           'not_found',
           'verdict_not_applicable',
           'case_not_open',
@@ -227,7 +237,7 @@ function mountBulk(api: Api): void {
       scope: 'cases:decide',
       idempotent: true,
       body: { schema: bulkRequestSchema },
-      responses: { 200: answers('What became of each.', bulkAnswerSchema), ...WITH_BODY, ...problems('idempotency_in_progress') },
+      responses: { 200: answers('What became of each.', bulkAnswerSchema), ...problems(...WITH_BODY, 'idempotency_in_progress') },
     },
     async ({ c, caller, body }) => {
       const verdicts = await requestInBulk(deps, caller, body);
@@ -278,9 +288,15 @@ function mountInformation(api: Api): void {
       body: { schema: answerRequestSchema },
       responses: {
         200: answers('The questions, as they stand now.', listSchema),
-        ...WITH_BODY,
-        ...DETAILS_REFUSED,
-        ...problems('not_found', 'question_closed', 'case_not_open', 'detail_given', 'idempotency_in_progress'),
+        ...problems(
+          ...WITH_BODY,
+          ...DETAILS_REFUSED,
+          'not_found',
+          'question_closed',
+          'case_not_open',
+          'detail_given',
+          'idempotency_in_progress',
+        ),
       },
     },
     async ({ c, caller, body }) => {

@@ -167,7 +167,7 @@ async function fileOf(deps: ApiDeps, caller: Caller, row: CaseRow): Promise<z.in
 
 function mountClaims(api: Api): void {
   const { deps } = api;
-  const refused = problems('unauthenticated', 'forbidden', 'not_found');
+  const refused = ['unauthenticated', 'forbidden', 'not_found'] as const;
   mount(
     api,
     {
@@ -181,8 +181,7 @@ function mountClaims(api: Api): void {
       params: idParams,
       responses: {
         200: answers('The case, yours until `claimedUntil`.', caseSchema),
-        ...refused,
-        ...problems('case_not_open', 'case_claimed'),
+        ...problems(...refused, 'case_not_open', 'case_claimed'),
       },
     },
     async ({ c, caller }) => {
@@ -210,7 +209,7 @@ function mountClaims(api: Api): void {
       summary: 'Put a claimed case back for others',
       scope: 'cases:decide',
       params: idParams,
-      responses: { 200: answers('The case, free again.', caseSchema), ...refused, ...problems('case_not_open', 'case_not_claimed') },
+      responses: { 200: answers('The case, free again.', caseSchema), ...problems(...refused, 'case_not_open', 'case_not_claimed') },
     },
     async ({ c, caller }) => {
       const [caseId, nowMs] = [idParam(c), deps.clock.now()];
@@ -242,8 +241,18 @@ function mountSnooze(api: Api): void {
       body: { schema: z.strictObject({ until: momentSchema }).openapi('CaseSnooze') },
       responses: {
         200: answers('The case, put off.', caseSchema),
-        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'not_found', 'body_too_large', 'unsupported_media_type'),
-        ...problems('validation_failed', 'case_not_open', 'case_claimed', 'snooze_limit'),
+        ...problems(
+          'malformed_body',
+          'unauthenticated',
+          'forbidden',
+          'not_found',
+          'body_too_large',
+          'unsupported_media_type',
+          'validation_failed',
+          'case_not_open',
+          'case_claimed',
+          'snooze_limit',
+        ),
       },
     },
     async ({ c, caller, body }) => {

@@ -40,8 +40,16 @@ export function mountGateways(api: Api): void {
       },
       responses: {
         200: { description: "Taken. The body is the gateway's own.", content: { 'text/plain': { schema: z.string() } } },
-        ...problems('malformed_body', 'gateway_unknown', 'ussd_session_unknown', 'ussd_session_mismatch'),
-        ...problems('ussd_step_stale', 'body_too_large', 'unsupported_media_type', 'validation_failed'),
+        ...problems(
+          'malformed_body',
+          'gateway_unknown',
+          'ussd_session_unknown',
+          'ussd_session_mismatch',
+          'ussd_step_stale',
+          'body_too_large',
+          'unsupported_media_type',
+          'validation_failed',
+        ),
       },
     },
     ({ c }) => take(api.deps, c),

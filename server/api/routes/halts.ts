@@ -84,8 +84,16 @@ export function mountHalts(api: Api): void {
       body: { schema: wishSchema },
       responses: {
         201: answers('The halt, in force.', begunSchema),
-        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'body_too_large', 'unsupported_media_type', 'validation_failed'),
-        ...problems('not_found', 'operator_unknown'),
+        ...problems(
+          'malformed_body',
+          'unauthenticated',
+          'forbidden',
+          'body_too_large',
+          'unsupported_media_type',
+          'validation_failed',
+          'not_found',
+          'operator_unknown',
+        ),
       },
     },
     async ({ caller, body }) => {

@@ -109,8 +109,17 @@ function mountSignature(api: Api): void {
       body: { schema: signatureSchema },
       responses: {
         201: answers('The mandate with its signatures.', mandateSchema),
-        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'body_too_large', 'unsupported_media_type', 'validation_failed'),
-        ...problems('not_found', 'mandate_missing', 'switch_unchanged'),
+        ...problems(
+          'malformed_body',
+          'unauthenticated',
+          'forbidden',
+          'body_too_large',
+          'unsupported_media_type',
+          'validation_failed',
+          'not_found',
+          'mandate_missing',
+          'switch_unchanged',
+        ),
       },
     },
     async ({ c, caller: { clientId }, body }) => {
@@ -142,8 +151,18 @@ function mountIssue(api: Api): void {
       body: { schema: wishSchema },
       responses: {
         201: answers('The mandate.', mandateSchema),
-        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'body_too_large', 'unsupported_media_type', 'validation_failed'),
-        ...problems('not_found', 'maker_is_checker', 'mandate_missing', 'mandate_wider'),
+        ...problems(
+          'malformed_body',
+          'unauthenticated',
+          'forbidden',
+          'body_too_large',
+          'unsupported_media_type',
+          'validation_failed',
+          'not_found',
+          'maker_is_checker',
+          'mandate_missing',
+          'mandate_wider',
+        ),
       },
     },
     async ({ caller, body }) => {

@@ -33,7 +33,14 @@ const assertionSchema = z
 /** ES256 and EdDSA, as COSE numbers them. */
 const ALGORITHMS = [-7, -8] as const;
 
-const REFUSED = problems('malformed_body', 'unauthenticated', 'body_too_large', 'unsupported_media_type', 'validation_failed', 'not_found');
+const REFUSED = [
+  'malformed_body',
+  'unauthenticated',
+  'body_too_large',
+  'unsupported_media_type',
+  'validation_failed',
+  'not_found',
+] as const;
 const decoded = (text: string): Buffer => Buffer.from(text, 'base64url');
 
 /** Mounts the routes of passkeys. */
@@ -92,7 +99,7 @@ function mountMaking(api: Api, known: () => Passkeys): void {
       scope: 'session:own',
       stepUp: true,
       body: { schema: registrationSchema },
-      responses: { 201: answers('It may be used from now on.', z.object({ made: z.literal(true) })), ...REFUSED, ...problems('forbidden') },
+      responses: { 201: answers('It may be used from now on.', z.object({ made: z.literal(true) })), ...problems(...REFUSED, 'forbidden') },
     },
     async ({ caller, body }) => {
       sessionOf(caller);
@@ -186,7 +193,7 @@ function mountLogin(api: Api, known: () => Passkeys): void {
       description: 'It counts as both factors, and as showing the second one again.',
       scope: null,
       body: { schema: assertionSchema },
-      responses: { 200: answers('An access token and its first refresh token.', grantSchema), ...REFUSED },
+      responses: { 200: answers('An access token and its first refresh token.', grantSchema), ...problems(...REFUSED) },
     },
     async ({ c, body }) => {
       const grant = await api.limits.guess(c, () =>

@@ -185,7 +185,7 @@ function dateOf(text: string | undefined): Date | undefined {
   return text === undefined ? undefined : new Date(text);
 }
 
-const OF_ONE = problems('unauthenticated', 'forbidden', 'not_found');
+const OF_ONE = ['unauthenticated', 'forbidden', 'not_found'] as const;
 
 function mountDetail(api: Api): void {
   const { deps } = api;
@@ -199,7 +199,7 @@ function mountDetail(api: Api): void {
       summary: 'Read a payment with its timeline',
       scope: 'payments:read',
       params: idParams,
-      responses: { 200: answers('The payment.', detailSchema), ...OF_ONE },
+      responses: { 200: answers('The payment.', detailSchema), ...problems(...OF_ONE) },
     },
     async ({ c, caller }) => {
       const db = deps.tenants.of(caller.clientId);
@@ -236,7 +236,7 @@ function mountExplanation(api: Api): void {
         'Every status, every decision with its reasons, every attempt, every transfer. What compliance knows, and cases, are told to keys with `cases:read`; others see a neutral reason, so that nobody can be warned.',
       scope: 'payments:read',
       params: idParams,
-      responses: { 200: answers('The whole story.', explanationSchema), ...OF_ONE },
+      responses: { 200: answers('The whole story.', explanationSchema), ...problems(...OF_ONE) },
     },
     async ({ c, caller }) => {
       const row = await load(deps, caller, idParam(c));

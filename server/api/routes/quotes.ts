@@ -115,9 +115,19 @@ export function mountQuotes(api: Api): void {
       body: { schema: requestSchema, read: readRequest },
       responses: {
         201: answers('A signed quote, good until it expires.', quoteSchema),
-        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'body_too_large', 'unsupported_media_type'),
-        ...problems('validation_failed', 'corridor_unavailable', 'currency_mismatch', 'amount_malformed', 'idempotency_key_reused'),
-        ...problems('rate_unavailable'),
+        ...problems(
+          'malformed_body',
+          'unauthenticated',
+          'forbidden',
+          'body_too_large',
+          'unsupported_media_type',
+          'validation_failed',
+          'corridor_unavailable',
+          'currency_mismatch',
+          'amount_malformed',
+          'idempotency_key_reused',
+          'rate_unavailable',
+        ),
       },
     },
     async ({ c, caller, body }) => {

@@ -96,9 +96,23 @@ function mountMaking(api: Api): void {
       body: { schema: requestSchema },
       responses: {
         201: answers('The report, without its file.', reportSchema),
-        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'not_found', 'body_too_large', 'unsupported_media_type'),
-        ...problems('validation_failed', 'report_country_unknown', 'report_form_unavailable', 'report_period_invalid', 'report_too_large'),
-        ...problems('reporting_entity_missing', 'idempotency_in_progress', 'rate_unavailable', 'report_invalid'),
+        ...problems(
+          'malformed_body',
+          'unauthenticated',
+          'forbidden',
+          'not_found',
+          'body_too_large',
+          'unsupported_media_type',
+          'validation_failed',
+          'report_country_unknown',
+          'report_form_unavailable',
+          'report_period_invalid',
+          'report_too_large',
+          'reporting_entity_missing',
+          'idempotency_in_progress',
+          'rate_unavailable',
+          'report_invalid',
+        ),
       },
     },
     async ({ c, caller, body }) => {
@@ -137,7 +151,7 @@ function requestOf(body: Wanted): ReportRequest {
 
 function mountReading(api: Api): void {
   const { deps } = api;
-  const refused = problems('unauthenticated', 'forbidden', 'not_found');
+  const refused = ['unauthenticated', 'forbidden', 'not_found'] as const;
   mount(
     api,
     {
@@ -177,7 +191,7 @@ function mountReading(api: Api): void {
       summary: 'Read what may be told of a report',
       scope: 'reports:read',
       params: idParams,
-      responses: { 200: answers('The report, without its file.', reportSchema), ...refused },
+      responses: { 200: answers('The report, without its file.', reportSchema), ...problems(...refused) },
     },
     async ({ c, caller }) => ({ status: 200, body: reportOut(await load(api, caller.clientId, idParam(c))) }),
   );
@@ -191,7 +205,7 @@ function mountReading(api: Api): void {
       summary: 'Read the file of a report, with names and numbers',
       scope: 'reports:read',
       params: idParams,
-      responses: { 200: { description: 'The file.' }, ...refused },
+      responses: { 200: { description: 'The file.' }, ...problems(...refused) },
     },
     async ({ c, caller }) => {
       const row = await load(api, caller.clientId, idParam(c));
@@ -232,8 +246,17 @@ function mountFiling(api: Api): void {
       body: { schema: filingSchema },
       responses: {
         200: answers('The report.', reportSchema),
-        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'not_found', 'body_too_large', 'unsupported_media_type'),
-        ...problems('validation_failed', 'report_filed', 'idempotency_in_progress'),
+        ...problems(
+          'malformed_body',
+          'unauthenticated',
+          'forbidden',
+          'not_found',
+          'body_too_large',
+          'unsupported_media_type',
+          'validation_failed',
+          'report_filed',
+          'idempotency_in_progress',
+        ),
       },
     },
     async ({ c, caller, body }) => {

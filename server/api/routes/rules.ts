@@ -103,8 +103,16 @@ function mountDraft(api: Api): void {
       body: { schema: draftSchema, read: (value) => z.strictObject({ rule: z.unknown(), note: draftSchema.shape.note }).safeParse(value) },
       responses: {
         201: answers('The draft.', ruleVersionSchema),
-        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'body_too_large', 'unsupported_media_type', 'validation_failed'),
-        ...problems('rule_invalid', 'idempotency_in_progress'),
+        ...problems(
+          'malformed_body',
+          'unauthenticated',
+          'forbidden',
+          'body_too_large',
+          'unsupported_media_type',
+          'validation_failed',
+          'rule_invalid',
+          'idempotency_in_progress',
+        ),
       },
     },
     async ({ c, caller, body }) => {

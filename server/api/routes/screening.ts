@@ -156,8 +156,9 @@ function mountResolution(api: Api): void {
           'case_not_open',
           'maker_is_checker',
           'validation_failed',
+          'body_too_large',
+          'unsupported_media_type',
         ),
-        ...problems('body_too_large', 'unsupported_media_type'),
       },
     },
     async ({ c, caller, body }) => {

@@ -52,7 +52,7 @@ const revokeForm = z.object({ token: z.string().max(4_096), token_type_hint: z.s
 
 const jwkSchema = z.object({ kty: z.string(), crv: z.string(), x: z.string(), kid: z.string(), alg: z.string(), use: z.string() });
 
-const REFUSED = problems('malformed_body', 'unauthenticated', 'body_too_large', 'unsupported_media_type', 'validation_failed');
+const REFUSED = ['malformed_body', 'unauthenticated', 'body_too_large', 'unsupported_media_type', 'validation_failed'] as const;
 
 /** Mounts the routes of tokens and logins. */
 export function mountSession(api: Api): void {
@@ -93,7 +93,7 @@ function mountTokens(api: Api): void {
         'The part of the key before its last underscore is the `client_id`, the rest the `client_secret`; in the body, or as HTTP Basic. `scope` narrows what the token may do.',
       scope: null,
       rawBody: { [FORM]: { schema: tokenForm } },
-      responses: { 200: answers('The token.', grantSchema), ...REFUSED, ...problems('forbidden') },
+      responses: { 200: answers('The token.', grantSchema), ...problems(...REFUSED, 'forbidden') },
     },
     async ({ c }) => {
       const access = accessOf(deps);
@@ -139,7 +139,7 @@ function mountRevocation(api: Api): void {
       description: 'Holding the token is all that is asked for. Other API processes hear of it within half a minute.',
       scope: null,
       rawBody: { [FORM]: { schema: revokeForm } },
-      responses: { 200: answers('It is no longer good, if it ever was.', z.object({ revoked: z.literal(true) })), ...REFUSED },
+      responses: { 200: answers('It is no longer good, if it ever was.', z.object({ revoked: z.literal(true) })), ...problems(...REFUSED) },
     },
     async ({ c }) => {
       const access = accessOf(api.deps);
@@ -180,8 +180,7 @@ function mountLogin(api: Api): void {
       body: { schema: loginSchema },
       responses: {
         200: answers('An access token and its first refresh token.', grantSchema),
-        ...REFUSED,
-        ...problems('not_found', 'overloaded'),
+        ...problems(...REFUSED, 'not_found', 'overloaded'),
       },
     },
     async ({ c, body }) => {
@@ -203,7 +202,7 @@ function mountStepUp(api: Api): void {
       summary: 'Show the second factor again, before a decision',
       scope: 'session:own',
       body: { schema: codeSchema },
-      responses: { 200: answers('An access token that says so.', grantSchema), ...REFUSED, ...problems('forbidden', 'not_found') },
+      responses: { 200: answers('An access token that says so.', grantSchema), ...problems(...REFUSED, 'forbidden', 'not_found') },
     },
     async ({ c, caller, body }) => {
       sessionOf(caller);
@@ -227,8 +226,7 @@ function mountPassword(api: Api): void {
       body: { schema: passwordSchema },
       responses: {
         200: answers('It is changed.', z.object({ changed: z.literal(true) })),
-        ...REFUSED,
-        ...problems('forbidden', 'not_found', 'overloaded'),
+        ...problems(...REFUSED, 'forbidden', 'not_found', 'overloaded'),
       },
     },
     async ({ c, caller, body }) => {

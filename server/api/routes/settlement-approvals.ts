@@ -46,15 +46,15 @@ export function mountSettlementApprovals(api: Api): void {
   mountApproval(api);
 }
 
-const OF_CHAIN = problems(
+const OF_CHAIN = [
   'chain_unavailable',
   'chain_behind',
   'chain_mismatch',
   'settlement_approval_replayed',
   'settlement_batch_altered',
-);
-const OF_BATCH = problems('settlement_not_open', 'settlement_proposal_expired', 'settlement_batch_expired', 'settlement_batch_closed');
-const OF_KEY = problems('settlement_no_key', 'settlement_key_kept_here');
+] as const;
+const OF_BATCH = ['settlement_not_open', 'settlement_proposal_expired', 'settlement_batch_expired', 'settlement_batch_closed'] as const;
+const OF_KEY = ['settlement_no_key', 'settlement_key_kept_here'] as const;
 
 function mountRequest(api: Api): void {
   const { deps } = api;
@@ -73,10 +73,7 @@ function mountRequest(api: Api): void {
       params: idParams,
       responses: {
         200: answers('What is to be signed.', approvalRequestSchema.meta({ id: 'SettlementApprovalToSign' })),
-        ...problems('unauthenticated', 'forbidden', 'not_found'),
-        ...OF_BATCH,
-        ...OF_KEY,
-        ...OF_CHAIN,
+        ...problems('unauthenticated', 'forbidden', 'not_found', ...OF_BATCH, ...OF_KEY, ...OF_CHAIN),
       },
     },
     async ({ c, caller }) => {
@@ -112,13 +109,28 @@ function mountApproval(api: Api): void {
       body: { schema: approvalSchema },
       responses: {
         202: answers('The approval is written down; it goes on the chain from here.', settlementFileSchema),
-        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'not_found', 'body_too_large', 'unsupported_media_type'),
-        ...problems('validation_failed', 'settlement_proposal_stale', 'settlement_already_approved', 'idempotency_in_progress'),
-        ...OF_BATCH,
-        ...OF_KEY,
-        ...OF_CHAIN,
-        ...problems('settlement_key_elsewhere', 'settlement_approval_malformed', 'settlement_approval_differs', 'settlement_approval_gas'),
-        ...problems('settlement_approval_expiry', 'settlement_approval_sequence', 'chain_signer_refused'),
+        ...problems(
+          'malformed_body',
+          'unauthenticated',
+          'forbidden',
+          'not_found',
+          'body_too_large',
+          'unsupported_media_type',
+          'validation_failed',
+          'settlement_proposal_stale',
+          'settlement_already_approved',
+          'idempotency_in_progress',
+          ...OF_BATCH,
+          ...OF_KEY,
+          ...OF_CHAIN,
+          'settlement_key_elsewhere',
+          'settlement_approval_malformed',
+          'settlement_approval_differs',
+          'settlement_approval_gas',
+          'settlement_approval_expiry',
+          'settlement_approval_sequence',
+          'chain_signer_refused',
+        ),
       },
     },
     async ({ c, caller, body }) => {

@@ -45,8 +45,8 @@ export function mountSettlementDisputes(api: Api): void {
   mountVote(api);
 }
 
-const REFUSALS = problems('malformed_body', 'unauthenticated', 'forbidden', 'not_found', 'body_too_large', 'unsupported_media_type');
-const OF_BOTH = problems('validation_failed', 'settlement_time_over', 'idempotency_in_progress');
+const REFUSALS = ['malformed_body', 'unauthenticated', 'forbidden', 'not_found', 'body_too_large', 'unsupported_media_type'] as const;
+const OF_BOTH = ['validation_failed', 'settlement_time_over', 'idempotency_in_progress'] as const;
 
 function mountDispute(api: Api): void {
   const { deps } = api;
@@ -68,9 +68,7 @@ function mountDispute(api: Api): void {
       body: { schema: disputeSchema },
       responses: {
         202: answers('The dispute is written down; it goes on the chain from here.', settlementFileSchema),
-        ...REFUSALS,
-        ...OF_BOTH,
-        ...problems('settlement_not_disputable', 'settlement_already_disputed'),
+        ...problems(...REFUSALS, ...OF_BOTH, 'settlement_not_disputable', 'settlement_already_disputed'),
       },
     },
     async ({ c, caller, body }) => {
@@ -118,9 +116,9 @@ function mountVote(api: Api): void {
       body: { schema: voteSchema },
       responses: {
         202: answers('The vote is written down; it goes on the chain from here.', settlementFileSchema),
-        ...REFUSALS,
-        ...OF_BOTH,
         ...problems(
+          ...REFUSALS,
+          ...OF_BOTH,
           'settlement_not_disputed',
           'evidence_stale',
           'settlement_no_key',

@@ -39,7 +39,7 @@ export function mountSettlement(api: Api): void {
   mountProof(api);
 }
 
-const OF_ONE = problems('unauthenticated', 'forbidden', 'not_found');
+const OF_ONE = ['unauthenticated', 'forbidden', 'not_found'] as const;
 
 function mountBatchReading(api: Api): void {
   const { deps } = api;
@@ -81,7 +81,7 @@ function mountBatchReading(api: Api): void {
       summary: 'Read a batch: why it goes which way, what was sent to the chain, who approved',
       scope: 'settlement:read',
       params: idParams,
-      responses: { 200: answers('The batch.', settlementFileSchema), ...OF_ONE },
+      responses: { 200: answers('The batch.', settlementFileSchema), ...problems(...OF_ONE) },
     },
     async ({ c }) => ({ status: 200, body: await fileOf(deps.pool, idParam(c)) }),
   );
@@ -128,8 +128,18 @@ function mountCases(api: Api): void {
       body: { schema: resolutionSchema },
       responses: {
         200: answers('The closed case.', settlementCaseSchema),
-        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'not_found', 'body_too_large', 'unsupported_media_type'),
-        ...problems('validation_failed', 'case_not_open', 'evidence_stale', 'idempotency_in_progress'),
+        ...problems(
+          'malformed_body',
+          'unauthenticated',
+          'forbidden',
+          'not_found',
+          'body_too_large',
+          'unsupported_media_type',
+          'validation_failed',
+          'case_not_open',
+          'evidence_stale',
+          'idempotency_in_progress',
+        ),
       },
     },
     async ({ c, caller, body }) => {
@@ -165,8 +175,7 @@ function mountProof(api: Api): void {
       params: idParams,
       responses: {
         200: answers('The proof.', settlementProofSchema.meta({ id: 'SettlementProof' })),
-        ...OF_ONE,
-        ...problems('proof_not_ready', 'proof_too_long'),
+        ...problems(...OF_ONE, 'proof_not_ready', 'proof_too_long'),
       },
     },
     async ({ c, caller }) => {

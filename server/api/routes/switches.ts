@@ -66,8 +66,17 @@ export function mountSwitches(api: Api): void {
       body: { schema: turnSchema },
       responses: {
         200: answers('The switch as it stands now.', switchSchema),
-        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'body_too_large', 'unsupported_media_type', 'validation_failed'),
-        ...problems('switch_unchanged', 'maker_is_checker', 'step_up_needed'),
+        ...problems(
+          'malformed_body',
+          'unauthenticated',
+          'forbidden',
+          'body_too_large',
+          'unsupported_media_type',
+          'validation_failed',
+          'switch_unchanged',
+          'maker_is_checker',
+          'step_up_needed',
+        ),
       },
     },
     async ({ caller, body }) => {

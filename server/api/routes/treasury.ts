@@ -87,7 +87,7 @@ const poolSchema = z
 
 /** Mounts the routes of corridors, rates and pools. */
 export function mountTreasury(api: Api): void {
-  const denied = problems('unauthenticated', 'forbidden');
+  const denied = ['unauthenticated', 'forbidden'] as const;
   mount(
     api,
     {
@@ -97,7 +97,7 @@ export function mountTreasury(api: Api): void {
       tag: 'Treasury',
       summary: 'List the corridors that are open today',
       scope: 'treasury:read',
-      responses: { 200: answers('Every corridor.', z.object({ items: z.array(corridorSchema) })), ...denied },
+      responses: { 200: answers('Every corridor.', z.object({ items: z.array(corridorSchema) })), ...problems(...denied) },
     },
     () => ({ status: 200, body: { items: listCorridors().map(corridorOut) } }),
   );

@@ -63,7 +63,7 @@ const replaySchema = z
   .openapi('WebhookReplay', { description: '`range`: every event from one moment to before another, told before or not.' });
 
 const unread = ['malformed_body', 'unauthenticated', 'forbidden', 'body_too_large', 'unsupported_media_type', 'validation_failed'] as const;
-const refused = problems('unauthenticated', 'forbidden', 'not_found');
+const refused = ['unauthenticated', 'forbidden', 'not_found'] as const;
 
 /** Mounts the routes of webhooks. */
 export function mountWebhooks(api: Api): void {
@@ -152,7 +152,7 @@ function mountEndpoints(api: Api): void {
       summary: 'Read a webhook endpoint and its health',
       scope: 'webhooks:read',
       params: idParams,
-      responses: { 200: answers('The endpoint.', endpointSchema), ...refused },
+      responses: { 200: answers('The endpoint.', endpointSchema), ...problems(...refused) },
     },
     async ({ c, caller }) => ({ status: 200, body: endpointOut(await load(deps, caller, idParam(c))) }),
   );
@@ -197,7 +197,7 @@ function mountEndpoints(api: Api): void {
       description: 'What waits for it is given up; the log of its deliveries stays.',
       scope: 'webhooks:write',
       params: idParams,
-      responses: { 200: answers('It is gone.', z.object({ id: z.uuid(), deleted: z.literal(true) })), ...refused },
+      responses: { 200: answers('It is gone.', z.object({ id: z.uuid(), deleted: z.literal(true) })), ...problems(...refused) },
     },
     async ({ c, caller }) => {
       const { id: endpointId } = await load(deps, caller, idParam(c));
@@ -302,7 +302,7 @@ function mountDeliveries(api: Api): void {
       summary: 'Read a delivery with its body and every try',
       scope: 'webhooks:read',
       params: idParams,
-      responses: { 200: answers('The delivery.', deliveryFileSchema), ...refused },
+      responses: { 200: answers('The delivery.', deliveryFileSchema), ...problems(...refused) },
     },
     async ({ c, caller }) => ({ status: 200, body: await deliveryFile(deps, caller, idParam(c)) }),
   );
@@ -317,7 +317,7 @@ async function deliveryFile(deps: ApiDeps, caller: Caller, deliveryId: string) {
 function mountReplays(api: Api): void {
   const { deps } = api;
   const shared = { tag: 'Webhooks', scope: 'webhooks:write', idempotent: true, params: idParams } as const;
-  const unable = problems('unauthenticated', 'forbidden', 'not_found', 'webhook_endpoint_disabled', 'idempotency_key_reused');
+  const unable = ['unauthenticated', 'forbidden', 'not_found', 'webhook_endpoint_disabled', 'idempotency_key_reused'] as const;
   mount(
     api,
     {
@@ -328,8 +328,7 @@ function mountReplays(api: Api): void {
       summary: 'Send one delivery again',
       responses: {
         202: answers('On its way again.', deliveryFileSchema),
-        ...unable,
-        ...problems('webhook_endpoint_disabled', 'webhook_delivery_waiting'),
+        ...problems(...unable, 'webhook_endpoint_disabled', 'webhook_delivery_waiting'),
       },
     },
     async ({ c, caller }) => {
@@ -376,7 +375,7 @@ function mountReplays(api: Api): void {
       path: '/v1/webhook-endpoints/{id}/test',
       operationId: 'testWebhookEndpoint',
       summary: 'Send a test event',
-      responses: { 202: answers('On its way.', deliveryFileSchema), ...unable },
+      responses: { 202: answers('On its way.', deliveryFileSchema), ...problems(...unable) },
     },
     async ({ c, caller }) => {
       const deliveryId = await sendTest(
