@@ -31,9 +31,10 @@ beforeEach(() => {
 });
 
 /** A payment that is held for a name that is like the listed one. */
-async function hold(): Promise<string> {
+async function hold(sender: { readonly name?: string; readonly dateOfBirth?: string } = {}): Promise<string> {
   phones += 1;
-  const id = await platform.submit({ sender: { name: 'Jeferson Otieno Wakulma', phone: `+2547110000${String(phones + 10)}` } });
+  const phone = `+2547110000${String(phones + 10)}`;
+  const id = await platform.submit({ sender: { name: 'Jeferson Otieno Wakulma', phone, ...sender } });
   await platform.settleDown();
   expect(await platform.status(id)).toMatchObject({ status: 'held' });
   return id;
@@ -132,6 +133,15 @@ test('what makes the listed party likelier asks for a senior officer and a secon
   expect((await platform.status(id)).status).toBe('held');
   await release(id, 'officer:kofi');
   expect((await platform.status(id)).status).toBe('paid');
+});
+
+test('what would have refused the payment is shown to two officers, a senior among them, and refuses it still when they release it', async () => {
+  const id = await hold({ name: 'Jefferson Otieno Wakulima', dateOfBirth: '1999' });
+  await tell(id, { dateOfBirth: '1999', document: { type: 'passport', number: 'A123456' } });
+  await platform.settleDown();
+  expect(await caseOf(id)).toMatchObject({ approvalsNeeded: 2, escalatedBy: 'system', evidence: { outcome: 'block' }, status: 'open' });
+  await release(id, 'officer:amina', 'officer:kofi');
+  expect(await platform.status(id)).toEqual({ status: 'rejected', reasonCode: 'sanctions_match' });
 });
 
 test('what cannot be screened stays marked, is not released, and keeps no other from its turn', async () => {
