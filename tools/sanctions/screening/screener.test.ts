@@ -73,6 +73,7 @@ describe('leaves alone', () => {
     ['father and son changed', 'Tariq bin Qasim al-Harbani'],
     ['another firm of the kind', 'Ituriland Minerals Trading SARL'],
     ['initials alone', 'A M'],
+    ['a word that objects have as well', 'Constructor Trading Ltd'],
     ['nothing', ''],
     ['blanks and pictures', ' \u200b 🙂'],
   ])('%s: %s', (_, name) => {

@@ -79,18 +79,9 @@ const GENERIC = new Set(
 );
 
 /** Numbers in words; those in Roman figures are read as numbers, and stay as they are. */
-const NUMBER_WORDS: Readonly<Record<string, string>> = {
-  one: '1',
-  two: '2',
-  three: '3',
-  four: '4',
-  five: '5',
-  six: '6',
-  seven: '7',
-  eight: '8',
-  nine: '9',
-  ten: '10',
-};
+const NUMBER_WORDS: ReadonlyMap<string, string> = new Map(
+  'one two three four five six seven eight nine ten'.split(' ').map((word, at): [string, string] => [word, String(at + 1)]),
+);
 
 /** What part a word plays. A `form` is a legal form or a title of a ship; a `particle` joins other words. */
 export type Role = 'name' | 'particle' | 'filiation' | 'initial' | 'number' | 'title' | 'form' | 'generic';
@@ -134,7 +125,7 @@ export function weightOf(word: string, role: Role): number {
 
 /** Figures for a number in words. */
 export function unifyNumber(word: string): string {
-  return NUMBER_WORDS[word] ?? word;
+  return NUMBER_WORDS.get(word) ?? word;
 }
 
 /** The legal form that a word means, or undefined. */
