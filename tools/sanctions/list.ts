@@ -8,6 +8,7 @@
  */
 import { type Asked, queryOf } from './asked.ts';
 import { normaliseName } from './name.ts';
+import { remembering } from './remembering.ts';
 import { type ListRoll, rollOf } from './roll.ts';
 import { type Adjustment, type Agreement, compareIdentifiers } from './screening/identifiers.ts';
 import { createScreener, groundsOf, type PartyQuery, type Screener, type ScreeningMatch } from './screening/screener.ts';
@@ -158,19 +159,6 @@ const REMEMBERED_MAX = 20_000;
 /** Longer texts are no names, and are not kept. */
 const REMEMBERED_LETTERS_MAX = 100;
 
-function remembering(look: (name: string) => Hit[]): (name: string) => Hit[] {
-  const kept = new Map<string, Hit[]>();
-  return (name) => {
-    const present = kept.get(name);
-    if (present !== undefined) return present;
-    const hits = look(name);
-    if (name.length > REMEMBERED_LETTERS_MAX) return hits;
-    if (kept.size >= REMEMBERED_MAX) kept.clear();
-    kept.set(name, hits);
-    return hits;
-  };
-}
-
 /** Matches of all words, then similar names of other parties. */
 function screenParty(index: NameIndex, screener: Screener, party: PartyQuery): Hit[] {
   const hits = sameWords(index, party);
@@ -241,7 +229,9 @@ export function createSanctionsList(
   const index = indexNames(lists);
   const screener = createScreener(lists.flatMap((list) => list.entries));
   const look = (party: PartyQuery): Hit[] => screenParty(index, screener, party);
-  const lookByName = remembering((name) => look(queryOf(name)));
+  const lookByName = (name: string): Hit[] => look(queryOf(name));
+  const rememberByName = remembering(lookByName, REMEMBERED_MAX);
+  const screenName = (name: string): Hit[] => (name.length > REMEMBERED_LETTERS_MAX ? lookByName(name) : rememberByName(name));
   const entries = new Map(lists.flatMap((list) => list.entries).map((entry) => [`${entry.list}/${entry.entryId}`, entry]));
   const version = lists
     .map((list) => list.version)
@@ -269,7 +259,7 @@ export function createSanctionsList(
   const edition: SanctionsList = {
     version,
     sample,
-    screen: (parties) => parties.map((party) => (typeof party === 'string' ? lookByName(party) : look(party))),
+    screen: (parties) => parties.map((party) => (typeof party === 'string' ? screenName(party) : look(party))),
     screenParty: (query, floor) => screener.screen(query, floor),
     find: (list, entryId) => entries.get(`${list}/${entryId}`) ?? null,
     compare: (party, entry) => screener.compare(queryOf(party), entry),

@@ -5,7 +5,17 @@
  * `likenessOf` would say is said here to the letter; only words of one sound, established names and words of
  * other scripts, which are few, are handed on to it.
  */
-import { isTooLong, keysOf, type Likeness, likenessOf, nearness, reachOf, ROUNDING, SLIP_MAX, WRITTEN_LETTERS_MIN } from './similarity.ts';
+import {
+  isTooLong,
+  type Likeness,
+  likenessOf,
+  nearness,
+  reachOf,
+  ROUNDING,
+  SLIP_MAX,
+  soundKey,
+  WRITTEN_LETTERS_MIN,
+} from './similarity.ts';
 import { costOfSurplus, distanceOfCodes } from './spelling.ts';
 import type { Word } from './words.ts';
 
@@ -58,7 +68,7 @@ function shapeOf({ sound, text, soundLetters, textLetters, established, unvowell
 /** Writes a word into its row; gives the place behind its codes. */
 function write({ numbers, codes }: Rows, row: number, from: number, word: Word): number {
   const { sound, text, soundLetters, textLetters } = word;
-  numbers[row + KEY] = keysOf(word, true)[0] ?? 0;
+  numbers[row + KEY] = soundKey(word);
   numbers[row + SOUND] = soundLetters.vowels;
   numbers[row + SOUND + 1] = soundLetters.others;
   numbers[row + SOUND + 2] = soundLetters.kin;

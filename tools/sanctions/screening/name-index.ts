@@ -14,6 +14,7 @@ import {
   type QueryLikenesses,
   wholesOf,
 } from './candidates.ts';
+import { remembering } from '../remembering.ts';
 import { createComparison } from './comparison.ts';
 import { createKeyTable, type KeyTable } from './key-table.ts';
 import { type NameScore, scoreAbove, type ScoreSettings, settingsOf } from './score.ts';
@@ -37,6 +38,7 @@ export interface NameIndex<Owner> {
 }
 
 const LIKENESSES_KEPT_MAX = 20_000;
+const PARTS_WEIGHED_MAX = 20_000;
 /** Words that two others make are mostly met once: what one of them is like is remembered when it took so many comparisons. */
 const JOIN_COMPARISONS_MIN = 32;
 
@@ -67,12 +69,16 @@ function weightByCount(count: number): number {
   return Math.min(1, Math.max(0.3, 1.1 - 0.085 * Math.log2(count + 1)));
 }
 
-function reweigh(parsed: ParsedName, counts: Counts): ParsedName {
-  const parts = parsed.parts.map((part): NamePart => {
+/** Gives what weighs the parts of names by how many listed ones hold their words. */
+function weighingBy(counts: Counts): (parsed: ParsedName) => ParsedName {
+  const weigh = remembering((part: NamePart): NamePart => {
     if (part.role !== 'name' && part.role !== 'generic') return part;
     return { ...part, weight: Math.min(part.weight, weightByCount(counts.get(countKey(part.word)) ?? 0)) };
-  });
-  return { ...parsed, parts, weight: parts.reduce((sum, part) => sum + part.weight, 0) };
+  }, PARTS_WEIGHED_MAX);
+  return (parsed) => {
+    const parts = parsed.parts.map(weigh);
+    return { ...parsed, parts, weight: parts.reduce((sum, part) => sum + part.weight, 0) };
+  };
 }
 
 /** Builds the index of names of one kind. */
@@ -83,10 +89,11 @@ export function createNameIndex<Owner>(listed: readonly ListedName<Owner>[], kin
   for (const { parts } of parsedNames) {
     for (const key of new Set(parts.map((part) => countKey(part.word)))) counts.set(key, (counts.get(key) ?? 0) + 1);
   }
+  const weigh = weighingBy(counts);
   const vocabulary: Vocabulary = { words: [], ids: new Map() };
   const joins: Vocabulary = { words: [], ids: new Map() };
   const names = listed.flatMap((name, at): IndexedName<Owner>[] => {
-    const parsed = reweigh(parsedNames[at] ?? parseName('', kind), counts);
+    const parsed = weigh(parsedNames[at] ?? parseName('', kind));
     if (parsed.parts.length === 0) return [];
     return [
       {
@@ -98,20 +105,20 @@ export function createNameIndex<Owner>(listed: readonly ListedName<Owner>[], kin
       },
     ];
   });
-  return createSearch({ names, vocabulary, joins, counts, kind, settings });
+  return createSearch({ names, vocabulary, joins, parse: (text) => weigh(parseName(text, kind)), settings });
 }
 
 interface Parts<Owner> {
   readonly names: readonly IndexedName<Owner>[];
   readonly vocabulary: Vocabulary;
   readonly joins: Vocabulary;
-  readonly counts: Counts;
-  readonly kind: Kind;
+  /** A name as it is asked for. */
+  readonly parse: (text: string) => ParsedName;
   readonly settings: ScoreSettings;
 }
 
 function createSearch<Owner>(parts: Parts<Owner>): NameIndex<Owner> {
-  const { names, vocabulary, joins, counts, kind, settings } = parts;
+  const { names, vocabulary, joins, parse, settings } = parts;
   const wordTable = createKeyTable(vocabulary.words.flatMap((word, id) => keysOf(word).map((key) => [key, id] as const)));
   const joinTable = createKeyTable(joins.words.flatMap((word, id) => keysOf(word, true).map((key) => [key, id] as const)));
   const postings = postingsOf(names, vocabulary.words.length, (name) => name.words);
@@ -124,16 +131,15 @@ function createSearch<Owner>(parts: Parts<Owner>): NameIndex<Owner> {
     listedJoined: lookUpIn(joinTable, joins.words, { exactOnly: true, comparisonsMin: 0 }),
   };
   const scanned = {
-    single: remembered(byScan(vocabulary.words, false, false)),
-    joined: remembered(byScan(vocabulary.words, true, false)),
-    listedJoined: remembered(byScan(joins.words, true, true)),
+    single: remembering(byScan(vocabulary.words, false, false), LIKENESSES_KEPT_MAX),
+    joined: remembering(byScan(vocabulary.words, true, false), LIKENESSES_KEPT_MAX),
+    listedJoined: remembering(byScan(joins.words, true, true), LIKENESSES_KEPT_MAX),
   };
   const candidatesOf = createCandidates(
     names,
     { postings, joinPostings, initialPostings: initialPostingsOf(names), wholes: wholesOf(names) },
     settings,
   );
-  const parse = (text: string): ParsedName => reweigh(parseName(text, kind), counts);
   const score = (asked: ParsedName, likenesses: QueryLikenesses, at: number, floor: number): Found<Owner>[] => {
     const name = names[at];
     if (name === undefined) return [];
@@ -164,12 +170,6 @@ function createSearch<Owner>(parts: Parts<Owner>): NameIndex<Owner> {
 
 type LookUp = (word: Word) => ReadonlyMap<number, Likeness>;
 
-/** Keeps what a word is like; forgets all when there is no more room. */
-function keep(kept: Map<Word, ReadonlyMap<number, Likeness>>, word: Word, found: ReadonlyMap<number, Likeness>): void {
-  if (kept.size >= LIKENESSES_KEPT_MAX) kept.clear();
-  kept.set(word, found);
-}
-
 interface LookUpOptions {
   /** Leaves out the keys that forgive a letter. */
   readonly exactOnly: boolean;
@@ -198,7 +198,10 @@ function lookUpIn(table: KeyTable, words: readonly Word[], { exactOnly, comparis
         if (likeness !== null) (found ??= new Map()).set(id, likeness);
       }
     }
-    if (compared >= comparisonsMin) keep(kept, asked, found ?? NOTHING);
+    if (compared >= comparisonsMin) {
+      if (kept.size >= LIKENESSES_KEPT_MAX) kept.clear();
+      kept.set(asked, found ?? NOTHING);
+    }
     return found ?? NOTHING;
   };
 }
@@ -212,18 +215,6 @@ function scan(words: readonly Word[], asked: Word, askedExact: boolean, listedEx
     if (likeness !== null) found.set(id, likeness);
   });
   return found;
-}
-
-/** Remembers what words are like. */
-function remembered(look: LookUp): LookUp {
-  const kept = new Map<Word, ReadonlyMap<number, Likeness>>();
-  return (word) => {
-    const present = kept.get(word);
-    if (present !== undefined) return present;
-    const found = look(word);
-    keep(kept, word, found);
-    return found;
-  };
 }
 
 function likenessesOf(asked: ParsedName, lookUps: { single: LookUp; joined: LookUp; listedJoined: LookUp }): QueryLikenesses {

@@ -179,6 +179,10 @@ test.each([
   ['W'.repeat(40), 'whole'],
   ['W'.repeat(41), 'part'],
   ['щ'.repeat(11), 'part'],
+  ['ß'.repeat(20), 'whole'],
+  ['ß'.repeat(21), 'part'],
+  [`${'ß'.repeat(11)}’${'ß'.repeat(10)}`, 'part'],
+  ['Désiré N’Guessan-Koné', 'whole'],
   [`${'Jefferson Wakulima'}${' '.repeat(400)}`, 'part'],
 ])('how much of %j is compared: %s', (name, expected) => {
   expect(comparedOf(name, null)).toBe(expected);

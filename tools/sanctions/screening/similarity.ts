@@ -51,10 +51,15 @@ const SOUND_LETTERS_MIN = 4;
 const SKELETON_LETTERS_MIN = 5;
 const TEXT_LETTERS_MIN = 6;
 
+/** The key that words of one sound share: the first of `keysOf`. */
+export function soundKey(word: Word): number {
+  return hash(word.sound, SOUND_SEED, -1);
+}
+
 /** Numbers of 32 bits under which a word is filed. `exactOnly` leaves out those that forgive a letter. */
 export function keysOf(word: Word, exactOnly = false): number[] {
   const { text, sound, skeleton, variant } = word;
-  const keys = [hash(sound, SOUND_SEED, -1)];
+  const keys = [soundKey(word)];
   if (variant !== '') keys.push(hash(variant, VARIANT_SEED, -1));
   if (skeleton.length >= 2) keys.push(hash(skeleton, SKELETON_SEED, -1));
   if (exactOnly) return keys;

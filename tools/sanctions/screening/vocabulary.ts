@@ -63,6 +63,10 @@ const PHRASES: readonly (readonly [RegExp, string])[] = [
   [/\bl p\b/g, 'lp'],
   [/\bg i e\b/g, 'gie'],
 ];
+/** Letters that stand alone, two and more. */
+const LONE_LETTERS = /\b[a-z](?: [a-z]\b)+/g;
+/** Fits what one of them fits: most names have nothing of the kind, and one look says so. */
+const ANY_PHRASE = new RegExp([...PHRASES.map(([pattern]) => pattern), LONE_LETTERS].map(({ source }) => source).join('|'));
 
 const STOP_WORDS = new Set(
   'the of and et und y e for pour in on de du des der da do la le les el al a an d l wa branch port avenue'.split(' '),
@@ -123,6 +127,10 @@ export function weightOf(word: string, role: Role): number {
   return role === 'name' ? (COMMON_WEIGHTS.get(word) ?? 1) : ROLE_WEIGHTS[role];
 }
 
+export function isNumberWord(word: string): boolean {
+  return NUMBER_WORDS.has(word);
+}
+
 /** Figures for a number in words. */
 export function unifyNumber(word: string): string {
   return NUMBER_WORDS.get(word) ?? word;
@@ -134,11 +142,11 @@ export function legalFormOf(word: string): string | undefined {
 }
 
 /** Legal forms that are written as several words, as one; letters that stand alone, as the abbreviation they make. */
-export function unifyPhrases(words: readonly string[]): string[] {
-  if (words.length === 0) return [];
+export function unifyPhrases(words: readonly string[]): readonly string[] {
   let text = words.join(' ');
+  if (!ANY_PHRASE.test(text)) return words;
   for (const [pattern, replacement] of PHRASES) text = text.replace(pattern, replacement);
-  return text.replace(/\b[a-z](?: [a-z]\b)+/g, (letters) => letters.replaceAll(' ', '')).split(' ');
+  return text.replace(LONE_LETTERS, (letters) => letters.replaceAll(' ', '')).split(' ');
 }
 
 /** Whether the words of a name speak of an organisation. */

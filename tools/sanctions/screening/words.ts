@@ -6,9 +6,20 @@
  */
 import { foldLookalikes } from '../lookalikes.ts';
 import { HONORIFICS, plainWords } from '../name.ts';
+import { remembering } from '../remembering.ts';
 import { type Letters, lettersOf, skeletonOf, soundOf, variantOf } from './spelling.ts';
 import { scriptOf, transliterate } from './transliterate.ts';
-import { isEstablished, type Kind, legalFormOf, type Role, roleOf, unifyNumber, unifyPhrases, weightOf } from './vocabulary.ts';
+import {
+  isEstablished,
+  isNumberWord,
+  type Kind,
+  legalFormOf,
+  type Role,
+  roleOf,
+  unifyNumber,
+  unifyPhrases,
+  weightOf,
+} from './vocabulary.ts';
 
 /** Of a name with more words, only so many are compared. */
 export const WORDS_MAX = 16;
@@ -54,22 +65,21 @@ export interface ParsedName {
   readonly acronym: string;
 }
 
-const KNOWN_MAX = 100_000;
-const known = new Map<string, Word>();
+const WORDS_KNOWN_MAX = 100_000;
+const vowelledWordOf = remembering((text: string) => workOut(text, false), WORDS_KNOWN_MAX);
+const unvowelledWordOf = remembering((text: string) => workOut(text, true), WORDS_KNOWN_MAX);
 
 /** The word of a text, worked out once while there is room to remember it. */
 export function wordOf(text: string, unvowelled = false): Word {
-  const key = unvowelled ? `~${text}` : text;
-  const present = known.get(key);
-  if (present !== undefined) return present;
+  return unvowelled ? unvowelledWordOf(text) : vowelledWordOf(text);
+}
+
+function workOut(text: string, unvowelled: boolean): Word {
   const sound = soundOf(text);
   const variant = variantOf(text) ?? legalFormOf(text) ?? '';
   const established = variant !== '' || isEstablished(text);
   const letters = { textLetters: lettersOf(text), soundLetters: lettersOf(sound) };
-  const word = { text, sound, skeleton: skeletonOf(sound), variant, unvowelled, established, ...letters };
-  if (known.size >= KNOWN_MAX) known.clear();
-  known.set(key, word);
-  return word;
+  return { text, sound, skeleton: skeletonOf(sound), variant, unvowelled, established, ...letters };
 }
 
 /** The word that two in a row make together. */
@@ -86,17 +96,14 @@ interface Spelled {
 export const OTHER_NAME_OPENS = /\((?:original script|formerly|previously)/giu;
 const OTHER_NAME = new RegExp(`${OTHER_NAME_OPENS.source}[^)]*\\)?`, 'giu');
 
-/** The text that was spelled last: a name is asked for as a person's and then as an organisation's. */
-let last: { readonly text: string; readonly words: readonly Spelled[] } = { text: '', words: [] };
+/** The text that was taken apart last: a name is asked for as a person's and then as an organisation's. */
+let last: { readonly text: string; readonly words: readonly string[] } = { text: '', words: [] };
 
-/** The words of a text in Latin letters, without other names in brackets. */
-function spelledWords(text: string): readonly Spelled[] {
+/** The words of a text, without other names in brackets. */
+function wordsIn(text: string): readonly string[] {
   if (last.text === text) return last.words;
   const cut = text.slice(0, TEXT_MAX);
-  const words = plainWords(cut.includes('(') ? cut.replace(OTHER_NAME, ' ') : cut)
-    .slice(0, WORDS_MAX)
-    .flatMap(inLatin)
-    .map((word) => (word.text.length > LETTERS_MAX ? { ...word, text: word.text.slice(0, LETTERS_MAX) } : word));
+  const words = plainWords(cut.includes('(') ? cut.replace(OTHER_NAME, ' ') : cut).slice(0, WORDS_MAX);
   last = { text, words };
   return words;
 }
@@ -131,32 +138,65 @@ function unfigured(word: string): string {
   return word.replace(/(?<=[a-z])[013457](?=[a-z])|^[013457](?=[a-z]{2})/g, (figure) => FIGURES[figure] ?? figure);
 }
 
+const PARTS_KNOWN_MAX = 20_000;
+/** The parts that a word makes in names of each kind: new names are mostly made of words that others bear. */
+const PARTS_OF: Readonly<Record<Kind, (word: string) => readonly NamePart[]>> = {
+  person: remembering((word: string) => partsOf(word, 'person'), PARTS_KNOWN_MAX),
+  organisation: remembering((word: string) => partsOf(word, 'organisation'), PARTS_KNOWN_MAX),
+};
+
+function partsOf(word: string, kind: Kind): NamePart[] {
+  return inLatin(word).map(({ text, unvowelled }) => {
+    const cut = text.slice(0, LETTERS_MAX);
+    return partOf(kind === 'person' ? unfigured(cut) : cut, unvowelled, kind);
+  });
+}
+
+function partOf(text: string, unvowelled: boolean, kind: Kind): NamePart {
+  const role = roleOf(text, kind);
+  return { word: wordOf(text, unvowelled), role, weight: weightOf(text, role) };
+}
+
+/** The parts of the name of an organisation with every legal form and number in one spelling. */
+function unified(parts: readonly NamePart[]): readonly NamePart[] {
+  const texts = parts.map((part) => part.word.text);
+  const phrases = unifyPhrases(texts);
+  if (phrases === texts && !parts.some(({ word }) => word.unvowelled || isNumberWord(word.text))) return parts;
+  return phrases.map((each) => {
+    const unvowelled = parts.some(({ word }) => word.unvowelled && word.text === each);
+    return partOf(unifyNumber(each), unvowelled, 'organisation');
+  });
+}
+
+function inRole(part: NamePart, role: Role): NamePart {
+  return { ...part, role, weight: weightOf(part.word.text, role) };
+}
+
+const isTitle = (part: NamePart): boolean => HONORIFICS.has(part.word.text);
+const isTelling = ({ role }: NamePart): boolean => role === 'name' || role === 'generic';
+const textOf = (parts: readonly NamePart[]): string => parts.map((part) => part.word.text).join('');
+
 /** Takes a name and whose it is, gives its parts. A name of titles only keeps them. */
 export function parseName(text: string, kind: Kind): ParsedName {
-  const spelled = spelledWords(text).map((word) => (kind === 'person' ? { ...word, text: unfigured(word.text) } : word));
-  const core = spelled.filter((word) => !HONORIFICS.has(word.text));
+  const written = wordsIn(text).flatMap(PARTS_OF[kind]);
+  const core = written.filter((part) => !isTitle(part));
   // "Cheikh Kone" is a name of two words: where one word is left, the title may be a given name.
-  const isTitled = kind === 'person' && core.length === 1 && spelled.length > 1;
-  const used = core.length === 0 || isTitled || kind === 'organisation' ? spelled : core;
-  const texts = kind === 'organisation' ? unifyPhrases(used.map((word) => word.text)) : null;
-  const words =
-    texts === null
-      ? used
-      : texts.map((each) => ({ text: unifyNumber(each), unvowelled: used.some((word) => word.unvowelled && word.text === each) }));
-  const roles = words.map((word) => roleOf(word.text, kind));
+  const isTitled = kind === 'person' && core.length === 1 && written.length > 1;
+  const used = core.length === 0 || isTitled || kind === 'organisation' ? written : core;
+  const read = kind === 'organisation' ? unified(used) : used;
   // "An Do" and "Le Van" are names when there is nothing else.
-  const isBare = roles.filter((role) => role === 'name' || role === 'generic').length < (words.length > 1 ? 2 : 1) && words.length <= 2;
-  const parts = words.map((word, at): NamePart => {
-    const isTitle = isTitled && HONORIFICS.has(word.text);
-    const role = isTitle ? 'title' : isBare && roles[at] === 'particle' ? 'name' : (roles[at] ?? 'name');
-    return { word: wordOf(word.text, word.unvowelled), role, weight: weightOf(word.text, role) };
+  const isBare = read.length <= 2 && read.filter(isTelling).length < (read.length > 1 ? 2 : 1);
+  const parts = read.map((part) => {
+    if (isTitled && isTitle(part)) return inRole(part, 'title');
+    return isBare && part.role === 'particle' ? inRole(part, 'name') : part;
   });
-  const telling = parts.filter((part) => part.role === 'name' || part.role === 'generic');
+  const telling = parts.filter(isTelling);
+  const squashes = [textOf(read), textOf(used)];
   return {
     kind,
     parts,
     weight: parts.reduce((sum, part) => sum + part.weight, 0),
-    squashes: [...new Set([words, used].map((each) => each.map((word) => word.text).join('')))],
+    squashes: squashes[0] === squashes[1] ? squashes.slice(1) : squashes,
     acronym: telling.length < ACRONYM_LETTERS_MIN ? '' : telling.map((part) => part.word.text[0] ?? '').join(''),
   };
 }
