@@ -22,6 +22,8 @@ const [SEEN, TOTAL, INITIALS, WORDS, HEAD] = [0, 1, 2, 3, 4];
 const [WORD, JOIN, WEIGHT, STEP] = [0, 1, 2, 3];
 /** Weights are kept in so many parts of one, what the name lacks rounded down and its total up: a bound may only be too high. */
 const WEIGHT_ONE = 1 << 20;
+/** Parts of a query that a whole number has a bit for each of. */
+const BITS = 32;
 
 /** Takes all listed names, gives what tells which of them may score enough. */
 export function createBounds<Owner>(
@@ -37,7 +39,16 @@ export function createBounds<Owner>(
   let round = 0;
   let hasJoins = false;
   let askedWeights = new Float64Array();
-  let [askedInitials, askedSlack, slack] = [0, 0, 0];
+  let [askedParts, askedInitials, askedSlack, slack] = [0, 0, 0, 0];
+  /** Whether a name that shares but one word with the query cannot score enough. */
+  let isOneTooFew = false;
+  /** Whether the words that a name shares with the query, one of its parts or none, are too few for all that may be left over. */
+  const isTooFew = (met: number, start: number): boolean => {
+    if (met === 0) return true;
+    // Where as many parts stand on both sides, initials may stand for all others.
+    const mayBeComplete = runs[start + INITIALS] !== 0 && runs[start + WORDS] === askedParts;
+    return isOneTooFew && !mayBeComplete;
+  };
   return {
     begin: (asked, likenesses, slackMax) => {
       round += 1;
@@ -49,6 +60,8 @@ export function createBounds<Owner>(
       askedInitials = asked.parts.filter((part) => part.role === 'initial').length * WEIGHT_ONE;
       askedSlack = slackMax * asked.weight;
       slack = slackMax;
+      askedParts = asked.parts.length;
+      isOneTooFew = askedParts <= BITS && slack < 1 - settings.lonelyMax && askedWeights.filter((weight) => weight > 0).length > 1;
     },
     see: (at) => {
       const start = starts[at] as number;
@@ -60,7 +73,7 @@ export function createBounds<Owner>(
       const start = starts[at] as number;
       let met = 0;
       let listedLeft = 0;
-      let wasJoined = false;
+      let [wasJoined, isJoined] = [false, false];
       const end = start + HEAD + (runs[start + WORDS] as number) * STEP;
       for (let place = start + HEAD; place < end; place += STEP) {
         const bits = wordBits[runs[place + WORD] as number] as number;
@@ -69,7 +82,9 @@ export function createBounds<Owner>(
         met |= bits | joined;
         if (bits === 0 && joined === 0 && !wasJoined) listedLeft += runs[place + WEIGHT] as number;
         wasJoined = joined !== 0;
+        isJoined ||= wasJoined;
       }
+      if (!isJoined && (met & (met - 1)) === 0 && isTooFew(met, start)) return false;
       if (settings.missing * (listedLeft - askedInitials) > slack * (runs[start + TOTAL] as number)) return false;
       let askedLeft = -(runs[start + INITIALS] as number);
       for (let part = 0; part < askedWeights.length; part += 1) {
