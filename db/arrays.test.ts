@@ -42,7 +42,12 @@ test('texts of any kind come out as they went in', async () => {
 
 test('moments and bytes come out as they went in', async () => {
   const at = new Date(Date.UTC(2026, 10, 2, 9, 30, 0, 123));
-  expect(await read('timestamptz', momentArray([at.getTime(), null, -1]))).toEqual([at, null, new Date(-1)]);
+  expect(await read('timestamptz', momentArray([at.getTime(), null, -1, 253_402_300_799_999]))).toEqual([
+    at,
+    null,
+    new Date(-1),
+    new Date('9999-12-31T23:59:59.999Z'),
+  ]);
   const bytes = [Buffer.from([0, 34, 92, 255]), Buffer.alloc(0), null];
   expect(await read('bytea', bytesArray(bytes))).toEqual(bytes);
 });
@@ -77,5 +82,7 @@ test('what is no id, or no number of that size, is refused', () => {
   ];
   for (const text of wrong) expect(() => uuidArray([text]), text).toThrow(RangeError);
   expect(() => bigintArray([2n ** 63n])).toThrow(RangeError);
-  expect(() => intArray([2 ** 31])).toThrow(RangeError);
+  expect(() => bigintArray([-(2n ** 63n) - 1n])).toThrow(RangeError);
+  for (const number of [2 ** 31, -(2 ** 31) - 1, 0.5, Number.NaN]) expect(() => intArray([number]), String(number)).toThrow(RangeError);
+  expect(() => momentArray([0.5])).toThrow(RangeError);
 });

@@ -39,14 +39,21 @@ const HEAD_BYTES = 20;
 /** The numbers PostgreSQL gives the types of its own. */
 const TYPE_IDS = { uuid: 2950, bytea: 17, bigint: 20, int: 23, timestamptz: 1184 } as const;
 
-function startArray(type: keyof typeof TYPE_IDS, count: number, bytes: number, hasNulls: boolean): Buffer {
+/** An array that is being written: its bytes, and a view of them that writes numbers at a tenth of the cost of the buffer's own functions. */
+interface Started {
+  readonly array: Buffer;
+  readonly view: DataView;
+}
+
+function startArray(type: keyof typeof TYPE_IDS, count: number, bytes: number, hasNulls: boolean): Started {
   const array = Buffer.allocUnsafe(HEAD_BYTES + bytes);
-  array.writeInt32BE(1, 0);
-  array.writeInt32BE(hasNulls ? 1 : 0, 4);
-  array.writeInt32BE(TYPE_IDS[type], 8);
-  array.writeInt32BE(count, 12);
-  array.writeInt32BE(1, 16);
-  return array;
+  const view = new DataView(array.buffer, array.byteOffset, array.length);
+  view.setInt32(0, 1);
+  view.setInt32(4, hasNulls ? 1 : 0);
+  view.setInt32(8, TYPE_IDS[type]);
+  view.setInt32(12, count);
+  view.setInt32(16, 1);
+  return { array, view };
 }
 
 const NO_DIGIT = 255;
@@ -59,11 +66,11 @@ const DIGITS = Uint8Array.from({ length: 128 }, (_, code) => {
 export function uuidArray(values: readonly (string | null)[]): Buffer {
   let nulls = 0;
   for (const value of values) if (value === null) nulls += 1;
-  const array = startArray('uuid', values.length, 20 * values.length - 16 * nulls, nulls > 0);
+  const { array, view } = startArray('uuid', values.length, 20 * values.length - 16 * nulls, nulls > 0);
   let at = HEAD_BYTES;
   for (const value of values) {
-    at = array.writeInt32BE(value === null ? -1 : 16, at);
-    if (value !== null) at = writeUuid(array, value, at);
+    view.setInt32(at, value === null ? -1 : 16);
+    at = value === null ? at + 4 : writeUuid(array, value, at + 4);
   }
   return array;
 }
@@ -92,10 +99,11 @@ export function bytesArray(values: readonly (Uint8Array | null)[]): Buffer {
     if (value === null) hasNulls = true;
     size += 4 + (value?.length ?? 0);
   }
-  const array = startArray('bytea', values.length, size, hasNulls);
+  const { array, view } = startArray('bytea', values.length, size, hasNulls);
   let at = HEAD_BYTES;
   for (const value of values) {
-    at = array.writeInt32BE(value?.length ?? -1, at);
+    view.setInt32(at, value?.length ?? -1);
+    at += 4;
     if (value === null) continue;
     array.set(value, at);
     at += value.length;
@@ -105,9 +113,14 @@ export function bytesArray(values: readonly (Uint8Array | null)[]): Buffer {
 
 /** The array of 64-bit numbers in binary, for a parameter of the type `bigint[]`. Throws `RangeError` for one that has no room there. */
 export function bigintArray(values: readonly bigint[]): Buffer {
-  const array = startArray('bigint', values.length, 12 * values.length, false);
+  const { array, view } = startArray('bigint', values.length, 12 * values.length, false);
   let at = HEAD_BYTES;
-  for (const value of values) at = array.writeBigInt64BE(value, array.writeInt32BE(8, at));
+  for (const value of values) {
+    if (BigInt.asIntN(64, value) !== value) throw new RangeError('an element of the array has more than 64 bits');
+    view.setInt32(at, 8);
+    view.setBigInt64(at + 4, value);
+    at += 12;
+  }
   return array;
 }
 
@@ -118,19 +131,27 @@ const YEAR_2000_MS = Date.UTC(2000, 0);
 export function momentArray(valuesMs: readonly (number | null)[]): Buffer {
   let nulls = 0;
   for (const value of valuesMs) if (value === null) nulls += 1;
-  const array = startArray('timestamptz', valuesMs.length, 12 * valuesMs.length - 8 * nulls, nulls > 0);
+  const { array, view } = startArray('timestamptz', valuesMs.length, 12 * valuesMs.length - 8 * nulls, nulls > 0);
   let at = HEAD_BYTES;
   for (const value of valuesMs) {
-    at = array.writeInt32BE(value === null ? -1 : 8, at);
-    if (value !== null) at = array.writeBigInt64BE(BigInt(value - YEAR_2000_MS) * 1000n, at);
+    view.setInt32(at, value === null ? -1 : 8);
+    at += 4;
+    if (value === null) continue;
+    view.setBigInt64(at, BigInt(value - YEAR_2000_MS) * 1000n);
+    at += 8;
   }
   return array;
 }
 
 /** The array of 32-bit numbers in binary, for a parameter of the type `int[]`. Throws `RangeError` for one that has no room there. */
 export function intArray(values: readonly number[]): Buffer {
-  const array = startArray('int', values.length, 8 * values.length, false);
+  const { array, view } = startArray('int', values.length, 8 * values.length, false);
   let at = HEAD_BYTES;
-  for (const value of values) at = array.writeInt32BE(value, array.writeInt32BE(4, at));
+  for (const value of values) {
+    if ((value | 0) !== value) throw new RangeError('an element of the array is no whole number of 32 bits');
+    view.setInt32(at, 4);
+    view.setInt32(at + 4, value);
+    at += 8;
+  }
   return array;
 }
