@@ -8,6 +8,7 @@
  * with 0, which is no key of the keyring, so that it is told from what the keyring itself encrypted before people had keys.
  */
 import { createSecretKey, type KeyObject, randomFillSync } from 'node:crypto';
+import { createCache } from '../domain/cache.ts';
 import { fault } from '../domain/errors.ts';
 import type { PartyDetails } from '../domain/party.ts';
 import { NONCE_BYTES, openGcm, sealGcm, TAG_BYTES } from './gcm.ts';
@@ -20,8 +21,8 @@ const VERSION_MAX = 255;
 const WRAP_CONTEXT = Buffer.from('users.data_key');
 const PERSON_CONTEXT = Buffer.from('users.person');
 const PARTIES_CONTEXT = 'payments.parties';
-/** Unwrapped keys that are kept: twice this many at most. */
-const KEPT_MAX = 10_000;
+/** Unwrapped keys that are kept. */
+const KEPT_MAX = 20_000;
 
 /** A data key, unwrapped. */
 export interface PersonKey {
@@ -119,7 +120,7 @@ function unopened(context: string): Error {
 
 /** Makes the data keys of people over a keyring. Unwrapped keys are kept, so that a person who is met again costs no unwrapping. */
 export function createPersonKeys(deps: PersonKeysDeps): PersonKeys {
-  const kept = twoGenerations<KeyObject>(KEPT_MAX);
+  const kept = createCache<string, KeyObject>('person_keys', KEPT_MAX);
   const nextKey = freshKeys();
   const wrappingKey = deps.wrappingKeys.get(deps.currentId) as KeyObject;
 
@@ -220,25 +221,5 @@ function freshKeys(): () => Buffer {
     }
     at += KEY_BYTES;
     return pool.subarray(at - KEY_BYTES, at);
-  };
-}
-
-/** Keeps at least the last `max` things that were asked for and at most twice as many, at the cost of a look into two maps. */
-function twoGenerations<T>(max: number): { get(name: string): T | undefined; set(name: string, value: T): void } {
-  let young = new Map<string, T>();
-  let old = new Map<string, T>();
-  const set = (name: string, value: T): void => {
-    if (young.size >= max) [old, young] = [young, new Map()];
-    young.set(name, value);
-  };
-  return {
-    get: (name) => {
-      const found = young.get(name);
-      if (found !== undefined) return found;
-      const older = old.get(name);
-      if (older !== undefined) set(name, older);
-      return older;
-    },
-    set,
   };
 }

@@ -18,7 +18,7 @@ export interface ChildOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** By how much it gives way to others on the processor, 0 to 19; not at all unless told. */
   readonly niceness?: number;
-  /** Shares its figures with others of its kind. */
+  /** Shares its figures with the others. */
   readonly figures?: FiguresExchange;
   /** Hears that a crowd waits for its answers. */
   readonly onCrowd?: () => void;

@@ -55,3 +55,16 @@ test('one that does not answer leaves no sum rather than a wrong one', async () 
   exchange.hear(first.child, { kind: 'ask', id: 2 });
   await expect.poll(() => first.heard.find(({ kind }) => kind === 'all'), { timeout: 10_000 }).toMatchObject({ id: 2, figures: null });
 });
+
+test('of one that is too busy to answer counts what it told last', async () => {
+  const exchange = createFiguresExchange();
+  const first = fakeProcess(exchange, 3);
+  const busy = fakeProcess(exchange, 4, false);
+  const figures = [{ name: 'capp_seen', help: 'Seen.', type: 'counter', aggregator: 'sum', values: [] }] as unknown as MetricObject[];
+  exchange.hear(busy.child, { kind: 'told', id: 1, figures });
+  exchange.hear(first.child, { kind: 'ask', id: 3 });
+  await expect.poll(() => first.heard.find(({ kind }) => kind === 'all'), { timeout: 10_000 }).toBeTruthy();
+  const answer = first.heard.find(({ kind }) => kind === 'all');
+  expect(answer?.figures).toHaveLength(2);
+  expect(answer?.figures?.[1]).toEqual(figures);
+});

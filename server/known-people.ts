@@ -9,6 +9,7 @@ import type { Keyring } from '../db/keyring.ts';
 import type { PersonKey } from '../db/person-keys.ts';
 import { type NewPerson, reindexPeople, storePeople } from '../db/queries/intake.ts';
 import { completePeople, readSealedPeople } from '../db/queries/parties.ts';
+import { createCache } from '../domain/cache.ts';
 import type { Clock } from '../domain/clock.ts';
 import { newId } from '../domain/ids.ts';
 import type { Party } from '../domain/intent.ts';
@@ -54,7 +55,7 @@ const KNOWN_MS_MAX = 3_600_000;
 /** Makes the memory of one process. */
 export function createKnownPeople(deps: { readonly pool: Pool; readonly keyring: Keyring; readonly clock: Clock }): KnownPeople {
   const { pool, keyring, clock } = deps;
-  const known = new Map<string, Known>();
+  const known = createCache<string, Known>('known_people', KNOWN_MAX);
   let sinceMs = clock.now();
 
   function prepare(clientId: string, party: Party): PreparedParty {
@@ -77,7 +78,7 @@ export function createKnownPeople(deps: { readonly pool: Pool; readonly keyring:
     const settled = new Map<string, Known>();
     const unknown = new Map<string, PreparedParty>();
     for (const each of parties) {
-      const met = known.get(each.personKey);
+      const met = known.peek(each.personKey);
       if (met !== undefined) settled.set(each.personKey, met);
       else unknown.set(each.personKey, each.person === null ? prepare(each.clientId, each.party) : each);
     }
@@ -95,7 +96,6 @@ export function createKnownPeople(deps: { readonly pool: Pool; readonly keyring:
       sorted.flatMap(({ person }) => person ?? []),
       nowMs,
     );
-    if (known.size + kept.length > KNOWN_MAX) known.clear();
     for (const [at, each] of sorted.entries()) {
       const { id, dataKey } = kept[at] ?? { id: '', dataKey: null };
       if (dataKey === null) continue;
@@ -117,7 +117,7 @@ export function createKnownPeople(deps: { readonly pool: Pool; readonly keyring:
     if (added.size === 0) return;
     for (const [userId, told] of await completeKnown(pool, keyring, new Map([...added].map(([id, { details }]) => [id, details])))) {
       const personKey = added.get(userId)?.personKey ?? '';
-      const now = known.get(personKey);
+      const now = known.peek(personKey);
       if (now?.userId === userId) known.set(personKey, { ...now, told });
     }
   }

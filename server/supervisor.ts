@@ -103,10 +103,16 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       tell('Sandbox operators run (no real money moves)');
     }
     const workerCount = options.workers ?? config.workers;
-    const workers = Array.from({ length: workerCount }, (_, index) =>
-      launchChild({ ...watched(`worker-${index + 1}`), module: './processes/worker.ts', env: childEnv, niceness: BACKGROUND_NICENESS }),
-    );
     const figures = createFiguresExchange();
+    const workers = Array.from({ length: workerCount }, (_, index) =>
+      launchChild({
+        ...watched(`worker-${index + 1}`),
+        module: './processes/worker.ts',
+        env: childEnv,
+        niceness: BACKGROUND_NICENESS,
+        figures,
+      }),
+    );
     const apis = Array.from({ length: config.apiProcesses }, (_, index) =>
       launchChild({
         ...watched(`api-${index + 1}`),

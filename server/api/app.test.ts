@@ -173,6 +173,10 @@ test('metrics: requests by route, payments by status, queues, without an id or a
   expect(text).toContain('capp_attempts_open{rail="mtn-ug",state="unknown"} 1');
   expect(text).toContain('capp_attempts_open_oldest_seconds{rail="mtn-ug",state="unknown"} 60');
   expect(text).toContain('capp_webhook_deliveries_waiting 0');
+  // One key was looked up in this file, and known each time after.
+  expect(text).toMatch(/capp_cache_lookups_total\{cache="callers",result="hit"\} [1-9]/);
+  expect(text).toMatch(/capp_cache_lookups_total\{cache="callers",result="miss"\} [1-9]/);
+  expect(text).toMatch(/capp_cache_entries\{cache="callers"\} [1-9]/);
   expect(text).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-/);
 });
 

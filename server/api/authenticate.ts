@@ -3,6 +3,7 @@
  * key stops working within that time. The presented key itself is never kept, only its hash.
  */
 import { hash } from 'node:crypto';
+import { countLookups } from '../../domain/cache.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { fault } from '../../domain/errors.ts';
 import type { Scope } from '../../domain/scopes.ts';
@@ -38,11 +39,16 @@ export function createAuthenticate(deps: {
   readonly limits: ApiLimits;
 }): Authenticate {
   const remembered = new Map<string, Remembered>();
+  const counts = countLookups('callers', remembered);
 
   function look(c: ApiContext, presented: string, nowMs: number): Promise<Caller | null> {
     const key = hash('sha256', presented, 'base64');
     const earlier = remembered.get(key);
-    if (earlier && earlier.untilMs > nowMs) return earlier.caller;
+    if (earlier && earlier.untilMs > nowMs) {
+      counts.hits += 1;
+      return earlier.caller;
+    }
+    counts.misses += 1;
     // Whoever guesses beside a key that is good does not lock it out, however long they do.
     if (earlier?.isGood !== true) deps.limits.beforeLookup(c);
     if (remembered.size >= REMEMBERED_MAX) forget(remembered);

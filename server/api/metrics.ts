@@ -12,6 +12,7 @@ import { countWebhooks } from '../../db/queries/webhooks.ts';
 import { CASE_KINDS } from '../../domain/cases.ts';
 import { ATTEMPT_STATES, PAYMENT_STATUSES } from '../../domain/lifecycle.ts';
 import type { Clock } from '../../domain/clock.ts';
+import { countCaches } from '../cache-figures.ts';
 
 /** Statuses that are counted one by one; of those that were paid settlement keeps count. */
 const UNPAID = PAYMENT_STATUSES.filter((status) => status !== 'paid');
@@ -64,6 +65,7 @@ export function createMetrics(deps: Deps): Metrics {
   const cases = createCaseGauges(registers);
   const queues = new Gauge({ name: 'capp_queue_jobs', help: 'Hints that wait, by queue.', labelNames: ['queue'] as const, registers });
   gaugeOf(own, 'capp_intake_waiting', 'Payments that wait for their commit.', deps.intakeDepth);
+  countCaches(own);
   gaugeOf(own, 'capp_stream_listeners', 'Listeners of the activity stream.', deps.streamListeners);
   new Gauge({ name: 'capp_build_info', help: 'The version that runs.', labelNames: ['version'] as const, registers }).set(
     { version: deps.version },

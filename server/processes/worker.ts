@@ -1,11 +1,14 @@
 /** A worker process: runs the graph over cohorts, sends effects, reads callbacks, works cases. */
+import { Registry } from 'prom-client';
 import { createRescreening } from '../../agents/compliance/rescreen.ts';
 import { startWorker } from '../../graph/worker.ts';
 import { runRetention } from '../../tools/privacy/index.ts';
 import { composeAgents, composeGraphDeps, openCheckpointer, openFoundation } from '../compose.ts';
 import { systemClock } from '../../domain/clock.ts';
 import { readConfig } from '../config.ts';
+import { countCaches } from '../cache-figures.ts';
 import { createCourtesy, type CrowdMessage } from '../crowd.ts';
+import { tellFigures } from '../figures.ts';
 import { yieldSessions } from '../priorities.ts';
 import { openRiskModel } from '../risk-model.ts';
 import { withSecretFiles } from '../secrets.ts';
@@ -24,6 +27,9 @@ async function start(): Promise<Running> {
   const risk = await openRiskModel(config.riskModelPath);
   const courtesy = createCourtesy();
   process.on('message', (message: CrowdMessage) => message.kind === 'crowd' && courtesy.hear());
+  const figures = new Registry();
+  countCaches(figures);
+  tellFigures(figures);
   const worker = startWorker({
     deps: { ...composeGraphDeps(foundation, settlement), texting: messaging?.sms ?? undefined, courtesy: courtesy.wait },
     agents: composeAgents(foundation, risk),

@@ -6,9 +6,9 @@
  * `similar` is found by the screener, which knows spellings. A hit names the entry it found and on what
  * grounds, never the name that was asked for.
  */
+import { remembering } from '../../domain/cache.ts';
 import { type Asked, queryOf } from './asked.ts';
 import { normaliseName } from './name.ts';
-import { remembering } from './remembering.ts';
 import { type ListRoll, rollOf } from './roll.ts';
 import { type Adjustment, type Agreement, compareIdentifiers } from './screening/identifiers.ts';
 import { createScreener, groundsOf, type PartyQuery, type Screener, type ScreeningMatch } from './screening/screener.ts';
@@ -230,7 +230,7 @@ export function createSanctionsList(
   const screener = createScreener(lists.flatMap((list) => list.entries));
   const look = (party: PartyQuery): Hit[] => screenParty(index, screener, party);
   const lookByName = (name: string): Hit[] => look(queryOf(name));
-  const rememberByName = remembering(lookByName, REMEMBERED_MAX);
+  const rememberByName = remembering('screening_results', lookByName, REMEMBERED_MAX);
   const screenName = (name: string): Hit[] => (name.length > REMEMBERED_LETTERS_MAX ? lookByName(name) : rememberByName(name));
   const entries = new Map(lists.flatMap((list) => list.entries).map((entry) => [`${entry.list}/${entry.entryId}`, entry]));
   const version = lists

@@ -5,6 +5,7 @@
  * the keys that make two words comparable, and passed over only when an upper bound of their score is
  * below the floor. `searchAll` scores every name, to hold the two against each other.
  */
+import { createCache, remembering } from '../../../domain/cache.ts';
 import {
   createCandidates,
   type IndexedName,
@@ -14,7 +15,6 @@ import {
   type QueryLikenesses,
   wholesOf,
 } from './candidates.ts';
-import { remembering } from '../remembering.ts';
 import { createComparison } from './comparison.ts';
 import { createKeyTable, type KeyTable } from './key-table.ts';
 import { type NameScore, scoreAbove, type ScoreSettings, settingsOf } from './score.ts';
@@ -71,10 +71,14 @@ function weightByCount(count: number): number {
 
 /** Gives what weighs the parts of names by how many listed ones hold their words. */
 function weighingBy(counts: Counts): (parsed: ParsedName) => ParsedName {
-  const weigh = remembering((part: NamePart): NamePart => {
-    if (part.role !== 'name' && part.role !== 'generic') return part;
-    return { ...part, weight: Math.min(part.weight, weightByCount(counts.get(countKey(part.word)) ?? 0)) };
-  }, PARTS_WEIGHED_MAX);
+  const weigh = remembering(
+    'word_weights',
+    (part: NamePart): NamePart => {
+      if (part.role !== 'name' && part.role !== 'generic') return part;
+      return { ...part, weight: Math.min(part.weight, weightByCount(counts.get(countKey(part.word)) ?? 0)) };
+    },
+    PARTS_WEIGHED_MAX,
+  );
   return (parsed) => {
     const parts = parsed.parts.map(weigh);
     return { ...parsed, parts, weight: parts.reduce((sum, part) => sum + part.weight, 0) };
@@ -131,9 +135,9 @@ function createSearch<Owner>(parts: Parts<Owner>): NameIndex<Owner> {
     listedJoined: lookUpIn(joinTable, joins.words, { exactOnly: true, comparisonsMin: 0 }),
   };
   const scanned = {
-    single: remembering(byScan(vocabulary.words, false, false), LIKENESSES_KEPT_MAX),
-    joined: remembering(byScan(vocabulary.words, true, false), LIKENESSES_KEPT_MAX),
-    listedJoined: remembering(byScan(joins.words, true, true), LIKENESSES_KEPT_MAX),
+    single: remembering('word_likenesses', byScan(vocabulary.words, false, false), LIKENESSES_KEPT_MAX),
+    joined: remembering('word_likenesses', byScan(vocabulary.words, true, false), LIKENESSES_KEPT_MAX),
+    listedJoined: remembering('word_likenesses', byScan(joins.words, true, true), LIKENESSES_KEPT_MAX),
   };
   const candidatesOf = createCandidates(
     names,
@@ -180,7 +184,7 @@ interface LookUpOptions {
 /** Looks words up by their keys, and remembers what they are like. */
 function lookUpIn(table: KeyTable, words: readonly Word[], { exactOnly, comparisonsMin }: LookUpOptions): LookUp {
   const comparison = createComparison(words);
-  const kept = new Map<Word, ReadonlyMap<number, Likeness>>();
+  const kept = createCache<Word, ReadonlyMap<number, Likeness>>('word_likenesses', LIKENESSES_KEPT_MAX);
   const { ids, keys } = table;
   return (asked) => {
     const present = kept.get(asked);
@@ -198,10 +202,7 @@ function lookUpIn(table: KeyTable, words: readonly Word[], { exactOnly, comparis
         if (likeness !== null) (found ??= new Map()).set(id, likeness);
       }
     }
-    if (compared >= comparisonsMin) {
-      if (kept.size >= LIKENESSES_KEPT_MAX) kept.clear();
-      kept.set(asked, found ?? NOTHING);
-    }
+    if (compared >= comparisonsMin) kept.set(asked, found ?? NOTHING);
     return found ?? NOTHING;
   };
 }

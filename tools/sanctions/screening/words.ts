@@ -4,9 +4,9 @@
  * Any text gives a name, in time linear in its length; of more than `WORDS_MAX` words only the first are
  * looked at, and of a word only its first `LETTERS_MAX` letters.
  */
+import { remembering } from '../../../domain/cache.ts';
 import { foldLookalikes } from '../lookalikes.ts';
 import { HONORIFICS, plainWords } from '../name.ts';
-import { remembering } from '../remembering.ts';
 import { type Letters, lettersOf, skeletonOf, soundOf, variantOf } from './spelling.ts';
 import { scriptOf, transliterate } from './transliterate.ts';
 import {
@@ -66,8 +66,8 @@ export interface ParsedName {
 }
 
 const WORDS_KNOWN_MAX = 100_000;
-const vowelledWordOf = remembering((text: string) => workOut(text, false), WORDS_KNOWN_MAX);
-const unvowelledWordOf = remembering((text: string) => workOut(text, true), WORDS_KNOWN_MAX);
+const vowelledWordOf = remembering('words', (text: string) => workOut(text, false), WORDS_KNOWN_MAX);
+const unvowelledWordOf = remembering('words', (text: string) => workOut(text, true), WORDS_KNOWN_MAX);
 
 /** The word of a text, worked out once while there is room to remember it. */
 export function wordOf(text: string, unvowelled = false): Word {
@@ -141,8 +141,8 @@ function unfigured(word: string): string {
 const PARTS_KNOWN_MAX = 20_000;
 /** The parts that a word makes in names of each kind: new names are mostly made of words that others bear. */
 const PARTS_OF: Readonly<Record<Kind, (word: string) => readonly NamePart[]>> = {
-  person: remembering((word: string) => partsOf(word, 'person'), PARTS_KNOWN_MAX),
-  organisation: remembering((word: string) => partsOf(word, 'organisation'), PARTS_KNOWN_MAX),
+  person: remembering('word_parts', (word: string) => partsOf(word, 'person'), PARTS_KNOWN_MAX),
+  organisation: remembering('word_parts', (word: string) => partsOf(word, 'organisation'), PARTS_KNOWN_MAX),
 };
 
 function partsOf(word: string, kind: Kind): NamePart[] {
