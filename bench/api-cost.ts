@@ -1,6 +1,6 @@
 /**
- * What encryption, authorisation, rate limits and row-level security cost: CPU of the API and of the database per accepted payment and
- * per payment that is read, with all of them, without each and without any, in turns over one database. Without encryption a keyring
+ * What encryption, authorisation, rate limits and row-level security cost: CPU of the API and of the database per accepted payment,
+ * per payment that is read and per one that is asked for again and has not changed, with all of them, without each and without any, in turns over one database. Without encryption a keyring
  * stands in that writes what it is given; without authorisation a caller that is known from the start. The stand-ins are of the bench:
  * the platform has no such switches.
  */
@@ -59,10 +59,11 @@ export interface Cost {
   readonly databaseUs: number;
 }
 
-/** By kind, a payment handed in and a payment read. */
+/** By kind, a payment handed in, one read, and one that the caller has. */
 export interface ApiCost {
   readonly payment: Readonly<Record<CostKind, Cost>>;
   readonly read: Readonly<Record<CostKind, Cost>>;
+  readonly poll: Readonly<Record<CostKind, Cost>>;
 }
 
 const AT_ONCE = 100;
@@ -95,15 +96,18 @@ export async function measureApiCost(options: CostOptions, tell: (line: string) 
 interface Measured {
   readonly pay: (requests: number) => Promise<void>;
   readonly read: (requests: number) => Promise<void>;
+  readonly poll: (requests: number) => Promise<void>;
 }
 
-const ACTS = { payment: 'pay', read: 'read' } as const;
+const ACTS = { payment: 'pay', read: 'read', poll: 'poll' } as const;
 
 async function inTurns(apis: Readonly<Record<CostKind, Measured>>, postgresPid: number, options: CostOptions): Promise<ApiCost> {
-  const meters = Object.fromEntries(KINDS.map((kind) => [kind, { payment: createMeter(postgresPid), read: createMeter(postgresPid) }]));
+  const meters = Object.fromEntries(
+    KINDS.map((kind) => [kind, { payment: createMeter(postgresPid), read: createMeter(postgresPid), poll: createMeter(postgresPid) }]),
+  );
   // The first round compiles the code and is not counted.
   for (let round = 0; round <= options.rounds; round += 1) {
-    for (const act of ['payment', 'read'] as const) {
+    for (const act of ['payment', 'read', 'poll'] as const) {
       // Whoever comes first bears what the act before has left to the database: each does in its turn.
       for (const kind of [...KINDS.slice(round % KINDS.length), ...KINDS.slice(0, round % KINDS.length)]) {
         const stop = meters[kind]?.[act].start();
@@ -113,7 +117,7 @@ async function inTurns(apis: Readonly<Record<CostKind, Measured>>, postgresPid: 
     }
   }
   const costOf = (act: keyof ApiCost) => Object.fromEntries(KINDS.map((kind) => [kind, meters[kind]?.[act].read()])) as ApiCost['payment'];
-  return { payment: costOf('payment'), read: costOf('read') };
+  return { payment: costOf('payment'), read: costOf('read'), poll: costOf('poll') };
 }
 
 function createMeter(postgresPid: number) {
@@ -147,8 +151,8 @@ const NAMES: Readonly<Record<CostKind, string>> = {
 function linesOf(cost: ApiCost): string[] {
   const cell = ({ cpuUs, databaseUs }: Cost): string => `${cpuUs.toFixed(1).padStart(9)} ${databaseUs.toFixed(1).padStart(9)}`;
   return [
-    `${'CPU, µs'.padEnd(30)}${'POST'.padStart(9)} ${'database'.padStart(9)}${'GET'.padStart(9)} ${'database'.padStart(9)}`,
-    ...KINDS.map((kind) => `${NAMES[kind].padEnd(30)}${cell(cost.payment[kind])}${cell(cost.read[kind])}`),
+    `${'CPU, µs'.padEnd(30)}${'POST'.padStart(9)} ${'database'.padStart(9)}${'GET'.padStart(9)} ${'database'.padStart(9)}${'304'.padStart(9)} ${'database'.padStart(9)}`,
+    ...KINDS.map((kind) => `${NAMES[kind].padEnd(30)}${cell(cost.payment[kind])}${cell(cost.read[kind])}${cell(cost.poll[kind])}`),
   ];
 }
 
@@ -196,6 +200,11 @@ function measuredApi(guards: Guards, presented: string, bodies: () => string): M
   const { app } = openApi(guards);
   const headers = { authorization: `Bearer ${presented}`, 'content-type': 'application/json' };
   let paymentIds: string[] = [];
+  let tags: string[] = [];
+  const tagged = async (response: Response): Promise<string> => {
+    await answered(response, 200);
+    return response.headers.get('etag') ?? '';
+  };
   const each = async <Item, Result>(items: readonly Item[], ask: (item: Item) => Promise<Result>): Promise<Result[]> => {
     const results: Result[] = [];
     for (let at = 0; at < items.length; at += AT_ONCE) results.push(...(await Promise.all(items.slice(at, at + AT_ONCE).map(ask))));
@@ -210,10 +219,19 @@ function measuredApi(guards: Guards, presented: string, bodies: () => string): M
       const texts = Array.from({ length: requests }, bodies);
       const taken = await each(texts, async (body) => answered(await app.request('/v1/payments', { method: 'POST', headers, body }), 202));
       paymentIds = taken.map(({ id }) => id);
+      tags = [];
     },
     read: async (requests) => {
       const wanted = Array.from({ length: requests }, (_, index) => paymentIds[index % paymentIds.length] as string);
-      await each(wanted, async (id) => answered(await app.request(`/v1/payments/${id}`, { headers }), 200));
+      tags = await each(wanted, async (id) => tagged(await app.request(`/v1/payments/${id}`, { headers })));
+    },
+    poll: async (requests) => {
+      const known = Array.from({ length: requests }, (_, index) => index % paymentIds.length);
+      await each(known, async (at) => {
+        const asked = { headers: { ...headers, 'if-none-match': tags[at] as string } };
+        const { status } = await app.request(`/v1/payments/${paymentIds[at]}`, asked);
+        if (status !== 304) throw new Error(`a payment that has not changed was answered with ${status}`);
+      });
     },
   };
 }

@@ -20,6 +20,7 @@ import type { Api, MountedRoute } from './mount.ts';
 import { assertAllDeclared } from './permissions.ts';
 import { answerProblem, toFault } from './problem.ts';
 import { mountActivity } from './routes/activity.ts';
+import { mountAttempts } from './routes/attempts.ts';
 import { mountBatches } from './routes/batches.ts';
 import { mountBalances } from './routes/balances.ts';
 import { createCallbackCommit, mountCallbacks } from './routes/callbacks.ts';
@@ -90,6 +91,7 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   mountQuotes(api);
   mountBatches(api);
   mountPayments(api);
+  mountAttempts(api);
   mountReconciliation(api);
   mountTreasury(api);
   mountSettlement(api);

@@ -15,6 +15,7 @@ import type { Answer, Idempotency } from './idempotency.ts';
 import type { ApiLimits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import { assertSigned } from './signed.ts';
+import { answerTagged, answerVersioned, isVersioned, type Versioned } from './tags.ts';
 import { assertPermission } from './permissions.ts';
 import { faultWith } from './problem.ts';
 import { classOfRoute, type LimitClass } from '../limits/policy.ts';
@@ -68,6 +69,8 @@ export interface RouteDefinition<Query extends z.ZodType, Body> {
   readonly rawBody?: Readonly<Record<string, { readonly schema: z.ZodType }>>;
   /** Takes an `Idempotency-Key`. */
   readonly idempotent?: boolean;
+  /** Its answers bear tags, and whoever has one is told so: for what is asked for again and again. See `tags.ts`. */
+  readonly tagged?: boolean;
   readonly responses: Responses;
 }
 
@@ -80,6 +83,12 @@ export interface Request<Query, Body> {
 
 const NOBODY: Caller = { clientId: '', principal: '', scopes: [] };
 
+const tagHeader = z.object({
+  'If-None-Match': z.string().optional().openapi({ description: 'The `ETag` of an answer that is there already.' }),
+});
+
+const UNCHANGED = { 304: { description: 'Nothing has changed since the answer with this `ETag`; there is no body.' } };
+
 const idempotencyHeader = z.object({
   'Idempotency-Key': z
     .string()
@@ -88,11 +97,14 @@ const idempotencyHeader = z.object({
     .openapi({ description: 'Sent again with the same request, gives the first answer and does nothing.' }),
 });
 
-/** Puts a route into the API and its document. The handler gives back an answer, or a whole response. */
+/** What a handler gives back: an answer, one to be made, or a whole response. */
+type Made = Answer | Versioned | Response;
+
+/** Puts a route into the API and its document. */
 export function mount<Query extends z.ZodType, Body>(
   api: Api,
   definition: RouteDefinition<Query, Body>,
-  act: (request: Request<z.infer<Query>, Body>) => Promise<Answer | Response> | Answer | Response,
+  act: (request: Request<z.infer<Query>, Body>) => Promise<Made> | Made,
 ): void {
   const { method, path, scope, stepUp = false } = definition;
   const mounted = { method, path, scope, stepUp };
@@ -110,7 +122,8 @@ export function mount<Query extends z.ZodType, Body>(
     if (caller.requestKey) await assertSigned(api, c, caller.requestKey, await signedBytes(c, definition, text));
     const body = readBodyOf(definition, text);
     const run = async () => checkAnswer(api, definition, await act({ c, caller, query, body }));
-    return definition.idempotent ? api.idempotency.run(c, text, run as () => Promise<Answer>) : respond(c, await run());
+    if (definition.idempotent) return api.idempotency.run(c, text, run as () => Promise<Answer>);
+    return respond(api, c, await run(), definition.tagged === true);
   });
 }
 
@@ -164,17 +177,21 @@ function readBodyOf<Query extends z.ZodType, Body>(definition: RouteDefinition<Q
   return definition.body.read ? definition.body.read(value) : (validate(definition.body.schema, value) as Body);
 }
 
-function respond(c: ApiContext, answer: Answer | Response): Response {
+function respond(api: Api, c: ApiContext, answer: Made, isTagged: boolean): Response | Promise<Response> {
   if (answer instanceof Response) return answer;
-  return answerText(c, answer.status, JSON.stringify(answer.body) ?? null, { 'Content-Type': 'application/json' });
+  if (isVersioned(answer)) return answerVersioned(c, api.deps.version, answer);
+  const text = JSON.stringify(answer.body) ?? null;
+  if (isTagged) return answerTagged(c, text);
+  return answerText(c, answer.status, text, { 'Content-Type': 'application/json' });
 }
 
-function checkAnswer<Query extends z.ZodType, Body>(
-  api: Api,
-  definition: RouteDefinition<Query, Body>,
-  answer: Answer | Response,
-): Answer | Response {
+function checkAnswer<Query extends z.ZodType, Body>(api: Api, definition: RouteDefinition<Query, Body>, answer: Made): Made {
   if (!api.checkAnswers || answer instanceof Response) return answer;
+  if (isVersioned(answer)) {
+    const { version, make } = answer;
+    const check = (body: unknown) => checkAnswer(api, definition, { status: 200, body }) as Answer;
+    return { version, make: async () => check(await make()).body };
+  }
   const schema = definition.responses[answer.status]?.content?.['application/json']?.schema;
   const result = schema?.safeParse(answer.body);
   if (result?.success) return answer;
@@ -185,7 +202,8 @@ function checkAnswer<Query extends z.ZodType, Body>(
 function document<Query extends z.ZodType, Body>(api: Api, definition: RouteDefinition<Query, Body>): void {
   const { method, path, operationId, tag, summary, description, scope, body, rawBody, stepUp } = definition;
   const content = body ? { 'application/json': { schema: body.schema } } : rawBody;
-  const headers = definition.idempotent ? idempotencyHeader.extend(definition.headers?.shape ?? {}) : definition.headers;
+  const own = definition.idempotent ? idempotencyHeader : definition.tagged ? tagHeader : null;
+  const headers = own?.extend(definition.headers?.shape ?? {}) ?? definition.headers;
   api.app.openAPIRegistry.registerPath({
     method,
     path,
@@ -206,6 +224,11 @@ function document<Query extends z.ZodType, Body>(api: Api, definition: RouteDefi
       ...(headers ? { headers } : {}),
       ...(content ? { body: { required: body?.required !== false, content } } : {}),
     },
-    responses: { ...problems('rate_limited'), ...definition.responses, ...(stepUp ? problems('unauthenticated', 'step_up_needed') : {}) },
+    responses: {
+      ...problems('rate_limited'),
+      ...definition.responses,
+      ...(definition.tagged ? UNCHANGED : {}),
+      ...(stepUp ? problems('unauthenticated', 'step_up_needed') : {}),
+    },
   });
 }

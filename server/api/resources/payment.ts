@@ -100,6 +100,26 @@ export function paymentOut(keyring: Keyring, row: PaymentRow, caller: Pick<Calle
   };
 }
 
+/** What `paymentOut` shows that can change, without opening anything. */
+export function paymentVersion(row: PaymentRow, caller: Pick<Caller, 'scopes'>): unknown[] {
+  return [
+    row.id,
+    row.status,
+    seesCompliance(caller) ? row.reasonCode : reasonForClients(row.reasonCode),
+    row.feeAmount?.toString(),
+    row.targetAmount?.toString(),
+    row.quoteId,
+    row.refundRequestedAt,
+    row.updatedAt,
+    row.authorizedAt,
+    row.collectedAt,
+    row.completedAt,
+    // Of somebody whose data was erased nothing is shown.
+    row.senderKey === null,
+    row.receiverKey === null,
+  ];
+}
+
 /** A payment that was accepted this moment, without reading it back. */
 export function acceptedOut(paymentId: string, intent: PaymentIntent, createdAtMs: number): PaymentResource {
   const createdAt = new Date(createdAtMs).toISOString();
@@ -199,6 +219,12 @@ export function attemptOut(row: AttemptRow, nowMs: number): z.infer<typeof attem
     resolvedAt: momentOut(row.resolvedAt),
     contradictedAt: momentOut(row.contradictedAt),
   };
+}
+
+/** What `attemptOut` shows that can change, but for the time. */
+export function attemptVersion(row: AttemptRow): unknown[] {
+  const { id, state, receipt, reasonCode, inquiries, nextInquiryAt, sentAt, resolvedAt, contradictedAt } = row;
+  return [id, state, receipt, reasonCode, inquiries, nextInquiryAt, sentAt, resolvedAt, contradictedAt];
 }
 
 export const transferSchema = z

@@ -100,6 +100,7 @@ export function mountBatches(api: Api): void {
       tag: 'Batches',
       summary: 'Read how far a batch has come',
       scope: 'payments:read',
+      tagged: true,
       params: idParams,
       responses: { 200: answers('The batch.', batchStateSchema), ...problems('unauthenticated', 'forbidden', 'not_found') },
     },

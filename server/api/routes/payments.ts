@@ -10,8 +10,6 @@ import {
   findEvents,
   findPayment,
   findTransfers,
-  listAttempts,
-  listContradicted,
   listPayments,
   lockPayment,
   type PaymentRow,
@@ -21,11 +19,11 @@ import {
 import { transitionPayments } from '../../../db/queries/transitions.ts';
 import { fault } from '../../../domain/errors.ts';
 import { intentInputSchema, parseIntent, type PaymentIntent } from '../../../domain/intent.ts';
-import { ATTEMPT_STATES, mayFollow, type PaymentStatus } from '../../../domain/lifecycle.ts';
+import { mayFollow, type PaymentStatus } from '../../../domain/lifecycle.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
 import { addHeader } from '../headers.ts';
-import { answers, flag, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { faultWith } from '../problem.ts';
 import { approvalOut, approvalSchema } from '../resources/approval.ts';
@@ -36,10 +34,12 @@ import {
   acceptedOut,
   attemptOut,
   attemptSchema,
+  attemptVersion,
   eventOut,
   eventSchema,
   paymentOut,
   paymentSchema,
+  paymentVersion,
   statusSchema,
   transferOut,
   transferSchema,
@@ -159,6 +159,7 @@ function mountReading(api: Api): void {
       tag: 'Payments',
       summary: 'List payments, newest first',
       scope: 'payments:read',
+      tagged: true,
       query: listQuery,
       responses: {
         200: answers('A page of payments.', pageOf(paymentSchema)),
@@ -172,13 +173,17 @@ function mountReading(api: Api): void {
       const [fromCountry, toCountry] = corridor?.split('-') ?? [];
       const filter = { ...exact, fromCountry, toCountry, createdFrom: dateOf(createdFrom), createdBefore: dateOf(createdBefore) };
       const rows = await listPayments(deps.tenants.of(caller.clientId), caller.clientId, filter, { afterId, limit });
-      const items = rows.map((row) => paymentOut(deps.keyring, row, caller));
-      return { status: 200, body: { items, nextCursor: nextCursor(rows, limit, (last) => encodeCursor(list, [last.id])) } };
+      return {
+        version: rows.map((row) => paymentVersion(row, caller)),
+        make: () => ({
+          items: rows.map((row) => paymentOut(deps.keyring, row, caller)),
+          nextCursor: nextCursor(rows, limit, (last) => encodeCursor(list, [last.id])),
+        }),
+      };
     },
   );
   mountDetail(api);
   mountExplanation(api);
-  mountAttempts(api);
 }
 
 function dateOf(text: string | undefined): Date | undefined {
@@ -198,26 +203,24 @@ function mountDetail(api: Api): void {
       tag: 'Payments',
       summary: 'Read a payment with its timeline',
       scope: 'payments:read',
+      tagged: true,
       params: idParams,
       responses: { 200: answers('The payment.', detailSchema), ...problems(...OF_ONE) },
     },
     async ({ c, caller }) => {
       const db = deps.tenants.of(caller.clientId);
-      const row = await load(deps, caller, idParam(c));
-      const [events, attempts, waiting] = await Promise.all([
-        findEvents(db, row.id),
-        findAttempts(db, row.id),
-        findWaitingCollection(db, row.id),
-      ]);
-      return {
-        status: 200,
-        body: {
-          ...paymentOut(deps.keyring, row, caller),
-          timeline: events.map((each) => eventOut(each, caller)),
-          attempts: attempts.map((each) => attemptOut(each, deps.clock.now())),
-          approval: approvalOut(deps.keyring, waiting, row.senderWallet),
-        },
-      };
+      const paymentId = idParam(c);
+      const [row, attempts] = await Promise.all([load(deps, caller, paymentId), findAttempts(db, paymentId)]);
+      const mayWait = attempts.some(({ leg, resolvedAt }) => leg === 'collection' && resolvedAt === null);
+      const waiting = mayWait ? await findWaitingCollection(db, row.id) : null;
+      // Every event comes with a change of the payment, which was read before: a tag that is out of date costs one answer more.
+      const make = async () => ({
+        ...paymentOut(deps.keyring, row, caller),
+        timeline: (await findEvents(db, row.id)).map((each) => eventOut(each, caller)),
+        attempts: attempts.map((each) => attemptOut(each, deps.clock.now())),
+        approval: approvalOut(deps.keyring, waiting, row.senderWallet),
+      });
+      return { version: [paymentVersion(row, caller), attempts.map(attemptVersion), waiting?.handle?.toString('base64')], make };
     },
   );
 }
@@ -267,40 +270,6 @@ function mountExplanation(api: Api): void {
         })),
       };
       return { status: 200, body };
-    },
-  );
-}
-
-function mountAttempts(api: Api): void {
-  const { deps } = api;
-  mount(
-    api,
-    {
-      method: 'get',
-      path: '/v1/attempts',
-      operationId: 'listAttempts',
-      tag: 'Payments',
-      summary: 'List attempts in a state, newest first',
-      description:
-        'By default those whose outcome is unknown: they are inquired until they converge, and never tried again before. `state=open` gives all that are in doubt, those that were sent and those their operator works on as well. `contradicted=true` gives those of which their operator has said otherwise than is recorded, whatever their state.',
-      scope: 'payments:read',
-      query: z.strictObject({ ...pageQuery, state: z.enum([...ATTEMPT_STATES, 'open']).default('unknown'), contradicted: flag.optional() }),
-      responses: {
-        200: answers('A page of attempts.', pageOf(attemptSchema)),
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
-      },
-    },
-    async ({ caller, query: { limit, cursor, state, contradicted } }) => {
-      const list = contradicted === true ? 'attempts contradicted' : `attempts ${state}`;
-      const [at, id] = cursor === undefined ? [] : decodeCursor(list, cursor, [/^\d{4}-[\dT:.-]+Z$/, CURSOR_UUID]);
-      const after = at === undefined || id === undefined ? null : { createdAt: new Date(at), id };
-      const [pool, page] = [deps.tenants.of(caller.clientId), { after, limit }];
-      const rows = await (contradicted === true
-        ? listContradicted(pool, caller.clientId, page)
-        : listAttempts(pool, caller.clientId, state, page));
-      const encode = (last: (typeof rows)[number]) => encodeCursor(list, [last.createdAt.toISOString(), last.id]);
-      const items = rows.map((row) => attemptOut(row, deps.clock.now()));
-      return { status: 200, body: { items, nextCursor: nextCursor(rows, limit, encode) } };
     },
   );
 }

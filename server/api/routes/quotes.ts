@@ -146,6 +146,7 @@ export function mountQuotes(api: Api): void {
       tag: 'Quotes',
       summary: 'Read a quote',
       scope: 'quotes:write',
+      tagged: true,
       params: idParams,
       responses: { 200: answers('The quote.', quoteSchema), ...problems('unauthenticated', 'forbidden', 'quote_not_found') },
     },

@@ -55,6 +55,7 @@ function mountReading(api: Api): void {
       tag: 'Rules',
       summary: 'List the rules of compliance, in every version',
       scope: 'rules:read',
+      tagged: true,
       query: z.strictObject({ status: z.enum(RULE_STATUSES).optional() }),
       responses: { 200: answers('The rules.', ruleListSchema), ...problems('unauthenticated', 'forbidden', 'validation_failed') },
     },

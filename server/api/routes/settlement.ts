@@ -52,6 +52,7 @@ function mountBatchReading(api: Api): void {
       tag: 'Settlement',
       summary: 'List settlement batches, newest first',
       scope: 'settlement:read',
+      tagged: true,
       query: z.strictObject({
         ...pageQuery,
         status: z.enum(BATCH_STATUSES).optional(),
@@ -80,6 +81,7 @@ function mountBatchReading(api: Api): void {
       tag: 'Settlement',
       summary: 'Read a batch: why it goes which way, what was sent to the chain, who approved',
       scope: 'settlement:read',
+      tagged: true,
       params: idParams,
       responses: { 200: answers('The batch.', settlementFileSchema), ...problems(...OF_ONE) },
     },

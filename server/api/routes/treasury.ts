@@ -97,6 +97,7 @@ export function mountTreasury(api: Api): void {
       tag: 'Treasury',
       summary: 'List the corridors that are open today',
       scope: 'treasury:read',
+      tagged: true,
       responses: { 200: answers('Every corridor.', z.object({ items: z.array(corridorSchema) })), ...problems(...denied) },
     },
     () => ({ status: 200, body: { items: listCorridors().map(corridorOut) } }),
@@ -179,6 +180,7 @@ function mountPools(api: Api): void {
       tag: 'Treasury',
       summary: 'List the liquidity pools',
       scope: 'treasury:read',
+      tagged: true,
       responses: { 200: answers('Every pool.', z.object({ items: z.array(poolSchema) })), ...problems('unauthenticated', 'forbidden') },
     },
     async () => {
@@ -212,6 +214,7 @@ function mountRates(api: Api): void {
       tag: 'Treasury',
       summary: 'List the newest rate of every source',
       scope: 'treasury:read',
+      tagged: true,
       responses: {
         200: answers('Rates by currency and source.', z.object({ items: z.array(sourceRateSchema) })),
         ...problems('unauthenticated', 'forbidden'),
