@@ -85,8 +85,20 @@ const casesOf = async (id: string) =>
     (row: { kind: string }) => row.kind,
   );
 
+/** Resolves once the server has rolled back what a process had open when it died: virtual time does not wait for it. */
+async function untilRolledBack(): Promise<void> {
+  for (;;) {
+    const { rowCount } = await database.pool.query(
+      `select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+         and state <> 'idle'`,
+    );
+    if (rowCount === 0) return;
+  }
+}
+
 /** Another process goes on until the batch has come to its end, time passing between its looks. */
 async function driveOn(id: string, { windowSecs = 0, stepMs = 20_000, rounds = 40 } = {}): Promise<void> {
+  await untilRolledBack();
   const { deps } = processOf(windowSecs);
   for (let round = 0; round < rounds; round += 1) {
     await driveSettlement(deps);
@@ -191,6 +203,7 @@ describe('a dispute', () => {
           if (!life.isDead()) throw error;
         });
         deaths += life.isDead() ? 1 : 0;
+        await untilRolledBack();
         await world.scheduler.advance(DEFAULT_DRIVER_SETTINGS.leaseMs + 1_000);
       }
       return deaths;
