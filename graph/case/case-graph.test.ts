@@ -75,6 +75,7 @@ function openGraph(diesAt = 0) {
   const pool = new pg.Pool({ connectionString: database.url, max: 2 });
   savers.push(pool);
   // The database is dropped while connections that were told to end may still be ending.
+  pool.on('error', () => undefined);
   pool.on('connect', (client) => void client.on('error', () => undefined));
   const checkpointer = new DyingSaver(pool);
   checkpointer.diesAt = diesAt;
