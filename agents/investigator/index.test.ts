@@ -343,13 +343,13 @@ describe('the dial', () => {
     const inner = investigator();
     const caseId = await someCase();
     const react = endpoint.react;
-    const turns: Promise<unknown>[] = [];
-    endpoint.react = (request, body) => {
-      if (turns.length === 0) turns.push(turnTo('explain'));
+    let isTurned = false;
+    endpoint.react = async (request, body) => {
+      if (!isTurned) await turnTo('explain');
+      isTurned = true;
       return react(request, body);
     };
     const { facts, verdict } = await inner.investigate(caseId);
-    await Promise.all(turns);
     expect(facts).toMatchObject({ autonomy: 'explain', model: { outcome: 'answered' } });
     expect(verdict).toMatchObject({ outcome: 'review', data: { priority: 80 } });
   });
