@@ -35,7 +35,8 @@ function unexpectedLines(report: DemoReport): string[] {
     const where = row.paymentId === null ? '' : `; read why: npm run capp -- explain ${row.paymentId}`;
     return `  line ${row.line} ${row.referenceId}: expected ${row.expected}, found ${row.found}${where}`;
   });
-  return [`${report.unexpected} payments did not reach the end that their row names:`, ...shownRows];
+  const [who, whose] = report.unexpected === 1 ? ['One payment', 'its row names'] : [`${report.unexpected} payments`, 'their rows name'];
+  return [`${who} did not reach the end that ${whose}:`, ...shownRows];
 }
 
 function settlementLines(settlement: SettlementReport): string[] {
