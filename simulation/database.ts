@@ -7,7 +7,7 @@ import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg';
 import type { PacedPool } from '../db/connect.ts';
 import type { Actor } from './actor.ts';
 import type { FaultKind, Faults } from './faults.ts';
-import { createLockWaits, type LockWaits, type Waiting } from './lock-waits.ts';
+import { createLockWaits, type LockWaits, send, type Waiting } from './lock-waits.ts';
 import { inOwnOrder } from './row-order.ts';
 import type { Stage } from './stage.ts';
 
@@ -51,7 +51,6 @@ interface Locks {
 /** A connection as an actor holds it. */
 interface Line {
   readonly client: PoolClient;
-  readonly pid: number;
   broken: boolean;
   waiting: Waiting | null;
 }
@@ -98,7 +97,7 @@ function createPool(deps: DatabaseDeps, locks: Locks, actor: Actor, real: Pool):
     const [gone] = locks.dead;
     if (gone !== undefined && real.idleCount === 0 && real.totalCount >= (real.options.max ?? 0)) await hangUp(deps, locks, gone);
     const client = await real.connect();
-    const line: Line = { client, pid: (client as unknown as { processID: number }).processID, broken: false, waiting: null };
+    const line: Line = { client, broken: false, waiting: null };
     lines.add(line);
     return line;
   }
@@ -128,7 +127,7 @@ function createPool(deps: DatabaseDeps, locks: Locks, actor: Actor, real: Pool):
       line.broken = true;
       throw lost();
     }
-    if (fault === 'deadlock_told') return line.client.query(DEADLOCK);
+    if (fault === 'deadlock_told') return send(line.client, { text: DEADLOCK }).answer;
     if (fault === 'statement_slow') {
       yieldStage();
       const slowMs = faults.sizeMs(point, SLOW_MS.min, SLOW_MS.max);
@@ -207,21 +206,13 @@ function createPool(deps: DatabaseDeps, locks: Locks, actor: Actor, real: Pool):
 
 /** Runs a statement; the stage is free once it has its answer or waits for a lock. */
 async function execute(deps: DatabaseDeps, locks: Locks, line: Line, statement: Statement, yieldStage: () => void): Promise<QueryResult> {
-  const answer = line.client.query(statement.config);
-  const entry: Waiting = {
-    pid: line.pid,
-    isSettled: false,
-    settled: answer.then(
-      () => void (entry.isSettled = true),
-      () => void (entry.isSettled = true),
-    ),
-  };
-  line.waiting = entry;
+  const { waiting, answer } = send(line.client, statement.config);
+  line.waiting = waiting;
   noteTransaction(locks, line, statement);
   // Where nobody else holds anything there is nothing to wait for.
-  if ([...locks.holding].some((other) => other !== line)) await locks.waits.settle(entry);
-  else await entry.settled;
-  if (!entry.isSettled) {
+  if ([...locks.holding].some((other) => other !== line)) await locks.waits.settle(waiting);
+  else await waiting.settled;
+  if (!waiting.isSettled) {
     deps.stage.note(`${statement.label} waits for a lock`);
     yieldStage();
   }
@@ -254,7 +245,7 @@ async function hangUp(deps: DatabaseDeps, locks: Locks, line: Line): Promise<voi
   if (!locks.dead.delete(line)) return;
   const { waiting } = line;
   if (waiting !== null && !waiting.isSettled) {
-    await deps.monitor.query('select pg_cancel_backend($1)', [line.pid]);
+    await deps.monitor.query('select pg_cancel_backend($1)', [waiting.pid]);
     locks.waits.wake(waiting);
     await waiting.settled;
   }

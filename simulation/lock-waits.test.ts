@@ -1,7 +1,7 @@
-import type { PoolClient } from 'pg';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { PoolClient, QueryConfig } from 'pg';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type TestDatabase, testDatabase } from '../db/testing.ts';
-import { createLockWaits, type LockWaits, type Waiting, wakeAll } from './lock-waits.ts';
+import { createLockWaits, type LockWaits, send, type Waiting, wakeAll } from './lock-waits.ts';
 
 let database: TestDatabase;
 
@@ -25,17 +25,10 @@ async function end(client: PoolClient): Promise<void> {
 
 /** Locks places one after the other, as far as it gets. */
 async function lock(waits: LockWaits, client: PoolClient, places: readonly number[]): Promise<Waiting> {
-  const answer = client.query('select id from places where id = any($1) order by id for update', [places]);
-  const statement: Waiting = {
-    pid: (client as unknown as { processID: number }).processID,
-    isSettled: false,
-    settled: answer.then(
-      () => void (statement.isSettled = true),
-      () => void (statement.isSettled = true),
-    ),
-  };
-  await waits.settle(statement);
-  return statement;
+  const text = 'select id from places where id = any($1) order by id for update';
+  const { waiting } = send(client, { text, values: [places] });
+  await waits.settle(waiting);
+  return waiting;
 }
 
 test('of those that one transaction lets go, whoever waited first goes first, and takes what both want', async () => {
@@ -78,12 +71,27 @@ test('whoever closes a circle is ended by the server, however late it gets round
   const waiting = await lock(waits, first, [2]);
   const closing = await lock(waits, second, [1]);
   expect([waiting.isSettled, closing.isSettled]).toEqual([false, true]);
-  // The server tells of the error first and lets go of the locks then; the answer to this comes after both.
-  await second.query('rollback');
+  // Nobody asks it whether it has let go of the locks.
   await waits.release();
   expect(waiting.isSettled).toBe(true);
-  second.release();
+  await end(second);
   await end(first);
+});
+
+test('whoever failed is not settled while the server may still hold the locks', async () => {
+  const waits = createLockWaits(database.pool);
+  // A server that stands still between its error and the end of the transaction.
+  const letGo: (() => void)[] = [];
+  const query = (statement: QueryConfig | string) =>
+    statement === '' ? new Promise<void>((resolve) => letGo.push(resolve)) : Promise.reject(new Error('deadlock detected'));
+  const { waiting, answer } = send({ query } as unknown as PoolClient, { text: 'select 1' });
+  await vi.waitFor(() => expect(letGo).toHaveLength(1));
+  expect(waiting.isSettled).toBe(false);
+  const settled = waits.settle(waiting);
+  letGo[0]?.();
+  await expect(answer).rejects.toThrow('deadlock detected');
+  await settled;
+  expect(waiting.isSettled).toBe(true);
 });
 
 test('when a run is broken off, nobody is left standing still', async () => {

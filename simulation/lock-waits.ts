@@ -4,14 +4,34 @@
  * stopped as a process (SIGSTOP); the server hands locks to it all the same, and it goes on when it is its turn.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg';
 
 /** A statement that is under way. */
 export interface Waiting {
   /** Of the server's process that runs it. */
   readonly pid: number;
+  /** Resolves once it has its answer, and the server has let go of what it gave up with it. */
   readonly settled: Promise<void>;
   isSettled: boolean;
+}
+
+/**
+ * Sends a statement. What it is answered with, or fails with, comes when it is settled: PostgreSQL tells of an error before it lets go of
+ * the locks, and who is still found waiting for them would hang on the machine.
+ */
+export function send(client: PoolClient, statement: QueryConfig): { readonly waiting: Waiting; readonly answer: Promise<QueryResult> } {
+  // The server takes the next statement once it has let go; one that is empty is no error in a transaction that failed either.
+  const answer = client.query(statement).catch(async (error: unknown) => {
+    await client.query('').catch(() => undefined);
+    throw error;
+  });
+  const end = (): void => void (waiting.isSettled = true);
+  const waiting: Waiting = {
+    pid: (client as unknown as { processID: number }).processID,
+    isSettled: false,
+    settled: answer.then(end, end),
+  };
+  return { waiting, answer };
 }
 
 export interface LockWaits {
