@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { withTransaction } from '../db/connect.ts';
 import { createKeyring } from '../db/keyring.ts';
 import { type TestDatabase, testDatabase } from '../db/testing.ts';
 import { insertClient } from '../db/fixtures.ts';
@@ -49,4 +50,29 @@ test('a batch waits as one request, single payments as one each', async () => {
     code: 'duplicate_reference',
   });
   expect(intake.requests()).toBe(0);
+});
+
+test.each([
+  ['alone', [300]],
+  ['beside others', [300, 301, 302]],
+])('people who are remembered and whom a crash of the database undid are stored again with their next payments, %s', async (_, numbers) => {
+  const { pool } = database;
+  const clientId = await insertClient(pool);
+  const keyring = createKeyring([{ id: 1, master: Buffer.alloc(32, 7) }]);
+  const intake = createIntake({ pool, keyring, clock: systemClock, notify: () => undefined });
+  const before = await intake.submit(clientId, intent(300));
+  await withTransaction(pool, async (tx) => {
+    await tx.query("set local session_replication_role = 'replica'");
+    await tx.query('delete from payments where id = $1', [before.paymentId]);
+    await tx.query('delete from users where client_id = $1', [clientId]);
+  });
+  const taken = await Promise.all(numbers.map((number) => intake.submit(clientId, intent(number))));
+  expect(taken.map(({ replayed }) => replayed)).toEqual(numbers.map(() => false));
+  const { rows } = await pool.query(
+    `select p.id, sender.data_key is not null and receiver.data_key is not null as whole
+     from payments p join users sender on sender.id = p.sender_id join users receiver on receiver.id = p.receiver_id
+     where p.client_id = $1 order by p.id`,
+    [clientId],
+  );
+  expect(rows).toEqual(taken.map(({ paymentId }) => ({ id: paymentId, whole: true })).sort((a, b) => (a.id < b.id ? -1 : 1)));
 });

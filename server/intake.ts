@@ -7,7 +7,6 @@
  * this module as ciphertext, under the data key of their person, and as keyed hashes only.
  */
 import type { Pool } from 'pg';
-import { databaseCodeOf } from '../db/connect.ts';
 import { intentFingerprint } from '../db/intent-fingerprint.ts';
 import type { Keyring } from '../db/keyring.ts';
 import { joinParties } from '../db/person-keys.ts';
@@ -68,6 +67,8 @@ interface Prepared {
 }
 
 const FLUSH_MAX = 500;
+/** What is broken by a payment one of whose parties is not there. */
+const PARTY_KEYS: ReadonlySet<string> = new Set(['payments_sender_id_users_id_fk', 'payments_receiver_id_users_id_fk']);
 
 /** Makes the way in. One per process, so that all its requests can share statements. */
 export function createIntake(deps: IntakeDeps): Intake {
@@ -218,9 +219,10 @@ async function flush(deps: IntakeDeps, people: KnownPeople, items: readonly Prep
       stored.has(id) ? { result: { paymentId: id, replayed: false, createdAtMs: nowMs } } : (earlier.get(id) ?? 'again'),
     );
   } catch (error) {
-    // Somebody who is remembered was erased meanwhile: forget everybody, the retry looks them up.
-    if (databaseCodeOf(error) === '23503') people.forget();
-    throw error;
+    if (!PARTY_KEYS.has((error as { constraint?: string }).constraint ?? '')) throw error;
+    // Somebody who is remembered was erased meanwhile, or a crash of the database undid them: everybody is looked up again.
+    people.forget();
+    return items.map(() => 'again');
   }
 }
 
