@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connect } from '../db/connect.ts';
+import { insertAttempt, newPerson } from '../db/fixtures.ts';
+import { storePeople } from '../db/queries/intake.ts';
+import { DEMO_CLIENT_ID } from '../db/seed.ts';
 import { newId } from '../domain/ids.ts';
 import type { PaymentStatus } from '../domain/lifecycle.ts';
-import { type Cohort, claimByStatus, releaseCohort } from './cohort.ts';
+import { type Cohort, claimByOutcome, claimByStatus, releaseCohort } from './cohort.ts';
 import { type TestPlatform, testPlatform } from './testing.ts';
 
 let platform: TestPlatform;
@@ -77,6 +81,48 @@ describe('a cohort', () => {
       );
       expect(plan).toMatch(/Index Scan using payments_pkey on payments p/);
       expect(plan).not.toMatch(/Seq Scan on payments/);
+    }
+  });
+});
+
+describe('the disk', () => {
+  let own: TestPlatform;
+
+  beforeAll(async () => {
+    own = await testPlatform();
+  });
+
+  afterAll(() => own.close());
+
+  it('is not waited for by new people and leases, and is by all else in their session', async () => {
+    const { pool } = own.database;
+    await pool.query(`create table commits (of text, waits text);
+      create function tell_commit() returns trigger language plpgsql as
+        $$ begin insert into commits values (tg_table_name, current_setting('synchronous_commit')); return null; end $$;
+      create constraint trigger tell_commit after update on payments deferrable initially deferred for each row execute function tell_commit();
+      create constraint trigger tell_commit after insert on users deferrable initially deferred for each row execute function tell_commit()`);
+    const session = connect({ url: own.database.url, applicationName: 'disk', max: 1 });
+    await session.query('set synchronous_commit = on');
+    const deps = { ...own.deps, pool: session };
+    const waited = async (act: () => Promise<unknown>): Promise<unknown> => {
+      await pool.query('truncate commits');
+      await act();
+      return (await pool.query('select distinct of, waits from commits')).rows;
+    };
+    try {
+      const paymentId = await own.submit();
+      const person = newPerson(own.deps.keyring, DEMO_CLIENT_ID, { name: 'Wanjiku Maina', phone: '+254733000111' });
+      const meet = () => storePeople(session, [{ ...person, country: 'KE', walletId: 'airtel-ke' }], own.clock.now());
+      expect(await waited(meet)).toEqual([{ of: 'users', waits: 'off' }]);
+      let leased: Cohort | null = null;
+      expect(await waited(async () => (leased = await claimByStatus(deps, ['accepted'], 10)))).toEqual([{ of: 'payments', waits: 'off' }]);
+      expect(await waited(() => releaseCohort(session, leased as unknown as Cohort))).toEqual([{ of: 'payments', waits: 'off' }]);
+      await insertAttempt(session, { clientId: DEMO_CLIENT_ID, paymentId, leg: 'collection', state: 'failed' });
+      expect(await waited(() => claimByOutcome(deps, 10))).toEqual([{ of: 'payments', waits: 'off' }]);
+      const put = 'update payments set not_before = null where id = $1';
+      expect(await waited(() => session.query(put, [paymentId]))).toEqual([{ of: 'payments', waits: 'on' }]);
+    } finally {
+      await session.end();
     }
   });
 });
