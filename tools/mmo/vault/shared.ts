@@ -9,6 +9,7 @@
 import type { Keyring } from '../../../db/keyring.ts';
 import type { Clock } from '../../../domain/clock.ts';
 import { newId } from '../../../domain/ids.ts';
+import { SEND_WITHIN_MS } from '../patience.ts';
 import { type Grant, renewInMs, type Token, type TokenVault } from '../tokens.ts';
 
 /** What a store knows of a token that is still good. */
@@ -41,8 +42,6 @@ export interface SharedVaultDeps {
 const CONTEXT = 'operator_tokens.token';
 /** Longer than any operator is waited for; who dies while fetching holds the others up no longer than this. */
 const LEASE_MS = 35_000;
-/** Nothing may leave for an effect this long after it began, so nobody waits longer for a token. */
-const PATIENCE_MS = 5_000;
 const LOOK_MS = 25;
 const LOOK_MS_MAX = 200;
 
@@ -93,7 +92,8 @@ async function obtain(deps: SharedVaultDeps, name: string, stale: string | null,
       const fetched = await fetchAsHolder(deps, name, stale, holder, fetchGrant);
       if (fetched !== null) return fetched;
     }
-    if (waitedMs >= PATIENCE_MS) return 'unavailable';
+    // Nothing may leave for an effect this long after it began, so nobody waits longer for a token.
+    if (waitedMs >= SEND_WITHIN_MS) return 'unavailable';
     await wait(pauseMs);
   }
 }
