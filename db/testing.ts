@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { connect } from './connect.ts';
+import { connect, withTransaction } from './connect.ts';
 
 export interface TestDatabase {
   readonly pool: pg.Pool;
@@ -38,6 +38,14 @@ export async function testDatabase(options: { readonly empty?: boolean; readonly
       await administer(adminUrl, `drop database ${name} with (force)`);
     },
   };
+}
+
+/** Changes rows as somebody would who owns the database: no trigger and no constraint between tables stands in the way. */
+export async function tamper(pool: pg.Pool, sql: string, values: readonly unknown[] = []): Promise<void> {
+  await withTransaction(pool, async (tx) => {
+    await tx.query('set local session_replication_role = replica');
+    await tx.query(sql, [...values]);
+  });
 }
 
 async function administer(url: string, statement: string): Promise<void> {

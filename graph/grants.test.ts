@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { DEMO_CLIENT_ID } from '../db/seed.ts';
+import { tamper as tamperWith } from '../db/testing.ts';
 import { GRANT_LIFETIME_MS, type GrantTerms } from '../domain/grant.ts';
 import { newId } from '../domain/ids.ts';
 import { createGrantDesk, grantRefusal, issueGrant } from './grants.ts';
@@ -46,17 +47,7 @@ const refusals = async () =>
     )
   ).rows.map(({ why }) => why);
 
-/** Changes rows as somebody would who owns the database: no trigger stands in the way. */
-async function tamper(sql: string, values: unknown[] = []): Promise<void> {
-  const client = await platform.deps.pool.connect();
-  try {
-    await client.query('set session_replication_role = replica');
-    await client.query(sql, values);
-    await client.query('set session_replication_role = origin');
-  } finally {
-    client.release();
-  }
-}
+const tamper = (sql: string, values: readonly unknown[] = []) => tamperWith(platform.deps.pool, sql, values);
 
 it('covers all attempts of one transaction by one grant, each leg by its own, and pays', async () => {
   for (let count = 0; count < 5; count += 1) await platform.submit();

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { withTransaction } from '../db/connect.ts';
 import { requestsUnderWay, underWayOf } from '../db/queries/halts.ts';
 import { DEMO_CLIENT_ID } from '../db/seed.ts';
+import { tamper } from '../db/testing.ts';
 import type { HaltScope } from '../domain/halt.ts';
 import { halt, lift } from '../tools/oversight/halts.ts';
 import { checkBooks, fundClient } from '../tools/ledger/index.ts';
@@ -229,11 +230,7 @@ describe('money between a balance and the platform', () => {
 it('halts a payment of whose attempt somebody changed the terms, until two people have looked', async () => {
   const id = await platform.submit();
   await platform.worker.work('authorize');
-  const client = await platform.deps.pool.connect();
-  await client.query('set session_replication_role = replica');
-  await client.query('update attempts set amount = amount + 1');
-  await client.query('set session_replication_role = origin');
-  client.release();
+  await tamper(platform.deps.pool, 'update attempts set amount = amount + 1');
   expect(await dispatch()).toBe(0);
   // The leg is tried again, under a grant over what the rows say now: that must not leave.
   await platform.worker.work('outcomes');

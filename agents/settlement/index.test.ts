@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Pool, QueryConfig } from 'pg';
 import { withTransaction } from '../../db/connect.ts';
-import { type TestDatabase, testDatabase } from '../../db/testing.ts';
+import { tamper, type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { manualClock } from '../../domain/clock.ts';
 import { newId } from '../../domain/ids.ts';
 import { countPaid, windowOf } from '../../db/queries/settlement-windows.ts';
@@ -194,11 +194,11 @@ describe('settle', () => {
 
   it('ends a full window where transactions have a digit more, and takes none twice', async () => {
     for (let count = 0; count < 7; count++) await paid();
-    const owner = await database.pool.connect();
-    await owner.query('set session_replication_role = replica');
-    await owner.query(`update payment_events e set tx_id = (95 + numbered.place)::text::xid8
-      from (select id, row_number() over (order by id) as place from payment_events where to_status = 'paid') as numbered where numbered.id = e.id`);
-    owner.release(true);
+    await tamper(
+      database.pool,
+      `update payment_events e set tx_id = (95 + numbered.place)::text::xid8
+      from (select id, row_number() over (order by id) as place from payment_events where to_status = 'paid') as numbered where numbered.id = e.id`,
+    );
     const policy = { ...SETTLEMENT_POLICY, windowMax: 3 };
     const settlements = await settleDue({ pool: database.pool, clock: manualClock(DUE_MS), policy });
     expect(settlements.map(({ nettedCount }) => nettedCount)).toEqual([3, 3, 1]);

@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { tamper } from '../../db/testing.ts';
 import { manualScheduler } from '../../sandbox/scheduler.ts';
 import { type ChainWorld, createChainWorld } from '../../tests/chain/world.ts';
 import { lastAnchor, auditAnchorKeeper } from '../../tools/aptos/registry.ts';
@@ -66,15 +67,8 @@ const anchor = () => {
   return anchorHead({ pool: log.pool, clock: world.scheduler, keeper, intervalMs: 0 });
 };
 
-/** An intruder who owns the database: no trigger and no constraint is in the way. */
 async function intrude(...statements: readonly string[]): Promise<void> {
-  const client = await log.pool.connect();
-  try {
-    await client.query('set session_replication_role = replica');
-    for (const statement of statements) await client.query(statement);
-  } finally {
-    client.release(true);
-  }
+  for (const statement of statements) await tamper(log.pool, statement);
 }
 
 const MAKE_ANEW = ['delete from audit_ranges', 'delete from audit_blocks'];
