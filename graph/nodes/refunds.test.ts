@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { tamper } from '../../db/testing.ts';
 import { railsOfWallet } from '../../domain/network.ts';
 import { checkBooks } from '../../tools/ledger/index.ts';
 import type { Capabilities, InquiryRequest, OperatorClient, Outcome, RefundRequest } from '../../tools/mmo/operator.ts';
@@ -278,5 +279,33 @@ describe('a refund whose operator takes collections back under our own id', () =
     expect(rows.map(({ leg, took }) => [leg, took])).toContainEqual(['refund', 'collection']);
     const change = platform.database.pool.query("update attempts set takes_back = null where leg = 'refund'");
     await expect(change).rejects.toMatchObject({ constraint: 'attempts_fixed' });
+  });
+
+  it.each([
+    ['did not succeed', "update attempts set state = 'failed' where leg = 'collection'"],
+    ['is in doubt', "update attempts set state = 'unknown', applied = false where leg = 'collection'"],
+    ['went over another rail', "update attempts set rail_id = 'hub-ke' where leg = 'collection'"],
+    ['is no collection', "update attempts set leg = 'payout', state = 'succeeded', sequence = 9 where leg = 'collection'"],
+    [
+      'is another payment’s',
+      "update attempts a set takes_back = (select o.id from attempts o where o.leg = 'collection' and o.payment_id <> a.payment_id) where leg = 'refund'",
+    ],
+  ])('takes nothing back where what it would take back %s by the time it is sent', async (_what, change) => {
+    takingBack({ state: 'succeeded', receipt: 'T5', amount: null });
+    for (let count = 0; count < 2; count += 1) await platform.submit();
+    const round = ['dispatch', 'outcomes'] as const;
+    // The collection, and a payout over each of two rails.
+    for (const hint of ['authorize' as const, ...round, ...round, ...round]) {
+      await platform.worker.work(hint);
+      await platform.worker.idle();
+    }
+    const refundAttempts = async () =>
+      (await platform.database.pool.query("select state, reason_code, is_unsent from attempts where leg = 'refund'")).rows;
+    expect(await refundAttempts()).toEqual(Array(2).fill({ state: 'created', reason_code: null, is_unsent: false }));
+    await tamper(platform.database.pool, change);
+    await platform.worker.work('dispatch');
+    await platform.worker.idle();
+    expect(await refundAttempts()).toEqual(Array(2).fill({ state: 'failed', reason_code: 'receipt_missing', is_unsent: true }));
+    expect([refunds, refundsSent()]).toEqual([[], []]);
   });
 });
