@@ -9,7 +9,7 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '.capp/**', 'console/**'],
     // Left to itself the runner keeps one core free, which is half of a small machine.
     maxWorkers: '100%',
-    globalSetup: ['db/test-server.ts'],
+    globalSetup: ['tests/setup/folder.ts', 'db/test-server.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 30_000,
