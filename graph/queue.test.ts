@@ -277,6 +277,31 @@ function queueLaws(name: string, openStore: () => Promise<Store>): void {
 queueLaws('PostgreSQL', onPostgres);
 queueLaws('Redis', onRedis);
 
+it('hints on PostgreSQL do not wait for the disk', { timeout: 60_000 }, async () => {
+  const database = await testDatabase();
+  await database.pool.query(`
+    do $$ begin execute format('alter database %I set synchronous_commit = on', current_database()); end $$;
+    create table commits (waits text);
+    create function tell_commit() returns trigger language plpgsql security definer set search_path = public as
+      $$ begin insert into commits values (current_setting('synchronous_commit')); return null; end $$;
+    create constraint trigger tell_commit after insert or update or delete on ${QUEUE_SCHEMA}.job deferrable initially deferred
+      for each row execute function tell_commit()`);
+  const connection: QueueConnection = { kind: 'postgres', url: database.url, schema: QUEUE_SCHEMA, role: SERVICE_ROLE };
+  const queue = createHintQueue({ connection, log: listeningLog(), quietMs: () => 0 });
+  const seen: Hint[] = [];
+  queue.consume('cohorts', 1, async (hint) => void seen.push(hint));
+  queue.notify('authorize');
+  await vi.waitFor(() => expect(seen).toEqual(['authorize']), { timeout: 20_000 });
+  await queue.close();
+  const { rows } = await database.pool.query<{ waits: string; commits: number }>(
+    'select waits, count(*)::int as commits from commits group by waits',
+  );
+  expect(rows).toEqual([{ waits: 'off', commits: expect.any(Number) }]);
+  // Put, taken and done.
+  expect(rows[0]?.commits).toBeGreaterThanOrEqual(3);
+  await database.close();
+});
+
 describe('a queue whose store is gone', { timeout: 60_000 }, () => {
   it.each([
     ['PostgreSQL', onPostgres],
