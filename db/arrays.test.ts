@@ -84,5 +84,6 @@ test('what is no id, or no number of that size, is refused', () => {
   expect(() => bigintArray([2n ** 63n])).toThrow(RangeError);
   expect(() => bigintArray([-(2n ** 63n) - 1n])).toThrow(RangeError);
   for (const number of [2 ** 31, -(2 ** 31) - 1, 0.5, Number.NaN]) expect(() => intArray([number]), String(number)).toThrow(RangeError);
-  expect(() => momentArray([0.5])).toThrow(RangeError);
+  for (const moment of [0.5, Number.NaN, 8.64e15 + 1, -8.64e15 - 1, 1e16])
+    expect(() => momentArray([moment]), String(moment)).toThrow(RangeError);
 });

@@ -126,8 +126,13 @@ export function bigintArray(values: readonly bigint[]): Buffer {
 
 /** PostgreSQL counts time from the year 2000, in microseconds. */
 const YEAR_2000_MS = Date.UTC(2000, 0);
+/** No `Date` is further from 1970. */
+const MOMENT_MS_MAX = 8_640_000_000_000_000;
 
-/** The array of moments (milliseconds since 1970) in binary, for a parameter of the type `timestamptz[]`; null stands for no value. */
+/**
+ * The array of moments (whole milliseconds since 1970) in binary, for a parameter of the type `timestamptz[]`; null stands for no value.
+ * Throws `RangeError` for what is no moment.
+ */
 export function momentArray(valuesMs: readonly (number | null)[]): Buffer {
   let nulls = 0;
   for (const value of valuesMs) if (value === null) nulls += 1;
@@ -137,6 +142,7 @@ export function momentArray(valuesMs: readonly (number | null)[]): Buffer {
     view.setInt32(at, value === null ? -1 : 8);
     at += 4;
     if (value === null) continue;
+    if (Math.abs(value) > MOMENT_MS_MAX) throw new RangeError('an element of the array is no moment');
     view.setBigInt64(at, BigInt(value - YEAR_2000_MS) * 1000n);
     at += 8;
   }
