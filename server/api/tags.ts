@@ -26,7 +26,8 @@ const REVALIDATED = { 'Cache-Control': 'private, no-cache', Vary: 'Authorization
 
 /** Answers with a JSON text under its tag, or that the caller has it. */
 export function answerTagged(c: ApiContext, text: string): Response {
-  return answerUnlessKnown(c, tagOf(text)) ?? tagged(c, tagOf(text), text);
+  const tag = tagOf(text);
+  return answerUnlessKnown(c, tag) ?? tagged(c, tag, text);
 }
 
 /** The same for an answer that may not need to be made. `program` is the version of the program, which decides how it looks. */
