@@ -118,6 +118,18 @@ test('callers have tags of their own, and a tag opens nothing', async () => {
   }
 });
 
+test('another version of the program, whose answers may look otherwise, has tags of its own', async () => {
+  const { version } = api.deps;
+  const tags = [await tagOf(detail()), await tagOf(list())];
+  Object.assign(api.deps, { version: `${version}-next` });
+  try {
+    expect((await ask(detail(), tags[0])).status).toBe(200);
+    expect((await ask(list(), tags[1])).status).toBe(200);
+  } finally {
+    Object.assign(api.deps, { version });
+  }
+});
+
 test('a page has another tag than the same payments asked for otherwise', async () => {
   expect(await tagOf('/v1/payments?limit=1')).not.toBe(await tagOf('/v1/payments?limit=1&corridor=KE-UG'));
 });
