@@ -53,6 +53,7 @@ test('callers of every kind are served, nothing is lost, operators agree, and on
     expect(run.samples.at(-1)?.unfinished).toBe(0);
     expect(run.samples.at(-1)?.walBytes).toBeGreaterThan(0);
     expect(search.steps).toHaveLength(1);
+    expect(book.caches.map(({ name }) => name)).toEqual(expect.arrayContaining(['callers', 'known_people', 'screening_results']));
     // A line for each leg of each payment that was paid, the warm-up's as well.
     expect(book.books.statementLines).toBeGreaterThanOrEqual(2 * run.totals.payments.paid);
     expect(book.books).toMatchObject({ violations: [], breaks: [] });

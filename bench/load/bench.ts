@@ -11,6 +11,7 @@ import { type Finding, figure } from '../finding.ts';
 import { peakMegabytes } from '../meters.ts';
 import { type BenchPlatform, fundBalances, openPlatform } from '../platform.ts';
 import { nextRate } from './breakpoint.ts';
+import { lineOfCache, readCacheHits } from './caches.ts';
 import { htmlOf } from './html.ts';
 import { markdownOf, linesOfStage } from './markdown.ts';
 import type { LoadBook } from './book.ts';
@@ -84,6 +85,8 @@ async function measure(scenario: Scenario, tell: Tell): Promise<LoadBook> {
       stages.push(outcome);
     }
     const megabytesPeak = peakMegabytes();
+    const caches = await readCacheHits(bench.platform.url);
+    for (const cache of caches) tell(lineOfCache(cache));
     const violations = (await bench.verify()).map(({ invariant, subject, detail }) => `invariant ${invariant}: ${subject}: ${detail}`);
     tell(`books, audit log and operators: ${violations.length === 0 ? 'every invariant holds' : `${violations.length} violations`}`);
     const { lines, breaks } = await bench.reconcile();
@@ -96,6 +99,7 @@ async function measure(scenario: Scenario, tell: Tell): Promise<LoadBook> {
       machine: { cores: cpus().length, fsyncUs: Math.round(bench.fsyncUs) },
       stages,
       megabytesPeak,
+      caches,
       books: { violations, statementLines: lines, breaks, payments: stored.payments },
       failures: [
         ...warm.map((each) => `warm-up: ${each}`),

@@ -1,4 +1,5 @@
 /** The report of a load, as it is written to `report.json`. */
+import type { CacheHits } from './caches.ts';
 import type { Scenario } from './scenario.ts';
 import type { StageOutcome } from './stages.ts';
 
@@ -10,6 +11,8 @@ export interface LoadBook {
   readonly stages: readonly StageOutcome[];
   /** The most that one process of each kind has held. */
   readonly megabytesPeak: Readonly<Record<string, number>>;
+  /** The warm-up included. */
+  readonly caches: readonly CacheHits[];
   readonly books: {
     readonly violations: readonly string[];
     readonly statementLines: number;

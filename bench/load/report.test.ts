@@ -49,6 +49,7 @@ function book(): LoadBook {
     machine: { cores: 2, fsyncUs: 300 },
     stages,
     megabytesPeak: { api: 120 },
+    caches: [],
     books: { violations: [], statementLines: 0, breaks: [], payments: 100 },
     failures: failuresOf(stages),
   };
