@@ -97,6 +97,14 @@ describe('MTN', () => {
     expect(await reasonOf('mtn-ug', inquiry)).toBe(inquiry[4]);
   });
 
+  it.each<readonly [object, string]>([
+    [{ code: 'RESOURCE_NOT_FOUND' }, 'absent'],
+    [{ statusCode: 404, message: 'Resource not found' }, 'unknown'],
+  ])('a wallet whose look-up is answered 404 %j is %s', async (body, state) => {
+    const { client } = await answeredClient('mtn-ug', () => json(body, 404));
+    expect(await client.walletState?.(phoneOf('mtn-ug', '4321'))).toBe(state);
+  });
+
   it.each<readonly [number, string, object]>([
     [408, 'REQUEST_TIMEOUT', { state: 'unknown', reasonCode: 'operator_error' }],
     [400, 'RESOURCE_ALREADY_EXIST', { state: 'pending' }],
@@ -149,6 +157,8 @@ describe('Sonatel', () => {
     (...each: object[]) =>
     () =>
       json(each);
+  const findingByReference: Parameters<typeof answeredClient>[2] = ({ collection }) =>
+    Object.assign(collection ?? {}, { findsByReference: true });
 
   it.each<Inquiry>([
     ['ours', MINUTE_MS, { handle }, told({}), null],
@@ -175,8 +185,13 @@ describe('Sonatel', () => {
     ['none for good', HOUR_MS, {}, listed(), 'failed never_received'],
     ['no list', HOUR_MS, {}, () => json({}), 'unknown inquiry_failed'],
   ])('listed by reference: %s', async (...inquiry) => {
-    const adjust: Parameters<typeof answeredClient>[2] = ({ collection }) => Object.assign(collection ?? {}, { findsByReference: true });
-    expect(await reasonOf('orange-sn', inquiry, adjust)).toBe(inquiry[4]);
+    expect(await reasonOf('orange-sn', inquiry, findingByReference)).toBe(inquiry[4]);
+  });
+
+  it('keeps the id under which it found a payment that it doubts', async () => {
+    const listedAs = listed({ ...paid, amount: { value: 1000, unit: 'XAF' } });
+    const { client } = await answeredClient('orange-sn', listedAs, findingByReference);
+    expect(await client.inquire(inquiryOf('orange-sn', MINUTE_MS))).toMatchObject({ reasonCode: 'amount_mismatch', handle });
   });
 
   it.each<readonly [number, string, object]>([

@@ -61,11 +61,16 @@ function isGood(answer: HttpAnswer): boolean {
   return answer.body.trim() === '' || parseReading(answer.body) !== undefined;
 }
 
+/** Whether MTN knows no such wallet: a 404 without a code of MTN's is about the address, not about the wallet. */
+function isAbsent(answer: HttpAnswer & { kind: 'answered' }): boolean {
+  return answer.status === 404 && textOf(parseObject(answer.body), 'code') !== null;
+}
+
 /** `{"result": true}` today, a bare `true` or `"true"` before. */
 async function isActive(momo: Momo, phone: string, product: Product): Promise<boolean | null> {
   const answer = await momo.get(product, `/${product}/v1_0/accountholder/msisdn/${phone.slice(1)}/active`);
   if (answer.kind !== 'answered') return null;
-  if (answer.status === 404) return false;
+  if (isAbsent(answer)) return false;
   if (answer.status !== 200) return null;
   const reading = parseReading(answer.body);
   const result = typeof reading === 'object' && reading !== null && 'result' in reading ? reading['result'] : reading;
@@ -76,10 +81,10 @@ async function isActive(momo: Momo, phone: string, product: Product): Promise<bo
 async function holderOf(momo: Momo, phone: string, product: Product): Promise<MtnHolder | 'absent' | null> {
   const answer = await momo.get(product, `/${product}/v1_0/accountholder/msisdn/${phone.slice(1)}/basicuserinfo`);
   if (answer.kind !== 'answered') return null;
-  if (answer.status === 404) return 'absent';
+  if (isAbsent(answer)) return 'absent';
   const body = answer.status === 200 ? parseObject(answer.body) : undefined;
-  if (body === undefined) return null;
-  return { name: textOf(body, 'name'), givenName: textOf(body, 'given_name'), familyName: textOf(body, 'family_name') };
+  const holder = { name: textOf(body, 'name'), givenName: textOf(body, 'given_name'), familyName: textOf(body, 'family_name') };
+  return Object.values(holder).every((name) => name === null) ? null : holder;
 }
 
 /** MTN calls inactive what does not exist, too: only the look-up of the holder tells them apart. */
