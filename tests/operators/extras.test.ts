@@ -4,7 +4,8 @@ import { money } from '../../domain/money.ts';
 import type { AirtelClient } from '../../tools/mmo/airtel/client.ts';
 import type { MpesaClient } from '../../tools/mmo/mpesa/client.ts';
 import type { MtnMomoClient } from '../../tools/mmo/mtn-momo/client.ts';
-import { answeredClient, REQUEST_ID } from './answered.ts';
+import { accountReferenceOf } from '../../tools/mmo/mpesa/fields.ts';
+import { answeredClient, inquiryOf, REQUEST_ID } from './answered.ts';
 
 type Clients = MpesaClient & MtnMomoClient & AirtelClient;
 
@@ -14,6 +15,8 @@ const common = { amount: AMOUNT, callbackUrl: 'https://hooks.test/x', note: 'Ren
 
 /** What each asks, of which rail, what it tells of an answer without sense, and what that is kept as. */
 const EXTRAS: readonly (readonly [string, string, (client: Clients) => Promise<unknown>, unknown, string])[] = [
+  ['mtn-ug', 'walletState', (client) => client.walletState?.(PHONE) ?? Promise.resolve(), 'unknown', 'wallet'],
+  ['airtel-ug', 'walletState', (client) => client.walletState?.(PHONE) ?? Promise.resolve(), 'unknown', 'wallet'],
   ['mtn-ug', 'isActive', (client) => client.isActive(PHONE), null, 'wallet'],
   ['mtn-ug', 'holderOf', (client) => client.holderOf(PHONE), null, 'wallet'],
   ['airtel-ug', 'holderOf', (client) => client.holderOf(PHONE), null, 'wallet'],
@@ -60,6 +63,19 @@ describe.each(EXTRAS)('%s %s', (railId, name, ask, untold, product) => {
     expect(kept).toEqual([{ railId, product, requestId, status: 200, reasonCode: 'unreadable_answer', body: '<html>blocked</html>' }]);
   });
 
+  // MTN takes a request with an answer in which it says nothing.
+  it.skipIf(untold === false)('keeps JSON that says nothing', async () => {
+    const { client, kept } = await answeredClient<Clients>(railId, () => new Response('{"x":1}', { status: 200 }));
+    expect(await ask(client)).toEqual(untold);
+    expect(kept).toMatchObject([{ railId, product, reasonCode: 'unreadable_answer', body: '{"x":1}' }]);
+  });
+
+  it('keeps a page that says “not found”', async () => {
+    const { client, kept } = await answeredClient<Clients>(railId, () => new Response('<html>no such page</html>', { status: 404 }));
+    expect(await ask(client)).toEqual(untold);
+    expect(kept).toMatchObject([{ railId, product, status: 404, reasonCode: 'unreadable_answer' }]);
+  });
+
   it('keeps no refusal in the operator’s own words', async () => {
     const refusals = { 'mpesa-ke': '{"errorCode":"400.002.02","errorMessage":"Bad Request"}', 'airtel-ug': '{"status":{"message":"x"}}' };
     const text = refusals[railId as keyof typeof refusals] ?? '{"code":"NOT_ALLOWED","message":"no"}';
@@ -74,3 +90,20 @@ it('keeps a state of a consent that nobody knows', async () => {
   expect(await client.preApprovalState(REQUEST_ID)).toBeNull();
   expect(kept).toMatchObject([{ product: 'consent', requestId: null, reasonCode: 'unreadable_answer' }]);
 });
+
+it.each<readonly [string, object | string, boolean]>([
+  ['a page', '<html>blocked</html>', true],
+  ['an answer without rows', { ResponseCode: '1000' }, true],
+  ['a row without its receipt', statementOf([{ billreference: accountReferenceOf(REQUEST_ID), amount: '1000.00' }]), true],
+  ['nothing of one that is longer than is read', statementOf([{ transactionId: 'X', billreference: 'rent', amount: '5' }]), false],
+])('keeps what cannot be read of a statement: %s', async (_what, answer, isKept) => {
+  const body = typeof answer === 'string' ? answer : JSON.stringify(answer);
+  const { client, kept } = await answeredClient('mpesa-ke', () => new Response(body, { status: 200 }));
+  expect(await client.stated?.paymentsFor(inquiryOf('mpesa-ke', 3_600_000))).toBeNull();
+  const one = { railId: 'mpesa-ke', product: 'inquiry', requestId: REQUEST_ID, status: 200, reasonCode: 'unreadable_answer', body };
+  expect(kept).toEqual(isKept ? [one] : []);
+});
+
+function statementOf(rows: readonly object[]): object {
+  return { ResponseCode: '1000', Response: [rows] };
+}

@@ -6,16 +6,22 @@ import type { AirtelClient } from './airtel/client.ts';
 import { type Exchange, listen } from './exchange.ts';
 import type { MpesaOperations } from './mpesa/operations.ts';
 import type { MtnMomoOperations } from './mtn-momo/operations.ts';
-import type { OperatorClient, Outcome } from './operator.ts';
+import type { OperatorClient, Outcome, StatedPayments } from './operator.ts';
 import { unknown } from './reasons.ts';
 import { type AnswerProduct, type KeepAnswer, keptBodyOf, refusalsOf, type Result } from './refused-answers.ts';
 
 /** What an operation was about. */
 type About = { readonly product: AnswerProduct; readonly requestId: string | null };
 
+/** Whose answers are heard, and what keeps them; nothing does where it is null. */
+interface Line {
+  readonly railId: string;
+  readonly keep: KeepAnswer | null;
+}
+
 /** Does some work with an operator and keeps those of its answers that could not be used; `resultOf` says how it came out. */
 export async function hear<Told>(
-  { railId, keep }: { readonly railId: string; readonly keep: KeepAnswer | null },
+  { railId, keep }: Line,
   about: About,
   work: () => Promise<Told>,
   resultOf: (told: Told) => Result,
@@ -35,9 +41,8 @@ export async function hear<Told>(
  * was sent, and whose answers that could not be used are kept.
  */
 export function hearing(client: OperatorClient, keep: KeepAnswer | null): OperatorClient {
-  const { railId, walletState } = client;
-
-  const line = { railId, keep };
+  const { railId, stated } = client;
+  const line: Line = { railId, keep };
 
   async function effect(about: About, work: () => Promise<Outcome>): Promise<Outcome> {
     const [outcome, exchange] = await hear(line, about, work, resultOfOutcome);
@@ -61,14 +66,25 @@ export function hearing(client: OperatorClient, keep: KeepAnswer | null): Operat
       const [told] = await hear(line, { product: 'balance', requestId: null }, () => client.balance(terms), resultOf);
       return told;
     },
-    ...(walletState === undefined
-      ? {}
-      : {
-          walletState: async (phone: string) => {
-            const [told] = await hear(line, { product: 'wallet', requestId: null }, () => walletState(phone), isUntold('unknown'));
-            return told;
-          },
-        }),
+    ...(stated === undefined ? {} : { stated: heardStatement(stated, line) }),
+  };
+}
+
+/** A statement may be too long, or reach back no longer, and be read all the same: its reader notes what cannot be. */
+function heardStatement(stated: StatedPayments, line: Line): StatedPayments {
+  return {
+    ...stated,
+    paymentsFor: async (request) => {
+      const about: About = { product: 'inquiry', requestId: request.requestId };
+      return (
+        await hear(
+          line,
+          about,
+          () => stated.paymentsFor(request),
+          () => 'told',
+        )
+      )[0];
+    },
   };
 }
 
@@ -82,7 +98,10 @@ export function isUntold(untold: unknown): (told: unknown) => Result {
 }
 
 /** What only some operators offer. */
-type Extras = MpesaOperations & MtnMomoOperations & Omit<AirtelClient, keyof OperatorClient>;
+type Extras = Required<Pick<OperatorClient, 'walletState'>> &
+  MpesaOperations &
+  MtnMomoOperations &
+  Omit<AirtelClient, keyof OperatorClient>;
 
 interface Extra {
   readonly product: AnswerProduct;
@@ -96,6 +115,7 @@ const EXTRAS: Readonly<Record<keyof Extras, Extra>> = {
   pushToTill: { product: 'collection', resultOf: (told) => resultOfOutcome(told as Outcome) },
   registerC2b: { product: 'registration', resultOf: isUntold('refused') },
   registerPull: { product: 'registration', resultOf: isUntold('refused') },
+  walletState: { product: 'wallet', resultOf: isUntold('unknown') },
   isActive: { product: 'wallet', resultOf: isUntold(null) },
   holderOf: { product: 'wallet', resultOf: isUntold(null) },
   balanceOf: { product: 'balance', resultOf: isUntold(null) },
@@ -106,7 +126,7 @@ const EXTRAS: Readonly<Record<keyof Extras, Extra>> = {
 };
 
 /** Those that a client has, heard like what every client does. */
-function heardExtras(client: OperatorClient, line: Parameters<typeof hear>[0]): object {
+function heardExtras(client: OperatorClient, line: Line): object {
   const own = client as unknown as Readonly<Record<string, ((...asked: readonly unknown[]) => Promise<unknown>) | undefined>>;
   return Object.fromEntries(
     Object.entries(EXTRAS).flatMap(([name, { product, resultOf, namesRequest }]) => {

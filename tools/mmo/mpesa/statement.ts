@@ -2,6 +2,7 @@
  * Pull Transactions: Safaricom's statement of a short code for the last 48 hours. It is the last resort
  * for a prompt whose answer was lost, for without the id of that answer the prompt cannot be queried.
  */
+import { noteUnusable } from '../exchange.ts';
 import { isObject, parseObject, readAmount, type Reading, type ReadingObject, textOf } from '../reading.ts';
 import type { HttpAnswer } from '../http.ts';
 import type { InquiryRequest, Outcome, StatedPayment } from '../operator.ts';
@@ -44,7 +45,7 @@ export async function statedPayments(call: Call, profile: MpesaProfile, request:
     for (const row of rows.filter(isAbout(request))) {
       const operatorReference = textOf(row, 'transactionId');
       const amount = readAmount(textOf(row, 'amount'), request.amount.currency);
-      if (operatorReference === null || amount === null) return null;
+      if (operatorReference === null || amount === null) return noSense();
       found.set(operatorReference, { operatorReference, amount, occurredAtMs: statementTimeMs(textOf(row, 'trxDate')) });
     }
     isEmpty = rows.length === 0;
@@ -103,7 +104,13 @@ function rowsOf(answer: HttpAnswer): readonly ReadingObject[] | null {
   const code = textOf(body, 'ResponseCode');
   if (code === '1001') return [];
   const response = body?.['Response'];
-  if (code !== '1000' || !Array.isArray(response)) return null;
+  if (code !== '1000' || !Array.isArray(response)) return noSense();
   const rows = (response as readonly Reading[]).flat() as readonly Reading[];
   return rows.filter(isObject);
+}
+
+/** Null, and a note of it: the answer that came last is kept for people. */
+function noSense(): null {
+  noteUnusable('unreadable_answer');
+  return null;
 }
