@@ -138,6 +138,11 @@ describe('a rail that nobody can use', () => {
     });
   });
 
+  it('is not one for which our own store failed, even after the operator was asked for something', async () => {
+    expect(await end(5, failed('store_unavailable'))).toEqual({ rails: Array(5).fill(RAIL), health: undefined });
+    expect((await platform.deps.pool.query("select 1 from attempts where reason_code = 'store_unavailable' and applied")).rowCount).toBe(5);
+  });
+
   it('is not one whose operator answers, whatever it refuses; and a no of the customer’s is none of the rail’s', async () => {
     expect((await end(2, failed('payer_declined'))).health).toMatchObject({ outages: 0, successWeight: 2, failureWeight: 0 });
     const refused = await end(6, failed('rail_misconfigured'));
