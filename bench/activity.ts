@@ -22,37 +22,32 @@ select coalesce(wait_event_type || ':' || wait_event, 'cpu') as doing,
 from pg_stat_activity
 where pid <> pg_backend_pid() and (state = 'active' or backend_type = 'autovacuum worker' or state is null and wait_event is null)`;
 
-/** Begins to look, over a connection of its own. `stop` ends that and gives what was seen, the commonest first. */
-export function watchActivity(url: string): { stop(): Promise<readonly Activity[]> } {
+/** Does some work and looks meanwhile, over a connection of its own: what came of it, and what was seen, the commonest first. */
+export async function whileWatched<Result>(
+  url: string,
+  work: () => Promise<Result>,
+): Promise<{ readonly result: Result; readonly activity: readonly Activity[] }> {
   const pool = connect({ url, applicationName: 'capp bench activity', max: 1 });
   const seen = new Map<string, { doing: string; what: string; times: number }>();
   let looks = 0;
-  let ended = false;
-  const looking = (async () => {
-    while (!ended) {
+  let isDone = false;
+  const look = async (): Promise<void> => {
+    while (!isDone) {
       const { rows } = await pool.query<{ doing: string; what: string }>({ name: 'activity', text: SQL });
       looks += 1;
-      for (const { doing, what } of rows) {
-        const key = `${doing} ${what}`;
-        const known = seen.get(key) ?? { doing, what, times: 0 };
-        seen.set(key, { ...known, times: known.times + 1 });
+      for (const row of rows) {
+        const key = `${row.doing} ${row.what}`;
+        seen.set(key, { ...row, times: (seen.get(key)?.times ?? 0) + 1 });
       }
       await delay(LOOK_MS);
     }
-  })();
-  // Heard of by whoever stops it.
-  looking.catch(() => undefined);
-  return {
-    stop: async () => {
-      ended = true;
-      try {
-        await looking;
-      } finally {
-        await pool.end();
-      }
-      return [...seen.values()]
-        .sort((a, b) => b.times - a.times)
-        .map(({ doing, what, times }) => ({ doing, what, sessions: times / looks }));
-    },
   };
+  try {
+    const [result] = await Promise.all([work().finally(() => (isDone = true)), look()]);
+    const commonest = [...seen.values()].sort((a, b) => b.times - a.times);
+    return { result, activity: commonest.map(({ doing, what, times }) => ({ doing, what, sessions: times / looks })) };
+  } finally {
+    isDone = true;
+    await pool.end();
+  }
 }

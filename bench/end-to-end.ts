@@ -3,7 +3,7 @@
  * HTTP; clients, API, worker, operators and PostgreSQL on this machine. The same from batches, from single posts, at a fixed
  * rate, and against a worker that makes a graph run and a transaction for each payment.
  */
-import { watchActivity } from './activity.ts';
+import { type Activity, whileWatched } from './activity.ts';
 import { type Finding, figure } from './finding.ts';
 import type { LoadOrder } from './load/order.ts';
 import { cpuLine, type LoadResult, paymentsBy, runLoad } from './load/run.ts';
@@ -139,12 +139,11 @@ async function measure(
     await runPart(bench, warmUp(wanted, options.warmUp), 0, 0);
     const results: Record<string, LoadResult> = {};
     for (const [index, part] of wanted.entries()) {
-      const watch = options.activity > 0 ? watchActivity(bench.platform.databaseUrl) : null;
-      const result = await runPart(bench, part, index + 1, options.flagged);
+      const run = (): Promise<LoadResult> => runPart(bench, part, index + 1, options.flagged);
+      const { result, activity } =
+        options.activity > 0 ? await whileWatched(bench.platform.databaseUrl, run) : { result: await run(), activity: [] };
       results[part.name] = result;
-      for (const line of linesOf(part.name, result)) tell(line);
-      for (const { doing, what, sessions } of (await watch?.stop())?.slice(0, options.activity) ?? [])
-        tell(`  ${sessions.toFixed(3).padStart(7)}  ${doing.padEnd(20)}  ${what}`);
+      for (const line of [...linesOf(part.name, result), ...activityLines(activity.slice(0, options.activity))]) tell(line);
     }
     const megabytes = peakMegabytes();
     const violations = (await bench.verify()).map(({ invariant, subject, detail }) => `invariant ${invariant}: ${subject}: ${detail}`);
@@ -163,6 +162,10 @@ function warmUp([first]: readonly Part[], payments: number): Part {
 function runPart(bench: BenchPlatform, { rows, connections, pace }: Part, number: number, flaggedPercent: number): Promise<LoadResult> {
   const intents = { prefix: `part${number}`, between: 'balances', flaggedPercent, seed: number + 1 } as const;
   return runLoad(bench, { ...paymentsBy(rows), connections, pace, intents });
+}
+
+function activityLines(activity: readonly Activity[]): string[] {
+  return activity.map(({ doing, what, sessions }) => `  ${sessions.toFixed(3).padStart(7)}  ${doing.padEnd(20)}  ${what}`);
 }
 
 function linesOf(name: string, result: LoadResult): string[] {
