@@ -53,6 +53,7 @@ describe('M-Pesa', () => {
     ['and not after it', HOUR_MS, prompt, query('1037'), 'failed payer_no_answer'],
     ['the statement has it', MINUTE_MS, {}, pages(row('1000.00')), null],
     ['the statement has another amount', MINUTE_MS, {}, pages(row('1001.00')), 'unknown amount_mismatch'],
+    ['the statement has an amount that cannot be read', HOUR_MS, {}, pages(row('much')), 'unknown unreadable_answer'],
     ['the statement lacks it yet', MINUTE_MS, {}, pages(), 'unknown not_found_yet'],
     ['the statement lacks it for good', HOUR_MS, {}, pages(), 'failed no_payment_found'],
     ['the statement has no end', HOUR_MS, {}, endless, 'unknown statement_too_long'],
