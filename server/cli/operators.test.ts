@@ -4,12 +4,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { expect, it } from 'vitest';
 import { testDatabase } from '../../db/testing.ts';
 import { text } from 'node:stream/consumers';
 import { systemClock } from '../../domain/clock.ts';
 import { RAILS } from '../../domain/network.ts';
 import { createSandbox } from '../../sandbox/sandbox.ts';
+import { startRedis } from '../../tests/setup/redis.ts';
 import { createOperators } from '../../tools/mmo/registry.ts';
 import { startTestApi } from '../api/testing.ts';
 import { balanceDoors } from '../compose.ts';
@@ -250,24 +252,39 @@ it('shows an operator no PIN that it has refused, for whatever it is asked, unti
   }
 });
 
-it('asks under the token that the processes share, for a new one of M-Pesa’s would end theirs', async () => {
-  const [sandbox, database] = await Promise.all([createSandbox({ port: 0, openings: { 'mpesa-ke': 100n } }), testDatabase()]);
-  try {
-    const folder = mkdtempSync(join(tmpdir(), 'capp-token-'));
-    writeFileSync(join(folder, 'operators.json'), JSON.stringify(sandbox.profiles()));
-    const env = { CAPP_DATA_DIR: folder, DATABASE_URL: database.url, CAPP_PUBLIC_URL: 'https://pay.example' };
-    const tokens = async () =>
-      (await database.pool.query<{ name: string; token: Buffer }>('select name, token from operator_tokens order by name')).rows;
-    const run = (...words: string[]) => runCli(['operators', ...words], recordedTerminal({ env }));
-    expect(await run('register', 'mpesa-ke')).toBe(0);
-    expect(await run('wallet', 'mtn-ug', '0772554321')).toBe(0);
-    const first = await tokens();
-    expect(first.map(({ name }) => name.split(':')[0])).toEqual(['mpesa', 'mtn_momo']);
-    expect(await run('register', 'mpesa-ke')).toBe(0);
-    expect(await run('wallet', 'mtn-ug', '0772554321')).toBe(0);
-    expect(await tokens()).toEqual(first);
-  } finally {
-    await sandbox.close();
-    await database.close();
-  }
-});
+it.each(['PostgreSQL', 'Redis'])(
+  'asks under the token that the processes share through %s, for a new one of M-Pesa’s would end theirs',
+  async (store) => {
+    const [sandbox, database] = await Promise.all([createSandbox({ port: 0, openings: { 'mpesa-ke': 100n } }), testDatabase()]);
+    const server = store === 'Redis' ? await startRedis() : null;
+    const redis = server === null ? null : new Redis(server.url);
+    try {
+      const folder = mkdtempSync(join(tmpdir(), 'capp-token-'));
+      writeFileSync(join(folder, 'operators.json'), JSON.stringify(sandbox.profiles()));
+      const shared = { CAPP_DATA_DIR: folder, DATABASE_URL: database.url, CAPP_PUBLIC_URL: 'https://pay.example' };
+      const env = server === null ? shared : { ...shared, REDIS_URL: server.url };
+      const tokens = async () => {
+        const { rows } = await database.pool.query<{ name: string; token: Buffer }>(
+          'select name, token from operator_tokens order by name',
+        );
+        if (redis === null) return rows;
+        expect(rows).toEqual([]);
+        const names = (await redis.keys('*')).toSorted();
+        return Promise.all(names.map(async (name) => ({ name, token: await redis.getBuffer(name) })));
+      };
+      const run = (...words: string[]) => runCli(['operators', ...words], recordedTerminal({ env }));
+      expect(await run('register', 'mpesa-ke')).toBe(0);
+      expect(await run('wallet', 'mtn-ug', '0772554321')).toBe(0);
+      const first = await tokens();
+      expect(first.map(({ name }) => /mpesa|mtn_momo/.exec(name)?.[0])).toEqual(['mpesa', 'mtn_momo']);
+      expect(await run('register', 'mpesa-ke')).toBe(0);
+      expect(await run('wallet', 'mtn-ug', '0772554321')).toBe(0);
+      expect(await tokens()).toEqual(first);
+    } finally {
+      redis?.disconnect();
+      await server?.stop();
+      await sandbox.close();
+      await database.close();
+    }
+  },
+);
