@@ -63,10 +63,18 @@ const graphDeps: Omit<CaseGraphDeps, 'checkpointer'> = {
 class DyingSaver extends CaseCheckpointer {
   diesAt = 0;
   private written = 0;
+  private readonly writing: Promise<void>[] = [];
   override async put(...args: Parameters<CaseCheckpointer['put']>): ReturnType<CaseCheckpointer['put']> {
     this.written += 1;
-    if (this.written === this.diesAt) throw new Error('killed');
-    return super.put(...args);
+    if (this.written !== this.diesAt) return super.put(...args);
+    // The graph does not wait for what its tasks wrote before it writes the checkpoint after them.
+    await Promise.all(this.writing);
+    throw new Error('killed');
+  }
+  override putWrites(...args: Parameters<CaseCheckpointer['putWrites']>): Promise<void> {
+    const written = super.putWrites(...args);
+    this.writing.push(written);
+    return written;
   }
 }
 

@@ -6,7 +6,7 @@ import { type TestPlatform, testPlatform } from '../testing.ts';
 import { actionDigest } from '../../domain/cases.ts';
 import { newId } from '../../domain/ids.ts';
 import { CaseCheckpointer } from './checkpointer.ts';
-import { answerCase, buildCaseGraph, type CaseGraph, pausedAt } from './case-graph.ts';
+import { answerCase, buildCaseGraph, type CaseGraph, pausedAt, runCase } from './case-graph.ts';
 import type { CaseAdvice } from './advice.ts';
 import { withTransaction } from '../../db/connect.ts';
 import { DEMO_CLIENT_ID } from '../../db/seed.ts';
@@ -17,11 +17,14 @@ import { workCases } from './work.ts';
 let platform: TestPlatform;
 let graph: CaseGraph;
 let failures: number;
+/** How many verdicts are put into effect by a process that dies before its thread knows. */
+let deaths: number;
 const errors: string[] = [];
 
 beforeEach(async () => {
   platform = await testPlatform();
   failures = 0;
+  deaths = 0;
   errors.length = 0;
   const deps = caseGraphDeps(platform.deps);
   graph = buildCaseGraph({
@@ -30,7 +33,10 @@ beforeEach(async () => {
     applyVerdict: async (state) => {
       failures -= 1;
       if (failures >= 0) throw new Error('the database is away');
-      return deps.applyVerdict(state);
+      const done = await deps.applyVerdict(state);
+      deaths -= 1;
+      if (deaths >= 0) throw new Error('killed');
+      return done;
     },
   });
 });
@@ -189,6 +195,50 @@ describe('a verdict that cannot be put into effect', () => {
     expect(errors).toHaveLength(2);
     expect((await platform.status(id)).status).toBe('released');
     expect(await ready()).toEqual(['authorize']);
+  });
+});
+
+describe('a crash after a verdict was put into effect, which its thread knows nothing of', () => {
+  const actsOn = async (paymentId: string) => {
+    const { rows } = await platform.database.pool.query<{ action: string }>(
+      `select action from audit_events where payment_id = $1 and action ~ '^case[.](released|rejected|approvals_void)$'`,
+      [paymentId],
+    );
+    return rows.map(({ action }) => action);
+  };
+  const threadOf = async (paymentId: string) =>
+    (await platform.database.pool.query<{ id: string; round: number }>('select id, round from cases where payment_id = $1', [paymentId]))
+      .rows[0] ?? { id: '', round: 0 };
+
+  it.each([
+    ['release', 'released'],
+    ['reject', 'rejected'],
+  ] as const)('does not put a %s into effect twice', async (verdict, status) => {
+    const paymentId = await hold();
+    await work();
+    await decide(paymentId, 'officer:amina', verdict);
+    deaths = 1;
+    await work();
+    expect([errors, (await platform.status(paymentId)).status, await actsOn(paymentId)]).toEqual([['killed'], status, [`case.${status}`]]);
+    const { id: caseId } = await threadOf(paymentId);
+    expect(await runCase(graph, { caseId, paymentId })).toMatchObject({ interruptId: null });
+    expect([(await platform.status(paymentId)).status, await actsOn(paymentId)]).toEqual([status, [`case.${status}`]]);
+  });
+
+  it('does not begin another round twice, and takes nothing back that was said in the new one', async () => {
+    const paymentId = await hold();
+    await work();
+    await decide(paymentId, 'officer:amina');
+    await needTwo(paymentId);
+    deaths = 1;
+    await work();
+    expect([errors, (await threadOf(paymentId)).round, await actsOn(paymentId)]).toEqual([['killed'], 2, ['case.approvals_void']]);
+    await decide(paymentId, 'officer:amina');
+    await work();
+    expect([(await threadOf(paymentId)).round, await actsOn(paymentId)]).toEqual([2, ['case.approvals_void']]);
+    await decide(paymentId, 'officer:kofi');
+    await work();
+    expect((await platform.status(paymentId)).status).toBe('released');
   });
 });
 

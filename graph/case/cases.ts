@@ -265,7 +265,7 @@ async function askAnew(tx: PoolClient, state: CaseState, clientId: string, nowMs
   await recordAuditEvents(tx, [{ clientId, actor: 'system', action: 'case.approvals_void', subject, paymentId: state.paymentId }], nowMs);
 }
 
-/** Puts what the officers agreed on into effect; a second call finds the case closed and does nothing. */
+/** Puts what the officers agreed on into effect; a second call finds the case closed, or in another round, and does nothing. */
 export function verdictApplier(deps: GraphDeps): (state: CaseState) => Promise<'applied' | 'void'> {
   return async (state) => {
     const release = state.answers.every((answer) => answer.verdict === 'release');
@@ -273,6 +273,8 @@ export function verdictApplier(deps: GraphDeps): (state: CaseState) => Promise<'
     const done = await withTransaction(deps.pool, async (tx) => {
       const row = await lockForVerdict(tx, state, release, nowMs);
       if (row === undefined || !['open', 'deciding', 'waiting'].includes(row.status)) return 'applied';
+      // They are being asked anew already, by this verdict before a crash among other things.
+      if (row.round !== state.round) return 'void';
       if (!carries(row, release)) {
         await askAnew(tx, state, row.clientId, nowMs);
         return 'void';
