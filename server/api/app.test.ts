@@ -205,13 +205,18 @@ test('the OpenAPI document is whole: every route, unique names, references that 
     const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
     const declared = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path').map((parameter) => parameter.name);
     expect([operation.path, declared.sort()]).toEqual([operation.path, inPath.map(String).sort()]);
-    // Codes of one status stand beside each other: what nearly every route answers is told where a route has more of its own.
-    const told = (status: string) => operation.responses[status]?.description ?? '';
+    // Codes of one status stand beside each other: what follows from how a route is asked is told where it has more of its own.
+    const told = Object.values(operation.responses).map(({ description }) => description);
+    const takes = (name: string) => operation.parameters?.some((parameter) => parameter.name === name) === true;
     const common = [
-      ...(operation.security.length === 0 || told('403') === '' ? [] : [told('403').includes('`forbidden`')]),
-      ...(operation.requestBody === undefined || told('422') === '' ? [] : [told('422').includes('`validation_failed`')]),
+      'rate_limited',
+      ...(operation.security.length === 0 ? [] : ['unauthenticated', 'forbidden']),
+      ...(takes('Idempotency-Key') ? ['validation_failed', 'idempotency_key_reused', 'idempotency_in_progress'] : []),
+      ...(takes('cursor') || takes('Last-Event-ID') ? ['invalid_cursor'] : []),
+      ...(operation.requestBody === undefined || !('422' in operation.responses) ? [] : ['validation_failed', 'malformed_body']),
     ];
-    expect([operation.operationId, ...common]).toEqual([operation.operationId, ...common.map(() => true)]);
+    const missing = common.filter((code) => !told.some((description) => description.includes(`\`${code}\``)));
+    expect([operation.operationId, missing]).toEqual([operation.operationId, []]);
     expect(Object.keys(operation.responses).every((status) => /^[2-5]\d\d$/.test(status))).toBe(true);
     // Whoever logs in or asks for a token has none yet, and is refused for what the body says.
     const entry = /^\/(oauth\/|v1\/session(\/passkey)?$)/.test(operation.path);

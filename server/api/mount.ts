@@ -4,13 +4,24 @@
  * act → audit; the first two happen here.
  */
 import { type OpenAPIHono, z } from '@hono/zod-openapi';
-import { fault } from '../../domain/errors.ts';
+import { type ErrorCode, fault } from '../../domain/errors.ts';
 import { SCOPES, type Scope } from '../../domain/scopes.ts';
 import { type Authenticate, requireScope, requireStepUp } from './authenticate.ts';
 import type { MandateDesk } from '../../tools/mandates/spend.ts';
 import type { ApiDeps, Caller } from './deps.ts';
 import { answerText } from './headers.ts';
-import { type ApiContext, type ApiEnv, hasNul, mediaTypeOf, parseJson, problems, readBody, readJsonText, validate } from './http.ts';
+import {
+  type ApiContext,
+  type ApiEnv,
+  hasNul,
+  idParams,
+  mediaTypeOf,
+  parseJson,
+  problems,
+  readBody,
+  readJsonText,
+  validate,
+} from './http.ts';
 import type { Answer, Idempotency } from './idempotency.ts';
 import type { ApiLimits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
@@ -72,6 +83,8 @@ export interface RouteDefinition<Query extends z.ZodType, Body> {
   /** Its answers bear tags, and whoever has one is told so: for what is asked for again and again. See `tags.ts`. */
   readonly tagged?: boolean;
   readonly responses: Responses;
+  /** What it may be refused for besides what `refusalsOf` tells from the rest. */
+  readonly refusals?: readonly ErrorCode[];
 }
 
 export interface Request<Query, Body> {
@@ -199,6 +212,22 @@ function checkAnswer<Query extends z.ZodType, Body>(api: Api, definition: RouteD
   throw fault('internal', { internal: `${definition.operationId} answered ${answer.status} out of its schema: ${where}` });
 }
 
+/** Every code with which a route may be refused: what follows from its definition, and its own. */
+function refusalsOf<Query extends z.ZodType, Body>(definition: RouteDefinition<Query, Body>): readonly ErrorCode[] {
+  const { scope, stepUp, params, query, body, idempotent, refusals = [] } = definition;
+  return [
+    'rate_limited',
+    ...(scope === null ? [] : (['unauthenticated', 'forbidden'] as const)),
+    ...(stepUp ? (['step_up_needed'] as const) : []),
+    ...(params === idParams ? (['not_found'] as const) : []),
+    ...(query === undefined ? [] : (['validation_failed'] as const)),
+    ...(query instanceof z.ZodObject && 'cursor' in query.shape ? (['invalid_cursor'] as const) : []),
+    ...(body === undefined ? [] : (['malformed_body', 'body_too_large', 'unsupported_media_type', 'validation_failed'] as const)),
+    ...(idempotent ? (['validation_failed', 'idempotency_key_reused', 'idempotency_in_progress'] as const) : []),
+    ...refusals,
+  ];
+}
+
 function document<Query extends z.ZodType, Body>(api: Api, definition: RouteDefinition<Query, Body>): void {
   const { method, path, operationId, tag, summary, description, scope, body, rawBody, stepUp } = definition;
   const content = body ? { 'application/json': { schema: body.schema } } : rawBody;
@@ -225,10 +254,9 @@ function document<Query extends z.ZodType, Body>(api: Api, definition: RouteDefi
       ...(content ? { body: { required: body?.required !== false, content } } : {}),
     },
     responses: {
-      ...problems('rate_limited'),
       ...definition.responses,
       ...(definition.tagged ? UNCHANGED : {}),
-      ...(stepUp ? problems('unauthenticated', 'step_up_needed') : {}),
+      ...problems(...refusalsOf(definition)),
     },
   });
 }

@@ -4,7 +4,7 @@ import { type ActivityFilter, type ActivityRow, listActivity } from '../../../db
 import { AGENT_NAMES } from '../../../domain/decision.ts';
 import type { Caller } from '../deps.ts';
 import { CURSOR_NUMBER, decodeCursor, encodeCursor } from '../cursor.ts';
-import { answers, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { answers, nextCursor, pageOf, pageQuery } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { idSchema } from '../resources/common.ts';
 import { AGENTS_FOR_OFFICERS, decisionFor, decisionSchema, NEUTRAL_OUTCOME, seesCompliance } from '../resources/oversight.ts';
@@ -43,10 +43,7 @@ export function mountActivity(api: Api, stream: LiveStream<ActivityRow>): void {
       description: WHO_SEES_WHAT,
       scope: 'activity:read',
       query: z.strictObject({ ...pageQuery, ...filters }),
-      responses: {
-        200: answers('A page of decisions.', pageOf(decisionSchema)),
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
-      },
+      responses: { 200: answers('A page of decisions.', pageOf(decisionSchema)) },
     },
     async ({ caller, query: { limit, cursor, ...filter } }) => {
       const list = `activity ${JSON.stringify([filter.agent, filter.outcome, filter.paymentId])}`;
@@ -70,10 +67,8 @@ export function mountActivity(api: Api, stream: LiveStream<ActivityRow>): void {
       scope: 'activity:read',
       headers: z.object({ 'Last-Event-ID': z.string().optional().openapi({ example: '771-1204' }) }),
       query: z.strictObject(filters),
-      responses: {
-        200: { description: 'The stream.', content: { 'text/event-stream': { schema: z.string() } } },
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed', 'overloaded'),
-      },
+      responses: { 200: { description: 'The stream.', content: { 'text/event-stream': { schema: z.string() } } } },
+      refusals: ['invalid_cursor', 'overloaded'],
     },
     ({ c, caller, query: { agent, outcome, paymentId } }) =>
       answerStream(c, stream, {

@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { listAttempts, listContradicted } from '../../../db/queries/payment-views.ts';
 import { ATTEMPT_STATES } from '../../../domain/lifecycle.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
-import { answers, flag, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { answers, flag, nextCursor, pageOf, pageQuery } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { attemptOut, attemptSchema, attemptVersion } from '../resources/payment.ts';
 
@@ -23,10 +23,7 @@ export function mountAttempts(api: Api): void {
       scope: 'payments:read',
       tagged: true,
       query: z.strictObject({ ...pageQuery, state: z.enum([...ATTEMPT_STATES, 'open']).default('unknown'), contradicted: flag.optional() }),
-      responses: {
-        200: answers('A page of attempts.', pageOf(attemptSchema)),
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
-      },
+      responses: { 200: answers('A page of attempts.', pageOf(attemptSchema)) },
     },
     async ({ caller, query: { limit, cursor, state, contradicted } }) => {
       const list = contradicted === true ? 'attempts contradicted' : `attempts ${state}`;

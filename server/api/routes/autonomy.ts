@@ -5,7 +5,7 @@ import { type Dial, findDials, standingOf } from '../../../db/queries/autonomy.t
 import { AUTONOMY_LEVELS, dialScope, dialScopes, lowestLevel, waitingRaise } from '../../../domain/autonomy.ts';
 import { turnDown, turnUp } from '../../../tools/oversight/dials.ts';
 import type { Caller } from '../deps.ts';
-import { answers, problems } from '../http.ts';
+import { answers } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { corridorSchema, momentOut, momentSchema } from '../resources/common.ts';
 
@@ -39,14 +39,6 @@ const turnSchema = z
 type Turn = z.infer<typeof turnSchema>;
 const querySchema = z.object({ corridor: corridorSchema.optional() });
 const PATH = '/v1/agents/investigator/dial';
-const REFUSED = [
-  'malformed_body',
-  'unauthenticated',
-  'forbidden',
-  'body_too_large',
-  'unsupported_media_type',
-  'validation_failed',
-] as const;
 
 /** Mounts the routes of dials. */
 export function mountAutonomy(api: Api): void {
@@ -78,7 +70,7 @@ export function mountAutonomy(api: Api): void {
       summary: 'See how far a model may go with cases',
       scope: 'cases:read',
       query: querySchema,
-      responses: { 200: answers('The dial.', dialSchema), ...problems('unauthenticated', 'forbidden', 'validation_failed') },
+      responses: { 200: answers('The dial.', dialSchema) },
     },
     async ({ caller, query }) => ({ status: 200, body: await standing(caller.clientId, query.corridor ?? null) }),
   );
@@ -93,7 +85,8 @@ export function mountAutonomy(api: Api): void {
       description: 'Holds for what is under way as well. A wish to turn it up that waited is gone.',
       scope: 'agents:switch',
       body: { schema: turnSchema },
-      responses: { 200: answers('The dial as it stands now.', dialSchema), ...problems(...REFUSED, 'switch_unchanged') },
+      responses: { 200: answers('The dial as it stands now.', dialSchema) },
+      refusals: ['switch_unchanged'],
     },
     ({ caller, body }) => turn(caller, body, turnDown),
   );
@@ -109,10 +102,8 @@ export function mountAutonomy(api: Api): void {
       scope: 'agents:switch',
       stepUp: true,
       body: { schema: turnSchema },
-      responses: {
-        200: answers('The dial as it stands now.', dialSchema),
-        ...problems(...REFUSED, 'switch_unchanged', 'maker_is_checker'),
-      },
+      responses: { 200: answers('The dial as it stands now.', dialSchema) },
+      refusals: ['switch_unchanged', 'maker_is_checker'],
     },
     ({ caller, body }) => turn(caller, body, turnUp),
   );

@@ -8,7 +8,7 @@ import { endQuestion, findQuestion } from '../../../db/queries/operator-balances
 import { fault, isFault } from '../../../domain/errors.ts';
 import type { BalanceAnswer } from '../../../tools/mmo/balances.ts';
 import type { ApiDeps, BalanceDoor } from '../deps.ts';
-import { type ApiContext, problems } from '../http.ts';
+import { type ApiContext } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { keepMessage, SECRET_PATH, takeIn } from './secret-paths.ts';
 
@@ -28,8 +28,8 @@ export function mountBalances(api: Api): void {
       rawBody: { 'application/json': { schema: z.unknown() } },
       responses: {
         200: { description: "Stored. The body is the operator's own.", content: { 'application/json': { schema: z.unknown() } } },
-        ...problems('callback_unknown', 'body_too_large'),
       },
+      refusals: ['callback_unknown', 'body_too_large'],
     },
     ({ c }) => take(api.deps, c),
   );

@@ -7,7 +7,7 @@ import { intentInputSchema, parseIntent, type PaymentIntent } from '../../../dom
 import type { Submitted } from '../../intake.ts';
 import { turnTaker } from '../../../tools/turns.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
-import { answers, type ApiContext, idParam, idParams, mediaTypeOf, problems } from '../http.ts';
+import { answers, type ApiContext, idParam, idParams, mediaTypeOf } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { problemErrorSchema, type ProblemError, problemOf, toFault } from '../problem.ts';
 import { idSchema, momentSchema } from '../resources/common.ts';
@@ -74,8 +74,8 @@ export function mountBatches(api: Api): void {
           description: 'A verdict for every row; accepted rows are on their way.',
           content: { 'application/json': { schema: batchSchema }, [NDJSON]: { schema: z.string() } },
         },
-        ...problems('malformed_body', 'unauthenticated', 'forbidden', 'body_too_large', 'unsupported_media_type', 'overloaded'),
       },
+      refusals: ['malformed_body', 'body_too_large', 'unsupported_media_type', 'overloaded'],
     },
     async ({ c, caller }) => {
       const type = mediaTypeOf(c);
@@ -102,7 +102,7 @@ export function mountBatches(api: Api): void {
       scope: 'payments:read',
       tagged: true,
       params: idParams,
-      responses: { 200: answers('The batch.', batchStateSchema), ...problems('unauthenticated', 'forbidden', 'not_found') },
+      responses: { 200: answers('The batch.', batchStateSchema) },
     },
     async ({ c, caller }) => {
       const row = await findBatch(deps.tenants.of(caller.clientId), caller.clientId, idParam(c));

@@ -11,7 +11,7 @@ import { RAILS } from '../../../domain/network.ts';
 import { type BoundedCommit, createBoundedCommit } from '../../bounded-commit.ts';
 import { CURSOR_NUMBER, decodeCursor, encodeCursor } from '../cursor.ts';
 import type { ApiDeps, CallbackTerms } from '../deps.ts';
-import { answers, type ApiContext, hasKnownCertificate, nextCursor, pageOf, pageQuery, problems, readSome } from '../http.ts';
+import { answers, type ApiContext, hasKnownCertificate, nextCursor, pageOf, pageQuery, readSome } from '../http.ts';
 import { callerAddressOf } from '../limits.ts';
 import { type Api, mount } from '../mount.ts';
 import { idSchema, momentSchema } from '../resources/common.ts';
@@ -59,8 +59,8 @@ function mountAddresses(api: Api, commit: BoundedCommit<NewCallback, boolean>): 
         rawBody: { 'application/json': { schema: z.unknown() } },
         responses: {
           200: { description: "Stored. The body is the operator's own.", content: { 'application/json': { schema: z.unknown() } } },
-          ...problems('callback_unknown', 'body_too_large', 'overloaded'),
         },
+        refusals: ['callback_unknown', 'body_too_large', 'overloaded'],
       },
       ({ c }) => take(api.deps, commit, c),
     );
@@ -103,10 +103,7 @@ function mountReading(api: Api): void {
       description: 'With `verdict=quarantined`: what was malformed, hostile or nobody’s. Bodies are kept encrypted and not shown.',
       scope: 'callbacks:read',
       query: z.strictObject({ ...pageQuery, verdict: z.enum(CALLBACK_VERDICTS).optional(), railId: z.string().max(40).optional() }),
-      responses: {
-        200: answers('A page of callbacks.', pageOf(callbackSchema)),
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
-      },
+      responses: { 200: answers('A page of callbacks.', pageOf(callbackSchema)) },
     },
     async ({ caller, query: { limit, cursor, ...filter } }) => {
       const list = `callbacks ${JSON.stringify([filter.verdict, filter.railId])}`;

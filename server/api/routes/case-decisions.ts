@@ -10,7 +10,7 @@ import { BULK_CASES_MAX, CASE_REASONS, CASE_VERDICTS, isCaseReason } from '../..
 import { ERRORS, fault } from '../../../domain/errors.ts';
 import { ADDED_FIELDS } from '../added-details.ts';
 import { addToParties, answer, decide, requestInBulk } from '../case-desk.ts';
-import { answers, idParam, idParams, problems } from '../http.ts';
+import { answers, idParam, idParams } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { caseOut, caseSchema, questionOut, questionSchema } from '../resources/cases.ts';
 import { digestSchema, idSchema } from '../resources/common.ts';
@@ -74,23 +74,7 @@ const detailsRequestSchema = z
 type DetailsRequest = z.infer<typeof detailsRequestSchema>;
 
 /** What a request may be refused for that adds to what is known of a party. */
-const DETAILS_REFUSED = [
-  'validation_failed',
-  'date_of_birth_invalid',
-  'country_code_invalid',
-  'address_invalid',
-  'document_invalid',
-] as const;
-
-/** What any request with a body may be refused for. */
-const WITH_BODY = [
-  'malformed_body',
-  'unauthenticated',
-  'forbidden',
-  'body_too_large',
-  'unsupported_media_type',
-  'validation_failed',
-] as const;
+const DETAILS_REFUSED = ['date_of_birth_invalid', 'country_code_invalid', 'address_invalid', 'document_invalid'] as const;
 
 /** Mounts the routes of decisions, and of what clients are asked. */
 export function mountCaseDecisions(api: Api): void {
@@ -117,7 +101,7 @@ function mountReasons(api: Api): void {
       tag: 'Cases',
       summary: 'The reasons that each verdict may be given for',
       scope: 'cases:read',
-      responses: { 200: answers('The whole catalogue.', reasonsSchema), ...problems('unauthenticated', 'forbidden') },
+      responses: { 200: answers('The whole catalogue.', reasonsSchema) },
     },
     () => {
       const verdicts = CASE_VERDICTS.map((verdict) => ({
@@ -146,23 +130,18 @@ function mountDecision(api: Api): void {
       idempotent: true,
       params: idParams,
       body: { schema: decisionRequestSchema },
-      responses: {
-        202: answers('The decision is written down; the case graph takes it from here.', caseSchema),
-        ...problems(
-          ...WITH_BODY,
-          'not_found',
-          'senior_needed',
-          'maker_is_checker',
-          'case_not_open',
-          'case_claimed',
-          'case_not_claimed',
-          'evidence_stale',
-          'idempotency_in_progress',
-          'verdict_not_applicable',
-          'approval_differs',
-          'approval_expired',
-        ),
-      },
+      responses: { 202: answers('The decision is written down; the case graph takes it from here.', caseSchema) },
+      refusals: [
+        'senior_needed',
+        'maker_is_checker',
+        'case_not_open',
+        'case_claimed',
+        'case_not_claimed',
+        'evidence_stale',
+        'verdict_not_applicable',
+        'approval_differs',
+        'approval_expired',
+      ],
     },
     async ({ c, caller, body }) => {
       const caseId = idParam(c);
@@ -194,21 +173,16 @@ function mountDetails(api: Api): void {
       idempotent: true,
       params: idParams,
       body: { schema: detailsRequestSchema },
-      responses: {
-        202: answers('The case; `rescreenSince` is set until the payment has been screened again.', caseSchema),
-        ...problems(
-          ...WITH_BODY,
-          ...DETAILS_REFUSED,
-          'not_found',
-          'verdict_not_applicable',
-          'case_not_open',
-          'case_claimed',
-          'case_not_claimed',
-          'evidence_stale',
-          'detail_given',
-          'idempotency_in_progress',
-        ),
-      },
+      responses: { 202: answers('The case; `rescreenSince` is set until the payment has been screened again.', caseSchema) },
+      refusals: [
+        ...DETAILS_REFUSED,
+        'verdict_not_applicable',
+        'case_not_open',
+        'case_claimed',
+        'case_not_claimed',
+        'evidence_stale',
+        'detail_given',
+      ],
     },
     async ({ c, caller, body }) => {
       const caseId = idParam(c);
@@ -237,7 +211,7 @@ function mountBulk(api: Api): void {
       scope: 'cases:decide',
       idempotent: true,
       body: { schema: bulkRequestSchema },
-      responses: { 200: answers('What became of each.', bulkAnswerSchema), ...problems(...WITH_BODY, 'idempotency_in_progress') },
+      responses: { 200: answers('What became of each.', bulkAnswerSchema) },
     },
     async ({ c, caller, body }) => {
       const verdicts = await requestInBulk(deps, caller, body);
@@ -268,7 +242,7 @@ function mountInformation(api: Api): void {
       summary: 'What is asked about a held payment',
       scope: 'payments:read',
       params: idParams,
-      responses: { 200: answers('The questions, oldest first.', listSchema), ...problems('unauthenticated', 'forbidden', 'not_found') },
+      responses: { 200: answers('The questions, oldest first.', listSchema) },
     },
     async ({ c, caller }) => ({ status: 200, body: await questionsOf(caller.clientId, idParam(c)) }),
   );
@@ -286,18 +260,8 @@ function mountInformation(api: Api): void {
       idempotent: true,
       params: idParams,
       body: { schema: answerRequestSchema },
-      responses: {
-        200: answers('The questions, as they stand now.', listSchema),
-        ...problems(
-          ...WITH_BODY,
-          ...DETAILS_REFUSED,
-          'not_found',
-          'question_closed',
-          'case_not_open',
-          'detail_given',
-          'idempotency_in_progress',
-        ),
-      },
+      responses: { 200: answers('The questions, as they stand now.', listSchema) },
+      refusals: [...DETAILS_REFUSED, 'question_closed', 'case_not_open', 'detail_given'],
     },
     async ({ c, caller, body }) => {
       const paymentId = idParam(c);

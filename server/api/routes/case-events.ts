@@ -1,7 +1,6 @@
 /** What happens to cases, live, for the officers at their desks. */
 import { z } from '@hono/zod-openapi';
 import type { CaseEventRow } from '../../../db/queries/case-events.ts';
-import { problems } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { CASE_EVENTS, caseEventOut } from '../resources/case-events.ts';
 import { idSchema } from '../resources/common.ts';
@@ -22,10 +21,8 @@ export function mountCaseEvents(api: Api, stream: LiveStream<CaseEventRow>): voi
       scope: 'cases:read',
       headers: z.object({ 'Last-Event-ID': z.string().optional().openapi({ example: '771-1204' }) }),
       query: z.strictObject({ type: z.enum(CASE_EVENTS).optional(), caseId: idSchema.optional() }),
-      responses: {
-        200: { description: 'The stream.', content: { 'text/event-stream': { schema: z.string() } } },
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed', 'overloaded'),
-      },
+      responses: { 200: { description: 'The stream.', content: { 'text/event-stream': { schema: z.string() } } } },
+      refusals: ['invalid_cursor', 'overloaded'],
     },
     ({ c, caller, query }) =>
       answerStream(c, stream, {

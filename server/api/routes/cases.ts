@@ -15,7 +15,7 @@ import { textOpener } from '../../../tools/privacy/index.ts';
 import { ANSWER_CONTEXT, DESK_DEFAULTS, NOTE_CONTEXT, snooze } from '../case-desk.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
-import { answers, flag, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { answers, flag, idParam, idParams, nextCursor, pageOf, pageQuery } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import {
   adviceOut,
@@ -70,10 +70,7 @@ function mountQueue(api: Api): void {
         snoozed: flag.optional(),
         escalated: flag.optional(),
       }),
-      responses: {
-        200: answers('A page of cases.', pageOf(caseSchema)),
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
-      },
+      responses: { 200: answers('A page of cases.', pageOf(caseSchema)) },
     },
     async ({ caller, query: { limit, cursor, ...asked } }) => {
       const filter = asked.claimedBy === 'me' ? { ...asked, claimedBy: caller.principal } : asked;
@@ -106,7 +103,7 @@ function mountFile(api: Api): void {
         'The evidence with its digest, the payment, the names of the people concerned, hits with the listed parties and explanations, the history of both parties, linked cases, what agents decided, what was asked and answered, what officers said, and advice where there is an adviser.',
       scope: 'cases:read',
       params: idParams,
-      responses: { 200: answers('The case file.', caseFileSchema), ...problems('unauthenticated', 'forbidden', 'not_found') },
+      responses: { 200: answers('The case file.', caseFileSchema) },
     },
     async ({ c, caller }) => {
       const row = await load(deps, caller, idParam(c));
@@ -167,7 +164,6 @@ async function fileOf(deps: ApiDeps, caller: Caller, row: CaseRow): Promise<z.in
 
 function mountClaims(api: Api): void {
   const { deps } = api;
-  const refused = ['unauthenticated', 'forbidden', 'not_found'] as const;
   mount(
     api,
     {
@@ -179,10 +175,8 @@ function mountClaims(api: Api): void {
       description: 'Claiming again lengthens the claim. A case that was put off is back.',
       scope: 'cases:decide',
       params: idParams,
-      responses: {
-        200: answers('The case, yours until `claimedUntil`.', caseSchema),
-        ...problems(...refused, 'case_not_open', 'case_claimed'),
-      },
+      responses: { 200: answers('The case, yours until `claimedUntil`.', caseSchema) },
+      refusals: ['case_not_open', 'case_claimed'],
     },
     async ({ c, caller }) => {
       const [caseId, nowMs] = [idParam(c), deps.clock.now()];
@@ -209,7 +203,8 @@ function mountClaims(api: Api): void {
       summary: 'Put a claimed case back for others',
       scope: 'cases:decide',
       params: idParams,
-      responses: { 200: answers('The case, free again.', caseSchema), ...problems(...refused, 'case_not_open', 'case_not_claimed') },
+      responses: { 200: answers('The case, free again.', caseSchema) },
+      refusals: ['case_not_open', 'case_not_claimed'],
     },
     async ({ c, caller }) => {
       const [caseId, nowMs] = [idParam(c), deps.clock.now()];
@@ -239,21 +234,8 @@ function mountSnooze(api: Api): void {
       scope: 'cases:decide',
       params: idParams,
       body: { schema: z.strictObject({ until: momentSchema }).openapi('CaseSnooze') },
-      responses: {
-        200: answers('The case, put off.', caseSchema),
-        ...problems(
-          'malformed_body',
-          'unauthenticated',
-          'forbidden',
-          'not_found',
-          'body_too_large',
-          'unsupported_media_type',
-          'validation_failed',
-          'case_not_open',
-          'case_claimed',
-          'snooze_limit',
-        ),
-      },
+      responses: { 200: answers('The case, put off.', caseSchema) },
+      refusals: ['case_not_open', 'case_claimed', 'snooze_limit'],
     },
     async ({ c, caller, body }) => {
       const caseId = idParam(c);

@@ -17,7 +17,7 @@ import { applyReport } from '../../../tools/notify/sms/reports.ts';
 import type { GatewayDoor, Messaging } from '../../messaging.ts';
 import { takeTurn, type UssdDeps } from '../../ussd.ts';
 import type { ApiDeps } from '../deps.ts';
-import { type ApiContext, mediaTypeOf, problems, readSome } from '../http.ts';
+import { type ApiContext, mediaTypeOf, readSome } from '../http.ts';
 import { callerAddressOf } from '../limits.ts';
 import { type Api, mount } from '../mount.ts';
 
@@ -38,19 +38,17 @@ export function mountGateways(api: Api): void {
         'application/x-www-form-urlencoded': { schema: z.record(z.string(), z.string()) },
         'application/json': { schema: z.record(z.string(), z.unknown()) },
       },
-      responses: {
-        200: { description: "Taken. The body is the gateway's own.", content: { 'text/plain': { schema: z.string() } } },
-        ...problems(
-          'malformed_body',
-          'gateway_unknown',
-          'ussd_session_unknown',
-          'ussd_session_mismatch',
-          'ussd_step_stale',
-          'body_too_large',
-          'unsupported_media_type',
-          'validation_failed',
-        ),
-      },
+      responses: { 200: { description: "Taken. The body is the gateway's own.", content: { 'text/plain': { schema: z.string() } } } },
+      refusals: [
+        'malformed_body',
+        'gateway_unknown',
+        'ussd_session_unknown',
+        'ussd_session_mismatch',
+        'ussd_step_stale',
+        'body_too_large',
+        'unsupported_media_type',
+        'validation_failed',
+      ],
     },
     ({ c }) => take(api.deps, c),
   );

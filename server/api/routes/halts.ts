@@ -6,7 +6,7 @@ import { fault } from '../../../domain/errors.ts';
 import { RAILS } from '../../../domain/network.ts';
 import { findPayment } from '../../../db/queries/payment-views.ts';
 import { halt, lift } from '../../../tools/oversight/halts.ts';
-import { answers, idParam, idParams, problems } from '../http.ts';
+import { answers, idParam, idParams } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { corridorSchema, idSchema, momentOut, momentSchema } from '../resources/common.ts';
 
@@ -61,10 +61,7 @@ export function mountHalts(api: Api): void {
       summary: 'See what halts your payments',
       description: 'Your own halts, and those that the platform began over you or over everybody.',
       scope: 'payments:read',
-      responses: {
-        200: answers('Halts, those in force first.', z.object({ items: z.array(haltSchema) })),
-        ...problems('unauthenticated', 'forbidden'),
-      },
+      responses: { 200: answers('Halts, those in force first.', z.object({ items: z.array(haltSchema) })) },
     },
     async ({ caller: { clientId } }) => {
       const halts = await listHalts(deps.tenants.of(clientId), clientId, LISTED_MAX);
@@ -82,19 +79,8 @@ export function mountHalts(api: Api): void {
       description: 'What has been sent is not called back, and its outcome is still worked in. Nothing else is lost: it waits.',
       scope: 'payments:halt',
       body: { schema: wishSchema },
-      responses: {
-        201: answers('The halt, in force.', begunSchema),
-        ...problems(
-          'malformed_body',
-          'unauthenticated',
-          'forbidden',
-          'body_too_large',
-          'unsupported_media_type',
-          'validation_failed',
-          'not_found',
-          'operator_unknown',
-        ),
-      },
+      responses: { 201: answers('The halt, in force.', begunSchema) },
+      refusals: ['not_found', 'operator_unknown'],
     },
     async ({ caller, body }) => {
       const { clientId, principal } = caller;
@@ -127,10 +113,8 @@ export function mountHalts(api: Api): void {
       scope: 'payments:halt',
       stepUp: true,
       params: idParams,
-      responses: {
-        200: answers('The halt as it stands now.', haltSchema),
-        ...problems('unauthenticated', 'forbidden', 'not_found', 'switch_unchanged', 'maker_is_checker'),
-      },
+      responses: { 200: answers('The halt as it stands now.', haltSchema) },
+      refusals: ['switch_unchanged', 'maker_is_checker'],
     },
     async ({ c, caller }) => {
       const id = idParam(c);

@@ -9,7 +9,7 @@ import { type SpendPolicy, spendPolicySchema } from '../../../domain/spend-polic
 import { issueMandate, takeBack } from '../../../tools/mandates/issue.ts';
 import { signMandate } from '../../../tools/mandates/sign.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
-import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { answers, idParam, idParams, nextCursor, pageOf, pageQuery } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { idSchema, momentOut, momentSchema } from '../resources/common.ts';
 
@@ -107,20 +107,8 @@ function mountSignature(api: Api): void {
       scope: 'payments:write',
       params: idParams,
       body: { schema: signatureSchema },
-      responses: {
-        201: answers('The mandate with its signatures.', mandateSchema),
-        ...problems(
-          'malformed_body',
-          'unauthenticated',
-          'forbidden',
-          'body_too_large',
-          'unsupported_media_type',
-          'validation_failed',
-          'not_found',
-          'mandate_missing',
-          'switch_unchanged',
-        ),
-      },
+      responses: { 201: answers('The mandate with its signatures.', mandateSchema) },
+      refusals: ['mandate_missing', 'switch_unchanged'],
     },
     async ({ c, caller: { clientId }, body }) => {
       const [mandateId, nowMs] = [idParam(c), deps.clock.now()];
@@ -149,21 +137,8 @@ function mountIssue(api: Api): void {
       scope: 'mandates:write',
       stepUp: true,
       body: { schema: wishSchema },
-      responses: {
-        201: answers('The mandate.', mandateSchema),
-        ...problems(
-          'malformed_body',
-          'unauthenticated',
-          'forbidden',
-          'body_too_large',
-          'unsupported_media_type',
-          'validation_failed',
-          'not_found',
-          'maker_is_checker',
-          'mandate_missing',
-          'mandate_wider',
-        ),
-      },
+      responses: { 201: answers('The mandate.', mandateSchema) },
+      refusals: ['not_found', 'maker_is_checker', 'mandate_missing', 'mandate_wider'],
     },
     async ({ caller, body }) => {
       const { clientId, principal: issuer } = caller;
@@ -198,10 +173,7 @@ function mountReading(api: Api): void {
       summary: 'List mandates, newest first',
       scope: 'mandates:read',
       query: z.strictObject(pageQuery),
-      responses: {
-        200: answers('A page of mandates.', pageOf(mandateSchema)),
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
-      },
+      responses: { 200: answers('A page of mandates.', pageOf(mandateSchema)) },
     },
     async ({ caller, query: { limit, cursor } }) => {
       const afterId = cursor === undefined ? null : (decodeCursor('mandates', cursor, [CURSOR_UUID])[0] ?? null);
@@ -222,7 +194,7 @@ function mountReading(api: Api): void {
       summary: 'Read a mandate',
       scope: 'mandates:read',
       params: idParams,
-      responses: { 200: answers('The mandate.', mandateSchema), ...problems('unauthenticated', 'forbidden', 'not_found') },
+      responses: { 200: answers('The mandate.', mandateSchema) },
     },
     async ({ c, caller }) => {
       const db = deps.tenants.of(caller.clientId);
@@ -247,10 +219,8 @@ function mountRevocation(api: Api): void {
       description: 'At once: payments under it that are not authorised yet are rejected.',
       scope: 'mandates:write',
       params: idParams,
-      responses: {
-        200: answers('The mandate as it stands now.', mandateSchema),
-        ...problems('unauthenticated', 'forbidden', 'not_found', 'switch_unchanged'),
-      },
+      responses: { 200: answers('The mandate as it stands now.', mandateSchema) },
+      refusals: ['switch_unchanged'],
     },
     async ({ c, caller }) => {
       const [id, nowMs] = [idParam(c), deps.clock.now()];

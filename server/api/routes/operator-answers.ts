@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { type AnswerView, listAnswers } from '../../../db/queries/operator-answers.ts';
 import { ANSWER_PRODUCTS } from '../../../tools/mmo/refused-answers.ts';
 import { CURSOR_NUMBER, decodeCursor, encodeCursor } from '../cursor.ts';
-import { answers, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { answers, nextCursor, pageOf, pageQuery } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { idSchema, momentSchema } from '../resources/common.ts';
 
@@ -46,10 +46,7 @@ export function mountOperatorAnswers(api: Api): void {
         'What could not be read, was too large, named another amount or reference than ours, or a code that no table knows, and token answers without a token. Bodies are kept encrypted, without the secrets in them, and not shown.',
       scope: 'callbacks:read',
       query: z.strictObject({ ...pageQuery, railId: z.string().max(40).optional(), attemptId: z.uuid().optional() }),
-      responses: {
-        200: answers('A page of answers.', pageOf(answerSchema)),
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
-      },
+      responses: { 200: answers('A page of answers.', pageOf(answerSchema)) },
     },
     async ({ caller, query: { limit, cursor, ...filter } }) => {
       const list = `operator answers ${JSON.stringify([filter.railId, filter.attemptId])}`;

@@ -9,7 +9,7 @@ import { type AwaitedCollection, findCollectionBetween, type JudgedMessage } fro
 import { fault, isFault } from '../../../domain/errors.ts';
 import type { OwnPayment, OwnPaymentRefusal } from '../../../tools/mmo/operator.ts';
 import type { ApiDeps, CallbackAnswer, OwnPaymentDesk } from '../deps.ts';
-import { type ApiContext, problems } from '../http.ts';
+import { type ApiContext } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { keepMessage, SECRET_PATH, type SecretMessage, takeIn } from './secret-paths.ts';
 
@@ -38,8 +38,8 @@ export function mountOwnPayments(api: Api): void {
     rawBody: { 'application/json': { schema: z.unknown() } },
     responses: {
       200: { description: "Stored. The body is the operator's own.", content: { 'application/json': { schema: z.unknown() } } },
-      ...problems('callback_unknown', 'body_too_large'),
     },
+    refusals: ['callback_unknown', 'body_too_large'],
   } as const;
   mount(
     api,

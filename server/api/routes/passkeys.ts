@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { fault } from '../../../domain/errors.ts';
 import { CHALLENGE_MS, type Challenge, createPasskeys, type Passkeys } from '../../auth/passkeys.ts';
-import { answers, problems } from '../http.ts';
+import { answers } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { grantOut, grantSchema, sessionOf } from './session.ts';
 
@@ -33,14 +33,6 @@ const assertionSchema = z
 /** ES256 and EdDSA, as COSE numbers them. */
 const ALGORITHMS = [-7, -8] as const;
 
-const REFUSED = [
-  'malformed_body',
-  'unauthenticated',
-  'body_too_large',
-  'unsupported_media_type',
-  'validation_failed',
-  'not_found',
-] as const;
 const decoded = (text: string): Buffer => Buffer.from(text, 'base64url');
 
 /** Mounts the routes of passkeys. */
@@ -78,10 +70,8 @@ function mountMaking(api: Api, known: () => Passkeys): void {
       summary: 'Begin to make a passkey',
       scope: 'session:own',
       stepUp: true,
-      responses: {
-        200: answers('What the authenticator is asked for.', challengeSchema),
-        ...problems('unauthenticated', 'forbidden', 'not_found'),
-      },
+      responses: { 200: answers('What the authenticator is asked for.', challengeSchema) },
+      refusals: ['not_found'],
     },
     async ({ caller }) => {
       sessionOf(caller);
@@ -99,7 +89,8 @@ function mountMaking(api: Api, known: () => Passkeys): void {
       scope: 'session:own',
       stepUp: true,
       body: { schema: registrationSchema },
-      responses: { 201: answers('It may be used from now on.', z.object({ made: z.literal(true) })), ...problems(...REFUSED, 'forbidden') },
+      responses: { 201: answers('It may be used from now on.', z.object({ made: z.literal(true) })) },
+      refusals: ['not_found'],
     },
     async ({ caller, body }) => {
       sessionOf(caller);
@@ -126,10 +117,8 @@ function mountOwn(api: Api, known: () => Passkeys): void {
       tag: 'Access',
       summary: 'List the passkeys of whoever is in',
       scope: 'session:own',
-      responses: {
-        200: answers('Oldest first.', z.object({ items: z.array(listedSchema) })),
-        ...problems('unauthenticated', 'forbidden', 'not_found'),
-      },
+      responses: { 200: answers('Oldest first.', z.object({ items: z.array(listedSchema) })) },
+      refusals: ['not_found'],
     },
     async ({ caller }) => {
       sessionOf(caller);
@@ -152,10 +141,8 @@ function mountOwn(api: Api, known: () => Passkeys): void {
       scope: 'session:own',
       stepUp: true,
       params: credentialParams,
-      responses: {
-        200: answers('It lets nobody in any more.', z.object({ id: z.string(), deleted: z.literal(true) })),
-        ...problems('unauthenticated', 'forbidden', 'not_found'),
-      },
+      responses: { 200: answers('It lets nobody in any more.', z.object({ id: z.string(), deleted: z.literal(true) })) },
+      refusals: ['not_found'],
     },
     async ({ c, caller }) => {
       sessionOf(caller);
@@ -178,7 +165,8 @@ function mountLogin(api: Api, known: () => Passkeys): void {
       tag: 'Access',
       summary: 'Begin to log in with a passkey',
       scope: null,
-      responses: { 200: answers('What the authenticator is asked for.', challengeSchema), ...problems('not_found') },
+      responses: { 200: answers('What the authenticator is asked for.', challengeSchema) },
+      refusals: ['not_found'],
     },
     async () => ({ status: 200, body: challengeOut(await known().challenge(null), '') }),
   );
@@ -193,7 +181,8 @@ function mountLogin(api: Api, known: () => Passkeys): void {
       description: 'It counts as both factors, and as showing the second one again.',
       scope: null,
       body: { schema: assertionSchema },
-      responses: { 200: answers('An access token and its first refresh token.', grantSchema), ...problems(...REFUSED) },
+      responses: { 200: answers('An access token and its first refresh token.', grantSchema) },
+      refusals: ['unauthenticated', 'not_found'],
     },
     async ({ c, body }) => {
       const grant = await api.limits.guess(c, () =>

@@ -23,7 +23,7 @@ import { mayFollow, type PaymentStatus } from '../../../domain/lifecycle.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
 import { addHeader } from '../headers.ts';
-import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { answers, idParam, idParams, nextCursor, pageOf, pageQuery } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { faultWith } from '../problem.ts';
 import { approvalOut, approvalSchema } from '../resources/approval.ts';
@@ -103,23 +103,16 @@ function mountSubmit(api: Api): void {
       responses: {
         202: answers('Accepted; the agents take it from here.', paymentSchema),
         200: answers('The payment this reference was used for before.', paymentSchema),
-        ...problems(
-          'malformed_body',
-          'unauthenticated',
-          'forbidden',
-          'quote_not_found',
-          'duplicate_reference',
-          'quote_expired',
-          'body_too_large',
-          'unsupported_media_type',
-          'validation_failed',
-          'quote_mismatch',
-          'idempotency_key_reused',
-          'mandate_missing',
-          'mandate_exceeded',
-          'overloaded',
-        ),
       },
+      refusals: [
+        'quote_not_found',
+        'duplicate_reference',
+        'quote_expired',
+        'quote_mismatch',
+        'mandate_missing',
+        'mandate_exceeded',
+        'overloaded',
+      ],
     },
     async ({ c, caller, body }) => {
       const submit = () => deps.intake.submit(caller.clientId, body, caller.principal);
@@ -161,10 +154,7 @@ function mountReading(api: Api): void {
       scope: 'payments:read',
       tagged: true,
       query: listQuery,
-      responses: {
-        200: answers('A page of payments.', pageOf(paymentSchema)),
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
-      },
+      responses: { 200: answers('A page of payments.', pageOf(paymentSchema)) },
     },
     async ({ caller, query }) => {
       const { limit, cursor, corridor, createdFrom, createdBefore, ...exact } = query;
@@ -190,8 +180,6 @@ function dateOf(text: string | undefined): Date | undefined {
   return text === undefined ? undefined : new Date(text);
 }
 
-const OF_ONE = ['unauthenticated', 'forbidden', 'not_found'] as const;
-
 function mountDetail(api: Api): void {
   const { deps } = api;
   mount(
@@ -205,7 +193,7 @@ function mountDetail(api: Api): void {
       scope: 'payments:read',
       tagged: true,
       params: idParams,
-      responses: { 200: answers('The payment.', detailSchema), ...problems(...OF_ONE) },
+      responses: { 200: answers('The payment.', detailSchema) },
     },
     async ({ c, caller }) => {
       const db = deps.tenants.of(caller.clientId);
@@ -239,7 +227,7 @@ function mountExplanation(api: Api): void {
         'Every status, every decision with its reasons, every attempt, every transfer. What compliance knows, and cases, are told to keys with `cases:read`; others see a neutral reason, so that nobody can be warned.',
       scope: 'payments:read',
       params: idParams,
-      responses: { 200: answers('The whole story.', explanationSchema), ...problems(...OF_ONE) },
+      responses: { 200: answers('The whole story.', explanationSchema) },
     },
     async ({ c, caller }) => {
       const row = await load(deps, caller, idParam(c));
@@ -287,10 +275,8 @@ function mountChanges(api: Api): void {
       scope: 'payments:write',
       idempotent: true,
       params: idParams,
-      responses: {
-        200: answers('The cancelled payment.', paymentSchema),
-        ...problems('unauthenticated', 'forbidden', 'not_found', 'not_cancellable', 'payment_busy', 'idempotency_key_reused'),
-      },
+      responses: { 200: answers('The cancelled payment.', paymentSchema) },
+      refusals: ['not_cancellable', 'payment_busy'],
     },
     async ({ c, caller }) => {
       const paymentId = idParam(c);
@@ -312,10 +298,8 @@ function mountChanges(api: Api): void {
       scope: 'payments:write',
       idempotent: true,
       params: idParams,
-      responses: {
-        202: answers('The wish is noted; the payment follows.', paymentSchema),
-        ...problems('unauthenticated', 'forbidden', 'not_found', 'not_refundable', 'idempotency_key_reused'),
-      },
+      responses: { 202: answers('The wish is noted; the payment follows.', paymentSchema) },
+      refusals: ['not_refundable'],
     },
     async ({ c, caller }) => {
       const paymentId = idParam(c);

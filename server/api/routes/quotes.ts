@@ -8,7 +8,7 @@ import { parseAmount } from '../../../domain/money.ts';
 import { COUNTRIES } from '../../../domain/network.ts';
 import type { ApiDeps, Caller, QuoteRequest } from '../deps.ts';
 import { addHeader } from '../headers.ts';
-import { answers, idParam, idParams, problems, validate } from '../http.ts';
+import { answers, idParam, idParams, validate } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import {
   amountOut,
@@ -113,22 +113,8 @@ export function mountQuotes(api: Api): void {
       scope: 'quotes:write',
       idempotent: true,
       body: { schema: requestSchema, read: readRequest },
-      responses: {
-        201: answers('A signed quote, good until it expires.', quoteSchema),
-        ...problems(
-          'malformed_body',
-          'unauthenticated',
-          'forbidden',
-          'body_too_large',
-          'unsupported_media_type',
-          'validation_failed',
-          'corridor_unavailable',
-          'currency_mismatch',
-          'amount_malformed',
-          'idempotency_key_reused',
-          'rate_unavailable',
-        ),
-      },
+      responses: { 201: answers('A signed quote, good until it expires.', quoteSchema) },
+      refusals: ['corridor_unavailable', 'currency_mismatch', 'amount_malformed', 'rate_unavailable'],
     },
     async ({ c, caller, body }) => {
       const { id } = await deps.createQuote({ clientId: caller.clientId, ...body });
@@ -148,7 +134,8 @@ export function mountQuotes(api: Api): void {
       scope: 'quotes:write',
       tagged: true,
       params: idParams,
-      responses: { 200: answers('The quote.', quoteSchema), ...problems('unauthenticated', 'forbidden', 'quote_not_found') },
+      responses: { 200: answers('The quote.', quoteSchema) },
+      refusals: ['quote_not_found'],
     },
     async ({ c, caller }) => ({ status: 200, body: await load(deps, caller, idParam(c)) }),
   );

@@ -18,7 +18,7 @@ import { fault } from '../../../domain/errors.ts';
 import { approveEntries, entriesDigest, proposeEntries, rejectEntries } from '../../../graph/reconciliation/breaks.ts';
 import type { ProposedEntry } from '../../../tools/reconciliation/entries.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
-import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { answers, idParam, idParams, nextCursor, pageOf, pageQuery } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { currencySchema, idSchema, minorSchema, momentOut, momentSchema } from '../resources/common.ts';
 
@@ -165,10 +165,7 @@ function mountRuns(api: Api): void {
       summary: 'List what was reconciled, newest first',
       scope: 'reconciliation:read',
       query: z.strictObject({ ...pageQuery, railId: z.string().max(40).optional(), day: daySchema.optional() }),
-      responses: {
-        200: answers('A page of reconciliations.', pageOf(reconciliationSchema)),
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
-      },
+      responses: { 200: answers('A page of reconciliations.', pageOf(reconciliationSchema)) },
     },
     async ({ query: { limit, cursor, ...filter } }) => {
       const list = `reconciliations ${JSON.stringify([filter.railId, filter.day])}`;
@@ -205,10 +202,7 @@ function mountBreaks(api: Api): void {
         railId: z.string().max(40).optional(),
         day: daySchema.optional(),
       }),
-      responses: {
-        200: answers('A page of breaks.', pageOf(breakSchema)),
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
-      },
+      responses: { 200: answers('A page of breaks.', pageOf(breakSchema)) },
     },
     async ({ query: { limit, cursor, ...filter } }) => {
       const list = `breaks ${JSON.stringify([filter.status, filter.kind, filter.railId, filter.day])}`;
@@ -232,7 +226,7 @@ function mountBreaks(api: Api): void {
       summary: 'Read a break with its evidence, its entries and what people said',
       scope: 'reconciliation:read',
       params: idParams,
-      responses: { 200: answers('The break.', breakFileSchema), ...problems('unauthenticated', 'forbidden', 'not_found') },
+      responses: { 200: answers('The break.', breakFileSchema) },
     },
     async ({ c }) => ({ status: 200, body: await breakFile(api, idParam(c)) }),
   );
@@ -270,24 +264,8 @@ function mountDecisions(api: Api): void {
       idempotent: true,
       params: idParams,
       body: { schema: requestSchema },
-      responses: {
-        200: answers('The break as it stands now.', breakFileSchema),
-        ...problems(
-          'malformed_body',
-          'unauthenticated',
-          'forbidden',
-          'not_found',
-          'body_too_large',
-          'unsupported_media_type',
-          'validation_failed',
-          'maker_is_checker',
-          'break_not_open',
-          'entries_invalid',
-          'entries_stale',
-          'floor_passed',
-          'idempotency_in_progress',
-        ),
-      },
+      responses: { 200: answers('The break as it stands now.', breakFileSchema) },
+      refusals: ['maker_is_checker', 'break_not_open', 'entries_invalid', 'entries_stale', 'floor_passed'],
     },
     async ({ c, caller, body }) => {
       const act = { breakId: idParam(c), principal: caller.principal, reasonCode: body.reasonCode };

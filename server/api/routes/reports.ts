@@ -10,7 +10,7 @@ import { fault } from '../../../domain/errors.ts';
 import { makeReport, REPORT_CONTEXT, type ReportRequest } from '../../../tools/reports/index.ts';
 import { textOpener } from '../../../tools/privacy/index.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
-import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { answers, idParam, idParams, nextCursor, pageOf, pageQuery } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { idSchema, momentOut, momentSchema } from '../resources/common.ts';
 
@@ -94,26 +94,17 @@ function mountMaking(api: Api): void {
       scope: 'reports:write',
       idempotent: true,
       body: { schema: requestSchema },
-      responses: {
-        201: answers('The report, without its file.', reportSchema),
-        ...problems(
-          'malformed_body',
-          'unauthenticated',
-          'forbidden',
-          'not_found',
-          'body_too_large',
-          'unsupported_media_type',
-          'validation_failed',
-          'report_country_unknown',
-          'report_form_unavailable',
-          'report_period_invalid',
-          'report_too_large',
-          'reporting_entity_missing',
-          'idempotency_in_progress',
-          'rate_unavailable',
-          'report_invalid',
-        ),
-      },
+      responses: { 201: answers('The report, without its file.', reportSchema) },
+      refusals: [
+        'not_found',
+        'report_country_unknown',
+        'report_form_unavailable',
+        'report_period_invalid',
+        'report_too_large',
+        'reporting_entity_missing',
+        'rate_unavailable',
+        'report_invalid',
+      ],
     },
     async ({ c, caller, body }) => {
       const entities =
@@ -151,7 +142,6 @@ function requestOf(body: Wanted): ReportRequest {
 
 function mountReading(api: Api): void {
   const { deps } = api;
-  const refused = ['unauthenticated', 'forbidden', 'not_found'] as const;
   mount(
     api,
     {
@@ -167,10 +157,7 @@ function mountReading(api: Api): void {
         filed: z.enum(['true', 'false']).optional(),
         caseId: z.uuid().optional(),
       }),
-      responses: {
-        200: answers('A page of reports.', pageOf(reportSchema)),
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
-      },
+      responses: { 200: answers('A page of reports.', pageOf(reportSchema)) },
     },
     async ({ caller, query: { limit, cursor, kind, filed, caseId } }) => {
       const list = `reports ${JSON.stringify([kind, filed, caseId])}`;
@@ -191,7 +178,7 @@ function mountReading(api: Api): void {
       summary: 'Read what may be told of a report',
       scope: 'reports:read',
       params: idParams,
-      responses: { 200: answers('The report, without its file.', reportSchema), ...problems(...refused) },
+      responses: { 200: answers('The report, without its file.', reportSchema) },
     },
     async ({ c, caller }) => ({ status: 200, body: reportOut(await load(api, caller.clientId, idParam(c))) }),
   );
@@ -205,7 +192,7 @@ function mountReading(api: Api): void {
       summary: 'Read the file of a report, with names and numbers',
       scope: 'reports:read',
       params: idParams,
-      responses: { 200: { description: 'The file.' }, ...problems(...refused) },
+      responses: { 200: { description: 'The file.' } },
     },
     async ({ c, caller }) => {
       const row = await load(api, caller.clientId, idParam(c));
@@ -244,20 +231,8 @@ function mountFiling(api: Api): void {
       idempotent: true,
       params: idParams,
       body: { schema: filingSchema },
-      responses: {
-        200: answers('The report.', reportSchema),
-        ...problems(
-          'malformed_body',
-          'unauthenticated',
-          'forbidden',
-          'not_found',
-          'body_too_large',
-          'unsupported_media_type',
-          'validation_failed',
-          'report_filed',
-          'idempotency_in_progress',
-        ),
-      },
+      responses: { 200: answers('The report.', reportSchema) },
+      refusals: ['report_filed'],
     },
     async ({ c, caller, body }) => {
       const { clientId, principal } = caller;

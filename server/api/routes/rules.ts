@@ -9,7 +9,7 @@ import { withTransaction } from '../../../db/connect.ts';
 import { countShadowFindings, listRules, readRuleSetInForce, type RuleRow } from '../../../db/queries/rules.ts';
 import { fault } from '../../../domain/errors.ts';
 import type { Scope } from '../../../domain/scopes.ts';
-import { answers, problems } from '../http.ts';
+import { answers } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { ruleDocument, ruleListSchema, ruleOut, RULE_STATUSES, ruleVersionSchema } from '../resources/rules.ts';
 
@@ -57,7 +57,7 @@ function mountReading(api: Api): void {
       scope: 'rules:read',
       tagged: true,
       query: z.strictObject({ status: z.enum(RULE_STATUSES).optional() }),
-      responses: { 200: answers('The rules.', ruleListSchema), ...problems('unauthenticated', 'forbidden', 'validation_failed') },
+      responses: { 200: answers('The rules.', ruleListSchema) },
     },
     async ({ query }) => {
       const { rows, counts, ruleSet } = await read(null);
@@ -75,10 +75,8 @@ function mountReading(api: Api): void {
       summary: 'Read every version of a rule',
       scope: 'rules:read',
       params: ruleParams,
-      responses: {
-        200: answers('Its versions, the newest first.', ruleListSchema),
-        ...problems('unauthenticated', 'forbidden', 'not_found'),
-      },
+      responses: { 200: answers('Its versions, the newest first.', ruleListSchema) },
+      refusals: ['not_found'],
     },
     async ({ c }) => {
       const { rows, counts, ruleSet } = await read(c.req.param('id') ?? '');
@@ -102,19 +100,8 @@ function mountDraft(api: Api): void {
       idempotent: true,
       // The language tells more exactly what is wrong than the schema alone, so the rule is read there.
       body: { schema: draftSchema, read: (value) => z.strictObject({ rule: z.unknown(), note: draftSchema.shape.note }).safeParse(value) },
-      responses: {
-        201: answers('The draft.', ruleVersionSchema),
-        ...problems(
-          'malformed_body',
-          'unauthenticated',
-          'forbidden',
-          'body_too_large',
-          'unsupported_media_type',
-          'validation_failed',
-          'rule_invalid',
-          'idempotency_in_progress',
-        ),
-      },
+      responses: { 201: answers('The draft.', ruleVersionSchema) },
+      refusals: ['rule_invalid'],
     },
     async ({ c, caller, body }) => {
       if (!body.success) throw fault('validation_failed', { field: body.error.issues[0]?.path.join('.') ?? '' });
@@ -146,10 +133,8 @@ function mountStep(api: Api, name: 'submit' | 'approve' | 'retire', scope: Scope
       // What changes which rules are live; drafts and shadow change nothing.
       stepUp: name !== 'submit',
       params: versionParams,
-      responses: {
-        200: answers('The version, where it is now.', ruleVersionSchema),
-        ...problems('unauthenticated', 'forbidden', 'not_found', 'rule_step_refused', 'maker_is_checker'),
-      },
+      responses: { 200: answers('The version, where it is now.', ruleVersionSchema) },
+      refusals: ['unauthenticated', 'forbidden', 'not_found', 'rule_step_refused', 'maker_is_checker'],
     },
     async ({ c, caller }) => {
       const [id, version] = [c.req.param('id') ?? '', Number(c.req.param('version'))];

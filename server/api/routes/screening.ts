@@ -6,7 +6,7 @@ import { findKnownPerson } from '../../../db/queries/rescreening.ts';
 import { fault } from '../../../domain/errors.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
 import { decideFinding, FINDING_VERDICTS, pendingFinding } from '../finding-desk.ts';
-import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { answers, idParam, idParams, nextCursor, pageOf, pageQuery } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { idSchema, momentOut, momentSchema } from '../resources/common.ts';
 import { besideListed, comparisonSchema, listedSchema, shownPerson, shownPersonSchema } from '../resources/listed.ts';
@@ -81,7 +81,7 @@ function mountFindingFile(api: Api): void {
       description: 'That you looked is in the audit log.',
       scope: 'cases:read',
       params: idParams,
-      responses: { 200: answers('The finding.', findingFileSchema), ...problems('unauthenticated', 'forbidden', 'not_found') },
+      responses: { 200: answers('The finding.', findingFileSchema) },
     },
     async ({ c, caller }) => {
       const row = await findFinding(deps.tenants.of(caller.clientId), caller.clientId, idParam(c));
@@ -110,10 +110,7 @@ function mountFindings(api: Api): void {
       summary: 'List known people who may stand on a list since it changed',
       scope: 'cases:read',
       query: z.strictObject({ ...pageQuery, status: z.enum(FINDING_STATUSES).optional() }),
-      responses: {
-        200: answers('A page of findings.', pageOf(findingSchema)),
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
-      },
+      responses: { 200: answers('A page of findings.', pageOf(findingSchema)) },
     },
     async ({ caller, query: { limit, cursor, status } }) => {
       const list = `findings ${status ?? ''}`;
@@ -146,20 +143,8 @@ function mountResolution(api: Api): void {
       stepUp: true,
       params: idParams,
       body: { schema: resolutionSchema },
-      responses: {
-        200: answers('The finding, decided.', findingSchema),
-        ...problems(
-          'malformed_body',
-          'unauthenticated',
-          'forbidden',
-          'not_found',
-          'case_not_open',
-          'maker_is_checker',
-          'validation_failed',
-          'body_too_large',
-          'unsupported_media_type',
-        ),
-      },
+      responses: { 200: answers('The finding, decided.', findingSchema) },
+      refusals: ['case_not_open', 'maker_is_checker'],
     },
     async ({ c, caller, body }) => {
       const id = idParam(c);

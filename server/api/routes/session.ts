@@ -7,7 +7,7 @@ import { fault } from '../../../domain/errors.ts';
 import type { Access, Grant } from '../../auth/access.ts';
 import { PASSWORD_LENGTH } from '../../auth/passwords.ts';
 import type { ApiDeps, Session } from '../deps.ts';
-import { type ApiContext, answers, mediaTypeOf, problems, readBody, validate } from '../http.ts';
+import { type ApiContext, answers, mediaTypeOf, readBody, validate } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 
 const FORM = 'application/x-www-form-urlencoded';
@@ -93,7 +93,8 @@ function mountTokens(api: Api): void {
         'The part of the key before its last underscore is the `client_id`, the rest the `client_secret`; in the body, or as HTTP Basic. `scope` narrows what the token may do.',
       scope: null,
       rawBody: { [FORM]: { schema: tokenForm } },
-      responses: { 200: answers('The token.', grantSchema), ...problems(...REFUSED, 'forbidden') },
+      responses: { 200: answers('The token.', grantSchema) },
+      refusals: [...REFUSED, 'forbidden'],
     },
     async ({ c }) => {
       const access = accessOf(deps);
@@ -120,8 +121,8 @@ function mountTokens(api: Api): void {
           'The key that signs now comes first; those before it stay for as long as their tokens live.',
           z.object({ keys: z.array(jwkSchema) }),
         ),
-        ...problems('not_found'),
       },
+      refusals: ['not_found'],
     },
     async () => ({ status: 200, body: { keys: await accessOf(deps).jwks() } }),
   );
@@ -139,7 +140,8 @@ function mountRevocation(api: Api): void {
       description: 'Holding the token is all that is asked for. Other API processes hear of it within half a minute.',
       scope: null,
       rawBody: { [FORM]: { schema: revokeForm } },
-      responses: { 200: answers('It is no longer good, if it ever was.', z.object({ revoked: z.literal(true) })), ...problems(...REFUSED) },
+      responses: { 200: answers('It is no longer good, if it ever was.', z.object({ revoked: z.literal(true) })) },
+      refusals: [...REFUSED],
     },
     async ({ c }) => {
       const access = accessOf(api.deps);
@@ -178,10 +180,8 @@ function mountLogin(api: Api): void {
       description: 'After some failures the login waits, twice as long after each one more, whatever address they come from.',
       scope: null,
       body: { schema: loginSchema },
-      responses: {
-        200: answers('An access token and its first refresh token.', grantSchema),
-        ...problems(...REFUSED, 'not_found', 'overloaded'),
-      },
+      responses: { 200: answers('An access token and its first refresh token.', grantSchema) },
+      refusals: ['unauthenticated', 'not_found', 'overloaded'],
     },
     async ({ c, body }) => {
       const grant = await api.limits.guess(c, () => accessOf(deps).logIn(body));
@@ -202,7 +202,8 @@ function mountStepUp(api: Api): void {
       summary: 'Show the second factor again, before a decision',
       scope: 'session:own',
       body: { schema: codeSchema },
-      responses: { 200: answers('An access token that says so.', grantSchema), ...problems(...REFUSED, 'forbidden', 'not_found') },
+      responses: { 200: answers('An access token that says so.', grantSchema) },
+      refusals: ['not_found'],
     },
     async ({ c, caller, body }) => {
       sessionOf(caller);
@@ -224,10 +225,8 @@ function mountPassword(api: Api): void {
       scope: 'session:own',
       stepUp: true,
       body: { schema: passwordSchema },
-      responses: {
-        200: answers('It is changed.', z.object({ changed: z.literal(true) })),
-        ...problems(...REFUSED, 'forbidden', 'not_found', 'overloaded'),
-      },
+      responses: { 200: answers('It is changed.', z.object({ changed: z.literal(true) })) },
+      refusals: ['not_found', 'overloaded'],
     },
     async ({ c, caller, body }) => {
       sessionOf(caller);

@@ -12,7 +12,7 @@ import { newId } from '../../../domain/ids.ts';
 import { approvalRequestSchema } from '../../../tools/aptos/approval-request.ts';
 import type { ApprovalDesk } from '../../../tools/aptos/approval-desk.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
-import { answers, idParam, idParams, problems } from '../http.ts';
+import { answers, idParam, idParams } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { digestSchema } from '../resources/common.ts';
 import { fileOf, settlementFileSchema } from '../resources/settlement.ts';
@@ -71,10 +71,8 @@ function mountRequest(api: Api): void {
         'bytes follow from the words before you sign them: `capp settlement sign` does, without any connection.',
       scope: 'settlement:approve',
       params: idParams,
-      responses: {
-        200: answers('What is to be signed.', approvalRequestSchema.meta({ id: 'SettlementApprovalToSign' })),
-        ...problems('unauthenticated', 'forbidden', 'not_found', ...OF_BATCH, ...OF_KEY, ...OF_CHAIN),
-      },
+      responses: { 200: answers('What is to be signed.', approvalRequestSchema.meta({ id: 'SettlementApprovalToSign' })) },
+      refusals: [...OF_BATCH, ...OF_KEY, ...OF_CHAIN],
     },
     async ({ c, caller }) => {
       const row = await findSettlementBatch(deps.pool, idParam(c));
@@ -107,31 +105,21 @@ function mountApproval(api: Api): void {
       idempotent: true,
       params: idParams,
       body: { schema: approvalSchema },
-      responses: {
-        202: answers('The approval is written down; it goes on the chain from here.', settlementFileSchema),
-        ...problems(
-          'malformed_body',
-          'unauthenticated',
-          'forbidden',
-          'not_found',
-          'body_too_large',
-          'unsupported_media_type',
-          'validation_failed',
-          'settlement_proposal_stale',
-          'settlement_already_approved',
-          'idempotency_in_progress',
-          ...OF_BATCH,
-          ...OF_KEY,
-          ...OF_CHAIN,
-          'settlement_key_elsewhere',
-          'settlement_approval_malformed',
-          'settlement_approval_differs',
-          'settlement_approval_gas',
-          'settlement_approval_expiry',
-          'settlement_approval_sequence',
-          'chain_signer_refused',
-        ),
-      },
+      responses: { 202: answers('The approval is written down; it goes on the chain from here.', settlementFileSchema) },
+      refusals: [
+        'settlement_proposal_stale',
+        'settlement_already_approved',
+        ...OF_BATCH,
+        ...OF_KEY,
+        ...OF_CHAIN,
+        'settlement_key_elsewhere',
+        'settlement_approval_malformed',
+        'settlement_approval_differs',
+        'settlement_approval_gas',
+        'settlement_approval_expiry',
+        'settlement_approval_sequence',
+        'chain_signer_refused',
+      ],
     },
     async ({ c, caller, body }) => {
       const batchId = idParam(c);

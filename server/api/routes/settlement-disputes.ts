@@ -14,7 +14,7 @@ import {
 } from '../../../db/queries/settlement-disputes.ts';
 import { fault } from '../../../domain/errors.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
-import { answers, idParam, idParams, problems } from '../http.ts';
+import { answers, idParam, idParams } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { digestSchema } from '../resources/common.ts';
 import { fileOf, settlementFileSchema } from '../resources/settlement.ts';
@@ -45,9 +45,6 @@ export function mountSettlementDisputes(api: Api): void {
   mountVote(api);
 }
 
-const REFUSALS = ['malformed_body', 'unauthenticated', 'forbidden', 'not_found', 'body_too_large', 'unsupported_media_type'] as const;
-const OF_BOTH = ['validation_failed', 'settlement_time_over', 'idempotency_in_progress'] as const;
-
 function mountDispute(api: Api): void {
   const { deps } = api;
   mount<z.ZodType, z.infer<typeof disputeSchema>>(
@@ -66,10 +63,8 @@ function mountDispute(api: Api): void {
       idempotent: true,
       params: idParams,
       body: { schema: disputeSchema },
-      responses: {
-        202: answers('The dispute is written down; it goes on the chain from here.', settlementFileSchema),
-        ...problems(...REFUSALS, ...OF_BOTH, 'settlement_not_disputable', 'settlement_already_disputed'),
-      },
+      responses: { 202: answers('The dispute is written down; it goes on the chain from here.', settlementFileSchema) },
+      refusals: ['settlement_time_over', 'settlement_not_disputable', 'settlement_already_disputed'],
     },
     async ({ c, caller, body }) => {
       const batchId = idParam(c);
@@ -114,18 +109,15 @@ function mountVote(api: Api): void {
       idempotent: true,
       params: idParams,
       body: { schema: voteSchema },
-      responses: {
-        202: answers('The vote is written down; it goes on the chain from here.', settlementFileSchema),
-        ...problems(
-          ...REFUSALS,
-          ...OF_BOTH,
-          'settlement_not_disputed',
-          'evidence_stale',
-          'settlement_no_key',
-          'settlement_arbiter_involved',
-          'settlement_already_voted',
-        ),
-      },
+      responses: { 202: answers('The vote is written down; it goes on the chain from here.', settlementFileSchema) },
+      refusals: [
+        'settlement_time_over',
+        'settlement_not_disputed',
+        'evidence_stale',
+        'settlement_no_key',
+        'settlement_arbiter_involved',
+        'settlement_already_voted',
+      ],
     },
     async ({ c, caller, body }) => {
       const batchId = idParam(c);

@@ -7,7 +7,7 @@ import { fault } from '../../../domain/errors.ts';
 import { BATCH_STATUSES } from '../../../domain/settlement.ts';
 import { settlementProofSchema } from '../../../tools/aptos/settlement-proof.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
-import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { answers, idParam, idParams, nextCursor, pageOf, pageQuery } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { digestSchema } from '../resources/common.ts';
 import {
@@ -39,8 +39,6 @@ export function mountSettlement(api: Api): void {
   mountProof(api);
 }
 
-const OF_ONE = ['unauthenticated', 'forbidden', 'not_found'] as const;
-
 function mountBatchReading(api: Api): void {
   const { deps } = api;
   mount(
@@ -59,10 +57,7 @@ function mountBatchReading(api: Api): void {
         method: z.enum(['books', 'chain']).optional(),
         partner: z.string().max(64).optional(),
       }),
-      responses: {
-        200: answers('A page of batches.', pageOf(settlementBatchSchema)),
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
-      },
+      responses: { 200: answers('A page of batches.', pageOf(settlementBatchSchema)) },
     },
     async ({ query: { limit, cursor, ...filter } }) => {
       const list = `settlement batches ${JSON.stringify([filter.status, filter.method, filter.partner])}`;
@@ -83,7 +78,7 @@ function mountBatchReading(api: Api): void {
       scope: 'settlement:read',
       tagged: true,
       params: idParams,
-      responses: { 200: answers('The batch.', settlementFileSchema), ...problems(...OF_ONE) },
+      responses: { 200: answers('The batch.', settlementFileSchema) },
     },
     async ({ c }) => ({ status: 200, body: await fileOf(deps.pool, idParam(c)) }),
   );
@@ -101,10 +96,7 @@ function mountCases(api: Api): void {
       summary: 'List what people must look at, newest first',
       scope: 'settlement:read',
       query: z.strictObject({ ...pageQuery, status: z.enum(SETTLEMENT_CASE_STATUSES).optional() }),
-      responses: {
-        200: answers('A page of cases.', pageOf(settlementCaseSchema)),
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
-      },
+      responses: { 200: answers('A page of cases.', pageOf(settlementCaseSchema)) },
     },
     async ({ query: { limit, cursor, status } }) => {
       const list = `settlement cases ${status ?? ''}`;
@@ -128,21 +120,8 @@ function mountCases(api: Api): void {
       idempotent: true,
       params: idParams,
       body: { schema: resolutionSchema },
-      responses: {
-        200: answers('The closed case.', settlementCaseSchema),
-        ...problems(
-          'malformed_body',
-          'unauthenticated',
-          'forbidden',
-          'not_found',
-          'body_too_large',
-          'unsupported_media_type',
-          'validation_failed',
-          'case_not_open',
-          'evidence_stale',
-          'idempotency_in_progress',
-        ),
-      },
+      responses: { 200: answers('The closed case.', settlementCaseSchema) },
+      refusals: ['case_not_open', 'evidence_stale'],
     },
     async ({ c, caller, body }) => {
       const caseId = idParam(c);
@@ -175,10 +154,8 @@ function mountProof(api: Api): void {
         'with SHA-256 alone, or with `capp proof verify`, which can ask the chain as well.',
       scope: 'payments:read',
       params: idParams,
-      responses: {
-        200: answers('The proof.', settlementProofSchema.meta({ id: 'SettlementProof' })),
-        ...problems(...OF_ONE, 'proof_not_ready', 'proof_too_long'),
-      },
+      responses: { 200: answers('The proof.', settlementProofSchema.meta({ id: 'SettlementProof' })) },
+      refusals: ['proof_not_ready', 'proof_too_long'],
     },
     async ({ c, caller }) => {
       const payment = await findPayment(deps.tenants.of(caller.clientId), caller.clientId, idParam(c));

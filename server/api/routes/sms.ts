@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { listSms, SMS_STATES, type SmsRow } from '../../../db/queries/sms.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
-import { answers, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { answers, nextCursor, pageOf, pageQuery } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { idSchema, momentOut, momentSchema } from '../resources/common.ts';
 
@@ -49,10 +49,7 @@ export function mountSms(api: Api): void {
         paymentId: z.uuid().optional(),
         state: z.enum(SMS_STATES as [SmsRow['state'], ...SmsRow['state'][]]).optional(),
       }),
-      responses: {
-        200: answers('A page of text messages.', pageOf(smsSchema)),
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'validation_failed'),
-      },
+      responses: { 200: answers('A page of text messages.', pageOf(smsSchema)) },
     },
     async ({ caller, query: { limit, cursor, paymentId, state } }) => {
       const list = `sms messages ${JSON.stringify([paymentId, state])}`;

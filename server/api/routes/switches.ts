@@ -6,7 +6,7 @@ import { recordAuditEvents } from '../../../db/queries/audit.ts';
 import { type AgentSwitch, findSwitch, turnSwitch } from '../../../db/queries/llm.ts';
 import { fault } from '../../../domain/errors.ts';
 import { requireStepUp } from '../authenticate.ts';
-import { answers, problems } from '../http.ts';
+import { answers } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { momentOut, momentSchema } from '../resources/common.ts';
 
@@ -48,7 +48,7 @@ export function mountSwitches(api: Api): void {
       tag: 'Cases',
       summary: 'See whether a model is asked about cases',
       scope: 'cases:read',
-      responses: { 200: answers('The switch.', switchSchema), ...problems('unauthenticated', 'forbidden') },
+      responses: { 200: answers('The switch.', switchSchema) },
     },
     async ({ caller }) => ({ status: 200, body: await stateOf(caller.clientId) }),
   );
@@ -64,20 +64,8 @@ export function mountSwitches(api: Api): void {
         'Off works at once, also on what is under way. On needs another person than the one who turned it off, who has shown the second factor within five minutes.',
       scope: 'agents:switch',
       body: { schema: turnSchema },
-      responses: {
-        200: answers('The switch as it stands now.', switchSchema),
-        ...problems(
-          'malformed_body',
-          'unauthenticated',
-          'forbidden',
-          'body_too_large',
-          'unsupported_media_type',
-          'validation_failed',
-          'switch_unchanged',
-          'maker_is_checker',
-          'step_up_needed',
-        ),
-      },
+      responses: { 200: answers('The switch as it stands now.', switchSchema) },
+      refusals: ['switch_unchanged', 'maker_is_checker', 'step_up_needed'],
     },
     async ({ caller, body }) => {
       // Less than this asks nobody for anything: off must be quick.

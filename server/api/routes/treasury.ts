@@ -8,7 +8,7 @@ import { RAILS } from '../../../domain/network.ts';
 import { readCorridorHealth } from '../../../tools/rails/corridors.ts';
 import { breakerState, readRailHealth, successRate } from '../../../tools/rails/health.ts';
 import { CURSOR_NUMBER, decodeCursor, encodeCursor } from '../cursor.ts';
-import { answers, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { answers, nextCursor, pageOf, pageQuery } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import {
   amountOut,
@@ -87,7 +87,6 @@ const poolSchema = z
 
 /** Mounts the routes of corridors, rates and pools. */
 export function mountTreasury(api: Api): void {
-  const denied = ['unauthenticated', 'forbidden'] as const;
   mount(
     api,
     {
@@ -98,7 +97,7 @@ export function mountTreasury(api: Api): void {
       summary: 'List the corridors that are open today',
       scope: 'treasury:read',
       tagged: true,
-      responses: { 200: answers('Every corridor.', z.object({ items: z.array(corridorSchema) })), ...problems(...denied) },
+      responses: { 200: answers('Every corridor.', z.object({ items: z.array(corridorSchema) })) },
     },
     () => ({ status: 200, body: { items: listCorridors().map(corridorOut) } }),
   );
@@ -147,7 +146,6 @@ function mountHealth(api: Api): void {
       query: z.strictObject({ corridor: z.string().max(5).optional() }),
       responses: {
         200: answers('Rails and corridors.', z.object({ rails: z.array(healthSchema), corridors: z.array(corridorHealthSchema) })),
-        ...problems('unauthenticated', 'forbidden', 'validation_failed'),
       },
     },
     async ({ query: { corridor } }) => {
@@ -181,7 +179,7 @@ function mountPools(api: Api): void {
       summary: 'List the liquidity pools',
       scope: 'treasury:read',
       tagged: true,
-      responses: { 200: answers('Every pool.', z.object({ items: z.array(poolSchema) })), ...problems('unauthenticated', 'forbidden') },
+      responses: { 200: answers('Every pool.', z.object({ items: z.array(poolSchema) })) },
     },
     async () => {
       const items = (await listPools(api.deps.pool)).map((row) => ({
@@ -215,10 +213,7 @@ function mountRates(api: Api): void {
       summary: 'List the newest rate of every source',
       scope: 'treasury:read',
       tagged: true,
-      responses: {
-        200: answers('Rates by currency and source.', z.object({ items: z.array(sourceRateSchema) })),
-        ...problems('unauthenticated', 'forbidden'),
-      },
+      responses: { 200: answers('Rates by currency and source.', z.object({ items: z.array(sourceRateSchema) })) },
     },
     async () => ({ status: 200, body: { items: (await latestRates(deps.pool, CURRENCIES)).map(rateRowOut) } }),
   );
@@ -233,10 +228,8 @@ function mountRates(api: Api): void {
       scope: 'treasury:read',
       params: z.object({ currency: currencySchema.openapi({ param: { name: 'currency', in: 'path' } }) }),
       query: z.strictObject(pageQuery),
-      responses: {
-        200: answers('A page of rates.', pageOf(sourceRateSchema)),
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'not_found', 'validation_failed'),
-      },
+      responses: { 200: answers('A page of rates.', pageOf(sourceRateSchema)) },
+      refusals: ['not_found'],
     },
     async ({ c, query: { limit, cursor } }) => {
       const currency = c.req.param('currency') ?? '';

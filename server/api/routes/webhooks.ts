@@ -25,7 +25,7 @@ import { checkTarget } from '../../../tools/notify/webhooks/target.ts';
 import { CURSOR_UUID, decodeCursor, encodeCursor } from '../cursor.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
 import { addHeader } from '../headers.ts';
-import { answers, idParam, idParams, nextCursor, pageOf, pageQuery, problems } from '../http.ts';
+import { answers, idParam, idParams, nextCursor, pageOf, pageQuery } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import {
   DELIVERY_STATES,
@@ -62,9 +62,6 @@ const replaySchema = z
   ])
   .openapi('WebhookReplay', { description: '`range`: every event from one moment to before another, told before or not.' });
 
-const unread = ['malformed_body', 'unauthenticated', 'forbidden', 'body_too_large', 'unsupported_media_type', 'validation_failed'] as const;
-const refused = ['unauthenticated', 'forbidden', 'not_found'] as const;
-
 /** Mounts the routes of webhooks. */
 export function mountWebhooks(api: Api): void {
   mountCreation(api);
@@ -87,10 +84,8 @@ function mountCreation(api: Api): void {
       scope: 'webhooks:write',
       idempotent: true,
       body: { schema: createSchema },
-      responses: {
-        201: answers('The endpoint with its secret, which is shown this once.', endpointWithSecretSchema),
-        ...problems(...unread, 'webhook_target_refused', 'webhook_endpoints_full', 'idempotency_key_reused'),
-      },
+      responses: { 201: answers('The endpoint with its secret, which is shown this once.', endpointWithSecretSchema) },
+      refusals: ['webhook_target_refused', 'webhook_endpoints_full'],
     },
     async ({ c, caller, body }) => {
       await checkTarget(body.url, targetPolicy(deps));
@@ -123,10 +118,7 @@ function mountCreation(api: Api): void {
       tag: 'Webhooks',
       summary: 'List the webhook endpoints',
       scope: 'webhooks:read',
-      responses: {
-        200: answers('Every endpoint, oldest first.', z.object({ items: z.array(endpointSchema) })),
-        ...problems('unauthenticated', 'forbidden'),
-      },
+      responses: { 200: answers('Every endpoint, oldest first.', z.object({ items: z.array(endpointSchema) })) },
     },
     async ({ caller }) => ({
       status: 200,
@@ -152,7 +144,7 @@ function mountEndpoints(api: Api): void {
       summary: 'Read a webhook endpoint and its health',
       scope: 'webhooks:read',
       params: idParams,
-      responses: { 200: answers('The endpoint.', endpointSchema), ...problems(...refused) },
+      responses: { 200: answers('The endpoint.', endpointSchema) },
     },
     async ({ c, caller }) => ({ status: 200, body: endpointOut(await load(deps, caller, idParam(c))) }),
   );
@@ -168,7 +160,8 @@ function mountEndpoints(api: Api): void {
       scope: 'webhooks:write',
       params: idParams,
       body: { schema: changeSchema },
-      responses: { 200: answers('The endpoint.', endpointSchema), ...problems(...unread, 'not_found', 'webhook_target_refused') },
+      responses: { 200: answers('The endpoint.', endpointSchema) },
+      refusals: ['webhook_target_refused'],
     },
     async ({ c, caller, body }) => {
       const endpointId = idParam(c);
@@ -197,7 +190,7 @@ function mountEndpoints(api: Api): void {
       description: 'What waits for it is given up; the log of its deliveries stays.',
       scope: 'webhooks:write',
       params: idParams,
-      responses: { 200: answers('It is gone.', z.object({ id: z.uuid(), deleted: z.literal(true) })), ...problems(...refused) },
+      responses: { 200: answers('It is gone.', z.object({ id: z.uuid(), deleted: z.literal(true) })) },
     },
     async ({ c, caller }) => {
       const { id: endpointId } = await load(deps, caller, idParam(c));
@@ -236,10 +229,7 @@ function mountRotation(api: Api): void {
       idempotent: true,
       params: idParams,
       body: { schema: rotationSchema, required: false },
-      responses: {
-        200: answers('The endpoint with its new secret, which is shown this once.', endpointWithSecretSchema),
-        ...problems(...unread, 'not_found', 'idempotency_key_reused'),
-      },
+      responses: { 200: answers('The endpoint with its new secret, which is shown this once.', endpointWithSecretSchema) },
     },
     async ({ c, caller, body }) => {
       const [endpointId, nowMs, secret] = [idParam(c), deps.clock.now(), newSecret()];
@@ -272,10 +262,7 @@ function mountDeliveries(api: Api): void {
       scope: 'webhooks:read',
       params: idParams,
       query: z.strictObject({ ...pageQuery, state: z.enum(DELIVERY_STATES).optional(), paymentId: z.uuid().optional() }),
-      responses: {
-        200: answers('A page of deliveries.', pageOf(deliverySchema)),
-        ...problems('invalid_cursor', 'unauthenticated', 'forbidden', 'not_found', 'validation_failed'),
-      },
+      responses: { 200: answers('A page of deliveries.', pageOf(deliverySchema)) },
     },
     async ({ c, caller, query: { limit, cursor, state, paymentId } }) => {
       const { id: endpointId } = await load(deps, caller, idParam(c));
@@ -302,7 +289,7 @@ function mountDeliveries(api: Api): void {
       summary: 'Read a delivery with its body and every try',
       scope: 'webhooks:read',
       params: idParams,
-      responses: { 200: answers('The delivery.', deliveryFileSchema), ...problems(...refused) },
+      responses: { 200: answers('The delivery.', deliveryFileSchema) },
     },
     async ({ c, caller }) => ({ status: 200, body: await deliveryFile(deps, caller, idParam(c)) }),
   );
@@ -317,7 +304,6 @@ async function deliveryFile(deps: ApiDeps, caller: Caller, deliveryId: string) {
 function mountReplays(api: Api): void {
   const { deps } = api;
   const shared = { tag: 'Webhooks', scope: 'webhooks:write', idempotent: true, params: idParams } as const;
-  const unable = ['unauthenticated', 'forbidden', 'not_found', 'webhook_endpoint_disabled', 'idempotency_key_reused'] as const;
   mount(
     api,
     {
@@ -326,10 +312,8 @@ function mountReplays(api: Api): void {
       path: '/v1/webhook-deliveries/{id}/replay',
       operationId: 'replayWebhookDelivery',
       summary: 'Send one delivery again',
-      responses: {
-        202: answers('On its way again.', deliveryFileSchema),
-        ...problems(...unable, 'webhook_endpoint_disabled', 'webhook_delivery_waiting'),
-      },
+      responses: { 202: answers('On its way again.', deliveryFileSchema) },
+      refusals: ['webhook_endpoint_disabled', 'webhook_delivery_waiting'],
     },
     async ({ c, caller }) => {
       const { id: deliveryId } = await deliveryFile(deps, caller, idParam(c));
@@ -351,10 +335,8 @@ function mountReplays(api: Api): void {
       operationId: 'replayWebhookDeliveries',
       summary: 'Send everything again that failed, or that happened in a stretch of time',
       body: { schema: replaySchema },
-      responses: {
-        202: answers('How many deliveries are on their way again.', z.object({ replayed: z.int() })),
-        ...problems(...unread, 'not_found', 'webhook_endpoint_disabled', 'idempotency_key_reused'),
-      },
+      responses: { 202: answers('How many deliveries are on their way again.', z.object({ replayed: z.int() })) },
+      refusals: ['webhook_endpoint_disabled'],
     },
     async ({ c, caller, body }) => {
       const endpoint = await endpointOf(deps, caller, idParam(c));
@@ -375,7 +357,8 @@ function mountReplays(api: Api): void {
       path: '/v1/webhook-endpoints/{id}/test',
       operationId: 'testWebhookEndpoint',
       summary: 'Send a test event',
-      responses: { 202: answers('On its way.', deliveryFileSchema), ...problems(...unable) },
+      responses: { 202: answers('On its way.', deliveryFileSchema) },
+      refusals: ['webhook_endpoint_disabled'],
     },
     async ({ c, caller }) => {
       const deliveryId = await sendTest(
