@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fingerprintOf, intentFromRecord, PARTY_COLUMNS, parseIntent, type PaymentIntent } from './intent.ts';
-import { completeDetails, type PartyDetails, type PartyDetailsInput } from './party.ts';
+import { addDetails, completeDetails, type PartyDetails, type PartyDetailsInput } from './party.ts';
 
 const DAY = '2026-11-01';
 const SENDER = { name: 'Wanjiru Kamau', phone: '0712 345678', country: 'KE' };
@@ -175,5 +175,42 @@ describe('what is added to what is known of somebody', () => {
       type: 'organisation',
       document: { type: 'lei', number: LEI },
     });
+  });
+});
+
+describe('what a person is kept with when more is said of them', () => {
+  const known: PartyDetails = { dateOfBirth: '1971', address: { town: 'Kisumu', country: 'KE' }, nationality: 'KE' };
+
+  it.each<[string, PartyDetails, PartyDetails]>([
+    ['what lacked', { placeOfBirth: 'Kisumu' }, { ...known, placeOfBirth: 'Kisumu' }],
+    ['the day of a year', { dateOfBirth: '1971-03-04' }, { ...known, dateOfBirth: '1971-03-04' }],
+    [
+      'the rest of the same address',
+      { address: { line: '12 Moi Avenue', town: 'Kisumu', country: 'KE' } },
+      { ...known, address: { line: '12 Moi Avenue', town: 'Kisumu', country: 'KE' } },
+    ],
+    [
+      'what lacked beside what differs',
+      { nationality: 'UG', document: { type: 'passport', number: 'A1' } },
+      { ...known, document: { type: 'passport', number: 'A1' } },
+    ],
+  ])('has %s', (_, added, whole) => {
+    expect(addDetails(known, added)).toEqual(whole);
+  });
+
+  it.each<[string, PartyDetails]>([
+    ['a day of another year', { dateOfBirth: '1972-03-04' }],
+    ['another country', { nationality: 'UG' }],
+    ['a part of another address', { address: { line: '1 Uhuru Highway', town: 'Nairobi', country: 'KE' } }],
+    ['what was said', { nationality: 'KE', address: { town: 'Kisumu', country: 'KE' } }],
+    ['nothing', {}],
+  ])('is not changed by %s', (_, added) => {
+    expect(addDetails(known, added)).toBe(known);
+  });
+
+  it('stays of the type, and of the day, that was said first', () => {
+    const first: PartyDetails = { type: 'person', dateOfBirth: '1971-03-04' };
+    expect(addDetails(first, { dateOfBirth: '1971' })).toBe(first);
+    expect(addDetails(first, { type: 'organisation', nationality: 'KE' })).toBe(first);
   });
 });

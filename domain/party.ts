@@ -223,12 +223,19 @@ function isLei(number: string): boolean {
 }
 
 /**
- * What is known of somebody of whom more is said: what was said first counts, and what lacked is added. Who is said to be of another
- * type than before is left as they are.
+ * What is known of somebody of whom more is said: what was said first counts, and what lacked is added, also the parts of an address or a
+ * document that agrees as far as both go, and the day of a year of birth. Who is said to be of another type than before is left as they
+ * are. Gives `known` itself where nothing is added.
  */
-export function addDetails(known: PartyDetails | undefined, added: PartyDetails): PartyDetails {
-  if (known?.type !== undefined && added.type !== undefined && known.type !== added.type) return known;
-  return { ...added, ...known };
+export function addDetails(known: PartyDetails, added: PartyDetails): PartyDetails {
+  if (known.type !== undefined && added.type !== undefined && known.type !== added.type) return known;
+  const before = partsOf(known);
+  const more = Object.entries(added).flatMap(([field, value]) => {
+    const said = [...partsOf({ [field]: value })].map(([part, text]) => compareParts(part, before.get(part), text));
+    if (said.includes('other') || !said.includes('more')) return [];
+    return [[field, typeof value === 'string' ? value : { ...Object(known[field as keyof PartyDetails]), ...value }] as const];
+  });
+  return more.length === 0 ? known : { ...known, ...Object.fromEntries(more) };
 }
 
 /**
@@ -257,9 +264,15 @@ export function completeDetails(
 }
 
 function isMore(part: string, before: string | undefined, value: string): boolean {
-  if (before === value) return false;
-  if (before === undefined || (part === 'dateOfBirth' && value.startsWith(`${before}-`))) return true;
-  throw fault('detail_given', { field: part });
+  const said = compareParts(part, before, value);
+  if (said === 'other') throw fault('detail_given', { field: part });
+  return said === 'more';
+}
+
+/** What is said of a part, held against what was said of it before. */
+function compareParts(part: string, before: string | undefined, value: string): 'same' | 'more' | 'other' {
+  if (before === value) return 'same';
+  return before === undefined || (part === 'dateOfBirth' && value.startsWith(`${before}-`)) ? 'more' : 'other';
 }
 
 /** Details as their parts by path, and back: an address and a document are given in parts. */

@@ -112,7 +112,7 @@ export function createKnownPeople(deps: { readonly pool: Pool; readonly keyring:
       const now = settled.get(personKey);
       if (party.details === undefined || now === undefined || isTold(now, party.details)) continue;
       const before = added.get(now.userId);
-      added.set(now.userId, { personKey, details: addDetails(before?.details, party.details) });
+      added.set(now.userId, { personKey, details: addDetails(before?.details ?? {}, party.details) });
     }
     if (added.size === 0) return;
     for (const [userId, told] of await completeKnown(pool, keyring, new Map([...added].map(([id, { details }]) => [id, details])))) {
@@ -153,9 +153,9 @@ export async function completeKnown(
   const people = await readSealedPeople(db, [...added.keys()]);
   const whole = people.map((sealed) => {
     const before = keyring.people.openPerson(sealed);
-    const details = addDetails(before.details, added.get(sealed.id) ?? {});
-    const isNew = fieldsOf(details).size > fieldsOf(before.details).size;
-    const person = isNew ? keyring.people.seal(keyring.people.current(sealed.dataKey), { ...before, details }) : null;
+    const known = before.details ?? {};
+    const details = addDetails(known, added.get(sealed.id) ?? {});
+    const person = details !== known ? keyring.people.seal(keyring.people.current(sealed.dataKey), { ...before, details }) : null;
     return { ...sealed, after: person, told: fieldsOf(details) };
   });
   const changed = await completePeople(

@@ -98,7 +98,9 @@ describe('what an officer learned of a party', () => {
     expect(await bodyOf(await add(caseId, { receiver: { nationality: 'UG' } }))).toMatchObject({ round: 1, rescreenSince: null });
     expect(await refusalOf(await add(caseId, { receiver: { nationality: 'KE' } }))).toEqual([409, 'detail_given', 'receiver.nationality']);
     expect((await add(caseId, { receiver: { dateOfBirth: '1971-03-04' } })).status).toBe(202);
-    expect((await storedReceiver(paymentId)).inPayment.receiver.details).toEqual({ dateOfBirth: '1971-03-04', nationality: 'UG' });
+    const { inPayment, asPerson } = await storedReceiver(paymentId);
+    const whole = { dateOfBirth: '1971-03-04', nationality: 'UG' };
+    expect([inPayment.receiver.details, asPerson.details]).toEqual([whole, whole]);
   });
 
   test.each<[string, Record<string, unknown>, readonly unknown[]]>([
