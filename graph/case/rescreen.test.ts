@@ -126,9 +126,10 @@ test('what makes the listed party likelier asks for a senior officer and a secon
   expect(found.reasons[0].text).toContain('The day of birth or the document is the same.');
   await tell(id, { dateOfBirth: '1961-03-04', nationality: 'KE' });
   await platform.settleDown();
-  const { rows } = await platform.database.pool.query(`select action from audit_events where payment_id = $1 order by id`, [id]);
+  const { rows } = await platform.database.pool.query(`select action from audit_events where payment_id = $1`, [id]);
   const acts = rows.map(({ action }) => action).filter((action) => ['case.rescreened', 'case.escalated'].includes(action));
-  expect(acts.toSorted()).toEqual(['case.escalated', 'case.rescreened', 'case.rescreened']);
+  expect(acts.filter((action) => action === 'case.rescreened')).toHaveLength(2);
+  expect(acts.filter((action) => action === 'case.escalated')).toHaveLength(1);
   await release(id, 'officer:amina');
   expect((await platform.status(id)).status).toBe('held');
   await release(id, 'officer:kofi');
