@@ -176,7 +176,7 @@ async function openApis(pool: Pool, tenants: Tenants): Promise<Readonly<Record<C
   const limits: LimitDeps = { limiter, policies: readLimits(''), trustedProxies: 0 };
   const full: Guards = { pool, keyring: encrypting, findCaller: access.findCaller, limits, tenants };
   const [unencrypted, unauthorised] = [{ keyring: plainKeyring() }, { findCaller: async () => known }];
-  const [unlimited, unseparated] = [{ limits: undefined }, { tenants: { of: () => pool, writing: () => pool } }];
+  const [unlimited, unseparated] = [{ limits: undefined }, { tenants: { of: () => pool, writing: () => pool, listing: () => pool } }];
   const bodies = bodyMaker();
   const of = (guards: Partial<Guards>, presented = key): Measured => measuredApi({ ...full, ...guards }, presented, bodies);
   return {

@@ -22,6 +22,9 @@ export interface ConnectOptions {
   readonly idleInTransactionTimeoutMs?: number;
   /** A connection that nobody has used for longer is closed; 10 seconds unless told, 0 for never. */
   readonly idleTimeoutMs?: number;
+  /** How long a connection may take to open, and an answer to come, milliseconds; 10 seconds, and for ever, unless told. */
+  readonly connectMs?: number;
+  readonly answerMs?: number;
   /** A role that every session takes on at its start; that of the user in `url` unless told. */
   readonly role?: string;
   /** Hears of connections that broke; the pool replaces them by itself. */
@@ -55,7 +58,8 @@ export function connect(options: ConnectOptions): pg.Pool {
     max: options.max ?? 8,
     statement_timeout: options.statementTimeoutMs ?? 30_000,
     idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 15_000,
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: options.connectMs ?? 10_000,
+    ...(options.answerMs === undefined ? {} : { query_timeout: options.answerMs }),
     idleTimeoutMillis: options.idleTimeoutMs ?? 10_000,
     keepAlive: true,
     types,

@@ -95,8 +95,13 @@ it.each(SECRETS)('%s is taken from the environment and from a file', async (name
   const folder = await mkdtemp(join(tmpdir(), 'capp-settings-'));
   try {
     const path = join(folder, 'secret');
-    // Two of the secrets have to be addresses.
-    const value = { DATABASE_URL: 'postgres://localhost/capp', REDIS_URL: 'redis://localhost' }[name as string] ?? '0'.repeat(64);
+    // Three of the secrets have to be addresses.
+    const addresses = {
+      DATABASE_URL: 'postgres://localhost/capp',
+      CAPP_REPLICA_URL: 'postgres://localhost/capp',
+      REDIS_URL: 'redis://localhost',
+    };
+    const value = addresses[name as keyof typeof addresses] ?? '0'.repeat(64);
     const rest = name === 'CAPP_LLM_KEY' ? { CAPP_LLM_URL: 'https://model.example', CAPP_LLM_MODEL: 'model' } : {};
     await writeFile(path, value, { mode: 0o600 });
     for (const env of [{ [name]: value }, { [`${name}_FILE`]: path }]) expect(readConfig({ ...rest, ...env }).env).toBe('development');

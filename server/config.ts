@@ -4,16 +4,15 @@
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import type { ReplicaAddress } from '../db/tenants.ts';
 import type { FourEyesRule } from '../domain/cases.ts';
-import { CURRENCIES } from '../domain/currency.ts';
 import { fault } from '../domain/errors.ts';
-import { parseAmount } from '../domain/money.ts';
 import { type LimitPolicies, readLimits } from './limits/policy.ts';
-import { RAILS } from '../domain/network.ts';
 import { assertNoTracing, type LlmSettings, nanoUsdOf } from '../tools/llm/settings.ts';
 import { READ_ELSEWHERE } from './known-settings.ts';
 import { assertProduction } from './production.ts';
 import { type Env, isSecretFile, withSecretFiles } from './secrets.ts';
+import { amountsByCurrency, assertUrl, limitsByRail, namesIn } from './setting-forms.ts';
 import type { TlsSettings } from './tls.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -29,6 +28,9 @@ const settingsSchema = z.object({
   CAPP_ENV: z.enum(['development', 'production']).default('development'),
   CAPP_DATA_DIR: z.string().min(1).default('.capp'),
   DATABASE_URL: optionalText,
+  /** A standby of that database: lists are read from it while it is behind by no more than so many milliseconds. See docs/scaling.md. */
+  CAPP_REPLICA_URL: optionalText,
+  CAPP_REPLICA_LAG_MS: z.coerce.number().int().min(1_000).max(60_000).default(2_000),
   REDIS_URL: optionalText,
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: port.default(8080),
@@ -149,6 +151,8 @@ export interface Config {
   readonly env: 'development' | 'production';
   readonly dataDir: string;
   readonly databaseUrl: string | null;
+  /** A standby that lists are read from; null: there is none. */
+  readonly replica: ReplicaAddress | null;
   readonly redisUrl: string | null;
   readonly host: string;
   readonly port: number;
@@ -215,6 +219,7 @@ export const SETTING_NAMES: readonly string[] = [...new Set([...Object.keys(sett
 /** Settings that are right by themselves and wrong together, or where they are used. Throws `config_invalid`. */
 function assertFits(settings: z.infer<typeof settingsSchema>): void {
   assertUrl('DATABASE_URL', settings.DATABASE_URL, ['postgres', 'postgresql']);
+  assertUrl('CAPP_REPLICA_URL', settings.CAPP_REPLICA_URL, ['postgres', 'postgresql']);
   assertUrl('REDIS_URL', settings.REDIS_URL, ['redis', 'rediss']);
   assertUrl('CAPP_PUBLIC_URL', settings.CAPP_PUBLIC_URL, ['http', 'https']);
   assertUrl('APTOS_NODE_URL', settings.APTOS_NODE_URL, ['http', 'https']);
@@ -248,6 +253,7 @@ export function readConfig(given: Env): Config {
     env: settings.CAPP_ENV,
     dataDir: settings.CAPP_DATA_DIR,
     databaseUrl: settings.DATABASE_URL,
+    replica: settings.CAPP_REPLICA_URL === null ? null : { url: settings.CAPP_REPLICA_URL, lagMsMax: settings.CAPP_REPLICA_LAG_MS },
     redisUrl: settings.REDIS_URL,
     host: settings.HOST,
     port: settings.PORT,
@@ -355,40 +361,4 @@ function llmSettings(settings: z.infer<typeof settingsSchema>): LlmSettings | nu
     dayNanoUsdMax: nanoUsdOf(settings.CAPP_LLM_DAY_COST_MAX) ?? 0n,
     concurrency: settings.CAPP_LLM_CONCURRENCY,
   };
-}
-
-/** The names in a list with commas. */
-function namesIn(text: string): string[] {
-  return text.split(',').flatMap((word) => word.trim() || []);
-}
-
-function limitsByRail(text: string): Record<string, number> {
-  const entries = text.split(',').flatMap((entry) => (entry === '' ? [] : [entry.split('=')]));
-  const unknown = entries.find(([rail]) => !RAILS.some(({ id }) => id === rail))?.[0];
-  if (unknown !== undefined)
-    throw fault('config_invalid', { field: 'CAPP_DOUBT_LIMITS_MS', detail: `CAPP_DOUBT_LIMITS_MS names ${unknown}, which is no rail.` });
-  return Object.fromEntries(entries.map(([rail, ms]) => [rail, Number(ms)]));
-}
-
-/** Whole amounts by currency, in minor units. */
-function amountsByCurrency(text: string): FourEyesRule['fourEyesAmounts'] {
-  const entries = text.split(',').flatMap((entry) => (entry === '' ? [] : [entry.split('=')]));
-  return Object.fromEntries(
-    entries.map(([name = '', amount = '']) => {
-      const currency = CURRENCIES.find((each) => each === name);
-      if (currency === undefined)
-        throw fault('config_invalid', {
-          field: 'CAPP_FOUR_EYES_AMOUNTS',
-          detail: `CAPP_FOUR_EYES_AMOUNTS names ${name}, which is no currency.`,
-        });
-      return [currency, parseAmount(amount, currency).minor];
-    }),
-  );
-}
-
-function assertUrl(name: string, value: string | null, schemes: readonly [string, string]): void {
-  if (value === null) return;
-  if (!URL.canParse(value)) throw fault('config_invalid', { field: name, detail: `${name} is not an address.` });
-  if (schemes.includes(new URL(value).protocol.slice(0, -1))) return;
-  throw fault('config_invalid', { field: name, detail: `${name} must begin with ${schemes[0]}:// or ${schemes[1]}://.` });
 }

@@ -32,6 +32,7 @@ describe('production', () => {
     ['CAPP_TLS_CERT_PATH', { CAPP_TLS: '1' }],
     ['CAPP_WEBHOOK_ALLOW_PRIVATE', { CAPP_WEBHOOK_ALLOW_PRIVATE: '1' }],
     ['DATABASE_URL', { DATABASE_URL: 'postgres://capp@db.internal/capp?sslmode=no-verify' }],
+    ['CAPP_REPLICA_URL', { CAPP_REPLICA_URL: 'postgres://capp@standby.internal/capp' }],
     ['REDIS_URL', { REDIS_URL: 'redis://redis.internal' }],
     ['NODE_TLS_REJECT_UNAUTHORIZED', { NODE_TLS_REJECT_UNAUTHORIZED: '0' }],
     ['CAPP_PUBLIC_URL', { CAPP_PUBLIC_URL: 'http://capp.example' }],

@@ -69,9 +69,10 @@ function listenerRefusals(env: Env): Refusal[] {
 /** Connections to other machines are encrypted, and who is at their end is checked. */
 function connectionRefusals(env: Env): Refusal[] {
   const refusals: Refusal[] = [];
-  const database = parse(env['DATABASE_URL']);
-  if (database !== null && !OWN_HOSTS.has(database.hostname) && database.searchParams.get('sslmode') !== 'verify-full') {
-    refusals.push({ field: 'DATABASE_URL', detail: 'DATABASE_URL leads to another machine and must say sslmode=verify-full.' });
+  for (const field of ['DATABASE_URL', 'CAPP_REPLICA_URL']) {
+    const database = parse(env[field]);
+    if (database !== null && !OWN_HOSTS.has(database.hostname) && database.searchParams.get('sslmode') !== 'verify-full')
+      refusals.push({ field, detail: `${field} leads to another machine and must say sslmode=verify-full.` });
   }
   const redis = parse(env['REDIS_URL']);
   if (redis !== null && !OWN_HOSTS.has(redis.hostname) && redis.protocol !== 'rediss:') {

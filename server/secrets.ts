@@ -13,6 +13,7 @@ export type Env = Readonly<Record<string, string | undefined>>;
 /** Settings whose value is a secret, or has one in it. */
 export const SECRETS = [
   'DATABASE_URL',
+  'CAPP_REPLICA_URL',
   'REDIS_URL',
   'CAPP_FIELD_KEY',
   'CAPP_INDEX_KEY',

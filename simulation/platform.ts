@@ -153,7 +153,7 @@ function startApi(deps: PlatformDeps, actor: Actor): ApiProcess {
   const apiDeps: ApiDeps = {
     pool,
     // The connections that fail with this process; what clients may see of each other is tested on a real role.
-    tenants: { of: () => pool, writing: () => pool },
+    tenants: { of: () => pool, writing: () => pool, listing: () => pool },
     keyring,
     clock,
     log: createLog({ program: actor.name, level: 'silent' }),

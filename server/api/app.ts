@@ -68,6 +68,7 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
     intakeDepth: deps.intake.depth,
     streamListeners: () => activity.listeners() + cases.listeners(),
     queueDepths: deps.queueDepths,
+    replica: deps.tenants.replica,
     version: deps.version,
   });
   const idempotency = createIdempotency(deps);

@@ -103,7 +103,7 @@ export type ApiHint = 'authorize' | 'resume' | 'callbacks' | 'cases' | 'settle' 
 export interface ApiDeps {
   readonly pool: Pool;
   /** Connections that see and change one client's rows only: what is read and done for a client goes over them. */
-  readonly tenants: Pick<Tenants, 'of' | 'writing'>;
+  readonly tenants: Pick<Tenants, 'of' | 'writing' | 'listing'> & Partial<Pick<Tenants, 'replica'>>;
   readonly keyring: Keyring;
   readonly clock: Clock;
   readonly log: Log;

@@ -1,6 +1,6 @@
 /** Figures for Prometheus: what requests cost, how much waits, and where payments and attempts stand. */
 import type { Pool } from 'pg';
-import { Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { countOpenBreaks } from '../../db/queries/breaks.ts';
 import { countQuarantined } from '../../db/queries/callbacks.ts';
 import { countCases } from '../../db/queries/cases.ts';
@@ -9,6 +9,7 @@ import { countAttempts, countContradicted, countOpenAttempts, countPayments } fr
 import { countPaid } from '../../db/queries/settlement-windows.ts';
 import { countSms, SMS_STATES } from '../../db/queries/sms.ts';
 import { countWebhooks } from '../../db/queries/webhooks.ts';
+import type { ReplicaFigures } from '../../db/tenants.ts';
 import { CASE_KINDS } from '../../domain/cases.ts';
 import { ATTEMPT_STATES, PAYMENT_STATUSES } from '../../domain/lifecycle.ts';
 import type { Clock } from '../../domain/clock.ts';
@@ -35,6 +36,7 @@ interface Deps {
   readonly queueDepths: () => Promise<Readonly<Record<string, number>>>;
   readonly version: string;
   readonly sumOfAll?: SumOfAll;
+  readonly replica?: ReplicaFigures | null | undefined;
 }
 
 /** Counting reads every payment that is not paid; a scrape more often than this gets the last count. */
@@ -66,6 +68,7 @@ export function createMetrics(deps: Deps): Metrics {
   const queues = new Gauge({ name: 'capp_queue_jobs', help: 'Hints that wait, by queue.', labelNames: ['queue'] as const, registers });
   gaugeOf(own, 'capp_intake_waiting', 'Payments that wait for their commit.', deps.intakeDepth);
   countCaches(own);
+  if (deps.replica) countReplica(own, registry, deps.replica);
   gaugeOf(own, 'capp_stream_listeners', 'Listeners of the activity stream.', deps.streamListeners);
   new Gauge({ name: 'capp_build_info', help: 'The version that runs.', labelNames: ['version'] as const, registers }).set(
     { version: deps.version },
@@ -102,6 +105,24 @@ export function createMetrics(deps: Deps): Metrics {
     text,
     contentType: registry.contentType,
   };
+}
+
+/** Who answers lists, over all processes, and how far behind the replica is as the answering process sees it. */
+function countReplica(own: Registry, registry: Registry, { answered, lagMs }: ReplicaFigures): void {
+  new Counter({
+    name: 'capp_list_reads_total',
+    help: 'Lists that were read, by the server that answered: the replica, or the one that writes.',
+    labelNames: ['server'] as const,
+    registers: [own],
+    collect() {
+      this.reset();
+      for (const [server, count] of Object.entries(answered())) this.inc({ server }, count);
+    },
+  });
+  gaugeOf(registry, 'capp_replica_lag_seconds', 'How old what the replica shows is at most; NaN while that is not known.', () => {
+    const lag = lagMs();
+    return lag === null ? Number.NaN : lag / 1000;
+  });
 }
 
 /** A gauge that is read when it is asked for. */

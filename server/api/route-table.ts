@@ -14,7 +14,7 @@ export function listPermissions(): Permission[] {
   };
   const { routes } = createApi({
     pool: connect({ url: 'postgres://nobody@127.0.0.1:1/none', applicationName: 'capp routes' }),
-    tenants: { of: asked, writing: asked },
+    tenants: { of: asked, writing: asked, listing: asked },
     keyring: createKeyring([{ id: 1, master: Buffer.alloc(32) }]),
     clock: systemClock,
     log: createLog({ program: 'routes', destination: { write: () => undefined } }),

@@ -1,6 +1,7 @@
 /** The API process: takes intents in, serves everything that is read, stores callbacks. */
 import packageJson from '../../package.json' with { type: 'json' };
 import { createQuote } from '../../agents/exchange-rate/index.ts';
+import { databaseCodeOf } from '../../db/connect.ts';
 import { openTenants } from '../../db/tenants.ts';
 import { systemClock } from '../../domain/clock.ts';
 import { ON_US } from '../../domain/network.ts';
@@ -21,6 +22,7 @@ import { loadTls } from '../tls.ts';
 import { createIntake } from '../intake.ts';
 import { openApprovalDesk, settlementKeys } from '../settlement.ts';
 import { sumOfAll } from '../figures.ts';
+import type { Log } from '../log.ts';
 import { openLimits } from '../limits/index.ts';
 import { listsState } from '../lists-state.ts';
 import { openMessaging } from '../messaging.ts';
@@ -41,6 +43,7 @@ async function start(): Promise<Running> {
     applicationName: 'capp api clients',
     max: TENANT_READERS_MAX,
     writersMax: TENANT_WRITERS_MAX,
+    replica: config.replica === null ? undefined : { ...config.replica, onError: (error) => tellOfReplica(foundation.log, error) },
     onError: (error) => foundation.log.warn({ code: (error as { code?: string }).code }, 'database connection broke'),
   });
   const approvalDesk = await openApprovalDesk(config);
@@ -65,6 +68,10 @@ async function start(): Promise<Running> {
       foundation.log.info({}, 'api stopped');
     },
   };
+}
+
+function tellOfReplica(log: Log, error: unknown): void {
+  log.warn({ code: databaseCodeOf(error) }, 'the replica cannot be asked; lists are read from the database');
 }
 
 function apiDeps(foundation: Foundation): Omit<ApiDeps, 'tenants'> {

@@ -88,7 +88,7 @@ function openApi(platform: TestPlatform, log: Log) {
   const { pool } = database;
   return createApi({
     pool,
-    tenants: { of: () => pool, writing: () => pool },
+    tenants: { of: () => pool, writing: () => pool, listing: () => pool },
     keyring: deps.keyring,
     clock,
     log,

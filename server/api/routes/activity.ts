@@ -49,7 +49,7 @@ export function mountActivity(api: Api, stream: LiveStream<ActivityRow>): void {
       const list = `activity ${JSON.stringify([filter.agent, filter.outcome, filter.paymentId])}`;
       const [txId, position] = cursor === undefined ? [] : decodeCursor(list, cursor, [CURSOR_NUMBER, CURSOR_NUMBER]);
       const before = txId === undefined || position === undefined ? null : { txId, position: BigInt(position) };
-      const rows = await listActivity(deps.tenants.of(caller.clientId), caller.clientId, filterFor(caller, filter), { before, limit });
+      const rows = await listActivity(deps.tenants.listing(caller.clientId), caller.clientId, filterFor(caller, filter), { before, limit });
       const encode = (last: (typeof rows)[number]) => encodeCursor(list, [last.txId, last.position.toString()]);
       const items = rows.flatMap((row) => decisionFor(caller, row) ?? []);
       return { status: 200, body: { items, nextCursor: nextCursor(rows, limit, encode) } };

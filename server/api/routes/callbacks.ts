@@ -108,7 +108,7 @@ function mountReading(api: Api): void {
     async ({ caller, query: { limit, cursor, ...filter } }) => {
       const list = `callbacks ${JSON.stringify([filter.verdict, filter.railId])}`;
       const [before = null] = cursor === undefined ? [] : decodeCursor(list, cursor, [CURSOR_NUMBER]);
-      const rows = await listCallbacks(api.deps.tenants.of(caller.clientId), caller.clientId, filter, { before, limit });
+      const rows = await listCallbacks(api.deps.tenants.listing(caller.clientId), caller.clientId, filter, { before, limit });
       const encode = (last: CallbackView) => encodeCursor(list, [last.id.toString()]);
       return { status: 200, body: { items: rows.map(callbackOut), nextCursor: nextCursor(rows, limit, encode) } };
     },

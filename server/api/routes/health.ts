@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { countCases } from '../../../db/queries/cases.ts';
 import { newestRateAt } from '../../../db/queries/treasury.ts';
+import type { ReplicaFigures } from '../../../db/tenants.ts';
 import { SCOPES } from '../../../domain/scopes.ts';
 import type { ApiDeps, DependencyState } from '../deps.ts';
 import { answers } from '../http.ts';
@@ -70,10 +71,12 @@ export function mountHealth(api: Api): void {
 }
 
 async function readiness(deps: ApiDeps): Promise<z.infer<typeof readinessSchema>> {
+  const { replica } = deps.tenants;
   const checks: Record<string, Check> = {
     database: { required: true, check: () => deps.pool.query('select 1').then(() => ({ state: 'up' })) },
     rates: { required: false, check: () => ratesState(deps) },
     cases: { required: false, check: () => casesState(deps) },
+    ...(replica ? { replica: { required: false, check: async () => replicaState(replica) } } : {}),
     ...deps.dependencies,
   };
   const states = await Promise.all(
@@ -92,6 +95,17 @@ async function ratesState(deps: ApiDeps): Promise<DependencyState> {
     state: ageMs > RATES_OLD_MS ? 'degraded' : 'up',
     detail: `The newest rate came in ${Math.max(0, Math.round(ageMs / 1000))} s ago.`,
   };
+}
+
+/** While the replica is too far behind, or away, lists are read from the server that writes. */
+function replicaState({ lagMs, isCurrent }: ReplicaFigures): DependencyState {
+  const lag = lagMs();
+  if (lag === null)
+    return { state: 'degraded', detail: 'It cannot be asked, or follows another server; lists are read from the database.' };
+  const behind = `What it shows is at most ${Math.round(lag)} ms old`;
+  return isCurrent()
+    ? { state: 'up', detail: `${behind}.` }
+    : { state: 'degraded', detail: `${behind}, which is too old; lists are read from the database.` };
 }
 
 /** Cases that nobody has decided in time are a state that people must end. */

@@ -51,7 +51,7 @@ export function mountOperatorAnswers(api: Api): void {
     async ({ caller, query: { limit, cursor, ...filter } }) => {
       const list = `operator answers ${JSON.stringify([filter.railId, filter.attemptId])}`;
       const [before = null] = cursor === undefined ? [] : decodeCursor(list, cursor, [CURSOR_NUMBER]);
-      const rows = await listAnswers(api.deps.tenants.of(caller.clientId), caller.clientId, filter, { before, limit });
+      const rows = await listAnswers(api.deps.tenants.listing(caller.clientId), caller.clientId, filter, { before, limit });
       const encode = (last: AnswerView) => encodeCursor(list, [last.id.toString()]);
       return { status: 200, body: { items: rows.map(answerOut), nextCursor: nextCursor(rows, limit, encode) } };
     },

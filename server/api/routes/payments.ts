@@ -162,7 +162,7 @@ function mountReading(api: Api): void {
       const afterId = cursor === undefined ? null : (decodeCursor(list, cursor, [CURSOR_UUID])[0] ?? null);
       const [fromCountry, toCountry] = corridor?.split('-') ?? [];
       const filter = { ...exact, fromCountry, toCountry, createdFrom: dateOf(createdFrom), createdBefore: dateOf(createdBefore) };
-      const rows = await listPayments(deps.tenants.of(caller.clientId), caller.clientId, filter, { afterId, limit });
+      const rows = await listPayments(deps.tenants.listing(caller.clientId), caller.clientId, filter, { afterId, limit });
       return {
         version: rows.map((row) => paymentVersion(row, caller)),
         make: () => ({

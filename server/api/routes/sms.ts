@@ -55,7 +55,7 @@ export function mountSms(api: Api): void {
       const list = `sms messages ${JSON.stringify([paymentId, state])}`;
       const [at, id] = cursor === undefined ? [] : decodeCursor(list, cursor, [/^\d{4}-[\dT:.-]+Z$/, CURSOR_UUID]);
       const after = at === undefined || id === undefined ? null : { createdAt: new Date(at), id };
-      const rows = await listSms(deps.tenants.of(caller.clientId), { clientId: caller.clientId, paymentId, state }, { after, limit });
+      const rows = await listSms(deps.tenants.listing(caller.clientId), { clientId: caller.clientId, paymentId, state }, { after, limit });
       const encode = (last: SmsRow) => encodeCursor(list, [last.createdAt.toISOString(), last.id]);
       return { status: 200, body: { items: rows.map(smsOut), nextCursor: nextCursor(rows, limit, encode) } };
     },

@@ -270,7 +270,7 @@ function mountDeliveries(api: Api): void {
       const [at, id] = cursor === undefined ? [] : decodeCursor(list, cursor, [/^\d{4}-[\dT:.-]+Z$/, CURSOR_UUID]);
       const after = at === undefined || id === undefined ? null : { createdAt: new Date(at), id };
       const rows = await listDeliveries(
-        deps.tenants.of(caller.clientId),
+        deps.tenants.listing(caller.clientId),
         caller.clientId,
         { endpointId, state, paymentId },
         { after, limit },
