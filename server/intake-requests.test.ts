@@ -52,6 +52,47 @@ test('a batch waits as one request, single payments as one each', async () => {
   expect(intake.requests()).toBe(0);
 });
 
+test('rows of a batch that say the same again go together once the first is taken', async () => {
+  const { pool } = database;
+  const clientId = await insertClient(pool);
+  const keyring = createKeyring([{ id: 1, master: Buffer.alloc(32, 7) }]);
+  let asked = 0;
+  const counted = new Proxy(pool, {
+    get: (target, name) => {
+      if (name === 'query' || name === 'connect') asked += 1;
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  const intake = createIntake({ pool: counted, keyring, clock: systemClock, notify: () => undefined });
+  const batchId = newId();
+  await openBatch(pool, { id: batchId, clientId, actor: 'client:test', nowMs: systemClock.now() });
+  const other = { ...intent(400), amount: { minor: 1n, currency: 'KES' as const } };
+  const taken = await intake.submitMany(clientId, batchId, [...Array.from({ length: 200 }, () => intent(400)), other]);
+  const [first] = taken;
+  expect(first).toMatchObject({ replayed: false });
+  const again = { paymentId: (first as { paymentId: string }).paymentId, replayed: true };
+  expect(taken.slice(1, 200)).toEqual(Array.from({ length: 199 }, () => expect.objectContaining(again)));
+  expect(taken[200]).toMatchObject({ code: 'duplicate_reference' });
+  // One at a time they would take more than one each.
+  expect(asked).toBeLessThan(20);
+});
+
+test('while none of one reference has been taken, the rows wait for each other', async () => {
+  const { pool } = database;
+  const clientId = await insertClient(pool);
+  const keyring = createKeyring([{ id: 1, master: Buffer.alloc(32, 7) }]);
+  const intake = createIntake({ pool, keyring, clock: systemClock, notify: () => undefined });
+  const batchId = newId();
+  await openBatch(pool, { id: batchId, clientId, actor: 'client:test', nowMs: systemClock.now() });
+  const refused = { ...intent(500), quoteId: newId() };
+  const verdicts = await intake.submitMany(clientId, batchId, [refused, intent(500), { ...intent(500), purpose: 'goods' }, intent(500)]);
+  expect(verdicts[0]).toMatchObject({ code: 'quote_not_found' });
+  expect(verdicts[1]).toMatchObject({ replayed: false });
+  expect(verdicts[2]).toMatchObject({ code: 'duplicate_reference' });
+  expect(verdicts[3]).toMatchObject({ replayed: true, paymentId: (verdicts[1] as { paymentId: string }).paymentId });
+});
+
 test.each([
   ['alone', [300]],
   ['beside others', [300, 301, 302]],

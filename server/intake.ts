@@ -111,17 +111,19 @@ export function createIntake(deps: IntakeDeps): Intake {
   ): Promise<(Submitted | Fault)[]> {
     const refusals = await checkQuotes(deps, clientId, intents);
     const verdicts: Promise<Submitted | Fault>[] = [];
-    const byReference = new Map<string, Promise<unknown>>();
+    /** Whether a row of the reference has been taken, once those so far are through. */
+    const takenByReference = new Map<string, Promise<boolean>>();
     const takeTurn = turnTaker();
     for (const [index, intent] of intents.entries()) {
       const turn = takeTurn();
       if (turn) await turn;
       const submitIt = () => orFault(commit.submit({ clientId, batchId, principal, intent, prepared: null }));
-      // Of two rows with one reference the first counts, also when their statements run side by side.
-      const earlier = byReference.get(intent.referenceId);
+      // Of rows with one reference the first that is taken counts, also when their statements run side by side. The others then go together.
+      const earlier = takenByReference.get(intent.referenceId);
       const refusal = refusals[index];
       const verdict = refusal ? Promise.resolve(refusal) : earlier ? earlier.then(submitIt) : submitIt();
-      byReference.set(intent.referenceId, verdict);
+      const isTaken = async (): Promise<boolean> => (await earlier) === true || !isFault(await verdict);
+      takenByReference.set(intent.referenceId, isTaken());
       verdicts.push(verdict);
     }
     return Promise.all(verdicts);
