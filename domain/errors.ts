@@ -20,6 +20,7 @@ export const ERRORS = {
   // The request.
   malformed_body: entry(400, 'after_change', 'The body is not valid JSON, NDJSON or CSV.'),
   validation_failed: entry(422, 'after_change', 'A field is missing or not of its form.'),
+  request_unfinished: entry(408, 'later', 'The request did not arrive whole.'),
   body_too_large: entry(413, 'after_change', 'The body is larger than this route takes.'),
   row_too_large: entry(413, 'after_change', 'The row is larger than a payment intent may be.'),
   too_many_rows: entry(413, 'after_change', 'The batch has more rows than one request may carry.'),

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2';
 import { createServer, request } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls, { type TLSSocket } from 'node:tls';
@@ -13,7 +13,7 @@ import { attachOrStartDatabase, startDatabase } from '../db/embedded.ts';
 import { fetchWithCertificate } from '../sandbox/http.ts';
 import { createSandbox } from '../sandbox/sandbox.ts';
 import { type ServedApi, serveApi } from './api/serve.ts';
-import { startTestApi, type TestApi } from './api/testing.ts';
+import { connectionFigures, startTestApi, type TestApi } from './api/testing.ts';
 import { makeCertificate } from './certificate.ts';
 import { loadTls, openPlatformTls, ownCertificatePath, type TlsMaterial } from './tls.ts';
 
@@ -111,6 +111,37 @@ describe('served', () => {
     clearInterval(drip);
     expect(heard).toEqual({ events: true, ended: false });
     expect(await ask(over, { ':path': '/health/live' })).toMatchObject({ status: 200 });
+  });
+
+  test('who open no request, never end its headers or do not speak TLS are let go over HTTP/2 too, whatever else they send', async () => {
+    await served.close();
+    await api.stop();
+    api = await startTestApi();
+    served = await serveApi(api.api, { port: 0, host: '127.0.0.1', tls: material, limits: { headersMs: 300, checkMs: 50 } });
+    const authorization = `Bearer ${api.keys.acme}`;
+    const over = session();
+    const events = over.request({ ':path': '/v1/activity/stream', authorization, accept: 'text/event-stream' });
+    await new Promise((resolve) => events.once('data', resolve));
+    const idle = session();
+    const pinging = setInterval(() => void (idle.closed || idle.destroyed || idle.ping(() => undefined)), 50);
+    // The preface, no settings, and the beginning of headers that are never ended.
+    const begun = [
+      Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+      Buffer.from('000000040000000000', 'hex'),
+      Buffer.from('00000101000000000182', 'hex'),
+    ];
+    const port = Number(new URL(served.url).port);
+    const headless = tls.connect({ port, host: '127.0.0.1', ca: material.cert, ALPNProtocols: ['h2'] }, () => {
+      headless.write(Buffer.concat(begun));
+    });
+    const silent = connect({ port, host: '127.0.0.1' });
+    const unencrypted = connect({ port, host: '127.0.0.1' }, () => unencrypted.write('GET / HTTP/1.1\r\n\r\n'));
+    for (const socket of [headless, silent, unencrypted]) socket.on('error', () => undefined).resume();
+    const ends = [idle, headless, silent, unencrypted].map((each) => new Promise((resolve) => each.once('close', resolve)));
+    await Promise.all(ends);
+    clearInterval(pinging);
+    expect(events.closed).toBe(false);
+    expect(await connectionFigures(api)).toEqual({ open: 1, head_late: 3, unclear: 1 });
   });
 
   test('a browser that has met us over TLS is told to take nothing else for us', async () => {

@@ -8,6 +8,7 @@ import { listCaseEventClients, readCaseEvents } from '../../db/queries/case-even
 import { ERRORS, fault } from '../../domain/errors.ts';
 import { newId } from '../../domain/ids.ts';
 import { createAuthenticate } from './authenticate.ts';
+import type { ConnectionFigures } from './connections.ts';
 import type { ApiDeps } from './deps.ts';
 import { mountDocs } from './docs.ts';
 import { beginHeaders, completeHeaders } from './headers.ts';
@@ -53,6 +54,8 @@ export interface ApiApp {
   readonly app: OpenAPIHono<ApiEnv>;
   /** Every documented route, by method and path in the words of OpenAPI. */
   readonly routes: readonly MountedRoute[];
+  /** Where whoever serves it counts connections. */
+  readonly connections: ConnectionFigures;
   /** Ends live streams and waits for everything that was taken in to be committed. */
   close(): Promise<void>;
 }
@@ -126,6 +129,7 @@ export function createApi(deps: ApiDeps, options: { readonly checkAnswers?: bool
   return {
     app,
     routes: api.mounted,
+    connections: metrics.connections,
     close: async () => {
       activity.close();
       cases.close();

@@ -131,9 +131,39 @@ test('a stream that breaks off in the middle of sending keeps what it brought', 
     },
   });
   const response = await api.call('POST', '/v1/payments/batches', { body, type: 'application/x-ndjson' });
-  expect(response.status).toBe(500);
-  const { rows } = await api.pool.query(`select count(*)::int as count from payments where reference_id like 'cut-%'`);
-  expect(rows[0].count).toBe(250);
+  expect(response.status).toBe(202);
+  const answer = await bodyOf(response);
+  expect(answer).toMatchObject({ accepted: 300, rejected: 1 });
+  expect(brief(answer.rows.slice(-2))).toEqual([
+    [300, 'accepted'],
+    [301, ':request_unfinished'],
+  ]);
+  expect(await bodyOf(await api.call('GET', `/v1/payments/batches/${answer.batchId}`))).toMatchObject({ accepted: 300, rejected: 1 });
+});
+
+test('so many batches of a client are read at once, and another as soon as one has ended or broken off', async () => {
+  const openBodies: ReadableStreamDefaultController<Uint8Array>[] = [];
+  const begin = (key = api.keys.acme) => {
+    const body = new ReadableStream<Uint8Array>({ start: (controller) => void openBodies.push(controller) });
+    return api.call('POST', '/v1/payments/batches', { body, key, type: 'application/x-ndjson' });
+  };
+  const open = Array.from({ length: 16 }, () => begin());
+  const [first, second] = openBodies;
+  const refused = await begin();
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1']);
+  expect(await bodyOf(refused)).toMatchObject({ code: 'rate_limited', detail: expect.stringMatching(/^16 batches of the client/) });
+  const others = begin(api.keys.zawadi);
+  first?.close();
+  second?.error(new Error('connection reset'));
+  expect([(await open[0])?.status, (await open[1])?.status]).toEqual([400, 408]);
+  const again = [begin(), begin()];
+  expect((await begin()).status).toBe(429);
+  for (const body of openBodies.slice(2)) {
+    body.enqueue(Buffer.from('{}\n'));
+    body.close();
+  }
+  const answers = await Promise.all([...open.slice(2), ...again, others]);
+  expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 17 }, () => 202));
 });
 
 test('10,000 rows are taken, the next is not read', async () => {

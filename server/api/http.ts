@@ -43,14 +43,28 @@ export function mediaTypeOf(c: Context): string {
   return (c.req.header('content-type') ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
-/** Reads a body up to a bound. Throws `body_too_large` as soon as it is passed. */
+/** The body as it comes. Throws `request_unfinished` when its client breaks off, or is too slow. */
+export async function* bodyBytes(c: Context): AsyncGenerator<Uint8Array> {
+  try {
+    yield* (c.req.raw.body ?? []) as AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    brokenOff(cause);
+  }
+}
+
+/** Whatever goes wrong with a body that is read is its client's connection. */
+function brokenOff(cause: unknown): never {
+  throw fault('request_unfinished', { cause });
+}
+
+/** Reads a body up to a bound. Throws `body_too_large` as soon as it is passed, and `request_unfinished`. */
 export async function readBody(c: Context, bytesMax: number): Promise<Buffer> {
   const declared = Number(c.req.header('content-length') ?? '');
   if (declared > bytesMax) throw fault('body_too_large');
-  if (declared > 0) return Buffer.from(await c.req.arrayBuffer());
+  if (declared > 0) return Buffer.from(await c.req.arrayBuffer().catch(brokenOff));
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of c.req.raw.body ?? []) {
+  for await (const chunk of bodyBytes(c)) {
     bytes += chunk.byteLength;
     if (bytes > bytesMax) throw fault('body_too_large');
     chunks.push(chunk);
@@ -62,7 +76,7 @@ export async function readBody(c: Context, bytesMax: number): Promise<Buffer> {
 export async function readSome(c: Context, bytesMax: number): Promise<{ readonly bytes: Buffer; readonly whole: boolean }> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of c.req.raw.body ?? []) {
+  for await (const chunk of bodyBytes(c)) {
     chunks.push(chunk);
     length += chunk.byteLength;
     if (length > bytesMax) break;

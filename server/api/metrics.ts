@@ -14,12 +14,14 @@ import { CASE_KINDS } from '../../domain/cases.ts';
 import { ATTEMPT_STATES, PAYMENT_STATUSES } from '../../domain/lifecycle.ts';
 import type { Clock } from '../../domain/clock.ts';
 import { countCaches } from '../cache-figures.ts';
+import { CONNECTION_ENDINGS, type ConnectionFigures } from './connections.ts';
 
 /** Statuses that are counted one by one; of those that were paid settlement keeps count. */
 const UNPAID = PAYMENT_STATUSES.filter((status) => status !== 'paid');
 
 export interface Metrics {
   observe(request: { readonly method: string; readonly route: string; readonly status: number; readonly seconds: number }): void;
+  readonly connections: ConnectionFigures;
   /** The figures in the text format of Prometheus. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -74,6 +76,7 @@ export function createMetrics(deps: Deps): Metrics {
     { version: deps.version },
     1,
   );
+  const connections = countConnections(own);
   const sum = deps.sumOfAll?.(own) ?? (() => own.metrics());
   let countedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -102,6 +105,7 @@ export function createMetrics(deps: Deps): Metrics {
 
   return {
     observe: ({ method, route, status, seconds }) => duration.observe({ method, route, status: String(status) }, seconds),
+    connections,
     text,
     contentType: registry.contentType,
   };
@@ -123,6 +127,20 @@ function countReplica(own: Registry, registry: Registry, { answered, lagMs }: Re
     const lag = lagMs();
     return lag === null ? Number.NaN : lag / 1000;
   });
+}
+
+/** Connections as they come and go, and why those went that did not end by themselves. */
+function countConnections(own: Registry): ConnectionFigures {
+  const registers = [own];
+  const open = new Gauge({ name: 'capp_connections_open', help: 'Connections to the API that are open.', registers });
+  const ended = new Counter({
+    name: 'capp_connections_ended_total',
+    help: 'Connections and requests that the API ended unfinished, by why.',
+    labelNames: ['why'] as const,
+    registers,
+  });
+  for (const why of CONNECTION_ENDINGS) ended.inc({ why }, 0);
+  return { opened: () => open.inc(), closed: () => open.dec(), ended: (why) => ended.inc({ why }) };
 }
 
 /** A gauge that is read when it is asked for. */

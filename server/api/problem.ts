@@ -48,7 +48,7 @@ export const problemSchema = z
   .openapi('Problem');
 
 /** How long to wait before asking again, seconds, for codes that say `later` when the error does not know better. */
-const RETRY_AFTER_S = 1;
+export const RETRY_AFTER_S = 1;
 
 /** What a client does about it (RFC 9470). */
 const STEP_UP_CHALLENGE = 'Bearer realm="capp", error="insufficient_user_authentication", max_age="300"';

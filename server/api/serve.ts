@@ -7,6 +7,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createAdaptorServer, type ServerType } from '@hono/node-server';
 import { fault } from '../../domain/errors.ts';
 import type { ApiApp } from './app.ts';
+import { type ConnectionFigures, keepConnections } from './connections.ts';
 
 export interface ServeOptions {
   readonly port: number;
@@ -37,6 +38,8 @@ export interface SocketLimits {
   readonly checkMs: number;
   /** How long a connection may stand idle between two requests, milliseconds. */
   readonly idleMs: number;
+  /** How long a connection may stand still on which something is under way, such as an answer that is not read, milliseconds. */
+  readonly standstillMs: number;
   readonly headerBytesMax: number;
   readonly headersMax: number;
 }
@@ -48,6 +51,7 @@ export const SOCKET_LIMITS: SocketLimits = {
   requestMs: 120_000,
   checkMs: 2_000,
   idleMs: 5_000,
+  standstillMs: 130_000,
   headerBytesMax: 16 * 1024,
   headersMax: 100,
 };
@@ -64,7 +68,7 @@ const STREAMS_MAX = 200;
 export async function serveApi(api: ApiApp, options: ServeOptions): Promise<ServedApi> {
   const limits = { ...SOCKET_LIMITS, ...options.limits };
   const server = options.tls === undefined ? servePlain(api, options, limits) : serveTls(api, options, options.tls, limits);
-  boundConnections(server, limits);
+  keepConnections(server, limits, options.tls !== undefined, api.connections);
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenFault(error, options)));
@@ -120,16 +124,17 @@ function serveTls(api: ApiApp, options: ServeOptions, tls: NonNullable<ServeOpti
     },
   } as Parameters<typeof createAdaptorServer>[0]) as Http2SecureServer;
   Object.assign(server, bounds);
-  // A connection on which nothing is under way is not kept longer than one of HTTP/1.1; streams of events say something every few seconds.
-  server.on('session', (session: ServerHttp2Session) => session.setTimeout(limits.requestMs, () => session.close()));
-  server.on('stream', (stream: ServerHttp2Stream) => boundBody(stream, limits.requestMs));
+  server.on('stream', (stream: ServerHttp2Stream) => boundBody(stream, limits.requestMs, api.connections));
   return server;
 }
 
 /** A body that is not there in time is not waited for: any byte of it would keep the session's own clock from running out. */
-function boundBody(stream: ServerHttp2Stream, withinMs: number): void {
+function boundBody(stream: ServerHttp2Stream, withinMs: number, figures: ConnectionFigures): void {
   if (stream.endAfterHeaders) return;
-  const timer = setTimeout(() => stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM), withinMs);
+  const timer = setTimeout(() => {
+    figures.ended('body_late');
+    stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }, withinMs);
   for (const event of ['end', 'close'] as const) stream.once(event, () => clearTimeout(timer));
 }
 
@@ -156,27 +161,6 @@ export function listenFault(error: NodeJS.ErrnoException, { host, port }: { read
     default:
       return error;
   }
-}
-
-/** Connections over the bounds are closed as they come: one client cannot take them all. */
-function boundConnections(server: Server | Http2SecureServer, limits: SocketLimits): void {
-  server.maxConnections = limits.connectionsMax;
-  Object.assign(server, { maxHeadersCount: limits.headersMax });
-  const open = new Map<string, number>();
-  server.prependListener('connection', (socket: Socket) => {
-    const address = socket.remoteAddress ?? 'unknown';
-    const count = (open.get(address) ?? 0) + 1;
-    if (count > limits.connectionsPerAddressMax) {
-      socket.destroy();
-      return;
-    }
-    open.set(address, count);
-    socket.once('close', () => {
-      const left = (open.get(address) ?? 1) - 1;
-      if (left === 0) open.delete(address);
-      else open.set(address, left);
-    });
-  });
 }
 
 /** What closes a server that is about to listen: it has to know every connection. */

@@ -11,6 +11,13 @@ export async function startTestApi(over: TestOver = {}) {
   return startApiOver(await testDatabase(), over);
 }
 
+/** What the metrics say of connections: how many are open, and how many were ended by us, by why; zeros left out. */
+export async function connectionFigures({ api }: Pick<TestApi, 'api'>): Promise<Readonly<Record<string, number>>> {
+  const text = await (await api.app.request('/metrics')).text();
+  const lines = text.matchAll(/^capp_connections_(?:(open)|ended_total\{why="(\w+)"\}) ([1-9]\d*)$/gm);
+  return Object.fromEntries([...lines].map(([, open, why, count]) => [open ?? why ?? '', Number(count)]));
+}
+
 export interface StreamedEvent {
   readonly id: string;
   readonly event: string;

@@ -26,6 +26,7 @@ import type { Log } from '../log.ts';
 import { openLimits } from '../limits/index.ts';
 import { listsState } from '../lists-state.ts';
 import { openMessaging } from '../messaging.ts';
+import { connectionsWithin, openFilesMax } from '../open-files.ts';
 import { type Running, runChild } from './child.ts';
 
 /** Connections that read for clients and that act for them, beside those of the platform itself. */
@@ -52,7 +53,7 @@ async function start(): Promise<Running> {
   const endTelling = tellOfCrowd(deps.intake.requests);
   const { port, host } = config;
   const tls = config.tls === null ? undefined : await loadTls(config.tls, config.dataDir, systemClock.now());
-  const connectionsMax = Math.ceil(config.connectionsMax / config.apiProcesses);
+  const connectionsMax = affordableConnections(foundation.log, Math.ceil(config.connectionsMax / config.apiProcesses));
   const connectionsPerAddressMax = Math.ceil(config.connectionsPerAddressMax / config.apiProcesses);
   const sharesPort = config.apiProcesses > 1;
   const served = await serveApi(api, { port, host, sharesPort, tls, limits: { connectionsMax, connectionsPerAddressMax } });
@@ -68,6 +69,15 @@ async function start(): Promise<Running> {
       foundation.log.info({}, 'api stopped');
     },
   };
+}
+
+/** As many as wanted, or as the system leaves files for, which is told. */
+function affordableConnections(log: Log, wanted: number): number {
+  const filesMax = openFilesMax();
+  const connectionsMax = connectionsWithin(wanted, filesMax);
+  if (connectionsMax < wanted)
+    log.warn({ wanted, connectionsMax, filesMax }, 'too few files may be open for all connections of the settings');
+  return connectionsMax;
 }
 
 function tellOfReplica(log: Log, error: unknown): void {

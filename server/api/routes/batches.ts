@@ -7,7 +7,7 @@ import { intentInputSchema, parseIntent, type PaymentIntent } from '../../../dom
 import type { Submitted } from '../../intake.ts';
 import { turnTaker } from '../../../tools/turns.ts';
 import type { ApiDeps, Caller } from '../deps.ts';
-import { answers, type ApiContext, idParam, idParams, mediaTypeOf } from '../http.ts';
+import { answers, type ApiContext, bodyBytes, idParam, idParams, mediaTypeOf } from '../http.ts';
 import { type Api, mount } from '../mount.ts';
 import { problemErrorSchema, type ProblemError, problemOf, toFault } from '../problem.ts';
 import { idSchema, momentSchema } from '../resources/common.ts';
@@ -21,6 +21,9 @@ const BATCH_BYTES_MAX = 64 * 1024 * 1024;
 const GROUP_ROWS = 250;
 /** Above this many payments waiting for their commit no new batch is begun. */
 const WAITING_MAX = 10_000;
+/** Batches that one process reads at once, of all clients and of one: each may hold a group of the longest rows while it waits for more. */
+const READ_AT_ONCE_MAX = 64;
+const READ_AT_ONCE_PER_CLIENT_MAX = 16;
 const NDJSON = 'application/x-ndjson';
 
 const rowVerdictSchema = z
@@ -52,6 +55,7 @@ const batchStateSchema = z
 /** Mounts the routes of batches. They come before those with `{id}`, so that no batch is taken for a payment. */
 export function mountBatches(api: Api): void {
   const { deps } = api;
+  const desk = createReadingDesk();
   mount(
     api,
     {
@@ -83,7 +87,7 @@ export function mountBatches(api: Api): void {
       if (!read) throw fault('unsupported_media_type', { detail: `A batch is one of ${Object.keys(ROW_READERS).join(', ')}.` });
       if (Number(c.req.header('content-length') ?? 0) > BATCH_BYTES_MAX) throw fault('body_too_large');
       if (deps.intake.depth() > WAITING_MAX) throw fault('overloaded');
-      const batch = startBatch(api, caller, read(bounded(bytesOf(c))));
+      const batch = startBatch(api, caller, desk, read(bounded(bytesOf(c))));
       // The first verdicts are worked out before any answer, so that a body that is no batch at all gets a problem.
       const first = await batch.verdicts.next();
       if (first.done) throw fault('malformed_body', { detail: 'The body has no rows.' });
@@ -123,10 +127,41 @@ interface Batch {
   readonly verdicts: AsyncGenerator<RowVerdict[]>;
 }
 
-function startBatch(api: Api, caller: Caller, rows: AsyncGenerator<Row>): Batch {
+function startBatch(api: Api, caller: Caller, desk: ReadingDesk, rows: AsyncGenerator<Row>): Batch {
   const counts = { accepted: 0, replayed: 0, rejected: 0 };
   const id = newId();
-  return { id, counts, verdicts: verdictsOf(api, caller, id, counts, rows) };
+  return { id, counts, verdicts: desk.read(caller.clientId, verdictsOf(api, caller, id, counts, rows)) };
+}
+
+interface ReadingDesk {
+  /** Hands verdicts through while fewer batches than may be are read. Throws `rate_limited` and `overloaded` before the first. */
+  read(clientId: string, verdicts: AsyncGenerator<RowVerdict[]>): AsyncGenerator<RowVerdict[]>;
+}
+
+function createReadingDesk(): ReadingDesk {
+  const byClient = new Map<string, number>();
+  let all = 0;
+  const count = (clientId: string, by: 1 | -1): void => {
+    const ofClient = (byClient.get(clientId) ?? 0) + by;
+    if (ofClient === 0) byClient.delete(clientId);
+    else byClient.set(clientId, ofClient);
+    all += by;
+  };
+  return {
+    read: async function* (clientId, verdicts) {
+      if ((byClient.get(clientId) ?? 0) >= READ_AT_ONCE_PER_CLIENT_MAX)
+        throw fault('rate_limited', {
+          detail: `${READ_AT_ONCE_PER_CLIENT_MAX} batches of the client are being read; send the next when one has ended.`,
+        });
+      if (all >= READ_AT_ONCE_MAX) throw fault('overloaded');
+      count(clientId, 1);
+      try {
+        yield* verdicts;
+      } finally {
+        count(clientId, -1);
+      }
+    },
+  };
 }
 
 async function* verdictsOf(
@@ -154,7 +189,7 @@ async function* verdictsOf(
 async function* bytesOf(c: ApiContext): Bytes {
   const whole: Uint8Array | undefined = c.get('wholeBody');
   if (whole !== undefined) yield whole;
-  else yield* (c.req.raw.body ?? []) as Bytes;
+  else yield* bodyBytes(c);
 }
 
 /** Hands a body through up to what a batch may have. Throws `body_too_large`. */
