@@ -9,6 +9,7 @@ import { fault } from '../../domain/errors.ts';
 import { NO_FAULTS } from '../../sandbox/fates.ts';
 import { type Finding, figure } from '../finding.ts';
 import { peakMegabytes } from '../meters.ts';
+import { connectionsWithin, openFilesMax } from '../../server/open-files.ts';
 import { type BenchPlatform, fundBalances, openPlatform } from '../platform.ts';
 import { nextRate } from './breakpoint.ts';
 import { lineOfCache, readCacheHits } from './caches.ts';
@@ -17,7 +18,7 @@ import { markdownOf, linesOfStage } from './markdown.ts';
 import type { LoadBook } from './book.ts';
 import { NEIGHBOUR_MARK } from './requests.ts';
 import { type LoadWish, type MeasuredLoad, paymentsBy, runLoad, storedPayments, watchLoad } from './run.ts';
-import { readScenario, type Scenario } from './scenario.ts';
+import { connectionsMost, readScenario, type Scenario } from './scenario.ts';
 import { isNeighbours, KINDS, type Segment } from './schedule.ts';
 import { breakpointOutcomeOf, failuresOf, runOutcomeOf, type Stage, type StageOutcome, stagesOf, type Step, stepOf } from './stages.ts';
 
@@ -46,6 +47,7 @@ const KNOWN_MAX = 1_000;
  */
 export async function runLoadBench({ scenario: path, out }: LoadBenchOptions, tell: Tell): Promise<Finding> {
   const scenario = await readScenario(path);
+  assertFiles(scenario);
   // Before minutes of load, not after them.
   await mkdir(out, { recursive: true }).catch((cause: unknown) => {
     throw fault('storage_unwritable', { detail: `The folder ${out} cannot be made.`, cause });
@@ -57,6 +59,16 @@ export async function runLoadBench({ scenario: path, out }: LoadBenchOptions, te
   const { stages, failures, ...rest } = book;
   const short = stages.map((stage) => (stage.kind === 'run' ? { phases: stage.phases.map(withoutCurves), totals: stage.totals } : stage));
   return { bench: 'load', figures: { ...rest, stages: short }, failures };
+}
+
+/** Throws `validation_failed` when a process may not open as many connections as the file asks for. */
+function assertFiles({ mix, phases, connections }: Scenario): void {
+  const wanted = connectionsMost({ mix, phases, connections });
+  const filesMax = openFilesMax();
+  if (connectionsWithin(wanted, filesMax) < wanted)
+    throw fault('validation_failed', {
+      detail: `The scenario needs ${wanted} connections at once, and the system lets a process open ${filesMax} files; see ulimit -n.`,
+    });
 }
 
 function withoutCurves({ all, byKind: _byKind, waited: _waited, ...phase }: Extract<StageOutcome, { kind: 'run' }>['phases'][number]) {

@@ -7,6 +7,7 @@ import { type LoadOrder, type LoadReport, type LoadTold, type Outcome, OUTCOMES 
 import { type Ending, requestMaker } from './requests.ts';
 import { isNeighbours, KINDS } from './schedule.ts';
 import { createRoom, type Due, pause, type Source, sourcesOf } from './sources.ts';
+import { createUnfinished } from './unfinished.ts';
 import { type Connection, openConnection, type Stream } from './wire.ts';
 
 /** After a request that was not answered, so that a server that is gone is not asked in a tight circle. */
@@ -47,7 +48,7 @@ function createNotes(known: string[], startMs: () => number) {
     add(refusals, ending.why, request.references.length - ending.accepted.length);
     add(troubles, `${kind}: ${ending.why}`, 1);
   };
-  const report = (): Omit<LoadReport, 'firstSentAtMs' | 'lastAnsweredAtMs' | 'events'> => {
+  const report = (): Omit<LoadReport, 'firstSentAtMs' | 'lastAnsweredAtMs' | 'events' | 'unfinished'> => {
     const { kind = [], outcome = [], phase = [], dueMs = [], waitedMs = [], latencyMs = [] } = columns;
     const [bytes, floats] = [(of: number[]) => Uint8Array.from(of), (of: number[]) => Float64Array.from(of)];
     const requests = { kind: bytes(kind), outcome: bytes(outcome), phase: bytes(phase) };
@@ -96,6 +97,7 @@ async function run(order: LoadOrder): Promise<LoadReport> {
   const sources = sourcesOf(order, room, make, start);
   const notes = createNotes(known, start);
   const listeners = createListeners(order.listenSeconds ?? 1, notes.broke);
+  const unfinished = createUnfinished();
   const clients = sources.flatMap((source) => Array.from({ length: order.connections }, () => source));
   const connections = await Promise.all(clients.map(async (source) => ({ source, connection: await openConnection(order.url) })));
   startMs = performance.now();
@@ -114,6 +116,7 @@ async function run(order: LoadOrder): Promise<LoadReport> {
         const ending = await due.request.send(connection);
         notes.note(due, sentMs, ending.outcome, ending);
         if (ending.stream !== undefined) listeners.stay(ending.stream);
+        if (ending.unfinished !== undefined) unfinished.hold(ending.unfinished);
       } catch (error) {
         notes.note(due, sentMs, 'unanswered', { why: error instanceof Error ? error.message : 'unknown', accepted: [] });
         connection.close();
@@ -125,7 +128,7 @@ async function run(order: LoadOrder): Promise<LoadReport> {
 
   await Promise.all(connections.map(({ source, connection }) => runClient(source, connection)));
   const lastAnsweredAtMs = Date.now();
-  return { firstSentAtMs, lastAnsweredAtMs, ...notes.report(), events: await listeners.leave() };
+  return { firstSentAtMs, lastAnsweredAtMs, ...notes.report(), events: await listeners.leave(), unfinished: await unfinished.leave() };
 }
 
 process.once('message', (order) => {

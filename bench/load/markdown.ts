@@ -81,8 +81,14 @@ export function totalLines(totals: Totals): string[] {
           `accepted to complete p50 ${ms(completeMs.p50)} ms, p99 ${ms(completeMs.p99)} ms; drained ${figure(drainSeconds)} s after the last answer, settled ${figure(settledSeconds)} s after the first request`,
         ]),
     `others used ${Math.round(totals.others * 100)} % of the machine${wal}${totals.events > 0 ? `; listeners heard ${count(totals.events)} events` : ''}`,
+    ...(totals.unfinished.openMost === 0 ? [] : [unfinishedLine(totals)]),
     ...Object.entries(totals.troubles).map(([why, times]) => `not as it should be: ${count(times)}, ${why}`),
   ];
+}
+
+function unfinishedLine({ unfinished: { openMost, endings } }: Totals): string {
+  const ways = Object.entries(endings).toSorted(([, a], [, b]) => b - a);
+  return `never finished: ${count(openMost)} requests open at once at most; they ended so: ${ways.map(([how, times]) => `${how} ${count(times)}`).join(', ')}`;
 }
 
 function partLine(name: string, part: Part): string {

@@ -1,5 +1,6 @@
 /** What the crowd is told to do, and what it reports: the words between a bench and its clients' process. */
 import type { IntentOptions } from '../intents.ts';
+import type { UnfinishedReport } from './unfinished.ts';
 import type { Mix, Segment, Spacing } from './schedule.ts';
 
 /** Open: requests leave when they are due, whether or not the last was answered. */
@@ -72,4 +73,6 @@ export interface LoadReport {
   readonly troubles: Readonly<Record<string, number>>;
   /** Events that listeners heard. */
   readonly events: number;
+  /** What became of requests that were never finished. */
+  readonly unfinished: UnfinishedReport;
 }

@@ -3,6 +3,7 @@ import type { Random } from '../../examples/random.ts';
 import { intentMaker, type MadeIntent } from '../intents.ts';
 import type { LoadOrder, Outcome } from './order.ts';
 import type { Kind } from './schedule.ts';
+import { beginRequest, type Unfinished } from './unfinished.ts';
 import { type Answer, type Connection, getBytes, openStream, postBytes, postOverAndOver, type Stream } from './wire.ts';
 
 export interface Ending {
@@ -13,6 +14,8 @@ export interface Ending {
   readonly accepted: readonly (readonly [string, string])[];
   /** The stream that a listener opened. */
   readonly stream?: Stream;
+  /** The request that was begun. */
+  readonly unfinished?: Unfinished;
 }
 
 /** A request that is ready to leave. */
@@ -137,7 +140,7 @@ const HUGE_ROWS = 1_000_000;
 const HUGE_PIECE_ROWS = 1_000;
 
 /** Another client, who sends more than is good: each kind with payments of its own. */
-function neighbourMakers(order: LoadOrder): Pick<Readonly<Record<Kind, () => Request>>, 'flood' | 'duplicate' | 'huge'> {
+function neighbourMakers(order: LoadOrder): Pick<Readonly<Record<Kind, () => Request>>, 'flood' | 'duplicate' | 'huge' | 'unfinished'> {
   const { url, neighbourKey: key = order.key } = order;
   const next = intentMaker({
     ...order.intents,
@@ -150,6 +153,7 @@ function neighbourMakers(order: LoadOrder): Pick<Readonly<Record<Kind, () => Req
     postBytes({ url, path: '/v1/payments', key, type: 'application/json', body: JSON.stringify(intent) });
   const duplicate = post(again);
   const endOfDuplicate = duplicateReader();
+  let begun = 0;
   const piece = Buffer.from(`${JSON.stringify(row)}\n`.repeat(HUGE_PIECE_ROWS));
   return {
     flood: () => {
@@ -165,6 +169,10 @@ function neighbourMakers(order: LoadOrder): Pick<Readonly<Record<Kind, () => Req
         return endOfHuge(await postOverAndOver(request, piece, HUGE_ROWS / HUGE_PIECE_ROWS));
       },
     }),
+    unfinished: () => {
+      const number = begun++;
+      return { references: [], send: async () => ({ ...DONE, unfinished: await beginRequest(url, key, number) }) };
+    },
   };
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { isFault } from '../../domain/errors.ts';
 import { requestsIn } from './schedule.ts';
-import { BOUNDS, type FixedPhase, parseScenario, readScenario, segmentsOf } from './scenario.ts';
+import { BOUNDS, connectionsMost, type FixedPhase, parseScenario, readScenario, segmentsOf } from './scenario.ts';
 
 const whole = {
   name: 'a scenario',
@@ -77,6 +77,12 @@ test.each([
     'phases',
   ],
   ['too many listeners at once', changed({ mix: { listen: 1 }, listenSeconds: 600 }), 'validation_failed', 'mix.listen'],
+  [
+    'too many requests that are never finished',
+    changed({ mix: { single: 1, unfinished: 9 }, phases: [{ kind: 'soak', seconds: 60, perSecond: 400 }] }),
+    'validation_failed',
+    'mix.unfinished',
+  ],
   ['a share above one', changed({ thresholds: { p99Ms: 1, failedShare: 2 } }), 'validation_failed', 'thresholds.failedShare'],
   ['no threshold', changed({ thresholds: { failedShare: 0 } }), 'validation_failed', 'thresholds.p99Ms'],
   [
@@ -109,6 +115,13 @@ test('a spike has its peak in the middle, a ramp goes from one rate to the other
   ]);
   expect(segments.every(({ phase }) => phase === 3)).toBe(true);
   expect(requestsIn(segmentsOf({ kind: 'ramp', seconds: 10, fromPerSecond: 0.5, toPerSecond: 9.5 }, 0)[0] as never)).toBe(50);
+});
+
+test('requests that are never finished may all stand at once, beside the connections of both crowds', () => {
+  const scenario = parseScenario(
+    changed({ connections: 50, mix: { single: 1, unfinished: 3 }, phases: [{ kind: 'soak', seconds: 10, perSecond: 100 }] }),
+  );
+  expect(connectionsMost(scenario)).toBe(100 + 750);
 });
 
 test('every scenario that is kept here is one, and within bounds', async () => {

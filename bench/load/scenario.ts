@@ -19,6 +19,8 @@ export const BOUNDS = {
   listenersMax: 1_000,
   /** Batches of a million rows. */
   hugeMax: 100,
+  /** Requests that are never finished: each may stand until the end. */
+  unfinishedMax: 18_000,
 } as const;
 
 const perSecond = z.number().positive().max(BOUNDS.perSecondMax);
@@ -139,6 +141,12 @@ export function shareOf(mix: Mix, ...kinds: readonly (typeof KINDS)[number][]): 
   return all === 0 ? 0 : kinds.reduce((sum, kind) => sum + (mix[kind] ?? 0), 0) / all;
 }
 
+/** Connections that the clients may have open at once: those of each crowd, and requests that are never finished. */
+export function connectionsMost({ mix, phases, connections }: Pick<Scenario, 'mix' | 'phases' | 'connections'>): number {
+  const requests = phases.reduce((sum, phase) => sum + mostOf(phase).requests, 0);
+  return 2 * connections + Math.ceil(requests * shareOf(mix, 'unfinished'));
+}
+
 interface Objection {
   readonly path: readonly (string | number)[];
   readonly message: string;
@@ -162,6 +170,7 @@ function outOfBounds(scenario: Pick<Scenario, 'mix' | 'phases' | 'batchRows' | '
     ...over(requests, BOUNDS.requestsMax, 'requests', 'phases'),
     ...over(payments, BOUNDS.paymentsMax, 'payments', 'phases'),
     ...over(requests * shareOf(mix, 'huge'), BOUNDS.hugeMax, 'batches of a million rows', 'mix', 'huge'),
+    ...over(requests * shareOf(mix, 'unfinished'), BOUNDS.unfinishedMax, 'requests that are never finished', 'mix', 'unfinished'),
     ...over(listeners, BOUNDS.listenersMax, 'listeners at once', 'mix', 'listen'),
     ...phases.flatMap((phase, index): Objection[] => {
       const at = (field: string, message: string): Objection[] => [{ path: ['phases', index, field], message }];

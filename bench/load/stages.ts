@@ -3,6 +3,7 @@ import { foundBy } from './breakpoint.ts';
 import type { MeasuredLoad, Sample } from './run.ts';
 import { type BreakpointPhase, type FixedPhase, type Phase, segmentsOf, type Thresholds } from './scenario.ts';
 import type { Segment } from './schedule.ts';
+import type { UnfinishedReport } from './unfinished.ts';
 import { drainOf, failedOf, missedByWhole, type PhaseName, type PhaseSummary, type Second, secondsOf, summaryOf } from './summary.ts';
 
 export type Stage =
@@ -68,6 +69,7 @@ export interface Totals {
   /** Share of the machine that went to anybody else. */
   readonly others: number;
   readonly events: number;
+  readonly unfinished: UnfinishedReport;
   readonly troubles: Readonly<Record<string, number>>;
   /** What was lost, doubled or left on its way. */
   readonly wrong: readonly string[];
@@ -95,6 +97,7 @@ export function totalsOf({ result, report, samples }: MeasuredLoad): Totals {
     megabytesMost: mostOf(samples),
     others: result.others,
     events: report.events,
+    unfinished: report.unfinished,
     troubles: report.troubles,
     wrong: result.wrong,
   };

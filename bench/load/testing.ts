@@ -33,6 +33,7 @@ export function madeReport(made: readonly MadeRequest[]): LoadReport {
     refusals: {},
     troubles: {},
     events: 0,
+    unfinished: { openMost: 0, endings: {} },
   };
 }
 

@@ -42,11 +42,13 @@ const ANSWER_MS_MAX = 30_000;
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/;
 
 /** A POST as it goes over the wire. */
-export function postBytes({ url, path, key, type, body }: PostRequest): Buffer {
-  const head =
-    `POST ${path} HTTP/1.1\r\nhost: ${new URL(url).host}\r\nauthorization: Bearer ${key}\r\n` +
-    `content-type: ${type}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`;
-  return Buffer.from(head + body);
+export function postBytes({ body, ...request }: PostRequest): Buffer {
+  return Buffer.from(`${postHead(request)}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+}
+
+/** The head of a POST, but for how long its body is and its end. */
+export function postHead({ url, path, key, type }: Omit<PostRequest, 'body'>): string {
+  return `POST ${path} HTTP/1.1\r\nhost: ${new URL(url).host}\r\nauthorization: Bearer ${key}\r\n` + `content-type: ${type}\r\n`;
 }
 
 /** A GET as it goes over the wire. */
@@ -54,11 +56,16 @@ export function getBytes({ url, path, key }: Pick<PostRequest, 'url' | 'path' | 
   return Buffer.from(`GET ${path} HTTP/1.1\r\nhost: ${new URL(url).host}\r\nauthorization: Bearer ${key}\r\n\r\n`);
 }
 
-/** Connects. Throws for an address that is not this machine's: load is made here and stays here. */
-async function connected(url: string): Promise<Socket> {
+/** Connects, from an address of this machine where one is given. Throws for one that is not this machine's: load is made here and stays here. */
+export async function connected(url: string, localAddress?: string): Promise<Socket> {
   const { hostname, port } = new URL(url);
   if (!LOOPBACK.test(hostname)) throw new RangeError(`load goes to this machine only, not to ${hostname}`);
-  const socket = connect({ host: hostname.replaceAll(/[[\]]/g, ''), port: Number(port), noDelay: true });
+  const socket = connect({
+    host: hostname.replaceAll(/[[\]]/g, ''),
+    port: Number(port),
+    noDelay: true,
+    ...(localAddress ? { localAddress } : {}),
+  });
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);
     socket.once('error', reject);
@@ -72,16 +79,12 @@ async function connected(url: string): Promise<Socket> {
  * there is none.
  */
 export async function postOverAndOver(request: Omit<PostRequest, 'body'>, piece: Buffer, times: number): Promise<Answer> {
-  const { url, path, key, type } = request;
-  const socket = await connected(url);
+  const socket = await connected(request.url);
   try {
     const answer = answerOn(socket);
     let isOver = false;
     void answer.finally(() => (isOver = true)).catch(() => undefined);
-    const head =
-      `POST ${path} HTTP/1.1\r\nhost: ${new URL(url).host}\r\nauthorization: Bearer ${key}\r\n` +
-      `content-type: ${type}\r\ntransfer-encoding: chunked\r\n\r\n`;
-    socket.write(head);
+    socket.write(`${postHead(request)}transfer-encoding: chunked\r\n\r\n`);
     const chunk = Buffer.concat([Buffer.from(`${piece.byteLength.toString(16)}\r\n`), piece, Buffer.from('\r\n')]);
     for (let sent = 0; sent < times && !isOver; sent += 1) {
       if (!socket.write(chunk))
