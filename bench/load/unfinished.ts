@@ -1,5 +1,5 @@
 /**
- * Requests that are begun and never finished: some without the end of their headers, some without the end of their body, each kept alive by
+ * Requests that are begun and never finished: a fourth without the end of its headers, the rest without the end of its body, each kept alive by
  * a byte now and then, from several addresses of this machine. Whether and how the server ends them is what is told.
  */
 import type { Socket } from 'node:net';
@@ -26,10 +26,10 @@ const DRIP_MS = 5_000;
 const ADDRESSES = process.platform === 'linux' ? ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5'] : [undefined];
 const BODY_BYTES = 10_000;
 
-/** Begins the request of that number: every second one has its headers and lacks its body. */
+/** Begins the request of that number: three of four have their headers and lack their body. */
 export async function beginRequest(url: string, key: string, number: number): Promise<Unfinished> {
   const socket = await connected(url, ADDRESSES[number % ADDRESSES.length]);
-  const isOfHeaders = Math.floor(number / ADDRESSES.length) % 2 === 0;
+  const isOfHeaders = Math.floor(number / ADDRESSES.length) % 4 === 0;
   socket.write(
     isOfHeaders
       ? `GET /health/live HTTP/1.1\r\nhost: ${new URL(url).host}\r\nx-unfinished: `
