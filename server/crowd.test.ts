@@ -10,8 +10,8 @@ test('work waits for a crowd to go, and goes on when it has', async () => {
   courtesy.hear();
   await courtesy.wait();
   // The crowd was told of once, and counts as gone a while later.
-  expect(clock.now() - 1_000_000).toBeGreaterThan(1_000);
-  expect(clock.now() - 1_000_000).toBeLessThan(2_000);
+  expect(clock.now() - 1_000_000).toBeGreaterThanOrEqual(300);
+  expect(clock.now() - 1_000_000).toBeLessThan(400);
 });
 
 test('a crowd that stays holds work up for a bounded time, however many wait', async () => {
@@ -27,6 +27,6 @@ test('a crowd that stays holds work up for a bounded time, however many wait', a
   await Promise.all(waits);
   expect(passedMs).toHaveLength(3);
   // One of them after each time of patience.
-  expect(passedMs[0]).toBeGreaterThanOrEqual(5_000);
-  expect((passedMs[2] ?? 0) - (passedMs[0] ?? 0)).toBeGreaterThanOrEqual(9_000);
+  expect(passedMs[0]).toBeGreaterThanOrEqual(500);
+  expect((passedMs[2] ?? 0) - (passedMs[0] ?? 0)).toBeGreaterThanOrEqual(900);
 });

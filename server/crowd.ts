@@ -28,9 +28,9 @@ export function tellOfCrowd(waiting: () => number): () => void {
 }
 
 /** A crowd that is not told of for so long has gone, milliseconds. */
-const CROWD_MS = 1_500;
+const CROWD_MS = 300;
 /** Work is let through at least this often, milliseconds: payments go on, in larger cohorts. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 500;
 const LOOK_MS = 20;
 
 export interface Courtesy {
