@@ -7,6 +7,7 @@ import { isFault } from '../domain/errors.ts';
 import type { PaymentStatus } from '../domain/lifecycle.ts';
 import { type Cohort, claimByOutcome, claimByStatus, releaseCohort } from './cohort.ts';
 import { type Entry, type PaymentGraph, runPaymentGraph } from './payment-graph.ts';
+import type { Precedence } from './precedence.ts';
 import type { GraphDeps } from './types.ts';
 
 /** Kinds of work a cohort can be claimed for. */
@@ -17,8 +18,13 @@ const STATUSES: Readonly<Record<Exclude<CohortStage, 'outcomes'>, readonly Payme
   resume: ['refunding', 'collected', 'authorized'],
 };
 
-/** Takes cohorts of a kind until there are none; resolves with the number of payments worked on. */
-export async function workCohorts(deps: GraphDeps, graph: PaymentGraph, stage: CohortStage): Promise<number> {
+/** Takes cohorts of a kind until there are none, each with its `first`; resolves with the number of payments worked on. */
+export async function workCohorts(
+  deps: GraphDeps,
+  graph: PaymentGraph,
+  stage: CohortStage,
+  first: Precedence['first'] = (work) => work(),
+): Promise<number> {
   let worked = 0;
   let limit = deps.settings.cohortMax;
   const lanes: Promise<void>[] = [];
@@ -30,7 +36,7 @@ export async function workCohorts(deps: GraphDeps, graph: PaymentGraph, stage: C
       const size = cohort.travellers.length;
       // A full cohort says that more may wait; few need no second lane.
       if (size === deps.settings.cohortMax && lanes.length < deps.settings.cohortsAtOnce) open();
-      const failed = await runOne(deps, graph, stage === 'outcomes' ? 'outcomes' : 'chain', cohort);
+      const failed = await first(() => runOne(deps, graph, stage === 'outcomes' ? 'outcomes' : 'chain', cohort));
       if (failed && size > 1) limit = Math.ceil(size / 2);
       else limit = Math.min(deps.settings.cohortMax, limit * 2);
       if (!failed) worked += size;

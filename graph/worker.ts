@@ -23,6 +23,7 @@ import { createRecorder } from './effects/record.ts';
 import { forgetSessions, smsPump, workSms } from './effects/sms.ts';
 import { webhookPump, type WebhookSend, workWebhooks } from './effects/webhooks.ts';
 import { buildPaymentGraph } from './payment-graph.ts';
+import { createPrecedence } from './precedence.ts';
 import type { HintQueue } from './queue.ts';
 import { dailyReconciliation } from './reconciliation/daily.ts';
 import { createReservationKeeper } from './reservations.ts';
@@ -67,7 +68,8 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
   const { deps, agents, queue } = options;
   const paymentGraph = buildPaymentGraph(deps, agents);
   const caseGraph = buildCaseGraph({ checkpointer: options.checkpointer, ...caseGraphDeps(deps) });
-  const cases = createCaseWork(deps, caseGraph, agents.compliance);
+  const precedence = createPrecedence();
+  const cases = createCaseWork(deps, caseGraph, agents.compliance, precedence.turn);
   const recorder = createRecorder(deps);
   const pumps = {
     dispatch: dispatchPump(deps, recorder),
@@ -78,7 +80,7 @@ export function startWorker(options: WorkerOptions): WorkerHandle {
   };
   const reconcileDue = dailyReconciliation(deps);
   const keepReservations = createReservationKeeper(deps);
-  const stages = oneRunEach((stage) => workCohorts(deps, paymentGraph, stage));
+  const stages = oneRunEach((stage) => workCohorts(deps, paymentGraph, stage, precedence.first));
 
   const work: Readonly<Record<Hint, () => Promise<unknown>>> = {
     authorize: () => stages('authorize'),

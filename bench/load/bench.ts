@@ -116,8 +116,10 @@ async function measure(scenario: Scenario, tell: Tell): Promise<LoadBook> {
       failures: [
         ...warm.map((each) => `warm-up: ${each}`),
         ...failuresOf(stages),
-        // Nobody is on a list unless the file asks for it, so nobody need be looked at, whichever load a payment came with.
-        ...(scenario.flaggedPercent > 0 || stored.held === 0 ? [] : [`${stored.held} payments are held`]),
+        // Nobody is on a list unless the file asks for that, so nobody need be looked at, whichever load a payment came with.
+        ...(scenario.flaggedPercent > 0 || (scenario.mix.flagged ?? 0) > 0 || stored.held === 0
+          ? []
+          : [`${stored.held} payments are held`]),
         ...violations,
         ...breaks,
         ...(deaths === 0 ? [] : [`processes died ${deaths} times`]),

@@ -105,6 +105,15 @@ test('a batch of a million rows must be cut off, not taken whole', () => {
   expect(endOfHuge(answer(503, '', true)).outcome).toBe('refused');
 });
 
+test('a neighbour can hand in batches of which every payment is held', async () => {
+  const { connection, sent } = scripted(answer(202));
+  const request = requestMaker({ ...ORDER, neighbourKey: 'n' }, seededRandom(1), [])('flagged', 3);
+  await request.send(connection);
+  expect(request.references).toEqual(['p-neighbour-flagged-1-f', 'p-neighbour-flagged-2-f', 'p-neighbour-flagged-3-f']);
+  expect(sent[0]).toMatch(/^POST \/v1\/payments\/batches .*authorization: Bearer n\r\n/s);
+  expect(sent[0]?.match(/WAKHUNGU Jelani Obote/g)).toHaveLength(3);
+});
+
 test('a neighbour has a key and payments of its own', async () => {
   const { connection, sent } = scripted(answer(202), answer(202), answer(202));
   const make = requestMaker({ ...ORDER, neighbourKey: 'n' }, seededRandom(1), []);

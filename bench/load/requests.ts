@@ -80,6 +80,13 @@ function quoteOf(intent: MadeIntent): string {
   return JSON.stringify({ amount, fromCurrency, toCurrency, fromCountry: sender.country, toCountry: receiver.country });
 }
 
+function batchOf(to: { readonly url: string; readonly key: string }, intents: readonly MadeIntent[]): Request {
+  const body = intents.map((intent) => `${JSON.stringify(intent)}\n`).join('');
+  const bytes = postBytes({ ...to, path: '/v1/payments/batches', type: 'application/x-ndjson', body });
+  const references = intents.map(({ referenceId }) => referenceId);
+  return { references, send: async (connection) => endOfBatch(await connection.send(bytes), intents.length) };
+}
+
 /** Makes requests of any kind; payments beyond `rows` of a batch and what is asked about come from the order. */
 export function requestMaker(order: LoadOrder, random: Random, known: readonly string[]): (kind: Kind, rows?: number) => Request {
   const next = intentMaker(order.intents);
@@ -95,13 +102,7 @@ export function requestMaker(order: LoadOrder, random: Random, known: readonly s
       const bytes = post('/v1/payments', JSON.stringify(intent));
       return { references: [intent.referenceId], send: async (connection) => endOfSingle(await connection.send(bytes)) };
     },
-    batch: (rows) => {
-      const intents = Array.from({ length: rows }, next);
-      const body = intents.map((intent) => `${JSON.stringify(intent)}\n`).join('');
-      const bytes = postBytes({ ...common, path: '/v1/payments/batches', type: 'application/x-ndjson', body });
-      const references = intents.map(({ referenceId }) => referenceId);
-      return { references, send: async (connection) => endOfBatch(await connection.send(bytes), rows) };
-    },
+    batch: (rows) => batchOf(common, Array.from({ length: rows }, next)),
     quoted: () => {
       const intent = next();
       const asked = post('/v1/quotes', quoteOf(intent));
@@ -139,14 +140,15 @@ export const NEIGHBOUR_MARK = '-neighbour';
 const HUGE_ROWS = 1_000_000;
 const HUGE_PIECE_ROWS = 1_000;
 
+type NeighbourKind = 'flood' | 'duplicate' | 'huge' | 'unfinished' | 'flagged';
+
 /** Another client, who sends more than is good: each kind with payments of its own. */
-function neighbourMakers(order: LoadOrder): Pick<Readonly<Record<Kind, () => Request>>, 'flood' | 'duplicate' | 'huge' | 'unfinished'> {
+function neighbourMakers(order: LoadOrder): Pick<Readonly<Record<Kind, (rows: number) => Request>>, NeighbourKind> {
   const { url, neighbourKey: key = order.key } = order;
-  const next = intentMaker({
-    ...order.intents,
-    prefix: `${order.intents.prefix}${NEIGHBOUR_MARK}`,
-    seed: 1_000 + (order.intents.seed ?? 1),
-  });
+  const prefix = `${order.intents.prefix}${NEIGHBOUR_MARK}`;
+  const intents = { ...order.intents, prefix, seed: 1_000 + (order.intents.seed ?? 1) };
+  const next = intentMaker(intents);
+  const nextFlagged = intentMaker({ ...intents, prefix: `${prefix}-flagged`, flaggedPercent: 100 });
   const again = next();
   const row = next();
   const post = (intent: MadeIntent): Buffer =>
@@ -169,6 +171,7 @@ function neighbourMakers(order: LoadOrder): Pick<Readonly<Record<Kind, () => Req
         return endOfHuge(await postOverAndOver(request, piece, HUGE_ROWS / HUGE_PIECE_ROWS));
       },
     }),
+    flagged: (rows) => batchOf({ url, key }, Array.from({ length: rows }, nextFlagged)),
     unfinished: () => {
       const number = begun++;
       return { references: [], send: async () => ({ ...DONE, unfinished: await beginRequest(url, key, number) }) };

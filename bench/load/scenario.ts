@@ -158,7 +158,7 @@ function outOfBounds(scenario: Pick<Scenario, 'mix' | 'phases' | 'batchRows' | '
   const mosts = phases.map(mostOf);
   const sum = (of: 'seconds' | 'requests'): number => mosts.reduce((total, each) => total + each[of], 0);
   const requests = sum('requests');
-  const payments = requests * (shareOf(mix, 'single', 'quoted', 'flood') + batchRows * shareOf(mix, 'batch'));
+  const payments = requests * (shareOf(mix, 'single', 'quoted', 'flood') + batchRows * shareOf(mix, 'batch', 'flagged'));
   const listeners = Math.max(...mosts.map((each) => each.perSecond)) * shareOf(mix, 'listen') * listenSeconds;
   const over = (value: number, most: number, what: string, ...path: string[]): Objection[] =>
     value > most ? [{ path, message: `comes to ${Math.ceil(value)} ${what}, more than ${most}` }] : [];

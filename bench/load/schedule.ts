@@ -6,13 +6,25 @@ import type { Random } from '../../examples/random.ts';
 
 /**
  * What a client may want: a payment, a batch of them, a quote and a payment at it, one payment's state, a list, the live stream. The
- * last four are a neighbour's, another client who behaves badly: payments beyond its limit, the same payment again and again, a batch
- * of a million rows, a request that is never finished.
+ * last five are a neighbour's, another client who behaves badly: payments beyond its limit, the same payment again and again, a batch
+ * of a million rows, a request that is never finished, a batch of payments that are all held for people.
  */
-export const KINDS = ['single', 'batch', 'quoted', 'status', 'list', 'listen', 'flood', 'duplicate', 'huge', 'unfinished'] as const;
+export const KINDS = [
+  'single',
+  'batch',
+  'quoted',
+  'status',
+  'list',
+  'listen',
+  'flood',
+  'duplicate',
+  'huge',
+  'unfinished',
+  'flagged',
+] as const;
 export type Kind = (typeof KINDS)[number];
 
-const NEIGHBOURLY: ReadonlySet<Kind> = new Set(['flood', 'duplicate', 'huge', 'unfinished']);
+const NEIGHBOURLY: ReadonlySet<Kind> = new Set(['flood', 'duplicate', 'huge', 'unfinished', 'flagged']);
 
 /** Whether a kind is one of the neighbour, whose requests may be turned away while the others are served. */
 export function isNeighbours(kind: Kind): boolean {

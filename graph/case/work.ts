@@ -3,6 +3,7 @@
  * aside, a few abreast. A model that is slow, or hangs until its deadline, holds up its own case and nobody else's.
  */
 import type { ComplianceAgent } from '../agents.ts';
+import type { Precedence } from '../precedence.ts';
 import type { GraphDeps } from '../types.ts';
 import type { CaseGraph } from './case-graph.ts';
 import { carryDecision, type CaseRow, type DecisionRow, followRound } from './cases.ts';
@@ -24,8 +25,8 @@ export interface CaseWork {
   stop(): Promise<void>;
 }
 
-/** Makes the case work of one process. */
-export function createCaseWork(deps: GraphDeps, graph: CaseGraph, compliance: ComplianceAgent): CaseWork {
+/** Makes the case work of one process. A thread waits for its `turn`; it has it at once unless given. */
+export function createCaseWork(deps: GraphDeps, graph: CaseGraph, compliance: ComplianceAgent, turn?: Precedence['turn']): CaseWork {
   const waiting: CaseRow[] = [];
   const known = new Set<string>();
   const lanes = new Set<Promise<void>>();
@@ -33,6 +34,7 @@ export function createCaseWork(deps: GraphDeps, graph: CaseGraph, compliance: Co
   async function walk(): Promise<void> {
     for (let row = waiting.shift(); row !== undefined; row = waiting.shift()) {
       const thread = row;
+      await turn?.();
       const hasArrived = await oneAtATime(deps, thread.id, () => followRound(deps, graph, thread)).catch((error: unknown) => {
         deps.log.error({ caseId: thread.id, error: error instanceof Error ? error.message : 'unknown' }, 'thread of a case did not start');
         return false;
