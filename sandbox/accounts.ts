@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { derivedId } from '../domain/ids.ts';
 import type { Rail } from '../domain/rail.ts';
-import type { AirtelAccount } from './airtel/server.ts';
+import type { AirtelAccount } from './airtel/account.ts';
 import type { GsmaAccount } from './gsma/server.ts';
 import type { MpesaAccount } from './mpesa/parts.ts';
 import type { OrangeAccount } from './orange/types.ts';

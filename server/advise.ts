@@ -1,10 +1,12 @@
 /** Advice on cases, put together when the first case asks for it: the libraries of models are large, and most processes never need them. */
-import type { Advise } from '../graph/case/advice.ts';
+import type { Pool } from '../db/connect.ts';
+import type { Keyring } from '../db/keyring.ts';
 import { systemClock } from '../domain/clock.ts';
-import type { Foundation } from './compose.ts';
+import type { Advise } from '../graph/case/advice.ts';
+import type { LlmSettings } from '../tools/llm/settings.ts';
 
-/** Makes the adviser of a worker: the investigator, with a model where one is configured. */
-export function adviseOnDemand({ pool, keys, config }: Pick<Foundation, 'pool' | 'keys' | 'config'>): Advise {
+/** Makes the adviser of a worker: the investigator, with a model unless `settings` are null. */
+export function adviseOnDemand(pool: Pool, keyring: Keyring, settings: LlmSettings | null): Advise {
   const clock = systemClock;
   let made: Promise<Advise> | undefined;
   const make = async (): Promise<Advise> => {
@@ -12,8 +14,8 @@ export function adviseOnDemand({ pool, keys, config }: Pick<Foundation, 'pool' |
       import('../agents/investigator/index.ts'),
       import('../graph/case/investigator.ts'),
     ]);
-    const llm = config.llm === null ? null : (await import('../tools/llm/index.ts')).createLlm(config.llm, { pool, clock });
-    return investigatorAdvice({ pool, clock }, createInvestigator({ pool, keyring: keys.keyring, clock, llm }));
+    const llm = settings === null ? null : (await import('../tools/llm/index.ts')).createLlm(settings, { pool, clock });
+    return investigatorAdvice({ pool, clock }, createInvestigator({ pool, keyring, clock, llm }));
   };
   return async (request) => {
     made ??= make();

@@ -205,7 +205,7 @@ export function composeGraphDeps(foundation: Foundation, settlement?: Settlement
     callbacks: callbackAddresses(config.publicUrl, keys.callbackKey),
     notify: (hint) => queue.notify(hint),
     perUsd: perUsdBy(board),
-    advise: adviseOnDemand(foundation),
+    advise: adviseOnDemand(pool, keys.keyring, config.llm),
     settings: { ...graphSettings(config), inquiryDelaysMs: inquiryDelays(foundation.terms) },
     rates: foundation.rates,
     ...(foundation.railHealth === undefined ? {} : { railHealth: foundation.railHealth }),

@@ -3,8 +3,7 @@
  * taken from the sandbox's rules: approvals before execution, one execution, no payout while a batch can be disputed or is in
  * dispute, each recipient paid once, and all of what was funded paid or given back.
  */
-import { ledgerTransactions } from './chain-ledger.ts';
-import type { ChainEvidence } from './chain-verdict.ts';
+import { ledgerTransactions, type SandboxChain } from './chain-ledger.ts';
 
 export interface ChainVote {
   readonly arbiter: string;
@@ -39,10 +38,10 @@ const VOTES_NEEDED = 2;
 type Data = Readonly<Record<string, unknown>>;
 
 /** Reads every batch's history, by its id. */
-export async function readHistories(evidence: Pick<ChainEvidence, 'sandbox' | 'profile'>): Promise<ReadonlyMap<string, BatchHistory>> {
+export async function readHistories(chain: SandboxChain): Promise<ReadonlyMap<string, BatchHistory>> {
   const byAddress = new Map<string, BatchHistory>();
-  const prefix = `${evidence.profile.contract}::settlement::`;
-  for (const { events, atSecs } of await ledgerTransactions(evidence)) {
+  const prefix = `${chain.profile.contract}::settlement::`;
+  for (const { events, atSecs } of await ledgerTransactions(chain)) {
     for (const { type, data } of events) {
       if (!type.startsWith(prefix)) continue;
       const name = type.slice(prefix.length);

@@ -1,5 +1,12 @@
 /** Every transaction that the sandbox chain has committed with success, read through the node as anybody could. */
-import type { ChainEvidence } from './chain-verdict.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { ChainProfile } from '../tools/aptos/profile.ts';
+
+/** A sandbox chain, and who is who on it. */
+export interface SandboxChain {
+  readonly sandbox: Sandbox;
+  readonly profile: ChainProfile;
+}
 
 export interface LedgerTransaction {
   /** The function that was called: module and name. */
@@ -19,10 +26,7 @@ type CommittedJson = Pick<LedgerTransaction, 'events'> & {
 const PAGE = 100;
 
 /** In the order of the ledger. */
-export async function ledgerTransactions({
-  sandbox,
-  profile,
-}: Pick<ChainEvidence, 'sandbox' | 'profile'>): Promise<readonly LedgerTransaction[]> {
+export async function ledgerTransactions({ sandbox, profile }: SandboxChain): Promise<readonly LedgerTransaction[]> {
   const all: LedgerTransaction[] = [];
   for (let start = 0n; ; ) {
     const answer = await sandbox.fetch(`${profile.nodeUrl}/transactions?start=${start}&limit=${PAGE}`, { method: 'GET' });

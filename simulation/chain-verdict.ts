@@ -8,26 +8,22 @@ import type { Keyring } from '../db/keyring.ts';
 import type { Clock } from '../domain/clock.ts';
 import { CURRENCIES, type Currency } from '../domain/currency.ts';
 import type { Chance } from '../sandbox/random.ts';
-import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { KeyNames } from './chain.ts';
 import { type BatchHistory, readHistories } from './chain-history.ts';
-import { ledgerTransactions } from './chain-ledger.ts';
+import { ledgerTransactions, type SandboxChain } from './chain-ledger.ts';
 import { wrongRegistry } from './registry-people.ts';
 import { wrongDisputes } from './dispute-verdict.ts';
 import { wrongExpiries } from './expiry-verdict.ts';
 import { compareChain } from '../server/verify-chain.ts';
 import { createAptosNode, type AptosNode } from '../tools/aptos/node.ts';
-import type { ChainProfile } from '../tools/aptos/profile.ts';
 import { createChainReader } from '../tools/aptos/reader.ts';
 import { lastAnchor, readAnchor } from '../tools/aptos/registry.ts';
 import { type TrustedBlock, verifyAudit } from '../tools/audit/index.ts';
 import type { ListRoll } from '../tools/sanctions/roll.ts';
 
-export interface ChainEvidence {
+export interface ChainEvidence extends SandboxChain {
   readonly pool: Pool;
   readonly keyring: Keyring;
-  readonly sandbox: Sandbox;
-  readonly profile: ChainProfile;
   readonly keyNames: KeyNames;
   /** Who attests customers, by the chain's name. */
   readonly issuer: string;

@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto';
 import type { Transaction } from '../journal.ts';
 import type { CallbackMessage, SandboxRail } from '../rail.ts';
-import type { AirtelAccount } from './server.ts';
+import type { AirtelAccount } from './account.ts';
 
 /** The transaction as enquiries and callbacks repeat it. */
 export function recordOf(transaction: Transaction): Record<string, unknown> {

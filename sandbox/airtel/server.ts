@@ -11,23 +11,8 @@ import type { Transaction } from '../journal.ts';
 import type { OperatorKey } from '../keys.ts';
 import type { Refusals, SandboxRail } from '../rail.ts';
 import { type Answer, bearerToken, fieldOf, json, page, parseBody, type SandboxAnswer, type SandboxRequest } from '../wire.ts';
+import type { AirtelAccount } from './account.ts';
 import { recordOf } from './messages.ts';
-
-export interface AirtelAccount {
-  readonly clientId: string;
-  readonly clientSecret: string;
-  readonly pin: string;
-  readonly encryption: 'pkcs1' | 'oaep_sha256';
-  readonly collectionVersion: 'v1' | 'v2';
-  readonly payoutVersion: 'v1' | 'v2' | 'v3';
-  readonly signing: boolean;
-  /** The key under which callbacks are signed; null sends them without a hash. */
-  readonly callbackKey: string | null;
-  /** What the hash is made over. */
-  readonly callbackReading: 'transaction' | 'payload';
-  /** Where the application wants its callbacks; null sends none. */
-  readonly callbackUrl: string | null;
-}
 
 export interface AirtelFace {
   readonly rail: SandboxRail;

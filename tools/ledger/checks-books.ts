@@ -1,5 +1,5 @@
 /** The books alone: sums, floors, pools, pending transfers. */
-import type { Check } from './checks.ts';
+import type { Check } from './check.ts';
 
 export const BOOK_CHECKS: readonly Check[] = [
   {

@@ -1,5 +1,5 @@
 /** Payments against the books, their attempts, their events, their quotes, and the people who decided on them. */
-import type { Check } from './checks.ts';
+import type { Check } from './check.ts';
 
 // What a payment moved for good, by reason; a posted pending transfer counts as what it was posted for.
 const MOVED = `select payment_id, reason, currency, sum(amount) as amount from transfers

@@ -1,6 +1,6 @@
 /** Settlement against the books: what was settled on chain is booked once, and nothing else is. */
 import { ITEM_BYTES } from '../aptos/items.ts';
-import type { Check } from './checks.ts';
+import type { Check } from './check.ts';
 
 export const SETTLEMENT_CHECKS: readonly Check[] = [
   {

@@ -6,6 +6,7 @@
  */
 import type { Pool, PoolClient } from 'pg';
 import { TERMINAL_STATUSES } from '../../domain/lifecycle.ts';
+import type { Check } from './check.ts';
 import { BOOK_CHECKS } from './checks-books.ts';
 import { PAYMENT_CHECKS } from './checks-payments.ts';
 import { SETTLEMENT_CHECKS } from './checks-settlement.ts';
@@ -16,13 +17,6 @@ export interface Violation {
   /** What breaks it: `account float:mpesa-ke`, `payment <id>`. */
   readonly subject: string;
   readonly detail: string;
-}
-
-/** A query with the columns `subject` and `detail`, one row for each thing that is wrong. */
-export interface Check {
-  readonly invariant: number;
-  readonly name: string;
-  readonly sql: string;
 }
 
 export const CHECKS: readonly Check[] = [...BOOK_CHECKS, ...PAYMENT_CHECKS, ...SETTLEMENT_CHECKS];
