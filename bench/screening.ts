@@ -3,7 +3,7 @@
  * and whether both find the same. The lists are made by a seed unless published ones are named.
  */
 import { fault } from '../domain/errors.ts';
-import type { SanctionsEntry } from '../tools/sanctions/list.ts';
+import type { SanctionsEntry } from '../tools/sanctions/entry.ts';
 import { loadLists } from '../tools/sanctions/load.ts';
 import { createScreener, RECORD_SCORE, type Screener } from '../tools/sanctions/screening/screener.ts';
 import { type Finding, figure, quantile, spread, spreadOf } from './finding.ts';

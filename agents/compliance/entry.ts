@@ -1,7 +1,7 @@
 /** What an entry of a list says, as one digest: whoever said something of the entry said it of that. Pure. */
 import { canonicalJson } from '../../domain/canonical.ts';
 import { digestOf } from '../../domain/ids.ts';
-import type { SanctionsEntry } from '../../tools/sanctions/list.ts';
+import type { SanctionsEntry } from '../../tools/sanctions/entry.ts';
 
 /** SHA-256 of what an entry says of the party: whether they are listed or hold an office, and what tells them from a namesake. */
 export function digestOfEntry(entry: SanctionsEntry | null): string {

@@ -8,7 +8,8 @@ import { type TestDatabase, testDatabase } from '../../db/testing.ts';
 import { systemClock } from '../../domain/clock.ts';
 import { newId } from '../../domain/ids.ts';
 import type { PartyDetails } from '../../domain/party.ts';
-import { createSanctionsList, type LoadedList, type SanctionsEntry, type SanctionsList } from '../../tools/sanctions/list.ts';
+import type { LoadedList, SanctionsEntry } from '../../tools/sanctions/entry.ts';
+import { createSanctionsList, type SanctionsList } from '../../tools/sanctions/list.ts';
 import { sampleList } from '../../tools/sanctions/sample.ts';
 import { createRescreening } from './rescreen.ts';
 

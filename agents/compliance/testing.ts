@@ -5,7 +5,7 @@ import type { Keyring } from '../../db/keyring.ts';
 import { type NewPayment, storePayments, storePeople } from '../../db/queries/intake.ts';
 import type { FourEyesRule } from '../../domain/cases.ts';
 import { newId } from '../../domain/ids.ts';
-import type { LoadedList, SanctionsEntry } from '../../tools/sanctions/list.ts';
+import type { LoadedList, SanctionsEntry } from '../../tools/sanctions/entry.ts';
 import { sampleList } from '../../tools/sanctions/sample.ts';
 import type { CohortPayment, WorkItem } from '../agent.ts';
 import type { ComplianceFacts, HitFacts, PartyFacts, SenderFacts, ThresholdFacts } from './facts.ts';

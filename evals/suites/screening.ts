@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { isoDatesOf } from '../../tools/sanctions/dates.ts';
-import type { LoadedList } from '../../tools/sanctions/list.ts';
+import type { LoadedList } from '../../tools/sanctions/entry.ts';
 import { libraryIn } from '../../tools/sanctions/live.ts';
 import { loadCurrent } from '../../tools/sanctions/library.ts';
 import { loadLists } from '../../tools/sanctions/load.ts';

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { actionDigest } from '../../domain/cases.ts';
-import { createSanctionsList, type SanctionsEntry } from '../../tools/sanctions/list.ts';
+import type { SanctionsEntry } from '../../tools/sanctions/entry.ts';
+import { createSanctionsList } from '../../tools/sanctions/list.ts';
 import { sampleList } from '../../tools/sanctions/sample.ts';
 import { type IntentOverrides, type TestPlatform, testPlatform } from '../testing.ts';
 

@@ -10,7 +10,8 @@ import { databaseSent } from '../../tools/aptos/database-sent.ts';
 import { createAptosNode } from '../../tools/aptos/node.ts';
 import { lastList, readAttestation, type Registrars, registryKeeper } from '../../tools/aptos/registry.ts';
 import type { Fetch } from '../../tools/mmo/http.ts';
-import { createSanctionsList, type SanctionsEntry, type SanctionsList } from '../../tools/sanctions/list.ts';
+import type { SanctionsEntry } from '../../tools/sanctions/entry.ts';
+import { createSanctionsList, type SanctionsList } from '../../tools/sanctions/list.ts';
 import { entryHash, listNumber, placeOn, rollRoot } from '../../tools/sanctions/roll.ts';
 import { publishDue, type PublishDeps } from '../../tools/registry/publish.ts';
 

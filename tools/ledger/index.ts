@@ -21,5 +21,6 @@ export {
 export { CHECKS, checkBooks, type Violation } from './checks.ts';
 export { type ExpiredReservation, EXPIRED_AT_ONCE_MAX, expireReservations } from './expire.ts';
 export { fundClient, type OpeningOptions, seedBooks } from './opening.ts';
-export { type Movement, post, type Resolving, type Transferring } from './post.ts';
+export type { Movement, Resolving, Transferring } from './movement.ts';
+export { post } from './post.ts';
 export { voidHolds } from './holds.ts';

@@ -7,7 +7,8 @@ import type { Money } from '../../domain/money.ts';
 import { RAILS } from '../../domain/network.ts';
 import type { Rail } from '../../domain/rail.ts';
 import { accountsOfCurrency, clientAccount, ensureAccounts, floatAccount } from './accounts.ts';
-import { type Movement, post } from './post.ts';
+import type { Movement } from './movement.ts';
+import { post } from './post.ts';
 
 export interface OpeningOptions {
   /** The network unless given. */

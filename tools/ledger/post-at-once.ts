@@ -7,7 +7,7 @@
  */
 import type { PoolClient } from 'pg';
 import { bigintArray, intArray, plainArray, textArray, uuidArray } from '../../db/arrays.ts';
-import type { Movement, Transferring } from './post.ts';
+import type { Movement, Transferring } from './movement.ts';
 
 /** A posted transfer with its id. */
 export type AtOnce = Transferring & { readonly id: string; readonly type: 'posted' };

@@ -5,7 +5,7 @@
  * Source: https://webgate.ec.europa.eu/fsd/fsf, "Consolidated Financial Sanctions File 1.1".
  */
 import { isoDatesOf } from './dates.ts';
-import type { EntryType, SanctionsEntry } from './list.ts';
+import type { EntryType, SanctionsEntry } from './entry.ts';
 import { brokenRow, readTable, type Table, type TableRow, valuesOf } from './tables.ts';
 
 export const EU_LIST = 'EU';

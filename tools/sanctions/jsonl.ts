@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { fault } from '../../domain/errors.ts';
-import type { SanctionsEntry } from './list.ts';
+import type { SanctionsEntry } from './entry.ts';
 
 const NAME_LENGTH_MAX = 1_000;
 

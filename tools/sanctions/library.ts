@@ -10,7 +10,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, normalize, sep } from 'node:path';
 import { z } from 'zod';
 import { fault, isFault } from '../../domain/errors.ts';
-import type { LoadedList, SanctionsEntry } from './list.ts';
+import type { LoadedList, SanctionsEntry } from './entry.ts';
 import { loadLists } from './load.ts';
 import { contentOf, lossesOf } from './losses.ts';
 

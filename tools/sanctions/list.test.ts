@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { PartyDetails } from '../../domain/party.ts';
 import { askedOf } from './asked.ts';
-import { createSanctionsList, type SanctionsEntry } from './list.ts';
+import type { SanctionsEntry } from './entry.ts';
+import { createSanctionsList } from './list.ts';
 import { sampleList } from './sample.ts';
 import { RECORD_SCORE } from './screening/screener.ts';
 

@@ -4,7 +4,8 @@
  */
 import { join } from 'node:path';
 import { loadCurrent, readCurrent } from './library.ts';
-import type { LoadedList, SanctionsList } from './list.ts';
+import type { LoadedList } from './entry.ts';
+import type { SanctionsList } from './list.ts';
 import { loadSanctions, type SanctionsConfig, stateOfPath } from './load.ts';
 import { holdToMemory } from './path-memory.ts';
 

@@ -1,7 +1,7 @@
 /** What an edition of a list lost against the one before: one that lost much is not believed until somebody has looked. */
 import { basename } from 'node:path';
 import { z } from 'zod';
-import type { LoadedList, SanctionsEntry } from './list.ts';
+import type { LoadedList, SanctionsEntry } from './entry.ts';
 import { companionsBeside } from './load.ts';
 
 /** A list that loses more than this share of its entries, or of what tells its parties from others, is not believed. */

@@ -5,7 +5,7 @@
  */
 import { basename } from 'node:path';
 import { isoDatesOf } from './dates.ts';
-import type { EntryType, SanctionsEntry } from './list.ts';
+import type { EntryType, SanctionsEntry } from './entry.ts';
 import { OFAC_LIST } from './ofac.ts';
 import { brokenRow } from './tables.ts';
 import { childOf, childText, childTexts, type XmlElement } from './xml.ts';

@@ -6,7 +6,7 @@
  */
 import { parse } from 'csv-parse/sync';
 import { fault } from '../../domain/errors.ts';
-import type { EntryType, SanctionsEntry } from './list.ts';
+import type { EntryType, SanctionsEntry } from './entry.ts';
 
 export const OFAC_LIST = 'OFAC-SDN';
 

@@ -7,7 +7,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { fault } from '../../domain/errors.ts';
-import type { LoadedList } from './list.ts';
+import type { LoadedList } from './entry.ts';
 import { contentOf, contentSchema, lossesOf } from './losses.ts';
 
 const memorySchema = z.object({ path: z.string(), lists: z.array(contentSchema.extend({ list: z.string(), version: z.string() })) });

@@ -4,7 +4,7 @@
  */
 import { canonicalJson } from '../../domain/canonical.ts';
 import { digestOf } from '../../domain/ids.ts';
-import type { SanctionsEntry } from './list.ts';
+import type { SanctionsEntry } from './entry.ts';
 import { brokenRow, readTable } from './tables.ts';
 
 export const PEP_LIST = 'PEP';

@@ -5,7 +5,7 @@
 import { canonicalJson } from '../../domain/canonical.ts';
 import { digestOf, sha256 } from '../../domain/ids.ts';
 import { merkleProof, merkleRoot } from '../aptos/merkle.ts';
-import type { LoadedList } from './list.ts';
+import type { LoadedList } from './entry.ts';
 
 export interface ListRoll {
   readonly list: string;

@@ -3,7 +3,7 @@
  * somebody to refuse; it screens nobody real, and production does not run on it.
  */
 import { digestOf } from '../../domain/ids.ts';
-import type { LoadedList, SanctionsEntry } from './list.ts';
+import type { LoadedList, SanctionsEntry } from './entry.ts';
 
 const SAMPLE_NAME = 'CAPP-SAMPLE';
 const SAMPLE_DATE = '2026-11-01';

@@ -5,7 +5,7 @@
  * Source: https://www.gov.uk/government/publications/the-uk-sanctions-list.
  */
 import { isoDatesOf } from './dates.ts';
-import type { EntryType, SanctionsEntry } from './list.ts';
+import type { EntryType, SanctionsEntry } from './entry.ts';
 import { brokenRow, readTable, type TableRow, valuesOf } from './tables.ts';
 
 export const UK_LIST = 'UK';

@@ -4,7 +4,7 @@
  */
 import { fault } from '../../domain/errors.ts';
 import { isoDatesOf } from './dates.ts';
-import type { SanctionsEntry } from './list.ts';
+import type { SanctionsEntry } from './entry.ts';
 import { childOf, childText, childTexts, type XmlElement } from './xml.ts';
 
 export const UN_LIST = 'UN-SC';

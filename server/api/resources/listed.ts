@@ -4,7 +4,8 @@
  */
 import { z } from '@hono/zod-openapi';
 import { askedOf } from '../../../tools/sanctions/asked.ts';
-import type { SanctionsEntry, SanctionsList } from '../../../tools/sanctions/list.ts';
+import type { SanctionsEntry } from '../../../tools/sanctions/entry.ts';
+import type { SanctionsList } from '../../../tools/sanctions/list.ts';
 import type { Person } from '../../../db/person-keys.ts';
 import { PARTY_DETAIL_FIELDS } from '../../../domain/party.ts';
 import { maskPhone } from '../../../domain/phone.ts';

@@ -4,7 +4,7 @@
  *
  * A query looks at hundreds of names, so that each is one run of whole numbers: there is no time to walk through objects.
  */
-import type { IndexedName, Places, QueryLikenesses } from './candidates.ts';
+import type { IndexedName, Places, QueryLikenesses } from './indexed.ts';
 import type { ScoreSettings } from './score.ts';
 import { type ParsedName, SUBSTANTIAL_WEIGHT } from './words.ts';
 

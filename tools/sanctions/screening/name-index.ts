@@ -6,19 +6,11 @@
  * below the floor. `searchAll` scores every name, to hold the two against each other.
  */
 import { createCache, remembering } from '../../../domain/cache.ts';
-import {
-  createCandidates,
-  type IndexedName,
-  initialPostingsOf,
-  type ListedName,
-  NOTHING,
-  type QueryLikenesses,
-  wholesOf,
-} from './candidates.ts';
+import { createCandidates, initialPostingsOf, NOTHING, wholesOf } from './candidates.ts';
 import { createComparison } from './comparison.ts';
+import type { IndexedName, ListedName, QueryLikenesses } from './indexed.ts';
 import { createKeyTable, type KeyTable } from './key-table.ts';
 import { type NameScore, scoreAbove, type ScoreSettings, settingsOf } from './score.ts';
-
 import { keysOf, type Likeness, likenessOf } from './similarity.ts';
 import type { Kind } from './vocabulary.ts';
 import { joinedWord, type NamePart, type ParsedName, parseName, type Word } from './words.ts';

@@ -1,7 +1,7 @@
 /** What stands around a name, and other ways to write it, are read beside the name and never in its place. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { SanctionsEntry } from '../list.ts';
+import type { SanctionsEntry } from '../entry.ts';
 import { askedReadings, comparedOf, compareNames, listedReadings } from './compare.ts';
 import { ALERT_SCORE, createScreener, SAME_PARTY_SCORE } from './screener.ts';
 

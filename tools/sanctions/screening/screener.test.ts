@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { SanctionsEntry } from '../list.ts';
+import type { SanctionsEntry } from '../entry.ts';
 import { compareNames } from './compare.ts';
 import { createComparison } from './comparison.ts';
 import { createKeyTable } from './key-table.ts';

@@ -4,7 +4,7 @@
  * A match says which words met on what ground, so that an officer can judge it without the program.
  * Scores: from `ALERT_SCORE` on people must look; from `RECORD_SCORE` on a match is worth keeping.
  */
-import type { SanctionsEntry } from '../list.ts';
+import type { SanctionsEntry } from '../entry.ts';
 import { plainWords, shownName } from '../name.ts';
 import { askedReadings, listedReadings } from './compare.ts';
 import { type Agreement, compareIdentifiers, type Identifiers, plainIds, RAISE_MAX } from './identifiers.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { digestOf } from '../../../domain/ids.ts';
-import type { SanctionsEntry } from '../list.ts';
+import type { SanctionsEntry } from '../entry.ts';
 import { createScreener, type PartyQuery, SCREENER_VERSION } from './screener.ts';
 
 /** What the version in force makes of the names below. When it differs, raise `SCREENER_VERSION` and put the new digest here. */
