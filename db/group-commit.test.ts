@@ -42,6 +42,21 @@ describe('group commit', () => {
     await Promise.all(later);
   });
 
+  it('gives everybody as much of a group as any other, in the order of each, and what the few leave to the many', async () => {
+    const { groups, flush } = heldFlush();
+    const commit = createGroupCommit({ flush, groupMax: 6, slots: 1, laneOf: (item) => item.slice(0, 1) });
+    const answers = [commit.submit('a1')];
+    await turn();
+    for (let number = 2; number <= 12; number += 1) answers.push(commit.submit(`a${number}`));
+    for (const item of ['b1', 'c1', 'c2', 'c3', 'c4', 'c5']) answers.push(commit.submit(item));
+    for (let index = 0; index < 4; index += 1) {
+      groups[index]?.end();
+      await turn();
+    }
+    expect(groups.map(({ items }) => items.join(' '))).toEqual(['a1', 'a2 a3 b1 c1 c2 c3', 'a4 a5 a6 a7 c4 c5', 'a8 a9 a10 a11 a12']);
+    expect(await Promise.all(answers)).toHaveLength(18);
+  });
+
   it('never sends more than a group may hold, nor more groups than it has slots', async () => {
     const { groups, flush } = heldFlush();
     const commit = createGroupCommit({ flush, groupMax: 2, slots: 2 });

@@ -13,6 +13,8 @@ export interface GroupCommitOptions<Item, Result> {
   readonly slots?: number;
   /** Two items of one key never share a group, nor are under way at once; the later waits its turn. */
   readonly keyOf?: (item: Item) => string;
+  /** Whose an item is. When more wait than a group holds, each has as much of it as any other, or all that is theirs. Without keys only. */
+  readonly laneOf?: (item: Item) => string;
 }
 
 export interface GroupCommit<Item, Result> {
@@ -39,7 +41,10 @@ export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item
   const drained: (() => void)[] = [];
 
   function takeGroup(): Waiter<Item, Result>[] {
-    if (options.keyOf === undefined) return queue.splice(0, options.groupMax);
+    if (options.keyOf === undefined) {
+      if (options.laneOf !== undefined && queue.length > options.groupMax) return takeFairly(options.laneOf);
+      return queue.splice(0, options.groupMax);
+    }
     const group: Waiter<Item, Result>[] = [];
     const left: Waiter<Item, Result>[] = [];
     for (const waiter of queue) {
@@ -52,6 +57,20 @@ export function createGroupCommit<Item, Result>(options: GroupCommitOptions<Item
       }
     }
     queue = left;
+    return group;
+  }
+
+  function takeFairly(laneOf: (item: Item) => string): Waiter<Item, Result>[] {
+    const lanes = [...Map.groupBy(queue, ({ item }) => laneOf(item)).values()].toSorted((a, b) => a.length - b.length);
+    const taken = new Set<Waiter<Item, Result>>();
+    for (const [index, lane] of lanes.entries()) {
+      // What the shorter ones leave is shared by those after them.
+      const share = Math.ceil((options.groupMax - taken.size) / (lanes.length - index));
+      for (const waiter of lane.slice(0, share)) taken.add(waiter);
+    }
+    const isTaken = (waiter: Waiter<Item, Result>): boolean => taken.has(waiter);
+    const group = queue.filter(isTaken);
+    queue = queue.filter((waiter) => !isTaken(waiter));
     return group;
   }
 

@@ -16,6 +16,8 @@ export interface BoundedCommitOptions<In, Out> {
   readonly flushMax: number;
   /** Items that may wait; one more is refused with `overloaded`. */
   readonly waitingMax: number;
+  /** Whose an item is: each has as much of a flush as any other. */
+  readonly laneOf: (item: In) => string;
 }
 
 export interface BoundedCommit<In, Out> {
@@ -40,7 +42,12 @@ function isDataError(error: unknown): boolean {
 /** Makes a bounded group commit over a set-wise write. */
 export function createBoundedCommit<In, Out>(options: BoundedCommitOptions<In, Out>): BoundedCommit<In, Out> {
   let depth = 0;
-  const commit = createGroupCommit<In, Flushed<Out>>({ flush: flushJustly, groupMax: options.flushMax, slots: IN_FLIGHT_MAX });
+  const commit = createGroupCommit<In, Flushed<Out>>({
+    flush: flushJustly,
+    groupMax: options.flushMax,
+    slots: IN_FLIGHT_MAX,
+    laneOf: options.laneOf,
+  });
 
   async function flushJustly(items: readonly In[], retry = true): Promise<readonly Flushed<Out>[]> {
     try {

@@ -52,6 +52,24 @@ test('a batch waits as one request, single payments as one each', async () => {
   expect(intake.requests()).toBe(0);
 });
 
+test('a single payment waits for no batch, be it of the same client, and not for another client', { timeout: 30_000 }, async () => {
+  const { pool } = database;
+  const [client, other] = [await insertClient(pool), await insertClient(pool)];
+  const keyring = createKeyring([{ id: 1, master: Buffer.alloc(32, 7) }]);
+  const intake = createIntake({ pool, keyring, clock: systemClock, notify: () => undefined });
+  const batchId = newId();
+  await openBatch(pool, { id: batchId, clientId: client, actor: 'client:test', nowMs: systemClock.now() });
+  const people = intent(600);
+  const rows = Array.from({ length: 4_000 }, (_, index) => ({ ...people, referenceId: `waits-${index}` }));
+  const batch = intake.submitMany(client, batchId, rows);
+  await expect.poll(() => intake.depth()).toBeGreaterThan(2_500);
+  const waiting = intake.depth();
+  await Promise.all([intake.submit(client, intent(601)), intake.submit(other, intent(602))]);
+  // No more than was under way when they came, and what shared their statement, has gone before them.
+  expect(waiting - intake.depth()).toBeLessThan(2_000);
+  expect((await batch).filter((each) => 'paymentId' in each)).toHaveLength(4_000);
+});
+
 test('rows of a batch that say the same again go together once the first is taken', async () => {
   const { pool } = database;
   const clientId = await insertClient(pool);

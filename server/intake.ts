@@ -82,6 +82,8 @@ export function createIntake(deps: IntakeDeps): Intake {
       ),
     flushMax: FLUSH_MAX,
     waitingMax: deps.waitingMax ?? 20_000,
+    // Neither another client nor a batch, however many rows wait, is waited for.
+    laneOf: ({ clientId, batchId }) => (batchId === null ? clientId : `${clientId} in batches`),
   });
 
   let requests = 0;

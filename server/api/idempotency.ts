@@ -61,6 +61,7 @@ export function createIdempotency(deps: Deps): Idempotency {
     },
     flushMax: FLUSH_MAX,
     waitingMax: WAITING_MAX,
+    laneOf: ({ clientId }) => clientId,
   });
   const answers = createBoundedCommit<IdempotentAnswer, null>({
     flush: async (items) => {
@@ -69,6 +70,7 @@ export function createIdempotency(deps: Deps): Idempotency {
     },
     flushMax: FLUSH_MAX,
     waitingMax: WAITING_MAX,
+    laneOf: ({ clientId }) => clientId,
   });
 
   function forgetNowAndThen(): void {

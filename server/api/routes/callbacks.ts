@@ -33,6 +33,7 @@ export function createCallbackCommit(deps: ApiDeps): BoundedCommit<NewCallback, 
     },
     flushMax: 200,
     waitingMax: 5_000,
+    laneOf: ({ railId }) => railId,
   });
 }
 
