@@ -27,8 +27,8 @@ export interface Metrics {
   readonly contentType: string;
 }
 
-/** Adds up what this process counts and what those beside it count; null when that cannot be told now. */
-export type SumOfAll = (own: Registry) => () => Promise<string | null>;
+/** Adds up what this process counts and what those beside it count. */
+export type SumOfAll = (own: Registry) => () => Promise<string>;
 
 interface Deps {
   readonly pool: Pool;
@@ -100,7 +100,7 @@ export function createMetrics(deps: Deps): Metrics {
     // A scrape must say what it can even while the database or the queue is away.
     const [depths] = await Promise.all([deps.queueDepths().catch(() => ({})), count().catch(() => undefined)]);
     for (const [queue, depth] of Object.entries(depths)) queues.set({ queue }, depth);
-    return `${(await sum()) ?? ''}${await registry.metrics()}`;
+    return `${await sum()}${await registry.metrics()}`;
   }
 
   return {
