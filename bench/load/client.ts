@@ -8,10 +8,11 @@ import { type Ending, requestMaker } from './requests.ts';
 import { isNeighbours, KINDS } from './schedule.ts';
 import { createRoom, type Due, pause, type Source, sourcesOf } from './sources.ts';
 import { createUnfinished } from './unfinished.ts';
-import { type Connection, openConnection, type Stream } from './wire.ts';
+import { addressOf, type Connection, openConnection, type Stream } from './wire.ts';
 
 /** After a request that was not answered, so that a server that is gone is not asked in a tight circle. */
 const AGAIN_MS = 5;
+const OPENED_AT_ONCE = 200;
 /** Payments that are remembered to be asked about. */
 const KNOWN_MAX = 20_000;
 
@@ -99,11 +100,15 @@ async function run(order: LoadOrder): Promise<LoadReport> {
   const listeners = createListeners(order.listenSeconds ?? 1, notes.broke);
   const unfinished = createUnfinished();
   const clients = sources.flatMap((source) => Array.from({ length: order.connections }, () => source));
-  const connections = await Promise.all(clients.map(async (source) => ({ source, connection: await openConnection(order.url) })));
+  const openFrom = (number: number): Promise<Connection> => openConnection(order.url, undefined, addressOf(number));
+  const connections: Connection[] = [];
+  // A listener hears of so many at once.
+  for (let from = 0; from < clients.length; from += OPENED_AT_ONCE)
+    connections.push(...(await Promise.all(clients.slice(from, from + OPENED_AT_ONCE).map((_, index) => openFrom(from + index)))));
   startMs = performance.now();
   const firstSentAtMs = Date.now();
 
-  async function runClient(source: Source, first: Connection): Promise<void> {
+  async function runClient(source: Source, first: Connection, number: number): Promise<void> {
     let connection = first;
     for (let due = await source.next(); due !== null; due = await source.next()) {
       const sentMs = performance.now();
@@ -112,7 +117,7 @@ async function run(order: LoadOrder): Promise<LoadReport> {
         continue;
       }
       try {
-        if (!connection.isOpen()) connection = await openConnection(order.url);
+        if (!connection.isOpen()) connection = await openFrom(number);
         const ending = await due.request.send(connection);
         notes.note(due, sentMs, ending.outcome, ending);
         if (ending.stream !== undefined) listeners.stay(ending.stream);
@@ -126,7 +131,7 @@ async function run(order: LoadOrder): Promise<LoadReport> {
     connection.close();
   }
 
-  await Promise.all(connections.map(({ source, connection }) => runClient(source, connection)));
+  await Promise.all(clients.map((source, index) => runClient(source, connections[index] as Connection, index)));
   const lastAnsweredAtMs = Date.now();
   return { firstSentAtMs, lastAnsweredAtMs, ...notes.report(), events: await listeners.leave(), unfinished: await unfinished.leave() };
 }

@@ -112,9 +112,9 @@ function answerOn(socket: Socket): Promise<Answer> {
   });
 }
 
-/** Opens a connection. `answerMsMax` is how long an answer may take, half a minute unless told. */
-export async function openConnection(url: string, answerMsMax = ANSWER_MS_MAX): Promise<Connection> {
-  const socket = await connected(url);
+/** Opens a connection, from an address of this machine where one is given. `answerMsMax` is how long an answer may take, half a minute unless told. */
+export async function openConnection(url: string, answerMsMax = ANSWER_MS_MAX, localAddress?: string): Promise<Connection> {
+  const socket = await connected(url, localAddress);
   let received = '';
   let waiting: { resolve(answer: Answer): void; reject(error: Error): void } | null = null;
   const fail = (error: Error): void => {
@@ -158,6 +158,15 @@ export function readAnswer(text: string): Answer | null {
 
 function headOf(text: string, end: number): Pick<Answer, 'status' | 'saysWhen'> {
   return { status: Number(text.slice(9, 12)), saysWhen: /\r\nretry-after:/i.test(text.slice(0, end)) };
+}
+
+/** So many connections come from one address, and more from the next: a server bounds what one address has. */
+const OF_ONE_ADDRESS = 2_000;
+
+/** The address of this machine from which the connection of that number is opened; undefined for the usual one. */
+export function addressOf(number: number): string | undefined {
+  // Linux alone has all of 127.0.0.0/8 as addresses of its own.
+  return process.platform === 'linux' && number >= OF_ONE_ADDRESS ? `127.0.1.${Math.floor(number / OF_ONE_ADDRESS)}` : undefined;
 }
 
 /** Opens a live stream on a connection of its own; resolves with its head. Rejects when none comes. */
