@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { derivedId, digestOf, newId, shortIdOf, uuidOfShortId } from './ids.ts';
+import { derivedId, digestOf, newId, shortIdOf, stepId, uuidOfShortId } from './ids.ts';
 
 const VERSION_4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const VERSION_7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -34,6 +34,19 @@ describe('derivedId', () => {
     expect(derivedId('0190c2a0-0000-7000-8000-000000000001', 'collection', '1')).toMatchInlineSnapshot(
       `"8248dbf6-bae1-47fc-8c3d-20aab479380f"`,
     );
+  });
+});
+
+describe('stepId', () => {
+  const owner = '01934c2a-7b1e-7a3f-9c55-0f2e4d6a8b06';
+
+  it('gives a step the id that the books know it by', () => {
+    const ids = [1, 6, 17].map((step) => stepId(owner, step));
+    expect(ids).toEqual([
+      '01934c2a-7b1e-8a3f-9c55-0f2e4d6a8b07',
+      '01934c2a-7b1e-8a3f-9c55-0f2e4d6a8b00',
+      '01934c2a-7b1e-8a3f-9c55-0f2e4d6a8b17',
+    ]);
   });
 });
 

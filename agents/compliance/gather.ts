@@ -74,10 +74,8 @@ interface Readings {
   readonly sent: ReadonlyMap<string, UserHistory>;
   readonly received: ReadonlyMap<string, UserHistory>;
   readonly flaggedRules: ReadonlyMap<string, readonly string[]>;
-  /** Thresholds that count for a country, a currency and a day. */
-  readonly thresholdsOf: (country: string, currency: Currency, day: string) => readonly ReportingThreshold[];
-  /** What was made before under the same words: payments share what is said of them alike. */
-  readonly alike: <T>(words: string, make: () => T) => T;
+  /** What was made before for the same: payments share what is said of them alike. The first word says what it is, and how many follow. */
+  readonly alike: <T>(same: readonly unknown[], make: () => T) => T;
   /** The lists that the whole cohort is screened against; a new edition may take their place at any moment. */
   readonly sanctions: SanctionsList;
 }
@@ -132,9 +130,8 @@ async function read(deps: ComplianceDeps, { rules }: Lenses, items: readonly Wor
     deps.usdRates?.() ?? new Map(),
     rules.current(),
   ]);
-  const thresholdsOf = rememberThresholds(rates);
   const sanctions = deps.sanctions.edition();
-  return { parties, sent, received, lastBefore, flaggedRules, rates, ruleSet, thresholdsOf, alike: rememberAlike(), sanctions };
+  return { parties, sent, received, lastBefore, flaggedRules, rates, ruleSet, alike: rememberAlike(), sanctions };
 }
 
 function wasThereBefore(items: readonly WorkItem[], rows: ReadonlyMap<string, PartyRow>): (request: HistoryRequest) => boolean {
@@ -157,24 +154,23 @@ function requestsBy(items: readonly WorkItem[], keys: readonly ('senderId' | 're
   return [...found.values()];
 }
 
-/** A cohort has few corridors and many payments, so each answer is worked out once. */
-function rememberThresholds(rates: UsdRates): Readings['thresholdsOf'] {
-  const known = new Map<string, readonly ReportingThreshold[]>();
-  return (country, currency, day) => {
-    const key = `${country} ${currency} ${day}`;
-    const thresholds = known.get(key) ?? reportingThresholds(country, currency, day, rates);
-    known.set(key, thresholds);
-    return thresholds;
-  };
-}
-
+/**
+ * A cohort has few corridors and many payments, so each answer is worked out once. It is looked for word by word: a text joined from them
+ * would be put together and read through for each payment.
+ */
 function rememberAlike(): Readings['alike'] {
-  const known = new Map<string, unknown>();
-  return <T>(words: string, make: () => T): T => {
-    const found = known.get(words) as T | undefined;
+  const known = new Map<unknown, unknown>();
+  return <T>(same: readonly unknown[], make: () => T): T => {
+    let place = known;
+    for (let at = 0; at < same.length - 1; at += 1) {
+      const next = (place.get(same[at]) as typeof known | undefined) ?? new Map();
+      if (next.size === 0) place.set(same[at], next);
+      place = next;
+    }
+    const found = place.get(same.at(-1)) as T | undefined;
     if (found !== undefined) return found;
     const made = make();
-    known.set(words, made);
+    place.set(same.at(-1), made);
     return made;
   };
 }
@@ -239,7 +235,7 @@ function factsOf(
   const earlierSent = earlierThan(sent, at, refused);
   const toReceiver = earlierThan(readings.received.get(payment.receiverId), at, refused);
   const { fatf, risk: corridorRiskNow } = corridorFacts(readings, payment, day);
-  const thresholds = readings.thresholdsOf(payment.fromCountry, payment.fromCurrency, day);
+  const thresholds = thresholdsOf(readings, payment.fromCountry, payment.fromCurrency, day);
   const [sender, receiver] = [
     partyFacts(readings, parties.sender, row.senderKycStatus, row.senderKycTier),
     partyFacts(readings, parties.receiver, row.receiverKycStatus, row.receiverKycTier),
@@ -271,7 +267,7 @@ function factsOf(
     limits: limitsOf(readings, payment.fromCountry, payment.fromCurrency, row.senderKycTier, day).facts,
     receiverBalanceMinor: limitsOf(readings, payment.toCountry, payment.toCurrency, row.receiverKycTier, day).balanceMinor,
     history,
-    thresholds: bandFacts(readings, { thresholds, earlierSent, at, structuring, key: `${payment.fromCountry} ${at.currency} ${day}` }),
+    thresholds: bandFacts(readings, { thresholds, earlierSent, at, structuring }),
     receiverSenders24h,
     fatf,
     ruleSet: readings.ruleSet.label,
@@ -285,7 +281,7 @@ function factsOf(
 /** How both countries stand with the FATF, and how risky money between them is. */
 function corridorFacts({ alike }: Readings, { fromCountry, toCountry, fromCurrency, toCurrency }: WorkItem['payment'], day: string) {
   const isOneCurrency = fromCurrency === toCurrency;
-  return alike(`corridor ${fromCountry} ${toCountry} ${isOneCurrency} ${day}`, () => {
+  return alike(['corridor', fromCountry, toCountry, isOneCurrency, day], () => {
     const [from, to] = [fatfStanding(fromCountry, day), fatfStanding(toCountry, day)];
     const fatf = { from: from.standing, to: to.standing, asOf: from.asOf };
     return { fatf, risk: corridorRisk(from.standing, to.standing, isOneCurrency, day) };
@@ -326,15 +322,18 @@ interface Bands {
   readonly earlierSent: readonly PastPayment[];
   readonly at: PastPayment;
   readonly structuring: CompliancePolicy['structuring'];
-  /** By which the thresholds were found. */
-  readonly key: string;
+}
+
+/** Thresholds that count for a country, a currency and a day. */
+function thresholdsOf({ alike, rates }: Readings, country: string, currency: Currency, day: string): readonly ReportingThreshold[] {
+  return alike(['thresholds', country, currency, day], () => reportingThresholds(country, currency, day, rates));
 }
 
 /** Payments below thresholds; of a first payment that is not just below one there is nothing to tell, as of any other such. */
-function bandFacts({ alike }: Readings, { thresholds, earlierSent, at, structuring, key }: Bands): ComplianceFacts['thresholds'] {
+function bandFacts({ alike }: Readings, { thresholds, earlierSent, at, structuring }: Bands): ComplianceFacts['thresholds'] {
   const facts = () => thresholds.map((threshold) => thresholdFacts(earlierSent, at, threshold, structuring));
   const isQuiet = earlierSent.length === 0 && !thresholds.some((threshold) => isInBand(at, threshold, structuring));
-  return isQuiet ? alike(`quiet ${key}`, facts) : facts();
+  return isQuiet ? alike(['quiet', thresholds], facts) : facts();
 }
 
 /** What Recommendation 16 asks for and is not there, with an identity of the originator that was looked at. */
@@ -361,7 +360,7 @@ function partyFacts({ alike }: Readings, party: Person, kycStatus: string, kycTi
   const compared = comparedOf(party.name, null);
   const nameWords = Math.min(name.tokens.length, NAME_WORDS_MAX);
   const phoneGiven = party.phone.trim() !== '';
-  return alike(`party ${kycStatus} ${kycTier} ${nameWords} ${name.obscured} ${compared} ${phoneGiven}`, () => ({
+  return alike(['party', kycStatus, kycTier, nameWords, name.obscured, compared, phoneGiven], () => ({
     kycStatus,
     kycTier,
     nameWords,
@@ -373,7 +372,7 @@ function partyFacts({ alike }: Readings, party: Person, kycStatus: string, kycTi
 
 /** What a tier may do in a country, and what its wallet may hold. */
 function limitsOf({ alike }: Readings, country: string, currency: Currency, tier: number, day: string) {
-  return alike(`limits ${country} ${currency} ${tier} ${day}`, () => {
+  return alike(['limits', country, currency, tier, day], () => {
     const limits = tierLimits(country, currency, tier, day);
     return { facts: limitFacts(country, limits), balanceMinor: limits?.balanceMinor?.toString() ?? null };
   });
