@@ -41,9 +41,9 @@ test('a step of many payments is followed without comparing each with all, thoug
     await client.query('set auto_explain.log_analyze = on');
     await client.query('set auto_explain.log_min_duration = 0');
     await client.query(`set auto_explain.log_level = 'notice'`);
-    for (let times = 0; times < 8; times += 1) await client.query('update payments set not_before = now() where id = $1', [ids[0]]);
+    for (let times = 0; times < 8; times += 1) await client.query('update payments set updated_at = now() where id = $1', [ids[0]]);
     client.on('notice', heard);
-    await client.query('update payments set not_before = null where id = any($1::uuid[])', [ids]);
+    await client.query('update payments set updated_at = now() where id = any($1::uuid[])', [ids]);
   } finally {
     client.off('notice', heard);
     await client.query('reset all');

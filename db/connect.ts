@@ -121,6 +121,7 @@ const CONSTRAINT_CODES: Readonly<Record<string, ErrorCode>> = {
   case_decisions_officer: 'maker_is_checker',
   case_decisions_waiting: 'case_not_open',
   liquidity_pools_reserved: 'floor_passed',
+  payments_lease: 'lease_lost',
   payments_reference: 'duplicate_reference',
   payments_transition: 'illegal_transition',
   quotes_fixed: 'quote_used',

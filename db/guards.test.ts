@@ -93,7 +93,7 @@ describe('transitions', () => {
     expect(await standing()).toEqual([{ status: 'accepted' }]);
     await pool.query(`update payments set status = 'queued', updated_at = now() where id = $1`, [id]);
     expect(await standing()).toEqual([{ status: 'queued' }]);
-    await pool.query('update payments set lease_until = now() where id = $1', [id]);
+    await pool.query('update payments_by_status set lease_until = now() where payment_id = $1', [id]);
     expect(await standing()).toEqual([{ status: 'queued' }]);
     await pool.query(`update payments set status = 'paid' where id = $1`, [id]);
     expect(await standing()).toEqual([]);

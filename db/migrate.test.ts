@@ -73,6 +73,29 @@ describe('migrations', () => {
     expect((await pool.query('select balance from liquidity_pools')).rows[0].balance).toBe(800n);
   });
 
+  test('whoever holds a payment while leases move beside the status still holds it, and no other payment is held', async () => {
+    const { pool } = database;
+    await migrate(pool, { upTo: '0076_details_of_held_parties', ownOnly: true });
+    const clientId = await insertClient(pool);
+    const [held, putOff, free] = [
+      await insertPayment(pool, { clientId }),
+      await insertPayment(pool, { clientId, status: 'collected' }),
+      await insertPayment(pool, { clientId }),
+    ];
+    const token = newId();
+    await pool.query(`update payments set lease_token = $2, lease_until = '2030-01-01T00:00Z' where id = $1`, [held, token]);
+    await pool.query(`update payments set not_before = '2030-01-02T00:00Z' where id = $1`, [putOff]);
+    await migrate(pool, { ownOnly: true });
+    const { rows } = await pool.query(
+      'select payment_id as id, lease_token as token, lease_until as until, not_before as "notBefore" from payments_by_status order by payment_id',
+    );
+    expect(rows).toEqual([
+      { id: held, token, until: new Date('2030-01-01T00:00Z'), notBefore: null },
+      { id: putOff, token: null, until: null, notBefore: new Date('2030-01-02T00:00Z') },
+      { id: free, token: null, until: null, notBefore: null },
+    ]);
+  });
+
   test('spends from before they were known by the fingerprints of payments belong to the payments that came of them', async () => {
     const { pool } = database;
     await migrate(pool, { upTo: '0039_mandates', ownOnly: true });

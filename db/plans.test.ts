@@ -161,8 +161,8 @@ const HOT: readonly (readonly [index: string, query: string])[] = [
   ],
   [
     'payments_by_status_pkey',
-    `select 1 from payments_by_status s cross join lateral (select 1 from payments p where p.id = s.payment_id
-       and (p.lease_until is null or p.lease_until < now()) offset 0) free where s.status in ('authorized', 'collected') limit 1`,
+    `select 1 from payments_by_status s where s.status in ('authorized', 'collected') and (s.lease_until is null or s.lease_until < now())
+       and (s.not_before is null or s.not_before <= now()) limit 1`,
   ],
   ['payments_client_list', 'select id from payments where client_id = (select id from clients limit 1) order by id desc limit 50'],
   [

@@ -121,30 +121,28 @@ const NO_ATTEMPT = `null::uuid as attempt_id, null as attempt_leg, null::smallin
   null::timestamptz as attempt_sent_at, null::timestamptz as attempt_resolved_at`;
 
 const CLAIM_BY_STATUS = `
-with leased as (
-  update payments p set lease_token = $3, lease_until = $4 where p.id = any(array(select waiting_payments($5, $2, $1))) returning p.*
-)
 select ${PAYMENT_COLUMNS}, ${NO_ATTEMPT}
-from ${WITHOUT_DISK}, leased p left join quotes q on q.payment_id = p.id and q.id = p.quote_id
+from ${WITHOUT_DISK}, claim_payments($5, $2, $1, $3, $4) p left join quotes q on q.payment_id = p.id and q.id = p.quote_id
 order by p.id`;
 
 // A payment that could not be worked on is put off, or it would be claimed for ever before those behind it. The attempt is
 // locked too, so that one that was worked in this very moment is seen as it is now.
 const CLAIM_BY_OUTCOME = `
 with picked as (
-  select p.id, a.id as attempt_id from attempts a join payments p on p.id = a.payment_id
-  where a.state in ('succeeded', 'failed') and not a.applied and (p.lease_until is null or p.lease_until < $2)
-    and (p.not_before is null or p.not_before <= $2)
+  select p.*, a.id as attempt_id from attempts a join payments p on p.id = a.payment_id
+    join payments_by_status s on s.status = p.status and s.payment_id = p.id
+  where a.state in ('succeeded', 'failed') and not a.applied and (s.lease_until is null or s.lease_until < $2)
+    and (s.not_before is null or s.not_before <= $2)
   order by a.id limit $1
-  for update of p, a skip locked
+  for update of p, s, a skip locked
 ), leased as (
-  update payments p set lease_token = $3, lease_until = $4 from picked where p.id = picked.id returning p.*, picked.attempt_id
+  update payments_by_status s set lease_token = $3, lease_until = $4 from picked where s.status = picked.status and s.payment_id = picked.id
 )
 select ${PAYMENT_COLUMNS},
   a.id as attempt_id, a.leg as attempt_leg, a.sequence as attempt_sequence, a.rail_id as attempt_rail, a.state as attempt_state,
   a.amount as attempt_amount, a.reason_code as attempt_reason, a.retry as attempt_retry, a.is_unsent as attempt_is_unsent,
   a.sent_at as attempt_sent_at, a.resolved_at as attempt_resolved_at
-from ${WITHOUT_DISK}, leased p join attempts a on a.id = p.attempt_id left join quotes q on q.payment_id = p.id and q.id = p.quote_id
+from ${WITHOUT_DISK}, picked p join attempts a on a.id = p.attempt_id left join quotes q on q.payment_id = p.id and q.id = p.quote_id
 order by p.id`;
 
 /** Claims payments that stand in one of the statuses, oldest first, up to `limit`; null when there are none. */
@@ -199,7 +197,8 @@ export async function assertLease(tx: PoolClient, cohort: Cohort, travellers: re
     // The lease is a column, as in the transitions, so that the planner looks each payment up.
     text: `with mine as materialized (select *, $3::uuid as lease from unnest($1::uuid[], $2::text[]) as mine(id, status))
            select 1 from mine join payments p on p.id = mine.id
-           where p.status = mine.status and p.lease_token = mine.lease for no key update of p`,
+             join payments_by_status s on s.status = mine.status and s.payment_id = mine.id
+           where p.status = mine.status and s.lease_token = mine.lease for no key update of p, s`,
     values: [
       travellers.map((traveller) => traveller.payment.id),
       travellers.map((traveller) => traveller.payment.status),
@@ -213,15 +212,20 @@ export async function assertLease(tx: PoolClient, cohort: Cohort, travellers: re
 /** Puts payments off: whatever waits for something is looked at again after a while. */
 export async function postpone(tx: PoolClient, deps: GraphDeps, ids: readonly string[], nowMs: number): Promise<void> {
   if (ids.length === 0) return;
-  await tx.query('update payments set not_before = $2 where id = any($1::uuid[])', [ids, new Date(nowMs + deps.settings.retryDelayMs)]);
+  await tx.query(
+    `update payments_by_status s set not_before = $2 from payments p
+     where p.id = any($1::uuid[]) and s.status = p.status and s.payment_id = p.id`,
+    [ids, new Date(nowMs + deps.settings.retryDelayMs)],
+  );
 }
 
 /** Gives back what a cohort still holds, so that the next run need not wait for the lease to end. */
 export async function releaseCohort(pool: Pool, cohort: Cohort, notBefore: Date | null = null): Promise<void> {
   await pool.query({
     name: 'release_cohort',
-    text: `update payments set lease_token = null, lease_until = null, not_before = coalesce($3, not_before)
-           from ${WITHOUT_DISK} where id = any($1::uuid[]) and lease_token = $2`,
+    text: `update payments_by_status s set lease_token = null, lease_until = null, not_before = coalesce($3, s.not_before)
+           from ${WITHOUT_DISK}, payments p
+           where p.id = any($1::uuid[]) and p.status <> 'paid' and s.status = p.status and s.payment_id = p.id and s.lease_token = $2`,
     values: [uuidArray(cohort.travellers.map((traveller) => traveller.payment.id)), cohort.leaseToken, notBefore],
   });
 }

@@ -46,7 +46,7 @@ describe('an authorised payment whose reservation is over', () => {
   it('is left to the worker that holds it, and goes on', async () => {
     const id = await authorised();
     platform.clock.advance(reservationMs);
-    await platform.database.pool.query('update payments set lease_token = gen_random_uuid(), lease_until = $1', [
+    await platform.database.pool.query('update payments_by_status set lease_token = gen_random_uuid(), lease_until = $1', [
       new Date(platform.clock.now() + 1),
     ]);
     expect(await createReservationKeeper(platform.deps)()).toBe(0);

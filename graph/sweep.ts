@@ -1,11 +1,10 @@
 /** The sweeper's look: which kinds of work are ready, whether or not a hint told of them. */
 import type { GraphDeps, Hint } from './types.ts';
 
-/** Whether a payment of these statuses waits that no worker holds. The offset keeps the planner from reading all payments for it. */
+/** Whether a payment of these statuses waits that no worker holds. */
 const waiting = (statuses: string, condition = ''): string => `
-  exists(select 1 from payments_by_status s cross join lateral (
-    select 1 from payments p where p.id = s.payment_id and (p.lease_until is null or p.lease_until < $1)
-      and (p.not_before is null or p.not_before <= $1) ${condition} offset 0) free where s.status in (${statuses}))`;
+  exists(select 1 from payments_by_status s where s.status in (${statuses}) and (s.lease_until is null or s.lease_until < $1)
+    and (s.not_before is null or s.not_before <= $1) ${condition})`;
 
 const LOOK_SQL = `
 select
@@ -13,7 +12,7 @@ select
   ${waiting("'authorized', 'collected'")}
     or ${waiting(
       "'refunding'",
-      `and not exists (select 1 from attempts a where a.payment_id = p.id and a.leg = 'refund'
+      `and not exists (select 1 from attempts a where a.payment_id = s.payment_id and a.leg = 'refund'
         and (a.state in ('created', 'sent', 'pending', 'unknown') or not a.applied))`,
     )} as resume,
   exists(select 1 from attempts where state in ('succeeded', 'failed') and not applied) as outcomes,

@@ -267,7 +267,7 @@ describe('work that is interrupted', () => {
 
   it('is taken over once the lease of a dead worker has ended, not before', async () => {
     const id = await platform.submit();
-    await platform.database.pool.query('update payments set lease_token = gen_random_uuid(), lease_until = $1', [
+    await platform.database.pool.query('update payments_by_status set lease_token = gen_random_uuid(), lease_until = $1', [
       new Date(platform.clock.now() + 10_000),
     ]);
     await platform.settleDown();

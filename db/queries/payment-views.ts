@@ -267,13 +267,20 @@ export async function lockPayment(
   paymentId: string,
   nowMs: number,
 ): Promise<{ readonly status: PaymentStatus; readonly reservationId: string | null; readonly leased: boolean } | null> {
-  const result = await tx.query<{ status: PaymentStatus; reservationId: string | null; leased: boolean }>({
+  const locked = await tx.query<{ status: PaymentStatus; reservationId: string | null }>({
     name: 'lock_payment',
-    text: `select status, reservation_id as "reservationId", coalesce(lease_until > $3, false) as leased
-      from payments where id = $2 and client_id = $1 for update`,
-    values: [clientId, paymentId, new Date(nowMs)],
+    text: `select status, reservation_id as "reservationId" from payments where id = $2 and client_id = $1 for update`,
+    values: [clientId, paymentId],
   });
-  return result.rows[0] ?? null;
+  const payment = locked.rows[0];
+  if (payment === undefined) return null;
+  // A statement of its own: the one that waited for the payment may have begun before its worker was through.
+  const held = await tx.query<{ leased: boolean }>({
+    name: 'lock_lease',
+    text: `select coalesce(lease_until > $3, false) as leased from payments_by_status where status = $1 and payment_id = $2 for update`,
+    values: [payment.status, paymentId, new Date(nowMs)],
+  });
+  return { ...payment, leased: held.rows[0]?.leased ?? false };
 }
 
 export interface Count {

@@ -5,7 +5,7 @@
 import type { PoolClient } from 'pg';
 import { NEUTRAL_REASONS } from '../../domain/disclosure.ts';
 import { fault } from '../../domain/errors.ts';
-import { assertMayFollow, type PaymentStatus, TERMINAL_STATUSES } from '../../domain/lifecycle.ts';
+import { assertMayFollow, type PaymentStatus } from '../../domain/lifecycle.ts';
 import { plainArray, textArray, uuidArray } from '../arrays.ts';
 
 export interface Transition {
@@ -36,34 +36,27 @@ export const APPROVAL_TOPIC = 'payment.approval_required';
 /** Statuses that a client is told about. */
 export const ANNOUNCED: readonly PaymentStatus[] = ['held', 'released', 'paid', 'refunded', 'rejected', 'failed', 'cancelled'];
 
-/** Where a payment waits for somebody outside, or for nobody any more: a worker that brings it there has done with it. */
-const AT_REST: readonly PaymentStatus[] = ['held', 'collecting', 'disbursing', ...TERMINAL_STATUSES];
-
 /** Why a payment moved, as its client is told. */
 const REASON_FOR_CLIENTS = `case reason ${Object.entries(NEUTRAL_REASONS)
   .map(([code, told]) => `when '${code}' then '${told}'`)
   .join(' ')} else reason end`;
 
-// The lease is compared as a column of `change`: compared with the parameter, the planner would take it to be as good as unique and
-// read all payments for it.
+// Whoever follows the payments into `payments_by_status` looks at the lease on the way, without looking for its row once more.
 /** The statement, with the columns that are set besides the status and the parameters they come from. */
 const transitionSql = (columns: string, parameters: string, assignments: string): string => `
 with change as materialized (
-  select *, $7::uuid as lease from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]${parameters})
-    as change(id, from_status, to_status, reason, cause${columns})
+  select change.* from (select set_config('capp.lease', coalesce($7::text, ''), true)) fence,
+    unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]${parameters}) as change(id, from_status, to_status, reason, cause${columns})
 ), moved as (
   update payments p set${assignments}
     status = change.to_status,
     reason_code = change.reason,
     updated_at = $6::timestamptz,
-    not_before = null,
-    lease_token = case when change.to_status = any($9::text[]) then null else p.lease_token end,
-    lease_until = case when change.to_status = any($9::text[]) then null else p.lease_until end,
     authorized_at = case when change.to_status in ('authorized', 'paid') then coalesce(p.authorized_at, $6) else p.authorized_at end,
     collected_at = case when change.to_status in ('collected', 'paid') then coalesce(p.collected_at, $6) else p.collected_at end,
     completed_at = case when change.to_status in ('paid', 'refunded', 'rejected', 'failed', 'cancelled') then $6 else p.completed_at end
   from change
-  where p.id = change.id and p.status = change.from_status and (change.lease is null or p.lease_token = change.lease)
+  where p.id = change.id and p.status = change.from_status
     and (p.refund_requested_at is null or change.from_status <> 'collected' or change.to_status = 'refunding')
   returning p.id, p.client_id, p.reference_id, p.amount, p.from_currency, p.target_amount, p.to_currency,
     change.from_status, change.to_status, change.reason, change.cause
@@ -85,7 +78,7 @@ const TRANSITION_SQL = transitionSql('', '', '');
 // Rail ids carry no commas.
 const AUTHORISE_SQL = transitionSql(
   ', quote_id, fee, target, collection, payout, reservation_id',
-  ', $10::uuid[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::uuid[]',
+  ', $9::uuid[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::uuid[]',
   `
     quote_id = coalesce(change.quote_id, p.quote_id),
     fee_amount = coalesce(change.fee, p.fee_amount),
@@ -123,7 +116,6 @@ export async function transitionPayments(
       new Date(options.nowMs),
       options.leaseToken,
       ANNOUNCED,
-      AT_REST,
       ...(authorises ? termsColumns(transitions) : []),
     ],
   });

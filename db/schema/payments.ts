@@ -80,11 +80,6 @@ export const payments = pgTable(
     /** The pending transfer that holds the payout's float. */
     reservationId: uuid('reservation_id'),
     refundRequestedAt: moment('refund_requested_at'),
-    /** Which worker holds the row now; a commit without this token changes nothing. */
-    leaseToken: uuid('lease_token'),
-    leaseUntil: moment('lease_until'),
-    /** Not before this moment is the row claimed again. */
-    notBefore: moment('not_before'),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
     authorizedAt: moment('authorized_at'),
@@ -113,8 +108,8 @@ export const payments = pgTable(
 );
 
 /**
- * Where each payment stands, in narrow rows of their own: what workers claim from, and what lists by status are read from. It
- * follows `payments` by a trigger. Those that are paid are not in it: nobody looks for them by status.
+ * Where each payment stands and who works on it, in narrow rows of their own: what workers claim from, and what lists by status are
+ * read from. It follows `payments` by a trigger. Those that are paid are not in it: nobody looks for them by status.
  */
 export const paymentsByStatus = pgTable(
   'payments_by_status',
@@ -123,6 +118,11 @@ export const paymentsByStatus = pgTable(
     /** Ids are ordered by time, so the first of a status is the oldest. */
     paymentId: uuid('payment_id').notNull(),
     clientId: uuid('client_id').notNull(),
+    /** Which worker holds the payment now; a commit without this token changes nothing. */
+    leaseToken: uuid('lease_token'),
+    leaseUntil: moment('lease_until'),
+    /** Not before this moment is the payment claimed again. */
+    notBefore: moment('not_before'),
   },
   (table) => [
     primaryKey({ name: 'payments_by_status_pkey', columns: [table.status, table.paymentId] }),

@@ -201,8 +201,9 @@ async function postpone(tx: Tx, deps: GraphDeps, entries: readonly Entry[]): Pro
   if (waiting.length === 0) return;
   await tx.query({
     name: 'postpone_payments',
-    text: `update payments p set not_before = waiting.until from unnest($1::uuid[], $2::timestamptz[]) as waiting(id, until)
-           where p.id = waiting.id`,
+    text: `update payments_by_status s set not_before = waiting.until
+           from unnest($1::uuid[], $2::timestamptz[]) as waiting(id, until) join payments p on p.id = waiting.id
+           where s.status = p.status and s.payment_id = p.id`,
     values: [
       waiting.map((entry) => entry.traveller.payment.id),
       waiting.map((entry) => new Date(deps.clock.now() + waitMs(deps.settings.retryDelayMs, entry.attempt.sequence))),

@@ -204,7 +204,7 @@ test('cancel: before money moves, with case and reservation; twice is the same; 
 
 test('cancel: a payment a worker holds is busy; a failing void leaves everything as it was', async () => {
   const { id } = await bodyOf(await submit(intentOf('cancel-3')));
-  await api.pool.query('update payments set lease_until = $2 where id = $1', [id, new Date(api.clock.now() + 5_000)]);
+  await api.pool.query('update payments_by_status set lease_until = $2 where payment_id = $1', [id, new Date(api.clock.now() + 5_000)]);
   const busy = await api.call('POST', `/v1/payments/${id}/cancel`);
   expect([busy.status, (await bodyOf(busy)).code]).toEqual([409, 'payment_busy']);
   expect((await api.call('GET', `/v1/payments/${id}`)).status).toBe(200);

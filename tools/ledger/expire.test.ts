@@ -69,7 +69,7 @@ test('never takes the float away from a payment that collects or pays out', asyn
 
 test('leaves a payment to the worker that holds it', async () => {
   const leased = await insertPayment(database.pool, { clientId, status: 'authorized' });
-  await database.pool.query('update payments set lease_until = $2 where id = $1', [leased, new Date(2_000)]);
+  await database.pool.query('update payments_by_status set lease_until = $2 where payment_id = $1', [leased, new Date(2_000)]);
   await reserve(500, leased);
   expect(await run((tx) => expireReservations(tx, 1_000))).toEqual([]);
   expect(await run((tx) => expireReservations(tx, 2_000))).toHaveLength(1);

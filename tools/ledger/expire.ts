@@ -27,11 +27,16 @@ where pending.type = 'pending' and pending.expires_at > $2 and pending.expires_a
   and not exists (select 1 from transfers ended where ended.pending_id = pending.id)
 order by pending.expires_at limit ${EXPIRED_AT_ONCE_MAX}`;
 
-// A payment that a worker holds right now is left to the worker.
+// A payment that a worker holds right now is left to the worker; one that is paid nobody holds.
 const LOCK_SQL = `
-select id, status from payments
-where id = any($1::uuid[]) and status = any($2::text[]) and (lease_until is null or lease_until <= $3)
-order by id for no key update skip locked`;
+with free as materialized (
+  select payment_id, status from payments_by_status
+  where payment_id = any($1::uuid[]) and status = any($2::text[]) and (lease_until is null or lease_until <= $3)
+  for no key update skip locked
+)
+select p.id, p.status from payments p left join free on free.payment_id = p.id
+where p.id = any($1::uuid[]) and p.status = any($2::text[]) and (p.status = 'paid' or free.status = p.status)
+order by p.id for no key update of p skip locked`;
 
 /**
  * Expires up to `EXPIRED_AT_ONCE_MAX` pending transfers whose time was over at `nowMs`, and says which.
