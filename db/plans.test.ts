@@ -235,7 +235,7 @@ const HOT: readonly (readonly [index: string, query: string])[] = [
   ],
   ['accounts_code', `select id from accounts where code = any('{client:1,client:2}')`],
   ['exchange_rates_history', `select * from exchange_rates where currency = 'KES' order by created_at desc limit 50`],
-  ['operator_callbacks_waiting', 'select id from operator_callbacks where processed_at is null order by id limit 100'],
+  ['operator_callbacks_from_1_waiting', 'select id from operator_callbacks where processed_at is null order by id limit 100'],
   ['api_keys_prefix', `select * from api_keys where prefix = 'p1'`],
   ['idempotency_keys_key', `select * from idempotency_keys where client_id = (select id from clients limit 1) and key = 'k1'`],
   [

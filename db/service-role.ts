@@ -19,7 +19,7 @@ export const RUNNER = 'capp_runner';
 const [DELETES, UPDATES] = [8, 16];
 
 /**
- * Tables of our own schema, with what may never be done to their rows. A trigger that refuses whenever it fires, on no condition, says
+ * Tables of our own schema, with what may never be done to their rows; not their partitions, which are for nobody but the owner. A trigger that refuses whenever it fires, on no condition, says
  * so for the table, or for the columns that it names.
  */
 const TABLES_SQL = `
@@ -37,7 +37,7 @@ const TABLES_SQL = `
     left join lateral unnest(g.tgattr::int2[]) as fixed(attnum) on g.tgtype::int & ${UPDATES} > 0
     where g.tgrelid = c.oid and g.tgqual is null and g.tgenabled <> 'D'
   ) t on true
-  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
   group by c.oid, c.relname, c.relrowsecurity
   order by c.relname`;
 
@@ -128,7 +128,7 @@ interface OtherRelation {
 export async function lacksRights(db: Queryable, schemas: readonly LibrarySchema[]): Promise<boolean> {
   const making = schemas.filter(({ makes }) => makes).map(({ name }) => name);
   const { rows } = await db.query<{ lacking: boolean }>(
-    `select exists (select from pg_class where relkind in ('r', 'p') and relnamespace = any($1::regnamespace[])
+    `select exists (select from pg_class where relkind in ('r', 'p') and not relispartition and relnamespace = any($1::regnamespace[])
          and not has_table_privilege('${SERVICE_ROLE}', oid, 'SELECT'))
        or exists (select from unnest($2::text[]) as library(name) where not has_schema_privilege('${SERVICE_ROLE}', name, 'CREATE')) as lacking`,
     [['public', ...schemas.map(({ name }) => name)], making],

@@ -154,6 +154,8 @@ function byTimer(ms: number, task: () => void): () => void {
 async function retain(deps: GraphDeps, run: WorkerOptions['retain']): Promise<void> {
   const report = await run?.();
   if (report === null || report === undefined) return;
+  if ((report['astray'] ?? 0) !== 0)
+    deps.log.warn({ rows: report['astray'] }, 'callbacks came in faster than partitions were made for them');
   if (report.failures === undefined) deps.log.info({ ...report }, 'retention ran');
   else deps.log.warn({ ...report }, 'retention ran, and could not go on with some people');
 }

@@ -1,10 +1,15 @@
 /** Deleting by age what no law holds, a bounded number of rows at a time, and writing down what was done. */
-import type { Queryable } from '../connect.ts';
+import type { Pool, Queryable } from '../connect.ts';
 import { deleteThreads } from './checkpoints.ts';
 import { nobodyHeldOf } from './holds.ts';
+import { dropExpiredPartitions } from './partitions.ts';
 
 /** Rows of one statement: enough to keep up, few enough that nobody waits for them. */
 const ROWS_MAX = 5_000;
+
+/** Callbacks that may go: read, out of their time, and of nobody who is held. */
+const CALLBACKS_MAY_GO = `received_at < $1 and processed_at is not null
+  and ${nobodyHeldOf('(select a.payment_id from attempts a where a.id = attempt_id)')}`;
 
 /**
  * How each kind is deleted: everything of it before `$1`, `$2` rows at most, never what is still in work, nor what belongs to a payment
@@ -15,8 +20,7 @@ const DELETE_SQL = {
   ussd_sessions: `delete from ussd_sessions where id in
     (select id from ussd_sessions where expires_at < $1 and ${nobodyHeldOf('payment_id')} order by expires_at limit $2)`,
   operator_callbacks: `delete from operator_callbacks where id in
-    (select id from operator_callbacks where received_at < $1 and processed_at is not null
-      and ${nobodyHeldOf('(select a.payment_id from attempts a where a.id = attempt_id)')} order by id limit $2)`,
+    (select id from operator_callbacks where ${CALLBACKS_MAY_GO} order by id limit $2)`,
   operator_answers: `delete from operator_answers where id in
     (select id from operator_answers where last_received_at < $1
       and ${nobodyHeldOf('(select a.payment_id from attempts a where a.id = attempt_id)')} order by last_received_at limit $2)`,
@@ -34,6 +38,11 @@ export type DeletedKind = keyof typeof DELETE_SQL;
 export async function deleteExpired(db: Queryable, kind: DeletedKind, before: Date): Promise<number> {
   const result = await db.query({ name: `expire_${kind}`, text: DELETE_SQL[kind], values: [before, ROWS_MAX] });
   return result.rowCount ?? 0;
+}
+
+/** Drops the partitions of callbacks all of which are older than a moment and may go; gives how many partitions, and rows with them. */
+export function dropExpiredCallbacks(db: Pool, before: Date): Promise<{ readonly partitions: number; readonly rows: number }> {
+  return dropExpiredPartitions(db, 'operator_callbacks', CALLBACKS_MAY_GO, before);
 }
 
 /** Deletes the checkpoints of cases that were closed before a moment, but of those who are held; gives how many cases. A thread is named after its case. */

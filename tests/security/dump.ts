@@ -59,7 +59,8 @@ async function copyOut(pool: Pool, folder: string): Promise<void> {
   await chmod(folder, 0o777);
   const { rows } = await pool.query<{ copy: string }>(
     `select format('copy %I.%I to %L', schemaname, tablename, $1 || '/' || schemaname || '.' || tablename) as copy
-     from pg_tables where schemaname not in ('pg_catalog', 'information_schema') order by 1`,
+     from pg_tables where schemaname not in ('pg_catalog', 'information_schema')
+       and not exists (select from pg_partitioned_table where partrelid = format('%I.%I', schemaname, tablename)::regclass) order by 1`,
     [folder],
   );
   for (const { copy } of rows) await pool.query(copy);

@@ -80,6 +80,23 @@ test('what is of a payment of somebody who is held stays whatever its age, until
   expect([await sent(), await received()]).toEqual([none, none]);
 });
 
+test('callbacks whose partition is full go with it, and one by one while somebody they are about is held', async () => {
+  const [held, free] = [await world.addPerson(), await world.addPerson()];
+  const paymentId = await world.addPayment(held, free);
+  await world.addRecords(paymentId, (await world.addTexts(paymentId)).caseId);
+  for (const _ of [1, 2]) await addCallback(1, true);
+  await world.pool.query(`select setval('operator_callbacks_id_seq', (select min(ends) from partitions))`);
+  const hold = newId();
+  await placeHold(world.pool, { id: hold, userId: held.id, reference: 'HC-2026-9', actor: 'operator:test', nowMs: START_MS });
+  world.clock.advance(401 * DAY_MS);
+  expect(await runRetention(world)).toMatchObject({ operator_callbacks: 2, partitions: 0, astray: 0 });
+  expect(await callbacks()).toBe(1);
+  await liftHold(world.pool, hold, 'operator:test', world.clock.now());
+  world.clock.advance(DAY_MS);
+  expect(await runRetention(world)).toMatchObject({ operator_callbacks: 1, partitions: 1, astray: 0 });
+  expect(await callbacks()).toBe(0);
+});
+
 test('runs once a night, however many ask', async () => {
   const reports = await Promise.all([runRetention(world), runRetention(world), runRetention(world)]);
   expect(reports.filter((report) => report !== null).length).toBeLessThanOrEqual(1);

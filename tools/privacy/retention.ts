@@ -5,12 +5,14 @@
  */
 import type { Pool } from '../../db/connect.ts';
 import type { Keyring } from '../../db/keyring.ts';
+import { countAstray, makePartitionAhead } from '../../db/queries/partitions.ts';
 import { clearLeftTraces, listDormantPeople } from '../../db/queries/privacy.ts';
 import {
   beginRetention,
   type DeletedKind,
   deleteCheckpoints,
   deleteExpired,
+  dropExpiredCallbacks,
   endRetention,
   type PersonFailure,
   type RetentionReport,
@@ -58,16 +60,22 @@ const BY_AGE: readonly DeletedKind[] = [
   'sms_messages',
 ];
 
-/** Runs retention when it is due; null when it is not, or another process is at it. Throws what the database throws; the next run goes on. */
+/** Runs retention when it is due, and looks at every call that partitions are made ahead; null when it is not, or another process is at it. Throws what the database throws; the next run goes on. */
 export async function runRetention(deps: RetentionDeps, options: RetentionOptions = {}): Promise<RetentionReport | null> {
   const policy = options.policy ?? RETENTION;
   const nowMs = deps.clock.now();
+  await makePartitionAhead(deps.pool, 'operator_callbacks', nowMs);
   const notAfter = new Date(nowMs - (options.intervalMs ?? NIGHT_MS));
   const id = await beginRetention(deps.pool, { id: newId(), notAfter, nowMs });
   if (id === null) return null;
+  // What a partition loses whole, no statement has to delete.
+  const whole = await dropExpiredCallbacks(deps.pool, before(nowMs, policy, 'operator_callbacks'));
   const report: Record<string, number> = {};
   for (const kind of BY_AGE)
     report[kind] = await deleteAll(deps, kind, before(nowMs, policy, kind), options.statementsMax ?? STATEMENTS_MAX);
+  report['operator_callbacks'] = (report['operator_callbacks'] ?? 0) + whole.rows;
+  report['partitions'] = whole.partitions;
+  report['astray'] = await countAstray(deps.pool, 'operator_callbacks');
   report['checkpoints'] = await deleteCheckpoints(deps.pool, before(nowMs, policy, 'checkpoints'));
   const { failures: unerased, ...erasure } = await eraseDormant(deps, policy);
   const { dropped, failures: undropped } = await dropOldKeysOfEach(deps);
@@ -76,9 +84,9 @@ export async function runRetention(deps: RetentionDeps, options: RetentionOption
   const keptSince = new Date(yearsAfter(nowMs, -recordYearsBounds(policy).max));
   report['left_traces'] = await clearLeftTraces(deps.pool);
   report['written'] = (await destroyLeftTexts(deps.pool, nowMs)) + (await destroyAgedTexts(deps.pool, keptSince, nowMs));
-  const whole: RetentionReport = failures.length === 0 ? report : { ...report, failures: failures.slice(0, FAILURES_MAX) };
-  await endRetention(deps.pool, id, whole, deps.clock.now());
-  return whole;
+  const told: RetentionReport = failures.length === 0 ? report : { ...report, failures: failures.slice(0, FAILURES_MAX) };
+  await endRetention(deps.pool, id, told, deps.clock.now());
+  return told;
 }
 
 function before(nowMs: number, policy: RetentionPolicy, kind: RetentionKind): Date {
