@@ -144,6 +144,17 @@ describe('a partition', () => {
   });
 });
 
+test('where workers take what waits in the order of ids, what they took is cleaned away early, in partitions made later as well', async () => {
+  await give(3n * FIRST_END);
+  expect(await makePartitionAhead(service, TABLE, NOW_MS)).not.toBeNull();
+  const { rows } = await database.pool.query<{ options: string[] | null }>(
+    `select reloptions as options from pg_class
+     where oid = 'outbox'::regclass or oid in (select inhrelid from pg_inherits where inhparent = 'operator_callbacks'::regclass)`,
+  );
+  const early = ['autovacuum_vacuum_scale_factor=0.02', 'autovacuum_vacuum_threshold=10000'];
+  expect(rows.map(({ options }) => options)).toEqual(Array.from({ length: 5 }, () => early));
+});
+
 test('an id is looked for in one partition', async () => {
   await database.pool.query('set enable_seqscan = off');
   const { rows } = await service.query<{ 'QUERY PLAN': string }>(
