@@ -120,8 +120,35 @@ describe('references that are checked once for a statement', () => {
     ).rejects.toMatchObject(refused('quotes', 'client_id_clients_id'));
   });
 
+  it('refuse payments of a batch that is not there, beside one that is, and keep both where they are', async () => {
+    const clientId = await insertClient(database.pool);
+    const [one, other] = [await insertPayment(database.pool, { clientId }), await insertPayment(database.pool, { clientId })];
+    const batchId = newId();
+    await run('insert into intent_batches (id, client_id, rows_accepted, rows_rejected, created_at) values ($1, $2, 0, 0, now())', [
+      batchId,
+      clientId,
+    ]);
+    const copy = (batches: readonly (string | null)[]) =>
+      run(
+        `insert into payments (id, client_id, reference_id, fingerprint, batch_id, amount, from_currency, to_currency, from_country, to_country,
+           sender_id, receiver_id, sender_wallet, receiver_wallet, parties)
+         select copied.id, client_id, copied.id, fingerprint, copied.batch, amount, from_currency, to_currency, from_country, to_country,
+           sender_id, receiver_id, sender_wallet, receiver_wallet, parties
+         from payments, unnest($2::uuid[], $3::uuid[]) as copied(id, batch) where payments.id = $1`,
+        [one, batches.map(() => newId()), batches],
+      );
+    await expect(copy([batchId, newId(), null])).rejects.toMatchObject({
+      code: '23503',
+      constraint: 'payments_batch_id_intent_batches_id_fk',
+    });
+    await copy([batchId, null]);
+    expect((await run('select 1 from payments where batch_id = $1', [batchId])).rowCount).toBe(1);
+    await expect(run('update payments set batch_id = $1 where id = $2', [newId(), other])).rejects.toMatchObject({ code: '23514' });
+    await expect(run('update intent_batches set id = $1', [newId()])).rejects.toMatchObject({ code: '23514' });
+  });
+
   it('stand on rows that are never deleted', async () => {
-    for (const table of ['accounts', 'clients', 'payments', 'users']) {
+    for (const table of ['accounts', 'clients', 'intent_batches', 'payments', 'users']) {
       await expect(run(`delete from ${table}`)).rejects.toMatchObject({ constraint: `${table}_kept` });
       await expect(run(`truncate ${table} cascade`)).rejects.toMatchObject({ code: '23514' });
     }

@@ -41,6 +41,7 @@ const KEPT = [
   'compliance_rules',
   'execution_halts',
   'index_keys',
+  'intent_batches',
   'mandates',
   'payments',
   'reports',
