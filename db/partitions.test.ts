@@ -60,6 +60,12 @@ describe('partitions ahead', () => {
     expect(await names()).toEqual(['operator_callbacks_from_1', `operator_callbacks_from_${FIRST_END}`, made]);
   });
 
+  test('are made by one of those who find the same one missing', async () => {
+    const ask = `select make_partition('operator_callbacks', 20000001, 10000000) as name`;
+    const asked = await Promise.all([service.query(ask), service.query(ask)]);
+    expect(asked.map(({ rows }) => rows[0].name).toSorted()).toEqual([null, 'operator_callbacks_from_20000001']);
+  });
+
   test('are as wide as a month brings', async () => {
     await give(FIRST_END - 2n);
     await addCallback(service);
