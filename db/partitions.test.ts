@@ -63,7 +63,9 @@ describe('partitions ahead', () => {
   test('are made by one of those who find the same one missing', async () => {
     const ask = `select make_partition('operator_callbacks', 20000001, 10000000) as name`;
     const asked = await Promise.all([service.query(ask), service.query(ask)]);
-    expect(asked.map(({ rows }) => rows[0].name).toSorted()).toEqual([null, 'operator_callbacks_from_20000001']);
+    const made = asked.map(({ rows }) => rows[0].name as string | null);
+    expect(made).toHaveLength(2);
+    expect(made).toEqual(expect.arrayContaining([null, 'operator_callbacks_from_20000001']));
   });
 
   test('are as wide as a month brings', async () => {
